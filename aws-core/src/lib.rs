@@ -1,0 +1,1 @@
+//! What every client shares: operation, dispatch, retry, errors, credentials, endpoints.

@@ -1,0 +1,1 @@
+//! Runnable examples; each starts its own emulator unless told otherwise.

@@ -1,0 +1,1 @@
+//! An S3 client for very many small objects.

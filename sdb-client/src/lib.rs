@@ -1,0 +1,1 @@
+//! An Amazon SimpleDB client.
