@@ -1,0 +1,328 @@
+//! A body: whole bytes, or a stream with backpressure.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use bytes::{Bytes, BytesMut};
+use futures_core::Stream;
+
+use super::request::BodyStream;
+use crate::error::{Error, Kind, Sent};
+
+/// The body of an answer.
+///
+/// A small one is here whole; a large one is a [`Stream`] that reads from its connection only as
+/// fast as it is consumed. Dropping a stream before its end closes its connection unless what is
+/// left is small.
+pub struct Body(Inner);
+
+enum Inner {
+    Whole(Bytes),
+    Channel(Receiver),
+    Stream(
+        Option<u64>,
+        Pin<Box<dyn Stream<Item = Result<Bytes, Error>> + Send>>,
+    ),
+}
+
+impl Body {
+    /// A body of no bytes.
+    pub fn empty() -> Self {
+        Self(Inner::Whole(Bytes::new()))
+    }
+
+    /// A body read from `stream`, of `len` bytes if that is known.
+    pub fn from_stream(
+        len: Option<u64>,
+        stream: impl Stream<Item = Result<Bytes, Error>> + Send + 'static,
+    ) -> Self {
+        Self(Inner::Stream(len, Box::pin(stream)))
+    }
+
+    /// The bytes, when the body is here whole.
+    pub fn as_whole(&self) -> Option<&Bytes> {
+        match &self.0 {
+            Inner::Whole(bytes) => Some(bytes),
+            _ => None,
+        }
+    }
+
+    /// How many bytes are still to come, when that is known.
+    pub fn remaining(&self) -> Option<u64> {
+        match &self.0 {
+            Inner::Whole(bytes) => Some(bytes.len() as u64),
+            Inner::Channel(rx) => rx.remaining,
+            Inner::Stream(len, _) => *len,
+        }
+    }
+
+    /// Reads all of it, up to `limit` bytes.
+    ///
+    /// # Errors
+    /// [`Kind::Protocol`] when there are more than `limit` bytes; [`Kind::Closed`] or
+    /// [`Kind::Timeout`] when the connection fails first.
+    pub async fn bytes(mut self, limit: usize) -> Result<Bytes, Error> {
+        let over = || Error::new(Kind::Protocol, format!("the body is over {limit} bytes"));
+        if let Inner::Whole(bytes) = self.0 {
+            return if bytes.len() > limit { Err(over()) } else { Ok(bytes) };
+        }
+        if self.remaining().is_some_and(|n| n > limit as u64) {
+            return Err(over());
+        }
+        let Some(first) = self.chunk().await.transpose()? else {
+            return Ok(Bytes::new());
+        };
+        let mut all = BytesMut::from(first);
+        while let Some(chunk) = self.chunk().await.transpose()? {
+            if all.len() + chunk.len() > limit {
+                return Err(over());
+            }
+            all.extend_from_slice(&chunk);
+        }
+        if all.len() > limit { Err(over()) } else { Ok(all.freeze()) }
+    }
+
+    /// The next piece, or nothing at the end.
+    pub async fn chunk(&mut self) -> Option<Result<Bytes, Error>> {
+        poll_fn(|cx| Pin::new(&mut *self).poll_next(cx)).await
+    }
+
+    /// The two ends of a body that comes in pieces; at most `capacity` bytes wait between them.
+    pub(crate) fn channel(len: Option<u64>, capacity: usize) -> (Sender, Self) {
+        let shared = Arc::new(Mutex::new(Shared {
+            queue: VecDeque::new(),
+            waiting: 0,
+            end: None,
+            dropped: false,
+            reader: None,
+            writer: None,
+        }));
+        let receiver = Receiver {
+            shared: shared.clone(),
+            remaining: len,
+            ended: false,
+        };
+        (Sender { shared, capacity }, Self(Inner::Channel(receiver)))
+    }
+}
+
+impl From<Bytes> for Body {
+    fn from(bytes: Bytes) -> Self {
+        Self(Inner::Whole(bytes))
+    }
+}
+
+impl Stream for Body {
+    type Item = Result<Bytes, Error>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        match &mut self.0 {
+            Inner::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
+            Inner::Whole(bytes) => Poll::Ready(Some(Ok(std::mem::take(bytes)))),
+            Inner::Channel(rx) => rx.poll(cx),
+            Inner::Stream(_, stream) => stream.as_mut().poll_next(cx),
+        }
+    }
+}
+
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match &self.0 {
+            Inner::Whole(_) => "Whole",
+            _ => "Stream",
+        };
+        f.debug_struct("Body")
+            .field("kind", &kind)
+            .field("remaining", &self.remaining())
+            .finish()
+    }
+}
+
+/// A request's body stream with this crate's error.
+pub(crate) struct BodyErrors(pub(crate) BodyStream);
+
+impl Stream for BodyErrors {
+    type Item = Result<Bytes, Error>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.0.as_mut().poll_next(cx).map_err(body_failed)
+    }
+}
+
+pub(crate) fn body_failed(cause: super::request::BodyError) -> Error {
+    Error::new(Kind::Body, format!("the request's body failed: {cause}"))
+}
+
+struct Shared {
+    queue: VecDeque<Bytes>,
+    waiting: usize,
+    end: Option<Result<(), Error>>,
+    dropped: bool,
+    reader: Option<Waker>,
+    writer: Option<Waker>,
+}
+
+fn lock(shared: &Mutex<Shared>) -> MutexGuard<'_, Shared> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+struct Receiver {
+    shared: Arc<Mutex<Shared>>,
+    remaining: Option<u64>,
+    ended: bool,
+}
+
+impl Receiver {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Error>>> {
+        if self.ended {
+            return Poll::Ready(None);
+        }
+        let mut shared = lock(&self.shared);
+        if let Some(bytes) = shared.queue.pop_front() {
+            shared.waiting -= bytes.len();
+            let writer = shared.writer.take();
+            drop(shared);
+            if let Some(writer) = writer {
+                writer.wake();
+            }
+            if let Some(n) = &mut self.remaining {
+                *n = n.saturating_sub(bytes.len() as u64);
+            }
+            return Poll::Ready(Some(Ok(bytes)));
+        }
+        match shared.end.take() {
+            Some(end) => {
+                drop(shared);
+                self.ended = true;
+                Poll::Ready(end.err().map(Err))
+            }
+            None => {
+                shared.reader = Some(cx.waker().clone());
+                Poll::Pending
+            }
+        }
+    }
+}
+
+impl Drop for Receiver {
+    fn drop(&mut self) {
+        let writer = {
+            let mut shared = lock(&self.shared);
+            shared.dropped = true;
+            shared.queue.clear();
+            shared.waiting = 0;
+            shared.writer.take()
+        };
+        if let Some(writer) = writer {
+            writer.wake();
+        }
+    }
+}
+
+/// The connection's end of a body.
+pub(crate) struct Sender {
+    shared: Arc<Mutex<Shared>>,
+    capacity: usize,
+}
+
+impl Sender {
+    /// Ready when the reader has room (`true`) or has gone away (`false`).
+    pub(crate) fn poll_ready(&self, cx: &mut Context<'_>) -> Poll<bool> {
+        let mut shared = lock(&self.shared);
+        if shared.dropped {
+            return Poll::Ready(false);
+        }
+        // Also when ready: the driver must hear of a reader that goes away while it waits for bytes.
+        shared.writer = Some(cx.waker().clone());
+        if shared.waiting < self.capacity {
+            Poll::Ready(true)
+        } else {
+            Poll::Pending
+        }
+    }
+
+    pub(crate) fn is_dropped(&self) -> bool {
+        lock(&self.shared).dropped
+    }
+
+    pub(crate) fn push(&self, bytes: Bytes) {
+        if bytes.is_empty() {
+            return;
+        }
+        let reader = {
+            let mut shared = lock(&self.shared);
+            if shared.dropped {
+                return;
+            }
+            shared.waiting += bytes.len();
+            shared.queue.push_back(bytes);
+            shared.reader.take()
+        };
+        if let Some(reader) = reader {
+            reader.wake();
+        }
+    }
+
+    pub(crate) fn finish(&self, end: Result<(), Error>) {
+        let reader = {
+            let mut shared = lock(&self.shared);
+            shared.end.get_or_insert(end);
+            shared.reader.take()
+        };
+        if let Some(reader) = reader {
+            reader.wake();
+        }
+    }
+}
+
+impl Drop for Sender {
+    fn drop(&mut self) {
+        let cut = Error::new(Kind::Closed, "the connection ended within the body");
+        self.finish(Err(cut.with_sent(Sent::All)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cx() -> Context<'static> {
+        Context::from_waker(Waker::noop())
+    }
+
+    #[tokio::test]
+    async fn pieces_arrive_in_order_and_end() {
+        let (tx, body) = Body::channel(Some(4), 2);
+        tx.push(Bytes::from_static(b"ab"));
+        assert!(tx.poll_ready(&mut cx()).is_pending());
+        tx.push(Bytes::from_static(b"cd"));
+        tx.finish(Ok(()));
+        assert_eq!(body.bytes(4).await.unwrap(), "abcd");
+        assert_eq!(tx.poll_ready(&mut cx()), Poll::Ready(false));
+    }
+
+    #[tokio::test]
+    async fn a_lost_sender_is_an_error_not_an_end() {
+        let (tx, mut body) = Body::channel(None, 16);
+        tx.push(Bytes::from_static(b"ab"));
+        drop(tx);
+        assert_eq!(body.chunk().await.unwrap().unwrap(), "ab");
+        let error = body.chunk().await.unwrap().unwrap_err();
+        assert_eq!(error.kind(), Kind::Closed);
+        assert!(body.chunk().await.is_none());
+    }
+
+    #[tokio::test]
+    async fn over_the_limit_is_refused() {
+        let (tx, body) = Body::channel(None, 16);
+        tx.push(Bytes::from_static(b"abcdef"));
+        tx.finish(Ok(()));
+        assert_eq!(body.bytes(5).await.unwrap_err().kind(), Kind::Protocol);
+        let whole = Body::from(Bytes::from_static(b"abc"));
+        assert_eq!(whole.bytes(2).await.unwrap_err().kind(), Kind::Protocol);
+    }
+}

@@ -1,0 +1,9 @@
+//! HTTP/1.1 ([RFC 9112](https://www.rfc-editor.org/rfc/rfc9112)): messages, and the protocol that frames them.
+
+pub(crate) mod body;
+pub(crate) mod request;
+pub(crate) mod response;
+
+pub use body::Body;
+pub use request::{BodyError, Method, Request};
+pub use response::{Head, Headers, Response};

@@ -1,0 +1,322 @@
+//! A request, encoded while it is built.
+
+use std::fmt;
+use std::pin::Pin;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use futures_core::Stream;
+
+use crate::error::{Error, Kind};
+use crate::origin::Origin;
+
+/// A request method ([RFC 9110, 9.3](https://www.rfc-editor.org/rfc/rfc9110#section-9.3)).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Method {
+    /// Read.
+    Get,
+    /// Read without the body.
+    Head,
+    /// Write at this target.
+    Put,
+    /// Have the server process the body.
+    Post,
+    /// Remove.
+    Delete,
+    /// Ask what is allowed.
+    Options,
+}
+
+impl Method {
+    /// The name as it goes on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Head => "HEAD",
+            Self::Put => "PUT",
+            Self::Post => "POST",
+            Self::Delete => "DELETE",
+            Self::Options => "OPTIONS",
+        }
+    }
+}
+
+impl fmt::Display for Method {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Why a streamed request body could not be read.
+pub type BodyError = Box<dyn std::error::Error + Send + Sync>;
+
+pub(crate) type BodyStream = Pin<Box<dyn Stream<Item = Result<Bytes, BodyError>> + Send>>;
+
+/// What a request carries.
+pub(crate) enum Payload {
+    None,
+    Whole(Bytes),
+    Stream {
+        stream: BodyStream,
+        len: Option<u64>,
+    },
+}
+
+/// An HTTP/1.1 request.
+///
+/// Built by [`Request::new`], then [`header`](Self::header) and a body. The pool itself writes
+/// `host`, `content-length`, `transfer-encoding` and `connection`; they cannot be set here.
+pub struct Request {
+    pub(crate) method: Method,
+    /// Request line and fields, each with its line end; the empty line is not in it.
+    pub(crate) head: Vec<u8>,
+    target_len: usize,
+    pub(crate) payload: Payload,
+    pub(crate) repeatable: bool,
+    pub(crate) alone: bool,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) deadline: Option<Instant>,
+}
+
+impl Request {
+    /// A request for `target`: a path as it goes on the wire (percent-encoded), with its query.
+    ///
+    /// GET, HEAD, PUT, DELETE and OPTIONS start as [repeatable](Self::repeatable), POST does not.
+    ///
+    /// # Errors
+    /// [`Kind::Invalid`] when the target does not begin with `/` (or is not `*`) or has a space,
+    /// a control character or a byte over 126.
+    pub fn new(method: Method, origin: &Origin, target: &str) -> Result<Self, Error> {
+        let legal = target.bytes().all(|b| (0x21..0x7f).contains(&b));
+        if !(target.starts_with('/') || target == "*") || !legal {
+            return Err(Error::new(
+                Kind::Invalid,
+                format!("illegal request target {target:?}"),
+            ));
+        }
+        let name = method.as_str();
+        let authority = origin.authority();
+        let mut head = Vec::with_capacity(target.len() + authority.len() + 320);
+        head.extend_from_slice(name.as_bytes());
+        head.push(b' ');
+        head.extend_from_slice(target.as_bytes());
+        head.extend_from_slice(b" HTTP/1.1\r\nhost: ");
+        head.extend_from_slice(authority.as_bytes());
+        head.extend_from_slice(b"\r\n");
+        Ok(Self {
+            method,
+            head,
+            target_len: target.len(),
+            payload: Payload::None,
+            repeatable: method != Method::Post,
+            alone: false,
+            timeout: None,
+            deadline: None,
+        })
+    }
+
+    /// Adds a header field.
+    ///
+    /// # Errors
+    /// [`Kind::Invalid`] when the name is not a token, is one that the pool writes itself, or
+    /// when the value has a control character other than a tab.
+    pub fn header(&mut self, name: &str, value: &str) -> Result<(), Error> {
+        if name.is_empty() || !name.bytes().all(is_token) {
+            return Err(Error::new(
+                Kind::Invalid,
+                format!("illegal header name {name:?}"),
+            ));
+        }
+        const OWN: [&str; 4] = ["host", "content-length", "transfer-encoding", "connection"];
+        if OWN.iter().any(|own| own.eq_ignore_ascii_case(name)) {
+            return Err(Error::new(
+                Kind::Invalid,
+                format!("the header {name} is written by the pool"),
+            ));
+        }
+        if value.bytes().any(|b| (b < 0x20 && b != b'\t') || b == 0x7f) {
+            // The value stays out of the text: it may be a secret.
+            return Err(Error::new(
+                Kind::Invalid,
+                format!("illegal character in the value of the header {name}"),
+            ));
+        }
+        self.head.reserve(name.len() + value.len() + 4);
+        self.head.extend_from_slice(name.as_bytes());
+        self.head.extend_from_slice(b": ");
+        self.head.extend_from_slice(value.as_bytes());
+        self.head.extend_from_slice(b"\r\n");
+        Ok(())
+    }
+
+    /// Carries these bytes as the body; `content-length` follows from them.
+    pub fn body(&mut self, body: impl Into<Bytes>) {
+        self.payload = Payload::Whole(body.into());
+    }
+
+    /// Carries a streamed body of `len` bytes, or of unknown length (sent in chunks).
+    ///
+    /// Such a request has its connection alone, and it cannot be repeated by the pool. A stream
+    /// that yields more or fewer bytes than `len` fails the request with [`Kind::Body`].
+    pub fn stream<S>(&mut self, len: Option<u64>, stream: S)
+    where
+        S: Stream<Item = Result<Bytes, BodyError>> + Send + 'static,
+    {
+        self.payload = Payload::Stream {
+            stream: Box::pin(stream),
+            len,
+        };
+    }
+
+    /// Says whether the server may run this request twice with the same outcome.
+    ///
+    /// A repeatable request is pipelined with others and replayed by the pool when its
+    /// connection dies; any other has nothing pipelined with it and is sent once.
+    pub fn repeatable(&mut self, yes: bool) {
+        self.repeatable = yes;
+    }
+
+    /// Gives the request a connection alone, with nothing pipelined behind it: for answers that
+    /// are large or slow. Defaults to no.
+    pub fn alone(&mut self, yes: bool) {
+        self.alone = yes;
+    }
+
+    /// The longest time from sending to the head of the answer, waiting in line included.
+    /// Defaults to the pool's own.
+    pub fn timeout(&mut self, timeout: Duration) {
+        self.timeout = Some(timeout);
+    }
+
+    /// The instant by which the head of the answer must be here, whatever [`timeout`](Self::timeout) says.
+    pub fn deadline(&mut self, deadline: Instant) {
+        self.deadline = Some(deadline);
+    }
+
+    /// The method.
+    pub fn method(&self) -> Method {
+        self.method
+    }
+
+    /// The target, as given to [`new`](Self::new).
+    pub fn target(&self) -> &str {
+        let start = self.method.as_str().len() + 1;
+        std::str::from_utf8(&self.head[start..start + self.target_len]).unwrap_or_default()
+    }
+
+    /// The header fields in the order they will be sent, `host` first.
+    pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
+        let start = self.method.as_str().len() + 1 + self.target_len + " HTTP/1.1\r\n".len();
+        std::str::from_utf8(&self.head[start..])
+            .unwrap_or_default()
+            .split_terminator("\r\n")
+            .filter_map(|line| line.split_once(": "))
+    }
+
+    /// The body, when it is not streamed; empty when there is none.
+    pub fn whole_body(&self) -> Option<&[u8]> {
+        match &self.payload {
+            Payload::None => Some(&[]),
+            Payload::Whole(bytes) => Some(bytes),
+            Payload::Stream { .. } => None,
+        }
+    }
+
+    /// Whether the request is [repeatable](Self::repeatable) as it stands: a streamed body never is.
+    pub fn is_repeatable(&self) -> bool {
+        self.repeatable && !matches!(self.payload, Payload::Stream { .. })
+    }
+
+    /// The bytes that the body will have, when that is known.
+    pub fn body_len(&self) -> Option<u64> {
+        match &self.payload {
+            Payload::None => Some(0),
+            Payload::Whole(bytes) => Some(bytes.len() as u64),
+            Payload::Stream { len, .. } => *len,
+        }
+    }
+
+    /// Takes the body as a stream, for a transport that is not this pool.
+    pub fn take_body(&mut self) -> crate::http1::Body {
+        match std::mem::replace(&mut self.payload, Payload::None) {
+            Payload::None => crate::http1::Body::empty(),
+            Payload::Whole(bytes) => bytes.into(),
+            Payload::Stream { stream, len } => crate::http1::Body::from_stream(
+                len,
+                crate::http1::body::BodyErrors(stream),
+            ),
+        }
+    }
+
+    /// The time allowed, when set by [`timeout`](Self::timeout).
+    pub fn get_timeout(&self) -> Option<Duration> {
+        self.timeout
+    }
+}
+
+/// Whether a byte may stand in a token ([RFC 9110, 5.6.2](https://www.rfc-editor.org/rfc/rfc9110#section-5.6.2)).
+pub(crate) fn is_token(b: u8) -> bool {
+    b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b)
+}
+
+/// Shows the method and the names of the header fields: values, target and body may hold secrets.
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&str> = self.headers().map(|(name, _)| name).collect();
+        f.debug_struct("Request")
+            .field("method", &self.method)
+            .field("headers", &names)
+            .field("body_len", &self.body_len())
+            .field("repeatable", &self.repeatable)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn origin() -> Origin {
+        Origin::parse("http://h:81").unwrap()
+    }
+
+    #[test]
+    fn what_went_in_can_be_read_back() {
+        let mut request = Request::new(Method::Put, &origin(), "/a?b=c").unwrap();
+        request.header("x-a", "1: 2").unwrap();
+        request.body("xyz");
+        assert_eq!(request.target(), "/a?b=c");
+        let headers: Vec<_> = request.headers().collect();
+        assert_eq!(headers, [("host", "h:81"), ("x-a", "1: 2")]);
+        assert_eq!(request.body_len(), Some(3));
+    }
+
+    #[test]
+    fn nothing_can_be_smuggled_in() {
+        for target in ["", "a", "/ ", "/\r\n", "/\u{e9}", "/\0", "*x"] {
+            assert!(Request::new(Method::Get, &origin(), target).is_err());
+        }
+        let mut request = Request::new(Method::Get, &origin(), "/").unwrap();
+        for (name, value) in [
+            ("a b", "x"),
+            ("", "x"),
+            ("a:", "x"),
+            ("Host", "x"),
+            ("Content-Length", "1"),
+            ("a", "x\r\nb: c"),
+            ("a", "x\0"),
+        ] {
+            assert!(request.header(name, value).is_err(), "{name}: {value}");
+        }
+    }
+
+    #[test]
+    fn debug_shows_no_value() {
+        let mut request = Request::new(Method::Get, &origin(), "/?Signature=topsecret").unwrap();
+        request.header("authorization", "topsecret").unwrap();
+        assert!(!format!("{request:?}").contains("topsecret"));
+        let error = request.header("authorization", "topsecret\n").unwrap_err();
+        assert!(!format!("{error:?} {error}").contains("topsecret"));
+    }
+}

@@ -1,0 +1,253 @@
+//! Where requests go: scheme, host and port.
+
+use std::fmt;
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher, Hash, Hasher};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::error::{Error, Kind};
+
+/// A server to talk to, as scheme, host and port; connections are pooled per origin.
+///
+/// Cheap to clone. [`authority`](Self::authority) is the one source for the `Host` header and
+/// for whatever a signature covers of it.
+#[derive(Clone)]
+pub struct Origin(Arc<Inner>);
+
+struct Inner {
+    tls: bool,
+    host: String,
+    port: u16,
+    authority: String,
+    unix: Option<PathBuf>,
+    hash: u64,
+}
+
+impl Origin {
+    /// Reads `http://host[:port]` or `https://host[:port]`; one trailing `/` is allowed.
+    ///
+    /// # Errors
+    /// [`Kind::Invalid`] for another scheme, an empty host, a bad port, user info, a path or a query.
+    pub fn parse(uri: &str) -> Result<Self, Error> {
+        let bad = |why: &str| Error::new(Kind::Invalid, format!("bad endpoint {uri:?}: {why}"));
+        let (tls, rest) = match uri.split_once("://") {
+            Some((s, rest)) if s.eq_ignore_ascii_case("http") => (false, rest),
+            Some((s, rest)) if s.eq_ignore_ascii_case("https") => (true, rest),
+            _ => return Err(bad("it must begin with http:// or https://")),
+        };
+        let rest = rest.strip_suffix('/').unwrap_or(rest);
+        if rest.contains('@') {
+            return Err(Error::new(
+                Kind::Invalid,
+                "bad endpoint: user info is not allowed in it",
+            ));
+        }
+        if rest.contains(['/', '?', '#']) {
+            return Err(bad("it must end after the host and port"));
+        }
+        let (host, port) = match rest.strip_prefix('[') {
+            Some(v6) => {
+                let (host, tail) = v6.split_once(']').ok_or_else(|| bad("missing ]"))?;
+                if host.parse::<std::net::Ipv6Addr>().is_err() {
+                    return Err(bad("not an IPv6 address"));
+                }
+                (host, tail.strip_prefix(':').or(tail.is_empty().then_some("")))
+            }
+            None => match rest.split_once(':') {
+                Some((host, port)) => (host, Some(port)),
+                None => (rest, Some("")),
+            },
+        };
+        let default = if tls { 443 } else { 80 };
+        let port = match port {
+            Some("") if rest.ends_with(':') => return Err(bad("the port is empty")),
+            Some("") => default,
+            Some(p) if p.bytes().all(|b| b.is_ascii_digit()) => match p.parse::<u16>() {
+                Ok(p) if p != 0 => p,
+                _ => return Err(bad("the port must be 1 to 65535")),
+            },
+            _ => return Err(bad("the port is not a number")),
+        };
+        let legal = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_' | b':');
+        if host.is_empty() || !host.bytes().all(legal) {
+            return Err(bad("the host is empty or has an illegal character"));
+        }
+        Ok(Self::build(tls, host.to_ascii_lowercase(), port, None))
+    }
+
+    /// The origin of this scheme, host and port, without reading a text.
+    ///
+    /// # Errors
+    /// As [`parse`](Self::parse).
+    pub fn new(tls: bool, host: &str, port: u16) -> Result<Self, Error> {
+        let scheme = if tls { "https" } else { "http" };
+        if host.contains(':') {
+            Self::parse(&format!("{scheme}://[{host}]:{port}"))
+        } else {
+            Self::parse(&format!("{scheme}://{host}:{port}"))
+        }
+    }
+
+    /// A server that listens on a unix socket; `host` is what the `Host` header says.
+    pub fn unix(path: impl AsRef<Path>, host: &str) -> Self {
+        Self::build(
+            false,
+            host.to_owned(),
+            80,
+            Some(path.as_ref().to_path_buf()),
+        )
+    }
+
+    fn build(tls: bool, host: String, port: u16, unix: Option<PathBuf>) -> Self {
+        let shown = if host.contains(':') {
+            format!("[{host}]")
+        } else {
+            host.clone()
+        };
+        let authority = if port == if tls { 443 } else { 80 } {
+            shown
+        } else {
+            format!("{shown}:{port}")
+        };
+        let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one((
+            tls,
+            host.as_str(),
+            port,
+            &unix,
+        ));
+        Self(Arc::new(Inner {
+            tls,
+            host,
+            port,
+            authority,
+            unix,
+            hash,
+        }))
+    }
+
+    /// Whether connections use TLS.
+    pub fn is_tls(&self) -> bool {
+        self.0.tls
+    }
+
+    /// The host: a name or an address (IPv6 without brackets), in lower case.
+    pub fn host(&self) -> &str {
+        &self.0.host
+    }
+
+    /// The port, also when it is the scheme's default.
+    pub fn port(&self) -> u16 {
+        self.0.port
+    }
+
+    /// What the `Host` header says: the port only when it is not the scheme's default
+    /// ([RFC 9110, 7.2](https://www.rfc-editor.org/rfc/rfc9110#section-7.2)).
+    pub fn authority(&self) -> &str {
+        &self.0.authority
+    }
+
+    /// The socket file, for an origin made by [`unix`](Self::unix).
+    pub fn unix_path(&self) -> Option<&Path> {
+        self.0.unix.as_deref()
+    }
+}
+
+impl PartialEq for Origin {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+            || (self.0.hash == other.0.hash
+                && self.0.tls == other.0.tls
+                && self.0.host == other.0.host
+                && self.0.port == other.0.port
+                && self.0.unix == other.0.unix)
+    }
+}
+
+impl Eq for Origin {}
+
+impl Hash for Origin {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.0.hash);
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0.unix {
+            Some(path) => write!(f, "unix:{}", path.display()),
+            None => {
+                let scheme = if self.0.tls { "https" } else { "http" };
+                write!(f, "{scheme}://{}", self.0.authority)
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Origin({self})")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn authority_leaves_out_default_ports() {
+        for (uri, authority) in [
+            ("http://a.example", "a.example"),
+            ("http://A.example:80/", "a.example"),
+            ("https://a.example:443", "a.example"),
+            ("https://a.example:80", "a.example:80"),
+            ("http://127.0.0.1:9000", "127.0.0.1:9000"),
+            ("http://[::1]:9000", "[::1]:9000"),
+            ("HTTPS://[::1]", "[::1]"),
+        ] {
+            assert_eq!(
+                Origin::parse(uri).unwrap().authority(),
+                authority,
+                "for {uri}"
+            );
+        }
+    }
+
+    #[test]
+    fn nonsense_is_refused_by_name() {
+        for uri in [
+            "",
+            "a",
+            "ftp://a",
+            "http://",
+            "http://:80",
+            "http://a:",
+            "http://a:0",
+            "http://a:65536",
+            "http://a:+1",
+            "http://a/b",
+            "http://a?b",
+            "http://a b",
+            "http://[::1",
+            "http://[x]",
+            "http://[::1]x",
+            "http://u:p@a",
+            "http://a\r\nb",
+        ] {
+            let error = Origin::parse(uri).expect_err(uri);
+            assert_eq!(error.kind(), Kind::Invalid);
+        }
+        let shown = Origin::parse("http://me:hidden@a")
+            .unwrap_err()
+            .to_string();
+        assert!(!shown.contains("hidden"));
+    }
+
+    #[test]
+    fn equal_origins_are_one_key() {
+        let a = Origin::parse("http://a:80").unwrap();
+        let b = Origin::parse("http://A").unwrap();
+        assert_eq!(a, b);
+        assert_ne!(a, Origin::parse("https://a").unwrap());
+        assert_ne!(a, Origin::unix("/tmp/s", "a"));
+    }
+}
