@@ -37,7 +37,9 @@
 //! ```
 
 mod ketama;
+mod list;
 mod server;
 
 pub use ketama::{Mode, ModeError, Point, Points, Ring, RingError, Successors};
-pub use server::{DEFAULT_PORT, ListError, Server, ServerError, parse_list};
+pub use list::{ListError, parse_list};
+pub use server::{DEFAULT_PORT, Server, ServerError};

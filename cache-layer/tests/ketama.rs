@@ -125,7 +125,7 @@ fn equal_shares_round_as_in_each_original() {
 
 #[test]
 fn the_text_hashed_for_a_server_differs_by_mode() {
-    // First four points of "a-0", "a:11211-0" and "a:11212-0".
+    // Every server text with its index gives four points; one is enough to tell.
     let first = |text: &str| {
         let digest: [u8; 16] = Md5::digest(text).into();
         u32::from_le_bytes([digest[0], digest[1], digest[2], digest[3]])
