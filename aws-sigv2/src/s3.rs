@@ -1,0 +1,489 @@
+//! The S3 scheme: HMAC-SHA1 over the verb, some headers and the resource.
+//!
+//! What is signed, line by line
+//! ([Signing and authenticating REST requests](https://docs.aws.amazon.com/AmazonS3/latest/userguide/RESTAuthentication.html)):
+//!
+//! ```text
+//! PUT                                     the method
+//! 4gJE4saaMU4BqNR0kLY+lw==                Content-MD5, or empty
+//! image/jpeg                              Content-Type, or empty
+//! Tue, 27 Mar 2007 21:15:45 +0000         Date; empty beside x-amz-date; the expiry in a link
+//! x-amz-acl:public-read                   every x-amz- header
+//! /johnsmith/photos/puppy.jpg?acl         bucket, path as sent, sub-resources
+//! ```
+//!
+//! The rules, where servers were compared to settle what the page leaves open:
+//!
+//! - `x-amz-` header names count in any case and are sorted in lowercase. Values lose surrounding blanks, a
+//!   folded value is unfolded with one space, blanks inside a line stay, and repeated headers are joined with
+//!   `,` in the order sent.
+//! - The `Date` slot is empty when an `x-amz-date` header is there. Send one of the two: MinIO signs `Date`
+//!   beside `x-amz-date`, the others do not.
+//! - The path is signed exactly as sent, escapes and doubled slashes included. An empty path is `/`.
+//! - In virtual-host style the bucket is signed in lowercase, since that is how a host name arrives.
+//! - Sub-resources and response overrides ([`SubResources`]) are sorted by name and signed unescaped, `+`
+//!   as a space, because that is how every server reads them. `?acl` and `?acl=` both sign as `?acl`.
+//! - Everything else in the query is not signed.
+
+mod authorization;
+mod sub_resources;
+
+use std::fmt;
+
+use crate::canonical::{List, split_query};
+use crate::credentials::Credentials;
+use crate::escape;
+use crate::mac::{Feed, SHA1_CHARS, Sink};
+
+pub use authorization::{Authorization, SECURITY_TOKEN};
+pub use sub_resources::{Server, SubResources};
+
+/// A request as it goes on the wire.
+///
+/// `H` is anything that can be walked more than once and yields header names and values: an array or a slice
+/// iterator of `(&str, &str)`, or a mapped iterator over the header map of some HTTP library. Only the
+/// headers that are signed matter (`x-amz-*`, `Content-MD5`, `Content-Type`, `Date`), but all may be given.
+///
+/// ```
+/// use aws_sigv2::{Credentials, s3};
+///
+/// let headers = [("Content-Type".to_string(), "text/plain".to_string())];
+/// let request = s3::Request {
+///     method: "PUT",
+///     bucket: None,
+///     path: "/johnsmith/notes%20of%20today",
+///     query: "",
+///     headers: headers.iter().map(|(name, value)| (name.as_str(), value.as_str())),
+/// };
+/// let credentials = Credentials::new("AKID", "secret");
+/// assert_eq!(request.string_to_sign(&credentials), "PUT\n\ntext/plain\n\n/johnsmith/notes%20of%20today");
+/// ```
+#[derive(Clone, Copy)]
+pub struct Request<'a, H> {
+    /// The HTTP method, in uppercase.
+    pub method: &'a str,
+    /// The bucket that the `Host` header carries, for virtual-host style. `None` for path style, where
+    /// `path` already begins with the bucket.
+    pub bucket: Option<&'a str>,
+    /// The path as sent: percent-encoded, beginning with `/`. See [`escape::path`].
+    pub path: &'a str,
+    /// The query as sent, without the `?`; may be empty.
+    pub query: &'a str,
+    /// The headers as sent.
+    pub headers: H,
+}
+
+impl<H> fmt::Debug for Request<'_, H> {
+    /// Leaves out headers and query: both can hold session tokens and encryption keys.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Request")
+            .field("method", &self.method)
+            .field("bucket", &self.bucket)
+            .field("path", &self.path)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<'a, H> Request<'a, H>
+where
+    H: Clone + IntoIterator<Item = (&'a str, &'a str)>,
+{
+    /// The text that [`sign`](Self::sign) signs, with the `x-amz-security-token` line of the credentials
+    /// unless the headers hold that header.
+    ///
+    /// Sub-resource values that are not UTF-8 once unescaped are signed byte by byte and shown here with
+    /// replacement characters.
+    #[must_use]
+    pub fn string_to_sign(&self, credentials: &Credentials) -> String {
+        self.sub_resources(SubResources::base())
+            .string_to_sign(credentials)
+    }
+
+    /// Signs the request for the `Authorization` header.
+    ///
+    /// Give the headers a `Date` or an `x-amz-date` ([`date::http`](crate::date::http)): servers refuse a
+    /// request without one, and one that is more than 15 minutes off.
+    pub fn sign<'c>(&self, credentials: &'c Credentials) -> Authorization<'c> {
+        self.sub_resources(SubResources::base()).sign(credentials)
+    }
+
+    /// Signs the request as a link that anyone may use until `expires_unix`, in seconds since 1970, and
+    /// returns the whole query to send.
+    ///
+    /// That is the query of the request, then `AWSAccessKeyId`, `Expires`, `x-amz-security-token` if the
+    /// credentials are temporary, and `Signature`; earlier values of these four are dropped, so a link can
+    /// be signed again.
+    ///
+    /// Whoever uses the link must send the `Content-MD5`, `Content-Type` and `x-amz-` headers that were
+    /// given here, and no others of these. Parameters of the query that begin with `x-amz-` are signed as if
+    /// they were headers: Amazon S3 takes all of them that way, Ceph RGW `x-amz-meta-` and the token, others
+    /// none. A `Date` header is not signed.
+    ///
+    /// MinIO refuses a link with a parameter that has no `=`: write `acl=` for it.
+    #[must_use]
+    pub fn presign(&self, credentials: &Credentials, expires_unix: u64) -> String {
+        self.sub_resources(SubResources::base())
+            .presign(credentials, expires_unix)
+    }
+
+    /// The text that [`presign`](Self::presign) signs.
+    #[must_use]
+    pub fn presign_string_to_sign(&self, credentials: &Credentials, expires_unix: u64) -> String {
+        self.sub_resources(SubResources::base())
+            .presign_string_to_sign(credentials, expires_unix)
+    }
+
+    /// Signs with the sub-resources of this endpoint in place of the base list.
+    ///
+    /// ```
+    /// use aws_sigv2::{Credentials, s3::{Request, SubResources}};
+    ///
+    /// let list = SubResources::BASE.with("encryption");
+    /// let request = Request { method: "GET", bucket: None, path: "/b/", query: "encryption", headers: [] };
+    /// let credentials = Credentials::new("AKID", "secret");
+    /// assert_eq!(request.string_to_sign(&credentials), "GET\n\n\n\n/b/");
+    /// assert_eq!(request.sub_resources(&list).string_to_sign(&credentials), "GET\n\n\n\n/b/?encryption");
+    /// ```
+    pub fn sub_resources<'r>(&'r self, list: &'r SubResources) -> Signer<'r, 'a, H> {
+        Signer {
+            request: self,
+            list,
+        }
+    }
+}
+
+/// A [`Request`] together with the sub-resources that its server signs; see [`Request::sub_resources`].
+#[must_use]
+pub struct Signer<'r, 'a, H> {
+    request: &'r Request<'a, H>,
+    list: &'r SubResources,
+}
+
+impl<H> fmt::Debug for Signer<'_, '_, H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Signer")
+            .field("request", self.request)
+            .field("list", self.list)
+            .finish()
+    }
+}
+
+impl<'a, H> Signer<'_, 'a, H>
+where
+    H: Clone + IntoIterator<Item = (&'a str, &'a str)>,
+{
+    /// See [`Request::string_to_sign`].
+    #[must_use]
+    pub fn string_to_sign(&self, credentials: &Credentials) -> String {
+        let mut text = Vec::new();
+        self.headers(None, credentials.session_token())
+            .write(&mut text, self.request, self.list);
+        readable(text)
+    }
+
+    /// See [`Request::sign`].
+    pub fn sign<'c>(&self, credentials: &'c Credentials) -> Authorization<'c> {
+        let headers = self.headers(None, credentials.session_token());
+        let mut feed = Feed::new(credentials.hmac_sha1());
+        headers.write(&mut feed, self.request, self.list);
+        let mut value = String::with_capacity(5 + credentials.access_key().len() + SHA1_CHARS);
+        value.push_str("AWS ");
+        value.push_str(credentials.access_key());
+        value.push(':');
+        feed.push_base64(&mut value);
+        let token = if headers.holds_token {
+            None
+        } else {
+            credentials.session_token()
+        };
+        Authorization::new(value, token)
+    }
+
+    /// See [`Request::presign`].
+    #[must_use]
+    pub fn presign(&self, credentials: &Credentials, expires_unix: u64) -> String {
+        let headers = self.headers(Some(expires_unix), credentials.session_token());
+        let mut feed = Feed::new(credentials.hmac_sha1());
+        headers.write(&mut feed, self.request, self.list);
+        let token = if headers.holds_token {
+            None
+        } else {
+            credentials.session_token()
+        };
+
+        let fixed =
+            "&AWSAccessKeyId=&Expires=18446744073709551615&x-amz-security-token=&Signature=".len();
+        let variable = self.request.query.len() + token.map_or(0, escape::component_len);
+        // A base64 signature escapes to at most 3 characters for each of its own.
+        let escaped = escape::component_len(credentials.access_key()) + 3 * SHA1_CHARS;
+        let mut query = String::with_capacity(fixed + variable + escaped);
+        for piece in self
+            .request
+            .query
+            .split('&')
+            .filter(|piece| !piece.is_empty())
+        {
+            let name = piece.split_once('=').map_or(piece, |(name, _)| name);
+            if !is_link_parameter(name) {
+                query.push_str(piece);
+                query.push('&');
+            }
+        }
+        query.push_str("AWSAccessKeyId=");
+        escape::push_component(&mut query, credentials.access_key());
+        query.push_str("&Expires=");
+        query.push_str(Decimal::of(expires_unix).as_str());
+        if let Some(token) = token {
+            query.push_str("&x-amz-security-token=");
+            escape::push_component(&mut query, token);
+        }
+        query.push_str("&Signature=");
+        let mut signature = String::with_capacity(SHA1_CHARS);
+        feed.push_base64(&mut signature);
+        escape::push_component(&mut query, &signature);
+        query
+    }
+
+    /// See [`Request::presign_string_to_sign`].
+    #[must_use]
+    pub fn presign_string_to_sign(&self, credentials: &Credentials, expires_unix: u64) -> String {
+        let mut text = Vec::new();
+        self.headers(Some(expires_unix), credentials.session_token())
+            .write(&mut text, self.request, self.list);
+        readable(text)
+    }
+
+    fn headers<'t>(&self, expires: Option<u64>, token: Option<&'t str>) -> Signed<'t>
+    where
+        'a: 't,
+    {
+        let mut signed = Signed::default();
+        for (name, value) in self.request.headers.clone() {
+            signed.take(name, value);
+        }
+        if let Some(expires) = expires {
+            signed.expires = Some(Decimal::of(expires));
+            for (name, value) in split_query(self.request.query) {
+                if is_amz(name) && !is_link_parameter(name) {
+                    signed.amz.push(Amz {
+                        name,
+                        value: value.unwrap_or_default(),
+                        escaped: true,
+                    });
+                }
+            }
+        }
+        if let Some(token) = token
+            && !signed.holds_token
+        {
+            signed.amz.push(Amz {
+                name: SECURITY_TOKEN,
+                value: token,
+                escaped: false,
+            });
+        }
+        signed.amz.sort_by(|a, b| lower(a.name).cmp(lower(b.name)));
+        signed
+    }
+}
+
+/// The parts of the headers that are signed.
+struct Signed<'t> {
+    md5: &'t str,
+    content_type: &'t str,
+    date: &'t str,
+    expires: Option<Decimal>,
+    amz: List<Amz<'t>>,
+    holds_token: bool,
+    holds_date: bool,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Amz<'t> {
+    name: &'t str,
+    value: &'t str,
+    escaped: bool,
+}
+
+impl Default for Signed<'_> {
+    fn default() -> Self {
+        Self {
+            md5: "",
+            content_type: "",
+            date: "",
+            expires: None,
+            amz: List::new(),
+            holds_token: false,
+            holds_date: false,
+        }
+    }
+}
+
+impl<'t> Signed<'t> {
+    fn take(&mut self, name: &'t str, value: &'t str) {
+        // Of a header that must not repeat, the first counts.
+        let slot = match name.len() {
+            4 if name.eq_ignore_ascii_case("date") => &mut self.date,
+            11 if name.eq_ignore_ascii_case("content-md5") => &mut self.md5,
+            12 if name.eq_ignore_ascii_case("content-type") => &mut self.content_type,
+            _ => {
+                if is_amz(name) {
+                    self.holds_date |= name.eq_ignore_ascii_case("x-amz-date");
+                    self.holds_token |= name.eq_ignore_ascii_case(SECURITY_TOKEN);
+                    self.amz.push(Amz {
+                        name,
+                        value,
+                        escaped: false,
+                    });
+                }
+                return;
+            }
+        };
+        if slot.is_empty() {
+            *slot = value;
+        }
+    }
+
+    fn write<S: Sink, H>(&self, out: &mut S, request: &Request<'_, H>, list: &SubResources) {
+        out.put(request.method.as_bytes());
+        out.put_byte(b'\n');
+        put_value(out, self.md5);
+        out.put_byte(b'\n');
+        put_value(out, self.content_type);
+        out.put_byte(b'\n');
+        match &self.expires {
+            Some(expires) => out.put(expires.as_str().as_bytes()),
+            None if self.holds_date => {}
+            None => put_value(out, self.date),
+        }
+        out.put_byte(b'\n');
+
+        let mut last: Option<&str> = None;
+        for header in self.amz.as_slice() {
+            match last {
+                Some(name) if name.eq_ignore_ascii_case(header.name) => out.put_byte(b','),
+                _ => {
+                    if last.is_some() {
+                        out.put_byte(b'\n');
+                    }
+                    out.put_lower(header.name);
+                    out.put_byte(b':');
+                }
+            }
+            last = Some(header.name);
+            if header.escaped {
+                put_unescaped(out, header.value);
+            } else {
+                put_value(out, header.value);
+            }
+        }
+        if last.is_some() {
+            out.put_byte(b'\n');
+        }
+
+        if let Some(bucket) = request.bucket {
+            out.put_byte(b'/');
+            out.put_lower(bucket);
+        }
+        if !request.path.starts_with('/') {
+            out.put_byte(b'/');
+        }
+        out.put(request.path.as_bytes());
+        put_sub_resources(out, request.query, list);
+    }
+}
+
+fn put_sub_resources<S: Sink>(out: &mut S, query: &str, list: &SubResources) {
+    if query.is_empty() {
+        return;
+    }
+    let mut signed = List::new();
+    for (name, value) in split_query(query) {
+        if let Some(name) = list.find(name) {
+            signed.push((name, value.unwrap_or_default()));
+        }
+    }
+    signed.sort_by(|a, b| a.0.cmp(b.0));
+    for (i, (name, value)) in signed.as_slice().iter().enumerate() {
+        out.put_byte(if i == 0 { b'?' } else { b'&' });
+        out.put(name.as_bytes());
+        if !value.is_empty() {
+            out.put_byte(b'=');
+            put_unescaped(out, value);
+        }
+    }
+}
+
+fn put_unescaped<S: Sink>(out: &mut S, value: &str) {
+    if escape::is_escaped(value) {
+        for byte in escape::unescape(value) {
+            out.put_byte(byte);
+        }
+    } else {
+        out.put(value.as_bytes());
+    }
+}
+
+/// Writes a header value without surrounding blanks, and unfolded: a line break with the blanks around it
+/// becomes one space, so no value can add a line of its own.
+fn put_value<S: Sink>(out: &mut S, value: &str) {
+    let value = value.trim_matches([' ', '\t', '\r', '\n']);
+    if !value.bytes().any(|byte| matches!(byte, b'\r' | b'\n')) {
+        out.put(value.as_bytes());
+        return;
+    }
+    let lines = value
+        .split(['\r', '\n'])
+        .map(|line| line.trim_matches([' ', '\t']));
+    for (i, line) in lines.filter(|line| !line.is_empty()).enumerate() {
+        if i > 0 {
+            out.put_byte(b' ');
+        }
+        out.put(line.as_bytes());
+    }
+}
+
+fn is_amz(name: &str) -> bool {
+    name.as_bytes()
+        .get(..6)
+        .is_some_and(|prefix| prefix.eq_ignore_ascii_case(b"x-amz-"))
+}
+
+fn is_link_parameter(name: &str) -> bool {
+    matches!(name, "AWSAccessKeyId" | "Expires" | "Signature")
+        || name.eq_ignore_ascii_case(SECURITY_TOKEN)
+}
+
+fn lower(name: &str) -> impl Iterator<Item = u8> + '_ {
+    name.bytes().map(|byte| byte.to_ascii_lowercase())
+}
+
+fn readable(text: Vec<u8>) -> String {
+    String::from_utf8(text)
+        .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+}
+
+/// A number written out without allocation.
+struct Decimal {
+    digits: [u8; 20],
+    start: usize,
+}
+
+impl Decimal {
+    fn of(mut number: u64) -> Self {
+        let mut digits = [b'0'; 20];
+        let mut start = 20;
+        loop {
+            start -= 1;
+            digits[start] = b'0' + (number % 10) as u8;
+            number /= 10;
+            if number == 0 {
+                return Self { digits, start };
+            }
+        }
+    }
+
+    fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.digits[self.start..]).unwrap_or_default()
+    }
+}
