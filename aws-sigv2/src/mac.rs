@@ -109,9 +109,9 @@ mod tests {
             let mut feed = Feed::new(credentials.hmac_sha1());
             for chunk in text.chunks(piece) {
                 if let [byte] = chunk {
-                    feed.put_byte(*byte)
+                    feed.put_byte(*byte);
                 } else {
-                    feed.put(chunk)
+                    feed.put(chunk);
                 }
             }
             let mut signature = String::new();

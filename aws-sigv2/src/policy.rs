@@ -139,12 +139,7 @@ impl Policy {
     /// user fills in, and last the file, in a field named [`FILE_FIELD`](Self::FILE_FIELD).
     #[must_use]
     pub fn sign(&self, credentials: &Credentials) -> Vec<(String, String)> {
-        let policy = STANDARD.encode(self.json(credentials));
-        let mut signature = String::with_capacity(SHA1_CHARS);
-        let mut feed = Feed::new(credentials.hmac_sha1());
-        feed.put(policy.as_bytes());
-        feed.push_base64(&mut signature);
-
+        let (policy, signature) = sign_document(&self.json(credentials), credentials);
         let mut form: Vec<(String, String)> = self
             .conditions
             .iter()
@@ -168,6 +163,21 @@ impl Policy {
         form.push((Self::FILE_FIELD.into(), String::new()));
         form
     }
+}
+
+/// Signs a policy that was written by other means: the values of the form fields `policy` (the document in
+/// base64) and `signature`.
+///
+/// With temporary credentials the document must hold the condition `{"x-amz-security-token": ...}`, and the
+/// form that field.
+#[must_use]
+pub fn sign_document(json: &str, credentials: &Credentials) -> (String, String) {
+    let policy = STANDARD.encode(json);
+    let mut signature = String::with_capacity(SHA1_CHARS);
+    let mut feed = Feed::new(credentials.hmac_sha1());
+    feed.put(policy.as_bytes());
+    feed.push_base64(&mut signature);
+    (policy, signature)
 }
 
 impl Builder {
