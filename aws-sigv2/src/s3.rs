@@ -321,7 +321,7 @@ impl Default for Signed<'_> {
 
 impl<'t> Signed<'t> {
     fn take(&mut self, name: &'t str, value: &'t str) {
-        // Of a header that must not repeat, the first counts.
+        // Of a header that must not repeat, the first counts that is not blank.
         let slot = match name.len() {
             4 if name.eq_ignore_ascii_case("date") => &mut self.date,
             11 if name.eq_ignore_ascii_case("content-md5") => &mut self.md5,
@@ -340,7 +340,7 @@ impl<'t> Signed<'t> {
             }
         };
         if slot.is_empty() {
-            *slot = value;
+            *slot = trim(value);
         }
     }
 
@@ -427,7 +427,7 @@ fn put_unescaped<S: Sink>(out: &mut S, value: &str) {
 /// Writes a header value without surrounding blanks, and unfolded: a line break with the blanks around it
 /// becomes one space, so no value can add a line of its own.
 fn put_value<S: Sink>(out: &mut S, value: &str) {
-    let value = value.trim_matches([' ', '\t', '\r', '\n']);
+    let value = trim(value);
     if !value.bytes().any(|byte| matches!(byte, b'\r' | b'\n')) {
         out.put(value.as_bytes());
         return;
@@ -441,6 +441,10 @@ fn put_value<S: Sink>(out: &mut S, value: &str) {
         }
         out.put(line.as_bytes());
     }
+}
+
+fn trim(value: &str) -> &str {
+    value.trim_matches([' ', '\t', '\r', '\n'])
 }
 
 fn is_amz(name: &str) -> bool {

@@ -1,6 +1,8 @@
 //! Every directory under `tests/vectors`: what Amazon published, and what boto and botocore signed. How they
 //! came about is told by `derive.py` there and by the `source` file of each.
 
+#![expect(clippy::unwrap_used, reason = "a helper of a test may fail the test")]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -288,7 +290,12 @@ fn policies() {
 
         let calls: Vec<Vec<serde_json::Value>> =
             serde_json::from_str(&vector.read("fields.json")).unwrap();
-        let built = calls.iter().fold(Policy::builder(), call).build();
+        let built = calls
+            .iter()
+            .fold(Policy::builder(), |builder, arguments| {
+                call(builder, arguments)
+            })
+            .build();
         let json: serde_json::Value = serde_json::from_str(&built.json(&credentials)).unwrap();
         let expected: serde_json::Value = serde_json::from_str(&document).unwrap();
         assert_eq!(json, expected, "{}", vector.name);
@@ -308,7 +315,7 @@ fn policies() {
     }
 }
 
-fn call(builder: Builder, call: &Vec<serde_json::Value>) -> Builder {
+fn call(builder: Builder, call: &[serde_json::Value]) -> Builder {
     let text = |i: usize| call[i].as_str().unwrap();
     let number = |i: usize| call[i].as_u64().unwrap();
     match text(0) {
