@@ -1,15 +1,27 @@
 //! A bounded pool of pipelined connections.
 
-pub mod error;
+#[cfg(feature = "http1")]
+mod builder;
+mod connect;
+mod engine;
+mod error;
 #[cfg(feature = "http1")]
 pub mod http1;
-pub mod origin;
+mod origin;
+mod outbox;
 #[cfg(feature = "http1")]
 mod pool;
+mod protocol;
+mod stats;
 
+#[cfg(feature = "http1")]
+pub use builder::HttpPoolBuilder;
 pub use error::{Error, Kind, Sent};
 #[cfg(feature = "http1")]
 pub use http1::{Body, BodyError, Head, Headers, Method, Request, Response};
 pub use origin::Origin;
+pub use outbox::Outbox;
 #[cfg(feature = "http1")]
-pub use pool::{HttpPool, HttpPoolBuilder, Sending};
+pub use pool::{HttpPool, Sending};
+pub use protocol::{Class, Decoded, Encoded, Protocol};
+pub use stats::{OriginStats, Stats};

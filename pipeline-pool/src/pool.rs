@@ -1,47 +1,190 @@
 //! The pool of HTTP/1.1 connections.
 
+use std::collections::HashMap;
+use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
-use crate::error::{Error, Kind};
+use crate::builder::HttpPoolBuilder;
+use crate::connect::{self, Settings, Stream};
+use crate::engine::config::Config;
+use crate::engine::endpoint::{Endpoint, Open};
+use crate::engine::permits::Permits;
+use crate::engine::sending;
+use crate::error::Error;
+use crate::http1::codec::Http1;
+use crate::http1::decode::Limits;
 use crate::http1::{Request, Response};
 use crate::origin::Origin;
+use crate::stats::{OriginStats, Stats};
 
-/// A pool; cheap to clone.
-#[derive(Clone, Debug)]
-pub struct HttpPool(());
+/// A bounded pool of pipelined HTTP/1.1 connections to any number of origins.
+///
+/// Cheap to clone; clones share everything. Connections open on demand, within the caps of the
+/// [builder](HttpPoolBuilder), and a pool outlives the runtime that opened them: used from another
+/// one it opens new ones. Dropping the last clone lets idle connections go at once and the others
+/// when they are done.
+#[derive(Clone)]
+pub struct HttpPool(Arc<Inner>);
 
-/// Builds an [`HttpPool`].
-#[derive(Debug)]
-pub struct HttpPoolBuilder(());
+struct Inner {
+    config: Config,
+    limits: Limits,
+    settings: Settings,
+    permits: Arc<Permits>,
+    endpoints: RwLock<HashMap<Origin, Arc<Endpoint<Http1>>>>,
+}
 
-/// A request under way.
-#[must_use = "nothing is sent until this is awaited"]
-#[derive(Debug)]
-pub struct Sending(());
+impl Default for HttpPool {
+    fn default() -> Self {
+        Self::new()
+    }
+}
 
 impl HttpPool {
-    /// Sends a request.
-    pub fn send(&self, _origin: &Origin, _request: Request) -> Sending {
-        Sending(())
+    /// A pool with the default bounds.
+    pub fn new() -> Self {
+        HttpPoolBuilder::default().build()
     }
-    /// A pool with other settings than the defaults.
+
+    /// A pool with bounds of one's own.
     pub fn builder() -> HttpPoolBuilder {
-        HttpPoolBuilder(())
+        HttpPoolBuilder::default()
+    }
+
+    pub(crate) fn with(config: Config, limits: Limits, settings: Settings) -> Self {
+        Self(Arc::new(Inner {
+            permits: Permits::new(config.max_total),
+            config,
+            limits,
+            settings,
+            endpoints: RwLock::new(HashMap::new()),
+        }))
+    }
+
+    /// Sends a request; the future resolves once the head of the answer is here, with the whole
+    /// body when that is small.
+    ///
+    /// Nothing happens before the first poll, which must be within a tokio runtime with time and
+    /// IO enabled. Dropping the future gives the request up: if it is already written, its answer
+    /// is read and thrown away, and no other request is hurt.
+    ///
+    /// # Errors
+    /// The future fails as [`Error::kind`] says; [`Error::may_have_been_sent`] tells whether the
+    /// server may have run the request.
+    pub fn send(&self, origin: &Origin, request: Request) -> Sending {
+        let endpoint = self.endpoint(origin);
+        let (timeout, deadline) = (request.timeout, request.deadline);
+        Sending(sending::Sending::new(endpoint, request, timeout, deadline))
+    }
+
+    fn endpoint(&self, origin: &Origin) -> Arc<Endpoint<Http1>> {
+        let endpoints = self.0.endpoints.read();
+        let found = endpoints.unwrap_or_else(PoisonError::into_inner).get(origin).cloned();
+        if let Some(endpoint) = found {
+            return endpoint;
+        }
+        let mut endpoints = self.0.endpoints.write().unwrap_or_else(PoisonError::into_inner);
+        let make = || {
+            let opener = Opener {
+                origin: origin.clone(),
+                settings: self.0.settings.clone(),
+                limits: self.0.limits,
+            };
+            Endpoint::new(self.0.config.clone(), Box::new(opener), self.0.permits.clone())
+        };
+        endpoints.entry(origin.clone()).or_insert_with(make).clone()
+    }
+
+    /// What the pool has done so far, and what it is doing now.
+    pub fn stats(&self) -> Stats {
+        let endpoints = self.0.endpoints.read().unwrap_or_else(PoisonError::into_inner);
+        let (connections, most_connections) = self.0.permits.used();
+        let origins = endpoints.iter().map(|(origin, e)| OriginStats::of(origin, e)).collect();
+        Stats::new(connections, most_connections, origins)
+    }
+
+    /// Takes no new request, and resolves once every connection is closed; those that are not
+    /// done after `grace` are given up.
+    pub async fn close(self, grace: Duration) {
+        let endpoints: Vec<_> = {
+            let endpoints = self.0.endpoints.read().unwrap_or_else(PoisonError::into_inner);
+            endpoints.values().cloned().collect()
+        };
+        for endpoint in &endpoints {
+            endpoint.retire(true);
+        }
+        let all_gone = async {
+            for endpoint in &endpoints {
+                loop {
+                    let changed = endpoint.changed.notified();
+                    if endpoint.is_gone() {
+                        break;
+                    }
+                    changed.await;
+                }
+            }
+        };
+        if tokio::time::timeout(grace, all_gone).await.is_err() {
+            for endpoint in &endpoints {
+                endpoint.abort();
+            }
+        }
     }
 }
 
-impl HttpPoolBuilder {
-    /// The pool.
-    pub fn build(self) -> HttpPool {
-        HttpPool(())
+impl Drop for Inner {
+    fn drop(&mut self) {
+        let endpoints = self.endpoints.get_mut().unwrap_or_else(PoisonError::into_inner);
+        for endpoint in endpoints.values() {
+            endpoint.retire(false);
+        }
     }
 }
+
+impl fmt::Debug for HttpPool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpPool").field("config", &self.0.config).finish_non_exhaustive()
+    }
+}
+
+/// Makes the connections of one origin.
+struct Opener {
+    origin: Origin,
+    settings: Settings,
+    limits: Limits,
+}
+
+impl Open<Http1> for Opener {
+    fn open(&self) -> Pin<Box<dyn Future<Output = Result<(Stream, Http1), Error>> + Send + '_>> {
+        Box::pin(async {
+            let stream = connect::connect(&self.origin, &self.settings).await?;
+            Ok((stream, Http1::new(self.limits)))
+        })
+    }
+
+    fn name(&self) -> String {
+        self.origin.to_string()
+    }
+}
+
+/// A request under way, made by [`HttpPool::send`].
+#[must_use = "nothing is sent until this is awaited"]
+pub struct Sending(sending::Sending<Http1>);
 
 impl Future for Sending {
     type Output = Result<Response, Error>;
-    fn poll(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<Self::Output> {
-        Poll::Ready(Err(Error::new(Kind::Shutdown, "not built yet")))
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.0).poll(cx)
+    }
+}
+
+impl fmt::Debug for Sending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Sending")
     }
 }

@@ -1,6 +1,9 @@
 //! HTTP/1.1 ([RFC 9112](https://www.rfc-editor.org/rfc/rfc9112)): messages, and the protocol that frames them.
 
 pub(crate) mod body;
+mod chunked;
+pub(crate) mod codec;
+pub(crate) mod decode;
 pub(crate) mod request;
 pub(crate) mod response;
 

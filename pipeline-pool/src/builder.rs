@@ -1,0 +1,203 @@
+//! The settings of a pool: what each means, its default and its range.
+
+use std::time::Duration;
+
+use crate::connect::Settings;
+#[cfg(feature = "tls")]
+use crate::connect::tls::{Identity, Tls};
+use crate::engine::config::Config;
+#[cfg(feature = "tls")]
+use crate::error::Error;
+use crate::http1::decode::Limits;
+use crate::pool::HttpPool;
+
+/// Builds an [`HttpPool`]. Every setting has a default that suits small objects.
+///
+/// Numbers out of range are moved to the nearest end of it.
+#[derive(Clone, Debug)]
+pub struct HttpPoolBuilder {
+    config: Config,
+    limits: Limits,
+    #[cfg(feature = "tls")]
+    identity: Identity,
+}
+
+impl Default for HttpPoolBuilder {
+    fn default() -> Self {
+        Self {
+            config: Config::default(),
+            limits: Limits {
+                head: 64 * 1024,
+                whole: 64 * 1024,
+                window: 256 * 1024,
+                drain: 64 * 1024,
+            },
+            #[cfg(feature = "tls")]
+            identity: Identity::default(),
+        }
+    }
+}
+
+impl HttpPoolBuilder {
+    /// The most connections to one origin, at every instant. Defaults to 64, at least 1.
+    ///
+    /// A server that works one connection's requests in order serves as many at once as there are
+    /// connections; beyond some dozens the server's cost of each outweighs the gain.
+    pub fn max_connections(mut self, n: usize) -> Self {
+        self.config.max_connections = n.max(1);
+        self
+    }
+
+    /// The most connections to all origins together, at every instant. Defaults to 256, at least 1.
+    ///
+    /// It protects the process's file descriptors. When it is reached, an idle connection of
+    /// another origin gives way to a request that waits.
+    pub fn max_total_connections(mut self, n: usize) -> Self {
+        self.config.max_total = n.max(1);
+        self
+    }
+
+    /// The most requests in flight on one connection. Defaults to 4, 1 to 1,024; 1 turns
+    /// pipelining off.
+    ///
+    /// Only small repeatable requests are pipelined, and only once all connections are in use.
+    pub fn max_pipeline(mut self, depth: usize) -> Self {
+        self.config.max_depth = depth.clamp(1, 1024);
+        self
+    }
+
+    /// The most connections that are opened at the same time. Defaults to 8, at least 1: a burst
+    /// at the start does not become a storm of handshakes.
+    pub fn max_opening(mut self, n: usize) -> Self {
+        self.config.max_opening = n.max(1);
+        self
+    }
+
+    /// The most requests that wait for a connection to one origin; further ones fail with
+    /// [`Kind::Busy`](crate::Kind::Busy). Defaults to 100,000; 0 means that none waits.
+    pub fn max_waiters(mut self, n: usize) -> Self {
+        self.config.max_waiters = n;
+        self
+    }
+
+    /// How long a request may wait for a connection before it fails with
+    /// [`Kind::WaitTimeout`](crate::Kind::WaitTimeout). Defaults to 10 s.
+    pub fn wait_timeout(mut self, limit: Duration) -> Self {
+        self.config.wait_timeout = limit;
+        self
+    }
+
+    /// How long a request may take from being sent until the head of its answer is here, waiting
+    /// and replays included. Defaults to 60 s; a request can have its own.
+    pub fn timeout(mut self, limit: Duration) -> Self {
+        self.config.timeout = limit;
+        self
+    }
+
+    /// How long opening a connection may take: name resolution, TCP and TLS. Defaults to 5 s.
+    pub fn connect_timeout(mut self, limit: Duration) -> Self {
+        self.config.connect_timeout = limit;
+        self
+    }
+
+    /// How long a server may take nothing of what is being written. Defaults to 20 s.
+    pub fn write_timeout(mut self, limit: Duration) -> Self {
+        self.config.write_timeout = limit;
+        self
+    }
+
+    /// How long a connection whose server owes an answer may stay silent before it is given up.
+    /// Defaults to 30 s.
+    pub fn first_byte_timeout(mut self, limit: Duration) -> Self {
+        self.config.first_byte_timeout = limit;
+        self
+    }
+
+    /// How long a server may pause within the body of an answer. Defaults to 30 s; the time that
+    /// the body's reader takes does not count.
+    pub fn body_timeout(mut self, limit: Duration) -> Self {
+        self.config.body_timeout = limit;
+        self
+    }
+
+    /// How long a connection without work is kept. Defaults to 15 s: S3 closes after about 20 s,
+    /// and a connection closed under a request is what users of other pools report most.
+    pub fn idle_timeout(mut self, limit: Duration) -> Self {
+        self.config.idle_timeout = limit;
+        self
+    }
+
+    /// How long a connection is used at all, so that changes in DNS are followed. Defaults to
+    /// 10 minutes.
+    pub fn max_age(mut self, limit: Duration) -> Self {
+        self.config.max_age = limit;
+        self
+    }
+
+    /// How often a repeatable request is sent again when its connection dies before the answer.
+    /// Defaults to 2.
+    pub fn max_replays(mut self, n: u8) -> Self {
+        self.config.max_replays = n;
+        self
+    }
+
+    /// The most bytes that one read takes in. Defaults to 64 KiB, at least 4 KiB; a connection
+    /// starts with 8 KiB and grows with its traffic.
+    pub fn read_buffer(mut self, bytes: usize) -> Self {
+        self.config.read_buffer = bytes.max(4 * 1024);
+        self
+    }
+
+    /// The most bytes that the head of an answer may have. Defaults to 64 KiB, at least 1 KiB.
+    pub fn max_head(mut self, bytes: usize) -> Self {
+        self.limits.head = bytes.max(1024);
+        self
+    }
+
+    /// Bodies up to this size arrive whole with their answer, larger ones as a stream. Defaults
+    /// to 64 KiB.
+    pub fn max_whole_body(mut self, bytes: usize) -> Self {
+        self.limits.whole = bytes;
+        self
+    }
+
+    /// The bytes of a streamed body that may wait for their reader; beyond them the connection is
+    /// not read (one read's bytes may come on top). Defaults to 256 KiB.
+    pub fn body_window(mut self, bytes: usize) -> Self {
+        self.limits.window = bytes.max(1);
+        self
+    }
+
+    /// Trusts these roots, in PEM, instead of those that Mozilla ships.
+    ///
+    /// # Errors
+    /// [`Kind::Invalid`](crate::Kind::Invalid) when there is none, or one cannot be read.
+    #[cfg(feature = "tls")]
+    pub fn tls_roots(mut self, pem: impl AsRef<[u8]>) -> Result<Self, Error> {
+        self.identity.trust(pem.as_ref())?;
+        Ok(self)
+    }
+
+    /// Shows this certificate chain to servers that ask for one, with its key; both in PEM.
+    ///
+    /// # Errors
+    /// [`Kind::Invalid`](crate::Kind::Invalid) when one cannot be read, or they do not fit.
+    #[cfg(feature = "tls")]
+    pub fn tls_client(
+        mut self,
+        chain: impl AsRef<[u8]>,
+        key: impl AsRef<[u8]>,
+    ) -> Result<Self, Error> {
+        self.identity.client(chain.as_ref(), key.as_ref())?;
+        Ok(self)
+    }
+
+    /// The pool. Nothing is opened yet.
+    pub fn build(self) -> HttpPool {
+        let settings = Settings {
+            #[cfg(feature = "tls")]
+            tls: Tls::new(self.identity),
+        };
+        HttpPool::with(self.config, self.limits, settings)
+    }
+}

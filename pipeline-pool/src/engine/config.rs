@@ -1,0 +1,49 @@
+//! The bounds and times of a pool.
+
+use std::time::Duration;
+
+/// Bounds and times; the builder says what each means.
+#[derive(Clone, Debug)]
+pub(crate) struct Config {
+    pub(crate) max_connections: usize,
+    pub(crate) max_total: usize,
+    pub(crate) max_opening: usize,
+    pub(crate) max_depth: usize,
+    pub(crate) max_waiters: usize,
+    pub(crate) wait_timeout: Duration,
+    pub(crate) timeout: Duration,
+    pub(crate) connect_timeout: Duration,
+    pub(crate) write_timeout: Duration,
+    pub(crate) first_byte_timeout: Duration,
+    pub(crate) body_timeout: Duration,
+    pub(crate) idle_timeout: Duration,
+    pub(crate) max_age: Duration,
+    /// How often a request that was sent may be sent again when its connection dies.
+    pub(crate) max_replays: u8,
+    /// How often a request that was not sent may move to another connection.
+    pub(crate) max_moves: u8,
+    pub(crate) read_buffer: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            max_connections: 64,
+            max_total: 256,
+            max_opening: 8,
+            max_depth: 4,
+            max_waiters: 100_000,
+            wait_timeout: Duration::from_secs(10),
+            timeout: Duration::from_secs(60),
+            connect_timeout: Duration::from_secs(5),
+            write_timeout: Duration::from_secs(20),
+            first_byte_timeout: Duration::from_secs(30),
+            body_timeout: Duration::from_secs(30),
+            idle_timeout: Duration::from_secs(15),
+            max_age: Duration::from_secs(600),
+            max_replays: 2,
+            max_moves: 8,
+            read_buffer: 64 * 1024,
+        }
+    }
+}

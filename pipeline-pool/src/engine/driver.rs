@@ -1,0 +1,375 @@
+//! The one task that touches a connection: it advances reads and writes together.
+
+use std::future::Future;
+use std::io::{self, IoSlice};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncReadExt, AsyncWrite};
+use tokio::time::Sleep;
+
+use super::endpoint::Endpoint;
+use super::permits::Permit;
+use super::pipeline::Pipeline;
+use super::state::{ConnId, Report};
+use crate::connect::Stream;
+use crate::error::{Error, Kind};
+use crate::protocol::Protocol;
+
+/// The first read buffer's bytes; it grows when reads fill it.
+const READ_MIN: usize = 8 * 1024;
+/// Pieces that one write joins.
+const SLICES: usize = 16;
+
+fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
+}
+
+/// Opens the connection and serves it to its end.
+pub(crate) async fn run<P: Protocol>(endpoint: Arc<Endpoint<P>>, id: ConnId, permit: Permit) {
+    let mut opening = Opening {
+        endpoint,
+        id,
+        permit: Some(permit),
+    };
+    let endpoint = opening.endpoint.clone();
+    let limit = endpoint.config.connect_timeout;
+    let opened = match tokio::time::timeout(limit, endpoint.opener.open()).await {
+        Ok(opened) => opened,
+        Err(_) => {
+            let text = format!("no connection to {} within {limit:?}", endpoint.opener.name());
+            Err(Error::new(Kind::Connect, text))
+        }
+    };
+    let Some(permit) = opening.permit.take() else {
+        return;
+    };
+    drop(opening);
+    match opened {
+        Ok((stream, protocol)) => {
+            endpoint.counters.opened.fetch_add(1, Ordering::Relaxed);
+            endpoint.lock().opened(id);
+            Driver::new(endpoint, id, permit, stream, protocol).await;
+        }
+        Err(error) => {
+            tracing::debug!(server.address = %endpoint.opener.name(), %error, "connect failed");
+            // The permit goes first: those who wait may want it at once.
+            drop(permit);
+            endpoint.open_failed(id, &error, is_exhausted(&error), now());
+            endpoint.pump(now());
+        }
+    }
+}
+
+/// Whether the process or the system has run out of file descriptors.
+fn is_exhausted(error: &Error) -> bool {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        if let Some(io) = error.downcast_ref::<io::Error>()
+            && matches!(io.raw_os_error(), Some(23 | 24))
+        {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}
+
+/// A connection being opened; sees to its place when the runtime goes away meanwhile.
+struct Opening<P: Protocol> {
+    endpoint: Arc<Endpoint<P>>,
+    id: ConnId,
+    permit: Option<Permit>,
+}
+
+impl<P: Protocol> Drop for Opening<P> {
+    fn drop(&mut self) {
+        if let Some(permit) = self.permit.take() {
+            self.endpoint.lock().remove(self.id);
+            drop(permit);
+            self.endpoint.bounce_all();
+        }
+    }
+}
+
+struct Driver<P: Protocol> {
+    endpoint: Arc<Endpoint<P>>,
+    id: ConnId,
+    permit: Option<Permit>,
+    stream: Option<Stream>,
+    pipeline: Pipeline<P>,
+    sleep: Pin<Box<Sleep>>,
+    born: Instant,
+    /// Bytes to make room for before a read.
+    read_size: usize,
+    /// Replies that the counters know of.
+    counted: u64,
+}
+
+impl<P: Protocol> Driver<P> {
+    fn new(
+        endpoint: Arc<Endpoint<P>>,
+        id: ConnId,
+        permit: Permit,
+        stream: Stream,
+        protocol: P,
+    ) -> Self {
+        let now = now();
+        Self {
+            pipeline: Pipeline::new(protocol, now),
+            sleep: Box::pin(tokio::time::sleep(endpoint.config.idle_timeout)),
+            read_size: READ_MIN.min(endpoint.config.read_buffer),
+            endpoint,
+            id,
+            permit: Some(permit),
+            stream: Some(stream),
+            born: now,
+            counted: 0,
+        }
+    }
+
+    /// Does all that can be done now.
+    ///
+    /// # Errors
+    /// Why the connection has to be closed.
+    fn step(&mut self, cx: &mut Context<'_>) -> Result<(), Error> {
+        if self.endpoint.aborted.load(Ordering::Acquire) {
+            return Err(Error::new(Kind::Shutdown, "the pool was closed"));
+        }
+        let now = now();
+        loop {
+            self.read(cx, now)?;
+            self.sync(cx, now)?;
+            if self.pipeline.begins_once() && self.stream.as_ref().is_some_and(Stream::is_dead) {
+                let text = "the server closed the connection before it was used again";
+                return Err(Error::new(Kind::Closed, text));
+            }
+            self.pipeline.fill(now);
+            let encoded = match self.pipeline.poll_encode(cx) {
+                Poll::Ready(result) => result.map(|()| true)?,
+                Poll::Pending => false,
+            };
+            let blocked = self.write(cx, now)?;
+            // Abandoned requests have left unseen, or there is room for more.
+            let encode_more = encoded && self.pipeline.is_encoding();
+            let write_more = !blocked && (encode_more || self.pipeline.can_fill());
+            if !self.pipeline.has_done() && !write_more {
+                break;
+            }
+        }
+        if self.pipeline.is_amid()
+            && let Some(stream) = &self.stream
+        {
+            // The rest of this reply may wait for an acknowledgement (Nagle's algorithm at the
+            // server): it goes out now, not some 40 ms later.
+            stream.quick_ack();
+        }
+        self.arm(cx, now)
+    }
+
+    /// Reads what is there and tells the callers.
+    fn read(&mut self, cx: &mut Context<'_>, now: Instant) -> Result<(), Error> {
+        let Some(stream) = &mut self.stream else {
+            return Ok(());
+        };
+        loop {
+            match self.pipeline.poll_ready(cx, now) {
+                Poll::Ready(ready) => ready?,
+                Poll::Pending => return Ok(()),
+            }
+            let input = &mut self.pipeline.input;
+            if input.capacity() - input.len() < self.read_size / 2 {
+                input.reserve(self.read_size);
+            }
+            let room = input.capacity() - input.len();
+            let read = pin!(stream.read_buf(input)).poll(cx);
+            match read {
+                Poll::Pending => return Ok(()),
+                Poll::Ready(Ok(0)) => self.pipeline.handle_eof(),
+                Poll::Ready(Ok(n)) => {
+                    let counters = &self.endpoint.counters;
+                    counters.bytes_in.fetch_add(n as u64, Ordering::Relaxed);
+                    if n == room {
+                        self.read_size = (self.read_size * 2).min(self.endpoint.config.read_buffer);
+                    }
+                }
+                Poll::Ready(Err(error)) => {
+                    let lost = Error::new(Kind::Closed, "the connection was lost while reading");
+                    return Err(lost.with_source(error));
+                }
+            }
+            self.pipeline.handle_input(now)?;
+        }
+    }
+
+    /// Tells the endpoint what is done and takes what there is to do.
+    fn sync(&mut self, cx: &mut Context<'_>, now: Instant) -> Result<(), Error> {
+        let report = Report {
+            done: self.pipeline.take_done(),
+            proven: self.pipeline.replies() > 0,
+            streaming: self.pipeline.is_streaming(),
+            expired: now.saturating_duration_since(self.born) >= self.endpoint.config.max_age,
+        };
+        self.count();
+        let mut back = Vec::new();
+        if self.pipeline.is_open() {
+            // What has not gone out yet need not wait for a large reply.
+            back.extend(self.pipeline.take_queued());
+        }
+        let mut state = self.endpoint.lock();
+        let moved = back.len();
+        for entry in back {
+            state.line.insert(entry);
+        }
+        let report = Report {
+            done: report.done + if moved > 0 { self.pipeline.take_done() } else { 0 },
+            ..report
+        };
+        state.report(self.id, report, &mut self.pipeline.queued, now)?;
+        if let Some(slot) = state.slot(self.id) {
+            slot.awake = false;
+            if !slot.waker.as_ref().is_some_and(|w| w.will_wake(cx.waker())) {
+                slot.waker = Some(cx.waker().clone());
+            }
+        }
+        drop(state);
+        if moved > 0 {
+            self.endpoint.pump(now);
+        }
+        if self.pipeline.is_idle() && self.endpoint.permits.wanted() {
+            self.endpoint.permits.evict(&*self.endpoint);
+        }
+        Ok(())
+    }
+
+    fn count(&mut self) {
+        let counters = &self.endpoint.counters;
+        let replies = self.pipeline.replies();
+        if replies > self.counted {
+            counters.replies.fetch_add(replies - self.counted, Ordering::Relaxed);
+            self.counted = replies;
+        }
+        counters.deepest.fetch_max(self.pipeline.deepest(), Ordering::Relaxed);
+    }
+
+    /// Writes what waits; says whether some of it still does.
+    fn write(&mut self, cx: &mut Context<'_>, now: Instant) -> Result<bool, Error> {
+        let Some(stream) = &mut self.stream else {
+            return Ok(true);
+        };
+        let mut stream = Pin::new(stream);
+        let mut wrote = false;
+        let blocked = loop {
+            if self.pipeline.out.is_empty() {
+                break false;
+            }
+            let written = match self.pipeline.out.single() {
+                Some(bytes) => stream.as_mut().poll_write(cx, bytes),
+                None => {
+                    let mut slices = [IoSlice::new(&[]); SLICES];
+                    let n = self.pipeline.out.slices(&mut slices);
+                    stream.as_mut().poll_write_vectored(cx, &slices[..n])
+                }
+            };
+            let error = match written {
+                Poll::Pending => break true,
+                Poll::Ready(Ok(n)) if n > 0 => {
+                    wrote = true;
+                    let counters = &self.endpoint.counters;
+                    counters.bytes_out.fetch_add(n as u64, Ordering::Relaxed);
+                    self.pipeline.handle_written(n, now);
+                    continue;
+                }
+                Poll::Ready(Ok(_)) => io::ErrorKind::WriteZero.into(),
+                Poll::Ready(Err(error)) => error,
+            };
+            // The server may have answered before it closed: what it said counts for more.
+            self.read(cx, now)?;
+            let lost = Error::new(Kind::Closed, "the connection was lost while writing");
+            return Err(lost.with_source(error));
+        };
+        if wrote || blocked {
+            // TLS keeps records of its own.
+            if let Poll::Ready(Err(error)) = stream.poll_flush(cx) {
+                let lost = Error::new(Kind::Closed, "the connection was lost while writing");
+                return Err(lost.with_source(error));
+            }
+        }
+        Ok(blocked)
+    }
+
+    /// Acts on what is due, and sees that this task is woken for the next.
+    fn arm(&mut self, cx: &mut Context<'_>, now: Instant) -> Result<(), Error> {
+        let config = &self.endpoint.config;
+        let armed = self.sleep.deadline().into_std();
+        let soonest = self.pipeline.take_soonest(config);
+        if soonest.is_none_or(|s| s >= armed) && self.sleep.as_mut().poll(cx).is_pending() {
+            return Ok(());
+        }
+        loop {
+            self.pipeline.handle_timeout(now, config)?;
+            let next = self.pipeline.next_timeout(config);
+            let next = next.unwrap_or(now + config.idle_timeout);
+            let next = next.max(now + Duration::from_millis(1));
+            self.sleep.as_mut().reset(next.into());
+            if self.sleep.as_mut().poll(cx).is_pending() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Ends the connection. Without a context the runtime is going down: what can be sent again
+    /// goes back to its callers.
+    fn finish(&mut self, cause: &Error, cx: Option<&mut Context<'_>>) {
+        self.count();
+        tracing::debug!(server.address = %self.endpoint.opener.name(), %cause, "connection closed");
+        let again = self.pipeline.close(cause, &self.endpoint.config);
+        if let (Some(stream), Some(cx)) = (&mut self.stream, cx) {
+            // Says goodbye where the transport has a word for it; nobody waits for the answer.
+            let _ = Pin::new(stream).poll_shutdown(cx);
+            self.stream = None;
+            let proven = self.pipeline.replies() > 0;
+            let now = now();
+            self.endpoint.ended(self.id, again, proven, now);
+            self.permit = None;
+            self.endpoint.pump(now);
+        } else {
+            self.stream = None;
+            let mail = self.endpoint.lock().remove(self.id);
+            for entry in again.into_iter().chain(mail) {
+                entry.bounce();
+            }
+            self.permit = None;
+            self.endpoint.bounce_all();
+        }
+    }
+}
+
+impl<P: Protocol> Future for Driver<P> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = &mut *self;
+        match this.step(cx) {
+            Ok(()) => Poll::Pending,
+            Err(cause) => {
+                this.finish(&cause, Some(cx));
+                Poll::Ready(())
+            }
+        }
+    }
+}
+
+impl<P: Protocol> Unpin for Driver<P> {}
+
+impl<P: Protocol> Drop for Driver<P> {
+    fn drop(&mut self) {
+        if self.permit.is_some() {
+            let gone = Error::new(Kind::Closed, "the runtime that served the connection is gone");
+            self.finish(&gone, None);
+        }
+    }
+}

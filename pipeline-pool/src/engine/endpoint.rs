@@ -1,0 +1,313 @@
+//! One endpoint: its connections, its line, and the tasks that serve them.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::task::Waker;
+use std::time::Instant;
+
+use tokio::sync::Notify;
+
+use super::config::Config;
+use super::driver;
+use super::entry::Entry;
+use super::keeper;
+use super::permits::{Member, Permits};
+use super::state::{ConnId, State};
+use crate::connect::Stream;
+use crate::error::{Error, Kind};
+use crate::protocol::Protocol;
+
+/// Opens a connection and says which protocol value speaks on it.
+pub(crate) trait Open<P>: Send + Sync {
+    fn open(&self) -> Pin<Box<dyn Future<Output = Result<(Stream, P), Error>> + Send + '_>>;
+    /// The name of the place, for errors.
+    fn name(&self) -> String;
+}
+
+/// What has happened so far at an endpoint.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    pub(crate) opened: AtomicU64,
+    pub(crate) open_failed: AtomicU64,
+    pub(crate) closed: AtomicU64,
+    pub(crate) replies: AtomicU64,
+    pub(crate) replays: AtomicU64,
+    pub(crate) waits: AtomicU64,
+    pub(crate) refused: AtomicU64,
+    pub(crate) deepest: AtomicUsize,
+    pub(crate) bytes_in: AtomicU64,
+    pub(crate) bytes_out: AtomicU64,
+}
+
+pub(crate) struct Endpoint<P: Protocol> {
+    state: Mutex<State<P>>,
+    pub(crate) config: Config,
+    pub(crate) opener: Box<dyn Open<P>>,
+    pub(crate) permits: Arc<Permits>,
+    pub(crate) counters: Counters,
+    /// Wakes the keeper, and whoever waits for the endpoint to be closed.
+    pub(crate) keeper: Notify,
+    pub(crate) changed: Notify,
+    /// Every connection is to end now.
+    pub(crate) aborted: AtomicBool,
+    keeping: Mutex<Option<Instant>>,
+    seq: AtomicU64,
+    this: Weak<Self>,
+}
+
+impl<P: Protocol> Endpoint<P> {
+    pub(crate) fn new(config: Config, opener: Box<dyn Open<P>>, permits: Arc<Permits>) -> Arc<Self> {
+        let endpoint = Arc::new_cyclic(|this: &Weak<Self>| Self {
+            state: Mutex::new(State::new(config.max_depth)),
+            config,
+            opener,
+            permits,
+            counters: Counters::default(),
+            keeper: Notify::new(),
+            changed: Notify::new(),
+            aborted: AtomicBool::new(false),
+            keeping: Mutex::new(None),
+            seq: AtomicU64::new(0),
+            this: this.clone(),
+        });
+        let member: Weak<dyn Member> = endpoint.this.clone();
+        endpoint.permits.join(member);
+        endpoint
+    }
+
+    pub(crate) fn next_seq(&self) -> u64 {
+        self.seq.fetch_add(1, Ordering::Relaxed)
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State<P>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes a request. To be called within a runtime.
+    ///
+    /// # Errors
+    /// [`Kind::Busy`] when the line is full, [`Kind::Shutdown`] when the pool is closed.
+    pub(crate) fn submit(&self, entry: Entry<P>, now: Instant) -> Result<(), Error> {
+        let mut state = self.lock();
+        if state.closed {
+            return Err(Error::new(Kind::Shutdown, "the pool is closed"));
+        }
+        let waiting = state.line.len();
+        let wake = match state.admit(entry, &self.config) {
+            Ok(wake) => wake,
+            Err(_) => {
+                drop(state);
+                self.counters.refused.fetch_add(1, Ordering::Relaxed);
+                let text = format!("the waiting line is full: {waiting} requests");
+                return Err(Error::new(Kind::Busy, text));
+            }
+        };
+        if let Some(wake) = wake {
+            drop(state);
+            wake.wake();
+        } else if state.line.len() > waiting {
+            self.counters.waits.fetch_add(1, Ordering::Relaxed);
+            self.open_wanted(state, now);
+        }
+        Ok(())
+    }
+
+    /// Hands out what waits and opens what is wanted, after something has changed.
+    pub(crate) fn pump(&self, now: Instant) {
+        let mut wake = Vec::new();
+        let mut state = self.lock();
+        state.pump(&self.config, &mut wake);
+        self.open_wanted(state, now);
+        wake.into_iter().for_each(Waker::wake);
+    }
+
+    /// Opens connections while they are wanted and allowed, and sees to those who wait.
+    fn open_wanted(&self, mut state: MutexGuard<'_, State<P>>, now: Instant) {
+        let Some(this) = self.this.upgrade() else {
+            return;
+        };
+        let member: Weak<dyn Member> = self.this.clone();
+        let mut evict = false;
+        while state.wants_connection(now, &self.config) {
+            let Some(permit) = self.permits.acquire(&member) else {
+                evict = !state.starved;
+                state.starved = true;
+                break;
+            };
+            state.starved = false;
+            let id = state.add(now);
+            tokio::spawn(driver::run(this.clone(), id, permit));
+        }
+        let mut wake = Vec::new();
+        if evict {
+            // At the cap by the word of others: what can be pipelined is.
+            state.pump(&self.config, &mut wake);
+        }
+        let next = match (state.line.earliest(), state.open_after) {
+            _ if state.line.is_empty() => None,
+            (Some(a), Some(b)) if b > now => Some(a.min(b)),
+            (a, _) => a,
+        };
+        drop(state);
+        wake.into_iter().for_each(Waker::wake);
+        if evict {
+            self.permits.evict(self);
+        }
+        if let Some(next) = next {
+            self.keep(this, next);
+        }
+    }
+
+    /// Has the keeper look after the line at this instant, or earlier.
+    fn keep(&self, this: Arc<Self>, at: Instant) {
+        let mut keeping = self.keeping();
+        match *keeping {
+            Some(planned) if planned <= at => {}
+            Some(_) => {
+                *keeping = Some(at);
+                self.keeper.notify_one();
+            }
+            None => {
+                *keeping = Some(at);
+                tokio::spawn(keeper::run(this));
+            }
+        }
+    }
+
+    pub(crate) fn keeping(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.keeping.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells those whose time is up, and opens what may be opened now.
+    pub(crate) fn tend(&self, now: Instant) {
+        let mut state = self.lock();
+        state.line.expire(now);
+        if !state.line.is_empty() {
+            self.open_wanted(state, now);
+        }
+    }
+
+    /// Hands every waiting request back to its caller: the runtime that served them is gone.
+    pub(crate) fn bounce_all(&self) {
+        let waiting = self.lock().line.drain();
+        waiting.into_iter().for_each(Entry::bounce);
+    }
+
+    /// A connection could not be opened.
+    pub(crate) fn open_failed(&self, id: ConnId, error: &Error, exhausted: bool, now: Instant) {
+        self.counters.open_failed.fetch_add(1, Ordering::Relaxed);
+        let mut state = self.lock();
+        state.remove(id);
+        state.failures += 1;
+        let step = 10 << state.failures.min(7);
+        state.open_after = Some(now + std::time::Duration::from_millis(step));
+        // With nothing left that could serve them, those who wait hear of it now; being out of
+        // file descriptors is no fault of the server and is waited out.
+        let failed = match exhausted || state.live() > 0 {
+            true => Default::default(),
+            false => state.line.drain(),
+        };
+        drop(state);
+        for mut entry in failed {
+            entry.fail(error);
+        }
+        self.changed.notify_waiters();
+    }
+
+    /// A connection has ended; `again` is what has to go elsewhere.
+    pub(crate) fn ended(&self, id: ConnId, again: Vec<Entry<P>>, proven: bool, now: Instant) {
+        let mut state = self.lock();
+        let mail = state.remove(id);
+        if proven {
+            state.failures = 0;
+        } else if !again.is_empty() || !mail.is_empty() {
+            // It was opened and never answered: no reason to hurry with the next.
+            state.failures += 1;
+            let step = 5 << state.failures.min(7);
+            state.open_after = Some(now + std::time::Duration::from_millis(step));
+        }
+        let mut replays = 0;
+        for entry in again.into_iter().chain(mail) {
+            replays += u64::from(entry.ticket.replays > 0);
+            state.line.insert(entry);
+        }
+        drop(state);
+        self.counters.closed.fetch_add(1, Ordering::Relaxed);
+        self.counters.replays.fetch_add(replays, Ordering::Relaxed);
+        self.changed.notify_waiters();
+    }
+
+    /// The caller of a request that may still be in line has gone away.
+    pub(crate) fn forget(&self, seq: u64) {
+        let entry = self.lock().line.remove(seq);
+        drop(entry);
+    }
+
+    /// Lets idle connections go, and every other when it has nothing left to do.
+    pub(crate) fn retire(&self, closed: bool) {
+        let wake = {
+            let mut state = self.lock();
+            state.closed |= closed;
+            state.retire()
+        };
+        wake.into_iter().for_each(Waker::wake);
+    }
+
+    /// Whether nothing is left.
+    pub(crate) fn is_gone(&self) -> bool {
+        let state = self.lock();
+        state.live() == 0 && state.line.is_empty()
+    }
+
+    /// Gives up every connection at once, and all who wait.
+    pub(crate) fn abort(&self) {
+        let (wake, waiting) = {
+            let mut state = self.lock();
+            state.closed = true;
+            let wake: Vec<_> = state.slots().filter_map(|slot| slot.waker.clone()).collect();
+            (wake, state.line.drain())
+        };
+        let error = Error::new(Kind::Shutdown, "the pool was closed");
+        for mut entry in waiting {
+            entry.fail(&error);
+        }
+        self.aborted.store(true, Ordering::Release);
+        wake.into_iter().for_each(Waker::wake);
+    }
+}
+
+impl<P: Protocol> Member for Endpoint<P> {
+    fn oldest_idle(&self) -> Option<Instant> {
+        self.lock().oldest_idle().map(|(_, since)| since)
+    }
+
+    fn live(&self) -> usize {
+        self.lock().live()
+    }
+
+    fn close_one(&self) {
+        let wake = self.lock().close_one();
+        if let Some(wake) = wake {
+            wake.wake();
+        }
+    }
+
+    fn permit_freed(&self) {
+        let now = tokio::time::Instant::now().into_std();
+        let mut state = self.lock();
+        state.starved = false;
+        if !state.wants_connection(now, &self.config) {
+            drop(state);
+            let member: Weak<dyn Member> = self.this.clone();
+            return self.permits.decline(&member);
+        }
+        if tokio::runtime::Handle::try_current().is_ok() {
+            return self.open_wanted(state, now);
+        }
+        // Called while a runtime goes down: those who wait go on from their own.
+        drop(state);
+        self.bounce_all();
+    }
+}

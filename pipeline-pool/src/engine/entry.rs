@@ -1,0 +1,90 @@
+//! One request on its way, wherever it is at the moment.
+
+use std::time::Instant;
+
+use tokio::sync::oneshot;
+
+use crate::error::{Error, Sent};
+use crate::protocol::{Class, Protocol};
+
+/// A request with all that the engine knows of it.
+pub(crate) struct Entry<P: Protocol> {
+    pub(crate) request: P::Request,
+    pub(crate) class: Class,
+    /// Where the outcome goes; nothing once it has been told.
+    pub(crate) teller: Option<oneshot::Sender<Outcome<P>>>,
+    pub(crate) ticket: Ticket,
+    /// Where its bytes lie in what its connection writes.
+    pub(crate) start: u64,
+    pub(crate) end: u64,
+}
+
+/// What stays the same when a request moves to another connection.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ticket {
+    /// Its place in the order of arrival.
+    pub(crate) seq: u64,
+    /// Until when it may wait for a connection.
+    pub(crate) wait_until: Instant,
+    /// Until when its reply must have begun.
+    pub(crate) deadline: Instant,
+    /// How much of it was written in the worst case so far.
+    pub(crate) sent: Sent,
+    pub(crate) replays: u8,
+    pub(crate) moves: u8,
+}
+
+/// How it ended for one request.
+pub(crate) enum Outcome<P: Protocol> {
+    Done(Result<P::Reply, Error>),
+    /// The runtime that served it is gone: it has to be handed in again from its own.
+    Again(Box<(P::Request, Ticket)>),
+}
+
+impl<P: Protocol> Entry<P> {
+    pub(crate) fn new(
+        request: P::Request,
+        ticket: Ticket,
+    ) -> (Self, oneshot::Receiver<Outcome<P>>) {
+        let (teller, outcome) = oneshot::channel();
+        let mut class = P::class(&request);
+        // What was lost once goes alone, so that it is not lost again for another's sake.
+        class.alone |= ticket.replays > 0;
+        let entry = Self {
+            request,
+            class,
+            teller: Some(teller),
+            ticket,
+            start: 0,
+            end: 0,
+        };
+        (entry, outcome)
+    }
+
+    /// Whether its caller has gone away, or has been told already.
+    pub(crate) fn is_abandoned(&self) -> bool {
+        self.teller.as_ref().is_none_or(oneshot::Sender::is_closed)
+    }
+
+    /// Tells the caller of a reply; a reply to nobody is dropped.
+    pub(crate) fn reply(&mut self, reply: P::Reply) {
+        if let Some(teller) = self.teller.take() {
+            let _ = teller.send(Outcome::Done(Ok(reply)));
+        }
+    }
+
+    /// Tells the caller of a failure.
+    pub(crate) fn fail(&mut self, error: &Error) {
+        if let Some(teller) = self.teller.take() {
+            let sent = self.ticket.sent.max(error.sent());
+            let _ = teller.send(Outcome::Done(Err(error.clone().with_sent(sent))));
+        }
+    }
+
+    /// Hands the request back to its caller, to be sent from another runtime.
+    pub(crate) fn bounce(mut self) {
+        if let Some(teller) = self.teller.take() {
+            let _ = teller.send(Outcome::Again(Box::new((self.request, self.ticket))));
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! The waiting line: first come, first served, bounded by its users.
+
+use std::collections::VecDeque;
+use std::time::Instant;
+
+use super::entry::Entry;
+use crate::error::{Error, Kind};
+use crate::protocol::Protocol;
+
+/// Requests that wait for a connection, in the order of their arrival.
+pub(crate) struct Line<P: Protocol> {
+    entries: VecDeque<Entry<P>>,
+    /// No entry's time is up before this instant.
+    earliest: Option<Instant>,
+}
+
+impl<P: Protocol> Line<P> {
+    pub(crate) fn new() -> Self {
+        Self {
+            entries: VecDeque::new(),
+            earliest: None,
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// The instant before which nobody's time is up.
+    pub(crate) fn earliest(&self) -> Option<Instant> {
+        self.earliest
+    }
+
+    /// Puts an entry where its arrival says: one that comes back goes before all later ones.
+    pub(crate) fn insert(&mut self, entry: Entry<P>) {
+        let until = entry.ticket.wait_until.min(entry.ticket.deadline);
+        self.earliest = Some(self.earliest.map_or(until, |e| e.min(until)));
+        let seq = entry.ticket.seq;
+        if self.entries.back().is_none_or(|last| last.ticket.seq < seq) {
+            self.entries.push_back(entry);
+        } else {
+            let at = self.entries.partition_point(|e| e.ticket.seq < seq);
+            self.entries.insert(at, entry);
+        }
+    }
+
+    /// The first whose caller still waits.
+    pub(crate) fn front(&mut self) -> Option<&Entry<P>> {
+        while self.entries.front().is_some_and(Entry::is_abandoned) {
+            self.entries.pop_front();
+        }
+        self.entries.front()
+    }
+
+    /// Takes the first whose caller still waits.
+    pub(crate) fn pop(&mut self) -> Option<Entry<P>> {
+        self.front()?;
+        self.entries.pop_front()
+    }
+
+    /// Takes out the entry of a caller that has gone away.
+    pub(crate) fn remove(&mut self, seq: u64) -> Option<Entry<P>> {
+        let at = self
+            .entries
+            .binary_search_by_key(&seq, |e| e.ticket.seq)
+            .ok()?;
+        self.entries.remove(at)
+    }
+
+    /// Tells those whose time is up.
+    pub(crate) fn expire(&mut self, now: Instant) {
+        if self.earliest.is_none_or(|earliest| now < earliest) {
+            return;
+        }
+        let waiters = self.entries.len();
+        self.entries.retain_mut(|entry| {
+            let ticket = &entry.ticket;
+            if ticket.deadline.min(ticket.wait_until) > now {
+                return true;
+            }
+            let error = Error::new(
+                Kind::WaitTimeout,
+                format!("no connection became free in time; {waiters} requests were waiting"),
+            );
+            entry.fail(&error);
+            false
+        });
+        self.earliest = self
+            .entries
+            .iter()
+            .map(|e| e.ticket.deadline.min(e.ticket.wait_until))
+            .min();
+    }
+
+    /// Takes all of them.
+    pub(crate) fn drain(&mut self) -> VecDeque<Entry<P>> {
+        self.earliest = None;
+        std::mem::take(&mut self.entries)
+    }
+}

@@ -1,0 +1,16 @@
+//! The engine: which connection a request goes to, and what becomes of it there.
+//!
+//! What decides is sans-IO and has no clock: [`Pipeline`](pipeline::Pipeline) (one connection's
+//! order), [`Line`](line::Line) (who waits) and [`State`](state::State) (which connection). The
+//! [`Driver`](driver::Driver) is the only place that touches a socket.
+
+pub(crate) mod config;
+pub(crate) mod driver;
+pub(crate) mod endpoint;
+pub(crate) mod entry;
+pub(crate) mod keeper;
+pub(crate) mod line;
+pub(crate) mod permits;
+pub(crate) mod pipeline;
+pub(crate) mod sending;
+pub(crate) mod state;

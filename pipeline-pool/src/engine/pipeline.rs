@@ -1,0 +1,406 @@
+//! One connection's order, without a socket or a clock.
+//!
+//! Requests go `queued` → encoded into the outbox → `flight`, and leave from the front of
+//! `flight` as their replies come. When the connection ends, [`Pipeline::close`] gives the verdict
+//! on each: moved, replayed, or failed.
+//!
+//! Methods are of four kinds: getters, `handle_*` for what happened, commands, and `poll_*`.
+
+use std::collections::VecDeque;
+use std::task::{Context, Poll, ready};
+use std::time::Instant;
+
+use bytes::BytesMut;
+
+use super::config::Config;
+use super::entry::Entry;
+use crate::error::{Error, Kind, Sent};
+use crate::outbox::Outbox;
+use crate::protocol::{Decoded, Encoded, Protocol};
+
+/// No more is encoded while this many bytes wait to be written.
+const OUT_HIGH: usize = 256 * 1024;
+
+pub(crate) struct Pipeline<P: Protocol> {
+    protocol: P,
+    /// Not encoded yet.
+    pub(crate) queued: VecDeque<Entry<P>>,
+    /// Encoded, their replies to come in this order.
+    flight: VecDeque<Entry<P>>,
+    pub(crate) out: Outbox,
+    pub(crate) input: BytesMut,
+    /// The last in flight has more to be encoded.
+    encoding: bool,
+    /// The reply of the first in flight has been handed out and is still coming.
+    open: bool,
+    eof: bool,
+    /// No further request may go out on this connection.
+    spent: bool,
+    /// Replies so far.
+    replies: u64,
+    /// Entries that have left since [`take_done`](Self::take_done) was last asked.
+    done: usize,
+    deepest: usize,
+    /// When bytes last came, or the wait for the present head began.
+    heard: Instant,
+    /// When bytes last went out, or began to wait.
+    wrote: Instant,
+    /// When nothing was left to do.
+    idle_since: Instant,
+    /// The earliest deadline of the entries seen since the timer was last set.
+    soonest: Option<Instant>,
+}
+
+impl<P: Protocol> Pipeline<P> {
+    pub(crate) fn new(protocol: P, now: Instant) -> Self {
+        Self {
+            protocol,
+            queued: VecDeque::new(),
+            flight: VecDeque::new(),
+            out: Outbox::default(),
+            input: BytesMut::new(),
+            encoding: false,
+            open: false,
+            eof: false,
+            spent: false,
+            replies: 0,
+            done: 0,
+            deepest: 0,
+            heard: now,
+            wrote: now,
+            idle_since: now,
+            soonest: None,
+        }
+    }
+
+    /// Whether nothing is under way.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.queued.is_empty() && self.flight.is_empty() && self.out.is_empty()
+    }
+
+    /// Replies that have come in whole.
+    pub(crate) fn replies(&self) -> u64 {
+        self.replies
+    }
+
+    /// The most requests that were in flight at once.
+    pub(crate) fn deepest(&self) -> usize {
+        self.deepest
+    }
+
+    /// Whether a reply is being streamed, or a request.
+    pub(crate) fn is_streaming(&self) -> bool {
+        self.open || self.encoding
+    }
+
+    /// Whether a part of a reply is here and its rest is not.
+    pub(crate) fn is_amid(&self) -> bool {
+        !self.input.is_empty() || self.protocol.is_amid()
+    }
+
+    /// Whether the reply of the first in flight has been handed out and is still coming.
+    pub(crate) fn is_open(&self) -> bool {
+        self.open
+    }
+
+    /// Whether the next to go out, with nothing before it, is one that cannot be sent again.
+    pub(crate) fn begins_once(&self) -> bool {
+        self.flight.is_empty() && self.queued.front().is_some_and(|e| !e.class.repeatable)
+    }
+
+    /// Whether a request that comes in pieces is not out yet.
+    pub(crate) fn is_encoding(&self) -> bool {
+        self.encoding
+    }
+
+    /// Whether entries have left since [`take_done`](Self::take_done) was last asked.
+    pub(crate) fn has_done(&self) -> bool {
+        self.done > 0
+    }
+
+    /// Whether [`fill`](Self::fill) would encode something now.
+    pub(crate) fn can_fill(&self) -> bool {
+        self.queued.front().is_some_and(|next| self.may_encode(next))
+    }
+
+    fn may_encode(&self, next: &Entry<P>) -> bool {
+        // RFC 9112, 9.3.2: nothing is pipelined before the server has shown, by an answer, that
+        // it keeps the connection.
+        let alone = next.class.alone || self.replies == 0;
+        let blocked = self.flight.back().is_some_and(|last| alone || last.class.alone);
+        !(blocked || self.encoding || self.spent || self.out.len() > OUT_HIGH)
+    }
+
+    /// How many entries have left since this was last asked.
+    pub(crate) fn take_done(&mut self) -> usize {
+        std::mem::take(&mut self.done)
+    }
+
+    /// Takes back what is queued behind a reply that will take long, or that cannot go out here.
+    pub(crate) fn take_queued(&mut self) -> VecDeque<Entry<P>> {
+        self.done += self.queued.len();
+        std::mem::take(&mut self.queued)
+    }
+
+    /// Encodes what may go out now.
+    pub(crate) fn fill(&mut self, now: Instant) {
+        while let Some(entry) = self.queued.front() {
+            if entry.is_abandoned() {
+                self.queued.pop_front();
+                self.done += 1;
+                continue;
+            }
+            if !self.may_encode(entry) {
+                break;
+            }
+            let Some(mut entry) = self.queued.pop_front() else {
+                break;
+            };
+            if self.flight.is_empty() {
+                self.heard = now;
+            }
+            if self.out.is_empty() {
+                self.wrote = now;
+            }
+            entry.start = self.out.end();
+            self.encoding = self.protocol.encode(&mut entry.request, &mut self.out) == Encoded::Partly;
+            entry.end = self.out.end();
+            self.soonest = earlier(self.soonest, entry.ticket.deadline);
+            self.flight.push_back(entry);
+            self.deepest = self.deepest.max(self.flight.len());
+        }
+        for entry in &self.queued {
+            self.soonest = earlier(self.soonest, entry.ticket.deadline);
+        }
+    }
+
+    /// Encodes more of a request that comes in pieces.
+    ///
+    /// # Errors
+    /// When its source fails: the connection has to be closed.
+    pub(crate) fn poll_encode(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        while self.encoding && self.out.len() < OUT_HIGH {
+            let Some(entry) = self.flight.back_mut() else {
+                break;
+            };
+            let out = &mut self.out;
+            let complete = ready!(self.protocol.poll_encode(&mut entry.request, out, cx))?;
+            entry.end = self.out.end();
+            self.encoding = !complete;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Takes note that `n` bytes were written.
+    pub(crate) fn handle_written(&mut self, n: usize, now: Instant) {
+        self.out.wrote(n);
+        self.wrote = now;
+        // The wait for an answer begins when the request is out.
+        if self.flight.len() == 1 && !self.open {
+            self.heard = now;
+        }
+    }
+
+    /// Takes note that the peer will send no more.
+    pub(crate) fn handle_eof(&mut self) {
+        self.eof = true;
+    }
+
+    /// Whether replies can be taken in now.
+    pub(crate) fn poll_ready(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<Result<(), Error>> {
+        let ready = self.protocol.poll_ready(cx);
+        if ready.is_pending() {
+            // A slow reader is no stall of the server.
+            self.heard = now;
+        }
+        ready
+    }
+
+    /// Splits the input into replies and tells their callers.
+    ///
+    /// # Errors
+    /// When the connection has to be closed: the peer did, or what came is doubtful.
+    pub(crate) fn handle_input(&mut self, now: Instant) -> Result<(), Error> {
+        if !self.input.is_empty() {
+            self.heard = now;
+        }
+        loop {
+            if self.input.is_empty() && !self.eof {
+                return Ok(());
+            }
+            let Some(head) = self.flight.front_mut() else {
+                return match self.input.is_empty() {
+                    true => Err(Error::new(Kind::Closed, "the server closed the connection")),
+                    false => Err(unasked()),
+                };
+            };
+            if head.start >= self.out.written() && !self.input.is_empty() {
+                return Err(unasked());
+            }
+            let reusable = match self.protocol.decode(&head.request, &mut self.input, self.eof)? {
+                Decoded::More if self.eof => {
+                    return Err(Error::new(
+                        Kind::Closed,
+                        "the server closed the connection before the whole answer had come",
+                    ));
+                }
+                Decoded::More => return Ok(()),
+                Decoded::Interim => continue,
+                Decoded::Open(reply) => {
+                    self.open = true;
+                    head.reply(reply);
+                    continue;
+                }
+                Decoded::Reply { reply, reusable } => {
+                    head.reply(reply);
+                    reusable
+                }
+                Decoded::End { reusable } => reusable,
+            };
+            // An answer before the whole request is out leaves the connection in doubt.
+            let early = head.end > self.out.written() || (self.encoding && self.flight.len() == 1);
+            self.flight.pop_front();
+            self.open = false;
+            self.replies += 1;
+            self.done += 1;
+            self.idle_since = now;
+            if early || !reusable {
+                self.spent = true;
+                return Err(Error::new(Kind::Closed, "the server ends the connection after this answer"));
+            }
+        }
+    }
+
+    /// When the connection as such has to be ended if nothing happens until then.
+    fn due(&self, config: &Config) -> Option<Instant> {
+        if self.is_idle() {
+            Some(self.idle_since + config.idle_timeout)
+        } else if self.open {
+            Some(self.heard + config.body_timeout)
+        } else if !self.out.is_empty() {
+            Some(self.wrote + config.write_timeout)
+        } else if self.encoding || self.flight.is_empty() {
+            // It waits for its own caller, whose deadline counts.
+            None
+        } else {
+            Some(self.heard + config.first_byte_timeout)
+        }
+    }
+
+    /// An instant before which nothing new is due: cheap, and early rather than exact.
+    pub(crate) fn take_soonest(&mut self, config: &Config) -> Option<Instant> {
+        let due = self.due(config);
+        match self.soonest.take() {
+            Some(soonest) => Some(due.map_or(soonest, |due| due.min(soonest))),
+            None => due,
+        }
+    }
+
+    /// An instant before which nothing is due; exact, so it looks at every entry.
+    pub(crate) fn next_timeout(&self, config: &Config) -> Option<Instant> {
+        let entries = self.flight.iter().chain(&self.queued);
+        entries
+            .filter(|e| e.teller.is_some())
+            .fold(self.due(config), |next, e| earlier(next, e.ticket.deadline))
+    }
+
+    /// Acts on what is due.
+    ///
+    /// # Errors
+    /// When the connection has to be closed.
+    pub(crate) fn handle_timeout(&mut self, now: Instant, config: &Config) -> Result<(), Error> {
+        let written = self.out.written();
+        let encoding = self.encoding;
+        let last = self.flight.len().wrapping_sub(1);
+        for (i, entry) in self.flight.iter_mut().enumerate() {
+            if entry.teller.is_some() && entry.ticket.deadline <= now {
+                let sent = sent(entry, written, encoding && i == last);
+                entry.fail(&late().with_sent(sent));
+            }
+        }
+        for entry in &mut self.queued {
+            if entry.ticket.deadline <= now {
+                entry.fail(&late());
+            }
+        }
+        if self.due(config).is_none_or(|due| due > now) {
+            return Ok(());
+        }
+        Err(if self.is_idle() {
+            Error::new(Kind::Closed, "the connection was idle")
+        } else if self.open {
+            Error::new(Kind::Timeout, "the server stopped in the middle of an answer")
+        } else if !self.out.is_empty() {
+            Error::new(Kind::Timeout, "the server took no more of the request")
+        } else {
+            Error::new(Kind::Timeout, "the server did not answer")
+        })
+    }
+
+    /// Ends the order of this connection: tells those that cannot be sent again, and gives back
+    /// the others in their order.
+    pub(crate) fn close(&mut self, cause: &Error, config: &Config) -> Vec<Entry<P>> {
+        self.protocol.abort(cause);
+        let written = self.out.written();
+        let encoding = self.encoding;
+        let flight = std::mem::take(&mut self.flight);
+        let last = flight.len().wrapping_sub(1);
+        let mut again = Vec::new();
+        for (i, mut entry) in flight.into_iter().enumerate() {
+            self.done += 1;
+            if entry.is_abandoned() {
+                continue;
+            }
+            let sent = sent(&entry, written, encoding && i == last);
+            entry.ticket.sent = entry.ticket.sent.max(sent);
+            // The first is at fault for what came in its place; those behind it are not.
+            let at_fault = i == 0 && matches!(cause.kind(), Kind::Protocol | Kind::Timeout)
+                || encoding && i == last && cause.kind() == Kind::Body;
+            let may_move = sent == Sent::No && !encoding && entry.ticket.moves < config.max_moves;
+            let may_replay = entry.class.repeatable && entry.ticket.replays < config.max_replays;
+            if at_fault || !(may_move || sent != Sent::No && may_replay) {
+                entry.fail(cause);
+                continue;
+            }
+            if sent == Sent::No {
+                entry.ticket.moves += 1;
+            } else {
+                entry.ticket.replays += 1;
+                entry.class.alone = true;
+            }
+            again.push(entry);
+        }
+        self.done += self.queued.len();
+        for mut entry in self.queued.drain(..) {
+            entry.ticket.moves += 1;
+            if entry.ticket.moves > config.max_moves {
+                entry.fail(cause);
+            } else if !entry.is_abandoned() {
+                again.push(entry);
+            }
+        }
+        again
+    }
+}
+
+fn sent<P: Protocol>(entry: &Entry<P>, written: u64, encoding: bool) -> Sent {
+    if written <= entry.start {
+        Sent::No
+    } else if written < entry.end || encoding {
+        Sent::Part
+    } else {
+        Sent::All
+    }
+}
+
+fn earlier(a: Option<Instant>, b: Instant) -> Option<Instant> {
+    Some(a.map_or(b, |a| a.min(b)))
+}
+
+fn unasked() -> Error {
+    Error::new(Kind::Protocol, "the server sent what nobody asked for")
+}
+
+fn late() -> Error {
+    Error::new(Kind::Timeout, "no answer came before the deadline")
+}

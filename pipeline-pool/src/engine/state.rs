@@ -1,0 +1,328 @@
+//! Which connection a request goes to.
+//!
+//! The rules, in this order: the connection that became idle last; a new one, up to the cap and a
+//! few at a time; at the cap, pipelined onto the connection with the least expected wait, up to
+//! the depth; the line. Everything here is decided under one lock, without a clock or a socket.
+
+use std::collections::VecDeque;
+use std::task::Waker;
+use std::time::Instant;
+
+use super::config::Config;
+use super::entry::Entry;
+use super::line::Line;
+use crate::error::{Error, Kind};
+use crate::protocol::Protocol;
+
+/// The name of a connection within its endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ConnId(pub(crate) usize);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// Being opened.
+    Opening,
+    /// Takes requests.
+    Ready,
+    /// Takes no more until all that it has is done.
+    Exclusive,
+    /// Takes no more, and closes once all that it has is done.
+    Closing,
+}
+
+/// What the endpoint knows of one connection.
+pub(crate) struct Slot<P: Protocol> {
+    pub(crate) phase: Phase,
+    /// Requests handed over that its driver has not taken yet.
+    pub(crate) mail: VecDeque<Entry<P>>,
+    /// Requests handed over whose replies have not come yet, those in `mail` included.
+    pub(crate) load: usize,
+    /// It has answered at least once.
+    pub(crate) proven: bool,
+    /// Its driver will look at the mail without being woken.
+    pub(crate) awake: bool,
+    pub(crate) waker: Option<Waker>,
+    pub(crate) idle_since: Instant,
+}
+
+/// One endpoint's connections and its line.
+pub(crate) struct State<P: Protocol> {
+    pub(crate) line: Line<P>,
+    slots: Vec<Option<Slot<P>>>,
+    live: usize,
+    pub(crate) opening: usize,
+    /// Idle connections, the last used at the end.
+    idle: Vec<ConnId>,
+    /// No connection is opened before this instant.
+    pub(crate) open_after: Option<Instant>,
+    /// Failures to open, or to get any answer, in a row.
+    pub(crate) failures: u32,
+    pub(crate) depth: usize,
+    /// A connection was wanted and none was allowed by the cap in all.
+    pub(crate) starved: bool,
+    /// No new request is taken.
+    pub(crate) closed: bool,
+    /// Idle connections are not kept.
+    pub(crate) retired: bool,
+}
+
+impl<P: Protocol> State<P> {
+    pub(crate) fn new(depth: usize) -> Self {
+        Self {
+            line: Line::new(),
+            slots: Vec::new(),
+            live: 0,
+            opening: 0,
+            idle: Vec::new(),
+            open_after: None,
+            failures: 0,
+            depth,
+            starved: false,
+            closed: false,
+            retired: false,
+        }
+    }
+
+    /// Connections, those being opened and those closing included.
+    pub(crate) fn live(&self) -> usize {
+        self.live
+    }
+
+    pub(crate) fn idle(&self) -> usize {
+        self.idle.len()
+    }
+
+    pub(crate) fn slot(&mut self, id: ConnId) -> Option<&mut Slot<P>> {
+        self.slots.get_mut(id.0).and_then(Option::as_mut)
+    }
+
+    pub(crate) fn slots(&mut self) -> impl Iterator<Item = &mut Slot<P>> {
+        self.slots.iter_mut().flatten()
+    }
+
+    /// Adds a connection that is being opened.
+    pub(crate) fn add(&mut self, now: Instant) -> ConnId {
+        self.live += 1;
+        self.opening += 1;
+        let slot = Slot {
+            phase: Phase::Opening,
+            mail: VecDeque::new(),
+            load: 0,
+            proven: false,
+            awake: true,
+            waker: None,
+            idle_since: now,
+        };
+        match self.slots.iter().position(Option::is_none) {
+            Some(free) => {
+                self.slots[free] = Some(slot);
+                ConnId(free)
+            }
+            None => {
+                self.slots.push(Some(slot));
+                ConnId(self.slots.len() - 1)
+            }
+        }
+    }
+
+    /// Takes a connection out; gives back what it had been handed and not taken.
+    pub(crate) fn remove(&mut self, id: ConnId) -> VecDeque<Entry<P>> {
+        self.idle.retain(|i| *i != id);
+        match self.slots.get_mut(id.0).and_then(Option::take) {
+            Some(slot) => {
+                self.live -= 1;
+                if slot.phase == Phase::Opening {
+                    self.opening -= 1;
+                }
+                slot.mail
+            }
+            None => VecDeque::new(),
+        }
+    }
+
+    /// A connection that was being opened is.
+    pub(crate) fn opened(&mut self, id: ConnId) {
+        if let Some(slot) = self.slot(id)
+            && slot.phase == Phase::Opening
+        {
+            slot.phase = Phase::Ready;
+            self.opening -= 1;
+        }
+    }
+
+    /// Takes a new request: onto a connection, whose driver may have to be woken, or into the line.
+    pub(crate) fn admit(&mut self, entry: Entry<P>, config: &Config) -> Result<Option<Waker>, Entry<P>> {
+        if self.line.is_empty() {
+            if let Some(id) = self.choose(&entry, config) {
+                return Ok(self.hand(id, entry));
+            }
+        } else if self.line.len() >= config.max_waiters {
+            return Err(entry);
+        }
+        self.line.insert(entry);
+        Ok(None)
+    }
+
+    /// The connection that this request should go to now.
+    fn choose(&mut self, entry: &Entry<P>, config: &Config) -> Option<ConnId> {
+        while let Some(id) = self.idle.pop() {
+            if self.slot(id).is_some_and(|s| s.phase == Phase::Ready && s.load == 0) {
+                return Some(id);
+            }
+        }
+        if !self.at_cap(config) {
+            return None;
+        }
+        // A request that goes alone reserves a connection: it waits there, and nobody behind it.
+        let bound = if entry.class.alone { usize::MAX } else { self.depth };
+        let slots = self.slots.iter().enumerate();
+        slots
+            .filter_map(|(i, slot)| slot.as_ref().map(|s| (ConnId(i), s)))
+            .filter(|(_, s)| s.phase == Phase::Ready && s.proven && s.load < bound)
+            .min_by_key(|(_, s)| s.load)
+            .map(|(id, _)| id)
+    }
+
+    fn at_cap(&self, config: &Config) -> bool {
+        self.live >= config.max_connections || self.starved
+    }
+
+    /// Hands a request to a connection; gives back who has to be woken.
+    fn hand(&mut self, id: ConnId, entry: Entry<P>) -> Option<Waker> {
+        let alone = entry.class.alone;
+        let slot = self.slot(id)?;
+        slot.load += 1;
+        if alone {
+            slot.phase = Phase::Exclusive;
+        }
+        slot.mail.push_back(entry);
+        if std::mem::replace(&mut slot.awake, true) {
+            return None;
+        }
+        slot.waker.clone()
+    }
+
+    /// Hands out what waits, as far as connections are free; adds who has to be woken.
+    pub(crate) fn pump(&mut self, config: &Config, wake: &mut Vec<Waker>) {
+        while self.line.front().is_some() {
+            let Some(entry) = self.line.pop() else { break };
+            match self.choose(&entry, config) {
+                Some(id) => wake.extend(self.hand(id, entry)),
+                None => {
+                    self.line.insert(entry);
+                    break;
+                }
+            }
+        }
+    }
+
+    /// A driver reports: `done` of its requests are. It takes its mail, and from the line what it
+    /// has room for.
+    ///
+    /// # Errors
+    /// When the connection is to be closed, as it has nothing left to do and is not to be kept.
+    pub(crate) fn report(
+        &mut self,
+        id: ConnId,
+        report: Report,
+        queue: &mut VecDeque<Entry<P>>,
+        now: Instant,
+    ) -> Result<(), Error> {
+        let depth = self.depth;
+        let retired = self.retired;
+        let Some(slot) = self.slots.get_mut(id.0).and_then(Option::as_mut) else {
+            return Err(Error::new(Kind::Shutdown, "the connection was given up"));
+        };
+        let was_busy = slot.load > 0;
+        slot.load -= report.done.min(slot.load);
+        slot.proven |= report.proven;
+        if report.streaming && slot.phase == Phase::Ready {
+            slot.phase = Phase::Exclusive;
+        }
+        if report.expired && slot.phase == Phase::Ready {
+            slot.phase = Phase::Closing;
+        }
+        queue.append(&mut slot.mail);
+        if slot.load == 0 && slot.phase == Phase::Exclusive && !report.streaming {
+            slot.phase = Phase::Ready;
+        }
+        let bound = if slot.proven { depth } else { 1 };
+        while slot.phase == Phase::Ready && slot.load < bound {
+            let Some(next) = self.line.front() else { break };
+            // One that goes alone takes this connection when it has drained, and reserves it now.
+            if next.class.alone {
+                slot.phase = Phase::Exclusive;
+            }
+            let Some(next) = self.line.pop() else { break };
+            slot.load += 1;
+            queue.push_back(next);
+        }
+        if slot.load > 0 {
+            return Ok(());
+        }
+        if slot.phase == Phase::Closing || retired {
+            slot.phase = Phase::Closing;
+            return Err(Error::new(Kind::Closed, "the connection is not kept"));
+        }
+        if slot.phase == Phase::Ready && (was_busy || !self.idle.contains(&id)) {
+            slot.idle_since = now;
+            self.idle.retain(|i| *i != id);
+            self.idle.push(id);
+        }
+        Ok(())
+    }
+
+    /// Whether one more connection should be opened now.
+    pub(crate) fn wants_connection(&mut self, now: Instant, config: &Config) -> bool {
+        self.line.front().is_some()
+            && self.line.len() > self.opening
+            && self.live < config.max_connections
+            && self.opening < config.max_opening
+            && self.open_after.is_none_or(|after| after <= now)
+    }
+
+    pub(crate) fn oldest_idle(&mut self) -> Option<(ConnId, Instant)> {
+        let id = *self.idle.first()?;
+        self.slot(id).map(|slot| (id, slot.idle_since))
+    }
+
+    /// Has one connection close: the one that has been idle the longest, else the least busy one
+    /// once it is done. Gives back its driver.
+    pub(crate) fn close_one(&mut self) -> Option<Waker> {
+        let id = match self.idle.first() {
+            Some(id) => *id,
+            None => {
+                let slots = self.slots.iter().enumerate();
+                let ready = slots.filter_map(|(i, s)| s.as_ref().map(|s| (ConnId(i), s)));
+                ready
+                    .filter(|(_, s)| s.phase == Phase::Ready)
+                    .min_by_key(|(_, s)| s.load)?
+                    .0
+            }
+        };
+        self.idle.retain(|i| *i != id);
+        let slot = self.slot(id)?;
+        slot.phase = Phase::Closing;
+        slot.awake = true;
+        slot.waker.clone()
+    }
+
+    /// Has every connection close when it has nothing left to do; gives back the drivers.
+    pub(crate) fn retire(&mut self) -> Vec<Waker> {
+        self.retired = true;
+        self.slots().filter_map(|slot| slot.waker.clone()).collect()
+    }
+}
+
+/// What a driver has to say of its connection.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Report {
+    /// Requests that have left since the last report.
+    pub(crate) done: usize,
+    /// The connection has answered.
+    pub(crate) proven: bool,
+    /// A large message is under way.
+    pub(crate) streaming: bool,
+    /// The connection is too old to be kept.
+    pub(crate) expired: bool,
+}

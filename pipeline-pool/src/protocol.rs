@@ -1,0 +1,109 @@
+//! What a protocol of ordered replies has to tell the engine.
+
+use std::task::{Context, Poll};
+
+use bytes::BytesMut;
+
+use crate::error::Error;
+use crate::outbox::Outbox;
+
+/// A protocol whose replies come in the order of the requests; one value serves one connection.
+///
+/// It is sans-IO: it turns requests into bytes and bytes into replies, and never touches a socket
+/// or a clock. The engine owns the order: it hands to [`decode`](Self::decode) the request that
+/// the next reply answers.
+pub trait Protocol: Send + 'static {
+    /// What goes out. It is kept until its reply has come, so that it can be replayed.
+    type Request: Send + 'static;
+    /// What comes back.
+    type Reply: Send + 'static;
+
+    /// How the engine may treat this request.
+    fn class(request: &Self::Request) -> Class;
+
+    /// Appends the request to what is to be written.
+    fn encode(&mut self, request: &mut Self::Request, out: &mut Outbox) -> Encoded;
+
+    /// Appends more of a request whose [`encode`](Self::encode) answered [`Encoded::Partly`];
+    /// ready with `true` once it is complete.
+    ///
+    /// # Errors
+    /// When the rest cannot be had; the connection is then closed and the request fails with it.
+    fn poll_encode(
+        &mut self,
+        _request: &mut Self::Request,
+        _out: &mut Outbox,
+        _cx: &mut Context<'_>,
+    ) -> Poll<Result<bool, Error>> {
+        Poll::Ready(Ok(true))
+    }
+
+    /// Reads from `input` what answers `request`, consuming what it used. With `eof`, nothing
+    /// will follow `input`.
+    ///
+    /// # Errors
+    /// Anything doubtful: the connection is then closed, and the request fails with the error
+    /// unless its reply has been handed out.
+    fn decode(
+        &mut self,
+        request: &Self::Request,
+        input: &mut BytesMut,
+        eof: bool,
+    ) -> Result<Decoded<Self::Reply>, Error>;
+
+    /// Ready while there is room for what [`decode`](Self::decode) hands on; the engine reads
+    /// nothing while this is pending.
+    ///
+    /// # Errors
+    /// When the connection should be given up, as nobody reads a large reply.
+    fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    /// Whether the start of a reply has been consumed whose rest is still to come.
+    fn is_amid(&self) -> bool;
+
+    /// Hears why the connection ends while a reply is [open](Decoded::Open).
+    fn abort(&mut self, _cause: &Error) {}
+}
+
+/// How a request may be treated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Class {
+    /// The server may run it twice with the same outcome: it is replayed when its connection dies.
+    pub repeatable: bool,
+    /// Nothing may be in flight on its connection beside it.
+    pub alone: bool,
+}
+
+/// Whether a request is encoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Encoded {
+    /// All of it.
+    Wholly,
+    /// More comes by [`Protocol::poll_encode`].
+    Partly,
+}
+
+/// What [`Protocol::decode`] found.
+#[derive(Debug)]
+pub enum Decoded<R> {
+    /// More bytes are needed.
+    More,
+    /// Something that answers no request (an interim response); there may be more in the input.
+    Interim,
+    /// A whole reply.
+    Reply {
+        /// It.
+        reply: R,
+        /// Whether the connection can take further requests.
+        reusable: bool,
+    },
+    /// The start of a reply, to be handed out now; the protocol delivers the rest by itself.
+    Open(R),
+    /// The end of an open reply.
+    End {
+        /// Whether the connection can take further requests.
+        reusable: bool,
+    },
+}

@@ -1,0 +1,109 @@
+//! What can be seen of a pool from outside.
+
+use std::sync::atomic::Ordering::Relaxed;
+
+use crate::engine::endpoint::Endpoint;
+use crate::origin::Origin;
+use crate::protocol::Protocol;
+
+/// A pool's figures at one instant, in all and per origin; made by [`HttpPool::stats`](crate::HttpPool::stats).
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Sockets open now, those being opened included.
+    pub connections: usize,
+    /// The most sockets that were open at once.
+    pub most_connections: usize,
+    /// The figures of each origin, in no particular order.
+    pub origins: Vec<OriginStats>,
+}
+
+/// The figures of one origin.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct OriginStats {
+    /// Whose figures these are.
+    pub origin: Origin,
+    /// Connections now, those being opened included.
+    pub connections: usize,
+    /// Connections that have nothing to do now.
+    pub idle: usize,
+    /// Requests that wait for a connection now.
+    pub waiting: usize,
+    /// Connections opened so far.
+    pub opened: u64,
+    /// Attempts to open one that failed.
+    pub open_failed: u64,
+    /// Connections closed so far.
+    pub closed: u64,
+    /// Answers received so far.
+    pub replies: u64,
+    /// Requests sent again on another connection, their first having died.
+    pub replays: u64,
+    /// Requests that had to wait in line.
+    pub waits: u64,
+    /// Requests refused as the line was full.
+    pub refused: u64,
+    /// The most requests that were in flight on one connection.
+    pub deepest: usize,
+    /// Bytes received, as they went through the socket (TLS taken off).
+    pub bytes_in: u64,
+    /// Bytes sent, as they went through the socket (TLS not yet put on).
+    pub bytes_out: u64,
+}
+
+impl OriginStats {
+    pub(crate) fn of<P: Protocol>(origin: &Origin, endpoint: &Endpoint<P>) -> Self {
+        let (connections, idle, waiting) = {
+            let state = endpoint.lock();
+            (state.live(), state.idle(), state.line.len())
+        };
+        let counters = &endpoint.counters;
+        Self {
+            origin: origin.clone(),
+            connections,
+            idle,
+            waiting,
+            opened: counters.opened.load(Relaxed),
+            open_failed: counters.open_failed.load(Relaxed),
+            closed: counters.closed.load(Relaxed),
+            replies: counters.replies.load(Relaxed),
+            replays: counters.replays.load(Relaxed),
+            waits: counters.waits.load(Relaxed),
+            refused: counters.refused.load(Relaxed),
+            deepest: counters.deepest.load(Relaxed),
+            bytes_in: counters.bytes_in.load(Relaxed),
+            bytes_out: counters.bytes_out.load(Relaxed),
+        }
+    }
+}
+
+impl Stats {
+    pub(crate) fn new(connections: usize, most_connections: usize, origins: Vec<OriginStats>) -> Self {
+        Self {
+            connections,
+            most_connections,
+            origins,
+        }
+    }
+
+    /// Connections opened so far, at all origins.
+    pub fn opened(&self) -> u64 {
+        self.origins.iter().map(|o| o.opened).sum()
+    }
+
+    /// Answers received so far, from all origins.
+    pub fn replies(&self) -> u64 {
+        self.origins.iter().map(|o| o.replies).sum()
+    }
+
+    /// Requests sent again after their connection died, at all origins.
+    pub fn replays(&self) -> u64 {
+        self.origins.iter().map(|o| o.replays).sum()
+    }
+
+    /// The most requests that were in flight on any one connection.
+    pub fn deepest(&self) -> usize {
+        self.origins.iter().map(|o| o.deepest).max().unwrap_or(0)
+    }
+}

@@ -1,0 +1,612 @@
+//! The pool against a server whose every byte the test decides.
+
+mod peer;
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use peer::{Peer, get, post, reply};
+use pipeline_pool::{HttpPool, Kind, Method, Request, Sent};
+use tokio::sync::oneshot;
+
+#[tokio::test]
+async fn a_request_is_answered() {
+    let mut peer = Peer::start().await;
+    let pool = HttpPool::new();
+    let sending = tokio::spawn(pool.send(&peer.origin, get(&peer.origin, "/a")));
+    let mut conn = peer.accept().await;
+    assert_eq!(conn.target().await, "/a");
+    conn.write("HTTP/1.1 404 Not Found\r\nETag: \"x\"\r\nContent-Length: 4\r\n\r\ngone").await;
+    let response = sending.await.unwrap().unwrap();
+    assert_eq!(response.status(), 404);
+    assert_eq!(response.header("etag"), Some("\"x\""));
+    assert_eq!(response.body().as_whole().unwrap(), "gone");
+}
+
+#[tokio::test]
+async fn at_the_cap_requests_are_pipelined_up_to_the_depth() {
+    let mut peer = Peer::start().await;
+    let pool = HttpPool::builder().max_connections(1).max_pipeline(3).build();
+    let first = tokio::spawn(pool.send(&peer.origin, get(&peer.origin, "/0")));
+    let mut conn = peer.accept().await;
+    assert_eq!(conn.target().await, "/0");
+    let all: Vec<_> = (1..=5)
+        .map(|i| pool.send(&peer.origin, get(&peer.origin, &format!("/{i}"))))
+        .collect();
+    let all = tokio::spawn(join_all(all));
+    conn.answer("0").await;
+    first.await.unwrap().unwrap();
+    // Three are here without an answer; the fourth comes only after one.
+    for i in 1..=3 {
+        assert_eq!(conn.target().await, format!("/{i}"));
+    }
+    assert_eq!(pool.stats().origins[0].waiting, 2);
+    conn.answer("1").await;
+    assert_eq!(conn.target().await, "/4");
+    for i in 2..=5 {
+        conn.answer(&i.to_string()).await;
+    }
+    for (i, response) in all.await.unwrap().into_iter().enumerate() {
+        let body = response.unwrap().into_parts().1;
+        assert_eq!(body.as_whole().unwrap(), &(i + 1).to_string());
+    }
+    assert_eq!(peer.accepted(), 1);
+    assert_eq!(pool.stats().deepest(), 3);
+}
+
+#[tokio::test]
+async fn nothing_is_pipelined_before_the_first_answer() {
+    let mut peer = Peer::start().await;
+    let pool = HttpPool::builder().max_connections(1).max_pipeline(8).build();
+    let a = tokio::spawn(pool.send(&peer.origin, get(&peer.origin, "/a")));
+    let b = tokio::spawn(pool.send(&peer.origin, get(&peer.origin, "/b")));
+    let mut conn = peer.accept().await;
+    let first = conn.target().await;
+    // The other waits in line, so it is not on the wire.
+    while pool.stats().origins[0].waiting != 1 {
+        tokio::task::yield_now().await;
+    }
+    conn.answer(&first).await;
+    assert_ne!(conn.target().await, first);
+    conn.answer("x").await;
+    a.await.unwrap().unwrap();
+    b.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn what_may_not_run_twice_goes_alone() {
+    let mut peer = Peer::start().await;
+    let pool = HttpPool::builder().max_connections(1).max_pipeline(8).build();
+    let warm = tokio::spawn(pool.send(&peer.origin, get(&peer.origin, "/warm")));
+    let mut conn = peer.accept().await;
+    conn.target().await;
+    conn.answer("").await;
+    warm.await.unwrap().unwrap();
+
+    let read = tokio::spawn(pool.send(&peer.origin, get(&peer.origin, "/read")));
+    assert_eq!(conn.target().await, "/read");
+    let write = tokio::spawn(pool.send(&peer.origin, post(&peer.origin, "/write", "x")));
+    tokio::task::yield_now().await;
+    let after = tokio::spawn(pool.send(&peer.origin, get(&peer.origin, "/after")));
+    tokio::task::yield_now().await;
+    // The write is not on the wire before the read is answered, nor anything behind it before it
+    // is: the server would see it in the same order, so only the client's figures can tell.
+    conn.answer("").await;
+    assert_eq!(conn.target().await, "/write");
+    read.await.unwrap().unwrap();
+    assert_eq!(pool.stats().origins[0].waiting, 1);
+    conn.answer("").await;
+    assert_eq!(conn.target().await, "/after");
+    conn.answer("").await;
+    write.await.unwrap().unwrap();
+    after.await.unwrap().unwrap();
+    assert_eq!(pool.stats().deepest(), 1);
+}
+
+#[tokio::test]
+async fn a_dropped_future_hurts_no_neighbour() {
+    let mut peer = Peer::start().await;
+    let pool = HttpPool::builder().max_connections(1).max_pipeline(4).build();
+    let warm = tokio::spawn(pool.send(&peer.origin, get(&peer.origin, "/warm")));
+    let mut conn = peer.accept().await;
+    conn.target().await;
+    conn.answer("").await;
+    warm.await.unwrap().unwrap();
+
+    let tasks: Vec<_> = ["/a", "/b", "/c"]
+        .map(|t| tokio::spawn(pool.send(&peer.origin, get(&peer.origin, t))))
+        .into();
+    for t in ["/a", "/b", "/c"] {
+        assert_eq!(conn.target().await, t);
+    }
+    let mut tasks = tasks.into_iter();
+    let a = tasks.next().unwrap();
+    let b = tasks.next().unwrap();
+    let c = tasks.next().unwrap();
+    b.abort();
+    assert!(b.await.unwrap_err().is_cancelled());
+    for t in ["a", "b", "c"] {
+        conn.answer(t).await;
+    }
+    assert_eq!(a.await.unwrap().unwrap().body().as_whole().unwrap(), "a");
+    assert_eq!(c.await.unwrap().unwrap().body().as_whole().unwrap(), "c");
+    // And the connection goes on.
+    let d = tokio::spawn(pool.send(&peer.origin, get(&peer.origin, "/d")));
+    assert_eq!(conn.target().await, "/d");
+    conn.answer("d").await;
+    assert_eq!(d.await.unwrap().unwrap().body().as_whole().unwrap(), "d");
+    assert_eq!(peer.accepted(), 1);
+}
+
+#[tokio::test]
+async fn who_leaves_the_line_is_not_sent() {
+    let mut peer = Peer::start().await;
+    let pool = HttpPool::builder().max_connections(1).max_pipeline(1).build();
+    let a = tokio::spawn(pool.send(&peer.origin, get(&peer.origin, "/a")));
+    let mut conn = peer.accept().await;
+    conn.target().await;
+    let b = tokio::spawn(pool.send(&peer.origin, get(&peer.origin, "/b")));
+    let c = tokio::spawn(pool.send(&peer.origin, get(&peer.origin, "/c")));
+    while pool.stats().origins[0].waiting != 2 {
+        tokio::task::yield_now().await;
+    }
+    b.abort();
+    b.await.unwrap_err();
+    assert_eq!(pool.stats().origins[0].waiting, 1);
+    conn.answer("").await;
+    a.await.unwrap().unwrap();
+    assert_eq!(conn.target().await, "/c");
+    conn.answer("").await;
+    c.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_reset_in_mid_reply_is_replayed_when_it_may_be() {
+    let mut peer = Peer::start().await;
+    let pool = HttpPool::builder().max_connections(1).max_pipeline(4).build();
+    let warm = tokio::spawn(pool.send(&peer.origin, get(&peer.origin, "/warm")));
+    let mut conn = peer.accept().await;
+    conn.target().await;
+    conn.answer("").await;
+    warm.await.unwrap().unwrap();
+    let tasks: Vec<_> = (0..3)
+        .map(|i| tokio::spawn(pool.send(&peer.origin, get(&peer.origin, &format!("/{i}")))))
+        .collect();
+    for i in 0..3 {
+        assert_eq!(conn.target().await, format!("/{i}"));
+    }
+    conn.answer("/0").await;
+    let half = reply("/1");
+    conn.write(&half[..half.len() - 1]).await;
+    // The first must have been read before the reset, which discards what is under way.
+    let mut tasks = tasks.into_iter();
+    let first = tasks.next().unwrap().await.unwrap().unwrap();
+    assert_eq!(first.body().as_whole().unwrap(), "/0");
+    conn.reset();
+    tokio::spawn(peer.accept().await.echo());
+    for (i, task) in tasks.enumerate() {
+        let response = task.await.unwrap().unwrap();
+        assert_eq!(response.body().as_whole().unwrap(), &format!("/{}", i + 1));
+    }
+    assert_eq!(pool.stats().replays(), 2);
+}
+
+#[tokio::test]
+async fn a_sent_write_is_not_replayed() {
+    let mut peer = Peer::start().await;
+    let pool = HttpPool::new();
+    let write = tokio::spawn(pool.send(&peer.origin, post(&peer.origin, "/w", "x")));
+    let mut conn = peer.accept().await;
+    assert_eq!(conn.request().await.unwrap().1, b"x");
+    conn.reset();
+    let error = write.await.unwrap().unwrap_err();
+    assert_eq!(error.kind(), Kind::Closed);
+    assert_eq!(error.sent(), Sent::All);
+    assert_eq!(pool.stats().replays(), 0);
+}
+
+#[tokio::test]
+async fn replays_are_bounded() {
+    let mut peer = Peer::start().await;
+    let pool = HttpPool::builder().max_replays(2).build();
+    let read = tokio::spawn(pool.send(&peer.origin, get(&peer.origin, "/r")));
+    for _ in 0..3 {
+        let mut conn = peer.accept().await;
+        conn.target().await;
+        conn.reset();
+    }
+    let error = read.await.unwrap().unwrap_err();
+    assert_eq!((error.kind(), error.sent()), (Kind::Closed, Sent::All));
+    assert_eq!(peer.accepted(), 3);
+}
+
+#[tokio::test]
+async fn a_reply_that_nobody_asked_for_ends_the_connection() {
+    let mut peer = Peer::start().await;
+    let pool = HttpPool::builder().max_connections(1).build();
+    let first = tokio::spawn(pool.send(&peer.origin, get(&peer.origin, "/1")));
+    let mut conn = peer.accept().await;
+    conn.target().await;
+    conn.write(format!("{}{}", reply("one"), reply("poison"))).await;
+    assert_eq!(first.await.unwrap().unwrap().body().as_whole().unwrap(), "one");
+    assert!(conn.closed().await);
+    let second = tokio::spawn(pool.send(&peer.origin, get(&peer.origin, "/2")));
+    let mut conn = peer.accept().await;
+    assert_eq!(conn.target().await, "/2");
+    conn.answer("two").await;
+    assert_eq!(second.await.unwrap().unwrap().body().as_whole().unwrap(), "two");
+}
+
+#[tokio::test]
+async fn a_full_line_refuses() {
+    let mut peer = Peer::start().await;
+    let pool = HttpPool::builder()
+        .max_connections(1)
+        .max_pipeline(1)
+        .max_waiters(2)
+        .build();
+    let a = tokio::spawn(pool.send(&peer.origin, get(&peer.origin, "/a")));
+    let mut conn = peer.accept().await;
+    conn.target().await;
+    let waiting: Vec<_> = (0..2)
+        .map(|_| tokio::spawn(pool.send(&peer.origin, get(&peer.origin, "/w"))))
+        .collect();
+    while pool.stats().origins[0].waiting != 2 {
+        tokio::task::yield_now().await;
+    }
+    let error = pool.send(&peer.origin, get(&peer.origin, "/x")).await.unwrap_err();
+    assert_eq!((error.kind(), error.sent()), (Kind::Busy, Sent::No));
+    conn.answer("").await;
+    tokio::spawn(conn.echo());
+    a.await.unwrap().unwrap();
+    for w in waiting {
+        w.await.unwrap().unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_ends_at_its_deadline() {
+    let mut peer = Peer::start().await;
+    let pool = HttpPool::builder()
+        .max_connections(1)
+        .max_pipeline(1)
+        .wait_timeout(Duration::from_secs(3))
+        .build();
+    let _a = tokio::spawn(pool.send(&peer.origin, get(&peer.origin, "/a")));
+    let mut conn = peer.accept().await;
+    conn.target().await;
+    let begun = tokio::time::Instant::now();
+    let error = pool.send(&peer.origin, get(&peer.origin, "/b")).await.unwrap_err();
+    assert_eq!((error.kind(), error.sent()), (Kind::WaitTimeout, Sent::No));
+    assert_eq!(begun.elapsed().as_secs(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_late_answer_reaches_nobody_and_a_silent_server_is_given_up() {
+    let mut peer = Peer::start().await;
+    let pool = HttpPool::builder().max_connections(1).max_replays(0).build();
+    let mut request = get(&peer.origin, "/slow");
+    request.timeout(Duration::from_secs(2));
+    let slow = tokio::spawn(pool.send(&peer.origin, request));
+    let mut conn = peer.accept().await;
+    conn.target().await;
+    let error = slow.await.unwrap().unwrap_err();
+    assert_eq!((error.kind(), error.sent()), (Kind::Timeout, Sent::All));
+    // The answer comes late; the next request gets its own.
+    conn.answer("late").await;
+    let next = tokio::spawn(pool.send(&peer.origin, get(&peer.origin, "/next")));
+    assert_eq!(conn.target().await, "/next");
+    conn.answer("next").await;
+    assert_eq!(next.await.unwrap().unwrap().body().as_whole().unwrap(), "next");
+    // One that never answers is given up by the connection's own limit.
+    let begun = tokio::time::Instant::now();
+    let silent = tokio::spawn(pool.send(&peer.origin, get(&peer.origin, "/silent")));
+    conn.target().await;
+    let error = silent.await.unwrap().unwrap_err();
+    assert_eq!((error.kind(), error.sent()), (Kind::Timeout, Sent::All));
+    assert_eq!(begun.elapsed().as_secs(), 30);
+    assert!(conn.closed().await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn idle_connections_are_let_go() {
+    let mut peer = Peer::start().await;
+    let pool = HttpPool::new();
+    let a = tokio::spawn(pool.send(&peer.origin, get(&peer.origin, "/a")));
+    let mut conn = peer.accept().await;
+    conn.target().await;
+    conn.answer("").await;
+    a.await.unwrap().unwrap();
+    let begun = tokio::time::Instant::now();
+    assert!(conn.closed().await);
+    assert_eq!(begun.elapsed().as_secs(), 15);
+    assert_eq!(pool.stats().connections, 0);
+}
+
+#[tokio::test]
+async fn a_closed_connection_is_not_used_again() {
+    let mut peer = Peer::start().await;
+    let pool = HttpPool::new();
+    for i in 0..20 {
+        let sending = tokio::spawn(pool.send(&peer.origin, post(&peer.origin, &format!("/{i}"), "x")));
+        let mut conn = peer.accept().await;
+        conn.target().await;
+        conn.answer("").await;
+        sending.await.unwrap().unwrap();
+        drop(conn);
+    }
+    assert_eq!(peer.accepted(), 20);
+}
+
+#[tokio::test]
+async fn nobody_listens() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let origin = pipeline_pool::Origin::parse(&format!("http://{address}")).unwrap();
+    let pool = HttpPool::new();
+    let all = (0..20).map(|_| pool.send(&origin, get(&origin, "/")));
+    for result in join_all(all).await {
+        let error = result.unwrap_err();
+        assert_eq!((error.kind(), error.sent()), (Kind::Connect, Sent::No));
+        assert!(error.to_string().contains(&address.to_string()), "{error}");
+    }
+    assert_eq!(pool.stats().connections, 0);
+}
+
+#[tokio::test]
+async fn bodies_of_every_framing() {
+    let mut peer = Peer::start().await;
+    let pool = HttpPool::builder().max_connections(1).build();
+    let requests: Vec<(Method, &str, &str)> = vec![
+        (Method::Get, "HTTP/1.1 200 OK\r\ncontent-length: 2, 2\r\n\r\nab", "ab"),
+        (Method::Head, "HTTP/1.1 200 OK\r\ncontent-length: 700\r\n\r\n", ""),
+        (Method::Get, "HTTP/1.1 204 No Content\r\n\r\n", ""),
+        (Method::Get, "HTTP/1.1 304 Not Modified\r\ncontent-length: 9\r\n\r\n", ""),
+        (
+            Method::Get,
+            "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2;x=y\r\nab\r\n1\r\nc\r\n0\r\nt: u\r\n\r\n",
+            "abc",
+        ),
+        (
+            Method::Put,
+            "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\nHTTP/1.1 200\r\nx: a\r\n b\r\ncontent-length: 0\r\n\r\n",
+            "",
+        ),
+        (Method::Get, "HTTP/1.1 200 OK\r\n\r\nuntil the end", "until the end"),
+    ];
+    let origin = peer.origin.clone();
+    let served: Vec<&str> = requests.iter().map(|r| r.1).collect();
+    let server = tokio::spawn(async move {
+        let mut conn = peer.accept().await;
+        for bytes in served {
+            conn.target().await;
+            // Cut at every byte: the answers must not depend on how they arrive.
+            for byte in bytes.as_bytes() {
+                conn.write([*byte]).await;
+                tokio::task::yield_now().await;
+            }
+        }
+        drop(conn);
+        peer
+    });
+    for (method, _, expected) in requests {
+        let request = Request::new(method, &origin, "/").unwrap();
+        let response = pool.send(&origin, request).await.unwrap();
+        assert_eq!(response.body().as_whole().unwrap(), expected);
+    }
+    assert_eq!(server.await.unwrap().accepted(), 1);
+}
+
+#[tokio::test]
+async fn a_large_body_streams_and_waits_for_its_reader() {
+    let mut peer = Peer::start().await;
+    let pool = HttpPool::builder()
+        .max_connections(1)
+        .max_whole_body(1000)
+        .body_window(4096)
+        .build();
+    let sending = tokio::spawn(pool.send(&peer.origin, get(&peer.origin, "/big")));
+    let mut conn = peer.accept().await;
+    conn.target().await;
+    let size = 8 << 20;
+    let (written, all_written) = oneshot::channel();
+    let server = tokio::spawn(async move {
+        conn.write(format!("HTTP/1.1 200 OK\r\ncontent-length: {size}\r\n\r\n")).await;
+        conn.write(vec![b'x'; size]).await;
+        let _ = written.send(());
+        conn.echo().await;
+    });
+    let response = sending.await.unwrap().unwrap();
+    let (_, mut body) = response.into_parts();
+    assert_eq!(body.remaining(), Some(size as u64));
+    // Another request waits: this connection takes none meanwhile.
+    let next = tokio::spawn(pool.send(&peer.origin, get(&peer.origin, "/next")));
+    let mut all_written = all_written;
+    let mut got = 0;
+    let mut early = true;
+    while let Some(chunk) = body.chunk().await {
+        early &= all_written.try_recv().is_err();
+        got += chunk.unwrap().len();
+        if got < 1 << 20 {
+            assert!(early, "the server could write it all before it was read");
+        }
+    }
+    assert_eq!(got, size);
+    assert_eq!(next.await.unwrap().unwrap().body().as_whole().unwrap(), "/next");
+    drop(pool);
+    server.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_body_cut_short_is_an_error() {
+    let mut peer = Peer::start().await;
+    let pool = HttpPool::builder().max_whole_body(4).build();
+    let sending = tokio::spawn(pool.send(&peer.origin, get(&peer.origin, "/")));
+    let mut conn = peer.accept().await;
+    conn.target().await;
+    conn.write("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nabc").await;
+    let response = sending.await.unwrap().unwrap();
+    drop(conn);
+    let error = response.into_parts().1.bytes(100).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::Closed);
+}
+
+#[tokio::test]
+async fn a_request_body_streams() {
+    let mut peer = Peer::start().await;
+    let pool = HttpPool::new();
+    let mut request = Request::new(Method::Put, &peer.origin, "/up").unwrap();
+    let chunks = || futures_util::stream::iter([Ok("abc".into()), Ok("def".into())]);
+    request.stream(Some(6), chunks());
+    assert!(!request.is_repeatable());
+    let sending = tokio::spawn(pool.send(&peer.origin, request));
+    let mut conn = peer.accept().await;
+    assert_eq!(conn.request().await.unwrap().1, b"abcdef");
+    conn.answer("").await;
+    sending.await.unwrap().unwrap();
+
+    let mut request = Request::new(Method::Put, &peer.origin, "/up").unwrap();
+    request.stream(None, chunks());
+    let sending = tokio::spawn(pool.send(&peer.origin, request));
+    conn.target().await;
+    let expected = "3\r\nabc\r\n3\r\ndef\r\n0\r\n\r\n";
+    assert_eq!(conn.exactly(expected.len()).await, expected);
+    conn.answer("").await;
+    sending.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_failing_request_body_fails_its_request_alone() {
+    let mut peer = Peer::start().await;
+    let pool = HttpPool::builder().max_connections(1).build();
+    for wrong in ["short", "long", "broken"] {
+        let mut request = Request::new(Method::Put, &peer.origin, "/up").unwrap();
+        let chunks: Vec<Result<bytes::Bytes, pipeline_pool::BodyError>> = match wrong {
+            "short" => vec![Ok("abc".into())],
+            "long" => vec![Ok("abcdefgh".into())],
+            _ => vec![Ok("abc".into()), Err("disk on fire".into())],
+        };
+        request.stream(Some(6), futures_util::stream::iter(chunks));
+        let sending = tokio::spawn(pool.send(&peer.origin, request));
+        let conn = peer.accept().await;
+        let error = sending.await.unwrap().unwrap_err();
+        assert_eq!(error.kind(), Kind::Body, "{wrong}: {error}");
+        drop(conn);
+    }
+}
+
+#[test]
+fn a_pool_outlives_its_runtime() {
+    let build = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let pool = HttpPool::builder().max_connections(1).build();
+    let server = build();
+    let peer = std::thread::scope(|scope| {
+        let peer = server.block_on(async {
+            let mut peer = Peer::start().await;
+            let origin = peer.origin.clone();
+            let pool = pool.clone();
+            let client = std::thread::spawn(move || {
+                let first = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+                let reply = first.block_on(pool.send(&origin, get(&origin, "/a"))).unwrap();
+                // The runtime dies with a request under way on its connection and one in line.
+                let pending = pool.send(&origin, get(&origin, "/lost"));
+                let waiting = pool.send(&origin, get(&origin, "/moved"));
+                let mut pending = Box::pin(pending);
+                let mut waiting = Box::pin(waiting);
+                first.block_on(async {
+                    futures_util::future::poll_immediate(&mut pending).await;
+                    futures_util::future::poll_immediate(&mut waiting).await;
+                });
+                drop(first);
+                let second = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+                let moved = second.block_on(async { futures_util::future::join(pending, waiting).await });
+                (reply, moved)
+            });
+            let mut conn = peer.accept().await;
+            conn.target().await;
+            conn.answer("a").await;
+            tokio::spawn(conn.echo());
+            tokio::spawn(peer.accept().await.echo());
+            let (reply, (lost, moved)) =
+                tokio::task::spawn_blocking(move || client.join().unwrap()).await.unwrap();
+            assert_eq!(reply.body().as_whole().unwrap(), "a");
+            assert_eq!(lost.unwrap().body().as_whole().unwrap(), "/lost");
+            assert_eq!(moved.unwrap().body().as_whole().unwrap(), "/moved");
+            peer
+        });
+        let _ = scope;
+        peer
+    });
+    assert!(peer.accepted() >= 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_cap_holds_at_every_instant() {
+    let mut peer = Peer::start().await;
+    let pool = HttpPool::builder().max_connections(5).max_pipeline(2).build();
+    let open = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let most = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let origin = peer.origin.clone();
+    let (o, m) = (open.clone(), most.clone());
+    let server = tokio::spawn(async move {
+        use std::sync::atomic::Ordering::SeqCst;
+        loop {
+            let mut conn = peer.accept().await;
+            let open = o.clone();
+            m.fetch_max(open.fetch_add(1, SeqCst) + 1, SeqCst);
+            tokio::spawn(async move {
+                // Every connection is closed by the server after a few answers, some in between.
+                for _ in 0..7 {
+                    match conn.request().await {
+                        Some((target, _)) => conn.answer(&target).await,
+                        None => break,
+                    }
+                }
+                open.fetch_sub(1, SeqCst);
+                drop(conn);
+            });
+        }
+    });
+    let tasks: Vec<_> = (0..400)
+        .map(|i| {
+            let (pool, origin) = (pool.clone(), origin.clone());
+            tokio::spawn(async move {
+                let target = format!("/{i}");
+                let response = pool.send(&origin, get(&origin, &target)).await?;
+                assert_eq!(response.body().as_whole().unwrap(), &target);
+                Ok::<_, pipeline_pool::Error>(())
+            })
+        })
+        .collect();
+    let mut lost = 0;
+    for task in tasks {
+        if let Err(error) = task.await.unwrap() {
+            // A server that closes at will may catch one request three times.
+            assert_eq!(error.kind(), Kind::Closed, "{error}");
+            lost += 1;
+        }
+    }
+    assert!(lost < 40, "{lost} of 400 were lost");
+    let most = most.load(std::sync::atomic::Ordering::SeqCst);
+    assert!(most <= 5, "{most} connections at once");
+    assert!(pool.stats().most_connections <= 5);
+    server.abort();
+}
+
+#[tokio::test]
+async fn close_waits_for_what_is_under_way() {
+    let mut peer = Peer::start().await;
+    let pool = HttpPool::new();
+    let a = tokio::spawn(pool.send(&peer.origin, get(&peer.origin, "/a")));
+    let mut conn = peer.accept().await;
+    conn.target().await;
+    let closing = tokio::spawn(pool.clone().close(Duration::from_secs(60)));
+    tokio::task::yield_now().await;
+    conn.answer("a").await;
+    assert_eq!(a.await.unwrap().unwrap().body().as_whole().unwrap(), "a");
+    closing.await.unwrap();
+    assert!(conn.closed().await);
+    let error = pool.send(&peer.origin, get(&peer.origin, "/b")).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::Shutdown);
+}
