@@ -7,6 +7,9 @@ use sha2::Sha256;
 /// Length in characters of a base64 SHA-1 signature.
 pub(crate) const SHA1_CHARS: usize = 28;
 
+/// Length in characters of a base64 SHA-256 signature.
+pub(crate) const SHA256_CHARS: usize = 44;
+
 /// Where canonical text goes: into a string that people read, or straight into a MAC.
 pub(crate) trait Sink {
     fn put(&mut self, bytes: &[u8]);
@@ -15,14 +18,15 @@ pub(crate) trait Sink {
         self.put(&[byte]);
     }
 
-    fn put_lower(&mut self, text: &str) {
-        for byte in text.bytes() {
-            self.put_byte(byte.to_ascii_lowercase());
-        }
-    }
+    /// Puts text with its ASCII letters in lowercase.
+    fn put_lower(&mut self, text: &str);
 }
 
 impl Sink for Vec<u8> {
+    fn put_lower(&mut self, text: &str) {
+        self.extend(text.bytes().map(|byte| byte.to_ascii_lowercase()));
+    }
+
     fn put(&mut self, bytes: &[u8]) {
         self.extend_from_slice(bytes);
     }
@@ -57,6 +61,7 @@ impl<M: Mac> Feed<M> {
 }
 
 impl<M: Mac> Sink for Feed<M> {
+    #[inline]
     fn put(&mut self, bytes: &[u8]) {
         if bytes.len() > self.buffer.len() - self.filled {
             self.flush();
@@ -69,6 +74,18 @@ impl<M: Mac> Sink for Feed<M> {
         self.filled += bytes.len();
     }
 
+    fn put_lower(&mut self, text: &str) {
+        if text.len() <= self.buffer.len() - self.filled {
+            let start = self.filled;
+            self.put(text.as_bytes());
+            self.buffer[start..self.filled].make_ascii_lowercase();
+        } else {
+            text.bytes()
+                .for_each(|byte| self.put_byte(byte.to_ascii_lowercase()));
+        }
+    }
+
+    #[inline]
     fn put_byte(&mut self, byte: u8) {
         if self.filled == self.buffer.len() {
             self.flush();
@@ -81,14 +98,24 @@ impl<M: Mac> Sink for Feed<M> {
 impl Feed<Hmac<Sha1>> {
     /// Appends the signature in base64.
     pub(crate) fn push_base64(self, out: &mut String) {
-        STANDARD.encode_string(self.finish().finalize().into_bytes(), out);
+        push_base64::<SHA1_CHARS>(&self.finish().finalize().into_bytes(), out);
     }
 }
 
 impl Feed<Hmac<Sha256>> {
     /// Appends the signature in base64.
     pub(crate) fn push_base64(self, out: &mut String) {
-        STANDARD.encode_string(self.finish().finalize().into_bytes(), out);
+        push_base64::<SHA256_CHARS>(&self.finish().finalize().into_bytes(), out);
+    }
+}
+
+/// Encodes by way of the stack: `encode_string` works in chunks of a kilobyte, which costs more than 28
+/// characters do.
+fn push_base64<const CHARS: usize>(digest: &[u8], out: &mut String) {
+    let mut text = [0; CHARS];
+    match STANDARD.encode_slice(digest, &mut text) {
+        Ok(length) => out.push_str(std::str::from_utf8(&text[..length]).unwrap_or_default()),
+        Err(_) => STANDARD.encode_string(digest, out),
     }
 }
 

@@ -36,7 +36,7 @@ use std::fmt;
 use crate::canonical::List;
 use crate::credentials::Credentials;
 use crate::escape;
-use crate::mac::{Feed, Sink};
+use crate::mac::{Feed, SHA256_CHARS, Sink};
 
 /// The hash under the HMAC, sent as `SignatureMethod`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -127,7 +127,7 @@ impl Request<'_> {
     pub fn sign(&self, c: &Credentials, a: Algorithm) -> String {
         let mut out = String::new();
         self.push_params(&mut out, c, a);
-        let mut signature = String::with_capacity(44);
+        let mut signature = String::with_capacity(SHA256_CHARS);
         match a {
             Algorithm::HmacSha256 => {
                 let mut feed = Feed::new(c.hmac_sha256());
@@ -183,7 +183,7 @@ impl Request<'_> {
         let length = |(name, value): &(&str, &str)| {
             escape::component_len(name) + escape::component_len(value) + 2
         };
-        let signature = "&Signature=".len() + 3 * 44;
+        let signature = "&Signature=".len() + 3 * SHA256_CHARS;
         out.reserve(all.as_slice().iter().map(length).sum::<usize>() + signature);
         for (i, (name, value)) in all.as_slice().iter().enumerate() {
             if i > 0 {

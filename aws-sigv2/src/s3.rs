@@ -27,16 +27,17 @@
 
 mod authorization;
 mod sub_resources;
+mod text;
 
 use std::fmt;
 
-use crate::canonical::{List, split_query};
 use crate::credentials::Credentials;
 use crate::escape;
-use crate::mac::{Feed, SHA1_CHARS, Sink};
+use crate::mac::{Feed, SHA1_CHARS};
 
 pub use authorization::{Authorization, SECURITY_TOKEN};
 pub use sub_resources::{Server, SubResources};
+use text::{Decimal, Text};
 
 /// A request as it goes on the wire.
 ///
@@ -175,41 +176,29 @@ where
     /// See [`Request::string_to_sign`].
     #[must_use]
     pub fn string_to_sign(&self, credentials: &Credentials) -> String {
-        let mut text = Vec::new();
-        self.headers(None, credentials.session_token())
-            .write(&mut text, self.request, self.list);
-        readable(text)
+        self.text(credentials, None).readable()
     }
 
     /// See [`Request::sign`].
     pub fn sign<'c>(&self, credentials: &'c Credentials) -> Authorization<'c> {
-        let headers = self.headers(None, credentials.session_token());
+        let text = self.text(credentials, None);
         let mut feed = Feed::new(credentials.hmac_sha1());
-        headers.write(&mut feed, self.request, self.list);
+        text.write(&mut feed);
         let mut value = String::with_capacity(5 + credentials.access_key().len() + SHA1_CHARS);
         value.push_str("AWS ");
         value.push_str(credentials.access_key());
         value.push(':');
         feed.push_base64(&mut value);
-        let token = if headers.holds_token {
-            None
-        } else {
-            credentials.session_token()
-        };
-        Authorization::new(value, token)
+        Authorization::new(value, text.added_token())
     }
 
     /// See [`Request::presign`].
     #[must_use]
     pub fn presign(&self, credentials: &Credentials, expires_unix: u64) -> String {
-        let headers = self.headers(Some(expires_unix), credentials.session_token());
+        let text = self.text(credentials, Some(expires_unix));
         let mut feed = Feed::new(credentials.hmac_sha1());
-        headers.write(&mut feed, self.request, self.list);
-        let token = if headers.holds_token {
-            None
-        } else {
-            credentials.session_token()
-        };
+        text.write(&mut feed);
+        let token = text.added_token();
 
         let fixed =
             "&AWSAccessKeyId=&Expires=18446744073709551615&x-amz-security-token=&Signature=".len();
@@ -247,247 +236,25 @@ where
     /// See [`Request::presign_string_to_sign`].
     #[must_use]
     pub fn presign_string_to_sign(&self, credentials: &Credentials, expires_unix: u64) -> String {
-        let mut text = Vec::new();
-        self.headers(Some(expires_unix), credentials.session_token())
-            .write(&mut text, self.request, self.list);
-        readable(text)
+        self.text(credentials, Some(expires_unix)).readable()
     }
 
-    fn headers<'t>(&self, expires: Option<u64>, token: Option<&'t str>) -> Signed<'t>
-    where
-        'a: 't,
-    {
-        let mut signed = Signed::default();
-        for (name, value) in self.request.headers.clone() {
-            signed.take(name, value);
-        }
-        if let Some(expires) = expires {
-            signed.expires = Some(Decimal::of(expires));
-            for (name, value) in split_query(self.request.query) {
-                if is_amz(name) && !is_link_parameter(name) {
-                    signed.amz.push(Amz {
-                        name,
-                        value: value.unwrap_or_default(),
-                        escaped: true,
-                    });
-                }
-            }
-        }
-        if let Some(token) = token
-            && !signed.holds_token
-        {
-            signed.amz.push(Amz {
-                name: SECURITY_TOKEN,
-                value: token,
-                escaped: false,
-            });
-        }
-        signed.amz.sort_by(|a, b| lower(a.name).cmp(lower(b.name)));
-        signed
+    fn text<'s, 'c>(
+        &'s self,
+        credentials: &'c Credentials,
+        expires: Option<u64>,
+    ) -> Text<'s, 'a, 'c, H> {
+        Text::new(
+            self.request,
+            self.list,
+            credentials.session_token(),
+            expires,
+        )
     }
 }
 
-/// The parts of the headers that are signed.
-struct Signed<'t> {
-    md5: &'t str,
-    content_type: &'t str,
-    date: &'t str,
-    expires: Option<Decimal>,
-    amz: List<Amz<'t>>,
-    holds_token: bool,
-    holds_date: bool,
-}
-
-#[derive(Clone, Copy, Default)]
-struct Amz<'t> {
-    name: &'t str,
-    value: &'t str,
-    escaped: bool,
-}
-
-impl Default for Signed<'_> {
-    fn default() -> Self {
-        Self {
-            md5: "",
-            content_type: "",
-            date: "",
-            expires: None,
-            amz: List::new(),
-            holds_token: false,
-            holds_date: false,
-        }
-    }
-}
-
-impl<'t> Signed<'t> {
-    fn take(&mut self, name: &'t str, value: &'t str) {
-        // Of a header that must not repeat, the first counts that is not blank.
-        let slot = match name.len() {
-            4 if name.eq_ignore_ascii_case("date") => &mut self.date,
-            11 if name.eq_ignore_ascii_case("content-md5") => &mut self.md5,
-            12 if name.eq_ignore_ascii_case("content-type") => &mut self.content_type,
-            _ => {
-                if is_amz(name) {
-                    self.holds_date |= name.eq_ignore_ascii_case("x-amz-date");
-                    self.holds_token |= name.eq_ignore_ascii_case(SECURITY_TOKEN);
-                    self.amz.push(Amz {
-                        name,
-                        value,
-                        escaped: false,
-                    });
-                }
-                return;
-            }
-        };
-        if slot.is_empty() {
-            *slot = trim(value);
-        }
-    }
-
-    fn write<S: Sink, H>(&self, out: &mut S, request: &Request<'_, H>, list: &SubResources) {
-        out.put(request.method.as_bytes());
-        out.put_byte(b'\n');
-        put_value(out, self.md5);
-        out.put_byte(b'\n');
-        put_value(out, self.content_type);
-        out.put_byte(b'\n');
-        match &self.expires {
-            Some(expires) => out.put(expires.as_str().as_bytes()),
-            None if self.holds_date => {}
-            None => put_value(out, self.date),
-        }
-        out.put_byte(b'\n');
-
-        let mut last: Option<&str> = None;
-        for header in self.amz.as_slice() {
-            match last {
-                Some(name) if name.eq_ignore_ascii_case(header.name) => out.put_byte(b','),
-                _ => {
-                    if last.is_some() {
-                        out.put_byte(b'\n');
-                    }
-                    out.put_lower(header.name);
-                    out.put_byte(b':');
-                }
-            }
-            last = Some(header.name);
-            if header.escaped {
-                put_unescaped(out, header.value);
-            } else {
-                put_value(out, header.value);
-            }
-        }
-        if last.is_some() {
-            out.put_byte(b'\n');
-        }
-
-        if let Some(bucket) = request.bucket {
-            out.put_byte(b'/');
-            out.put_lower(bucket);
-        }
-        if !request.path.starts_with('/') {
-            out.put_byte(b'/');
-        }
-        out.put(request.path.as_bytes());
-        put_sub_resources(out, request.query, list);
-    }
-}
-
-fn put_sub_resources<S: Sink>(out: &mut S, query: &str, list: &SubResources) {
-    if query.is_empty() {
-        return;
-    }
-    let mut signed = List::new();
-    for (name, value) in split_query(query) {
-        if let Some(name) = list.find(name) {
-            signed.push((name, value.unwrap_or_default()));
-        }
-    }
-    signed.sort_by(|a, b| a.0.cmp(b.0));
-    for (i, (name, value)) in signed.as_slice().iter().enumerate() {
-        out.put_byte(if i == 0 { b'?' } else { b'&' });
-        out.put(name.as_bytes());
-        if !value.is_empty() {
-            out.put_byte(b'=');
-            put_unescaped(out, value);
-        }
-    }
-}
-
-fn put_unescaped<S: Sink>(out: &mut S, value: &str) {
-    if escape::is_escaped(value) {
-        for byte in escape::unescape(value) {
-            out.put_byte(byte);
-        }
-    } else {
-        out.put(value.as_bytes());
-    }
-}
-
-/// Writes a header value without surrounding blanks, and unfolded: a line break with the blanks around it
-/// becomes one space, so no value can add a line of its own.
-fn put_value<S: Sink>(out: &mut S, value: &str) {
-    let value = trim(value);
-    if !value.bytes().any(|byte| matches!(byte, b'\r' | b'\n')) {
-        out.put(value.as_bytes());
-        return;
-    }
-    let lines = value
-        .split(['\r', '\n'])
-        .map(|line| line.trim_matches([' ', '\t']));
-    for (i, line) in lines.filter(|line| !line.is_empty()).enumerate() {
-        if i > 0 {
-            out.put_byte(b' ');
-        }
-        out.put(line.as_bytes());
-    }
-}
-
-fn trim(value: &str) -> &str {
-    value.trim_matches([' ', '\t', '\r', '\n'])
-}
-
-fn is_amz(name: &str) -> bool {
-    name.as_bytes()
-        .get(..6)
-        .is_some_and(|prefix| prefix.eq_ignore_ascii_case(b"x-amz-"))
-}
-
+/// Whether a query parameter is one that [`Request::presign`] writes.
 fn is_link_parameter(name: &str) -> bool {
     matches!(name, "AWSAccessKeyId" | "Expires" | "Signature")
         || name.eq_ignore_ascii_case(SECURITY_TOKEN)
-}
-
-fn lower(name: &str) -> impl Iterator<Item = u8> + '_ {
-    name.bytes().map(|byte| byte.to_ascii_lowercase())
-}
-
-fn readable(text: Vec<u8>) -> String {
-    String::from_utf8(text)
-        .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
-}
-
-/// A number written out without allocation.
-struct Decimal {
-    digits: [u8; 20],
-    start: usize,
-}
-
-impl Decimal {
-    fn of(mut number: u64) -> Self {
-        let mut digits = [b'0'; 20];
-        let mut start = 20;
-        loop {
-            start -= 1;
-            digits[start] = b'0' + (number % 10) as u8;
-            number /= 10;
-            if number == 0 {
-                return Self { digits, start };
-            }
-        }
-    }
-
-    fn as_str(&self) -> &str {
-        std::str::from_utf8(&self.digits[self.start..]).unwrap_or_default()
-    }
 }
