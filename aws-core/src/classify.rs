@@ -1,0 +1,207 @@
+//! Whether a failed attempt is worth another: a pure function of what happened.
+
+use pipeline_pool::Sent;
+
+use crate::error::{Error, Kind};
+
+/// Whether the server may run an operation twice with the same outcome.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Idempotency {
+    /// Running it again changes nothing, and gives the same answer.
+    Repeatable,
+    /// A second run does something else, or its answer would be misleading: it is tried again only when the
+    /// first surely did not run.
+    Once,
+}
+
+/// What an error answer means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Class {
+    /// The thing asked for is not there.
+    NotFound,
+    /// A condition of the request did not hold.
+    ConditionFailed,
+    /// Refused because there are too many requests: it has not run.
+    Throttled,
+    /// The service is busy or away: it may have run.
+    Unavailable,
+    /// The two clocks disagree: it has not run.
+    Skewed,
+    /// An error within the service that may pass: it may have run.
+    Transient,
+    /// The request was not allowed.
+    Denied,
+    /// Anything else: the same request would fail again.
+    Other,
+}
+
+/// What to do after a failed attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Verdict {
+    /// Try again after a pause.
+    Retry,
+    /// Take over the server's clock and try again at once, if that was not done before.
+    CorrectClock,
+    /// Report it.
+    GiveUp,
+}
+
+/// A failed attempt, as far as the decision needs it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// There is no answer.
+    Transport {
+        /// What happened.
+        kind: Kind,
+        /// How much of the request had been written.
+        sent: Sent,
+    },
+    /// The service answered with an error of this class.
+    Answer(Class),
+}
+
+impl Failure {
+    pub(crate) fn of(error: &Error) -> Self {
+        match error.kind() {
+            Kind::Service => Self::Answer(error.class()),
+            kind => Self::Transport {
+                kind,
+                sent: error.sent(),
+            },
+        }
+    }
+}
+
+/// Decides on a failed attempt.
+pub fn classify(failure: Failure, idempotency: Idempotency) -> Verdict {
+    let repeatable = idempotency == Idempotency::Repeatable;
+    let again = match failure {
+        Failure::Answer(Class::Skewed) => return Verdict::CorrectClock,
+        Failure::Answer(Class::Throttled) => true,
+        Failure::Answer(Class::Unavailable | Class::Transient) => repeatable,
+        Failure::Answer(_) => false,
+        Failure::Transport { kind, sent } => match kind {
+            Kind::Connect | Kind::Closed | Kind::Timeout | Kind::Protocol => {
+                repeatable || sent == Sent::No
+            }
+            // Busy has waited its time in line; the others fail the same way again.
+            _ => false,
+        },
+    };
+    if again {
+        Verdict::Retry
+    } else {
+        Verdict::GiveUp
+    }
+}
+
+/// What a status and an error code mean, as far as services agree on it.
+///
+/// The code decides where it is known, since proxies and services disagree about statuses.
+pub fn class_of(status: u16, code: Option<&str>) -> Class {
+    match code.unwrap_or_default() {
+        "SlowDown"
+        | "SlowDownRead"
+        | "SlowDownWrite"
+        | "Throttling"
+        | "ThrottlingException"
+        | "ThrottledException"
+        | "RequestThrottled"
+        | "RequestThrottledException"
+        | "RequestLimitExceeded"
+        | "BandwidthLimitExceeded"
+        | "LimitExceededException"
+        | "TooManyRequests"
+        | "TooManyRequestsException"
+        | "PriorRequestNotComplete"
+        | "EC2ThrottledException" => Class::Throttled,
+        "ServiceUnavailable" | "Busy" | "Unavailable" => Class::Unavailable,
+        "RequestTimeTooSkewed" | "RequestExpired" | "RequestInTheFuture" => Class::Skewed,
+        "InternalError"
+        | "InternalFailure"
+        | "RequestTimeout"
+        | "RequestTimeoutException"
+        | "OperationAborted"
+        | "ConditionalRequestConflict" => Class::Transient,
+        "PreconditionFailed" | "ConditionalCheckFailed" => Class::ConditionFailed,
+        code if code.starts_with("NoSuch") => Class::NotFound,
+        _ => match status {
+            401 | 403 => Class::Denied,
+            404 => Class::NotFound,
+            408 | 500 | 502 | 504 => Class::Transient,
+            412 => Class::ConditionFailed,
+            429 => Class::Throttled,
+            503 => Class::Unavailable,
+            _ => Class::Other,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Idempotency::{Once, Repeatable};
+    use Verdict::{CorrectClock, GiveUp, Retry};
+
+    #[test]
+    fn verdicts() {
+        let lost = |kind, sent| Failure::Transport { kind, sent };
+        let table = [
+            // failure, if repeatable, if once
+            (lost(Kind::Connect, Sent::No), Retry, Retry),
+            (lost(Kind::Closed, Sent::No), Retry, Retry),
+            (lost(Kind::Closed, Sent::Part), Retry, GiveUp),
+            (lost(Kind::Closed, Sent::All), Retry, GiveUp),
+            (lost(Kind::Timeout, Sent::No), Retry, Retry),
+            (lost(Kind::Timeout, Sent::All), Retry, GiveUp),
+            (lost(Kind::Protocol, Sent::All), Retry, GiveUp),
+            (lost(Kind::Busy, Sent::No), GiveUp, GiveUp),
+            (lost(Kind::Invalid, Sent::No), GiveUp, GiveUp),
+            (lost(Kind::Credentials, Sent::No), GiveUp, GiveUp),
+            (lost(Kind::Body, Sent::Part), GiveUp, GiveUp),
+            (lost(Kind::Shutdown, Sent::No), GiveUp, GiveUp),
+            (Failure::Answer(Class::Throttled), Retry, Retry),
+            (Failure::Answer(Class::Unavailable), Retry, GiveUp),
+            (Failure::Answer(Class::Transient), Retry, GiveUp),
+            (Failure::Answer(Class::Skewed), CorrectClock, CorrectClock),
+            (Failure::Answer(Class::NotFound), GiveUp, GiveUp),
+            (Failure::Answer(Class::ConditionFailed), GiveUp, GiveUp),
+            (Failure::Answer(Class::Denied), GiveUp, GiveUp),
+            (Failure::Answer(Class::Other), GiveUp, GiveUp),
+        ];
+        for (failure, repeatable, once) in table {
+            assert_eq!(classify(failure, Repeatable), repeatable, "{failure:?}");
+            assert_eq!(classify(failure, Once), once, "{failure:?}");
+        }
+    }
+
+    #[test]
+    fn classes() {
+        let table = [
+            (503, Some("SlowDown"), Class::Throttled),
+            (503, Some("ServiceUnavailable"), Class::Unavailable),
+            (503, None, Class::Unavailable),
+            (429, None, Class::Throttled),
+            (503, Some("RequestLimitExceeded"), Class::Throttled),
+            (400, Some("Throttling"), Class::Throttled),
+            (500, Some("InternalError"), Class::Transient),
+            (502, None, Class::Transient),
+            (501, Some("NotImplemented"), Class::Other),
+            (400, Some("RequestTimeout"), Class::Transient),
+            (408, None, Class::Transient),
+            (403, Some("RequestTimeTooSkewed"), Class::Skewed),
+            (403, Some("SignatureDoesNotMatch"), Class::Denied),
+            (404, Some("NoSuchKey"), Class::NotFound),
+            (400, Some("NoSuchDomain"), Class::NotFound),
+            (404, None, Class::NotFound),
+            (412, None, Class::ConditionFailed),
+            (409, Some("ConditionalCheckFailed"), Class::ConditionFailed),
+            (409, Some("BucketNotEmpty"), Class::Other),
+            (301, Some("PermanentRedirect"), Class::Other),
+        ];
+        for (status, code, class) in table {
+            assert_eq!(class_of(status, code), class, "{status} {code:?}");
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! Where keys come from.
+//!
+//! | provider | reads |
+//! |---|---|
+//! | [`Credentials`] itself | nothing: fixed keys |
+//! | [`Environment`] | `AWS_ACCESS_KEY_ID` and its companions, or the older `AMAZON_ACCESS_KEY_ID` |
+//! | [`Profile`] | `~/.aws/credentials` and `~/.aws/config` |
+//! | [`Chain`] | the first of several that has any |
+//! | [`Cached`] | another provider, once for all waiters, and again before expiry |
+
+mod cached;
+mod chain;
+mod environment;
+mod ini;
+mod profile;
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+pub use aws_sigv2::Credentials;
+pub use cached::Cached;
+pub use chain::Chain;
+pub use environment::Environment;
+pub use profile::Profile;
+
+/// Keys, and until when they work.
+#[derive(Clone, Debug)]
+pub struct Provided {
+    /// The keys.
+    pub credentials: Credentials,
+    /// When they expire; nothing for permanent ones.
+    pub expires: Option<SystemTime>,
+}
+
+impl From<Credentials> for Provided {
+    fn from(credentials: Credentials) -> Self {
+        Self {
+            credentials,
+            expires: None,
+        }
+    }
+}
+
+/// The future of [`ProvideCredentials::provide`].
+pub type ProvideFuture<'a> =
+    Pin<Box<dyn Future<Output = Result<Provided, CredentialsError>> + Send + 'a>>;
+
+/// A source of keys.
+pub trait ProvideCredentials: fmt::Debug + Send + Sync {
+    /// Fetches or reads the keys; `now` is the time by the service's clock.
+    fn provide(&self, now: SystemTime) -> ProvideFuture<'_>;
+
+    /// The keys, if they are known without waiting and do not expire soon. Defaults to nothing; asked first
+    /// for each request, so it must be quick.
+    fn ready(&self, now: SystemTime) -> Option<Credentials> {
+        let _ = now;
+        None
+    }
+}
+
+impl ProvideCredentials for Credentials {
+    fn provide(&self, _now: SystemTime) -> ProvideFuture<'_> {
+        Box::pin(std::future::ready(Ok(self.clone().into())))
+    }
+
+    fn ready(&self, _now: SystemTime) -> Option<Credentials> {
+        Some(self.clone())
+    }
+}
+
+impl<P: ProvideCredentials + ?Sized> ProvideCredentials for Arc<P> {
+    fn provide(&self, now: SystemTime) -> ProvideFuture<'_> {
+        (**self).provide(now)
+    }
+
+    fn ready(&self, now: SystemTime) -> Option<Credentials> {
+        (**self).ready(now)
+    }
+}
+
+/// Why there are no keys.
+#[derive(Clone)]
+pub struct CredentialsError {
+    message: String,
+    absent: bool,
+    source: Option<Arc<dyn std::error::Error + Send + Sync>>,
+}
+
+impl CredentialsError {
+    /// The source has none, which is no fault: a [`Chain`] goes on to the next.
+    pub fn absent(message: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            absent: true,
+            source: None,
+        }
+    }
+
+    /// The source is there but broken, or did not answer. The message must not hold a secret.
+    pub fn broken(message: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            absent: false,
+            source: None,
+        }
+    }
+
+    /// The same error with its cause.
+    #[must_use]
+    pub fn with_source(mut self, source: impl std::error::Error + Send + Sync + 'static) -> Self {
+        self.source = Some(Arc::new(source));
+        self
+    }
+
+    /// Whether the source simply has none.
+    pub fn is_absent(&self) -> bool {
+        self.absent
+    }
+}
+
+impl fmt::Display for CredentialsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)?;
+        if let Some(source) = &self.source {
+            write!(f, ": {source}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for CredentialsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CredentialsError")
+            .field("message", &self.message)
+            .field("absent", &self.absent)
+            .field("source", &self.source)
+            .finish()
+    }
+}
+
+impl std::error::Error for CredentialsError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.source.as_deref().map(|e| e as _)
+    }
+}
+
+/// Looks up variables; replaced in tests, where the process's own environment must stay as it is.
+#[derive(Clone)]
+pub(crate) struct Lookup(Arc<Find>);
+
+type Find = dyn Fn(&str) -> Option<String> + Send + Sync;
+
+impl Lookup {
+    pub(crate) fn process() -> Self {
+        Self(Arc::new(|name| std::env::var(name).ok()))
+    }
+
+    pub(crate) fn from_fn(f: impl Fn(&str) -> Option<String> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(f))
+    }
+
+    /// The value; an empty one is as none.
+    pub(crate) fn get(&self, name: &str) -> Option<String> {
+        (self.0)(name).filter(|value| !value.is_empty())
+    }
+}
+
+impl fmt::Debug for Lookup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Lookup")
+    }
+}

@@ -1,0 +1,150 @@
+//! The error bodies of AWS services.
+
+use crate::xml::{Xml, XmlError};
+
+/// What an error body says.
+///
+/// Element names differ between services; all known ones are read: `<Error>` (S3), `<ErrorResponse><Error>`
+/// and `<Response><Errors><Error>` (the Query services).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ErrorBody {
+    /// The code, for example `NoSuchKey`.
+    pub code: Option<String>,
+    /// The service's explanation.
+    pub message: Option<String>,
+    /// The identifier of the request.
+    pub request_id: Option<String>,
+    pub(crate) details: Vec<(&'static str, String)>,
+}
+
+/// What else is kept. Not the string to sign, the signature and the like, which some services send back.
+const DETAILS: [&str; 7] = [
+    "BoxUsage",
+    "Region",
+    "Endpoint",
+    "Condition",
+    "ServerTime",
+    "RequestTime",
+    "BucketName",
+];
+
+impl ErrorBody {
+    /// Reads an error body; nothing if it is not one of the known forms.
+    pub fn parse(body: &[u8]) -> Option<Self> {
+        let mut found = Self::default();
+        read(body, &mut found).ok()?;
+        found.code.is_some().then_some(found)
+    }
+
+    /// An error body of a code and a message, made by hand.
+    pub fn new(code: impl Into<String>, message: impl Into<String>) -> Self {
+        Self {
+            code: Some(code.into()),
+            message: Some(message.into()),
+            ..Self::default()
+        }
+    }
+
+    /// Another element of the error, if it is one of the few that are kept.
+    pub fn detail(&self, name: &str) -> Option<&str> {
+        self.details
+            .iter()
+            .find(|(n, _)| *n == name)
+            .map(|(_, value)| value.as_str())
+    }
+}
+
+fn read(body: &[u8], found: &mut ErrorBody) -> Result<(), XmlError> {
+    let mut xml = Xml::new(body)?;
+    match xml.root()?.name() {
+        "Error" => error(&mut xml, found),
+        "ErrorResponse" | "Response" => {
+            while let Some(tag) = xml.child()? {
+                match tag.name() {
+                    "Error" => error(&mut xml, found)?,
+                    "Errors" => {
+                        while let Some(tag) = xml.child()? {
+                            match tag.name() {
+                                "Error" => error(&mut xml, found)?,
+                                _ => xml.skip()?,
+                            }
+                        }
+                    }
+                    "RequestID" | "RequestId" => found.request_id = Some(xml.text()?),
+                    _ => xml.skip()?,
+                }
+            }
+            Ok(())
+        }
+        _ => Ok(()),
+    }
+}
+
+fn error(xml: &mut Xml<'_>, found: &mut ErrorBody) -> Result<(), XmlError> {
+    while let Some(tag) = xml.child()? {
+        let name = tag.name();
+        if let Some(kept) = DETAILS.iter().find(|d| **d == name) {
+            let value = xml.text()?;
+            found.details.push((*kept, value));
+            continue;
+        }
+        match name {
+            // The first of several errors is the one that is reported.
+            "Code" if found.code.is_none() => found.code = Some(xml.text()?),
+            "Message" if found.message.is_none() => found.message = Some(xml.text()?),
+            "RequestId" | "RequestID" => found.request_id = Some(xml.text()?),
+            _ => xml.skip()?,
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_three_forms() {
+        let s3 = ErrorBody::parse(
+            b"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>NoSuchKey</Code><Message>a &lt;b&gt; &#233;</Message>\
+              <StringToSign>GET\n\n</StringToSign><Region>eu-west-1</Region><RequestId>1</RequestId></Error>",
+        )
+        .unwrap();
+        assert_eq!(s3.code.as_deref(), Some("NoSuchKey"));
+        assert_eq!(s3.message.as_deref(), Some("a <b> \u{e9}"));
+        assert_eq!(s3.request_id.as_deref(), Some("1"));
+        assert_eq!(s3.detail("Region"), Some("eu-west-1"));
+        assert_eq!(s3.detail("StringToSign"), None);
+        let query = ErrorBody::parse(
+            b"<Response><Errors><Error><Code>NoSuchDomain</Code><Message>m</Message><BoxUsage>0.0000071759</BoxUsage></Error>\
+              </Errors><RequestID>2</RequestID></Response>",
+        )
+        .unwrap();
+        assert_eq!(query.code.as_deref(), Some("NoSuchDomain"));
+        assert_eq!(query.request_id.as_deref(), Some("2"));
+        assert_eq!(query.detail("BoxUsage"), Some("0.0000071759"));
+        let newer = ErrorBody::parse(
+            b"<ErrorResponse xmlns=\"x\"><Error><Type>Sender</Type><Code>C</Code></Error><RequestId>3</RequestId></ErrorResponse>",
+        )
+        .unwrap();
+        assert_eq!(newer.code.as_deref(), Some("C"));
+        assert_eq!(newer.request_id.as_deref(), Some("3"));
+    }
+
+    #[test]
+    fn anything_else_is_nothing() {
+        for body in [
+            "",
+            "busy",
+            "<html><body>502</body></html>",
+            "{\"code\":1}",
+            "<Error><Code>x",
+            "<Error/>",
+            "\u{0}",
+        ] {
+            assert_eq!(ErrorBody::parse(body.as_bytes()), None, "{body}");
+        }
+        assert_eq!(ErrorBody::parse(b"\xff\xfe"), None);
+    }
+}

@@ -1,0 +1,130 @@
+//! What an operation is: a pure value that can encode itself and read its answer.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use aws_sigv2::Credentials;
+use aws_sigv2::date::HttpDate;
+use bytes::Bytes;
+use pipeline_pool::{Head, Origin, Request};
+
+use crate::body::Body;
+use crate::classify::{Class, Idempotency};
+use crate::clock;
+use crate::envelope::ErrorBody;
+use crate::error::Result;
+
+/// What is the same for all operations of one service.
+pub trait Service: Send + Sync {
+    /// The name in errors and traces, for example `S3`.
+    const NAME: &'static str;
+
+    /// Reads the body of an error answer; nothing if it cannot be read. Defaults to the known envelopes.
+    fn parse_error(&self, head: &Head, body: &[u8]) -> Option<ErrorBody> {
+        let _ = head;
+        ErrorBody::parse(body)
+    }
+
+    /// What an error means, where this service differs from [`class_of`](crate::classify::class_of).
+    fn class(&self, status: u16, code: Option<&str>) -> Option<Class> {
+        let _ = (status, code);
+        None
+    }
+}
+
+/// One request to a service, as a value: no socket and no clock in it.
+pub trait Operation: Send + Sync {
+    /// The service it belongs to.
+    type Service: Service;
+    /// What it answers with.
+    type Output;
+    /// The name in errors and traces, as the service writes it.
+    const NAME: &'static str;
+    /// Whether the answer is handed on as it comes. If not, it is read whole first, under the operation's
+    /// deadline and up to [`MAX_ANSWER`] bytes.
+    const STREAMS: bool = false;
+
+    /// Whether it may run twice.
+    fn idempotency(&self) -> Idempotency;
+
+    /// Where it goes.
+    fn origin(&self) -> &Origin;
+
+    /// The bucket or domain that it is about.
+    fn resource(&self) -> Option<&Arc<str>>;
+
+    /// The request, signed; asked for again for each attempt.
+    ///
+    /// # Errors
+    /// When it cannot be sent: nothing is tried then.
+    fn request(&self, service: &Self::Service, attempt: &Attempt<'_>) -> Result<Request>;
+
+    /// Whether an answer of this status goes to [`parse`](Self::parse). Defaults to 200 to 299.
+    fn accepts(&self, status: u16) -> bool {
+        (200..300).contains(&status)
+    }
+
+    /// Reads the answer.
+    ///
+    /// # Errors
+    /// When it is not what this operation answers with.
+    fn parse(&self, service: &Self::Service, answer: Answer) -> Result<Self::Output>;
+}
+
+/// The most bytes of an answer that is read whole: 16 MiB.
+pub const MAX_ANSWER: usize = 16 << 20;
+
+/// What one attempt is signed with.
+#[derive(Clone, Copy, Debug)]
+pub struct Attempt<'a> {
+    pub(crate) credentials: &'a Credentials,
+    pub(crate) now: SystemTime,
+    pub(crate) number: u32,
+}
+
+impl<'a> Attempt<'a> {
+    /// An attempt made by hand: for tests of operations.
+    pub fn new(credentials: &'a Credentials, now: SystemTime) -> Self {
+        Self {
+            credentials,
+            now,
+            number: 1,
+        }
+    }
+
+    /// Whose request it is.
+    pub fn credentials(&self) -> &'a Credentials {
+        self.credentials
+    }
+
+    /// The time of the attempt by the server's clock.
+    pub fn now(&self) -> SystemTime {
+        self.now
+    }
+
+    /// That time as the `Date` header has it.
+    pub fn http_date(&self) -> HttpDate {
+        clock::http_date(self.now)
+    }
+
+    /// The number of the attempt, from 1.
+    pub fn number(&self) -> u32 {
+        self.number
+    }
+}
+
+/// An answer that the operation accepts.
+#[derive(Debug)]
+pub struct Answer {
+    /// Status and fields.
+    pub head: Head,
+    /// The body; whole unless the operation streams.
+    pub body: Body,
+}
+
+impl Answer {
+    /// The body's bytes, or none if it streams.
+    pub fn bytes(&self) -> Bytes {
+        self.body.as_whole().cloned().unwrap_or_default()
+    }
+}

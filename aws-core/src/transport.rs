@@ -1,0 +1,96 @@
+//! What carries requests: the pool, or anything else.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use pipeline_pool::{HttpPool, Origin, Request, Response, Sending};
+
+/// Carries one request to a server and brings its answer back.
+///
+/// [`HttpPool`] is the transport of the clients by default. Another one can stand in for a proxy, for another
+/// HTTP library, or for the server in a test:
+///
+/// ```
+/// use aws_core::transport::{ResponseFuture, Transport};
+/// use pipeline_pool::{Head, Origin, Request, Response};
+///
+/// #[derive(Debug)]
+/// struct Always(u16);
+///
+/// impl Transport for Always {
+///     fn send(&self, _origin: &Origin, _request: Request) -> ResponseFuture {
+///         let response = Response::new(Head::new(self.0, []), bytes::Bytes::new());
+///         ResponseFuture::ready(Ok(response))
+///     }
+/// }
+/// ```
+pub trait Transport: fmt::Debug + Send + Sync {
+    /// Sends a request; the future ends when the head of the answer is here.
+    ///
+    /// A transport must not send a request twice unless [`Request::is_repeatable`], and an error must say
+    /// how much was sent.
+    fn send(&self, origin: &Origin, request: Request) -> ResponseFuture;
+
+    /// Whether [`Request::timeout`] and [`Request::deadline`] are kept by the transport itself. If not, a
+    /// timer of the caller's keeps them. Defaults to no.
+    fn keeps_deadlines(&self) -> bool {
+        false
+    }
+}
+
+impl Transport for HttpPool {
+    fn send(&self, origin: &Origin, request: Request) -> ResponseFuture {
+        ResponseFuture(Inner::Pool(HttpPool::send(self, origin, request)))
+    }
+
+    fn keeps_deadlines(&self) -> bool {
+        true
+    }
+}
+
+type Outcome = Result<Response, pipeline_pool::Error>;
+
+/// A request under way in a [`Transport`].
+#[must_use = "nothing happens until this is awaited"]
+pub struct ResponseFuture(Inner);
+
+enum Inner {
+    Pool(Sending),
+    Ready(Option<Outcome>),
+    Boxed(Pin<Box<dyn Future<Output = Outcome> + Send>>),
+}
+
+impl ResponseFuture {
+    /// The outcome of this future.
+    pub fn new(future: impl Future<Output = Outcome> + Send + 'static) -> Self {
+        Self(Inner::Boxed(Box::pin(future)))
+    }
+
+    /// An outcome that is already known.
+    pub fn ready(outcome: Outcome) -> Self {
+        Self(Inner::Ready(Some(outcome)))
+    }
+}
+
+impl Future for ResponseFuture {
+    type Output = Outcome;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Outcome> {
+        match &mut self.0 {
+            Inner::Pool(sending) => Pin::new(sending).poll(cx),
+            Inner::Boxed(future) => future.as_mut().poll(cx),
+            Inner::Ready(outcome) => match outcome.take() {
+                Some(outcome) => Poll::Ready(outcome),
+                None => Poll::Pending,
+            },
+        }
+    }
+}
+
+impl fmt::Debug for ResponseFuture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResponseFuture").finish_non_exhaustive()
+    }
+}

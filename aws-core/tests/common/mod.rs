@@ -1,0 +1,144 @@
+//! A service with one operation, and a transport that plays a script.
+
+use std::collections::VecDeque;
+use std::future::pending;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use aws_core::operation::{Answer, Attempt};
+use aws_core::transport::{ResponseFuture, Transport};
+use aws_core::{Credentials, Dispatch, Idempotency, Operation, Result, RetryConfig, Service};
+use bytes::Bytes;
+use pipeline_pool::{Body, Head, Kind, Method, Origin, Request, Response, Sent};
+use tokio::time::Instant;
+
+#[derive(Debug)]
+pub struct Toy;
+
+impl Service for Toy {
+    const NAME: &'static str = "Toy";
+}
+
+pub struct Do {
+    pub origin: Origin,
+    pub idempotency: Idempotency,
+}
+
+impl Do {
+    pub fn new(idempotency: Idempotency) -> Self {
+        Self {
+            origin: Origin::parse("http://toy.example:81").unwrap(),
+            idempotency,
+        }
+    }
+}
+
+impl Operation for Do {
+    type Service = Toy;
+    type Output = String;
+    const NAME: &'static str = "Do";
+
+    fn idempotency(&self) -> Idempotency {
+        self.idempotency
+    }
+
+    fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    fn resource(&self) -> Option<&Arc<str>> {
+        None
+    }
+
+    fn request(&self, _: &Toy, attempt: &Attempt<'_>) -> Result<Request> {
+        let mut request = Request::new(Method::Post, &self.origin, "/")?;
+        request.header("date", attempt.http_date().as_ref())?;
+        request.header("authorization", attempt.credentials().secret_key())?;
+        request.header("x-number", &attempt.number().to_string())?;
+        Ok(request)
+    }
+
+    fn parse(&self, _: &Toy, answer: Answer) -> Result<String> {
+        Ok(String::from_utf8_lossy(&answer.bytes()).into_owned())
+    }
+}
+
+pub enum Step {
+    Answer(u16, &'static [(&'static str, &'static str)], &'static str),
+    /// The head comes, the body never ends.
+    Stuck(u16),
+    Lost(Kind, Sent),
+    Never,
+}
+
+#[derive(Default)]
+pub struct Seen {
+    pub at: Vec<Duration>,
+    pub dates: Vec<String>,
+    pub repeatable: Vec<bool>,
+}
+
+/// Answers requests by its script, then with 200.
+#[derive(Clone)]
+pub struct Script {
+    steps: Arc<Mutex<VecDeque<Step>>>,
+    pub seen: Arc<Mutex<Seen>>,
+    start: Instant,
+}
+
+impl std::fmt::Debug for Script {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Script")
+    }
+}
+
+impl Script {
+    pub fn new(steps: impl IntoIterator<Item = Step>) -> Self {
+        Self {
+            steps: Arc::new(Mutex::new(steps.into_iter().collect())),
+            seen: Arc::default(),
+            start: Instant::now(),
+        }
+    }
+
+    pub fn count(&self) -> usize {
+        self.seen.lock().unwrap().at.len()
+    }
+
+    pub fn dispatch(&self, retry: RetryConfig) -> Dispatch {
+        let mut builder = Dispatch::builder();
+        builder.transport(self.clone());
+        builder.credentials(Credentials::new("id", "topsecret"));
+        builder.retry(retry);
+        builder.timeout(Duration::from_secs(10));
+        builder.build().unwrap()
+    }
+}
+
+impl Transport for Script {
+    fn send(&self, _origin: &Origin, request: Request) -> ResponseFuture {
+        let date = request
+            .headers()
+            .find(|(name, _)| *name == "date")
+            .map(|(_, v)| v.to_owned());
+        let mut seen = self.seen.lock().unwrap();
+        seen.at.push(self.start.elapsed());
+        seen.dates.extend(date);
+        seen.repeatable.push(request.is_repeatable());
+        let step = self.steps.lock().unwrap().pop_front();
+        match step.unwrap_or(Step::Answer(200, &[], "done")) {
+            Step::Answer(status, headers, body) => {
+                let head = Head::new(status, headers.iter().map(|(n, v)| (*n, v.as_bytes())));
+                ResponseFuture::ready(Ok(Response::new(head, Bytes::from_static(body.as_bytes()))))
+            }
+            Step::Stuck(status) => {
+                let body = Body::from_stream(None, futures_util::stream::pending());
+                ResponseFuture::ready(Ok(Response::new(Head::new(status, []), body)))
+            }
+            Step::Lost(kind, sent) => {
+                ResponseFuture::ready(Err(pipeline_pool::Error::new(kind, "lost").with_sent(sent)))
+            }
+            Step::Never => ResponseFuture::new(pending()),
+        }
+    }
+}

@@ -1,0 +1,331 @@
+//! Providers of keys, over files and variables of the tests' own.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, SystemTime};
+
+use aws_core::Credentials;
+use aws_core::credentials::{
+    Cached, Chain, CredentialsError, Environment, Profile, ProvideCredentials, ProvideFuture,
+    Provided,
+};
+use tokio::sync::Semaphore;
+
+/// A home with these files under `.aws`, gone when dropped.
+struct Home(PathBuf);
+
+impl Home {
+    fn new(files: &[(&str, &str)]) -> Self {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let name = format!(
+            "aws-core-{}-{}",
+            std::process::id(),
+            COUNT.fetch_add(1, Ordering::Relaxed)
+        );
+        let home = std::env::temp_dir().join(name);
+        std::fs::create_dir_all(home.join(".aws")).unwrap();
+        for (file, text) in files {
+            std::fs::write(home.join(".aws").join(file), text).unwrap();
+        }
+        Self(home)
+    }
+
+    fn profile(&self, vars: &'static [(&'static str, &'static str)]) -> Profile {
+        let home = self.0.to_str().unwrap().to_owned();
+        Profile::from_fn(move |name| match name {
+            "HOME" => Some(home.clone()),
+            _ => vars
+                .iter()
+                .find(|(n, _)| *n == name)
+                .map(|(_, v)| v.replace("~", &home)),
+        })
+    }
+}
+
+impl Drop for Home {
+    fn drop(&mut self) {
+        let _gone = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+async fn access_key(provider: impl ProvideCredentials) -> Result<String, CredentialsError> {
+    let provided = provider.provide(SystemTime::now()).await?;
+    Ok(provided.credentials.access_key().to_owned())
+}
+
+const CREDENTIALS: &str = "[default]\naws_access_key_id = D\naws_secret_access_key = hiddenD\n\
+    [work]\naws_access_key_id = W\naws_secret_access_key = hiddenW\naws_session_token = hiddenT\n";
+
+#[tokio::test]
+async fn profiles_are_found() {
+    let config = "[profile dev]\naws_access_key_id=V\naws_secret_access_key=hiddenV\nregion=x\n";
+    let home = Home::new(&[("credentials", CREDENTIALS), ("config", config)]);
+    assert_eq!(access_key(home.profile(&[])).await.unwrap(), "D");
+    assert_eq!(
+        access_key(home.profile(&[("AWS_PROFILE", "dev")]))
+            .await
+            .unwrap(),
+        "V"
+    );
+    assert_eq!(
+        access_key(home.profile(&[("AWS_PROFILE", "dev")]).named("work"))
+            .await
+            .unwrap(),
+        "W"
+    );
+    let work = home
+        .profile(&[("AWS_PROFILE", "work")])
+        .provide(SystemTime::now())
+        .await
+        .unwrap();
+    assert_eq!(work.credentials.session_token(), Some("hiddenT"));
+    let elsewhere = [
+        ("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/config"),
+        ("AWS_PROFILE", "dev"),
+    ];
+    let elsewhere = Box::leak(Box::new(elsewhere));
+    assert_eq!(access_key(home.profile(elsewhere)).await.unwrap(), "V");
+}
+
+#[tokio::test]
+async fn what_is_missing_is_said() {
+    let home = Home::new(&[("credentials", CREDENTIALS)]);
+    let error = access_key(home.profile(&[("AWS_PROFILE", "nobody")]))
+        .await
+        .unwrap_err();
+    assert!(
+        !error.is_absent(),
+        "a profile asked for by name must be there"
+    );
+    assert_eq!(error.to_string(), "there is no profile nobody");
+    let empty = Home::new(&[]);
+    assert!(
+        access_key(empty.profile(&[]))
+            .await
+            .unwrap_err()
+            .is_absent()
+    );
+    assert!(
+        access_key(Profile::from_fn(|_| None))
+            .await
+            .unwrap_err()
+            .is_absent()
+    );
+}
+
+#[tokio::test]
+async fn a_bad_file_is_named_by_line_and_not_quoted() {
+    for (text, line, what) in [
+        ("[default]\nhidden stuff\n", 2, "there is no ="),
+        (
+            "[default]\n\naws_access_key_id = hidden\n",
+            3,
+            "aws_access_key_id without aws_secret_access_key",
+        ),
+        (
+            "[default]\naws_secret_access_key = hidden",
+            2,
+            "without aws_access_key_id",
+        ),
+        ("[default", 1, "no closing ]"),
+    ] {
+        let home = Home::new(&[("credentials", text)]);
+        let error = access_key(home.profile(&[])).await.unwrap_err();
+        let shown = format!("{error} {error:?}");
+        assert!(!error.is_absent());
+        assert!(
+            shown.contains(&format!("credentials, line {line}: ")) && shown.contains(what),
+            "{shown}"
+        );
+        assert!(!shown.contains("hidden"), "{shown}");
+    }
+}
+
+#[tokio::test]
+async fn a_chain_takes_the_first_and_stops_at_a_fault() {
+    let absent = || Environment::from_fn(|_| None);
+    let fixed = |id: &str| Credentials::new(id, "hidden");
+    assert_eq!(
+        access_key(Chain::new().or(absent()).or(fixed("A")).or(fixed("B")))
+            .await
+            .unwrap(),
+        "A"
+    );
+    let broken = Environment::from_fn(|name| (name == "AWS_ACCESS_KEY_ID").then(|| "x".into()));
+    let error = access_key(Chain::new().or(absent()).or(broken).or(fixed("A")))
+        .await
+        .unwrap_err();
+    assert!(
+        error.to_string().contains("AWS_SECRET_ACCESS_KEY is not"),
+        "{error}"
+    );
+    let none = access_key(Chain::new().or(absent())).await.unwrap_err();
+    assert!(
+        none.is_absent() && none.to_string().contains("no AWS_ACCESS_KEY_ID"),
+        "{none}"
+    );
+}
+
+/// Gives keys numbered by call, each when the gate opens.
+#[derive(Debug, Clone)]
+struct Gated {
+    calls: Arc<AtomicUsize>,
+    gate: Arc<Semaphore>,
+    lifetime: Option<Duration>,
+    fail_from: usize,
+}
+
+impl Gated {
+    fn new(lifetime: Option<Duration>, fail_from: usize) -> Self {
+        Self {
+            calls: Arc::default(),
+            gate: Arc::new(Semaphore::new(0)),
+            lifetime,
+            fail_from,
+        }
+    }
+
+    fn calls(&self) -> usize {
+        self.calls.load(Ordering::Relaxed)
+    }
+}
+
+impl ProvideCredentials for Gated {
+    fn provide(&self, now: SystemTime) -> ProvideFuture<'_> {
+        Box::pin(async move {
+            let call = self.calls.fetch_add(1, Ordering::Relaxed);
+            self.gate.acquire().await.unwrap().forget();
+            if call >= self.fail_from {
+                return Err(CredentialsError::broken(format!("failure {call}")));
+            }
+            let credentials = Credentials::new(format!("K{call}"), "hidden");
+            Ok(Provided {
+                credentials,
+                expires: self.lifetime.map(|l| now + l),
+            })
+        })
+    }
+}
+
+#[tokio::test]
+async fn all_waiters_share_one_fetch() {
+    let source = Gated::new(None, 9);
+    let cached = Cached::new(source.clone());
+    let now = SystemTime::now();
+    assert!(cached.ready(now).is_none());
+    let all = futures_util::future::join_all((0..20).map(|_| cached.provide(now)));
+    // The gate opens when all of them wait.
+    let (all, ()) = tokio::join!(all, async { source.gate.add_permits(1) });
+    assert!(
+        all.iter()
+            .all(|p| p.as_ref().unwrap().credentials.access_key() == "K0")
+    );
+    assert_eq!(source.calls(), 1);
+    assert_eq!(cached.ready(now).unwrap().access_key(), "K0");
+    let decades = now + Duration::from_secs(1 << 30);
+    assert!(cached.ready(decades).is_some());
+}
+
+#[tokio::test]
+async fn all_waiters_share_one_failure_and_the_next_tries_again() {
+    let source = Gated::new(None, 0);
+    let cached = Cached::new(source.clone());
+    let now = SystemTime::now();
+    let all = futures_util::future::join_all((0..5).map(|_| cached.provide(now)));
+    // The gate opens when all of them wait.
+    let (all, ()) = tokio::join!(all, async { source.gate.add_permits(1) });
+    assert!(
+        all.iter()
+            .all(|p| p.as_ref().unwrap_err().to_string() == "failure 0")
+    );
+    source.gate.add_permits(1);
+    assert_eq!(
+        cached.provide(now).await.unwrap_err().to_string(),
+        "failure 1"
+    );
+}
+
+#[tokio::test]
+async fn a_leader_that_goes_away_fails_nobody() {
+    let source = Gated::new(None, 9);
+    let cached = Cached::new(source.clone());
+    let now = SystemTime::now();
+    let mut leader = cached.provide(now);
+    let mut follower = cached.provide(now);
+    assert!(poll_once(&mut leader).is_pending());
+    assert!(poll_once(&mut follower).is_pending());
+    assert_eq!(source.calls(), 1);
+    drop(leader);
+    source.gate.add_permits(1);
+    assert_eq!(follower.await.unwrap().credentials.access_key(), "K1");
+}
+
+#[tokio::test]
+async fn keys_are_renewed_before_they_expire() {
+    let source = Gated::new(Some(Duration::from_secs(3600)), 2);
+    let cached = Cached::new(source.clone());
+    let start = SystemTime::now();
+    let at = |s| start + Duration::from_secs(s);
+    source.gate.add_permits(1);
+    cached.provide(at(0)).await.unwrap();
+    assert!(cached.ready(at(3299)).is_some());
+    assert!(cached.ready(at(3300)).is_none(), "it is time");
+    // While one caller fetches, the others go on with what works.
+    let mut leader = cached.provide(at(3300));
+    assert!(poll_once(&mut leader).is_pending());
+    assert_eq!(
+        cached
+            .provide(at(3300))
+            .await
+            .unwrap()
+            .credentials
+            .access_key(),
+        "K0"
+    );
+    source.gate.add_permits(1);
+    assert_eq!(leader.await.unwrap().credentials.access_key(), "K1");
+    // A failed renewal keeps keys that work, and does not burden every request.
+    source.gate.add_permits(1);
+    let soon = 3300 + 3300;
+    assert_eq!(
+        cached
+            .provide(at(soon))
+            .await
+            .unwrap()
+            .credentials
+            .access_key(),
+        "K1"
+    );
+    assert_eq!(cached.ready(at(soon + 29)).unwrap().access_key(), "K1");
+    assert!(cached.ready(at(soon + 30)).is_none());
+    // Expired ones are never given out.
+    source.gate.add_permits(1);
+    assert!(cached.ready(at(3300 + 3600)).is_none());
+    assert_eq!(
+        cached
+            .provide(at(3300 + 3600))
+            .await
+            .unwrap_err()
+            .to_string(),
+        "failure 3"
+    );
+}
+
+#[tokio::test]
+async fn keys_that_come_expired_are_refused() {
+    let source = Gated::new(Some(Duration::ZERO), 9);
+    source.gate.add_permits(1);
+    let error = Cached::new(source)
+        .provide(SystemTime::now())
+        .await
+        .unwrap_err();
+    assert!(error.to_string().contains("expired"), "{error}");
+}
+
+fn poll_once(
+    future: &mut ProvideFuture<'_>,
+) -> std::task::Poll<Result<Provided, CredentialsError>> {
+    let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+    future.as_mut().poll(&mut cx)
+}

@@ -1,0 +1,227 @@
+//! The loop: what is tried again, when, and what is reported.
+
+mod common;
+
+use std::time::{Duration, SystemTime};
+
+use aws_core::Idempotency::{Once, Repeatable};
+use aws_core::{Clock, Credentials, Dispatch, Error, Kind, RetryConfig};
+use common::{Do, Script, Step, Toy};
+use pipeline_pool::{Kind as Pool, Sent};
+
+/// Pauses are the longest possible: 100, 200, 400 … ms.
+fn slow() -> RetryConfig {
+    RetryConfig::new()
+        .backoff(Duration::from_millis(100), Duration::from_secs(60))
+        .random(|| 1.0)
+}
+
+async fn run(steps: Vec<Step>, retry: RetryConfig, op: Do) -> (Result<String, Error>, Script) {
+    let script = Script::new(steps);
+    let outcome = script.dispatch(retry).call(&Toy, &op).await;
+    (outcome, script)
+}
+
+const BUSY: Step = Step::Answer(
+    503,
+    &[],
+    "<Error><Code>ServiceUnavailable</Code><Message>later</Message></Error>",
+);
+const SLOW_DOWN: Step = Step::Answer(
+    503,
+    &[],
+    "<Error><Code>SlowDown</Code><Message>slower</Message></Error>",
+);
+
+#[tokio::test(start_paused = true)]
+async fn repeatable_operations_are_repeated_with_growing_pauses() {
+    let steps = vec![
+        BUSY,
+        Step::Lost(Pool::Closed, Sent::All),
+        Step::Answer(500, &[], "oops"),
+    ];
+    let (outcome, script) = run(steps, slow(), Do::new(Repeatable)).await;
+    assert_eq!(outcome.unwrap(), "done");
+    let seen = script.seen.lock().unwrap();
+    let at: Vec<u128> = seen.at.iter().map(Duration::as_millis).collect();
+    assert_eq!(at, [0, 100, 300, 700]);
+    assert_eq!(
+        seen.repeatable, [true; 4],
+        "the pool hears of it, though the method is POST"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_last_error_is_reported_after_the_last_attempt() {
+    let steps = vec![Step::Lost(Pool::Closed, Sent::All), BUSY, BUSY, BUSY, BUSY];
+    let (outcome, script) = run(steps, slow().max_attempts(3), Do::new(Repeatable)).await;
+    let error = outcome.unwrap_err();
+    assert_eq!(
+        (error.kind(), error.attempts(), script.count()),
+        (Kind::Service, 3, 3)
+    );
+    assert!(error.is_throttled());
+    assert_eq!(
+        error.to_string(),
+        "Toy Do at http://toy.example:81: 503 ServiceUnavailable: later (after 3 attempts)"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn once_operations_are_repeated_only_when_they_surely_did_not_run() {
+    let table = [
+        (Step::Lost(Pool::Connect, Sent::No), true),
+        (Step::Lost(Pool::Closed, Sent::No), true),
+        (SLOW_DOWN, true),
+        (Step::Lost(Pool::Closed, Sent::Part), false),
+        (Step::Lost(Pool::Timeout, Sent::All), false),
+        (BUSY, false),
+        (Step::Answer(500, &[], ""), false),
+    ];
+    for (i, (step, again)) in table.into_iter().enumerate() {
+        let (outcome, script) = run(vec![step], slow(), Do::new(Once)).await;
+        assert_eq!(outcome.is_ok(), again, "row {i}");
+        assert_eq!(script.count(), if again { 2 } else { 1 }, "row {i}");
+        assert!(!script.seen.lock().unwrap().repeatable[0]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_sent_once_stays_sent() {
+    let steps = vec![
+        Step::Lost(Pool::Closed, Sent::All),
+        Step::Lost(Pool::Connect, Sent::No),
+    ];
+    let (outcome, _) = run(steps, slow().max_attempts(2), Do::new(Repeatable)).await;
+    let error = outcome.unwrap_err();
+    assert_eq!(error.kind(), Kind::Connect);
+    assert!(error.may_have_been_sent());
+    let never = vec![Step::Lost(Pool::Connect, Sent::No)];
+    let (outcome, _) = run(never, RetryConfig::none(), Do::new(Repeatable)).await;
+    assert!(!outcome.unwrap_err().may_have_been_sent());
+}
+
+#[tokio::test(start_paused = true)]
+async fn retry_after_is_waited_for() {
+    let steps = vec![Step::Answer(503, &[("Retry-After", "3")], "")];
+    let (outcome, script) = run(steps, slow(), Do::new(Repeatable)).await;
+    outcome.unwrap();
+    assert_eq!(script.seen.lock().unwrap().at[1].as_millis(), 3100);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pause_that_does_not_fit_is_not_begun() {
+    let steps = vec![Step::Answer(503, &[("Retry-After", "15")], "")];
+    let start = tokio::time::Instant::now();
+    let (outcome, script) = run(steps, slow(), Do::new(Repeatable)).await;
+    assert!(outcome.unwrap_err().is_throttled());
+    assert_eq!((script.count(), start.elapsed()), (1, Duration::ZERO));
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_deadline_for_everything() {
+    for step in [Step::Never, Step::Stuck(200)] {
+        let start = tokio::time::Instant::now();
+        let (outcome, script) = run(vec![BUSY, step], slow(), Do::new(Repeatable)).await;
+        let error = outcome.unwrap_err();
+        assert!(error.is_timeout() && error.may_have_been_sent(), "{error}");
+        assert_eq!((script.count(), start.elapsed().as_millis()), (2, 10_000));
+    }
+    // An error whose body does not end is still that error.
+    let (outcome, _) = run(vec![Step::Stuck(403)], slow(), Do::new(Repeatable)).await;
+    assert_eq!(outcome.unwrap_err().status(), Some(403));
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_attempt_may_be_cut_short() {
+    let retry = slow().attempt_timeout(Duration::from_secs(1));
+    let (outcome, script) = run(vec![Step::Never], retry, Do::new(Repeatable)).await;
+    assert_eq!(outcome.unwrap(), "done");
+    assert_eq!(script.seen.lock().unwrap().at[1].as_millis(), 1100);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_is_not_multiplied() {
+    let script = Script::new((0..100).map(|_| BUSY));
+    let dispatch = script.dispatch(slow().budget(5));
+    for _ in 0..20 {
+        let outcome = dispatch.call(&Toy, &Do::new(Repeatable)).await;
+        assert!(outcome.is_err());
+    }
+    assert_eq!(script.count(), 25);
+}
+
+const SKEWED: &str = "<Error><Code>RequestTimeTooSkewed</Code><Message>m</Message></Error>";
+
+#[tokio::test(start_paused = true)]
+async fn the_clock_follows_the_server_once() {
+    let script = Script::new([
+        Step::Answer(403, &[("Date", "Tue, 27 Mar 2007 19:36:42 GMT")], SKEWED),
+        Step::Answer(200, &[], "in time"),
+        Step::Answer(403, &[("Date", "Tue, 27 Mar 2007 20:36:42 GMT")], SKEWED),
+        Step::Answer(403, &[("Date", "Tue, 27 Mar 2007 20:36:42 GMT")], SKEWED),
+    ]);
+    let local = SystemTime::UNIX_EPOCH + Duration::from_secs(1_175_020_000);
+    let mut builder = Dispatch::builder();
+    builder.transport(script.clone());
+    builder.credentials(Credentials::new("id", "topsecret"));
+    builder.clock(Clock::from_fn(move || local));
+    let dispatch = builder.build().unwrap();
+    // A clock error means that nothing has run, so this one may be repeated too.
+    assert_eq!(
+        dispatch.call(&Toy, &Do::new(Once)).await.unwrap(),
+        "in time"
+    );
+    assert_eq!(dispatch.clock().offset_ms(), 4_202_000);
+    let error = dispatch.call(&Toy, &Do::new(Once)).await.unwrap_err();
+    assert_eq!(
+        (error.code(), error.attempts()),
+        (Some("RequestTimeTooSkewed"), 2)
+    );
+    let seen = script.seen.lock().unwrap();
+    assert_eq!(seen.dates[0], "Tue, 27 Mar 2007 18:26:40 GMT");
+    assert_eq!(seen.dates[1], "Tue, 27 Mar 2007 19:36:42 GMT");
+    assert_eq!(seen.dates[3], "Tue, 27 Mar 2007 20:36:42 GMT");
+    assert!(seen.at.iter().all(Duration::is_zero));
+}
+
+#[tokio::test]
+async fn foreign_error_bodies_are_no_crash() {
+    for body in [
+        "<html><body>502 Bad Gateway</body></html>",
+        "{\"message\":\"no\"}",
+        "\u{0}",
+        "",
+        "<Error><Code>",
+    ] {
+        let (outcome, _) = run(
+            vec![Step::Answer(418, &[("x-amz-request-id", "r1")], body)],
+            slow(),
+            Do::new(Once),
+        )
+        .await;
+        let error = outcome.unwrap_err();
+        assert_eq!(
+            (error.status(), error.code(), error.request_id()),
+            (Some(418), None, Some("r1"))
+        );
+        assert!(!error.to_string().contains('\n'));
+    }
+}
+
+#[tokio::test]
+async fn no_secret_is_shown() {
+    let script = Script::new([BUSY]);
+    let dispatch = script.dispatch(RetryConfig::none());
+    let error = dispatch.call(&Toy, &Do::new(Once)).await.unwrap_err();
+    let shown = format!("{dispatch:?} {error:?} {error} {:?}", Dispatch::builder());
+    assert!(!shown.contains("topsecret"), "{shown}");
+}
+
+#[tokio::test]
+async fn a_client_needs_credentials() {
+    assert_eq!(
+        Dispatch::builder().build().unwrap_err().kind(),
+        Kind::Invalid
+    );
+}
