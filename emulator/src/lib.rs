@@ -1,1 +1,39 @@
 //! S3 and SimpleDB in one process, in memory, checking signatures by itself.
+//!
+//! One TCP port serves both: a GET or form POST of `/` with an `Action` is SimpleDB's, everything
+//! else is S3's. It is for tests, examples and benchmarks: it answers pipelined requests in
+//! order, counts connections, and refuses what Amazon refuses, with Amazon's codes. Signatures of
+//! Version 2 are checked by code that shares nothing with any client, written from Amazon's
+//! documents; Version 4 is checked by the [`s3s`] crate.
+//!
+//! Not in scope: keeping anything on disk, TLS, access rights between users, versions of objects,
+//! and speed beyond that of one machine's tests.
+//!
+//! ```
+//! use emulator::Emulator;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> std::io::Result<()> {
+//! let emulator = Emulator::start().await?;
+//! assert!(emulator.url().starts_with("http://127.0.0.1:"));
+//! // ... point a client at `emulator.url()` with `emulator.access_key()` and `secret_key()` ...
+//! assert_eq!(emulator.stats().connections_max, 0);
+//! emulator.shutdown().await;
+//! # Ok(())
+//! # }
+//! ```
+
+pub mod cli;
+mod clock;
+mod encode;
+mod s3;
+mod sdb;
+mod server;
+mod sign;
+mod stats;
+mod users;
+mod xml;
+
+pub use cli::serve_main;
+pub use server::{Builder, Emulator};
+pub use stats::Stats;

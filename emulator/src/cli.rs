@@ -1,0 +1,218 @@
+//! The command line of the `emulator` program, for any binary that wants to be one.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::io::{Read, Write};
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser;
+
+use crate::Emulator;
+
+/// S3 and SimpleDB in one process, in memory, checking signatures by itself.
+///
+/// Prints one line when it is ready to serve: its URL, or with --json an object with `url`,
+/// `access_key`, `secret_key` and, for a user that has one, `session_token`. Runs until it is
+/// killed. Everything it was given is gone then.
+#[derive(Parser)]
+#[command(name = "emulator", version)]
+struct Args {
+    /// Address and port to listen on; port 0 takes a free one.
+    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:0")]
+    listen: SocketAddr,
+
+    /// A user that may sign requests, with a session token if its credentials are temporary.
+    ///
+    /// May be given several times. Without any there is one user, which --json prints.
+    #[arg(long = "user", value_name = "KEY:SECRET[:TOKEN]", value_parser = parse_user)]
+    users: Vec<UserArg>,
+
+    /// Domain under which BUCKET.DOMAIN is a virtual-hosted S3 request.
+    #[arg(long, value_name = "DOMAIN")]
+    domain: Option<String>,
+
+    /// How many seconds the date of a request may be from this machine's clock.
+    #[arg(long, value_name = "SECONDS", default_value_t = 900)]
+    skew: u64,
+
+    /// The least that a part of a multipart upload may hold, other than its last.
+    #[arg(long, value_name = "BYTES", default_value_t = 5 << 20)]
+    part_min: u64,
+
+    /// Threads that serve requests.
+    #[arg(long, value_name = "COUNT", default_value_t = 1,
+          value_parser = clap::value_parser!(u16).range(1..=256))]
+    threads: u16,
+
+    /// Print the ready line as a JSON object.
+    #[arg(long, conflicts_with = "quiet")]
+    json: bool,
+
+    /// Print nothing when ready.
+    #[arg(long, short)]
+    quiet: bool,
+
+    /// Exit when standard input ends, so that a killed parent leaves no emulator behind.
+    #[arg(long)]
+    exit_with_parent: bool,
+}
+
+#[derive(Clone)]
+struct UserArg {
+    access_key: String,
+    secret: String,
+    token: Option<String>,
+}
+
+impl fmt::Debug for UserArg {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UserArg")
+            .field("access_key", &self.access_key)
+            .finish_non_exhaustive()
+    }
+}
+
+// The message names no part of the value, as it holds a secret.
+fn parse_user(text: &str) -> Result<UserArg, String> {
+    let mut parts = text.splitn(3, ':');
+    match (parts.next(), parts.next(), parts.next()) {
+        (Some(key), Some(secret), token) if !key.is_empty() && !secret.is_empty() => Ok(UserArg {
+            access_key: key.to_owned(),
+            secret: secret.to_owned(),
+            token: token.filter(|token| !token.is_empty()).map(str::to_owned),
+        }),
+        _ => Err("expected KEY:SECRET or KEY:SECRET:TOKEN".to_owned()),
+    }
+}
+
+/// Runs the `emulator` program with these arguments, the first being the program's name, until
+/// the process is killed or, with `--exit-with-parent`, standard input ends.
+///
+/// A program can start itself as an emulator child this way:
+///
+/// ```no_run
+/// let mut args = std::env::args_os();
+/// if args.by_ref().nth(1).is_some_and(|arg| arg == "serve-emulator") {
+///     let name = std::ffi::OsString::from("emulator");
+///     std::process::exit(match emulator::serve_main(std::iter::once(name).chain(args)) {
+///         code if code == std::process::ExitCode::SUCCESS => 0,
+///         _ => 1,
+///     });
+/// }
+/// ```
+///
+/// Returns 0 after `--help`, `--version` or the end of standard input, 2 for arguments that are
+/// wrong, and 1 if the address cannot be listened on.
+pub fn serve_main(args: impl Iterator<Item = OsString>) -> ExitCode {
+    let args = match Args::try_parse_from(args) {
+        Ok(args) => args,
+        Err(error) => {
+            let code = if error.use_stderr() { 2 } else { 0 };
+            // Nowhere is left to tell that the terminal is gone.
+            let _ = error.print();
+            return ExitCode::from(code);
+        }
+    };
+    match run(args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "emulator: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(args: Args) -> std::io::Result<()> {
+    let mut builder = Emulator::builder()
+        .listen(args.listen)
+        .skew(Duration::from_secs(args.skew))
+        .part_min(args.part_min);
+    if let Some(domain) = args.domain {
+        builder = builder.domain(domain);
+    }
+    for user in args.users {
+        builder = match user.token {
+            Some(token) => builder.user_with_token(user.access_key, user.secret, token),
+            None => builder.user(user.access_key, user.secret),
+        };
+    }
+    let runtime = if args.threads == 1 {
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?
+    } else {
+        tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(usize::from(args.threads))
+            .enable_all()
+            .build()?
+    };
+    let emulator = runtime.block_on(builder.start())?;
+    if !args.quiet {
+        let mut stdout = std::io::stdout().lock();
+        writeln!(stdout, "{}", ready_line(&emulator, args.json))?;
+        stdout.flush()?;
+    }
+    runtime.block_on(async {
+        if args.exit_with_parent {
+            stdin_ended().await;
+        } else {
+            std::future::pending::<()>().await;
+        }
+        emulator.shutdown().await;
+    });
+    Ok(())
+}
+
+fn ready_line(emulator: &Emulator, json: bool) -> String {
+    if !json {
+        return emulator.url();
+    }
+    let mut line = serde_json::json!({
+        "url": emulator.url(),
+        "access_key": emulator.access_key(),
+        "secret_key": emulator.secret_key(),
+    });
+    if let Some(token) = emulator.session_token() {
+        line["session_token"] = token.into();
+    }
+    line.to_string()
+}
+
+async fn stdin_ended() {
+    let (ended, end) = tokio::sync::oneshot::channel();
+    // A thread of its own, since a blocking read cannot be cancelled; it ends with the process.
+    std::thread::spawn(move || {
+        let mut sink = [0; 256];
+        let mut stdin = std::io::stdin().lock();
+        while matches!(stdin.read(&mut sink), Ok(read) if read > 0) {}
+        let _ = ended.send(());
+    });
+    // An error means that the thread is gone, and standard input with it.
+    let _ = end.await;
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn users_are_read_and_kept_secret() {
+        let user = parse_user("AK:se/cret:to:ken").unwrap();
+        assert_eq!(user.secret, "se/cret");
+        assert_eq!(user.token.as_deref(), Some("to:ken"));
+        assert_eq!(format!("{user:?}"), r#"UserArg { access_key: "AK", .. }"#);
+        assert_eq!(parse_user("AK:s").unwrap().token, None);
+        for wrong in ["", "AK", "AK:", ":s"] {
+            assert!(!parse_user(wrong).unwrap_err().contains("AK"), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! The S3 half: signatures of Version 2 are checked here, everything else is the s3s engine over
+//! a store in memory.
+
+pub(crate) mod auth;
+pub(crate) mod error;
+pub(crate) mod host;
+mod list;
+mod multipart;
+mod object;
+mod service;
+mod store;
+
+use std::time::SystemTime;
+
+use base64::prelude::*;
+use http_body_util::{BodyExt, Limited};
+use hyper::body::Incoming;
+use hyper::http::request::Parts;
+use hyper::{Method, Request, Response, StatusCode};
+use s3s::access::{S3Access, S3AccessContext};
+use s3s::auth::SimpleAuth;
+use s3s::service::{S3Service, S3ServiceBuilder};
+use s3s::{Body, S3Result, s3_error};
+
+use self::auth::{Checker, Verified};
+use self::error::Refusal;
+use self::store::Store;
+use crate::encode;
+
+/// The most that a multi-object delete may send: 1,000 keys, escaped, fit well.
+const DELETE_BODY_MAX: usize = 8 << 20;
+
+/// Answers S3 requests.
+pub(crate) struct S3Half {
+    checker: Checker,
+    engine: S3Service,
+}
+
+impl S3Half {
+    pub(crate) fn new(checker: Checker, part_min: u64) -> Self {
+        let mut builder = S3ServiceBuilder::new(Store::new(part_min));
+        let mut keys = SimpleAuth::new();
+        for (access_key, user) in checker.users.iter() {
+            keys.register(access_key.to_owned(), user.secret.as_str().into());
+        }
+        builder.set_auth(keys);
+        builder.set_access(SignedOnly);
+        if let Some(domain) = &checker.domain {
+            builder.set_host(host::Hosts(domain.clone()));
+        }
+        Self {
+            checker,
+            engine: builder.build(),
+        }
+    }
+
+    /// The answer, and whether the front refused the request.
+    pub(crate) async fn call(
+        &self,
+        request: Request<Incoming>,
+        request_id: &str,
+    ) -> (Response<Body>, bool) {
+        let (mut parts, body) = request.into_parts();
+        if let Err(refusal) = self.checker.check(&mut parts, SystemTime::now()) {
+            return (refusal.into_response(request_id), true);
+        }
+        let body = if is_multi_delete(&parts) {
+            match checked_delete(&parts, body).await {
+                Ok(body) => body,
+                Err(refusal) => return (refusal.into_response(request_id), false),
+            }
+        } else {
+            Body::from(body)
+        };
+        let answered = self.engine.call(Request::from_parts(parts, body)).await;
+        let response = answered.unwrap_or_else(|_| {
+            let message = "We encountered an internal error. Please try again.";
+            Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "InternalError", message)
+                .into_response(request_id)
+        });
+        (response, false)
+    }
+}
+
+fn is_multi_delete(parts: &Parts) -> bool {
+    parts.method == Method::POST
+        && parts
+            .uri
+            .query()
+            .is_some_and(|query| query.split('&').any(|p| p == "delete" || p == "delete="))
+}
+
+/// Reads the body of a multi-object delete, which S3 does not take without a digest.
+async fn checked_delete(parts: &Parts, body: Incoming) -> Result<Body, Refusal> {
+    let bad = |code, message| Refusal::new(StatusCode::BAD_REQUEST, code, message);
+    let digest = parts.headers.get("content-md5");
+    let other = parts
+        .headers
+        .keys()
+        .any(|name| name.as_str().starts_with("x-amz-checksum-") || name == "x-amz-content-sha256");
+    if digest.is_none() && !other {
+        return Err(bad(
+            "InvalidRequest",
+            "Missing required header for this request: Content-MD5",
+        ));
+    }
+    let body = Limited::new(body, DELETE_BODY_MAX)
+        .collect()
+        .await
+        .map_err(|_| bad("MaxMessageLengthExceeded", "Your request was too big."))?
+        .to_bytes();
+    if let Some(digest) = digest {
+        let digest = BASE64_STANDARD
+            .decode(digest.as_bytes())
+            .ok()
+            .filter(|digest| digest.len() == 16)
+            .ok_or_else(|| {
+                bad(
+                    "InvalidDigest",
+                    "The Content-MD5 you specified is not valid.",
+                )
+            })?;
+        if digest != encode::md5(&body) {
+            return Err(bad(
+                "BadDigest",
+                "The Content-MD5 you specified did not match what we received.",
+            ));
+        }
+    }
+    Ok(Body::from(body))
+}
+
+/// Lets in what either half of the signature check has let in.
+struct SignedOnly;
+
+#[async_trait::async_trait]
+impl S3Access for SignedOnly {
+    async fn check(&self, cx: &mut S3AccessContext<'_>) -> S3Result<()> {
+        if cx.credentials().is_some() || cx.extensions_mut().get::<Verified>().is_some() {
+            Ok(())
+        } else {
+            Err(s3_error!(AccessDenied, "Access Denied"))
+        }
+    }
+}

@@ -1,0 +1,394 @@
+//! Uploads in parts.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+
+use bytes::{Bytes, BytesMut};
+use s3s::dto::{
+    AbortMultipartUploadInput, CompleteMultipartUploadInput, CompleteMultipartUploadOutput,
+    CopyPartResult, CreateMultipartUploadInput, CreateMultipartUploadOutput, ETag, Initiator,
+    ListMultipartUploadsInput, ListMultipartUploadsOutput, ListPartsInput, ListPartsOutput,
+    MultipartUpload, Part as PartEntry, Range, StorageClass, Timestamp, UploadPartCopyInput,
+    UploadPartCopyOutput, UploadPartInput, UploadPartOutput,
+};
+use s3s::{S3Error, S3Result, s3_error};
+
+use super::list::{Encoding, owner, page_size};
+use super::object::{check_write, collect, copy_source};
+use super::store::{Bucket, Headers, Object, Store};
+use crate::encode;
+
+const PART_NUMBER_MAX: i32 = 10_000;
+
+#[derive(Debug)]
+struct Part {
+    body: Bytes,
+    digest: [u8; 16],
+    modified: SystemTime,
+}
+
+#[derive(Debug)]
+struct Upload {
+    headers: Headers,
+    initiated: SystemTime,
+    parts: BTreeMap<i32, Part>,
+}
+
+/// The unfinished uploads of a bucket, by key and upload id.
+#[derive(Debug, Default)]
+pub(super) struct Uploads(Mutex<BTreeMap<(String, String), Upload>>);
+
+impl Uploads {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<(String, String), Upload>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn with<T>(
+        &self,
+        key: &str,
+        id: &str,
+        act: impl FnOnce(&mut Upload) -> S3Result<T>,
+    ) -> S3Result<T> {
+        let mut uploads = self.lock();
+        let upload = uploads
+            .get_mut(&(key.to_owned(), id.to_owned()))
+            .ok_or_else(no_such_upload)?;
+        act(upload)
+    }
+}
+
+fn no_such_upload() -> S3Error {
+    s3_error!(
+        NoSuchUpload,
+        "The specified upload does not exist. The upload ID may be invalid, or the upload may \
+         have been aborted or completed."
+    )
+}
+
+pub(super) fn create(
+    store: &Store,
+    input: CreateMultipartUploadInput,
+) -> S3Result<CreateMultipartUploadOutput> {
+    let upload = Upload {
+        headers: Headers {
+            content_type: input.content_type,
+            cache_control: input.cache_control,
+            content_disposition: input.content_disposition,
+            content_encoding: input.content_encoding,
+            content_language: input.content_language,
+            expires: input.expires,
+            metadata: input.metadata,
+        },
+        initiated: SystemTime::now(),
+        parts: BTreeMap::new(),
+    };
+    let id = store.fresh_id();
+    store.within(&input.bucket, |bucket| {
+        let name = (input.key.clone(), id.clone());
+        bucket.uploads.lock().insert(name, upload);
+        Ok(())
+    })?;
+    Ok(CreateMultipartUploadOutput {
+        bucket: Some(input.bucket),
+        key: Some(input.key),
+        upload_id: Some(id),
+        ..Default::default()
+    })
+}
+
+fn check_number(number: i32) -> S3Result<()> {
+    if (1..=PART_NUMBER_MAX).contains(&number) {
+        return Ok(());
+    }
+    Err(s3_error!(
+        InvalidArgument,
+        "Part number must be an integer between 1 and 10000, inclusive"
+    ))
+}
+
+fn store_part(
+    bucket: &Bucket,
+    (key, id): (&str, &str),
+    number: i32,
+    (body, digest): (Bytes, [u8; 16]),
+) -> S3Result<ETag> {
+    bucket.uploads.with(key, id, |upload| {
+        let part = Part {
+            body,
+            digest,
+            modified: SystemTime::now(),
+        };
+        upload.parts.insert(number, part);
+        Ok(ETag::Strong(encode::hex(&digest)))
+    })
+}
+
+pub(super) async fn upload_part(
+    store: &Store,
+    input: UploadPartInput,
+) -> S3Result<UploadPartOutput> {
+    check_number(input.part_number)?;
+    let bucket = store.bucket(&input.bucket)?;
+    bucket
+        .uploads
+        .with(&input.key, &input.upload_id, |_| Ok(()))?;
+    let content = collect(input.body, input.content_md5.as_deref()).await?;
+    let name = (input.key.as_str(), input.upload_id.as_str());
+    let etag = store_part(&bucket, name, input.part_number, content)?;
+    Ok(UploadPartOutput {
+        e_tag: Some(etag),
+        ..Default::default()
+    })
+}
+
+pub(super) fn upload_part_copy(
+    store: &Store,
+    input: &UploadPartCopyInput,
+) -> S3Result<UploadPartCopyOutput> {
+    check_number(input.part_number)?;
+    let bucket = store.bucket(&input.bucket)?;
+    let source = copy_source(
+        store,
+        &input.copy_source,
+        [
+            input.copy_source_if_match.as_ref(),
+            input.copy_source_if_none_match.as_ref(),
+        ],
+        [
+            input.copy_source_if_modified_since.as_ref(),
+            input.copy_source_if_unmodified_since.as_ref(),
+        ],
+    )?;
+    let body = match input.copy_source_range.as_deref() {
+        None => source.body.clone(),
+        Some(text) => {
+            let invalid = || {
+                s3_error!(
+                    InvalidArgument,
+                    "The x-amz-copy-source-range value must be of the form bytes=first-last \
+                     where first and last are the zero-based offsets of the first and last \
+                     bytes to copy"
+                )
+            };
+            let range = Range::parse(text).map_err(|_| invalid())?;
+            let Range::Int {
+                last: Some(last), ..
+            } = range
+            else {
+                return Err(invalid());
+            };
+            let len = source.body.len() as u64;
+            let span = range.check(len).ok().filter(|_| last < len);
+            let span = span.ok_or_else(|| {
+                s3_error!(
+                    InvalidArgument,
+                    "Range specified is not valid for source object of size: {len}"
+                )
+            })?;
+            let start = usize::try_from(span.start).unwrap_or_default();
+            let end = usize::try_from(span.end).unwrap_or_default();
+            source.body.slice(start..end)
+        }
+    };
+    let digest = encode::md5(&body);
+    let name = (input.key.as_str(), input.upload_id.as_str());
+    let etag = store_part(&bucket, name, input.part_number, (body, digest))?;
+    Ok(UploadPartCopyOutput {
+        copy_part_result: Some(CopyPartResult {
+            e_tag: Some(etag),
+            last_modified: Some(Timestamp::from(SystemTime::now())),
+            ..Default::default()
+        }),
+        ..Default::default()
+    })
+}
+
+pub(super) fn complete(
+    store: &Store,
+    input: CompleteMultipartUploadInput,
+) -> S3Result<CompleteMultipartUploadOutput> {
+    let wanted = input
+        .multipart_upload
+        .and_then(|upload| upload.parts)
+        .filter(|parts| !parts.is_empty())
+        .ok_or_else(|| {
+            s3_error!(
+                MalformedXML,
+                "The XML you provided was not well-formed or did not validate against our \
+                 published schema"
+            )
+        })?;
+    let etag = store.within(&input.bucket, |bucket| {
+        let object = bucket
+            .uploads
+            .with(&input.key, &input.upload_id, |upload| {
+                join(upload, &wanted, store.part_min)
+            })?;
+        let etag = object.etag();
+        let mut objects = bucket.write();
+        check_write(
+            objects.get(&input.key).map(Arc::as_ref),
+            input.if_match.as_ref(),
+            input.if_none_match.as_ref(),
+        )?;
+        objects.insert(input.key.clone(), Arc::new(object));
+        let name = (input.key.clone(), input.upload_id);
+        bucket.uploads.lock().remove(&name);
+        Ok(etag)
+    })?;
+    Ok(CompleteMultipartUploadOutput {
+        location: Some(format!("/{}/{}", input.bucket, input.key)),
+        bucket: Some(input.bucket),
+        key: Some(input.key),
+        e_tag: Some(etag),
+        ..Default::default()
+    })
+}
+
+/// The object that the listed parts make.
+fn join(upload: &Upload, wanted: &[s3s::dto::CompletedPart], part_min: u64) -> S3Result<Object> {
+    let mut body = BytesMut::new();
+    let mut digests = Vec::with_capacity(wanted.len() * 16);
+    let mut previous = 0;
+    for (index, given) in wanted.iter().enumerate() {
+        let number = given.part_number.unwrap_or_default();
+        if number <= previous {
+            return Err(s3_error!(
+                InvalidPartOrder,
+                "The list of parts was not in ascending order. Parts must be ordered by part \
+                 number."
+            ));
+        }
+        previous = number;
+        let etag = given.e_tag.as_ref().map(ETag::value);
+        let part = upload.parts.get(&number).filter(|part| {
+            etag.is_some_and(|etag| etag.trim_matches('"') == encode::hex(&part.digest))
+        });
+        let part = part.ok_or_else(|| {
+            s3_error!(
+                InvalidPart,
+                "One or more of the specified parts could not be found. The part may not have \
+                 been uploaded, or the specified entity tag may not match the part's entity tag."
+            )
+        })?;
+        if index + 1 < wanted.len() && (part.body.len() as u64) < part_min {
+            return Err(s3_error!(
+                EntityTooSmall,
+                "Your proposed upload is smaller than the minimum allowed size"
+            ));
+        }
+        body.extend_from_slice(&part.body);
+        digests.extend_from_slice(&part.digest);
+    }
+    let etag = format!("{}-{}", encode::hex(&encode::md5(&digests)), wanted.len());
+    Ok(Object::new(body.freeze(), etag, upload.headers.clone()))
+}
+
+pub(super) fn abort(store: &Store, input: AbortMultipartUploadInput) -> S3Result<()> {
+    let bucket = store.bucket(&input.bucket)?;
+    let removed = bucket.uploads.lock().remove(&(input.key, input.upload_id));
+    removed.map(|_| ()).ok_or_else(no_such_upload)
+}
+
+pub(super) fn list_parts(store: &Store, input: ListPartsInput) -> S3Result<ListPartsOutput> {
+    let max = page_size(input.max_parts)?;
+    let after = input.part_number_marker.unwrap_or_default();
+    let bucket = store.bucket(&input.bucket)?;
+    let mut parts = bucket
+        .uploads
+        .with(&input.key, &input.upload_id, |upload| {
+            let entry = |(number, part): (&i32, &Part)| PartEntry {
+                part_number: Some(*number),
+                e_tag: Some(ETag::Strong(encode::hex(&part.digest))),
+                size: i64::try_from(part.body.len()).ok(),
+                last_modified: Some(Timestamp::from(part.modified)),
+                ..Default::default()
+            };
+            let behind = upload.parts.range(after.saturating_add(1)..);
+            Ok(behind.map(entry).collect::<Vec<_>>())
+        })?;
+    let max_len = usize::try_from(max).unwrap_or_default();
+    let truncated = max > 0 && parts.len() > max_len;
+    parts.truncate(max_len);
+    let next = parts.last().and_then(|part| part.part_number);
+    Ok(ListPartsOutput {
+        bucket: Some(input.bucket),
+        key: Some(input.key),
+        upload_id: Some(input.upload_id),
+        initiator: Some(initiator()),
+        owner: Some(owner()),
+        storage_class: Some(StorageClass::from_static(StorageClass::STANDARD)),
+        part_number_marker: Some(after),
+        next_part_number_marker: next.filter(|_| truncated),
+        max_parts: Some(max),
+        is_truncated: Some(truncated),
+        parts: Some(parts),
+        ..Default::default()
+    })
+}
+
+fn initiator() -> Initiator {
+    let owner = owner();
+    Initiator {
+        display_name: owner.display_name,
+        id: owner.id,
+    }
+}
+
+pub(super) fn list_uploads(
+    store: &Store,
+    input: ListMultipartUploadsInput,
+) -> S3Result<ListMultipartUploadsOutput> {
+    if input
+        .delimiter
+        .as_ref()
+        .is_some_and(|text| !text.is_empty())
+    {
+        return Err(s3_error!(
+            NotImplemented,
+            "Uploads are not rolled up at a delimiter here"
+        ));
+    }
+    let encoding = Encoding::new(input.encoding_type.as_ref())?;
+    let max = page_size(input.max_uploads)?;
+    let max_len = usize::try_from(max).unwrap_or_default();
+    let prefix = input.prefix.unwrap_or_default();
+    let key_marker = input.key_marker.unwrap_or_default();
+    let id_marker = input.upload_id_marker.unwrap_or_default();
+    let is_behind = |key: &str, id: &str| match key.cmp(&key_marker) {
+        std::cmp::Ordering::Greater => true,
+        std::cmp::Ordering::Equal => !id_marker.is_empty() && id > id_marker.as_str(),
+        std::cmp::Ordering::Less => false,
+    };
+    let bucket = store.bucket(&input.bucket)?;
+    let uploads = bucket.uploads.lock();
+    let mut matching = uploads
+        .iter()
+        .filter(|((key, id), _)| key.starts_with(&prefix) && is_behind(key, id));
+    let page: Vec<_> = matching.by_ref().take(max_len).collect();
+    let truncated = max > 0 && matching.next().is_some();
+    let last = page.last().map(|(name, _)| *name).filter(|_| truncated);
+    let entry = |((key, id), upload): &(&(String, String), &Upload)| MultipartUpload {
+        key: Some(encoding.apply(key)),
+        upload_id: Some(id.clone()),
+        initiated: Some(Timestamp::from(upload.initiated)),
+        initiator: Some(initiator()),
+        owner: Some(owner()),
+        storage_class: Some(StorageClass::from_static(StorageClass::STANDARD)),
+        ..Default::default()
+    };
+    Ok(ListMultipartUploadsOutput {
+        bucket: Some(input.bucket),
+        prefix: Some(encoding.apply(&prefix)),
+        key_marker: Some(encoding.apply(&key_marker)),
+        upload_id_marker: Some(id_marker.clone()),
+        next_key_marker: last.map(|(key, _)| encoding.apply(key)),
+        next_upload_id_marker: last.map(|(_, id)| id.clone()),
+        max_uploads: Some(max),
+        is_truncated: Some(truncated),
+        encoding_type: input.encoding_type,
+        uploads: Some(page.iter().map(entry).collect()),
+        ..Default::default()
+    })
+}

@@ -1,0 +1,200 @@
+//! The engine's operations, each handed to the module that knows it.
+
+use s3s::dto::*;
+use s3s::{S3, S3Request, S3Response, S3Result, s3_error};
+
+use super::store::Store;
+use super::{list, multipart, object};
+
+type Answer<T> = S3Result<S3Response<T>>;
+
+fn answer<T>(output: T) -> Answer<T> {
+    Ok(S3Response::new(output))
+}
+
+#[async_trait::async_trait]
+impl S3 for Store {
+    async fn list_buckets(&self, req: S3Request<ListBucketsInput>) -> Answer<ListBucketsOutput> {
+        let prefix = req.input.prefix.unwrap_or_default();
+        let after = req.input.continuation_token.unwrap_or_default();
+        let mut buckets: Vec<_> = self
+            .list()
+            .into_iter()
+            .filter(|(name, _)| name.starts_with(&prefix) && *name > after)
+            .map(|(name, created)| Bucket {
+                name: Some(name),
+                creation_date: Some(Timestamp::from(created)),
+                ..Default::default()
+            })
+            .collect();
+        let max = req
+            .input
+            .max_buckets
+            .and_then(|max| usize::try_from(max).ok());
+        let mut next = None;
+        if let Some(max) = max.filter(|max| *max > 0 && buckets.len() > *max) {
+            buckets.truncate(max);
+            next = buckets.last().and_then(|bucket| bucket.name.clone());
+        }
+        answer(ListBucketsOutput {
+            buckets: Some(buckets),
+            continuation_token: next,
+            owner: Some(list::owner()),
+            prefix: (!prefix.is_empty()).then_some(prefix),
+        })
+    }
+
+    async fn create_bucket(&self, req: S3Request<CreateBucketInput>) -> Answer<CreateBucketOutput> {
+        self.create(&req.input.bucket)?;
+        answer(CreateBucketOutput {
+            location: Some(format!("/{}", req.input.bucket)),
+        })
+    }
+
+    async fn head_bucket(&self, req: S3Request<HeadBucketInput>) -> Answer<HeadBucketOutput> {
+        self.bucket(&req.input.bucket)?;
+        answer(HeadBucketOutput {
+            bucket_region: Some("us-east-1".into()),
+            ..Default::default()
+        })
+    }
+
+    async fn delete_bucket(&self, req: S3Request<DeleteBucketInput>) -> Answer<DeleteBucketOutput> {
+        self.delete(&req.input.bucket)?;
+        Ok(S3Response::with_status(
+            DeleteBucketOutput::default(),
+            hyper::StatusCode::NO_CONTENT,
+        ))
+    }
+
+    async fn get_bucket_location(
+        &self,
+        req: S3Request<GetBucketLocationInput>,
+    ) -> Answer<GetBucketLocationOutput> {
+        self.bucket(&req.input.bucket)?;
+        answer(GetBucketLocationOutput::default())
+    }
+
+    /// No bucket here was ever versioned, which S3 says by an empty document.
+    async fn get_bucket_versioning(
+        &self,
+        req: S3Request<GetBucketVersioningInput>,
+    ) -> Answer<GetBucketVersioningOutput> {
+        self.bucket(&req.input.bucket)?;
+        answer(GetBucketVersioningOutput::default())
+    }
+
+    async fn list_objects(&self, req: S3Request<ListObjectsInput>) -> Answer<ListObjectsOutput> {
+        answer(list::list(self, req.input)?)
+    }
+
+    async fn list_objects_v2(
+        &self,
+        req: S3Request<ListObjectsV2Input>,
+    ) -> Answer<ListObjectsV2Output> {
+        answer(list::list_v2(self, req.input)?)
+    }
+
+    async fn put_object(&self, req: S3Request<PutObjectInput>) -> Answer<PutObjectOutput> {
+        answer(object::put(self, req.input).await?)
+    }
+
+    async fn get_object(&self, req: S3Request<GetObjectInput>) -> Answer<GetObjectOutput> {
+        answer(object::get(self, &req.input)?)
+    }
+
+    async fn head_object(&self, req: S3Request<HeadObjectInput>) -> Answer<HeadObjectOutput> {
+        answer(object::head(self, &req.input)?)
+    }
+
+    async fn copy_object(&self, req: S3Request<CopyObjectInput>) -> Answer<CopyObjectOutput> {
+        answer(object::copy(self, req.input)?)
+    }
+
+    async fn delete_object(&self, req: S3Request<DeleteObjectInput>) -> Answer<DeleteObjectOutput> {
+        self.within(&req.input.bucket, |bucket| {
+            bucket.write().remove(&req.input.key);
+            Ok(())
+        })?;
+        Ok(S3Response::with_status(
+            DeleteObjectOutput::default(),
+            hyper::StatusCode::NO_CONTENT,
+        ))
+    }
+
+    async fn delete_objects(
+        &self,
+        req: S3Request<DeleteObjectsInput>,
+    ) -> Answer<DeleteObjectsOutput> {
+        let Delete { objects, quiet } = req.input.delete;
+        if objects.is_empty() || objects.len() > 1000 {
+            return Err(s3_error!(
+                MalformedXML,
+                "The XML you provided was not well-formed or did not validate against our \
+                 published schema"
+            ));
+        }
+        let deleted = self.within(&req.input.bucket, |bucket| {
+            let mut stored = bucket.write();
+            let delete = |object: ObjectIdentifier| {
+                stored.remove(&object.key);
+                DeletedObject {
+                    key: Some(object.key),
+                    ..Default::default()
+                }
+            };
+            Ok(objects.into_iter().map(delete).collect::<Vec<_>>())
+        })?;
+        answer(DeleteObjectsOutput {
+            deleted: (!quiet.unwrap_or(false)).then_some(deleted),
+            ..Default::default()
+        })
+    }
+
+    async fn create_multipart_upload(
+        &self,
+        req: S3Request<CreateMultipartUploadInput>,
+    ) -> Answer<CreateMultipartUploadOutput> {
+        answer(multipart::create(self, req.input)?)
+    }
+
+    async fn upload_part(&self, req: S3Request<UploadPartInput>) -> Answer<UploadPartOutput> {
+        answer(multipart::upload_part(self, req.input).await?)
+    }
+
+    async fn upload_part_copy(
+        &self,
+        req: S3Request<UploadPartCopyInput>,
+    ) -> Answer<UploadPartCopyOutput> {
+        answer(multipart::upload_part_copy(self, &req.input)?)
+    }
+
+    async fn complete_multipart_upload(
+        &self,
+        req: S3Request<CompleteMultipartUploadInput>,
+    ) -> Answer<CompleteMultipartUploadOutput> {
+        answer(multipart::complete(self, req.input)?)
+    }
+
+    async fn abort_multipart_upload(
+        &self,
+        req: S3Request<AbortMultipartUploadInput>,
+    ) -> Answer<AbortMultipartUploadOutput> {
+        multipart::abort(self, req.input)?;
+        Ok(S3Response::with_status(
+            AbortMultipartUploadOutput::default(),
+            hyper::StatusCode::NO_CONTENT,
+        ))
+    }
+
+    async fn list_parts(&self, req: S3Request<ListPartsInput>) -> Answer<ListPartsOutput> {
+        answer(multipart::list_parts(self, req.input)?)
+    }
+
+    async fn list_multipart_uploads(
+        &self,
+        req: S3Request<ListMultipartUploadsInput>,
+    ) -> Answer<ListMultipartUploadsOutput> {
+        answer(multipart::list_uploads(self, req.input)?)
+    }
+}

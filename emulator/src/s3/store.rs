@@ -1,0 +1,185 @@
+//! What the S3 half keeps: buckets, objects and unfinished uploads, all in memory.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::SystemTime;
+
+use bytes::Bytes;
+use s3s::dto::{ETag, Metadata, Timestamp};
+use s3s::{S3Result, s3_error};
+
+use super::multipart::Uploads;
+use crate::{clock, encode};
+
+/// Stored headers of an object, as its put gave them.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Headers {
+    pub(super) content_type: Option<String>,
+    pub(super) cache_control: Option<String>,
+    pub(super) content_disposition: Option<String>,
+    pub(super) content_encoding: Option<String>,
+    pub(super) content_language: Option<String>,
+    pub(super) expires: Option<Timestamp>,
+    pub(super) metadata: Option<Metadata>,
+}
+
+/// One object; replaced as a whole, never changed.
+#[derive(Clone, Debug)]
+pub(super) struct Object {
+    pub(super) body: Bytes,
+    /// Without its quotes.
+    pub(super) etag: String,
+    pub(super) modified: SystemTime,
+    pub(super) headers: Headers,
+}
+
+impl Object {
+    pub(super) fn new(body: Bytes, etag: String, headers: Headers) -> Self {
+        Self {
+            body,
+            etag,
+            modified: SystemTime::now(),
+            headers,
+        }
+    }
+
+    pub(super) fn etag(&self) -> ETag {
+        ETag::Strong(self.etag.clone())
+    }
+
+    pub(super) fn size(&self) -> i64 {
+        i64::try_from(self.body.len()).unwrap_or(i64::MAX)
+    }
+
+    pub(super) fn modified(&self) -> Timestamp {
+        Timestamp::from(self.modified)
+    }
+
+    /// In whole seconds, as the `Last-Modified` header has it.
+    pub(super) fn modified_unix(&self) -> i64 {
+        clock::unix(self.modified)
+    }
+}
+
+pub(super) type Objects = BTreeMap<String, Arc<Object>>;
+
+/// One bucket.
+#[derive(Debug)]
+pub(super) struct Bucket {
+    pub(super) created: SystemTime,
+    objects: RwLock<Objects>,
+    pub(super) uploads: Uploads,
+}
+
+impl Bucket {
+    pub(super) fn read(&self) -> RwLockReadGuard<'_, Objects> {
+        self.objects.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn write(&self) -> RwLockWriteGuard<'_, Objects> {
+        self.objects.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+type Buckets = BTreeMap<String, Arc<Bucket>>;
+
+/// All buckets of the emulator.
+#[derive(Debug)]
+pub(super) struct Store {
+    buckets: RwLock<Buckets>,
+    ids: AtomicU64,
+    /// The least that a part of an upload, other than its last, may hold, in bytes.
+    pub(super) part_min: u64,
+}
+
+impl Store {
+    pub(super) fn new(part_min: u64) -> Self {
+        Self {
+            buckets: RwLock::default(),
+            ids: AtomicU64::new(1),
+            part_min,
+        }
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Buckets> {
+        self.buckets.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn bucket(&self, name: &str) -> S3Result<Arc<Bucket>> {
+        self.read()
+            .get(name)
+            .cloned()
+            .ok_or_else(|| s3_error!(NoSuchBucket, "The specified bucket does not exist"))
+    }
+
+    /// Runs `act` while the bucket cannot be deleted.
+    pub(super) fn within<T>(
+        &self,
+        name: &str,
+        act: impl FnOnce(&Bucket) -> S3Result<T>,
+    ) -> S3Result<T> {
+        let buckets = self.read();
+        let bucket = buckets
+            .get(name)
+            .ok_or_else(|| s3_error!(NoSuchBucket, "The specified bucket does not exist"))?;
+        act(bucket)
+    }
+
+    pub(super) fn object(&self, bucket: &str, key: &str) -> S3Result<Arc<Object>> {
+        self.within(bucket, |bucket| {
+            bucket
+                .read()
+                .get(key)
+                .cloned()
+                .ok_or_else(|| s3_error!(NoSuchKey, "The specified key does not exist."))
+        })
+    }
+
+    pub(super) fn create(&self, name: &str) -> S3Result<()> {
+        let mut buckets = self.buckets.write().unwrap_or_else(PoisonError::into_inner);
+        if buckets.contains_key(name) {
+            return Err(s3_error!(
+                BucketAlreadyOwnedByYou,
+                "Your previous request to create the named bucket succeeded and you already own it."
+            ));
+        }
+        let bucket = Bucket {
+            created: SystemTime::now(),
+            objects: RwLock::default(),
+            uploads: Uploads::default(),
+        };
+        buckets.insert(name.to_owned(), Arc::new(bucket));
+        Ok(())
+    }
+
+    pub(super) fn delete(&self, name: &str) -> S3Result<()> {
+        let mut buckets = self.buckets.write().unwrap_or_else(PoisonError::into_inner);
+        let bucket = buckets
+            .get(name)
+            .ok_or_else(|| s3_error!(NoSuchBucket, "The specified bucket does not exist"))?;
+        if !bucket.read().is_empty() {
+            return Err(s3_error!(
+                BucketNotEmpty,
+                "The bucket you tried to delete is not empty"
+            ));
+        }
+        buckets.remove(name);
+        Ok(())
+    }
+
+    /// Names and creation times, sorted by name.
+    pub(super) fn list(&self) -> Vec<(String, SystemTime)> {
+        let buckets = self.read();
+        buckets
+            .iter()
+            .map(|(name, bucket)| (name.clone(), bucket.created))
+            .collect()
+    }
+
+    /// An identifier that was not given out before and tells nothing.
+    pub(super) fn fresh_id(&self) -> String {
+        let serial = self.ids.fetch_add(1, Ordering::Relaxed);
+        encode::hex(&encode::md5(&serial.to_le_bytes()))
+    }
+}

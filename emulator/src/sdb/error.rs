@@ -1,0 +1,91 @@
+//! SimpleDB's errors: a code, the status that goes with it, and a message.
+//!
+//! See [API error codes](https://docs.aws.amazon.com/AmazonSimpleDB/latest/DeveloperGuide/APIError.html).
+
+use std::borrow::Cow;
+
+use hyper::StatusCode;
+
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Error {
+    pub(crate) code: &'static str,
+    pub(crate) message: Cow<'static, str>,
+}
+
+pub(crate) type Result<T> = std::result::Result<T, Error>;
+
+impl Error {
+    pub(crate) fn new(code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
+        let message = message.into();
+        Self { code, message }
+    }
+
+    pub(crate) fn missing(parameter: &str) -> Self {
+        Self::new(
+            "MissingParameter",
+            format!("The request must contain the parameter {parameter}."),
+        )
+    }
+
+    pub(crate) fn invalid_value(value: &str, parameter: &str, why: &str) -> Self {
+        let message = format!("Value ({value}) for parameter {parameter} is invalid. {why}");
+        Self::new("InvalidParameterValue", message.trim_end().to_owned())
+    }
+
+    pub(crate) fn no_such_domain() -> Self {
+        Self::new("NoSuchDomain", "The specified domain does not exist.")
+    }
+
+    pub(crate) fn syntax() -> Self {
+        Self::new(
+            "InvalidQueryExpression",
+            "The specified query expression syntax is not valid.",
+        )
+    }
+
+    pub(crate) fn next_token() -> Self {
+        Self::new("InvalidNextToken", "The specified next token is not valid.")
+    }
+
+    pub(crate) fn status(&self) -> StatusCode {
+        match self.code {
+            "AuthFailure"
+            | "AuthMissingFailure"
+            | "InvalidClientTokenId"
+            | "RequestExpired"
+            | "SignatureDoesNotMatch" => StatusCode::FORBIDDEN,
+            "AttributeDoesNotExist" => StatusCode::NOT_FOUND,
+            "RequestTimeout" => StatusCode::REQUEST_TIMEOUT,
+            "ConditionalCheckFailed"
+            | "MultiValuedAttribute"
+            | "NumberDomainsExceeded"
+            | "NumberDomainAttributesExceeded"
+            | "NumberDomainBytesExceeded"
+            | "NumberItemAttributesExceeded"
+            | "NumberSubmittedAttributesExceeded"
+            | "NumberSubmittedItemsExceeded" => StatusCode::CONFLICT,
+            "RequestEntityTooLarge" => StatusCode::PAYLOAD_TOO_LARGE,
+            "InternalError" => StatusCode::INTERNAL_SERVER_ERROR,
+            "ServiceUnavailable" => StatusCode::SERVICE_UNAVAILABLE,
+            _ => StatusCode::BAD_REQUEST,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_have_their_status() {
+        for (code, status) in [
+            ("NoSuchDomain", 400),
+            ("SignatureDoesNotMatch", 403),
+            ("AttributeDoesNotExist", 404),
+            ("ConditionalCheckFailed", 409),
+            ("ServiceUnavailable", 503),
+        ] {
+            assert_eq!(Error::new(code, "").status().as_u16(), status, "{code}");
+        }
+    }
+}

@@ -1,0 +1,331 @@
+//! The parameters of a Query request, and the lists that are flattened into them.
+
+use std::collections::BTreeMap;
+
+use super::error::{Error, Result};
+use super::store::{Change, Condition};
+
+/// The longest item name, attribute name or value, in bytes.
+pub(crate) const TEXT_MAX: usize = 1024;
+
+/// Decoded parameters, as sent; signing needs every byte of them.
+#[derive(Debug)]
+pub(crate) struct Params(pub(crate) Vec<(Vec<u8>, Vec<u8>)>);
+
+/// The fields of each member of a flattened list, in the order of their indices, gaps closed.
+type Members<'a> = Vec<BTreeMap<&'a str, &'a [u8]>>;
+
+impl Params {
+    fn raw(&self, name: &str) -> Option<&[u8]> {
+        let found = self.0.iter().find(|(given, _)| given == name.as_bytes());
+        found.map(|(_, value)| value.as_slice())
+    }
+
+    pub(crate) fn get(&self, name: &str) -> Result<Option<&str>> {
+        self.raw(name).map(|value| utf8(value, name)).transpose()
+    }
+
+    /// A parameter that has to be there and not be empty.
+    pub(crate) fn require(&self, name: &str) -> Result<&str> {
+        self.get(name)?
+            .filter(|value| !value.is_empty())
+            .ok_or_else(|| Error::missing(name))
+    }
+
+    pub(crate) fn flag(&self, name: &str) -> Result<bool> {
+        self.get(name)?
+            .map_or(Ok(false), |value| boolean(value, name))
+    }
+
+    pub(crate) fn number(&self, name: &str, least: u32, most: u32) -> Result<Option<u32>> {
+        let Some(text) = self.get(name)? else {
+            return Ok(None);
+        };
+        let number = text.parse().ok();
+        match number.filter(|number| (least..=most).contains(number)) {
+            Some(number) => Ok(Some(number)),
+            None => Err(Error::invalid_value(
+                text,
+                name,
+                &format!("{name} must be between {least} and {most}."),
+            )),
+        }
+    }
+
+    /// Members of the list `prefix.N.field`.
+    fn members(&self, prefix: &str) -> Members<'_> {
+        let mut members: BTreeMap<u32, BTreeMap<&str, &[u8]>> = BTreeMap::new();
+        for (name, value) in &self.0 {
+            let rest = std::str::from_utf8(name)
+                .ok()
+                .and_then(|name| name.strip_prefix(prefix)?.strip_prefix('.'));
+            let Some(rest) = rest else { continue };
+            let (index, field) = rest.split_once('.').unwrap_or((rest, ""));
+            if let Ok(index) = index.parse() {
+                let member = members.entry(index).or_default();
+                member.entry(field).or_insert(value);
+            }
+        }
+        members.into_values().collect()
+    }
+
+    /// The values of the list `prefix.N`, also given as plain `prefix`.
+    pub(crate) fn list(&self, prefix: &str) -> Result<Vec<&str>> {
+        let mut values = Vec::new();
+        if let Some(value) = self.get(prefix)? {
+            values.push(value);
+        }
+        for member in self.members(prefix) {
+            if let Some(value) = member.get("") {
+                values.push(utf8(value, prefix)?);
+            }
+        }
+        Ok(values)
+    }
+
+    /// The attributes of a put or a delete, under `Attribute` or `Item.N.Attribute`.
+    pub(crate) fn attributes(&self, prefix: &str, values: Values) -> Result<Vec<Change>> {
+        self.members(&join(prefix, "Attribute"))
+            .into_iter()
+            .map(|member| {
+                let name = field(&member, "Name")?.ok_or_else(|| {
+                    Error::new(
+                        "MissingParameter",
+                        "Attribute.Name missing for Attribute.Value.",
+                    )
+                })?;
+                let value = field(&member, "Value")?;
+                if value.is_none() && values == Values::Required {
+                    return Err(Error::new(
+                        "MissingParameter",
+                        format!("Attribute.Value missing for Attribute.Name='{name}'."),
+                    ));
+                }
+                let replace = field(&member, "Replace")?
+                    .map_or(Ok(false), |value| boolean(value, "Replace"))?;
+                Ok(Change {
+                    name: checked(name, "Name")?.to_owned(),
+                    value: value
+                        .map(|value| sized(value, "Value").map(str::to_owned))
+                        .transpose()?,
+                    replace,
+                })
+            })
+            .collect()
+    }
+
+    /// The items of a batch, each with its attributes.
+    pub(crate) fn items(&self, values: Values) -> Result<Vec<(String, Vec<Change>)>> {
+        let mut indices: Vec<u32> = Vec::new();
+        for (name, _) in &self.0 {
+            let index = std::str::from_utf8(name)
+                .ok()
+                .and_then(|name| name.strip_prefix("Item."))
+                .and_then(|rest| rest.split('.').next()?.parse::<u32>().ok());
+            indices.extend(index);
+        }
+        indices.sort_unstable();
+        indices.dedup();
+        indices
+            .into_iter()
+            .map(|index| {
+                let prefix = format!("Item.{index}");
+                let name = self.require(&join(&prefix, "ItemName"))?;
+                let changes = self.attributes(&prefix, values)?;
+                Ok((checked(name, "ItemName")?.to_owned(), changes))
+            })
+            .collect()
+    }
+
+    /// The condition of a conditional write, if there is one.
+    pub(crate) fn expected(&self) -> Result<Option<Condition>> {
+        let members = self.members("Expected");
+        let (member, rest) = match members.split_first() {
+            Some(found) => found,
+            None => {
+                let plain = ["Name", "Value", "Exists"].into_iter();
+                let plain: BTreeMap<_, _> = plain
+                    .filter_map(|name| Some((name, self.raw(&join("Expected", name))?)))
+                    .collect();
+                return condition(&plain);
+            }
+        };
+        if !rest.is_empty() {
+            return Err(Error::new(
+                "InvalidParameterCombination",
+                "Only one Expected condition may be given.",
+            ));
+        }
+        condition(member)
+    }
+}
+
+fn condition(member: &BTreeMap<&str, &[u8]>) -> Result<Option<Condition>> {
+    if member.is_empty() {
+        return Ok(None);
+    }
+    let name = field(member, "Name")?.ok_or_else(|| {
+        Error::new(
+            "MissingParameter",
+            "Expected.Name missing for Expected.Value.",
+        )
+    })?;
+    let name = checked(name, "Expected.Name")?.to_owned();
+    let value = field(member, "Value")?;
+    let exists = field(member, "Exists")?
+        .map(|value| boolean(value, "Expected.Exists"))
+        .transpose()?;
+    match (exists, value) {
+        (Some(false), Some(_)) => Err(Error::new(
+            "ExistsAndExpectedValue",
+            "Expected.Exists=false and Expected.Value cannot be specified together.",
+        )),
+        (Some(true) | None, None) => Err(Error::new(
+            "IncompleteExpectedValue",
+            "If Expected.Exists=true or unspecified, then Expected.Value has to be specified.",
+        )),
+        (Some(false), None) => Ok(Some(Condition { name, value: None })),
+        (Some(true) | None, Some(value)) => Ok(Some(Condition {
+            name,
+            value: Some(sized(value, "Expected.Value")?.to_owned()),
+        })),
+    }
+}
+
+/// Whether each attribute has to have a value.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Values {
+    Required,
+    Optional,
+}
+
+fn join(prefix: &str, field: &str) -> String {
+    if prefix.is_empty() {
+        field.to_owned()
+    } else {
+        format!("{prefix}.{field}")
+    }
+}
+
+fn field<'a>(member: &BTreeMap<&str, &'a [u8]>, name: &str) -> Result<Option<&'a str>> {
+    member.get(name).map(|value| utf8(value, name)).transpose()
+}
+
+fn utf8<'a>(value: &'a [u8], name: &str) -> Result<&'a str> {
+    std::str::from_utf8(value).map_err(|_| {
+        Error::invalid_value(
+            &String::from_utf8_lossy(value),
+            name,
+            "The value is not UTF-8.",
+        )
+    })
+}
+
+fn boolean(value: &str, name: &str) -> Result<bool> {
+    match value.to_ascii_lowercase().as_str() {
+        "true" => Ok(true),
+        "false" => Ok(false),
+        _ => Err(Error::invalid_value(
+            value,
+            name,
+            &format!("{name} must be true or false."),
+        )),
+    }
+}
+
+/// A value that is not too long.
+fn sized<'a>(value: &'a str, name: &str) -> Result<&'a str> {
+    if value.len() > TEXT_MAX {
+        let why = format!("Value exceeds maximum length of {TEXT_MAX}.");
+        return Err(Error::invalid_value(value, name, &why));
+    }
+    Ok(value)
+}
+
+/// A name: not too long, and not empty.
+pub(crate) fn checked<'a>(value: &'a str, name: &str) -> Result<&'a str> {
+    if value.is_empty() {
+        let why = format!("The empty string is an illegal {name}.");
+        return Err(Error::invalid_value(value, name, &why));
+    }
+    sized(value, name)
+}
+
+/// A domain's name: 3 to 255 of `a-z A-Z 0-9 _ . -`.
+pub(crate) fn domain_name(name: &str) -> Result<&str> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-');
+    if (3..=255).contains(&name.len()) && name.bytes().all(plain) {
+        Ok(name)
+    } else {
+        Err(Error::invalid_value(name, "DomainName", ""))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::encode::form_pairs;
+
+    fn params(form: &str) -> Params {
+        Params(form_pairs(form.as_bytes()))
+    }
+
+    #[test]
+    fn lists_take_gaps_and_any_order() {
+        let params = params(
+            "Attribute.7.Value=v7&Attribute.7.Name=b&Attribute.0.Name=a&Attribute.0.Value=\
+             &Attribute.7.Replace=true&AttributeName.3=y&AttributeName.1=x",
+        );
+        let changes = params.attributes("", Values::Required).unwrap();
+        let change = |name: &str, value: &str, replace| Change {
+            name: name.into(),
+            value: Some(value.into()),
+            replace,
+        };
+        assert_eq!(changes, [change("a", "", false), change("b", "v7", true)]);
+        assert_eq!(params.list("AttributeName").unwrap(), ["x", "y"]);
+    }
+
+    #[test]
+    fn conditions_are_whole_or_refused() {
+        let code = |form| params(form).expected().unwrap_err().code;
+        assert_eq!(params("a=b").expected().unwrap(), None);
+        let exists = params("Expected.1.Name=a&Expected.1.Value=b").expected();
+        let wanted = Condition {
+            name: "a".into(),
+            value: Some("b".into()),
+        };
+        assert_eq!(exists.unwrap(), Some(wanted));
+        let absent = params("Expected.Name=a&Expected.Exists=false").expected();
+        let wanted = Condition {
+            name: "a".into(),
+            value: None,
+        };
+        assert_eq!(absent.unwrap(), Some(wanted));
+        assert_eq!(code("Expected.1.Name=a"), "IncompleteExpectedValue");
+        assert_eq!(code("Expected.1.Value=a"), "MissingParameter");
+        assert_eq!(
+            code("Expected.1.Name=a&Expected.1.Exists=false&Expected.1.Value=b"),
+            "ExistsAndExpectedValue"
+        );
+        assert_eq!(
+            code("Expected.1.Name=a&Expected.1.Value=b&Expected.2.Name=c&Expected.2.Value=d"),
+            "InvalidParameterCombination"
+        );
+    }
+
+    #[test]
+    fn names_are_checked() {
+        assert!(domain_name("a.B_9-").is_ok());
+        for name in ["ab", "a b c", "é.é", &"a".repeat(256)] {
+            assert_eq!(
+                domain_name(name).unwrap_err().code,
+                "InvalidParameterValue",
+                "{name}"
+            );
+        }
+        assert!(checked(&"a".repeat(1024), "Name").is_ok());
+        assert!(checked(&"a".repeat(1025), "Name").is_err());
+        assert!(checked("", "Name").is_err());
+    }
+}

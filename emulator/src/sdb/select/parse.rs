@@ -1,0 +1,536 @@
+//! Builds the tree of a select expression and checks its limits.
+
+use std::collections::BTreeSet;
+
+use super::lex::{Token, lex};
+use crate::sdb::error::{Error, Result};
+use crate::sdb::params::TEXT_MAX;
+
+const COMPARISONS_MAX: usize = 20;
+const NAMES_MAX: usize = 20;
+const IN_MAX: usize = 20;
+const LIMIT_MAX: usize = 2500;
+/// How deep parentheses and `not` may nest; a longer tree would only ask for a deeper stack.
+const DEPTH_MAX: usize = 64;
+
+/// A parsed select.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Select {
+    pub(crate) output: Output,
+    pub(crate) domain: String,
+    pub(super) filter: Option<Expr>,
+    pub(super) order: Option<Order>,
+    pub(super) limit: Option<usize>,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Output {
+    All,
+    ItemName,
+    Count,
+    Names(Vec<String>),
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Order {
+    pub(super) by: Subject,
+    pub(super) descending: bool,
+}
+
+/// What a comparison looks at.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Subject {
+    ItemName,
+    Attribute(String),
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Expr {
+    And(Vec<Expr>),
+    Or(Vec<Expr>),
+    Not(Box<Expr>),
+    /// Both sides hold for the item, each perhaps by another value.
+    Intersection(Vec<Expr>),
+    Null(Subject),
+    NotNull(Subject),
+    Compare {
+        subject: Subject,
+        /// Asks every value to satisfy the test, in place of one.
+        every: bool,
+        test: Test,
+    },
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Test {
+    Equal(String),
+    NotEqual(String),
+    Less(String),
+    LessOrEqual(String),
+    Greater(String),
+    GreaterOrEqual(String),
+    Like(Pattern),
+    NotLike(Pattern),
+    Between(String, String),
+    In(Vec<String>),
+}
+
+/// A `like` pattern: text with `%` before it, behind it, or both.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Pattern {
+    pub(super) text: String,
+    pub(super) open_start: bool,
+    pub(super) open_end: bool,
+}
+
+pub(crate) fn parse(input: &str) -> Result<Select> {
+    let mut parser = Parser {
+        tokens: lex(input)?.into_iter().peekable(),
+        comparisons: 0,
+        names: BTreeSet::new(),
+        sortable: BTreeSet::new(),
+        depth: 0,
+    };
+    let select = parser.select()?;
+    if parser.tokens.next().is_some() {
+        return Err(Error::syntax());
+    }
+    Ok(select)
+}
+
+struct Parser {
+    tokens: std::iter::Peekable<std::vec::IntoIter<Token>>,
+    comparisons: usize,
+    names: BTreeSet<String>,
+    /// What the filter constrains other than by `is null`.
+    sortable: BTreeSet<Subject>,
+    depth: usize,
+}
+
+const RESERVED: [&str; 18] = [
+    "or",
+    "and",
+    "not",
+    "from",
+    "where",
+    "select",
+    "like",
+    "null",
+    "is",
+    "order",
+    "by",
+    "asc",
+    "desc",
+    "in",
+    "between",
+    "intersection",
+    "limit",
+    "every",
+];
+
+impl Parser {
+    fn select(&mut self) -> Result<Select> {
+        self.expect("select")?;
+        let output = self.output()?;
+        self.expect("from")?;
+        let domain = match self.tokens.next() {
+            Some(Token::Name(name)) => name,
+            Some(Token::Word(word)) if !is_reserved(&word) => word,
+            _ => return Err(Error::syntax()),
+        };
+        let filter = if self.keyword("where") {
+            Some(self.any()?)
+        } else {
+            None
+        };
+        let order = if self.keyword("order") {
+            self.expect("by")?;
+            Some(self.order()?)
+        } else {
+            None
+        };
+        let limit = if self.keyword("limit") {
+            Some(self.limit()?)
+        } else {
+            None
+        };
+        Ok(Select {
+            output,
+            domain,
+            filter,
+            order,
+            limit,
+        })
+    }
+
+    fn output(&mut self) -> Result<Output> {
+        if self.sign("*") {
+            return Ok(Output::All);
+        }
+        let mut names = Vec::new();
+        loop {
+            match self.tokens.next() {
+                Some(Token::Word(word)) if self.peek_sign("(") => {
+                    self.close_empty()?;
+                    let output = match word.to_ascii_lowercase().as_str() {
+                        "itemname" => Output::ItemName,
+                        "count" => Output::Count,
+                        _ => return Err(Error::syntax()),
+                    };
+                    if !names.is_empty() || self.peek_sign(",") {
+                        return Err(Error::syntax());
+                    }
+                    return Ok(output);
+                }
+                Some(Token::Name(name)) => names.push(name),
+                Some(Token::Word(word)) if !is_reserved(&word) => names.push(word),
+                _ => return Err(Error::syntax()),
+            }
+            if !self.sign(",") {
+                break;
+            }
+        }
+        Ok(Output::Names(names))
+    }
+
+    /// Takes `()`, with the star of `count(*)` if it is there.
+    fn close_empty(&mut self) -> Result<()> {
+        self.expect_sign("(")?;
+        self.sign("*");
+        self.expect_sign(")")
+    }
+
+    fn order(&mut self) -> Result<Order> {
+        let by = self.subject()?;
+        if !self.sortable.contains(&by) {
+            return Err(Error::new(
+                "InvalidSortExpression",
+                "Invalid sort expression. The sort attribute must be present in at least one of \
+                 the predicates, and the predicate cannot contain the is null operator.",
+            ));
+        }
+        let descending = self.keyword("desc");
+        if !descending {
+            self.keyword("asc");
+        }
+        Ok(Order { by, descending })
+    }
+
+    fn limit(&mut self) -> Result<usize> {
+        let Some(Token::Word(text) | Token::Text(text)) = self.tokens.next() else {
+            return Err(Error::syntax());
+        };
+        let limit = text.parse().ok();
+        limit
+            .filter(|limit| (1..=LIMIT_MAX).contains(limit))
+            .ok_or_else(|| {
+                Error::invalid_value(&text, "limit", "Limit must be between 1 and 2500.")
+            })
+    }
+
+    fn any(&mut self) -> Result<Expr> {
+        self.chain("or", Self::all, Expr::Or)
+    }
+
+    fn all(&mut self) -> Result<Expr> {
+        self.chain("and", Self::both, Expr::And)
+    }
+
+    fn both(&mut self) -> Result<Expr> {
+        self.chain("intersection", Self::term, Expr::Intersection)
+    }
+
+    fn chain(
+        &mut self,
+        word: &str,
+        next: fn(&mut Self) -> Result<Expr>,
+        join: fn(Vec<Expr>) -> Expr,
+    ) -> Result<Expr> {
+        let first = next(self)?;
+        if !self.peek_keyword(word) {
+            return Ok(first);
+        }
+        let mut chain = vec![first];
+        while self.keyword(word) {
+            chain.push(next(self)?);
+        }
+        Ok(join(chain))
+    }
+
+    fn term(&mut self) -> Result<Expr> {
+        self.depth += 1;
+        if self.depth > DEPTH_MAX {
+            return Err(Error::syntax());
+        }
+        let term = if self.keyword("not") {
+            Expr::Not(Box::new(self.term()?))
+        } else if self.sign("(") {
+            let inside = self.any()?;
+            self.expect_sign(")")?;
+            inside
+        } else {
+            self.comparison()?
+        };
+        self.depth -= 1;
+        Ok(term)
+    }
+
+    fn comparison(&mut self) -> Result<Expr> {
+        self.comparisons += 1;
+        if self.comparisons > COMPARISONS_MAX {
+            return Err(Error::new(
+                "InvalidNumberPredicates",
+                "Too many predicates in the query expression.",
+            ));
+        }
+        let every = self.peek_keyword("every");
+        let subject = if every {
+            self.tokens.next();
+            self.expect_sign("(")?;
+            let subject = self.subject()?;
+            self.expect_sign(")")?;
+            subject
+        } else {
+            self.subject()?
+        };
+        if self.keyword("is") {
+            let negated = self.keyword("not");
+            self.expect("null")?;
+            if every {
+                return Err(Error::syntax());
+            }
+            return Ok(if negated {
+                self.sortable.insert(subject.clone());
+                Expr::NotNull(subject)
+            } else {
+                Expr::Null(subject)
+            });
+        }
+        let test = self.test()?;
+        self.sortable.insert(subject.clone());
+        Ok(Expr::Compare {
+            subject,
+            every,
+            test,
+        })
+    }
+
+    fn test(&mut self) -> Result<Test> {
+        if self.keyword("not") {
+            self.expect("like")?;
+            return Ok(Test::NotLike(self.pattern()?));
+        }
+        if self.keyword("like") {
+            return Ok(Test::Like(self.pattern()?));
+        }
+        if self.keyword("between") {
+            let low = self.value()?;
+            self.expect("and")?;
+            return Ok(Test::Between(low, self.value()?));
+        }
+        if self.keyword("in") {
+            return Ok(Test::In(self.values()?));
+        }
+        let test = match self.tokens.next() {
+            Some(Token::Sign("=")) => Test::Equal,
+            Some(Token::Sign("!=")) => Test::NotEqual,
+            Some(Token::Sign("<")) => Test::Less,
+            Some(Token::Sign("<=")) => Test::LessOrEqual,
+            Some(Token::Sign(">")) => Test::Greater,
+            Some(Token::Sign(">=")) => Test::GreaterOrEqual,
+            _ => return Err(Error::syntax()),
+        };
+        Ok(test(self.value()?))
+    }
+
+    fn values(&mut self) -> Result<Vec<String>> {
+        self.expect_sign("(")?;
+        let mut values = vec![self.value()?];
+        while self.sign(",") {
+            values.push(self.value()?);
+        }
+        self.expect_sign(")")?;
+        if values.len() > IN_MAX {
+            return Err(Error::new(
+                "InvalidNumberValueTests",
+                "Too many value tests per predicate in the query expression.",
+            ));
+        }
+        Ok(values)
+    }
+
+    fn value(&mut self) -> Result<String> {
+        match self.tokens.next() {
+            Some(Token::Text(text)) if text.len() > TEXT_MAX => Err(Error::invalid_value(
+                &text,
+                "SelectExpression",
+                "Value exceeds maximum length of 1024.",
+            )),
+            Some(Token::Text(text)) => Ok(text),
+            _ => Err(Error::syntax()),
+        }
+    }
+
+    fn pattern(&mut self) -> Result<Pattern> {
+        let text = self.value()?;
+        let open_start = text.starts_with('%');
+        let inner = text.strip_prefix('%').unwrap_or(&text);
+        let open_end = inner.ends_with('%');
+        let inner = inner.strip_suffix('%').unwrap_or(inner);
+        if inner.contains('%') {
+            return Err(Error::syntax());
+        }
+        Ok(Pattern {
+            open_start,
+            open_end,
+            text: inner.to_owned(),
+        })
+    }
+
+    fn subject(&mut self) -> Result<Subject> {
+        let name = match self.tokens.next() {
+            Some(Token::Word(word)) if self.peek_sign("(") => {
+                if !word.eq_ignore_ascii_case("itemname") {
+                    return Err(Error::syntax());
+                }
+                self.expect_sign("(")?;
+                self.expect_sign(")")?;
+                return Ok(Subject::ItemName);
+            }
+            Some(Token::Word(word)) if !is_reserved(&word) => word,
+            Some(Token::Name(name)) => name,
+            _ => return Err(Error::syntax()),
+        };
+        self.names.insert(name.clone());
+        if self.names.len() > NAMES_MAX {
+            return Err(Error::new(
+                "InvalidNumberPredicates",
+                "Too many attributes in the query expression.",
+            ));
+        }
+        Ok(Subject::Attribute(name))
+    }
+
+    fn peek_keyword(&mut self, word: &str) -> bool {
+        matches!(self.tokens.peek(), Some(Token::Word(given)) if given.eq_ignore_ascii_case(word))
+    }
+
+    fn keyword(&mut self, word: &str) -> bool {
+        let found = self.peek_keyword(word);
+        if found {
+            self.tokens.next();
+        }
+        found
+    }
+
+    fn expect(&mut self, word: &str) -> Result<()> {
+        self.keyword(word).then_some(()).ok_or_else(Error::syntax)
+    }
+
+    fn peek_sign(&mut self, sign: &str) -> bool {
+        matches!(self.tokens.peek(), Some(Token::Sign(given)) if *given == sign)
+    }
+
+    fn sign(&mut self, sign: &str) -> bool {
+        let found = self.peek_sign(sign);
+        if found {
+            self.tokens.next();
+        }
+        found
+    }
+
+    fn expect_sign(&mut self, sign: &str) -> Result<()> {
+        self.sign(sign).then_some(()).ok_or_else(Error::syntax)
+    }
+}
+
+fn is_reserved(word: &str) -> bool {
+    RESERVED
+        .iter()
+        .any(|reserved| reserved.eq_ignore_ascii_case(word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn code(input: &str) -> &'static str {
+        parse(input).unwrap_err().code
+    }
+
+    #[test]
+    fn and_binds_tighter_than_or_and_intersection_than_both() {
+        let select = parse("select a, `b` from d where x = '1' or y = '2' and not z = '3' intersection z = '4' limit 5").unwrap();
+        assert_eq!(select.output, Output::Names(vec!["a".into(), "b".into()]));
+        assert_eq!(select.limit, Some(5));
+        let Some(Expr::Or(or)) = select.filter else {
+            panic!("not an or");
+        };
+        let Expr::And(and) = &or[1] else {
+            panic!("not an and");
+        };
+        let Expr::Intersection(both) = &and[1] else {
+            panic!("not an intersection");
+        };
+        assert!(matches!(both[0], Expr::Not(_)));
+    }
+
+    #[test]
+    fn limits_have_their_codes() {
+        let many = |count: usize, join: &str, one: &dyn Fn(usize) -> String| {
+            (0..count).map(one).collect::<Vec<_>>().join(join)
+        };
+        let same = many(21, " or ", &|n| format!("a = '{n}'"));
+        assert_eq!(
+            code(&format!("select * from d where {same}")),
+            "InvalidNumberPredicates"
+        );
+        let values = many(21, ",", &|n| format!("'{n}'"));
+        assert_eq!(
+            code(&format!("select * from d where a in ({values})")),
+            "InvalidNumberValueTests"
+        );
+        assert_eq!(code("select * from d limit 2501"), "InvalidParameterValue");
+        assert_eq!(code("select * from d limit 0"), "InvalidParameterValue");
+        let deep = "(".repeat(100_000);
+        assert_eq!(
+            code(&format!("select * from d where {deep}")),
+            "InvalidQueryExpression"
+        );
+    }
+
+    #[test]
+    fn sorting_needs_a_constraint() {
+        for wrong in [
+            "select * from d order by a",
+            "select * from d where a is null order by a",
+            "select * from d where b = '1' order by a",
+        ] {
+            assert_eq!(code(wrong), "InvalidSortExpression", "{wrong}");
+        }
+        let select = parse("select * from d where a is not null order by a DESC").unwrap();
+        assert!(select.order.unwrap().descending);
+    }
+
+    #[test]
+    fn bad_syntax_is_refused() {
+        for wrong in [
+            "",
+            "select",
+            "select * from",
+            "select * from where",
+            "select itemName(), a from d",
+            "select sum(a) from d",
+            "select * from d where",
+            "select * from d where a = b",
+            "select * from d where a like 'x%y'",
+            "select * from d where every(a) is null",
+            "select * from d where (a = '1'",
+            "select * from d where a = '1' limit",
+            "select * from d where a = '1' garbage",
+            "select * from d where from = '1'",
+        ] {
+            assert_eq!(code(wrong), "InvalidQueryExpression", "{wrong}");
+        }
+    }
+}

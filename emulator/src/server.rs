@@ -1,0 +1,397 @@
+//! The listener, and the road from a request to the service it is for.
+
+use std::fmt;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use hyper::body::Incoming;
+use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response};
+use hyper_util::rt::TokioIo;
+use s3s::Body;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::{JoinHandle, JoinSet};
+
+use crate::s3::S3Half;
+use crate::s3::auth::Checker;
+use crate::sdb::SdbHalf;
+use crate::stats::{Connection, Counted, Counters, Stats};
+use crate::users::{User, Users};
+
+const DEFAULT_ACCESS_KEY: &str = "AKIDEMULATOR";
+const DEFAULT_SECRET_KEY: &str = "emulator-secret-key";
+
+/// The most that a request's head may take, in bytes; S3 allows 8 KiB, and keys escape to 3 KiB.
+const HEAD_MAX: usize = 64 << 10;
+const HEADERS_MAX: usize = 200;
+
+/// Settings of an [`Emulator`], from [`Emulator::builder`].
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct Builder {
+    listen: SocketAddr,
+    first: (String, User),
+    users: Users,
+    skew: Duration,
+    domain: Option<String>,
+    part_min: u64,
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        let user = User {
+            secret: DEFAULT_SECRET_KEY.to_owned(),
+            token: None,
+        };
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            first: (DEFAULT_ACCESS_KEY.to_owned(), user),
+            users: Users::default(),
+            skew: Duration::from_secs(15 * 60),
+            domain: None,
+            part_min: 5 << 20,
+        }
+    }
+}
+
+impl Builder {
+    /// The address to listen on. Defaults to a free port of 127.0.0.1.
+    pub fn listen(mut self, addr: SocketAddr) -> Self {
+        self.listen = addr;
+        self
+    }
+
+    /// The port of 127.0.0.1 to listen on; 0, the default, takes a free one.
+    pub fn port(self, port: u16) -> Self {
+        self.listen(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
+    }
+
+    /// Adds a user. The first one added is the one that [`Emulator::access_key`] names, in place
+    /// of a default user that exists only if none is added.
+    pub fn user(self, access_key: impl Into<String>, secret_key: impl Into<String>) -> Self {
+        self.add(access_key.into(), secret_key.into(), None)
+    }
+
+    /// Adds a user with temporary credentials: its requests have to carry `session_token`, and
+    /// are refused with `InvalidToken` (S3) or `InvalidClientTokenId` (SimpleDB) otherwise.
+    pub fn user_with_token(
+        self,
+        access_key: impl Into<String>,
+        secret_key: impl Into<String>,
+        session_token: impl Into<String>,
+    ) -> Self {
+        let token = Some(session_token.into());
+        self.add(access_key.into(), secret_key.into(), token)
+    }
+
+    fn add(mut self, access_key: String, secret: String, token: Option<String>) -> Self {
+        let user = User { secret, token };
+        if self.users.is_empty() {
+            self.first = (access_key.clone(), user.clone());
+        }
+        self.users.insert(access_key, user);
+        self
+    }
+
+    /// How far the date of a request may be from the clock. Defaults to 15 minutes, as in S3.
+    pub fn skew(mut self, skew: Duration) -> Self {
+        self.skew = skew;
+        self
+    }
+
+    /// The domain under which `bucket.domain` is a virtual-hosted request; a port in it counts
+    /// for nothing. Without it, the default, every S3 request is path-style.
+    pub fn domain(mut self, domain: impl Into<String>) -> Self {
+        self.domain = Some(domain.into());
+        self
+    }
+
+    /// The least that a part of a multipart upload may hold, other than its last, in bytes.
+    /// Defaults to 5 MiB, as in S3.
+    pub fn part_min(mut self, bytes: u64) -> Self {
+        self.part_min = bytes;
+        self
+    }
+
+    /// Starts the emulator on the runtime this is called from.
+    ///
+    /// # Errors
+    ///
+    /// When the address cannot be listened on.
+    pub async fn start(self) -> std::io::Result<Emulator> {
+        let listener = TcpListener::bind(self.listen).await?;
+        let addr = listener.local_addr()?;
+        let (stop, stopping) = watch::channel(false);
+        let (shared, first) = self.into_parts();
+        let counters = Arc::clone(&shared.counters);
+        let task = tokio::spawn(serve(listener, shared, stopping));
+        Ok(Emulator {
+            addr,
+            first,
+            counters,
+            stop,
+            running: Some(Running::Task(task)),
+        })
+    }
+
+    /// Starts the emulator on a thread and a runtime of its own, so that it serves callers that
+    /// block, and does not take turns with a `current_thread` runtime of the caller.
+    ///
+    /// # Errors
+    ///
+    /// When the thread cannot be started or the address cannot be listened on.
+    pub fn start_blocking(self) -> std::io::Result<Emulator> {
+        let listener = std::net::TcpListener::bind(self.listen)?;
+        listener.set_nonblocking(true)?;
+        let addr = listener.local_addr()?;
+        let (stop, stopping) = watch::channel(false);
+        let (shared, first) = self.into_parts();
+        let counters = Arc::clone(&shared.counters);
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        let listener = {
+            let _entered = runtime.enter();
+            TcpListener::from_std(listener)?
+        };
+        let thread = thread::Builder::new()
+            .name("emulator".into())
+            .spawn(move || runtime.block_on(serve(listener, shared, stopping)))?;
+        Ok(Emulator {
+            addr,
+            first,
+            counters,
+            stop,
+            running: Some(Running::Thread(thread)),
+        })
+    }
+
+    fn into_parts(mut self) -> (Arc<Shared>, (String, User)) {
+        if self.users.is_empty() {
+            let (access_key, user) = self.first.clone();
+            self.users.insert(access_key, user);
+        }
+        let checker = Checker {
+            users: self.users.clone(),
+            skew: self.skew,
+            domain: self.domain,
+        };
+        let shared = Shared {
+            s3: S3Half::new(checker, self.part_min),
+            sdb: SdbHalf::new(self.users, self.skew),
+            counters: Arc::default(),
+            request_ids: AtomicU64::new(1),
+        };
+        (Arc::new(shared), self.first)
+    }
+}
+
+enum Running {
+    Task(JoinHandle<()>),
+    Thread(thread::JoinHandle<()>),
+}
+
+/// A running emulator. Dropping it stops it and closes its connections.
+pub struct Emulator {
+    addr: SocketAddr,
+    first: (String, User),
+    counters: Arc<Counters>,
+    stop: watch::Sender<bool>,
+    running: Option<Running>,
+}
+
+impl fmt::Debug for Emulator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Emulator")
+            .field("addr", &self.addr)
+            .field("access_key", &self.first.0)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Emulator {
+    /// Starts an emulator with the default settings of [`Builder`]: a free loopback port and one
+    /// user, on the runtime this is called from.
+    ///
+    /// # Errors
+    ///
+    /// When no port can be listened on.
+    pub async fn start() -> std::io::Result<Self> {
+        Self::builder().start().await
+    }
+
+    /// Like [`start`](Self::start), on a thread and a runtime of its own.
+    ///
+    /// # Errors
+    ///
+    /// As [`Builder::start_blocking`].
+    pub fn start_blocking() -> std::io::Result<Self> {
+        Self::builder().start_blocking()
+    }
+
+    /// Settings to start from.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// Where it listens.
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// Where it listens, as a URL without a path: `http://127.0.0.1:40123`.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.addr)
+    }
+
+    /// The access key of its first user.
+    pub fn access_key(&self) -> &str {
+        &self.first.0
+    }
+
+    /// The secret key of its first user.
+    pub fn secret_key(&self) -> &str {
+        &self.first.1.secret
+    }
+
+    /// The session token of its first user, if it has one.
+    pub fn session_token(&self) -> Option<&str> {
+        self.first.1.token.as_deref()
+    }
+
+    /// What it has seen so far.
+    pub fn stats(&self) -> Stats {
+        self.counters.snapshot()
+    }
+
+    /// Stops it, and waits until the port is free and every connection is closed.
+    pub async fn shutdown(mut self) {
+        self.stop.send_replace(true);
+        match self.running.take() {
+            // Neither panics nor is cancelled by anyone else; there is nothing to report.
+            Some(Running::Task(task)) => drop(task.await),
+            Some(Running::Thread(thread)) => {
+                let joined = tokio::task::spawn_blocking(move || thread.join());
+                drop(joined.await);
+            }
+            None => {}
+        }
+    }
+}
+
+impl Drop for Emulator {
+    fn drop(&mut self) {
+        self.stop.send_replace(true);
+        match self.running.take() {
+            Some(Running::Task(task)) => task.abort(),
+            // The thread leaves at its next turn, as no request of it blocks.
+            Some(Running::Thread(thread)) => drop(thread.join()),
+            None => {}
+        }
+    }
+}
+
+struct Shared {
+    s3: S3Half,
+    sdb: SdbHalf,
+    counters: Arc<Counters>,
+    request_ids: AtomicU64,
+}
+
+async fn serve(listener: TcpListener, shared: Arc<Shared>, mut stopping: watch::Receiver<bool>) {
+    // Dropped with this future, and every connection with it.
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => {
+                if let Ok((stream, _)) = accepted {
+                    let shared = Arc::clone(&shared);
+                    connections.spawn(connection(stream, shared));
+                } else {
+                    // Out of descriptors, most likely: let some connections end first.
+                    tokio::time::sleep(Duration::from_millis(10)).await;
+                }
+            }
+            Some(_) = connections.join_next() => {}
+            // Also when the sender is gone: nobody could stop it any more.
+            _ = stopping.changed() => break,
+        }
+    }
+    connections.shutdown().await;
+}
+
+async fn connection(stream: TcpStream, shared: Arc<Shared>) {
+    // Without it pipelined answers wait for acknowledgements; a socket that cannot have it works.
+    let _ = stream.set_nodelay(true);
+    let connection = Connection::open(&shared.counters);
+    let io = Counted::new(TokioIo::new(stream), Arc::clone(&connection));
+    let service = service_fn(move |request| {
+        connection.request();
+        let shared = Arc::clone(&shared);
+        async move { Ok::<_, std::convert::Infallible>(shared.answer(request).await) }
+    });
+    // What fails here is the peer's business: a bad head was answered, a lost socket is lost.
+    let _ = http1::Builder::new()
+        .pipeline_flush(true)
+        .half_close(true)
+        .max_buf_size(HEAD_MAX)
+        .max_headers(HEADERS_MAX)
+        .serve_connection(io, service)
+        .await;
+}
+
+impl Shared {
+    async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
+        let serial = self.request_ids.fetch_add(1, Ordering::Relaxed);
+        if is_sdb(&request) {
+            Counters::count(&self.counters.sdb);
+            let (response, refused) = self.sdb.call(request, serial).await;
+            if refused {
+                Counters::count(&self.counters.refused);
+            }
+            return response;
+        }
+        Counters::count(&self.counters.s3);
+        let request_id = format!("{serial:016X}");
+        let (mut response, refused) = self.s3.call(request, &request_id).await;
+        if refused {
+            Counters::count(&self.counters.refused);
+        }
+        if let Ok(value) = HeaderValue::try_from(request_id) {
+            let name = HeaderName::from_static("x-amz-request-id");
+            response.headers_mut().insert(name, value);
+        }
+        response
+    }
+}
+
+/// SimpleDB requests are a GET or POST of `/` with an `Action`; S3 has no form POST of `/`, so
+/// such a form need not be read to know whose it is.
+fn is_sdb(request: &Request<Incoming>) -> bool {
+    if request.uri().path() != "/" {
+        return false;
+    }
+    let has_action = request
+        .uri()
+        .query()
+        .is_some_and(|query| query.split('&').any(|pair| pair.starts_with("Action=")));
+    let is_form = || {
+        let kind = request.headers().get(CONTENT_TYPE);
+        kind.is_some_and(|kind| {
+            let kind = kind.as_bytes();
+            let form = b"application/x-www-form-urlencoded";
+            kind.len() >= form.len() && kind[..form.len()].eq_ignore_ascii_case(form)
+        })
+    };
+    match *request.method() {
+        Method::GET => has_action,
+        Method::POST => has_action || is_form(),
+        _ => false,
+    }
+}

@@ -1,0 +1,149 @@
+//! What the emulator has seen, for tests and benchmarks to assert on.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::task::{Context, Poll};
+
+use hyper::rt::{Read, ReadBufCursor, Write};
+
+/// A snapshot of the emulator's counters, from [`Emulator::stats`](crate::Emulator::stats).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Requests whose head was read and handed to a service, answered or not.
+    pub requests: u64,
+    /// The part of `requests` that went to S3.
+    pub s3_requests: u64,
+    /// The part of `requests` that went to SimpleDB.
+    pub sdb_requests: u64,
+    /// Requests refused because their signature, key, date or token was not right.
+    pub refused: u64,
+    /// Connections open now.
+    pub connections_open: u64,
+    /// The most connections that were ever open at once.
+    pub connections_max: u64,
+    /// Connections accepted in all.
+    pub connections_accepted: u64,
+    /// The most requests that one read from a socket brought: above 1, the peer pipelined.
+    /// It is a lower bound of the depth in flight, as a deep pipeline may arrive in pieces.
+    pub pipeline_max: u64,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    pub(crate) s3: AtomicU64,
+    pub(crate) sdb: AtomicU64,
+    pub(crate) refused: AtomicU64,
+    open: AtomicU64,
+    max_open: AtomicU64,
+    accepted: AtomicU64,
+    pipeline_max: AtomicU64,
+}
+
+impl Counters {
+    pub(crate) fn snapshot(&self) -> Stats {
+        let (s3_requests, sdb_requests) = (self.s3.load(Relaxed), self.sdb.load(Relaxed));
+        Stats {
+            requests: s3_requests + sdb_requests,
+            s3_requests,
+            sdb_requests,
+            refused: self.refused.load(Relaxed),
+            connections_open: self.open.load(Relaxed),
+            connections_max: self.max_open.load(Relaxed),
+            connections_accepted: self.accepted.load(Relaxed),
+            pipeline_max: self.pipeline_max.load(Relaxed),
+        }
+    }
+
+    pub(crate) fn count(counter: &AtomicU64) {
+        counter.fetch_add(1, Relaxed);
+    }
+}
+
+/// One open connection; dropping it counts it closed.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    counters: Arc<Counters>,
+    since_read: AtomicU64,
+}
+
+impl Connection {
+    pub(crate) fn open(counters: &Arc<Counters>) -> Arc<Self> {
+        Counters::count(&counters.accepted);
+        let open = counters.open.fetch_add(1, Relaxed) + 1;
+        counters.max_open.fetch_max(open, Relaxed);
+        Arc::new(Self {
+            counters: Arc::clone(counters),
+            since_read: AtomicU64::new(0),
+        })
+    }
+
+    pub(crate) fn request(&self) {
+        let depth = self.since_read.fetch_add(1, Relaxed) + 1;
+        self.counters.pipeline_max.fetch_max(depth, Relaxed);
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.counters.open.fetch_sub(1, Relaxed);
+    }
+}
+
+/// A transport that tells its [`Connection`] when a read brought bytes.
+#[derive(Debug)]
+pub(crate) struct Counted<T> {
+    io: T,
+    connection: Arc<Connection>,
+}
+
+impl<T> Counted<T> {
+    pub(crate) fn new(io: T, connection: Arc<Connection>) -> Self {
+        Self { io, connection }
+    }
+}
+
+impl<T: Read + Unpin> Read for Counted<T> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: ReadBufCursor<'_>,
+    ) -> Poll<std::io::Result<()>> {
+        let poll = Pin::new(&mut self.io).poll_read(cx, buf);
+        if poll.is_ready() {
+            self.connection.since_read.store(0, Relaxed);
+        }
+        poll
+    }
+}
+
+impl<T: Write + Unpin> Write for Counted<T> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<std::io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[std::io::IoSlice<'_>],
+    ) -> Poll<std::io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write_vectored(cx, bufs)
+    }
+}
