@@ -167,7 +167,7 @@ mod naive {
             text.push(b'\n');
         }
         if let Some(bucket) = &request.bucket {
-            text.extend(format!("/{}", bucket.to_lowercase()).bytes());
+            text.extend(format!("/{bucket}").bytes());
         }
         text.extend(request.path.bytes());
         let mut separator = b'?';

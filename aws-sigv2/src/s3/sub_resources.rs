@@ -34,7 +34,8 @@ pub enum Server {
     Botocore,
     /// The client library boto 2.49, which adds Google's parameters.
     Boto,
-    /// Ceph RADOS Gateway: what it both parses as a sub-resource and signs.
+    /// Ceph RADOS Gateway 16: what it both parses as a sub-resource and signs. Its list of names to sign also
+    /// has `encryption` and `object-lock`, which its parser never hands over.
     Rgw,
     /// OpenStack Swift's `s3api`.
     Swift,

@@ -109,7 +109,7 @@ where
         }
         if let Some(bucket) = self.request.bucket {
             out.put_byte(b'/');
-            out.put_lower(bucket);
+            out.put(bucket.as_bytes());
         }
         if !self.request.path.starts_with('/') {
             out.put_byte(b'/');
