@@ -17,6 +17,7 @@ use crate::pool::HttpPool;
 #[derive(Clone, Debug)]
 pub struct HttpPoolBuilder {
     config: Config,
+    depth: Option<usize>,
     limits: Limits,
     #[cfg(feature = "tls")]
     identity: Identity,
@@ -26,6 +27,7 @@ impl Default for HttpPoolBuilder {
     fn default() -> Self {
         Self {
             config: Config::default(),
+            depth: None,
             limits: Limits {
                 head: 64 * 1024,
                 whole: 64 * 1024,
@@ -57,13 +59,22 @@ impl HttpPoolBuilder {
         self
     }
 
-    /// The most requests in flight on one connection. Defaults to 4, 1 to 1,024; 1 turns
-    /// pipelining off.
+    /// The most requests in flight on one connection. Defaults to 4, or to 32 for pools of at
+    /// most 16 connections; 1 to 1,024; 1 turns pipelining off.
     ///
-    /// Only small repeatable requests are pipelined, and only once all connections are in use.
+    /// Up to this bound the depth is learnt for each origin from what its connections answer per
+    /// second. Only small repeatable requests are pipelined, and only once all connections are in
+    /// use.
     pub fn max_pipeline(mut self, depth: usize) -> Self {
-        self.config.max_depth = depth.clamp(1, 1024);
+        self.depth = Some(depth.clamp(1, 1024));
         self
+    }
+
+    /// Has connections pipelined to exactly this depth when all are in use; nothing is learnt.
+    /// 1 to 1,024.
+    pub fn fixed_pipeline(mut self, depth: usize) -> Self {
+        self.config.fixed_depth = true;
+        self.max_pipeline(depth)
     }
 
     /// The most connections that are opened at the same time. Defaults to 8, at least 1: a burst
@@ -193,7 +204,9 @@ impl HttpPoolBuilder {
     }
 
     /// The pool. Nothing is opened yet.
-    pub fn build(self) -> HttpPool {
+    pub fn build(mut self) -> HttpPool {
+        let few = self.config.max_connections <= 16;
+        self.config.max_depth = self.depth.unwrap_or(if few { 32 } else { 4 });
         let settings = Settings {
             #[cfg(feature = "tls")]
             tls: Tls::new(self.identity),

@@ -40,6 +40,15 @@ pub struct OriginStats {
     pub replies: u64,
     /// Requests sent again on another connection, their first having died.
     pub replays: u64,
+    /// Requests that went from one connection's queue to another before they were sent, as a
+    /// large or late answer was in their way.
+    pub moves: u64,
+    /// The depth to which connections are pipelined now: learnt, or set by hand.
+    pub depth: usize,
+    /// Comparisons of one depth with another so far.
+    pub trials: u64,
+    /// The usual time from sending a request to the head of its answer; zero while unknown.
+    pub latency: std::time::Duration,
     /// Requests that had to wait in line.
     pub waits: u64,
     /// Requests refused as the line was full.
@@ -54,10 +63,10 @@ pub struct OriginStats {
 
 impl OriginStats {
     pub(crate) fn of<P: Protocol>(origin: &Origin, endpoint: &Endpoint<P>) -> Self {
-        let (connections, idle, waiting) = {
-            let state = endpoint.lock();
-            (state.live(), state.idle(), state.line.len())
-        };
+        let state = endpoint.lock();
+        let (connections, idle, waiting) = (state.live(), state.idle(), state.line.len());
+        let (depth, trials, latency) = (state.learn.depth(), state.learn.trials(), state.learn.usual());
+        drop(state);
         let counters = &endpoint.counters;
         Self {
             origin: origin.clone(),
@@ -69,6 +78,10 @@ impl OriginStats {
             closed: counters.closed.load(Relaxed),
             replies: counters.replies.load(Relaxed),
             replays: counters.replays.load(Relaxed),
+            moves: counters.moves.load(Relaxed),
+            depth,
+            trials,
+            latency,
             waits: counters.waits.load(Relaxed),
             refused: counters.refused.load(Relaxed),
             deepest: counters.deepest.load(Relaxed),

@@ -26,7 +26,7 @@ async fn a_request_is_answered() {
 #[tokio::test]
 async fn at_the_cap_requests_are_pipelined_up_to_the_depth() {
     let mut peer = Peer::start().await;
-    let pool = HttpPool::builder().max_connections(1).max_pipeline(3).build();
+    let pool = HttpPool::builder().max_connections(1).fixed_pipeline(3).build();
     let first = tokio::spawn(pool.send(&peer.origin, get(&peer.origin, "/0")));
     let mut conn = peer.accept().await;
     assert_eq!(conn.target().await, "/0");
@@ -59,7 +59,7 @@ async fn at_the_cap_requests_are_pipelined_up_to_the_depth() {
 #[tokio::test]
 async fn nothing_is_pipelined_before_the_first_answer() {
     let mut peer = Peer::start().await;
-    let pool = HttpPool::builder().max_connections(1).max_pipeline(8).build();
+    let pool = HttpPool::builder().max_connections(1).fixed_pipeline(8).build();
     let a = tokio::spawn(pool.send(&peer.origin, get(&peer.origin, "/a")));
     let b = tokio::spawn(pool.send(&peer.origin, get(&peer.origin, "/b")));
     let mut conn = peer.accept().await;
@@ -78,7 +78,7 @@ async fn nothing_is_pipelined_before_the_first_answer() {
 #[tokio::test]
 async fn what_may_not_run_twice_goes_alone() {
     let mut peer = Peer::start().await;
-    let pool = HttpPool::builder().max_connections(1).max_pipeline(8).build();
+    let pool = HttpPool::builder().max_connections(1).fixed_pipeline(8).build();
     let warm = tokio::spawn(pool.send(&peer.origin, get(&peer.origin, "/warm")));
     let mut conn = peer.accept().await;
     conn.target().await;
@@ -108,7 +108,7 @@ async fn what_may_not_run_twice_goes_alone() {
 #[tokio::test]
 async fn a_dropped_future_hurts_no_neighbour() {
     let mut peer = Peer::start().await;
-    let pool = HttpPool::builder().max_connections(1).max_pipeline(4).build();
+    let pool = HttpPool::builder().max_connections(1).fixed_pipeline(4).build();
     let warm = tokio::spawn(pool.send(&peer.origin, get(&peer.origin, "/warm")));
     let mut conn = peer.accept().await;
     conn.target().await;
@@ -165,7 +165,7 @@ async fn who_leaves_the_line_is_not_sent() {
 #[tokio::test]
 async fn a_reset_in_mid_reply_is_replayed_when_it_may_be() {
     let mut peer = Peer::start().await;
-    let pool = HttpPool::builder().max_connections(1).max_pipeline(4).build();
+    let pool = HttpPool::builder().max_connections(1).fixed_pipeline(4).build();
     let warm = tokio::spawn(pool.send(&peer.origin, get(&peer.origin, "/warm")));
     let mut conn = peer.accept().await;
     conn.target().await;
@@ -547,7 +547,7 @@ fn a_pool_outlives_its_runtime() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_cap_holds_at_every_instant() {
     let mut peer = Peer::start().await;
-    let pool = HttpPool::builder().max_connections(5).max_pipeline(2).build();
+    let pool = HttpPool::builder().max_connections(5).fixed_pipeline(2).build();
     let open = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
     let most = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
     let origin = peer.origin.clone();

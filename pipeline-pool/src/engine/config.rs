@@ -9,6 +9,8 @@ pub(crate) struct Config {
     pub(crate) max_total: usize,
     pub(crate) max_opening: usize,
     pub(crate) max_depth: usize,
+    /// The depth is not learnt: it is the most.
+    pub(crate) fixed_depth: bool,
     pub(crate) max_waiters: usize,
     pub(crate) wait_timeout: Duration,
     pub(crate) timeout: Duration,
@@ -32,6 +34,7 @@ impl Default for Config {
             max_total: 256,
             max_opening: 8,
             max_depth: 4,
+            fixed_depth: false,
             max_waiters: 100_000,
             wait_timeout: Duration::from_secs(10),
             timeout: Duration::from_secs(60),

@@ -1,5 +1,6 @@
 //! The one task that touches a connection: it advances reads and writes together.
 
+use std::collections::VecDeque;
 use std::future::Future;
 use std::io::{self, IoSlice};
 use std::pin::{Pin, pin};
@@ -11,7 +12,7 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWrite};
 use tokio::time::Sleep;
 
-use super::endpoint::Endpoint;
+use super::endpoint::{End, Endpoint};
 use super::permits::Permit;
 use super::pipeline::Pipeline;
 use super::state::{ConnId, Report};
@@ -21,6 +22,8 @@ use crate::protocol::Protocol;
 
 /// The first read buffer's bytes; it grows when reads fill it.
 const READ_MIN: usize = 8 * 1024;
+/// A server that ends a connection before this many answers is not made for pipelining.
+const FEW: u64 = 16;
 /// Pieces that one write joins.
 const SLICES: usize = 16;
 
@@ -37,6 +40,7 @@ pub(crate) async fn run<P: Protocol>(endpoint: Arc<Endpoint<P>>, id: ConnId, per
     };
     let endpoint = opening.endpoint.clone();
     let limit = endpoint.config.connect_timeout;
+    let begun = now();
     let opened = match tokio::time::timeout(limit, endpoint.opener.open()).await {
         Ok(opened) => opened,
         Err(_) => {
@@ -51,7 +55,9 @@ pub(crate) async fn run<P: Protocol>(endpoint: Arc<Endpoint<P>>, id: ConnId, per
     match opened {
         Ok((stream, protocol)) => {
             endpoint.counters.opened.fetch_add(1, Ordering::Relaxed);
-            endpoint.lock().opened(id);
+            // Without TLS, opening is little more than one round trip.
+            let rtt = matches!(stream, Stream::Tcp(_)).then(|| now().saturating_duration_since(begun));
+            endpoint.lock().opened(id, rtt);
             Driver::new(endpoint, id, permit, stream, protocol).await;
         }
         Err(error) => {
@@ -207,28 +213,28 @@ impl<P: Protocol> Driver<P> {
 
     /// Tells the endpoint what is done and takes what there is to do.
     fn sync(&mut self, cx: &mut Context<'_>, now: Instant) -> Result<(), Error> {
+        self.count();
+        let stuck = self.pipeline.is_stuck(now);
+        // What has not gone out yet need not wait for a large reply, or behind one that is stuck.
+        let back = match stuck || self.pipeline.is_open() {
+            true => self.pipeline.take_queued(),
+            false => VecDeque::new(),
+        };
         let report = Report {
             done: self.pipeline.take_done(),
+            sample: self.pipeline.take_sample(),
             proven: self.pipeline.replies() > 0,
             streaming: self.pipeline.is_streaming(),
             expired: now.saturating_duration_since(self.born) >= self.endpoint.config.max_age,
+            stuck,
         };
-        self.count();
-        let mut back = Vec::new();
-        if self.pipeline.is_open() {
-            // What has not gone out yet need not wait for a large reply.
-            back.extend(self.pipeline.take_queued());
-        }
         let mut state = self.endpoint.lock();
-        let moved = back.len();
+        let mut moved = back.len();
         for entry in back {
             state.line.insert(entry);
         }
-        let report = Report {
-            done: report.done + if moved > 0 { self.pipeline.take_done() } else { 0 },
-            ..report
-        };
-        state.report(self.id, report, &mut self.pipeline.queued, now)?;
+        moved += state.report(self.id, report, &mut self.pipeline.queued, now)?;
+        self.pipeline.late_after = state.learn.late_after();
         if let Some(slot) = state.slot(self.id) {
             slot.awake = false;
             if !slot.waker.as_ref().is_some_and(|w| w.will_wake(cx.waker())) {
@@ -237,6 +243,7 @@ impl<P: Protocol> Driver<P> {
         }
         drop(state);
         if moved > 0 {
+            self.endpoint.counters.moves.fetch_add(moved as u64, Ordering::Relaxed);
             self.endpoint.pump(now);
         }
         if self.pipeline.is_idle() && self.endpoint.permits.wanted() {
@@ -311,7 +318,7 @@ impl<P: Protocol> Driver<P> {
         }
         loop {
             self.pipeline.handle_timeout(now, config)?;
-            let next = self.pipeline.next_timeout(config);
+            let next = self.pipeline.next_timeout(now, config);
             let next = next.unwrap_or(now + config.idle_timeout);
             let next = next.max(now + Duration::from_millis(1));
             self.sleep.as_mut().reset(next.into());
@@ -326,14 +333,21 @@ impl<P: Protocol> Driver<P> {
     fn finish(&mut self, cause: &Error, cx: Option<&mut Context<'_>>) {
         self.count();
         tracing::debug!(server.address = %self.endpoint.opener.name(), %cause, "connection closed");
+        let replies = self.pipeline.replies();
+        let broken = cause.kind() == Kind::Protocol
+            || replies < FEW && (self.pipeline.is_spent() || self.pipeline.owes_replies());
         let again = self.pipeline.close(cause, &self.endpoint.config);
         if let (Some(stream), Some(cx)) = (&mut self.stream, cx) {
             // Says goodbye where the transport has a word for it; nobody waits for the answer.
             let _ = Pin::new(stream).poll_shutdown(cx);
             self.stream = None;
-            let proven = self.pipeline.replies() > 0;
             let now = now();
-            self.endpoint.ended(self.id, again, proven, now);
+            let end = End {
+                again,
+                proven: replies > 0,
+                broken,
+            };
+            self.endpoint.ended(self.id, end, now);
             self.permit = None;
             self.endpoint.pump(now);
         } else {

@@ -13,6 +13,7 @@ use super::config::Config;
 use super::driver;
 use super::entry::Entry;
 use super::keeper;
+use super::learn::Learn;
 use super::permits::{Member, Permits};
 use super::state::{ConnId, State};
 use crate::connect::Stream;
@@ -34,6 +35,7 @@ pub(crate) struct Counters {
     pub(crate) closed: AtomicU64,
     pub(crate) replies: AtomicU64,
     pub(crate) replays: AtomicU64,
+    pub(crate) moves: AtomicU64,
     pub(crate) waits: AtomicU64,
     pub(crate) refused: AtomicU64,
     pub(crate) deepest: AtomicUsize,
@@ -57,10 +59,20 @@ pub(crate) struct Endpoint<P: Protocol> {
     this: Weak<Self>,
 }
 
+/// How a connection ended.
+pub(crate) struct End<P: Protocol> {
+    /// What has to go elsewhere.
+    pub(crate) again: Vec<Entry<P>>,
+    /// It had answered.
+    pub(crate) proven: bool,
+    /// It ended as one does that does not stand pipelining.
+    pub(crate) broken: bool,
+}
+
 impl<P: Protocol> Endpoint<P> {
     pub(crate) fn new(config: Config, opener: Box<dyn Open<P>>, permits: Arc<Permits>) -> Arc<Self> {
         let endpoint = Arc::new_cyclic(|this: &Weak<Self>| Self {
-            state: Mutex::new(State::new(config.max_depth)),
+            state: Mutex::new(State::new(Learn::new(config.max_depth, config.fixed_depth))),
             config,
             opener,
             permits,
@@ -216,10 +228,15 @@ impl<P: Protocol> Endpoint<P> {
         self.changed.notify_waiters();
     }
 
-    /// A connection has ended; `again` is what has to go elsewhere.
-    pub(crate) fn ended(&self, id: ConnId, again: Vec<Entry<P>>, proven: bool, now: Instant) {
+    /// A connection has ended.
+    pub(crate) fn ended(&self, id: ConnId, end: End<P>, now: Instant) {
+        let End { again, proven, broken } = end;
         let mut state = self.lock();
         let mail = state.remove(id);
+        state.learn.forget(id, now);
+        if broken {
+            state.learn.spare(now);
+        }
         if proven {
             state.failures = 0;
         } else if !again.is_empty() || !mail.is_empty() {

@@ -17,6 +17,8 @@ pub(crate) struct Entry<P: Protocol> {
     /// Where its bytes lie in what its connection writes.
     pub(crate) start: u64,
     pub(crate) end: u64,
+    /// When it was encoded.
+    pub(crate) sent_at: Option<Instant>,
 }
 
 /// What stays the same when a request moves to another connection.
@@ -57,6 +59,7 @@ impl<P: Protocol> Entry<P> {
             ticket,
             start: 0,
             end: 0,
+            sent_at: None,
         };
         (entry, outcome)
     }

@@ -9,6 +9,7 @@ pub(crate) mod driver;
 pub(crate) mod endpoint;
 pub(crate) mod entry;
 pub(crate) mod keeper;
+pub(crate) mod learn;
 pub(crate) mod line;
 pub(crate) mod permits;
 pub(crate) mod pipeline;

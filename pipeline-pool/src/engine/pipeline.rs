@@ -8,12 +8,13 @@
 
 use std::collections::VecDeque;
 use std::task::{Context, Poll, ready};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 
 use super::config::Config;
 use super::entry::Entry;
+use super::learn::Sample;
 use crate::error::{Error, Kind, Sent};
 use crate::outbox::Outbox;
 use crate::protocol::{Decoded, Encoded, Protocol};
@@ -40,6 +41,10 @@ pub(crate) struct Pipeline<P: Protocol> {
     replies: u64,
     /// Entries that have left since [`take_done`](Self::take_done) was last asked.
     done: usize,
+    /// What the replies since [`take_sample`](Self::take_sample) was last asked tell of the server.
+    sample: Sample,
+    /// From this time on without its reply a request is late.
+    pub(crate) late_after: Option<Duration>,
     deepest: usize,
     /// When bytes last came, or the wait for the present head began.
     heard: Instant,
@@ -65,6 +70,8 @@ impl<P: Protocol> Pipeline<P> {
             spent: false,
             replies: 0,
             done: 0,
+            sample: Sample::default(),
+            late_after: None,
             deepest: 0,
             heard: now,
             wrote: now,
@@ -131,6 +138,35 @@ impl<P: Protocol> Pipeline<P> {
         !(blocked || self.encoding || self.spent || self.out.len() > OUT_HIGH)
     }
 
+    /// What the replies since this was last asked tell of the server.
+    pub(crate) fn take_sample(&mut self) -> Sample {
+        std::mem::take(&mut self.sample)
+    }
+
+    /// Whether the first in flight has waited for its reply longer than is usual: what stands
+    /// behind it waits as well.
+    pub(crate) fn is_stuck(&self, now: Instant) -> bool {
+        self.stuck_at().is_some_and(|at| at <= now)
+    }
+
+    fn stuck_at(&self) -> Option<Instant> {
+        let sent_at = self.flight.front()?.sent_at?;
+        match self.open {
+            true => None,
+            false => Some(sent_at + self.late_after?),
+        }
+    }
+
+    /// Whether a request that was sent, wholly or in part, has no whole reply yet.
+    pub(crate) fn owes_replies(&self) -> bool {
+        self.flight.iter().any(|e| e.start < self.out.written())
+    }
+
+    /// Whether the server has said that it ends the connection.
+    pub(crate) fn is_spent(&self) -> bool {
+        self.spent
+    }
+
     /// How many entries have left since this was last asked.
     pub(crate) fn take_done(&mut self) -> usize {
         std::mem::take(&mut self.done)
@@ -162,6 +198,7 @@ impl<P: Protocol> Pipeline<P> {
             if self.out.is_empty() {
                 self.wrote = now;
             }
+            entry.sent_at = Some(now);
             entry.start = self.out.end();
             self.encoding = self.protocol.encode(&mut entry.request, &mut self.out) == Encoded::Partly;
             entry.end = self.out.end();
@@ -248,10 +285,12 @@ impl<P: Protocol> Pipeline<P> {
                 Decoded::Interim => continue,
                 Decoded::Open(reply) => {
                     self.open = true;
+                    self.sample.answered(head.sent_at, self.late_after, now);
                     head.reply(reply);
                     continue;
                 }
                 Decoded::Reply { reply, reusable } => {
+                    self.sample.answered(head.sent_at, self.late_after, now);
                     head.reply(reply);
                     reusable
                 }
@@ -289,7 +328,10 @@ impl<P: Protocol> Pipeline<P> {
 
     /// An instant before which nothing new is due: cheap, and early rather than exact.
     pub(crate) fn take_soonest(&mut self, config: &Config) -> Option<Instant> {
-        let due = self.due(config);
+        let mut due = self.due(config);
+        if let Some(at) = self.stuck_at() {
+            due = earlier(due, at);
+        }
         match self.soonest.take() {
             Some(soonest) => Some(due.map_or(soonest, |due| due.min(soonest))),
             None => due,
@@ -297,11 +339,16 @@ impl<P: Protocol> Pipeline<P> {
     }
 
     /// An instant before which nothing is due; exact, so it looks at every entry.
-    pub(crate) fn next_timeout(&self, config: &Config) -> Option<Instant> {
+    pub(crate) fn next_timeout(&self, now: Instant, config: &Config) -> Option<Instant> {
+        let mut next = self.due(config);
+        // Once it is stuck the endpoint knows, and there is nothing more to be woken for.
+        if let Some(at) = self.stuck_at().filter(|at| *at > now) {
+            next = earlier(next, at);
+        }
         let entries = self.flight.iter().chain(&self.queued);
         entries
             .filter(|e| e.teller.is_some())
-            .fold(self.due(config), |next, e| earlier(next, e.ticket.deadline))
+            .fold(next, |next, e| earlier(next, e.ticket.deadline))
     }
 
     /// Acts on what is due.

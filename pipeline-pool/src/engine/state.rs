@@ -6,10 +6,11 @@
 
 use std::collections::VecDeque;
 use std::task::Waker;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::config::Config;
 use super::entry::Entry;
+use super::learn::{Learn, Sample};
 use super::line::Line;
 use crate::error::{Error, Kind};
 use crate::protocol::Protocol;
@@ -43,6 +44,22 @@ pub(crate) struct Slot<P: Protocol> {
     pub(crate) awake: bool,
     pub(crate) waker: Option<Waker>,
     pub(crate) idle_since: Instant,
+    /// The first of its requests waits longer than is usual.
+    stuck: bool,
+    /// Since when it has been as deep as it may be.
+    full_since: Option<Instant>,
+    /// The round trip to the server, as measured when the connection was opened.
+    rtt: Option<Duration>,
+    /// Seconds from one reply to the next while it is full.
+    pace: f64,
+}
+
+impl<P: Protocol> Slot<P> {
+    /// The time that a further request is expected to wait for its reply, in seconds.
+    fn wait(&self, usual: f64) -> f64 {
+        let pace = if self.pace > 0.0 { self.pace } else { usual.max(1e-9) };
+        (self.load + 1) as f64 * pace
+    }
 }
 
 /// One endpoint's connections and its line.
@@ -57,7 +74,7 @@ pub(crate) struct State<P: Protocol> {
     pub(crate) open_after: Option<Instant>,
     /// Failures to open, or to get any answer, in a row.
     pub(crate) failures: u32,
-    pub(crate) depth: usize,
+    pub(crate) learn: Learn,
     /// A connection was wanted and none was allowed by the cap in all.
     pub(crate) starved: bool,
     /// No new request is taken.
@@ -67,7 +84,7 @@ pub(crate) struct State<P: Protocol> {
 }
 
 impl<P: Protocol> State<P> {
-    pub(crate) fn new(depth: usize) -> Self {
+    pub(crate) fn new(learn: Learn) -> Self {
         Self {
             line: Line::new(),
             slots: Vec::new(),
@@ -76,7 +93,7 @@ impl<P: Protocol> State<P> {
             idle: Vec::new(),
             open_after: None,
             failures: 0,
-            depth,
+            learn,
             starved: false,
             closed: false,
             retired: false,
@@ -112,6 +129,10 @@ impl<P: Protocol> State<P> {
             awake: true,
             waker: None,
             idle_since: now,
+            stuck: false,
+            full_since: None,
+            rtt: None,
+            pace: 0.0,
         };
         match self.slots.iter().position(Option::is_none) {
             Some(free) => {
@@ -141,11 +162,12 @@ impl<P: Protocol> State<P> {
     }
 
     /// A connection that was being opened is.
-    pub(crate) fn opened(&mut self, id: ConnId) {
+    pub(crate) fn opened(&mut self, id: ConnId, rtt: Option<Duration>) {
         if let Some(slot) = self.slot(id)
             && slot.phase == Phase::Opening
         {
             slot.phase = Phase::Ready;
+            slot.rtt = rtt;
             self.opening -= 1;
         }
     }
@@ -174,12 +196,14 @@ impl<P: Protocol> State<P> {
             return None;
         }
         // A request that goes alone reserves a connection: it waits there, and nobody behind it.
-        let bound = if entry.class.alone { usize::MAX } else { self.depth };
+        let alone = entry.class.alone;
         let slots = self.slots.iter().enumerate();
+        let usual = self.learn.usual().as_secs_f64();
         slots
             .filter_map(|(i, slot)| slot.as_ref().map(|s| (ConnId(i), s)))
-            .filter(|(_, s)| s.phase == Phase::Ready && s.proven && s.load < bound)
-            .min_by_key(|(_, s)| s.load)
+            .filter(|(_, s)| s.phase == Phase::Ready && s.proven && !s.stuck)
+            .filter(|(id, s)| alone || s.load < self.learn.depth_of(*id))
+            .min_by(|(_, a), (_, b)| a.wait(usual).total_cmp(&b.wait(usual)))
             .map(|(id, _)| id)
     }
 
@@ -217,7 +241,7 @@ impl<P: Protocol> State<P> {
     }
 
     /// A driver reports: `done` of its requests are. It takes its mail, and from the line what it
-    /// has room for.
+    /// has room for. Gives back how many requests went back to the line instead.
     ///
     /// # Errors
     /// When the connection is to be closed, as it has nothing left to do and is not to be kept.
@@ -227,8 +251,8 @@ impl<P: Protocol> State<P> {
         report: Report,
         queue: &mut VecDeque<Entry<P>>,
         now: Instant,
-    ) -> Result<(), Error> {
-        let depth = self.depth;
+    ) -> Result<usize, Error> {
+        let connections = self.live;
         let retired = self.retired;
         let Some(slot) = self.slots.get_mut(id.0).and_then(Option::as_mut) else {
             return Err(Error::new(Kind::Shutdown, "the connection was given up"));
@@ -236,18 +260,38 @@ impl<P: Protocol> State<P> {
         let was_busy = slot.load > 0;
         slot.load -= report.done.min(slot.load);
         slot.proven |= report.proven;
-        if report.streaming && slot.phase == Phase::Ready {
-            slot.phase = Phase::Exclusive;
+        slot.stuck = report.stuck;
+        let mut sample = report.sample;
+        if sample.replies > 0 {
+            sample.full = slot.full_since.map(|since| now.saturating_duration_since(since));
+            if let Some(full) = sample.full {
+                let pace = full.as_secs_f64() / sample.replies as f64;
+                let weight = if slot.pace == 0.0 { 1.0 } else { 0.125 };
+                slot.pace += (pace - slot.pace) * weight;
+            }
+            self.learn.start(slot.rtt, sample.latency / sample.replies as u32);
+            self.learn.observe(id, &sample, connections, now);
         }
         if report.expired && slot.phase == Phase::Ready {
             slot.phase = Phase::Closing;
+        }
+        let mut moved = 0;
+        if report.streaming || report.stuck {
+            if report.streaming && slot.phase == Phase::Ready {
+                slot.phase = Phase::Exclusive;
+            }
+            moved = slot.mail.len();
+            slot.load -= moved.min(slot.load);
+            for entry in slot.mail.drain(..) {
+                self.line.insert(entry);
+            }
         }
         queue.append(&mut slot.mail);
         if slot.load == 0 && slot.phase == Phase::Exclusive && !report.streaming {
             slot.phase = Phase::Ready;
         }
-        let bound = if slot.proven { depth } else { 1 };
-        while slot.phase == Phase::Ready && slot.load < bound {
+        let bound = if slot.proven { self.learn.depth_of(id) } else { 1 };
+        while slot.phase == Phase::Ready && !slot.stuck && slot.load < bound {
             let Some(next) = self.line.front() else { break };
             // One that goes alone takes this connection when it has drained, and reserves it now.
             if next.class.alone {
@@ -257,9 +301,15 @@ impl<P: Protocol> State<P> {
             slot.load += 1;
             queue.push_back(next);
         }
-        if slot.load > 0 {
-            return Ok(());
+        // A wait without replies goes on counting: a stall is part of what a connection achieves.
+        if sample.replies > 0 || slot.full_since.is_none() {
+            let full = slot.phase == Phase::Ready && slot.load >= bound;
+            slot.full_since = full.then_some(now);
         }
+        if slot.load > 0 {
+            return Ok(moved);
+        }
+        slot.full_since = None;
         if slot.phase == Phase::Closing || retired {
             slot.phase = Phase::Closing;
             return Err(Error::new(Kind::Closed, "the connection is not kept"));
@@ -269,7 +319,7 @@ impl<P: Protocol> State<P> {
             self.idle.retain(|i| *i != id);
             self.idle.push(id);
         }
-        Ok(())
+        Ok(moved)
     }
 
     /// Whether one more connection should be opened now.
@@ -319,10 +369,14 @@ impl<P: Protocol> State<P> {
 pub(crate) struct Report {
     /// Requests that have left since the last report.
     pub(crate) done: usize,
+    /// What those of them tell that were answered.
+    pub(crate) sample: Sample,
     /// The connection has answered.
     pub(crate) proven: bool,
     /// A large message is under way.
     pub(crate) streaming: bool,
     /// The connection is too old to be kept.
     pub(crate) expired: bool,
+    /// The first request waits longer for its reply than is usual.
+    pub(crate) stuck: bool,
 }

@@ -1,0 +1,431 @@
+//! How deep to pipeline at an endpoint: learnt from what its connections really answer.
+//!
+//! A server that works one connection's requests in order gains at most `1 + RTT / S` from depth
+//! (`S`: its time per request); one that works them at once gains as much as its latency is long;
+//! and under a long tail every request behind a late one is late too. None of this can be asked
+//! for, so it is measured: one connection goes twice as deep as the others for a while, and the
+//! rest follow if it answers clearly more per second and its tail is no worse. Now and then one
+//! goes half as deep, to see whether the depth still pays.
+
+use std::time::{Duration, Instant};
+
+use super::state::ConnId;
+
+/// Replies that a comparison needs on each side.
+const ENOUGH: u64 = 128;
+/// Replies after which a clear difference decides at once.
+const CLEAR: u64 = 32;
+/// Gain that a doubled depth must bring.
+const GAIN: f64 = 1.1;
+/// The longest that a trial may take before it is given up.
+const TRIAL: Duration = Duration::from_secs(30);
+/// The shortest and longest rest between two rounds of trials.
+const REST: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+/// How long a server that misbehaves under pipelining is spared it.
+const SPARE: Duration = Duration::from_secs(60);
+/// A reply is late when it takes this many times what is usual, and at least [`LATE_MIN`].
+const LATE: u32 = 8;
+const LATE_MIN: Duration = Duration::from_millis(5);
+/// Late replies from which on their share counts.
+const TAIL: u64 = 5;
+/// Replies that a trial at a server with a tail waits for at most.
+const TAIL_ENOUGH: u64 = 4096;
+
+/// What a connection has to tell after some replies.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Sample {
+    pub(crate) replies: u64,
+    /// How long it took, if the connection was as deep as it may be all the time.
+    pub(crate) full: Option<Duration>,
+    /// The sum of the times from sending a request to its reply.
+    pub(crate) latency: Duration,
+    /// Replies that were late, or stood behind one that was.
+    pub(crate) late: u64,
+}
+
+impl Sample {
+    /// The head of a reply has come for a request sent at `sent_at`.
+    pub(crate) fn answered(&mut self, sent_at: Option<Instant>, late_after: Option<Duration>, now: Instant) {
+        let latency = sent_at.map_or(Duration::ZERO, |at| now.saturating_duration_since(at));
+        self.replies += 1;
+        self.latency += latency;
+        self.late += u64::from(late_after.is_some_and(|limit| latency > limit));
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Window {
+    replies: u64,
+    secs: f64,
+    late: u64,
+}
+
+impl Window {
+    fn add(&mut self, sample: &Sample, full: Duration) {
+        self.replies += sample.replies;
+        self.secs += full.as_secs_f64();
+        self.late += sample.late;
+    }
+
+    fn rate(&self) -> f64 {
+        self.replies as f64 / self.secs.max(1e-9)
+    }
+
+    fn late_share(&self) -> f64 {
+        self.late as f64 / self.replies.max(1) as f64
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Phase {
+    /// Measuring what is, before a trial.
+    Before(Trial),
+    /// One connection tries another depth.
+    During { trial: Trial, conn: ConnId, since: Instant },
+    Resting { until: Instant },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Trial {
+    Up,
+    Down,
+}
+
+/// What is learnt of one endpoint.
+#[derive(Debug)]
+pub(crate) struct Learn {
+    max: usize,
+    fixed: bool,
+    depth: usize,
+    phase: Phase,
+    rest: Duration,
+    /// The others, or the time before the trial when there are no others.
+    control: Window,
+    tried: Window,
+    /// The usual time from sending a request to its reply, in seconds.
+    usual: f64,
+    started: bool,
+    trials: u64,
+}
+
+impl Learn {
+    pub(crate) fn new(max: usize, fixed: bool) -> Self {
+        Self {
+            max,
+            fixed: fixed || max == 1,
+            depth: if fixed { max } else { 1 },
+            phase: Phase::Before(Trial::Up),
+            rest: REST.0,
+            control: Window::default(),
+            tried: Window::default(),
+            usual: 0.0,
+            started: false,
+            trials: 0,
+        }
+    }
+
+    /// The depth of the endpoint.
+    pub(crate) fn depth(&self) -> usize {
+        self.depth
+    }
+
+    /// The trials decided so far.
+    pub(crate) fn trials(&self) -> u64 {
+        self.trials
+    }
+
+    /// The depth that this connection may go to now.
+    pub(crate) fn depth_of(&self, conn: ConnId) -> usize {
+        match self.phase {
+            Phase::During { trial, conn: tried, .. } if tried == conn => self.depth_in(trial),
+            _ => self.depth,
+        }
+    }
+
+    fn depth_in(&self, trial: Trial) -> usize {
+        match trial {
+            Trial::Up => (self.depth * 2).min(self.max),
+            Trial::Down => (self.depth / 2).max(1),
+        }
+    }
+
+    /// The usual time from sending a request to its reply.
+    pub(crate) fn usual(&self) -> Duration {
+        Duration::from_secs_f64(self.usual)
+    }
+
+    /// After this time without its reply a request is late; nothing while too little is known.
+    pub(crate) fn late_after(&self) -> Option<Duration> {
+        (self.usual > 0.0).then(|| (self.usual() * LATE).max(LATE_MIN))
+    }
+
+    /// The first reply has come: `latency` after its request, from a server whose round trip takes
+    /// `rtt`. The most that depth can give a server that works in order is where the search starts.
+    pub(crate) fn start(&mut self, rtt: Option<Duration>, latency: Duration) {
+        if std::mem::replace(&mut self.started, true) || self.fixed {
+            return;
+        }
+        let Some(rtt) = rtt.map(|d| d.as_secs_f64()) else {
+            return;
+        };
+        let server = (latency.as_secs_f64() - rtt).max(rtt / 1e3).max(1e-6);
+        self.depth = ((1.0 + rtt / server) as usize).clamp(1, self.max);
+    }
+
+    /// The server does not stand pipelining: it closes after each answer, or answers out of shape.
+    pub(crate) fn spare(&mut self, now: Instant) {
+        if !self.fixed {
+            self.depth = 1;
+            self.rest(now, SPARE);
+        }
+    }
+
+    /// A connection is gone: a trial on it ends without a result.
+    pub(crate) fn forget(&mut self, gone: ConnId, now: Instant) {
+        if let Phase::During { conn, .. } = self.phase
+            && conn == gone
+        {
+            self.rest(now, REST.0);
+        }
+    }
+
+    fn rest(&mut self, now: Instant, rest: Duration) {
+        self.phase = Phase::Resting { until: now + rest };
+        self.control = Window::default();
+        self.tried = Window::default();
+    }
+
+    /// Takes in what a connection has to tell; `connections` is how many there are.
+    pub(crate) fn observe(&mut self, conn: ConnId, sample: &Sample, connections: usize, now: Instant) {
+        if sample.replies == 0 {
+            return;
+        }
+        self.observe_latency(sample);
+        let Some(full) = sample.full else { return };
+        if self.fixed {
+            return;
+        }
+        match self.phase {
+            Phase::Resting { until } if now < until => {}
+            Phase::Resting { .. } => self.before(Trial::Up),
+            Phase::Before(trial) => {
+                self.control.add(sample, full);
+                if self.depth_in(trial) == self.depth {
+                    self.next(trial, false, now);
+                } else if self.control.replies >= ENOUGH {
+                    if connections > 1 {
+                        // The others are measured at the same time, under the same load.
+                        self.control = Window::default();
+                    }
+                    self.phase = Phase::During { trial, conn, since: now };
+                }
+            }
+            Phase::During { trial, conn: tried, since } => {
+                if tried == conn {
+                    self.tried.add(sample, full);
+                } else {
+                    self.control.add(sample, full);
+                }
+                match self.verdict(trial) {
+                    Some(better) => self.decide(trial, better, now),
+                    None if now.saturating_duration_since(since) > TRIAL => self.rest(now, REST.0),
+                    None => {}
+                }
+            }
+        }
+    }
+
+    /// Late replies count for at most four times what is usual: one of them must not become the
+    /// new usual, while a server that slows down as a whole does so within some replies.
+    fn observe_latency(&mut self, sample: &Sample) {
+        let mean = sample.latency.as_secs_f64() / sample.replies as f64;
+        if self.usual == 0.0 {
+            self.usual = mean.max(1e-6);
+            return;
+        }
+        let weight = (sample.replies as f64 / 64.0).min(0.5);
+        self.usual += (mean.min(4.0 * self.usual) - self.usual) * weight;
+    }
+
+    /// Whether the depth tried is the better one, once that is clear.
+    fn verdict(&self, trial: Trial) -> Option<bool> {
+        let (tried, control) = (&self.tried, &self.control);
+        if tried.replies < CLEAR || control.replies < CLEAR {
+            return None;
+        }
+        let ratio = tried.rate() / control.rate();
+        let tails = control.late.max(tried.late) >= TAIL;
+        let few = tried.replies < ENOUGH || control.replies < ENOUGH;
+        if few && (tails || (0.75..1.5).contains(&ratio)) {
+            return None;
+        }
+        if tails && tried.late.min(control.late) < TAIL && tried.replies < TAIL_ENOUGH {
+            return None;
+        }
+        let worse_tail = |a: &Window, b: &Window| a.late >= TAIL && a.late_share() > 1.6 * b.late_share();
+        Some(match trial {
+            Trial::Up => ratio >= GAIN && !worse_tail(tried, control),
+            Trial::Down => ratio >= 1.0 / GAIN || worse_tail(control, tried),
+        })
+    }
+
+    fn decide(&mut self, trial: Trial, better: bool, now: Instant) {
+        self.trials += 1;
+        if better {
+            self.depth = self.depth_in(trial);
+            self.rest = REST.0;
+        }
+        self.next(trial, better, now);
+    }
+
+    /// What comes after a trial: the same way on if it was right; after a wrong way up the way
+    /// down; after both a rest, longer each time.
+    fn next(&mut self, trial: Trial, better: bool, now: Instant) {
+        match (trial, better) {
+            (Trial::Up, true) if self.depth < self.max => self.before(Trial::Up),
+            (Trial::Down, true) if self.depth > 1 => self.before(Trial::Down),
+            (Trial::Up, false) if self.depth > 1 => self.before(Trial::Down),
+            _ => {
+                self.rest(now, self.rest);
+                self.rest = (self.rest * 2).min(REST.1);
+            }
+        }
+    }
+
+    fn before(&mut self, trial: Trial) {
+        self.phase = Phase::Before(trial);
+        self.control = Window::default();
+        self.tried = Window::default();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A server seen through its formula: replies per second of a connection at a depth.
+    struct World<F: Fn(usize) -> f64> {
+        rate: F,
+        /// Share of replies that are late at depth 1; a late one holds all behind it.
+        late: f64,
+        connections: usize,
+        learn: Learn,
+        now: Instant,
+        owed: f64,
+        rest: Vec<f64>,
+        full: Vec<Duration>,
+    }
+
+    impl<F: Fn(usize) -> f64> World<F> {
+        fn new(max: usize, connections: usize, rate: F) -> Self {
+            Self {
+                rate,
+                late: 0.0,
+                connections,
+                learn: Learn::new(max, false),
+                now: Instant::now(),
+                owed: 0.0,
+                rest: vec![0.0; connections],
+                full: vec![Duration::ZERO; connections],
+            }
+        }
+
+        fn run(&mut self, seconds: f64) -> usize {
+            let step = Duration::from_millis(10);
+            for _ in 0..(seconds * 100.0) as usize {
+                self.now += step;
+                for c in 0..self.connections {
+                    let depth = self.learn.depth_of(ConnId(c));
+                    let rate = (self.rate)(depth);
+                    let whole = rate * step.as_secs_f64() + self.rest[c];
+                    let replies = whole as u64;
+                    self.rest[c] = whole - replies as f64;
+                    self.full[c] += step;
+                    if replies == 0 {
+                        continue;
+                    }
+                    self.owed += self.late * replies as f64;
+                    let late = self.owed as u64;
+                    self.owed -= late as f64;
+                    let sample = Sample {
+                        replies,
+                        full: Some(std::mem::take(&mut self.full[c])),
+                        latency: Duration::from_secs_f64(depth as f64 / rate) * replies as u32,
+                        late: late * depth as u64,
+                    };
+                    self.learn.observe(ConnId(c), &sample, self.connections, self.now);
+                }
+            }
+            self.learn.depth()
+        }
+    }
+
+    #[test]
+    fn a_serial_server_nearby_stays_at_one() {
+        for connections in [1, 8] {
+            let mut world = World::new(32, connections, |d| (d as f64 / 0.00105).min(1000.0));
+            assert_eq!(world.run(60.0), 1, "with {connections} connections");
+        }
+    }
+
+    #[test]
+    fn a_concurrent_server_goes_deep() {
+        for connections in [1, 8] {
+            let mut world = World::new(32, connections, |d| d as f64 / 0.005);
+            assert_eq!(world.run(10.0), 32, "with {connections} connections");
+        }
+    }
+
+    #[test]
+    fn a_far_serial_server_goes_as_deep_as_it_pays() {
+        // RTT 20 ms, S 1 ms: no more than 21 requests can be under way usefully.
+        let mut world = World::new(32, 8, |d| (d as f64 / 0.021).min(1000.0));
+        let depth = world.run(60.0);
+        assert!((16..=32).contains(&depth), "{depth}");
+    }
+
+    #[test]
+    fn a_start_too_deep_is_taken_back() {
+        let mut world = World::new(32, 8, |d| (d as f64 / 0.0011).min(1000.0));
+        let ms = Duration::from_millis;
+        world.learn.start(Some(ms(20)), ms(21));
+        assert!((20..=21).contains(&world.learn.depth()));
+        assert!(world.run(60.0) <= 2);
+    }
+
+    #[test]
+    fn a_tail_keeps_it_shallow() {
+        // The server is saturated: a deeper connection only takes a larger share of it.
+        let mut world = World::new(4, 64, |d| d as f64 * 800.0);
+        world.late = 0.005;
+        assert_eq!(world.run(60.0), 1);
+    }
+
+    #[test]
+    fn a_change_is_followed() {
+        let fast = std::cell::Cell::new(false);
+        let mut world = World::new(32, 8, |d| if fast.get() { d as f64 * 200.0 } else { 200.0 });
+        assert_eq!(world.run(30.0), 1);
+        fast.set(true);
+        assert_eq!(world.run(120.0), 32);
+        fast.set(false);
+        assert_eq!(world.run(120.0), 1);
+    }
+
+    #[test]
+    fn a_server_that_closes_after_each_answer_is_spared() {
+        let mut world = World::new(32, 8, |d| d as f64 * 200.0);
+        assert_eq!(world.run(20.0), 32);
+        world.learn.spare(world.now);
+        assert_eq!(world.run(30.0), 1);
+    }
+
+    #[test]
+    fn a_fixed_depth_stays() {
+        let mut learn = Learn::new(7, true);
+        let ms = Duration::from_millis;
+        learn.start(Some(ms(1)), ms(500));
+        learn.spare(Instant::now());
+        assert_eq!(learn.depth_of(ConnId(3)), 7);
+    }
+}
