@@ -338,7 +338,6 @@ async fn connection(stream: TcpStream, shared: Arc<Shared>) {
     });
     // What fails here is the peer's business: a bad head was answered, a lost socket is lost.
     let _ = http1::Builder::new()
-        .pipeline_flush(true)
         .half_close(true)
         .max_buf_size(HEAD_MAX)
         .max_headers(HEADERS_MAX)

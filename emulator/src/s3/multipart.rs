@@ -7,10 +7,10 @@ use std::time::SystemTime;
 use bytes::{Bytes, BytesMut};
 use s3s::dto::{
     AbortMultipartUploadInput, CompleteMultipartUploadInput, CompleteMultipartUploadOutput,
-    CopyPartResult, CreateMultipartUploadInput, CreateMultipartUploadOutput, ETag, Initiator,
-    ListMultipartUploadsInput, ListMultipartUploadsOutput, ListPartsInput, ListPartsOutput,
-    MultipartUpload, Part as PartEntry, Range, StorageClass, Timestamp, UploadPartCopyInput,
-    UploadPartCopyOutput, UploadPartInput, UploadPartOutput,
+    CompletedPart, CopyPartResult, CreateMultipartUploadInput, CreateMultipartUploadOutput, ETag,
+    Initiator, ListMultipartUploadsInput, ListMultipartUploadsOutput, ListPartsInput,
+    ListPartsOutput, MultipartUpload, Part as PartEntry, Range, StorageClass, Timestamp,
+    UploadPartCopyInput, UploadPartCopyOutput, UploadPartInput, UploadPartOutput,
 };
 use s3s::{S3Error, S3Result, s3_error};
 
@@ -247,22 +247,19 @@ pub(super) fn complete(
 }
 
 /// The object that the listed parts make.
-fn join(upload: &Upload, wanted: &[s3s::dto::CompletedPart], part_min: u64) -> S3Result<Object> {
+fn join(upload: &Upload, wanted: &[CompletedPart], part_min: u64) -> S3Result<Object> {
+    let number = |given: &CompletedPart| given.part_number.unwrap_or_default();
+    if !wanted.is_sorted_by(|one, next| number(one) < number(next)) {
+        return Err(s3_error!(
+            InvalidPartOrder,
+            "The list of parts was not in ascending order. Parts must be ordered by part number."
+        ));
+    }
     let mut body = BytesMut::new();
     let mut digests = Vec::with_capacity(wanted.len() * 16);
-    let mut previous = 0;
     for (index, given) in wanted.iter().enumerate() {
-        let number = given.part_number.unwrap_or_default();
-        if number <= previous {
-            return Err(s3_error!(
-                InvalidPartOrder,
-                "The list of parts was not in ascending order. Parts must be ordered by part \
-                 number."
-            ));
-        }
-        previous = number;
         let etag = given.e_tag.as_ref().map(ETag::value);
-        let part = upload.parts.get(&number).filter(|part| {
+        let part = upload.parts.get(&number(given)).filter(|part| {
             etag.is_some_and(|etag| etag.trim_matches('"') == encode::hex(&part.digest))
         });
         let part = part.ok_or_else(|| {
