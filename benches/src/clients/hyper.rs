@@ -1,0 +1,104 @@
+//! hyper's HTTP/1.1 connection, kept alive, one request at a time on each.
+//!
+//! With a cap below the number of tasks they share the connections: first come, first served, the
+//! most recently used connection first. Else each task has its own.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Empty};
+use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper::{Request, Uri};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
+
+use super::{Client, Session};
+use crate::BoxError;
+
+type Sender = SendRequest<Empty<Bytes>>;
+
+/// Connections of hyper, at most so many.
+#[derive(Clone)]
+pub struct Hyper(Arc<Shared>);
+
+struct Shared {
+    addr: SocketAddr,
+    host: String,
+    target: Uri,
+    permits: Semaphore,
+    idle: Mutex<Vec<Sender>>,
+}
+
+impl Hyper {
+    /// At most `connections` to that address.
+    ///
+    /// # Errors
+    /// When the target is not a path.
+    pub fn new(addr: SocketAddr, target: &str, connections: usize) -> Result<Self, BoxError> {
+        Ok(Self(Arc::new(Shared {
+            addr,
+            host: addr.to_string(),
+            target: target.parse()?,
+            permits: Semaphore::new(connections),
+            idle: Mutex::default(),
+        })))
+    }
+
+    async fn open(&self) -> Result<Sender, BoxError> {
+        let stream = TcpStream::connect(self.0.addr).await?;
+        stream.set_nodelay(true)?;
+        let (sender, connection) = handshake(TokioIo::new(stream)).await?;
+        tokio::spawn(connection);
+        Ok(sender)
+    }
+}
+
+impl Client for Hyper {
+    type Session = Self;
+
+    fn session(&self) -> Self {
+        self.clone()
+    }
+}
+
+impl Session for Hyper {
+    async fn get(&mut self) -> Result<usize, BoxError> {
+        let _permit = self.0.permits.acquire().await?;
+        let idle = self
+            .0
+            .idle
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop();
+        let mut sender = match idle {
+            Some(sender) if !sender.is_closed() => sender,
+            _ => self.open().await?,
+        };
+        sender.ready().await?;
+        let request = Request::get(self.0.target.clone())
+            .header(hyper::header::HOST, self.0.host.as_str())
+            .body(Empty::new())?;
+        let response = sender.send_request(request).await?;
+        if response.status() != 200 {
+            return Err(format!("status {}", response.status()).into());
+        }
+        let len = response.into_body().collect().await?.to_bytes().len();
+        self.0
+            .idle
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(sender);
+        Ok(len)
+    }
+}
+
+impl fmt::Debug for Hyper {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hyper")
+            .field("addr", &self.0.addr)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,68 @@
+//! The pool of this workspace: a fresh [`Request`] for each GET, the body taken whole.
+
+use pipeline_pool::{HttpPool, Method, Origin, Request};
+
+use super::{Client, Session};
+use crate::BoxError;
+
+/// The pool, one origin and one target.
+#[derive(Clone, Debug)]
+pub struct Pool {
+    pool: HttpPool,
+    origin: Origin,
+    target: String,
+}
+
+impl Pool {
+    /// A pool of so many connections, each with up to `depth` requests in flight; `None` leaves
+    /// the pool's own default.
+    ///
+    /// # Errors
+    /// When the endpoint is not `http://host:port`.
+    pub fn new(
+        endpoint: &str,
+        target: &str,
+        connections: Option<usize>,
+        depth: Option<usize>,
+    ) -> Result<Self, BoxError> {
+        let mut builder = HttpPool::builder();
+        if let Some(n) = connections {
+            builder = builder.max_connections(n);
+        }
+        if let Some(depth) = depth {
+            builder = builder.max_pipeline(depth);
+        }
+        Ok(Self {
+            pool: builder.build(),
+            origin: Origin::parse(endpoint)?,
+            target: target.to_owned(),
+        })
+    }
+
+    /// The most requests that were in flight on one connection so far.
+    pub fn deepest(&self) -> usize {
+        self.pool.stats().deepest()
+    }
+}
+
+impl Client for Pool {
+    type Session = Self;
+
+    fn session(&self) -> Self {
+        self.clone()
+    }
+}
+
+impl Session for Pool {
+    async fn get(&mut self) -> Result<usize, BoxError> {
+        let request = Request::new(Method::Get, &self.origin, &self.target)?;
+        let (head, body) = self.pool.send(&self.origin, request).await?.into_parts();
+        if head.status() != 200 {
+            return Err(format!("status {}", head.status()).into());
+        }
+        match body.as_whole() {
+            Some(bytes) => Ok(bytes.len()),
+            None => Ok(body.bytes(usize::MAX).await?.len()),
+        }
+    }
+}

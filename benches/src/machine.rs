@@ -1,0 +1,60 @@
+//! What the system tells of this process, and the limits set on it.
+
+use std::time::Duration;
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::thread::{CpuSet, sched_setaffinity};
+use rustix::time::{ClockId, clock_gettime};
+
+use crate::BoxError;
+
+/// User and system time of this process so far, all threads together, exact to nanoseconds.
+pub fn cpu_time() -> Duration {
+    let time = clock_gettime(ClockId::ProcessCPUTime);
+    let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
+    Duration::new(seconds, u32::try_from(time.tv_nsec).unwrap_or(0))
+}
+
+/// The most memory this process ever held, in MiB (`VmHWM`).
+///
+/// # Errors
+/// When the system does not tell.
+pub fn peak_rss_mib() -> Result<f64, BoxError> {
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kib = line
+        .and_then(|line| line.trim().strip_suffix(" kB"))
+        .ok_or("no VmHWM")?;
+    Ok(kib.trim().parse::<f64>()? / 1024.0)
+}
+
+/// Keeps this thread, and those it starts from now on, to these cores; none means all.
+///
+/// # Errors
+/// When there is no such core.
+pub fn pin(cores: &[usize]) -> Result<(), BoxError> {
+    if cores.is_empty() {
+        return Ok(());
+    }
+    let mut set = CpuSet::new();
+    for &core in cores {
+        if core >= CpuSet::MAX_CPU {
+            return Err(format!("no core {core}").into());
+        }
+        set.set(core);
+    }
+    Ok(sched_setaffinity(None, &set)?)
+}
+
+/// Limits the file descriptors of this process.
+///
+/// # Errors
+/// When the hard limit is below.
+pub fn limit_files(n: u64) -> Result<(), BoxError> {
+    let now = getrlimit(Resource::Nofile);
+    let limit = Rlimit {
+        current: Some(n),
+        maximum: now.maximum,
+    };
+    Ok(setrlimit(Resource::Nofile, limit)?)
+}
