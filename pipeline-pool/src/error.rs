@@ -10,7 +10,7 @@ use std::sync::Arc;
 pub enum Sent {
     /// Not one byte: the server cannot have seen it.
     No,
-    /// Some of it: a server that acts on an incomplete request may have run it.
+    /// Some of it, or it was about to be: the server may have run it.
     Part,
     /// All of it: the server may have run it.
     All,

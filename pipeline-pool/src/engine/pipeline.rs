@@ -361,7 +361,8 @@ impl<P: Protocol> Pipeline<P> {
         let last = self.flight.len().wrapping_sub(1);
         for (i, entry) in self.flight.iter_mut().enumerate() {
             if entry.teller.is_some() && entry.ticket.deadline <= now {
-                let sent = sent(entry, written, encoding && i == last);
+                // It is encoded, so it will go out even if it has not yet.
+                let sent = sent(entry, written, encoding && i == last).max(Sent::Part);
                 entry.fail(&late().with_sent(sent));
             }
         }
@@ -451,3 +452,6 @@ fn unasked() -> Error {
 fn late() -> Error {
     Error::new(Kind::Timeout, "no answer came before the deadline")
 }
+
+#[cfg(test)]
+mod tests;
