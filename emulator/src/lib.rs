@@ -30,6 +30,7 @@ mod s3;
 mod sdb;
 mod server;
 mod sign;
+mod socket;
 mod stats;
 mod users;
 mod xml;

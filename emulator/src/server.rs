@@ -12,7 +12,6 @@ use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response};
-use hyper_util::rt::TokioIo;
 use s3s::Body;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -21,7 +20,8 @@ use tokio::task::{JoinHandle, JoinSet};
 use crate::s3::S3Half;
 use crate::s3::auth::Checker;
 use crate::sdb::SdbHalf;
-use crate::stats::{Connection, Counted, Counters, Stats};
+use crate::socket::Socket;
+use crate::stats::{Connection, Counters, Stats};
 use crate::users::{User, Users};
 
 const DEFAULT_ACCESS_KEY: &str = "AKIDEMULATOR";
@@ -330,19 +330,18 @@ async fn connection(stream: TcpStream, shared: Arc<Shared>) {
     // Without it pipelined answers wait for acknowledgements; a socket that cannot have it works.
     let _ = stream.set_nodelay(true);
     let connection = Connection::open(&shared.counters);
-    let io = Counted::new(TokioIo::new(stream), Arc::clone(&connection));
+    let (socket, replies) = Socket::new(stream, Arc::clone(&connection));
     let service = service_fn(move |request| {
         connection.request();
         let shared = Arc::clone(&shared);
         async move { Ok::<_, std::convert::Infallible>(shared.answer(request).await) }
     });
-    // What fails here is the peer's business: a bad head was answered, a lost socket is lost.
-    let _ = http1::Builder::new()
+    let served = http1::Builder::new()
         .half_close(true)
         .max_buf_size(HEAD_MAX)
         .max_headers(HEADERS_MAX)
-        .serve_connection(io, service)
-        .await;
+        .serve_connection(socket, service);
+    replies.drive(served).await;
 }
 
 impl Shared {

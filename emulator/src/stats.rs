@@ -1,11 +1,7 @@
 //! What the emulator has seen, for tests and benchmarks to assert on.
 
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::task::{Context, Poll};
-
-use hyper::rt::{Read, ReadBufCursor, Write};
 
 /// A snapshot of the emulator's counters, from [`Emulator::stats`](crate::Emulator::stats).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -83,67 +79,15 @@ impl Connection {
         let depth = self.since_read.fetch_add(1, Relaxed) + 1;
         self.counters.pipeline_max.fetch_max(depth, Relaxed);
     }
+
+    /// Tells that a read brought bytes.
+    pub(crate) fn read(&self) {
+        self.since_read.store(0, Relaxed);
+    }
 }
 
 impl Drop for Connection {
     fn drop(&mut self) {
         self.counters.open.fetch_sub(1, Relaxed);
-    }
-}
-
-/// A transport that tells its [`Connection`] when a read brought bytes.
-#[derive(Debug)]
-pub(crate) struct Counted<T> {
-    io: T,
-    connection: Arc<Connection>,
-}
-
-impl<T> Counted<T> {
-    pub(crate) fn new(io: T, connection: Arc<Connection>) -> Self {
-        Self { io, connection }
-    }
-}
-
-impl<T: Read + Unpin> Read for Counted<T> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: ReadBufCursor<'_>,
-    ) -> Poll<std::io::Result<()>> {
-        let poll = Pin::new(&mut self.io).poll_read(cx, buf);
-        if poll.is_ready() {
-            self.connection.since_read.store(0, Relaxed);
-        }
-        poll
-    }
-}
-
-impl<T: Write + Unpin> Write for Counted<T> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<std::io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write(cx, buf)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        Pin::new(&mut self.io).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        Pin::new(&mut self.io).poll_shutdown(cx)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.io.is_write_vectored()
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[std::io::IoSlice<'_>],
-    ) -> Poll<std::io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write_vectored(cx, bufs)
     }
 }

@@ -1,5 +1,8 @@
 //! The S3 half over raw connections, with requests signed by these tests.
 
+// Helpers here are tests too.
+#![allow(clippy::unwrap_used)]
+
 #[path = "support/v2.rs"]
 mod v2;
 #[path = "support/wire.rs"]
@@ -550,6 +553,31 @@ async fn pipelined_requests_are_answered_in_order() {
     let addr = bench.emulator.addr();
     bench.emulator.shutdown().await;
     assert!(tokio::net::TcpStream::connect(addr).await.is_err());
+}
+
+#[tokio::test]
+async fn a_reply_does_not_wait_for_half_a_request() {
+    let mut bench = bench().await;
+    let request = bench.signer.request("HEAD", "/bkt", &[], b"");
+    let half = request.len() / 2;
+    bench.wire.send(&request).await;
+    bench.wire.send(&request[..half]).await;
+    assert_eq!(bench.wire.reply(true).await.status, 200);
+    bench.wire.send(&request[half..]).await;
+    assert_eq!(bench.wire.reply(true).await.status, 200);
+}
+
+#[tokio::test]
+async fn large_bodies_pass_whole() {
+    let mut bench = bench().await;
+    let body: Vec<u8> = (0..3_000_000_u32).map(|n| (n % 251) as u8).collect();
+    let put = bench.call("PUT", "/bkt/k", &[], &body).await;
+    assert_eq!(put.status, 200);
+    let get = bench.signer.request("GET", "/bkt/k", &[], b"");
+    bench.wire.send(&get.repeat(3)).await;
+    for _ in 0..3 {
+        assert!(bench.wire.reply(false).await.body == body);
+    }
 }
 
 #[test]

@@ -1,5 +1,8 @@
 //! The SimpleDB half over raw connections, with requests signed by these tests.
 
+// Helpers here are tests too.
+#![allow(clippy::unwrap_used)]
+
 #[path = "support/wire.rs"]
 mod wire;
 

@@ -19,17 +19,17 @@ const SUB_RESOURCES: [&str; 7] = [
 ];
 
 #[derive(Clone)]
-pub struct Signer {
-    pub access_key: String,
-    pub secret: String,
-    pub token: Option<String>,
+pub(crate) struct Signer {
+    pub(crate) access_key: String,
+    pub(crate) secret: String,
+    pub(crate) token: Option<String>,
     /// Added to the clock, in seconds.
-    pub drift: i64,
-    pub host: String,
+    pub(crate) drift: i64,
+    pub(crate) host: String,
 }
 
 impl Signer {
-    pub fn new(access_key: &str, secret: &str, host: impl ToString) -> Self {
+    pub(crate) fn new(access_key: &str, secret: &str, host: impl ToString) -> Self {
         Self {
             access_key: access_key.to_owned(),
             secret: secret.to_owned(),
@@ -39,13 +39,13 @@ impl Signer {
         }
     }
 
-    pub fn mac(&self, message: &str) -> String {
+    pub(crate) fn mac(&self, message: &str) -> String {
         let mac = Hmac::<Sha1>::new_from_slice(self.secret.as_bytes()).unwrap();
         BASE64_STANDARD.encode(mac.chain_update(message).finalize().into_bytes())
     }
 
     /// A request with its signature in its head.
-    pub fn request(
+    pub(crate) fn request(
         &self,
         method: &str,
         target: &str,
@@ -56,7 +56,7 @@ impl Signer {
     }
 
     /// The same, signed over another resource than the target names.
-    pub fn request_over(
+    pub(crate) fn request_over(
         &self,
         method: &str,
         target: &str,
@@ -101,7 +101,7 @@ impl Signer {
     }
 
     /// The target of a link that lives for so many seconds.
-    pub fn link(&self, method: &str, target: &str, lifetime: i64) -> String {
+    pub(crate) fn link(&self, method: &str, target: &str, lifetime: i64) -> String {
         let expires = now() + self.drift + lifetime;
         let token = self.token.as_ref();
         let amz = token.map(|token| format!("x-amz-security-token:{token}\n"));
@@ -126,7 +126,7 @@ impl Signer {
     }
 
     /// A bare GET of a link.
-    pub fn follow(&self, link: &str) -> Vec<u8> {
+    pub(crate) fn follow(&self, link: &str) -> Vec<u8> {
         format!("GET {link} HTTP/1.1\r\nhost: {}\r\n\r\n", self.host).into_bytes()
     }
 }

@@ -6,26 +6,26 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 
-pub struct Wire(BufReader<TcpStream>);
+pub(crate) struct Wire(BufReader<TcpStream>);
 
 #[derive(Debug)]
-pub struct Reply {
-    pub status: u16,
-    pub headers: Vec<(String, String)>,
-    pub body: Vec<u8>,
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Wire {
-    pub async fn open(addr: SocketAddr) -> Self {
+    pub(crate) async fn open(addr: SocketAddr) -> Self {
         Self(BufReader::new(TcpStream::connect(addr).await.unwrap()))
     }
 
-    pub async fn send(&mut self, bytes: &[u8]) {
+    pub(crate) async fn send(&mut self, bytes: &[u8]) {
         self.0.get_mut().write_all(bytes).await.unwrap();
     }
 
     /// Reads one reply; one to a HEAD has no body, whatever its length says.
-    pub async fn reply(&mut self, to_head: bool) -> Reply {
+    pub(crate) async fn reply(&mut self, to_head: bool) -> Reply {
         let status = self.line().await;
         let status: u16 = status.split(' ').nth(1).unwrap().parse().unwrap();
         let mut headers = Vec::new();
@@ -56,24 +56,24 @@ impl Wire {
         line.strip_suffix("\r\n").unwrap().to_owned()
     }
 
-    pub async fn call(&mut self, request: &[u8]) -> Reply {
+    pub(crate) async fn call(&mut self, request: &[u8]) -> Reply {
         self.send(request).await;
         self.reply(request.starts_with(b"HEAD ")).await
     }
 }
 
 impl Reply {
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let found = self.headers.iter().find(|(given, _)| given == name);
         found.map(|(_, value)| value.as_str())
     }
 
-    pub fn text(&self) -> &str {
+    pub(crate) fn text(&self) -> &str {
         std::str::from_utf8(&self.body).unwrap()
     }
 
     /// What stands in each `<name>` element.
-    pub fn all(&self, name: &str) -> Vec<&str> {
+    pub(crate) fn all(&self, name: &str) -> Vec<&str> {
         let open = format!("<{name}>");
         let close = format!("</{name}>");
         let parts = self.text().split(&open).skip(1);
@@ -83,12 +83,12 @@ impl Reply {
     }
 
     /// Status and error code.
-    pub fn error(&self) -> (u16, &str) {
+    pub(crate) fn error(&self) -> (u16, &str) {
         (self.status, self.all("Code").first().copied().unwrap_or(""))
     }
 }
 
-pub fn now() -> i64 {
+pub(crate) fn now() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     i64::try_from(since.as_secs()).unwrap()
 }

@@ -1,0 +1,85 @@
+//! The program itself: what it prints, and when it ends.
+
+// Helpers here are tests too.
+#![allow(clippy::unwrap_used)]
+
+use std::io::{BufRead, BufReader, Read};
+use std::net::TcpStream;
+use std::process::{Child, Command, Stdio};
+
+fn spawn(args: &[&str]) -> Child {
+    Command::new(env!("CARGO_BIN_EXE_emulator"))
+        .args(args)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+fn first_line(child: &mut Child) -> String {
+    let mut line = String::new();
+    let stdout = child.stdout.take().unwrap();
+    BufReader::new(stdout).read_line(&mut line).unwrap();
+    line.trim_end().to_owned()
+}
+
+#[test]
+fn it_says_where_it_is_and_ends_with_its_parent() {
+    let mut child = spawn(&["--exit-with-parent"]);
+    let line = first_line(&mut child);
+    let addr = line.strip_prefix("http://").unwrap();
+    TcpStream::connect(addr).unwrap();
+    drop(child.stdin.take());
+    assert!(child.wait().unwrap().success());
+    assert!(TcpStream::connect(addr).is_err());
+}
+
+#[test]
+fn the_ready_line_can_be_json() {
+    let users = ["--user", "AK:s:t", "--user", "OTHER:x"];
+    let mut child = spawn(
+        &[
+            &["--json", "--exit-with-parent", "--threads", "2"],
+            &users[..],
+        ]
+        .concat(),
+    );
+    let line: serde_json::Value = serde_json::from_str(&first_line(&mut child)).unwrap();
+    assert_eq!(line["access_key"], "AK");
+    assert_eq!(line["secret_key"], "s");
+    assert_eq!(line["session_token"], "t");
+    assert!(
+        line["url"]
+            .as_str()
+            .unwrap()
+            .starts_with("http://127.0.0.1:")
+    );
+    drop(child.stdin.take());
+    assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn wrong_arguments_end_it_and_show_no_secret() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = taken.local_addr().unwrap().to_string();
+    for (args, code) in [
+        (["--user", ":hunter2"], 2),
+        (["--threads", "0"], 2),
+        (["--listen", &taken], 1),
+    ] {
+        let mut child = spawn(&args);
+        let mut text = String::new();
+        child
+            .stderr
+            .take()
+            .unwrap()
+            .read_to_string(&mut text)
+            .unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(code), "{args:?}");
+        assert!(!text.is_empty());
+        if code == 1 {
+            assert!(text.starts_with("emulator: "), "{text}");
+        }
+    }
+}
