@@ -7,7 +7,8 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::Parser;
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser};
 
 use crate::Emulator;
 
@@ -26,8 +27,9 @@ struct Args {
     /// A user that may sign requests, with a session token if its credentials are temporary.
     ///
     /// May be given several times. Without any there is one user, which --json prints.
-    #[arg(long = "user", value_name = "KEY:SECRET[:TOKEN]", value_parser = parse_user)]
-    users: Vec<UserArg>,
+    // Parsed later, since clap would repeat a value that is wrong, and it holds a secret.
+    #[arg(long = "user", value_name = "KEY:SECRET[:TOKEN]")]
+    users: Vec<String>,
 
     /// Domain under which BUCKET.DOMAIN is a virtual-hosted S3 request.
     #[arg(long, value_name = "DOMAIN")]
@@ -74,16 +76,17 @@ impl fmt::Debug for UserArg {
     }
 }
 
-// The message names no part of the value, as it holds a secret.
-fn parse_user(text: &str) -> Result<UserArg, String> {
+fn parse_user(text: &str) -> Option<UserArg> {
     let mut parts = text.splitn(3, ':');
     match (parts.next(), parts.next(), parts.next()) {
-        (Some(key), Some(secret), token) if !key.is_empty() && !secret.is_empty() => Ok(UserArg {
-            access_key: key.to_owned(),
-            secret: secret.to_owned(),
-            token: token.filter(|token| !token.is_empty()).map(str::to_owned),
-        }),
-        _ => Err("expected KEY:SECRET or KEY:SECRET:TOKEN".to_owned()),
+        (Some(key), Some(secret), token) if !key.is_empty() && !secret.is_empty() => {
+            Some(UserArg {
+                access_key: key.to_owned(),
+                secret: secret.to_owned(),
+                token: token.filter(|token| !token.is_empty()).map(str::to_owned),
+            })
+        }
+        _ => None,
     }
 }
 
@@ -93,21 +96,32 @@ fn parse_user(text: &str) -> Result<UserArg, String> {
 /// A program can start itself as an emulator child this way:
 ///
 /// ```no_run
-/// let mut args = std::env::args_os();
-/// if args.by_ref().nth(1).is_some_and(|arg| arg == "serve-emulator") {
-///     let name = std::ffi::OsString::from("emulator");
-///     std::process::exit(match emulator::serve_main(std::iter::once(name).chain(args)) {
-///         code if code == std::process::ExitCode::SUCCESS => 0,
-///         _ => 1,
-///     });
+/// use std::process::ExitCode;
+///
+/// fn main() -> ExitCode {
+///     let mut args = std::env::args_os().skip(1).peekable();
+///     if args.peek().is_some_and(|arg| arg == "serve-emulator") {
+///         // What follows are the emulator's own arguments; the peeked one stands for its name.
+///         return emulator::serve_main(args);
+///     }
+///     // ... spawn `current_exe()` with "serve-emulator", "--exit-with-parent" ...
+///     ExitCode::SUCCESS
 /// }
 /// ```
 ///
 /// Returns 0 after `--help`, `--version` or the end of standard input, 2 for arguments that are
 /// wrong, and 1 if the address cannot be listened on.
 pub fn serve_main(args: impl Iterator<Item = OsString>) -> ExitCode {
-    let args = match Args::try_parse_from(args) {
-        Ok(args) => args,
+    let parsed = Args::try_parse_from(args).and_then(|args| {
+        let users: Option<_> = args.users.iter().map(|text| parse_user(text)).collect();
+        let wrong = "--user expects KEY:SECRET or KEY:SECRET:TOKEN";
+        match users {
+            Some(users) => Ok((args, users)),
+            None => Err(Args::command().error(ErrorKind::ValueValidation, wrong)),
+        }
+    });
+    let (args, users) = match parsed {
+        Ok(parsed) => parsed,
         Err(error) => {
             let code = if error.use_stderr() { 2 } else { 0 };
             // Nowhere is left to tell that the terminal is gone.
@@ -115,7 +129,7 @@ pub fn serve_main(args: impl Iterator<Item = OsString>) -> ExitCode {
             return ExitCode::from(code);
         }
     };
-    match run(args) {
+    match run(args, users) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let _ = writeln!(std::io::stderr(), "emulator: {error}");
@@ -124,7 +138,7 @@ pub fn serve_main(args: impl Iterator<Item = OsString>) -> ExitCode {
     }
 }
 
-fn run(args: Args) -> std::io::Result<()> {
+fn run(args: Args, users: Vec<UserArg>) -> std::io::Result<()> {
     let mut builder = Emulator::builder()
         .listen(args.listen)
         .skew(Duration::from_secs(args.skew))
@@ -132,7 +146,7 @@ fn run(args: Args) -> std::io::Result<()> {
     if let Some(domain) = args.domain {
         builder = builder.domain(domain);
     }
-    for user in args.users {
+    for user in users {
         builder = match user.token {
             Some(token) => builder.user_with_token(user.access_key, user.secret, token),
             None => builder.user(user.access_key, user.secret),
@@ -195,8 +209,6 @@ async fn stdin_ended() {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]
@@ -212,7 +224,7 @@ mod tests {
         assert_eq!(format!("{user:?}"), r#"UserArg { access_key: "AK", .. }"#);
         assert_eq!(parse_user("AK:s").unwrap().token, None);
         for wrong in ["", "AK", "AK:", ":s"] {
-            assert!(!parse_user(wrong).unwrap_err().contains("AK"), "{wrong}");
+            assert!(parse_user(wrong).is_none(), "{wrong}");
         }
     }
 }
