@@ -1,1 +1,68 @@
 //! An S3 client for very many small objects.
+//!
+//! [`S3Client`] speaks to any S3-compatible store over one bounded pool of pipelined connections, which it can
+//! share with other clients. [`S3Client::bucket`] gives a [`Bucket`]; a verb on it returns a request that owns
+//! what it needs; setters refine it, `.await` (or `.send()`, which saves an allocation) sends it. Listings are
+//! streams. Requests are signed by Signature Version 2.
+//!
+//! Here now: buckets (create, head, delete, list), objects (put, get, head, delete) with ranges, conditions
+//! and metadata, and listing. Not here: copying, multipart uploads, versions, access control, streamed
+//! uploads, Signature Version 4.
+//!
+//! What may be sent twice, and why, is [one table](idempotency). Limits are checked before anything is sent,
+//! and named with the value that breaks them.
+//!
+//! # Example
+//!
+//! ```
+//! use s3_client::{Credentials, S3Client};
+//!
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let store = emulator::Emulator::start_blocking()?;
+//! let s3 = S3Client::builder()
+//!     .endpoint(store.url())
+//!     .credentials(Credentials::new(store.access_key(), store.secret_key()))
+//!     .build()?;
+//! let photos = s3.bucket("photos");
+//! photos.create().await?;
+//! photos.put("2009/cat.jpg", "meow").content_type("image/jpeg").metadata("mood", "sleepy").await?;
+//!
+//! let cat = photos.get("2009/cat.jpg").range(..2).await?;
+//! assert_eq!(cat.head.content_type(), Some("image/jpeg"));
+//! assert_eq!(cat.head.metadata("mood"), Some("sleepy"));
+//! assert_eq!(cat.body.bytes(1 << 20).await?, "me");
+//!
+//! let mut listing = photos.list().prefix("2009/").objects();
+//! while let Some(object) = listing.try_next().await? {
+//!     assert_eq!((object.key.as_str(), object.size), ("2009/cat.jpg", 4));
+//! }
+//! assert!(photos.get("dog.jpg").await.unwrap_err().is_not_found());
+//! # Ok(()) }
+//! ```
+
+#[macro_use]
+mod macros;
+
+mod bucket;
+mod client;
+pub mod idempotency;
+mod limits;
+mod object;
+mod ops;
+mod wire;
+
+pub use aws_core::credentials;
+pub use aws_core::{
+    Addressing, Body, Class, Clock, Credentials, Endpoint, Error, Idempotency, Kind,
+    ProvideCredentials, Result, RetryConfig, Transport,
+};
+pub use bucket::Bucket;
+pub use client::{S3Builder, S3Client, Signature};
+pub use object::{Object, ObjectHead};
+pub use ops::buckets::{BucketInfo, CreateBucket, DeleteBucket, HeadBucket, ListBuckets};
+pub use ops::delete::{Delete, Deleted};
+pub use ops::get::{Always, Fetched, Get, IfChanged, Mode};
+pub use ops::head::{Head, HeadFetched, HeadMode};
+pub use ops::list::{List, ListPage, ObjectInfo, ObjectPages, Objects};
+pub use ops::put::{Put, Stored};
+pub use pipeline_pool::HttpPool;

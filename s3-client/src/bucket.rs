@@ -1,0 +1,102 @@
+use std::fmt;
+use std::sync::Arc;
+
+use aws_core::Place;
+use bytes::Bytes;
+
+use crate::client::S3Client;
+use crate::ops::buckets::{CreateBucket, DeleteBucket, HeadBucket};
+use crate::ops::delete::Delete;
+use crate::ops::get::Get;
+use crate::ops::head::Head;
+use crate::ops::list::List;
+use crate::ops::put::Put;
+
+/// A bucket: the place for verbs about it and its objects. Cheap to clone.
+#[derive(Clone)]
+pub struct Bucket {
+    pub(crate) client: S3Client,
+    pub(crate) name: Arc<str>,
+    pub(crate) place: Place,
+}
+
+impl Bucket {
+    pub(crate) fn new(client: S3Client, name: Arc<str>) -> Self {
+        let place = client.endpoint().place(&name);
+        Self {
+            client,
+            name,
+            place,
+        }
+    }
+
+    /// The name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Makes the bucket.
+    ///
+    /// [CreateBucket](https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html)
+    pub fn create(&self) -> CreateBucket {
+        CreateBucket::new(self.clone())
+    }
+
+    /// Removes the bucket, which must be empty.
+    ///
+    /// [DeleteBucket](https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteBucket.html)
+    pub fn delete_bucket(&self) -> DeleteBucket {
+        DeleteBucket::new(self.clone())
+    }
+
+    /// Asks whether the bucket is there and may be read.
+    ///
+    /// [HeadBucket](https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadBucket.html)
+    pub fn head_bucket(&self) -> HeadBucket {
+        HeadBucket::new(self.clone())
+    }
+
+    /// Stores an object of up to 5 GiB.
+    ///
+    /// [PutObject](https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html)
+    pub fn put(&self, key: impl Into<String>, body: impl Into<Bytes>) -> Put {
+        Put::new(self.clone(), key.into(), body.into())
+    }
+
+    /// Fetches an object, or a range of it.
+    ///
+    /// [GetObject](https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html)
+    pub fn get(&self, key: impl Into<String>) -> Get {
+        Get::new(self.clone(), key.into())
+    }
+
+    /// Fetches what is known of an object without its body.
+    ///
+    /// [HeadObject](https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html)
+    pub fn head(&self, key: impl Into<String>) -> Head {
+        Head::new(self.clone(), key.into())
+    }
+
+    /// Removes an object; one that is not there is no error.
+    ///
+    /// [DeleteObject](https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObject.html)
+    pub fn delete(&self, key: impl Into<String>) -> Delete {
+        Delete::new(self.clone(), key.into())
+    }
+
+    /// Lists objects in the order of their keys.
+    ///
+    /// [ListObjectsV2](https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html)
+    pub fn list(&self) -> List {
+        List::new(self.clone())
+    }
+}
+
+impl fmt::Debug for Bucket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Bucket")
+            .field("name", &self.name)
+            .field("origin", &self.place.origin)
+            .finish()
+    }
+}

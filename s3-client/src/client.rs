@@ -1,0 +1,166 @@
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_core::dispatch::{Dispatch, DispatchBuilder};
+use aws_core::{
+    Addressing, Clock, Endpoint, Error, Operation, ProvideCredentials, Result, RetryConfig,
+    Transport,
+};
+use pipeline_pool::HttpPool;
+
+use crate::bucket::Bucket;
+use crate::ops::buckets::ListBuckets;
+use crate::wire::S3;
+
+/// How requests are signed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Signature {
+    /// [Signature Version 2](https://docs.aws.amazon.com/AmazonS3/latest/API/RESTAuthentication.html), in headers.
+    #[default]
+    V2,
+}
+
+/// A client of one S3 endpoint; cheap to clone.
+#[derive(Clone)]
+pub struct S3Client(Arc<Inner>);
+
+struct Inner {
+    endpoint: Endpoint,
+    service: S3,
+    dispatch: Dispatch,
+}
+
+impl S3Client {
+    /// A builder with the defaults.
+    pub fn builder() -> S3Builder {
+        S3Builder {
+            endpoint: None,
+            addressing: Addressing::Auto,
+            signature: Signature::default(),
+            dispatch: Dispatch::builder(),
+        }
+    }
+
+    /// A bucket of this name, which need not exist yet. The name is checked when a request is sent.
+    pub fn bucket(&self, name: impl Into<Arc<str>>) -> Bucket {
+        Bucket::new(self.clone(), name.into())
+    }
+
+    /// Lists the buckets of these credentials.
+    ///
+    /// [ListBuckets](https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListBuckets.html)
+    pub fn list_buckets(&self) -> ListBuckets {
+        ListBuckets::new(self.clone())
+    }
+
+    /// Where requests go.
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.0.endpoint
+    }
+
+    pub(crate) async fn call<O: Operation<Service = S3>>(
+        &self,
+        operation: &O,
+    ) -> Result<O::Output> {
+        self.0.dispatch.call(&self.0.service, operation).await
+    }
+}
+
+impl fmt::Debug for S3Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("S3Client")
+            .field("endpoint", &self.0.endpoint)
+            .field("signature", &self.0.service.signature)
+            .field("dispatch", &self.0.dispatch)
+            .finish()
+    }
+}
+
+/// Builds an [`S3Client`].
+#[derive(Debug)]
+#[must_use = "nothing is built before build()"]
+pub struct S3Builder {
+    endpoint: Option<String>,
+    addressing: Addressing,
+    signature: Signature,
+    dispatch: DispatchBuilder,
+}
+
+impl S3Builder {
+    /// The address of the store: `http://host[:port]` or `https://host[:port]`. Has no default.
+    pub fn endpoint(mut self, url: impl Into<String>) -> Self {
+        self.endpoint = Some(url.into());
+        self
+    }
+
+    /// How buckets are named in requests. Defaults to [`Addressing::Auto`].
+    pub fn addressing(mut self, addressing: Addressing) -> Self {
+        self.addressing = addressing;
+        self
+    }
+
+    /// How requests are signed. Defaults to [`Signature::V2`].
+    pub fn signature(mut self, signature: Signature) -> Self {
+        self.signature = signature;
+        self
+    }
+
+    /// Whose requests they are: fixed [`Credentials`](crate::Credentials), or a
+    /// [provider](crate::credentials) of them, asked once and again before they expire. Has no default.
+    pub fn credentials(mut self, provider: impl ProvideCredentials + 'static) -> Self {
+        self.dispatch.credentials(provider);
+        self
+    }
+
+    /// Sends over this pool, which other clients can share. Defaults to one of its own.
+    pub fn pool(self, pool: HttpPool) -> Self {
+        self.transport(pool)
+    }
+
+    /// Sends over this transport instead of a pool.
+    pub fn transport(mut self, transport: impl Transport + 'static) -> Self {
+        self.dispatch.transport(transport);
+        self
+    }
+
+    /// How failed attempts are repeated. Defaults to [`RetryConfig::new`].
+    pub fn retry(mut self, retry: RetryConfig) -> Self {
+        self.dispatch.retry(retry);
+        self
+    }
+
+    /// The longest time of one request, all its attempts and pauses included, up to the head of its answer.
+    /// Defaults to 30 s.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.dispatch.timeout(timeout);
+        self
+    }
+
+    /// Tells the time by this clock. Defaults to the system's, corrected by what the server says of it.
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.dispatch.clock(clock);
+        self
+    }
+
+    /// The client. Nothing is connected yet.
+    ///
+    /// # Errors
+    /// [`Kind::Invalid`](crate::Kind::Invalid) when the endpoint is missing or cannot be read, or there are no
+    /// credentials.
+    pub fn build(self) -> Result<S3Client> {
+        let url = self
+            .endpoint
+            .ok_or_else(|| Error::invalid("no endpoint is set: give the builder one"))?;
+        let endpoint = Endpoint::parse(&url)?.addressing(self.addressing);
+        let service = S3 {
+            signature: self.signature,
+        };
+        Ok(S3Client(Arc::new(Inner {
+            endpoint,
+            service,
+            dispatch: self.dispatch.build()?,
+        })))
+    }
+}

@@ -1,0 +1,336 @@
+use std::borrow::Cow;
+use std::fmt;
+use std::marker::PhantomData;
+use std::ops::{Bound, RangeBounds};
+use std::time::SystemTime;
+
+use aws_core::operation::Answer;
+use aws_core::{Error, Idempotency, Operation, Result, http_date};
+use pipeline_pool::Method;
+
+use crate::bucket::Bucket;
+use crate::idempotency;
+use crate::object::{Object, ObjectHead};
+use crate::wire::{Field, S3, Wire};
+
+/// The object is fetched whatever it is: the answer is an [`Object`].
+#[derive(Clone, Copy, Debug)]
+pub struct Always(());
+
+/// The object is fetched if it has changed: the answer is [`Fetched`].
+#[derive(Clone, Copy, Debug)]
+pub struct IfChanged(());
+
+/// What a [`Get`] answers with; sealed.
+pub trait Mode: sealed::Mode {}
+
+impl Mode for Always {}
+impl Mode for IfChanged {}
+
+pub(crate) mod sealed {
+    use super::{Object, ObjectHead};
+
+    pub trait Mode: Send + Sync + 'static {
+        /// What comes back.
+        type Output: Send;
+        /// Whether 304 is an answer.
+        const MAY_BE_UNCHANGED: bool;
+        /// The output of an answer with an object.
+        fn object(object: Object) -> Self::Output;
+        /// The output of 304, if that is an answer.
+        fn unchanged(head: ObjectHead) -> Option<Self::Output>;
+    }
+}
+
+impl sealed::Mode for Always {
+    type Output = Object;
+    const MAY_BE_UNCHANGED: bool = false;
+
+    fn object(object: Object) -> Object {
+        object
+    }
+
+    fn unchanged(_: ObjectHead) -> Option<Object> {
+        None
+    }
+}
+
+impl sealed::Mode for IfChanged {
+    type Output = Fetched;
+    const MAY_BE_UNCHANGED: bool = true;
+
+    fn object(object: Object) -> Fetched {
+        Fetched::Object(object)
+    }
+
+    fn unchanged(head: ObjectHead) -> Option<Fetched> {
+        Some(Fetched::NotModified(head))
+    }
+}
+
+/// The answer to a fetch of what has changed.
+#[derive(Debug)]
+pub enum Fetched {
+    /// It has changed: here it is.
+    Object(Object),
+    /// It is as it was.
+    NotModified(ObjectHead),
+}
+
+impl Fetched {
+    /// The object, if it has changed.
+    pub fn object(self) -> Option<Object> {
+        match self {
+            Self::Object(object) => Some(object),
+            Self::NotModified(_) => None,
+        }
+    }
+}
+
+/// A request to fetch an object; made by [`Bucket::get`].
+///
+/// [`if_none_match`](Self::if_none_match) and [`if_modified_since`](Self::if_modified_since) change its answer
+/// from an [`Object`] to [`Fetched`].
+#[must_use = "nothing is sent until this is awaited"]
+pub struct Get<M: Mode = Always> {
+    bucket: Bucket,
+    key: String,
+    range: Option<Range>,
+    fields: Vec<Field>,
+    mode: PhantomData<M>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Range {
+    From(u64),
+    Within(u64, u64),
+    Last(u64),
+    Empty,
+}
+
+impl Range {
+    /// The value of the header; nothing for a range of no bytes, which has no form there.
+    fn header(self) -> Option<String> {
+        match self {
+            Self::From(first) => Some(format!("bytes={first}-")),
+            Self::Within(first, last) => Some(format!("bytes={first}-{last}")),
+            Self::Last(n) => Some(format!("bytes=-{n}")),
+            Self::Empty => None,
+        }
+    }
+}
+
+impl Get {
+    pub(crate) fn new(bucket: Bucket, key: String) -> Self {
+        Self {
+            bucket,
+            key,
+            range: None,
+            fields: Vec::new(),
+            mode: PhantomData,
+        }
+    }
+}
+
+impl<M: Mode> Get<M> {
+    /// Fetches these bytes of it, counted from 0: `..1024` or `512..`. Defaults to all.
+    ///
+    /// A range that begins behind the end is the error `InvalidRange`.
+    pub fn range(mut self, range: impl RangeBounds<u64>) -> Self {
+        let first = match range.start_bound() {
+            Bound::Included(&n) => Some(n),
+            Bound::Excluded(&n) => n.checked_add(1),
+            Bound::Unbounded => Some(0),
+        };
+        let last = match range.end_bound() {
+            Bound::Included(&n) => Some(n),
+            Bound::Excluded(&n) => n.checked_sub(1),
+            Bound::Unbounded => Some(u64::MAX),
+        };
+        self.range = match (first, last) {
+            (Some(0), Some(u64::MAX)) => None,
+            (Some(first), Some(u64::MAX)) => Some(Range::From(first)),
+            (Some(first), Some(last)) if first <= last => Some(Range::Within(first, last)),
+            _ => Some(Range::Empty),
+        };
+        self
+    }
+
+    /// Fetches the last `bytes` of it.
+    pub fn last(mut self, bytes: u64) -> Self {
+        self.range = Some(if bytes == 0 {
+            Range::Empty
+        } else {
+            Range::Last(bytes)
+        });
+        self
+    }
+
+    /// Fetches it only if it has this entity tag; else the error
+    /// [`is_condition_failed`](crate::Error::is_condition_failed).
+    pub fn if_match(self, etag: impl Into<String>) -> Self {
+        self.field("if-match", etag.into())
+    }
+
+    /// Fetches it only if it has not been stored since.
+    pub fn if_unmodified_since(self, time: SystemTime) -> Self {
+        self.field("if-unmodified-since", http_date(time).as_ref().to_owned())
+    }
+
+    /// Fetches it only if it has another entity tag.
+    pub fn if_none_match(self, etag: impl Into<String>) -> Get<IfChanged> {
+        self.field("if-none-match", etag.into()).changed()
+    }
+
+    /// Fetches it only if it has been stored since.
+    pub fn if_modified_since(self, time: SystemTime) -> Get<IfChanged> {
+        self.field("if-modified-since", http_date(time).as_ref().to_owned())
+            .changed()
+    }
+
+    fn changed(self) -> Get<IfChanged> {
+        let Self {
+            bucket,
+            key,
+            range,
+            fields,
+            mode: _,
+        } = self;
+        Get {
+            bucket,
+            key,
+            range,
+            fields,
+            mode: PhantomData,
+        }
+    }
+
+    fn field(mut self, name: &'static str, value: String) -> Self {
+        self.fields.retain(|(n, _)| n != name);
+        self.fields.push((Cow::Borrowed(name), value));
+        self
+    }
+
+    /// Sends it.
+    ///
+    /// # Errors
+    /// [`is_not_found`](crate::Error::is_not_found) when there is no such object; otherwise as sending and the
+    /// store say.
+    pub async fn send(self) -> Result<M::Output> {
+        let mut wire = Wire::object(Method::Get, &self.bucket, &self.key)?;
+        let mut fields = self.fields;
+        if let Some(range) = self.range {
+            let value = range
+                .header()
+                .ok_or_else(|| Error::invalid("the range is empty"))?;
+            fields.push((Cow::Borrowed("range"), value));
+        }
+        wire.fields(fields);
+        let ranged = self.range.is_some();
+        self.bucket
+            .client
+            .call(&GetObject::<M> {
+                wire,
+                ranged,
+                mode: PhantomData,
+            })
+            .await
+    }
+}
+
+awaitable!(Get<M>, M::Output, M: Mode);
+
+impl<M: Mode> Clone for Get<M> {
+    fn clone(&self) -> Self {
+        Self {
+            bucket: self.bucket.clone(),
+            key: self.key.clone(),
+            range: self.range,
+            fields: self.fields.clone(),
+            mode: PhantomData,
+        }
+    }
+}
+
+impl<M: Mode> fmt::Debug for Get<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Get")
+            .field("bucket", &self.bucket)
+            .field("key", &self.key)
+            .field("range", &self.range)
+            .finish_non_exhaustive()
+    }
+}
+
+struct GetObject<M> {
+    wire: Wire,
+    ranged: bool,
+    mode: PhantomData<M>,
+}
+
+impl<M: Mode> Operation for GetObject<M> {
+    type Output = M::Output;
+    const NAME: &'static str = idempotency::GET_OBJECT.operation;
+    const STREAMS: bool = true;
+
+    from_wire!();
+
+    fn idempotency(&self) -> Idempotency {
+        idempotency::GET_OBJECT.idempotency
+    }
+
+    fn accepts(&self, status: u16) -> bool {
+        matches!(status, 200 | 206) || (status == 304 && M::MAY_BE_UNCHANGED)
+    }
+
+    fn parse(&self, _: &S3, answer: Answer) -> Result<M::Output> {
+        let status = answer.head.status();
+        let head = ObjectHead::new(answer.head);
+        match status {
+            304 => M::unchanged(head)
+                .ok_or_else(|| Error::protocol("nobody asked whether it has changed")),
+            200 if self.ranged => Err(Error::protocol(
+                "the store answered a range with the whole object",
+            )),
+            _ => Ok(M::object(Object {
+                head,
+                body: answer.body,
+            })),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Credentials, S3Client};
+
+    fn header(get: Get) -> Option<Option<String>> {
+        get.range.map(Range::header)
+    }
+
+    #[test]
+    fn ranges() {
+        let client = S3Client::builder()
+            .endpoint("http://h")
+            .credentials(Credentials::new("i", "s"));
+        let get = client.build().unwrap().bucket("photos").get("k");
+        let text = |s: &str| Some(Some(s.to_owned()));
+        assert_eq!(header(get.clone().range(..1024)), text("bytes=0-1023"));
+        assert_eq!(header(get.clone().range(5..)), text("bytes=5-"));
+        assert_eq!(header(get.clone().range(5..=5)), text("bytes=5-5"));
+        assert_eq!(header(get.clone().last(7)), text("bytes=-7"));
+        assert_eq!(header(get.clone().range(..)), None);
+        assert_eq!(header(get.clone().range(0..=u64::MAX)), None);
+        assert_eq!(header(get.clone().range(5..5)), Some(None));
+        assert_eq!(header(get.clone().range(..0)), Some(None));
+        assert_eq!(
+            header(
+                get.clone()
+                    .range((Bound::Excluded(u64::MAX), Bound::Unbounded))
+            ),
+            Some(None)
+        );
+        assert_eq!(header(get.last(0)), Some(None));
+    }
+}

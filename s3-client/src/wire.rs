@@ -1,0 +1,258 @@
+//! A request as it goes on the wire, but for its date and signature.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use aws_core::operation::Attempt;
+use aws_core::{Result, Service};
+use aws_sigv2::{escape, s3};
+use bytes::Bytes;
+use pipeline_pool::{Method, Origin, Request};
+
+use crate::bucket::Bucket;
+use crate::client::{S3Client, Signature};
+use crate::limits;
+
+/// The service: what is the same for all its operations.
+#[derive(Debug)]
+pub(crate) struct S3 {
+    pub(crate) signature: Signature,
+}
+
+impl Service for S3 {
+    const NAME: &'static str = "S3";
+}
+
+/// Bodies from this size on get a connection without neighbours.
+const ALONE: usize = 256 << 10;
+
+pub(crate) type Field = (Cow<'static, str>, String);
+
+pub(crate) struct Wire {
+    method: Method,
+    origin: Origin,
+    bucket: Option<Arc<str>>,
+    /// Whether the host names the bucket, so that the signature must.
+    bucket_in_host: bool,
+    /// Path and query, percent-encoded.
+    target: String,
+    path_len: usize,
+    fields: Vec<Field>,
+    body: Option<Bytes>,
+}
+
+impl Wire {
+    /// A request about no bucket.
+    pub(crate) fn service(method: Method, client: &S3Client) -> Self {
+        Self {
+            method,
+            origin: client.endpoint().origin().clone(),
+            bucket: None,
+            bucket_in_host: false,
+            target: "/".to_owned(),
+            path_len: 1,
+            fields: Vec::new(),
+            body: None,
+        }
+    }
+
+    /// A request about a bucket. Its path ends in a slash: servers refuse a signature over one form and a
+    /// request in the other.
+    pub(crate) fn bucket_root(method: Method, bucket: &Bucket) -> Result<Self> {
+        Self::within(method, bucket, 64)
+    }
+
+    /// A request about an object.
+    pub(crate) fn object(method: Method, bucket: &Bucket, key: &str) -> Result<Self> {
+        limits::key(key)?;
+        let mut wire = Self::within(method, bucket, key.len() + key.len() / 4 + 16)?;
+        escape::push_path(&mut wire.target, key);
+        wire.path_len = wire.target.len();
+        Ok(wire)
+    }
+
+    fn within(method: Method, bucket: &Bucket, room: usize) -> Result<Self> {
+        limits::bucket(&bucket.name)?;
+        let place = &bucket.place;
+        let mut target = String::with_capacity(bucket.name.len() + 2 + room);
+        target.push('/');
+        if !place.bucket_in_host {
+            // A legal name needs no escape.
+            target.push_str(&bucket.name);
+            target.push('/');
+        }
+        Ok(Self {
+            method,
+            origin: place.origin.clone(),
+            bucket: Some(bucket.name.clone()),
+            bucket_in_host: place.bucket_in_host,
+            path_len: target.len(),
+            target,
+            fields: Vec::new(),
+            body: None,
+        })
+    }
+
+    pub(crate) fn query(&mut self, name: &str, value: &str) {
+        self.target.push(if self.target.len() == self.path_len {
+            '?'
+        } else {
+            '&'
+        });
+        self.target.push_str(name);
+        self.target.push('=');
+        escape::push_component(&mut self.target, value);
+    }
+
+    pub(crate) fn fields(&mut self, fields: Vec<Field>) {
+        self.fields = fields;
+    }
+
+    pub(crate) fn body(&mut self, body: Bytes) {
+        self.body = Some(body);
+    }
+
+    pub(crate) fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    pub(crate) fn bucket(&self) -> Option<&Arc<str>> {
+        self.bucket.as_ref()
+    }
+
+    pub(crate) fn request(&self, service: &S3, attempt: &Attempt<'_>) -> Result<Request> {
+        let mut request = Request::new(self.method, &self.origin, &self.target)?;
+        match service.signature {
+            Signature::V2 => self.sign_v2(&mut request, attempt)?,
+        }
+        if let Some(body) = &self.body {
+            request.body(body.clone());
+            if body.len() >= ALONE {
+                request.alone(true);
+            }
+        }
+        Ok(request)
+    }
+
+    fn sign_v2(&self, request: &mut Request, attempt: &Attempt<'_>) -> Result<()> {
+        let date = attempt.http_date();
+        let fields = self
+            .fields
+            .iter()
+            .map(|(name, value)| (&**name, value.as_str()));
+        let signed = s3::Request {
+            method: self.method.as_str(),
+            bucket: self.bucket.as_deref().filter(|_| self.bucket_in_host),
+            path: &self.target[..self.path_len],
+            query: self.target.get(self.path_len + 1..).unwrap_or_default(),
+            headers: std::iter::once(("date", date.as_ref())).chain(fields.clone()),
+        };
+        let authorization = signed.sign(attempt.credentials());
+        request.header("date", date.as_ref())?;
+        for (name, value) in fields {
+            request.header(name, value)?;
+        }
+        for (name, value) in authorization.headers() {
+            request.header(name, value)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aws_core::{Addressing, Credentials};
+    use std::time::{Duration, UNIX_EPOCH};
+
+    fn bucket(url: &str, addressing: Addressing) -> Bucket {
+        let keys = Credentials::new(
+            "AKIAIOSFODNN7EXAMPLE",
+            "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+        );
+        let builder = S3Client::builder()
+            .endpoint(url)
+            .addressing(addressing)
+            .credentials(keys);
+        builder.build().unwrap().bucket("johnsmith")
+    }
+
+    fn sent(wire: &Wire, token: Option<&str>) -> (String, Vec<(String, String)>) {
+        let keys = Credentials::new(
+            "AKIAIOSFODNN7EXAMPLE",
+            "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+        );
+        let keys = token.map_or(keys.clone(), |t| keys.with_token(t));
+        let now = UNIX_EPOCH + Duration::from_secs(1_175_024_202);
+        let service = S3 {
+            signature: Signature::V2,
+        };
+        let request = wire.request(&service, &Attempt::new(&keys, now)).unwrap();
+        let headers = request
+            .headers()
+            .map(|(n, v)| (n.to_lowercase(), v.to_owned()));
+        (request.target().to_owned(), headers.collect())
+    }
+
+    fn field<'a>(headers: &'a [(String, String)], name: &str) -> Option<&'a str> {
+        headers
+            .iter()
+            .find(|(n, _)| n == name)
+            .map(|(_, v)| v.as_str())
+    }
+
+    #[test]
+    fn a_request_is_signed_for_the_host_it_goes_to() {
+        let near = bucket("http://s3.amazonaws.com", Addressing::Auto);
+        let wire = Wire::object(Method::Get, &near, "photos/puppy.jpg").unwrap();
+        let (target, headers) = sent(&wire, None);
+        assert_eq!(target, "/photos/puppy.jpg");
+        assert_eq!(field(&headers, "host"), Some("johnsmith.s3.amazonaws.com"));
+        assert_eq!(
+            field(&headers, "date"),
+            Some("Tue, 27 Mar 2007 19:36:42 GMT")
+        );
+        // The same resource by path has the same signature.
+        let far = bucket("http://127.0.0.1:9000", Addressing::Path);
+        let wire = Wire::object(Method::Get, &far, "photos/puppy.jpg").unwrap();
+        let (by_path, path_headers) = sent(&wire, None);
+        assert_eq!(by_path, "/johnsmith/photos/puppy.jpg");
+        assert_eq!(
+            field(&path_headers, "authorization"),
+            field(&headers, "authorization")
+        );
+        assert_eq!(field(&path_headers, "host"), Some("127.0.0.1:9000"));
+    }
+
+    #[test]
+    fn a_token_is_sent_and_signed() {
+        let wire = Wire::object(Method::Get, &bucket("http://h", Addressing::Path), "k").unwrap();
+        let (_, with) = sent(&wire, Some("the-token"));
+        let (_, without) = sent(&wire, None);
+        assert_eq!(field(&with, "x-amz-security-token"), Some("the-token"));
+        assert_ne!(
+            field(&with, "authorization"),
+            field(&without, "authorization")
+        );
+    }
+
+    #[test]
+    fn targets_are_escaped() {
+        let b = bucket("http://h", Addressing::Path);
+        let mut root = Wire::bucket_root(Method::Get, &b).unwrap();
+        assert_eq!(root.target, "/johnsmith/");
+        root.query("prefix", "a/b c&d=\u{e9}");
+        root.query("list-type", "2");
+        assert_eq!(
+            root.target,
+            "/johnsmith/?prefix=a%2Fb%20c%26d%3D%C3%A9&list-type=2"
+        );
+        for (key, path) in [
+            ("a b+c?d", "/johnsmith/a%20b%2Bc%3Fd"),
+            ("//x/", "/johnsmith///x/"),
+            ("..", "/johnsmith/.."),
+        ] {
+            assert_eq!(Wire::object(Method::Get, &b, key).unwrap().target, path);
+        }
+    }
+}

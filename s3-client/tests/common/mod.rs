@@ -1,0 +1,25 @@
+//! A client over the emulator.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "this is test code outside of a test function"
+)]
+
+use emulator::Emulator;
+use s3_client::{Bucket, Credentials, S3Builder, S3Client};
+
+pub async fn emulator() -> Emulator {
+    Emulator::start().await.unwrap()
+}
+
+pub fn builder(store: &Emulator) -> S3Builder {
+    S3Client::builder()
+        .endpoint(store.url())
+        .credentials(Credentials::new(store.access_key(), store.secret_key()))
+}
+
+pub async fn bucket(store: &Emulator) -> Bucket {
+    let bucket = builder(store).build().unwrap().bucket("photos");
+    bucket.create().await.unwrap();
+    bucket
+}

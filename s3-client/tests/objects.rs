@@ -1,0 +1,351 @@
+//! Buckets and objects over the emulator, which checks every signature by itself.
+
+mod common;
+
+use std::collections::BTreeSet;
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use common::{bucket, builder, emulator};
+use futures_util::TryStreamExt as _;
+use s3_client::{Fetched, HeadFetched, Kind};
+
+const NASTY: &[&str] = &[
+    "plain",
+    "with space",
+    "plus+plus",
+    "percent%41%",
+    "tilde~",
+    "{braces}",
+    "caf\u{e9}/\u{65e5}\u{672c}\u{8a9e}/\u{1f600}",
+    "a//b",
+    "trailing/",
+    "/leading",
+    "question?acl",
+    "hash#frag",
+    "a&b=c;d,e",
+    "quote\"'<>",
+    "colon:@$!*()",
+    "a\\b|^`[]",
+    "dot/./dots",
+    "newline\nand\ttab",
+    "%2F",
+    "..a",
+    "x-amz-meta",
+    "\u{7f}",
+];
+
+#[tokio::test]
+async fn any_key_makes_the_round_trip() {
+    let store = emulator().await;
+    let photos = bucket(&store).await;
+    let longest = "k".repeat(1024);
+    let keys: Vec<&str> = NASTY.iter().copied().chain([longest.as_str()]).collect();
+    for key in &keys {
+        let body = Bytes::from(format!("body of {key}"));
+        photos
+            .put(*key, body.clone())
+            .await
+            .unwrap_or_else(|e| panic!("put {key:?}: {e}"));
+        let object = photos
+            .get(*key)
+            .await
+            .unwrap_or_else(|e| panic!("get {key:?}: {e}"));
+        assert_eq!(object.body.bytes(1 << 20).await.unwrap(), body);
+        assert_eq!(
+            photos.head(*key).await.unwrap().size(),
+            Some(body.len() as u64)
+        );
+    }
+    let listed: BTreeSet<String> = photos
+        .list()
+        .page_size(5)
+        .objects()
+        .map_ok(|o| o.key)
+        .try_collect()
+        .await
+        .unwrap();
+    assert_eq!(listed, keys.iter().map(|k| (*k).to_owned()).collect());
+    for key in &keys {
+        photos
+            .delete(*key)
+            .await
+            .unwrap_or_else(|e| panic!("delete {key:?}: {e}"));
+        assert!(photos.get(*key).await.unwrap_err().is_not_found());
+    }
+    photos.delete_bucket().await.unwrap();
+    assert!(photos.head_bucket().await.unwrap_err().is_not_found());
+}
+
+#[tokio::test]
+async fn bodies_of_any_size() {
+    let store = emulator().await;
+    let photos = bucket(&store).await;
+    for size in [0, 1, 65_536, 5 << 20] {
+        let body: Bytes = (0..size).map(|i| (i % 251) as u8).collect();
+        let stored = photos
+            .put("k", body.clone())
+            .content_md5(true)
+            .await
+            .unwrap();
+        let object = photos.get("k").await.unwrap();
+        assert_eq!(object.head.etag(), stored.etag());
+        assert_eq!(object.head.size(), Some(size as u64));
+        assert_eq!(
+            object.body.bytes(5 << 20).await.unwrap(),
+            body,
+            "{size} bytes"
+        );
+    }
+    let object = photos.get("k").await.unwrap();
+    let error = object.body.bytes(1000).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::Protocol);
+    assert!(
+        error
+            .to_string()
+            .starts_with("S3 GetObject at http://127.0.0.1:"),
+        "{error}"
+    );
+    let pieces: Vec<Bytes> = photos
+        .get("k")
+        .await
+        .unwrap()
+        .body
+        .try_collect()
+        .await
+        .unwrap();
+    assert_eq!(pieces.iter().map(Bytes::len).sum::<usize>(), 5 << 20);
+}
+
+#[tokio::test]
+async fn metadata_comes_back() {
+    let store = emulator().await;
+    let photos = bucket(&store).await;
+    photos
+        .put("k", "x")
+        .content_type("image/jpeg")
+        .cache_control("max-age=60")
+        .content_disposition("attachment; filename=\"a  b.jpg\"")
+        .metadata("Mood", "sleepy")
+        .metadata("two-words", "a  b, c")
+        .metadata("mood", "awake")
+        .await
+        .unwrap();
+    let head = photos.head("k").await.unwrap();
+    assert_eq!(head.content_type(), Some("image/jpeg"));
+    assert_eq!(head.header("Cache-Control"), Some("max-age=60"));
+    assert_eq!(
+        (head.metadata("MOOD"), head.metadata("two-words")),
+        (Some("awake"), Some("a  b, c"))
+    );
+    assert_eq!(head.all_metadata().count(), 2);
+    let age = SystemTime::now()
+        .duration_since(head.last_modified().unwrap())
+        .unwrap_or_default();
+    assert!(age < Duration::from_secs(60));
+}
+
+#[tokio::test]
+async fn ranges_are_of_the_object() {
+    let store = emulator().await;
+    let photos = bucket(&store).await;
+    photos.put("k", "0123456789").await.unwrap();
+    for (get, text, range) in [
+        (photos.get("k").range(..3), "012", 0..3),
+        (photos.get("k").range(7..), "789", 7..10),
+        (photos.get("k").range(4..=4), "4", 4..5),
+        (photos.get("k").range(8..1000), "89", 8..10),
+        (photos.get("k").last(2), "89", 8..10),
+    ] {
+        let object = get.await.unwrap();
+        assert_eq!(
+            (object.head.range(), object.head.size()),
+            (Some(range), Some(10))
+        );
+        assert_eq!(object.body.bytes(10).await.unwrap(), text);
+    }
+    let error = photos.get("k").range(10..).await.unwrap_err();
+    assert_eq!(
+        (error.status(), error.code()),
+        (Some(416), Some("InvalidRange"))
+    );
+    assert_eq!(
+        photos.get("k").range(3..3).await.unwrap_err().kind(),
+        Kind::Invalid
+    );
+}
+
+#[tokio::test]
+async fn conditions() {
+    let store = emulator().await;
+    let photos = bucket(&store).await;
+    let first = photos.put("k", "one").if_none_match_any().await.unwrap();
+    let etag = first.etag().unwrap();
+    assert!(
+        photos
+            .put("k", "two")
+            .if_none_match_any()
+            .await
+            .unwrap_err()
+            .is_condition_failed()
+    );
+    assert!(
+        photos
+            .put("k", "two")
+            .if_match("\"other\"")
+            .await
+            .unwrap_err()
+            .is_condition_failed()
+    );
+
+    // Unchanged is an answer where it was asked for, in place of an object.
+    match photos.get("k").if_none_match(etag).await.unwrap() {
+        Fetched::NotModified(head) => assert_eq!(head.etag(), Some(etag)),
+        Fetched::Object(_) => panic!("it has not changed"),
+    }
+    assert!(matches!(
+        photos.head("k").if_none_match(etag).await.unwrap(),
+        HeadFetched::NotModified(_)
+    ));
+    let later = SystemTime::now() + Duration::from_secs(3600);
+    let unchanged = photos
+        .get("k")
+        .if_modified_since(later - Duration::from_secs(7200))
+        .await
+        .unwrap();
+    assert_eq!(
+        unchanged.object().unwrap().body.bytes(9).await.unwrap(),
+        "one"
+    );
+
+    photos.put("k", "two").if_match(etag).await.unwrap();
+    let changed = photos
+        .get("k")
+        .if_none_match(etag)
+        .await
+        .unwrap()
+        .object()
+        .unwrap();
+    assert_eq!(changed.body.bytes(9).await.unwrap(), "two");
+    assert!(
+        photos
+            .get("k")
+            .if_match(etag)
+            .await
+            .unwrap_err()
+            .is_condition_failed()
+    );
+    assert_eq!(
+        photos.head("k").if_match(etag).await.unwrap_err().status(),
+        Some(412)
+    );
+}
+
+#[tokio::test]
+async fn listings_come_in_pages() {
+    let store = emulator().await;
+    let photos = bucket(&store).await;
+    for i in 0..25 {
+        photos.put(format!("2009/{i:02}.jpg"), "x").await.unwrap();
+        photos
+            .put(format!("2010/{}/{i:02}.jpg", i % 3), "x")
+            .await
+            .unwrap();
+    }
+    let objects = photos
+        .list()
+        .prefix("2009/")
+        .page_size(10)
+        .objects()
+        .try_collect_all()
+        .await
+        .unwrap();
+    assert_eq!(objects.len(), 25);
+    assert!(objects.is_sorted_by(|a, b| a.key < b.key));
+    assert!(
+        objects
+            .iter()
+            .all(|o| o.size == 1 && o.etag.is_some() && o.last_modified.is_some())
+    );
+    let after = photos
+        .list()
+        .prefix("2009/")
+        .start_after("2009/22.jpg")
+        .await
+        .unwrap();
+    assert_eq!(after.objects.len(), 2);
+    let mut pages = photos
+        .list()
+        .delimiter("/")
+        .prefix("2010/")
+        .page_size(2)
+        .pages();
+    let mut prefixes = Vec::new();
+    while let Some(page) = pages.try_next().await.unwrap() {
+        assert!(page.objects.is_empty() && page.prefixes.len() <= 2);
+        prefixes.extend(page.prefixes);
+    }
+    assert_eq!(prefixes, ["2010/0/", "2010/1/", "2010/2/"]);
+    assert_eq!(
+        photos.list().page_size(1001).await.unwrap_err().kind(),
+        Kind::Invalid
+    );
+}
+
+#[tokio::test]
+async fn buckets() {
+    let store = emulator().await;
+    let s3 = builder(&store).build().unwrap();
+    assert!(s3.list_buckets().await.unwrap().is_empty());
+    for name in ["alpha", "beta.x"] {
+        s3.bucket(name).create().await.unwrap();
+        s3.bucket(name).head_bucket().await.unwrap();
+    }
+    let listed = s3.list_buckets().await.unwrap();
+    assert_eq!(
+        listed.iter().map(|b| b.name.as_str()).collect::<Vec<_>>(),
+        ["alpha", "beta.x"]
+    );
+    assert!(listed[0].created.is_some());
+    s3.bucket("alpha").put("k", "x").await.unwrap();
+    let error = s3.bucket("alpha").delete_bucket().await.unwrap_err();
+    assert_eq!(error.code(), Some("BucketNotEmpty"));
+    assert_eq!(error.resource(), Some("alpha"));
+    let error = s3.bucket("gamma").get("k").await.unwrap_err();
+    assert_eq!(
+        (error.code(), error.is_not_found(), error.attempts()),
+        (Some("NoSuchBucket"), true, 1)
+    );
+    assert!(error.request_id().is_some(), "{error}");
+    for bad in ["x", "a/b", "a?b"] {
+        assert_eq!(
+            s3.bucket(bad).create().await.unwrap_err().kind(),
+            Kind::Invalid
+        );
+    }
+}
+
+#[tokio::test]
+async fn requests_own_what_they_need() {
+    let store = emulator().await;
+    let photos = bucket(&store).await;
+    let mut tasks = tokio::task::JoinSet::new();
+    for i in 0..64 {
+        let put = photos.put(format!("k{i}"), format!("v{i}"));
+        tasks.spawn(async move { put.await.map(drop) });
+    }
+    while let Some(done) = tasks.join_next().await {
+        done.unwrap().unwrap();
+    }
+    for i in 0..64 {
+        let photos = photos.clone();
+        tasks.spawn(async move {
+            let object = photos.get(format!("k{i}")).await?;
+            assert_eq!(object.body.bytes(9).await?, format!("v{i}"));
+            photos.head(format!("k{i}")).await.map(drop)
+        });
+    }
+    while let Some(done) = tasks.join_next().await {
+        done.unwrap().unwrap();
+    }
+}
