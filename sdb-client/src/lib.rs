@@ -1,1 +1,77 @@
 //! An Amazon SimpleDB client.
+//!
+//! [`SdbClient`] speaks the [data API of 2009-04-15](https://docs.aws.amazon.com/AmazonSimpleDB/latest/DeveloperGuide/SDB_API.html)
+//! over a bounded pool of pipelined connections, which it can share with other clients. [`SdbClient::domain`]
+//! gives a [`Domain`]; a verb on it returns a request that owns what it needs; setters refine it, `.await` (or
+//! `.send()`, which saves an allocation) sends it. Lists and selections are streams. Requests are signed by
+//! Signature Version 2 with HMAC-SHA256, the only one that SimpleDB takes.
+//!
+//! SimpleDB bills machine time: every output has its [`Usage`], and [`SdbClient::usage`] the sum.
+//!
+//! Here now: domains (create, delete, list), items (put, get, delete, with conditions) and select. Not here:
+//! batches, domain metadata, a builder of select expressions, exports.
+//!
+//! What may be sent twice, and why, is [one table](idempotency). Limits are checked before anything is sent,
+//! and named with the value that breaks them.
+//!
+//! # Example
+//!
+//! ```
+//! use sdb_client::{Credentials, Expected, SdbClient, quote_value};
+//!
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let service = emulator::Emulator::start_blocking()?;
+//! let sdb = SdbClient::builder()
+//!     .endpoint(service.url())
+//!     .credentials(Credentials::new(service.access_key(), service.secret_key()))
+//!     .build()?;
+//! let users = sdb.domain("users");
+//! users.create().await?;
+//! users.put("u1").replace("name", "Ann").replace("version", "3").await?;
+//!
+//! // Only if nobody was quicker.
+//! users.put("u1").replace("version", "4").expect(Expected::equals("version", "3")).await?;
+//! let late = users.put("u1").replace("version", "4").expect(Expected::equals("version", "3")).await;
+//! assert!(late.unwrap_err().is_condition_failed());
+//!
+//! let ann = users.get("u1").consistent(true).await?.item;
+//! assert_eq!(ann.first("version"), Some("4"));
+//!
+//! let query = format!("select * from users where name = {}", quote_value("Ann"));
+//! let mut found = sdb.select(query).consistent(true).items();
+//! while let Some(item) = found.try_next().await? {
+//!     assert_eq!(item.name, "u1");
+//! }
+//! assert!(sdb.usage().requests >= 5);
+//! # Ok(()) }
+//! ```
+
+#[macro_use]
+mod macros;
+
+mod client;
+mod domain;
+pub mod idempotency;
+mod item;
+mod limits;
+mod ops;
+mod quote;
+mod usage;
+mod wire;
+
+pub use aws_core::credentials;
+pub use aws_core::{
+    Class, Clock, Credentials, Endpoint, Error, Idempotency, Kind, ProvideCredentials, Result,
+    RetryConfig, Transport,
+};
+pub use client::{SdbBuilder, SdbClient};
+pub use domain::Domain;
+pub use item::{Attribute, Expected, Item};
+pub use ops::delete::Delete;
+pub use ops::domains::{CreateDomain, DeleteDomain, DomainPage, DomainPages, Domains, ListDomains};
+pub use ops::get::{Fetched, Get};
+pub use ops::put::Put;
+pub use ops::select::{Items, Select, SelectPage, SelectPages};
+pub use pipeline_pool::HttpPool;
+pub use quote::{quote_name, quote_value};
+pub use usage::{TotalUsage, Usage};

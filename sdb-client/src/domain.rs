@@ -1,0 +1,56 @@
+use std::sync::Arc;
+
+use crate::client::SdbClient;
+use crate::ops::delete::Delete;
+use crate::ops::domains::{CreateDomain, DeleteDomain};
+use crate::ops::get::Get;
+use crate::ops::put::Put;
+
+/// A domain: the place for verbs about it and its items. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Domain {
+    pub(crate) client: SdbClient,
+    pub(crate) name: Arc<str>,
+}
+
+impl Domain {
+    /// The name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Makes the domain; one that is there already is no error. Takes some seconds at Amazon.
+    ///
+    /// [CreateDomain](https://docs.aws.amazon.com/AmazonSimpleDB/latest/DeveloperGuide/SDB_API_CreateDomain.html)
+    pub fn create(&self) -> CreateDomain {
+        CreateDomain::new(self.clone())
+    }
+
+    /// Removes the domain **and all its items**; one that is not there is no error.
+    ///
+    /// [DeleteDomain](https://docs.aws.amazon.com/AmazonSimpleDB/latest/DeveloperGuide/SDB_API_DeleteDomain.html)
+    pub fn delete_domain(&self) -> DeleteDomain {
+        DeleteDomain::new(self.clone())
+    }
+
+    /// Writes attributes of an item.
+    ///
+    /// [PutAttributes](https://docs.aws.amazon.com/AmazonSimpleDB/latest/DeveloperGuide/SDB_API_PutAttributes.html)
+    pub fn put(&self, item: impl Into<String>) -> Put {
+        Put::new(self.clone(), item.into())
+    }
+
+    /// Reads an item; one that is not there comes back without attributes.
+    ///
+    /// [GetAttributes](https://docs.aws.amazon.com/AmazonSimpleDB/latest/DeveloperGuide/SDB_API_GetAttributes.html)
+    pub fn get(&self, item: impl Into<String>) -> Get {
+        Get::new(self.clone(), item.into())
+    }
+
+    /// Removes an item, or some of its attributes; what is not there is no error.
+    ///
+    /// [DeleteAttributes](https://docs.aws.amazon.com/AmazonSimpleDB/latest/DeveloperGuide/SDB_API_DeleteAttributes.html)
+    pub fn delete(&self, item: impl Into<String>) -> Delete {
+        Delete::new(self.clone(), item.into())
+    }
+}

@@ -1,0 +1,144 @@
+#![doc = include_str!("idempotency.md")]
+
+use std::fmt;
+
+use aws_core::Idempotency;
+use aws_core::Idempotency::{Once, Repeatable};
+
+/// Whether an operation may be sent twice, and why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Row {
+    /// The operation, as SimpleDB names it.
+    pub operation: &'static str,
+    /// In which form of it.
+    pub when: &'static str,
+    /// Whether it may be sent twice.
+    pub idempotency: Idempotency,
+    /// Why.
+    pub reason: &'static str,
+}
+
+const fn row(
+    operation: &'static str,
+    when: &'static str,
+    idempotency: Idempotency,
+    reason: &'static str,
+) -> Row {
+    Row {
+        operation,
+        when,
+        idempotency,
+        reason,
+    }
+}
+
+pub(crate) const CREATE_DOMAIN: Row = row(
+    "CreateDomain",
+    "always",
+    Repeatable,
+    "making a domain that is there changes nothing and is no error",
+);
+pub(crate) const DELETE_DOMAIN: Row = row(
+    "DeleteDomain",
+    "always",
+    Repeatable,
+    "removing a domain that is not there is no error",
+);
+pub(crate) const LIST_DOMAINS: Row = row("ListDomains", "always", Repeatable, "it reads");
+pub(crate) const PUT_ATTRIBUTES: Row = row(
+    "PutAttributes",
+    "plain",
+    Repeatable,
+    "an item is a set of pairs: adding or setting a pair twice changes nothing",
+);
+pub(crate) const PUT_ATTRIBUTES_IF: Row = row(
+    "PutAttributes",
+    "with expect",
+    Once,
+    "a replay meets what the first has just written, and reports a false conflict",
+);
+pub(crate) const GET_ATTRIBUTES: Row = row("GetAttributes", "always", Repeatable, "it reads");
+pub(crate) const DELETE_ATTRIBUTES: Row = row(
+    "DeleteAttributes",
+    "plain",
+    Repeatable,
+    "what is gone stays gone, and the answer is the same",
+);
+pub(crate) const DELETE_ATTRIBUTES_IF: Row = row(
+    "DeleteAttributes",
+    "with expect",
+    Once,
+    "a replay meets what the first has just removed, and reports a false conflict",
+);
+pub(crate) const SELECT: Row = row("Select", "always", Repeatable, "it reads");
+
+/// All rows.
+pub const TABLE: &[Row] = &[
+    CREATE_DOMAIN,
+    DELETE_DOMAIN,
+    LIST_DOMAINS,
+    PUT_ATTRIBUTES,
+    PUT_ATTRIBUTES_IF,
+    GET_ATTRIBUTES,
+    DELETE_ATTRIBUTES,
+    DELETE_ATTRIBUTES_IF,
+    SELECT,
+];
+
+impl fmt::Display for Row {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let twice = if self.idempotency == Repeatable {
+            "yes"
+        } else {
+            "no"
+        };
+        write!(
+            f,
+            "| {} | {} | {twice} | {} |",
+            self.operation, self.when, self.reason
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_shows_the_table() {
+        let page = include_str!("idempotency.md");
+        for row in TABLE {
+            assert!(page.contains(&row.to_string()), "the page lacks:\n{row}");
+        }
+        assert_eq!(
+            page.lines().filter(|line| line.starts_with("| ")).count(),
+            TABLE.len() + 1
+        );
+    }
+
+    #[test]
+    fn every_operation_has_a_row() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/ops");
+        let mut names = Vec::new();
+        for file in std::fs::read_dir(folder).unwrap() {
+            let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
+            let operations = text.matches("Operation for ").count();
+            let rows = text
+                .matches("const NAME: &'static str = idempotency::")
+                .count();
+            assert_eq!(operations, rows, "an operation takes its name from its row");
+            for piece in text
+                .split("const NAME: &'static str = idempotency::")
+                .skip(1)
+            {
+                names.extend(piece.split('.').next().map(|name| name.replace('_', "")));
+            }
+        }
+        assert!(!names.is_empty());
+        for name in names {
+            let has = |row: &Row| row.operation.to_uppercase() == name;
+            assert!(TABLE.iter().any(has), "{name} has no row");
+        }
+    }
+}

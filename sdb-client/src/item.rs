@@ -1,0 +1,74 @@
+/// One pair of an item.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Attribute {
+    /// The name.
+    pub name: String,
+    /// The value.
+    pub value: String,
+}
+
+/// An item: a name, and a set of pairs. A name can have many values.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Item {
+    /// The item's name.
+    pub name: String,
+    /// The pairs, in the order in which they came, which means nothing.
+    pub attributes: Vec<Attribute>,
+}
+
+impl Item {
+    /// One value of an attribute: any, if it has many.
+    pub fn first(&self, name: &str) -> Option<&str> {
+        self.attributes
+            .iter()
+            .find(|a| a.name == name)
+            .map(|a| a.value.as_str())
+    }
+
+    /// All values of an attribute.
+    pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.attributes
+            .iter()
+            .filter(move |a| a.name == name)
+            .map(|a| a.value.as_str())
+    }
+
+    /// Whether there is no pair: SimpleDB knows no item without any.
+    pub fn is_empty(&self) -> bool {
+        self.attributes.is_empty()
+    }
+}
+
+/// What must hold for a write to be done. SimpleDB takes one condition a request, on an attribute of one value.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Expected {
+    pub(crate) name: String,
+    pub(crate) value: Option<String>,
+}
+
+impl Expected {
+    /// The attribute has this value and no other.
+    pub fn equals(name: impl Into<String>, value: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            value: Some(value.into()),
+        }
+    }
+
+    /// The item has no attribute of this name.
+    pub fn absent(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            value: None,
+        }
+    }
+}
+
+impl std::fmt::Debug for Expected {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Expected")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
+}

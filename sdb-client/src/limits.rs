@@ -1,0 +1,102 @@
+//! What SimpleDB allows, checked before anything is sent.
+
+use aws_core::{Error, Result};
+
+/// The most bytes of an item's name, an attribute's name and a value.
+const MAX_TEXT: usize = 1024;
+/// The most pairs of one request, as of one item.
+pub(crate) const MAX_PAIRS: usize = 256;
+
+/// A domain's name: 3 to 255 of `a-z A-Z 0-9 _ . -`.
+pub(crate) fn domain(name: &str) -> Result<()> {
+    let legal = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-');
+    if (3..=255).contains(&name.len()) && name.bytes().all(legal) {
+        return Ok(());
+    }
+    Err(Error::invalid(format!(
+        "the domain name {:?} is not 3 to 255 letters, digits, underscores, dots and hyphens",
+        short(name)
+    )))
+}
+
+/// The name of an item: 1 to 1,024 bytes.
+pub(crate) fn item(name: &str) -> Result<()> {
+    text("item name", name, 1)
+}
+
+/// The name of an attribute: 1 to 1,024 bytes.
+pub(crate) fn attribute(name: &str) -> Result<()> {
+    text("attribute name", name, 1)
+}
+
+/// The value of the attribute `name`: up to 1,024 bytes. Values are data, so only their length is shown.
+pub(crate) fn value(name: &str, value: &str) -> Result<()> {
+    match value.len() {
+        0..=MAX_TEXT => Ok(()),
+        n => Err(Error::invalid(format!(
+            "the value of {:?} has {n} bytes, over the limit of {MAX_TEXT}",
+            short(name)
+        ))),
+    }
+}
+
+/// The pairs of one item.
+pub(crate) fn pairs(count: usize) -> Result<()> {
+    if count <= MAX_PAIRS {
+        return Ok(());
+    }
+    Err(Error::invalid(format!(
+        "there are {count} pairs, over the limit of {MAX_PAIRS} for one item"
+    )))
+}
+
+/// The size of a page of domains: 1 to 100.
+pub(crate) fn page_size(domains: u32) -> Result<()> {
+    if (1..=100).contains(&domains) {
+        return Ok(());
+    }
+    Err(Error::invalid(format!(
+        "a page size of {domains} is not within 1 to 100"
+    )))
+}
+
+fn text(what: &str, text: &str, least: usize) -> Result<()> {
+    match text.len() {
+        n if n < least => Err(Error::invalid(format!("the {what} is empty"))),
+        0..=MAX_TEXT => Ok(()),
+        n => Err(Error::invalid(format!(
+            "the {what} {:?} has {n} bytes, over the limit of {MAX_TEXT}",
+            short(text)
+        ))),
+    }
+}
+
+fn short(text: &str) -> String {
+    text.chars().take(80).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_name_the_value() {
+        for name in ["abc", "A_b.c-9", &"x".repeat(255)] {
+            assert!(domain(name).is_ok(), "{name}");
+        }
+        for name in ["", "ab", "a b", "a/b", "caf\u{e9}", &"x".repeat(256)] {
+            assert!(domain(name).is_err(), "{name}");
+        }
+        assert!(item("").is_err() && item(&"x".repeat(1024)).is_ok());
+        let error = attribute(&"\u{e9}".repeat(513)).unwrap_err().to_string();
+        assert!(error.contains("1026") && error.contains("1024"), "{error}");
+        assert!(value("n", "").is_ok());
+        let error = value("n", &"secret".repeat(300)).unwrap_err().to_string();
+        assert!(
+            error.contains("\"n\" has 1800 bytes") && !error.contains("secret"),
+            "{error}"
+        );
+        assert!(pairs(256).is_ok() && pairs(257).is_err());
+        assert!(page_size(0).is_err() && page_size(100).is_ok() && page_size(101).is_err());
+    }
+}

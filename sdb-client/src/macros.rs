@@ -1,0 +1,36 @@
+/// What every operation takes from its [`Wire`](crate::wire::Wire).
+macro_rules! from_wire {
+    () => {
+        type Service = $crate::wire::Sdb;
+
+        fn origin(&self) -> &pipeline_pool::Origin {
+            self.wire.origin()
+        }
+
+        fn resource(&self) -> Option<&std::sync::Arc<str>> {
+            self.wire.domain()
+        }
+
+        fn request(
+            &self,
+            service: &$crate::wire::Sdb,
+            attempt: &aws_core::operation::Attempt<'_>,
+        ) -> aws_core::Result<pipeline_pool::Request> {
+            self.wire.request(service, attempt)
+        }
+    };
+}
+
+/// Lets a request be awaited as it is.
+macro_rules! awaitable {
+    ($request:ty, $output:ty $(, $($generics:tt)+)?) => {
+        impl $(<$($generics)+>)? IntoFuture for $request {
+            type Output = aws_core::Result<$output>;
+            type IntoFuture = std::pin::Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+            fn into_future(self) -> Self::IntoFuture {
+                Box::pin(self.send())
+            }
+        }
+    };
+}

@@ -1,0 +1,233 @@
+use std::sync::Arc;
+
+use aws_core::operation::Answer;
+use aws_core::paginate::{IntoItems, Items, Paged, Pages};
+use aws_core::{Error, Idempotency, Operation, Result};
+
+use crate::client::SdbClient;
+use crate::domain::Domain;
+use crate::idempotency;
+use crate::limits;
+use crate::usage::Usage;
+use crate::wire::{Sdb, Wire, read};
+
+/// A request to make a domain; made by [`Domain::create`].
+#[must_use = "nothing is sent until this is awaited"]
+#[derive(Clone, Debug)]
+pub struct CreateDomain(Domain);
+
+impl CreateDomain {
+    pub(crate) fn new(domain: Domain) -> Self {
+        Self(domain)
+    }
+
+    /// Sends it.
+    ///
+    /// # Errors
+    /// `NumberDomainsExceeded`; otherwise as sending and the service say.
+    pub async fn send(self) -> Result<Usage> {
+        let wire = Wire::about(&self.0.client, CreateDomainOperation::NAME, &self.0.name)?;
+        self.0.client.call(&CreateDomainOperation { wire }).await
+    }
+}
+
+awaitable!(CreateDomain, Usage);
+
+struct CreateDomainOperation {
+    wire: Wire,
+}
+
+impl Operation for CreateDomainOperation {
+    type Output = Usage;
+    const NAME: &'static str = idempotency::CREATE_DOMAIN.operation;
+
+    from_wire!();
+
+    fn idempotency(&self) -> Idempotency {
+        idempotency::CREATE_DOMAIN.idempotency
+    }
+
+    fn parse(&self, service: &Sdb, answer: Answer) -> Result<Usage> {
+        read(service, &answer, |xml| xml.skip())
+    }
+}
+
+/// A request to remove a domain; made by [`Domain::delete_domain`].
+#[must_use = "nothing is sent until this is awaited"]
+#[derive(Clone, Debug)]
+pub struct DeleteDomain(Domain);
+
+impl DeleteDomain {
+    pub(crate) fn new(domain: Domain) -> Self {
+        Self(domain)
+    }
+
+    /// Sends it.
+    ///
+    /// # Errors
+    /// As sending and the service say.
+    pub async fn send(self) -> Result<Usage> {
+        let wire = Wire::about(&self.0.client, DeleteDomainOperation::NAME, &self.0.name)?;
+        self.0.client.call(&DeleteDomainOperation { wire }).await
+    }
+}
+
+awaitable!(DeleteDomain, Usage);
+
+struct DeleteDomainOperation {
+    wire: Wire,
+}
+
+impl Operation for DeleteDomainOperation {
+    type Output = Usage;
+    const NAME: &'static str = idempotency::DELETE_DOMAIN.operation;
+
+    from_wire!();
+
+    fn idempotency(&self) -> Idempotency {
+        idempotency::DELETE_DOMAIN.idempotency
+    }
+
+    fn parse(&self, service: &Sdb, answer: Answer) -> Result<Usage> {
+        read(service, &answer, |xml| xml.skip())
+    }
+}
+
+/// A request that lists domains; made by [`SdbClient::list_domains`].
+///
+/// [`names`](Self::names) and [`pages`](Self::pages) make streams of it; awaited, it gives one page.
+#[must_use = "nothing is sent until this is awaited or made a stream"]
+#[derive(Clone, Debug)]
+pub struct ListDomains {
+    client: SdbClient,
+    page_size: Option<u32>,
+    token: Option<Arc<str>>,
+}
+
+/// The stream of [`ListDomains::names`].
+pub type Domains = Items<ListDomains>;
+/// The stream of [`ListDomains::pages`].
+pub type DomainPages = Pages<ListDomains>;
+
+/// One page of domains.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct DomainPage {
+    /// The names.
+    pub names: Vec<String>,
+    /// Where the next page begins; nothing on the last.
+    pub next_token: Option<String>,
+    /// What the page cost.
+    pub usage: Usage,
+}
+
+impl IntoItems for DomainPage {
+    type Item = String;
+
+    fn into_items(self) -> impl Iterator<Item = String> {
+        self.names.into_iter()
+    }
+}
+
+impl ListDomains {
+    pub(crate) fn new(client: SdbClient) -> Self {
+        Self {
+            client,
+            page_size: None,
+            token: None,
+        }
+    }
+
+    /// The most names of one page, 1 to 100. Defaults to the service's choice, which is 100.
+    pub fn page_size(mut self, domains: u32) -> Self {
+        self.page_size = Some(domains);
+        self
+    }
+
+    /// Goes on where an earlier page ended.
+    pub fn token(mut self, token: impl Into<Arc<str>>) -> Self {
+        self.token = Some(token.into());
+        self
+    }
+
+    /// The names, one after another; page after page is fetched as they are read.
+    pub fn names(self) -> Domains {
+        Items::new(self)
+    }
+
+    /// The pages.
+    pub fn pages(self) -> DomainPages {
+        Pages::new(self)
+    }
+
+    /// Fetches one page.
+    ///
+    /// # Errors
+    /// As sending and the service say.
+    pub async fn send(self) -> Result<DomainPage> {
+        self.page().await
+    }
+
+    async fn page(&self) -> Result<DomainPage> {
+        let mut wire = Wire::new(&self.client, ListDomainsOperation::NAME);
+        if let Some(domains) = self.page_size {
+            limits::page_size(domains)?;
+            wire.param("MaxNumberOfDomains", domains.to_string());
+        }
+        if let Some(token) = &self.token {
+            wire.param("NextToken", &**token);
+        }
+        let page = self.client.call(&ListDomainsOperation { wire }).await?;
+        if page.next_token.is_some() && page.next_token.as_deref() == self.token.as_deref() {
+            return Err(Error::protocol(
+                "the list does not get on: the next page is this one",
+            ));
+        }
+        Ok(page)
+    }
+}
+
+awaitable!(ListDomains, DomainPage);
+
+impl Paged for ListDomains {
+    type Page = DomainPage;
+
+    async fn fetch(mut self) -> Result<(DomainPage, Option<Self>)> {
+        let page = self.page().await?;
+        let next = page.next_token.as_deref().map(|token| {
+            self.token = Some(token.into());
+            self
+        });
+        Ok((page, next))
+    }
+}
+
+struct ListDomainsOperation {
+    wire: Wire,
+}
+
+impl Operation for ListDomainsOperation {
+    type Output = DomainPage;
+    const NAME: &'static str = idempotency::LIST_DOMAINS.operation;
+
+    from_wire!();
+
+    fn idempotency(&self) -> Idempotency {
+        idempotency::LIST_DOMAINS.idempotency
+    }
+
+    fn parse(&self, service: &Sdb, answer: Answer) -> Result<DomainPage> {
+        let mut page = DomainPage::default();
+        page.usage = read(service, &answer, |xml| {
+            while let Some(tag) = xml.child()? {
+                match tag.name() {
+                    "DomainName" => page.names.push(xml.text()?),
+                    "NextToken" => page.next_token = Some(xml.text()?).filter(|t| !t.is_empty()),
+                    _ => xml.skip()?,
+                }
+            }
+            Ok(())
+        })?;
+        Ok(page)
+    }
+}

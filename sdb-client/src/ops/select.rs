@@ -1,0 +1,177 @@
+use std::fmt;
+use std::sync::Arc;
+
+use aws_core::operation::Answer;
+use aws_core::paginate::{self, IntoItems, Paged, Pages};
+use aws_core::xml::{Xml, XmlError};
+use aws_core::{Error, Idempotency, Operation, Result};
+
+use crate::client::SdbClient;
+use crate::idempotency;
+use crate::item::Item;
+use crate::usage::Usage;
+use crate::wire::{Sdb, Wire, attribute, read, text};
+
+/// A request to find items; made by [`SdbClient::select`].
+///
+/// [`items`](Self::items) and [`pages`](Self::pages) make streams of it; awaited, it gives one page, which may
+/// be empty and not the last: SimpleDB works five seconds on a page at most.
+#[must_use = "nothing is sent until this is awaited or made a stream"]
+#[derive(Clone)]
+pub struct Select {
+    client: SdbClient,
+    expression: Arc<str>,
+    consistent: bool,
+    token: Option<Arc<str>>,
+}
+
+/// The stream of [`Select::items`].
+pub type Items = paginate::Items<Select>;
+/// The stream of [`Select::pages`].
+pub type SelectPages = Pages<Select>;
+
+/// One page of found items.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct SelectPage {
+    /// The items. For `count(*)` there is one, named `Domain`, with an attribute `Count`: a part of the count
+    /// if there are more pages.
+    pub items: Vec<Item>,
+    /// Where the next page begins; nothing on the last.
+    pub next_token: Option<String>,
+    /// What the page cost.
+    pub usage: Usage,
+}
+
+impl IntoItems for SelectPage {
+    type Item = Item;
+
+    fn into_items(self) -> impl Iterator<Item = Item> {
+        self.items.into_iter()
+    }
+}
+
+impl Select {
+    pub(crate) fn new(client: SdbClient, expression: String) -> Self {
+        Self {
+            client,
+            expression: expression.into(),
+            consistent: false,
+            token: None,
+        }
+    }
+
+    /// Whether every write answered so far must be seen. Defaults to no: what is found may then be old.
+    pub fn consistent(mut self, yes: bool) -> Self {
+        self.consistent = yes;
+        self
+    }
+
+    /// Goes on where an earlier page of the same expression ended.
+    pub fn token(mut self, token: impl Into<Arc<str>>) -> Self {
+        self.token = Some(token.into());
+        self
+    }
+
+    /// The items, one after another; page after page is fetched as they are read.
+    pub fn items(self) -> Items {
+        paginate::Items::new(self)
+    }
+
+    /// The pages.
+    pub fn pages(self) -> SelectPages {
+        Pages::new(self)
+    }
+
+    /// Fetches one page.
+    ///
+    /// # Errors
+    /// `InvalidQueryExpression` and its like; otherwise as sending and the service say.
+    pub async fn send(self) -> Result<SelectPage> {
+        self.page().await
+    }
+
+    async fn page(&self) -> Result<SelectPage> {
+        let mut wire = Wire::new(&self.client, SelectOperation::NAME);
+        wire.param("SelectExpression", &*self.expression);
+        if self.consistent {
+            wire.param("ConsistentRead", "true");
+        }
+        if let Some(token) = &self.token {
+            wire.param("NextToken", &**token);
+        }
+        let page = self.client.call(&SelectOperation { wire }).await?;
+        if page.next_token.is_some() && page.next_token.as_deref() == self.token.as_deref() {
+            return Err(Error::protocol(
+                "the selection does not get on: the next page is this one",
+            ));
+        }
+        Ok(page)
+    }
+}
+
+awaitable!(Select, SelectPage);
+
+impl Paged for Select {
+    type Page = SelectPage;
+
+    async fn fetch(mut self) -> Result<(SelectPage, Option<Self>)> {
+        let page = self.page().await?;
+        let next = page.next_token.as_deref().map(|token| {
+            self.token = Some(token.into());
+            self
+        });
+        Ok((page, next))
+    }
+}
+
+/// Leaves out the expression, which holds the caller's data.
+impl fmt::Debug for Select {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Select")
+            .field("consistent", &self.consistent)
+            .finish_non_exhaustive()
+    }
+}
+
+struct SelectOperation {
+    wire: Wire,
+}
+
+impl Operation for SelectOperation {
+    type Output = SelectPage;
+    const NAME: &'static str = idempotency::SELECT.operation;
+
+    from_wire!();
+
+    fn idempotency(&self) -> Idempotency {
+        idempotency::SELECT.idempotency
+    }
+
+    fn parse(&self, service: &Sdb, answer: Answer) -> Result<SelectPage> {
+        let mut page = SelectPage::default();
+        page.usage = read(service, &answer, |xml| {
+            while let Some(tag) = xml.child()? {
+                match tag.name() {
+                    "Item" => page.items.push(item(xml)?),
+                    "NextToken" => page.next_token = Some(xml.text()?).filter(|t| !t.is_empty()),
+                    _ => xml.skip()?,
+                }
+            }
+            Ok(())
+        })?;
+        Ok(page)
+    }
+}
+
+fn item(xml: &mut Xml<'_>) -> Result<Item, XmlError> {
+    let mut item = Item::default();
+    while let Some(tag) = xml.child()? {
+        match tag.name() {
+            "Name" => item.name = text(xml, &tag)?,
+            "Attribute" => item.attributes.push(attribute(xml)?),
+            _ => xml.skip()?,
+        }
+    }
+    Ok(item)
+}

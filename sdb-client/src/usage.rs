@@ -1,0 +1,69 @@
+//! What SimpleDB bills.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// What one answer cost.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct Usage {
+    /// Machine hours, as [billed](https://docs.aws.amazon.com/AmazonSimpleDB/latest/DeveloperGuide/APIUsage.html).
+    pub box_usage: f64,
+    /// The service's identifier of the request.
+    pub request_id: Option<String>,
+}
+
+/// What all answers to a client cost, those with errors included.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct TotalUsage {
+    /// Machine hours.
+    pub box_usage: f64,
+    /// Answers.
+    pub requests: u64,
+}
+
+/// Adds up from any thread. Machine hours are kept as whole units of 10⁻¹⁰, the last place that SimpleDB
+/// gives, so that small ones are not lost in a large sum.
+#[derive(Debug, Default)]
+pub(crate) struct Meter {
+    units: AtomicU64,
+    requests: AtomicU64,
+}
+
+const UNITS: f64 = 1e10;
+
+impl Meter {
+    pub(crate) fn add(&self, box_usage: f64) {
+        // A negative or absurd text becomes the nearest end: the cast saturates.
+        self.units
+            .fetch_add((box_usage * UNITS).round() as u64, Ordering::Relaxed);
+        self.requests.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn total(&self) -> TotalUsage {
+        TotalUsage {
+            box_usage: self.units.load(Ordering::Relaxed) as f64 / UNITS,
+            requests: self.requests.load(Ordering::Relaxed),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn small_parts_add_up() {
+        let meter = Meter::default();
+        (0..1000).for_each(|_| meter.add(0.0000219907));
+        meter.add(f64::NAN);
+        meter.add(-1.0);
+        assert_eq!(
+            meter.total(),
+            TotalUsage {
+                box_usage: 0.0219907,
+                requests: 1002
+            }
+        );
+    }
+}

@@ -1,0 +1,250 @@
+//! A request as it goes on the wire, but for its time and signature; and what all answers have.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use aws_core::operation::{Answer, Attempt};
+use aws_core::xml::{Tag, Xml, XmlError};
+use aws_core::{Class, ErrorBody, Result, Service};
+use aws_sigv2::date;
+use aws_sigv2::query;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use pipeline_pool::{Head, Method, Origin, Request};
+
+use crate::client::SdbClient;
+use crate::item::{Attribute, Expected};
+use crate::limits;
+use crate::usage::{Meter, Usage};
+
+/// The service: what is the same for all its operations.
+#[derive(Debug, Default)]
+pub(crate) struct Sdb {
+    pub(crate) meter: Meter,
+}
+
+impl Service for Sdb {
+    const NAME: &'static str = "SimpleDB";
+
+    fn parse_error(&self, _: &Head, body: &[u8]) -> Option<ErrorBody> {
+        let error = ErrorBody::parse(body)?;
+        // Errors are billed too.
+        self.meter.add(
+            error
+                .detail("BoxUsage")
+                .and_then(|text| text.parse().ok())
+                .unwrap_or(0.0),
+        );
+        Some(error)
+    }
+
+    fn class(&self, _: u16, code: Option<&str>) -> Option<Class> {
+        match code? {
+            // A condition on a value, and there is no such attribute; one on an attribute that has many.
+            "AttributeDoesNotExist" | "MultiValuedAttribute" => Some(Class::ConditionFailed),
+            _ => None,
+        }
+    }
+}
+
+/// The action and its parameters.
+pub(crate) struct Wire {
+    origin: Origin,
+    domain: Option<Arc<str>>,
+    params: Vec<(Cow<'static, str>, String)>,
+}
+
+impl Wire {
+    pub(crate) fn new(client: &SdbClient, action: &'static str) -> Self {
+        let origin = client.endpoint().origin().clone();
+        let mut wire = Self {
+            origin,
+            domain: None,
+            params: Vec::with_capacity(8),
+        };
+        wire.param("Action", action);
+        wire.param("Version", "2009-04-15");
+        wire
+    }
+
+    /// A request about a domain.
+    pub(crate) fn about(
+        client: &SdbClient,
+        action: &'static str,
+        domain: &Arc<str>,
+    ) -> Result<Self> {
+        limits::domain(domain)?;
+        let mut wire = Self::new(client, action);
+        wire.domain = Some(domain.clone());
+        wire.param("DomainName", &**domain);
+        Ok(wire)
+    }
+
+    pub(crate) fn param(&mut self, name: impl Into<Cow<'static, str>>, value: impl Into<String>) {
+        self.params.push((name.into(), value.into()));
+    }
+
+    pub(crate) fn expected(&mut self, expected: Option<&Expected>) -> Result<()> {
+        let Some(expected) = expected else {
+            return Ok(());
+        };
+        limits::attribute(&expected.name)?;
+        self.param("Expected.1.Name", &*expected.name);
+        match &expected.value {
+            Some(value) => {
+                limits::value(&expected.name, value)?;
+                self.param("Expected.1.Value", &**value);
+            }
+            None => self.param("Expected.1.Exists", "false"),
+        }
+        Ok(())
+    }
+
+    pub(crate) fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    pub(crate) fn domain(&self) -> Option<&Arc<str>> {
+        self.domain.as_ref()
+    }
+
+    pub(crate) fn request(&self, _: &Sdb, attempt: &Attempt<'_>) -> Result<Request> {
+        let time = date::iso8601(attempt.now());
+        let params: Vec<(&str, &str)> = self
+            .params
+            .iter()
+            .map(|(n, v)| (&**n, v.as_str()))
+            .collect();
+        let signed = query::Request {
+            method: Method::Post.as_str(),
+            host: self.origin.authority(),
+            path: "/",
+            params: &params,
+            time: query::Time::Timestamp(time.as_ref()),
+        };
+        // In a form, since a URL is limited in length and ends up in the logs of proxies.
+        let form = signed.sign(attempt.credentials(), query::Algorithm::HmacSha256);
+        let mut request = Request::new(Method::Post, &self.origin, "/")?;
+        request.header(
+            "content-type",
+            "application/x-www-form-urlencoded; charset=utf-8",
+        )?;
+        request.body(form);
+        Ok(request)
+    }
+}
+
+/// Reads an answer: `result` reads the element `<…Result>`, the rest is the same for all.
+pub(crate) fn read(
+    service: &Sdb,
+    answer: &Answer,
+    result: impl FnMut(&mut Xml<'_>) -> Result<(), XmlError>,
+) -> Result<Usage> {
+    let usage = read_envelope(&answer.bytes(), result)?;
+    service.meter.add(usage.box_usage);
+    Ok(usage)
+}
+
+fn read_envelope(
+    text: &[u8],
+    mut result: impl FnMut(&mut Xml<'_>) -> Result<(), XmlError>,
+) -> Result<Usage, XmlError> {
+    let mut usage = Usage::default();
+    let mut xml = Xml::new(text)?;
+    let root = xml.root()?;
+    if !root.name().ends_with("Response") {
+        return Err(XmlError::new("it is no response of SimpleDB"));
+    }
+    while let Some(tag) = xml.child()? {
+        match tag.name() {
+            "ResponseMetadata" => {
+                while let Some(tag) = xml.child()? {
+                    match tag.name() {
+                        "RequestId" | "RequestID" => usage.request_id = Some(xml.text()?),
+                        "BoxUsage" => usage.box_usage = xml.value()?,
+                        _ => xml.skip()?,
+                    }
+                }
+            }
+            name if name.ends_with("Result") => result(&mut xml)?,
+            _ => xml.skip()?,
+        }
+    }
+    Ok(usage)
+}
+
+/// Reads a name or value, which SimpleDB encodes where XML cannot carry it.
+pub(crate) fn text(xml: &mut Xml<'_>, tag: &Tag<'_>) -> Result<String, XmlError> {
+    let text = xml.text()?;
+    if !tag.has("encoding", "base64") {
+        return Ok(text);
+    }
+    let bytes = STANDARD
+        .decode(text.trim())
+        .map_err(|_| XmlError::new("a text is not Base64"))?;
+    String::from_utf8(bytes).map_err(|_| XmlError::new("a text is not UTF-8"))
+}
+
+/// Reads an `<Attribute>`.
+pub(crate) fn attribute(xml: &mut Xml<'_>) -> Result<Attribute, XmlError> {
+    let mut attribute = Attribute {
+        name: String::new(),
+        value: String::new(),
+    };
+    while let Some(tag) = xml.child()? {
+        match tag.name() {
+            "Name" => attribute.name = text(xml, &tag)?,
+            "Value" => attribute.value = text(xml, &tag)?,
+            _ => xml.skip()?,
+        }
+    }
+    Ok(attribute)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_envelope_is_read() {
+        let mut found = Vec::new();
+        let usage = read_envelope(
+            b"<GetAttributesResponse xmlns='u'><GetAttributesResult><Attribute><Name>a</Name><Value encoding=\"base64\">AQI=\
+              </Value></Attribute><Attribute><Name>b</Name><Value> x &amp; </Value></Attribute></GetAttributesResult>\
+              <ResponseMetadata><RequestId>r</RequestId><BoxUsage>0.0000093222</BoxUsage></ResponseMetadata></GetAttributesResponse>",
+            |xml| {
+                while xml.child()?.is_some() {
+                    found.push(attribute(xml)?);
+                }
+                Ok(())
+            },
+        )
+        .unwrap();
+        assert_eq!(
+            (usage.box_usage, usage.request_id.as_deref()),
+            (0.000_009_322_2, Some("r"))
+        );
+        assert_eq!(
+            (found[0].value.as_str(), found[1].value.as_str()),
+            ("\u{1}\u{2}", " x & ")
+        );
+    }
+
+    #[test]
+    fn nonsense_is_an_error() {
+        for text in [
+            "",
+            "<html/>",
+            "<XResponse>",
+            "<XResponse><ResponseMetadata><BoxUsage>x</BoxUsage></ResponseMetadata></XResponse>",
+        ] {
+            assert!(
+                read_envelope(text.as_bytes(), |xml| xml.skip()).is_err(),
+                "{text}"
+            );
+        }
+        let mut xml = Xml::new(b"<a encoding='base64'>!</a>").unwrap();
+        let tag = xml.root().unwrap();
+        assert!(text(&mut xml, &tag).is_err());
+    }
+}

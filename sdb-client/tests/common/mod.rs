@@ -1,0 +1,25 @@
+//! A client over the emulator.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "this is test code outside of a test function"
+)]
+
+use emulator::Emulator;
+use sdb_client::{Credentials, Domain, SdbBuilder, SdbClient};
+
+pub async fn emulator() -> Emulator {
+    Emulator::start().await.unwrap()
+}
+
+pub fn builder(service: &Emulator) -> SdbBuilder {
+    SdbClient::builder()
+        .endpoint(service.url())
+        .credentials(Credentials::new(service.access_key(), service.secret_key()))
+}
+
+pub async fn domain(service: &Emulator) -> Domain {
+    let domain = builder(service).build().unwrap().domain("users");
+    domain.create().await.unwrap();
+    domain
+}

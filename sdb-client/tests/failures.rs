@@ -1,0 +1,133 @@
+//! What goes wrong, and what is said of it.
+
+mod common;
+
+use std::sync::{Arc, Mutex};
+
+use aws_core::transport::{ResponseFuture, Transport};
+use common::{builder, emulator};
+use pipeline_pool::{Head, Origin, Request, Response};
+use sdb_client::{Credentials, Expected, Kind, RetryConfig, SdbClient};
+
+const SECRET: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
+
+/// Answers the first request with 503, all others well.
+#[derive(Clone, Debug, Default)]
+struct BusyOnce(Arc<Mutex<Vec<bool>>>);
+
+impl Transport for BusyOnce {
+    fn send(&self, _: &Origin, request: Request) -> ResponseFuture {
+        let mut seen = self.0.lock().expect("a lock");
+        seen.push(request.is_repeatable());
+        let (status, body) = if seen.len() == 1 {
+            (
+                503,
+                "<Response><Errors><Error><Code>ServiceUnavailable</Code><Message>busy</Message><BoxUsage>0.5</BoxUsage>\
+                   </Error></Errors><RequestID>r1</RequestID></Response>",
+            )
+        } else {
+            (
+                200,
+                "<PutAttributesResponse><ResponseMetadata><RequestId>r2</RequestId><BoxUsage>0.25</BoxUsage>\
+                   </ResponseMetadata></PutAttributesResponse>",
+            )
+        };
+        let body = bytes_of(body);
+        ResponseFuture::ready(Ok(Response::new(Head::new(status, []), body)))
+    }
+}
+
+fn bytes_of(text: &'static str) -> pipeline_pool::Body {
+    let once = futures_util::stream::once(async move { Ok(text.into()) });
+    pipeline_pool::Body::from_stream(None, once)
+}
+
+fn client(transport: &BusyOnce) -> SdbClient {
+    SdbClient::builder()
+        .endpoint("http://sdb.example")
+        .credentials(Credentials::new("AKID", SECRET))
+        .transport(transport.clone())
+        .retry(RetryConfig::new().random(|| 0.0))
+        .build()
+        .expect("a client")
+}
+
+#[tokio::test]
+async fn a_busy_service_is_asked_again_unless_the_write_is_conditional() {
+    let transport = BusyOnce::default();
+    let sdb = client(&transport);
+    let usage = sdb
+        .domain("users")
+        .put("u")
+        .replace("a", "b")
+        .await
+        .unwrap();
+    assert_eq!(
+        (usage.box_usage, usage.request_id.as_deref()),
+        (0.25, Some("r2"))
+    );
+    assert_eq!(*transport.0.lock().unwrap(), [true, true]);
+    assert_eq!((sdb.usage().box_usage, sdb.usage().requests), (0.75, 2));
+
+    let transport = BusyOnce::default();
+    let put = client(&transport)
+        .domain("users")
+        .put("u")
+        .replace("a", "b");
+    let error = put.expect(Expected::absent("a")).await.unwrap_err();
+    assert_eq!(
+        (error.code(), error.attempts()),
+        (Some("ServiceUnavailable"), 1)
+    );
+    assert!(error.is_throttled() && error.may_have_been_sent());
+    assert_eq!(*transport.0.lock().unwrap(), [false]);
+    assert_eq!(
+        error.to_string(),
+        "SimpleDB PutAttributes at http://sdb.example on users: 503 ServiceUnavailable: busy (request r1)"
+    );
+}
+
+#[tokio::test]
+async fn a_wrong_secret_is_said_and_not_shown() {
+    let service = emulator().await;
+    let sdb = builder(&service)
+        .credentials(Credentials::new(service.access_key(), SECRET))
+        .build()
+        .unwrap();
+    let error = sdb.domain("users").create().await.unwrap_err();
+    assert_eq!(
+        (error.status(), error.code()),
+        (Some(403), Some("SignatureDoesNotMatch"))
+    );
+    let put = sdb
+        .domain("users")
+        .put("u")
+        .replace("a", "hush")
+        .expect(Expected::equals("a", "hush"));
+    let select = sdb.select("select * from users where a = 'hush'");
+    let shown = format!("{sdb:?} {error:?} {error} {put:?} {select:?}");
+    assert!(
+        !shown.contains(SECRET) && !shown.contains("hush"),
+        "{shown}"
+    );
+}
+
+#[tokio::test]
+async fn a_refused_connection_names_host_and_port() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr = listener.local_addr().unwrap();
+    drop(listener);
+    let builder = SdbClient::builder()
+        .endpoint(format!("http://{addr}"))
+        .retry(RetryConfig::none());
+    let sdb = builder
+        .credentials(Credentials::new("AKID", SECRET))
+        .build()
+        .unwrap();
+    let error = sdb.list_domains().await.unwrap_err();
+    assert_eq!(error.kind(), Kind::Connect);
+    assert!(
+        error.to_string().contains(&addr.to_string()) && !error.may_have_been_sent(),
+        "{error}"
+    );
+}
