@@ -1,5 +1,6 @@
 //! The settings of a pool: what each means, its default and its range.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::connect::Settings;
@@ -8,6 +9,7 @@ use crate::connect::tls::{Identity, Tls};
 use crate::engine::config::Config;
 #[cfg(feature = "tls")]
 use crate::error::Error;
+use crate::event::{Event, Hook};
 use crate::http1::decode::Limits;
 use crate::pool::HttpPool;
 
@@ -149,6 +151,13 @@ impl HttpPoolBuilder {
     /// Defaults to 2.
     pub fn max_replays(mut self, n: u8) -> Self {
         self.config.max_replays = n;
+        self
+    }
+
+    /// Has `hook` called when a connection is opened, cannot be opened, or is closed, with the
+    /// name of its origin. It runs on the task of the connection, so it should be quick.
+    pub fn on_event(mut self, hook: impl Fn(&str, &Event) + Send + Sync + 'static) -> Self {
+        self.config.hook = Some(Hook(Arc::new(hook)));
         self
     }
 

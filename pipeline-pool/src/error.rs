@@ -5,6 +5,8 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::event::CloseReason;
+
 /// How much of a request had been written when it failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Sent {
@@ -52,6 +54,7 @@ struct Inner {
     sent: Sent,
     detail: Cow<'static, str>,
     source: Option<Arc<dyn StdError + Send + Sync>>,
+    reason: Option<CloseReason>,
 }
 
 impl Error {
@@ -62,6 +65,7 @@ impl Error {
             sent: Sent::No,
             detail: detail.into(),
             source: None,
+            reason: None,
         }))
     }
 
@@ -77,6 +81,16 @@ impl Error {
     pub fn with_sent(mut self, sent: Sent) -> Self {
         self.0.sent = sent;
         self
+    }
+
+    /// The same error as the end of a connection, for this reason.
+    pub(crate) fn because(mut self, reason: CloseReason) -> Self {
+        self.0.reason = Some(reason);
+        self
+    }
+
+    pub(crate) fn reason(&self) -> Option<CloseReason> {
+        self.0.reason
     }
 
     /// What kind of failure it is.

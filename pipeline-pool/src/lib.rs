@@ -5,6 +5,7 @@ mod builder;
 mod connect;
 mod engine;
 mod error;
+mod event;
 #[cfg(feature = "http1")]
 pub mod http1;
 mod origin;
@@ -17,6 +18,7 @@ mod stats;
 #[cfg(feature = "http1")]
 pub use builder::HttpPoolBuilder;
 pub use error::{Error, Kind, Sent};
+pub use event::{CloseReason, Event};
 #[cfg(feature = "http1")]
 pub use http1::{Body, BodyError, Head, Headers, Method, Request, Response};
 pub use origin::Origin;

@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering::Relaxed;
 
 use crate::engine::endpoint::Endpoint;
+use crate::event::CloseReason;
 use crate::origin::Origin;
 use crate::protocol::Protocol;
 
@@ -34,8 +35,8 @@ pub struct OriginStats {
     pub opened: u64,
     /// Attempts to open one that failed.
     pub open_failed: u64,
-    /// Connections closed so far.
-    pub closed: u64,
+    /// Connections closed so far, by the position of the reason in [`CloseReason::ALL`].
+    closed: [u64; CloseReason::ALL.len()],
     /// Answers received so far.
     pub replies: u64,
     /// Requests sent again on another connection, their first having died.
@@ -51,6 +52,9 @@ pub struct OriginStats {
     pub latency: std::time::Duration,
     /// Requests that had to wait in line.
     pub waits: u64,
+    /// Requests that have come out of the line to a connection; those that came back to the line
+    /// from a connection count each time. The others have left it, or wait still.
+    pub waits_served: u64,
     /// Requests refused as the line was full.
     pub refused: u64,
     /// The most requests that were in flight on one connection.
@@ -66,6 +70,7 @@ impl OriginStats {
         let state = endpoint.lock();
         let (connections, idle, waiting) = (state.live(), state.idle(), state.line.len());
         let (depth, trials, latency) = (state.learn.depth(), state.learn.trials(), state.learn.usual());
+        let served = state.served;
         drop(state);
         let counters = &endpoint.counters;
         Self {
@@ -75,7 +80,8 @@ impl OriginStats {
             waiting,
             opened: counters.opened.load(Relaxed),
             open_failed: counters.open_failed.load(Relaxed),
-            closed: counters.closed.load(Relaxed),
+            closed: counters.closed_by(),
+            waits_served: served,
             replies: counters.replies.load(Relaxed),
             replays: counters.replays.load(Relaxed),
             moves: counters.moves.load(Relaxed),
@@ -88,6 +94,18 @@ impl OriginStats {
             bytes_in: counters.bytes_in.load(Relaxed),
             bytes_out: counters.bytes_out.load(Relaxed),
         }
+    }
+}
+
+impl OriginStats {
+    /// Connections closed so far.
+    pub fn closed(&self) -> u64 {
+        self.closed.iter().sum()
+    }
+
+    /// Connections closed so far for this reason.
+    pub fn closed_by(&self, reason: CloseReason) -> u64 {
+        self.closed[reason as usize]
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::event::Hook;
+
 /// Bounds and times; the builder says what each means.
 #[derive(Clone, Debug)]
 pub(crate) struct Config {
@@ -25,6 +27,7 @@ pub(crate) struct Config {
     /// How often a request that was not sent may move to another connection.
     pub(crate) max_moves: u8,
     pub(crate) read_buffer: usize,
+    pub(crate) hook: Option<Hook>,
 }
 
 impl Default for Config {
@@ -47,6 +50,7 @@ impl Default for Config {
             max_replays: 2,
             max_moves: 8,
             read_buffer: 64 * 1024,
+            hook: None,
         }
     }
 }

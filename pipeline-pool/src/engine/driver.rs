@@ -18,6 +18,7 @@ use super::pipeline::Pipeline;
 use super::state::{ConnId, Report};
 use crate::connect::Stream;
 use crate::error::{Error, Kind};
+use crate::event::{CloseReason, Event};
 use crate::protocol::Protocol;
 
 /// The first read buffer's bytes; it grows when reads fill it.
@@ -44,7 +45,7 @@ pub(crate) async fn run<P: Protocol>(endpoint: Arc<Endpoint<P>>, id: ConnId, per
     let opened = match tokio::time::timeout(limit, endpoint.opener.open()).await {
         Ok(opened) => opened,
         Err(_) => {
-            let text = format!("no connection to {} within {limit:?}", endpoint.opener.name());
+            let text = format!("no connection to {} within {limit:?}", endpoint.name);
             Err(Error::new(Kind::Connect, text))
         }
     };
@@ -55,15 +56,17 @@ pub(crate) async fn run<P: Protocol>(endpoint: Arc<Endpoint<P>>, id: ConnId, per
     match opened {
         Ok((stream, protocol)) => {
             endpoint.counters.opened.fetch_add(1, Ordering::Relaxed);
+            let took = now().saturating_duration_since(begun);
+            endpoint.tell(&Event::Opened { took });
             // Without TLS, opening is little more than one round trip.
-            let rtt = matches!(stream, Stream::Tcp(_)).then(|| now().saturating_duration_since(begun));
+            let rtt = matches!(stream, Stream::Tcp(_)).then_some(took);
             endpoint.lock().opened(id, rtt);
             Driver::new(endpoint, id, permit, stream, protocol).await;
         }
         Err(error) => {
-            tracing::debug!(server.address = %endpoint.opener.name(), %error, "connect failed");
             // The permit goes first: those who wait may want it at once.
             drop(permit);
+            endpoint.tell(&Event::OpenFailed { error: error.clone() });
             endpoint.open_failed(id, &error, is_exhausted(&error), now());
             endpoint.pump(now());
         }
@@ -332,11 +335,18 @@ impl<P: Protocol> Driver<P> {
     /// goes back to its callers.
     fn finish(&mut self, cause: &Error, cx: Option<&mut Context<'_>>) {
         self.count();
-        tracing::debug!(server.address = %self.endpoint.opener.name(), %cause, "connection closed");
         let replies = self.pipeline.replies();
         let broken = cause.kind() == Kind::Protocol
             || replies < FEW && (self.pipeline.is_spent() || self.pipeline.owes_replies());
         let again = self.pipeline.close(cause, &self.endpoint.config);
+        let reason = CloseReason::of(cause);
+        self.endpoint.counters.closed(reason);
+        self.endpoint.tell(&Event::Closed {
+            reason,
+            replies,
+            age: now().saturating_duration_since(self.born),
+            moved: again.len(),
+        });
         if let (Some(stream), Some(cx)) = (&mut self.stream, cx) {
             // Says goodbye where the transport has a word for it; nobody waits for the answer.
             let _ = Pin::new(stream).poll_shutdown(cx);
@@ -382,7 +392,8 @@ impl<P: Protocol> Unpin for Driver<P> {}
 impl<P: Protocol> Drop for Driver<P> {
     fn drop(&mut self) {
         if self.permit.is_some() {
-            let gone = Error::new(Kind::Closed, "the runtime that served the connection is gone");
+            let gone = Error::new(Kind::Closed, "the runtime that served the connection is gone")
+                .because(CloseReason::Shutdown);
             self.finish(&gone, None);
         }
     }

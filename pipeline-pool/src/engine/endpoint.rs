@@ -18,6 +18,7 @@ use super::permits::{Member, Permits};
 use super::state::{ConnId, State};
 use crate::connect::Stream;
 use crate::error::{Error, Kind};
+use crate::event::{CloseReason, Event};
 use crate::protocol::Protocol;
 
 /// Opens a connection and says which protocol value speaks on it.
@@ -32,7 +33,7 @@ pub(crate) trait Open<P>: Send + Sync {
 pub(crate) struct Counters {
     pub(crate) opened: AtomicU64,
     pub(crate) open_failed: AtomicU64,
-    pub(crate) closed: AtomicU64,
+    closed: [AtomicU64; CloseReason::ALL.len()],
     pub(crate) replies: AtomicU64,
     pub(crate) replays: AtomicU64,
     pub(crate) moves: AtomicU64,
@@ -43,7 +44,19 @@ pub(crate) struct Counters {
     pub(crate) bytes_out: AtomicU64,
 }
 
+impl Counters {
+    pub(crate) fn closed(&self, reason: CloseReason) {
+        self.closed[reason as usize].fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn closed_by(&self) -> [u64; CloseReason::ALL.len()] {
+        std::array::from_fn(|i| self.closed[i].load(Ordering::Relaxed))
+    }
+}
+
 pub(crate) struct Endpoint<P: Protocol> {
+    /// The name of the place, for errors and hooks.
+    pub(crate) name: String,
     state: Mutex<State<P>>,
     pub(crate) config: Config,
     pub(crate) opener: Box<dyn Open<P>>,
@@ -72,6 +85,7 @@ pub(crate) struct End<P: Protocol> {
 impl<P: Protocol> Endpoint<P> {
     pub(crate) fn new(config: Config, opener: Box<dyn Open<P>>, permits: Arc<Permits>) -> Arc<Self> {
         let endpoint = Arc::new_cyclic(|this: &Weak<Self>| Self {
+            name: opener.name(),
             state: Mutex::new(State::new(Learn::new(config.max_depth, config.fixed_depth))),
             config,
             opener,
@@ -87,6 +101,24 @@ impl<P: Protocol> Endpoint<P> {
         let member: Weak<dyn Member> = endpoint.this.clone();
         endpoint.permits.join(member);
         endpoint
+    }
+
+    /// Tells the log and the hook.
+    pub(crate) fn tell(&self, event: &Event) {
+        match event {
+            Event::Opened { took } => {
+                tracing::debug!(server.address = %self.name, ?took, "connection opened");
+            }
+            Event::OpenFailed { error } => {
+                tracing::debug!(server.address = %self.name, error.message = %error, "connection failed");
+            }
+            Event::Closed { reason, replies, age, moved } => {
+                tracing::debug!(server.address = %self.name, ?reason, replies, ?age, moved, "connection closed");
+            }
+        }
+        if let Some(hook) = &self.config.hook {
+            (hook.0)(&self.name, event);
+        }
     }
 
     pub(crate) fn next_seq(&self) -> u64 {
@@ -251,7 +283,6 @@ impl<P: Protocol> Endpoint<P> {
             state.line.insert(entry);
         }
         drop(state);
-        self.counters.closed.fetch_add(1, Ordering::Relaxed);
         self.counters.replays.fetch_add(replays, Ordering::Relaxed);
         self.changed.notify_waiters();
     }

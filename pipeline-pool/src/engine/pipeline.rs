@@ -16,6 +16,7 @@ use super::config::Config;
 use super::entry::Entry;
 use super::learn::Sample;
 use crate::error::{Error, Kind, Sent};
+use crate::event::CloseReason;
 use crate::outbox::Outbox;
 use crate::protocol::{Decoded, Encoded, Protocol};
 
@@ -375,7 +376,7 @@ impl<P: Protocol> Pipeline<P> {
             return Ok(());
         }
         Err(if self.is_idle() {
-            Error::new(Kind::Closed, "the connection was idle")
+            Error::new(Kind::Closed, "the connection was idle").because(CloseReason::Idle)
         } else if self.open {
             Error::new(Kind::Timeout, "the server stopped in the middle of an answer")
         } else if !self.out.is_empty() {

@@ -20,7 +20,7 @@ pub(crate) struct Sending<P: Protocol> {
 }
 
 enum Step<P: Protocol> {
-    Fresh(Box<Fresh<P>>),
+    Fresh(Fresh<P>),
     Waiting(u64, oneshot::Receiver<Outcome<P>>),
     Done,
 }
@@ -38,11 +38,11 @@ impl<P: Protocol> Sending<P> {
         timeout: Option<Duration>,
         deadline: Option<Instant>,
     ) -> Self {
-        let step = Step::Fresh(Box::new(Fresh {
+        let step = Step::Fresh(Fresh {
             request,
             timeout,
             deadline,
-        }));
+        });
         Self { endpoint, step }
     }
 
@@ -90,7 +90,7 @@ impl<P: Protocol> Future for Sending<P> {
                     let Step::Fresh(fresh) = std::mem::replace(&mut this.step, Step::Done) else {
                         continue;
                     };
-                    if let Err(error) = this.start(*fresh) {
+                    if let Err(error) = this.start(fresh) {
                         return Poll::Ready(Err(error));
                     }
                 }

@@ -13,6 +13,7 @@ use super::entry::Entry;
 use super::learn::{Learn, Sample};
 use super::line::Line;
 use crate::error::{Error, Kind};
+use crate::event::CloseReason;
 use crate::protocol::Protocol;
 
 /// The name of a connection within its endpoint.
@@ -77,6 +78,8 @@ pub(crate) struct State<P: Protocol> {
     pub(crate) learn: Learn,
     /// A connection was wanted and none was allowed by the cap in all.
     pub(crate) starved: bool,
+    /// Requests that have come out of the line to a connection.
+    pub(crate) served: u64,
     /// No new request is taken.
     pub(crate) closed: bool,
     /// Idle connections are not kept.
@@ -95,6 +98,7 @@ impl<P: Protocol> State<P> {
             failures: 0,
             learn,
             starved: false,
+            served: 0,
             closed: false,
             retired: false,
         }
@@ -231,7 +235,10 @@ impl<P: Protocol> State<P> {
         while self.line.front().is_some() {
             let Some(entry) = self.line.pop() else { break };
             match self.choose(&entry, config) {
-                Some(id) => wake.extend(self.hand(id, entry)),
+                Some(id) => {
+                    self.served += 1;
+                    wake.extend(self.hand(id, entry));
+                }
                 None => {
                     self.line.insert(entry);
                     break;
@@ -298,6 +305,7 @@ impl<P: Protocol> State<P> {
                 slot.phase = Phase::Exclusive;
             }
             let Some(next) = self.line.pop() else { break };
+            self.served += 1;
             slot.load += 1;
             queue.push_back(next);
         }
@@ -312,7 +320,11 @@ impl<P: Protocol> State<P> {
         slot.full_since = None;
         if slot.phase == Phase::Closing || retired {
             slot.phase = Phase::Closing;
-            return Err(Error::new(Kind::Closed, "the connection is not kept"));
+            let reason = match report.expired {
+                true => CloseReason::Age,
+                false => CloseReason::Yielded,
+            };
+            return Err(Error::new(Kind::Closed, "the connection is not kept").because(reason));
         }
         if slot.phase == Phase::Ready && (was_busy || !self.idle.contains(&id)) {
             slot.idle_since = now;
