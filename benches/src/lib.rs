@@ -11,11 +11,15 @@
 //! assert!(ratio.median > 1.9 && ratio.low <= ratio.median);
 //! ```
 
+pub mod child;
 pub mod client;
 pub mod clients;
+pub mod goal;
 pub mod load;
 pub mod machine;
 pub mod ratio;
+pub mod report;
+pub mod scenario;
 pub mod server;
 
 /// Why something could not be measured.

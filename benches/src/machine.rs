@@ -58,3 +58,12 @@ pub fn limit_files(n: u64) -> Result<(), BoxError> {
     };
     Ok(setrlimit(Resource::Nofile, limit)?)
 }
+
+/// The load average over the last minute.
+///
+/// # Errors
+/// When the system does not tell.
+pub fn load() -> Result<f64, BoxError> {
+    let text = std::fs::read_to_string("/proc/loadavg")?;
+    Ok(text.split(' ').next().ok_or("no load average")?.parse()?)
+}

@@ -29,3 +29,10 @@ pub trait Session: Send + 'static {
     /// Whatever the client says, and any status but 200.
     fn get(&mut self) -> impl Future<Output = Result<usize, BoxError>> + Send;
 }
+
+/// Gives rustls its cryptography: reqwest wants it to be there even for plain HTTP.
+#[cfg(feature = "peers")]
+fn provide_tls() {
+    // Refused when it is there already, which is as well.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}

@@ -29,6 +29,7 @@ impl Store {
     pub fn new(endpoint: &str, target: &str, connections: usize) -> Result<Self, BoxError> {
         let path = target.strip_prefix('/').and_then(|t| t.split_once('/'));
         let (bucket, key) = path.ok_or("the target must be /bucket/key")?;
+        super::provide_tls();
         let store = AmazonS3Builder::new()
             .with_endpoint(endpoint)
             .with_bucket_name(bucket)

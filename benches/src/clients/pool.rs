@@ -27,7 +27,7 @@ impl Pool {
     ) -> Result<Self, BoxError> {
         let mut builder = HttpPool::builder();
         if let Some(n) = connections {
-            builder = builder.max_connections(n);
+            builder = builder.max_connections(n).max_total_connections(n.max(256));
         }
         if let Some(depth) = depth {
             builder = builder.max_pipeline(depth);

@@ -24,6 +24,7 @@ impl Reqwest {
     /// # Errors
     /// When the URL is not one.
     pub fn new(endpoint: &str, target: &str, connections: usize) -> Result<Self, BoxError> {
+        super::provide_tls();
         Ok(Self {
             client: reqwest::Client::builder()
                 .no_proxy()

@@ -1,6 +1,7 @@
 //! An HTTP server to measure clients against, as lean as tokio allows, with the habits of real
 //! ones on demand: delay, late answers, requests worked in order, early closes, Nagle.
 
+mod args;
 mod conn;
 mod timer;
 
@@ -15,6 +16,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 
+pub use args::Args;
 use conn::Conn;
 use timer::Timer;
 
