@@ -154,6 +154,15 @@ impl HttpPoolBuilder {
         self
     }
 
+    /// Sends a repeatable request a second time, on another connection, when its answer or one
+    /// before it on its connection is late (eight times what is usual at its origin, and at least
+    /// 5 ms); the first answer counts. `share` bounds the extra requests, as a share of all
+    /// answers: 0.01 is one in a hundred. Defaults to 0, never; 0 to 1.
+    pub fn hedge(mut self, share: f64) -> Self {
+        self.config.hedge = if share.is_finite() { share.clamp(0.0, 1.0) } else { 0.0 };
+        self
+    }
+
     /// Has `hook` called when a connection is opened, cannot be opened, or is closed, with the
     /// name of its origin. It runs on the task of the connection, so it should be quick.
     pub fn on_event(mut self, hook: impl Fn(&str, &Event) + Send + Sync + 'static) -> Self {

@@ -21,6 +21,11 @@ pub trait Protocol: Send + 'static {
     /// How the engine may treat this request.
     fn class(request: &Self::Request) -> Class;
 
+    /// A copy of the request that can be sent beside it, if there can be one.
+    fn duplicate(_request: &Self::Request) -> Option<Self::Request> {
+        None
+    }
+
     /// Appends the request to what is to be written.
     fn encode(&mut self, request: &mut Self::Request, out: &mut Outbox) -> Encoded;
 

@@ -44,6 +44,8 @@ pub struct OriginStats {
     /// Requests that went from one connection's queue to another before they were sent, as a
     /// large or late answer was in their way.
     pub moves: u64,
+    /// Requests sent a second time while the first was late.
+    pub hedges: u64,
     /// The depth to which connections are pipelined now: learnt, or set by hand.
     pub depth: usize,
     /// Comparisons of one depth with another so far.
@@ -85,6 +87,7 @@ impl OriginStats {
             replies: counters.replies.load(Relaxed),
             replays: counters.replays.load(Relaxed),
             moves: counters.moves.load(Relaxed),
+            hedges: counters.hedges.load(Relaxed),
             depth,
             trials,
             latency,

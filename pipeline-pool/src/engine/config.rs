@@ -26,6 +26,8 @@ pub(crate) struct Config {
     pub(crate) max_replays: u8,
     /// How often a request that was not sent may move to another connection.
     pub(crate) max_moves: u8,
+    /// The share of requests that may be sent a second time while the first is late.
+    pub(crate) hedge: f64,
     pub(crate) read_buffer: usize,
     pub(crate) hook: Option<Hook>,
 }
@@ -49,6 +51,7 @@ impl Default for Config {
             max_age: Duration::from_secs(600),
             max_replays: 2,
             max_moves: 8,
+            hedge: 0.0,
             read_buffer: 64 * 1024,
             hook: None,
         }

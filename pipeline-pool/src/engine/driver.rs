@@ -237,6 +237,19 @@ impl<P: Protocol> Driver<P> {
             state.line.insert(entry);
         }
         moved += state.report(self.id, report, &mut self.pipeline.queued, now)?;
+        let share = self.endpoint.config.hedge;
+        let mut hedged = 0;
+        if share > 0.0 {
+            state.earn_hedges(report.sample.replies, share);
+            if stuck {
+                let copies = self.pipeline.hedge(state.hedges as usize);
+                hedged = copies.len();
+                state.hedges -= hedged as f64;
+                for copy in copies {
+                    state.line.insert(copy);
+                }
+            }
+        }
         self.pipeline.late_after = state.learn.late_after();
         if let Some(slot) = state.slot(self.id) {
             slot.awake = false;
@@ -245,7 +258,10 @@ impl<P: Protocol> Driver<P> {
             }
         }
         drop(state);
-        if moved > 0 {
+        if hedged > 0 {
+            self.endpoint.counters.hedges.fetch_add(hedged as u64, Ordering::Relaxed);
+        }
+        if moved + hedged > 0 {
             self.endpoint.counters.moves.fetch_add(moved as u64, Ordering::Relaxed);
             self.endpoint.pump(now);
         }

@@ -37,6 +37,7 @@ pub(crate) struct Counters {
     pub(crate) replies: AtomicU64,
     pub(crate) replays: AtomicU64,
     pub(crate) moves: AtomicU64,
+    pub(crate) hedges: AtomicU64,
     pub(crate) waits: AtomicU64,
     pub(crate) refused: AtomicU64,
     pub(crate) deepest: AtomicUsize,

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use tokio::sync::oneshot;
 
+use super::teller::Teller;
 use crate::error::{Error, Sent};
 use crate::protocol::{Class, Protocol};
 
@@ -12,7 +13,7 @@ pub(crate) struct Entry<P: Protocol> {
     pub(crate) request: P::Request,
     pub(crate) class: Class,
     /// Where the outcome goes; nothing once it has been told.
-    pub(crate) teller: Option<oneshot::Sender<Outcome<P>>>,
+    pub(crate) teller: Option<Teller<P>>,
     pub(crate) ticket: Ticket,
     /// Where its bytes lie in what its connection writes.
     pub(crate) start: u64,
@@ -55,7 +56,7 @@ impl<P: Protocol> Entry<P> {
         let entry = Self {
             request,
             class,
-            teller: Some(teller),
+            teller: Some(Teller::One(teller)),
             ticket,
             start: 0,
             end: 0,
@@ -66,13 +67,13 @@ impl<P: Protocol> Entry<P> {
 
     /// Whether its caller has gone away, or has been told already.
     pub(crate) fn is_abandoned(&self) -> bool {
-        self.teller.as_ref().is_none_or(oneshot::Sender::is_closed)
+        self.teller.as_ref().is_none_or(Teller::is_closed)
     }
 
     /// Tells the caller of a reply; a reply to nobody is dropped.
     pub(crate) fn reply(&mut self, reply: P::Reply) {
         if let Some(teller) = self.teller.take() {
-            let _ = teller.send(Outcome::Done(Ok(reply)));
+            teller.tell(Outcome::Done(Ok(reply)));
         }
     }
 
@@ -80,14 +81,37 @@ impl<P: Protocol> Entry<P> {
     pub(crate) fn fail(&mut self, error: &Error) {
         if let Some(teller) = self.teller.take() {
             let sent = self.ticket.sent.max(error.sent());
-            let _ = teller.send(Outcome::Done(Err(error.clone().with_sent(sent))));
+            teller.tell_failure(Outcome::Done(Err(error.clone().with_sent(sent))));
         }
     }
 
     /// Hands the request back to its caller, to be sent from another runtime.
     pub(crate) fn bounce(mut self) {
         if let Some(teller) = self.teller.take() {
-            let _ = teller.send(Outcome::Again(Box::new((self.request, self.ticket))));
+            teller.tell_failure(Outcome::Again(Box::new((self.request, self.ticket))));
         }
+    }
+
+    /// A second copy of a request that may run twice, for another connection.
+    pub(crate) fn hedge(&mut self) -> Option<Self> {
+        if !self.class.repeatable || self.is_abandoned() || self.is_hedged() {
+            return None;
+        }
+        let request = P::duplicate(&self.request)?;
+        let (mine, teller) = self.teller.take()?.split();
+        self.teller = Some(mine);
+        Some(Self {
+            request,
+            class: self.class,
+            teller: Some(teller),
+            ticket: self.ticket,
+            start: 0,
+            end: 0,
+            sent_at: None,
+        })
+    }
+
+    fn is_hedged(&self) -> bool {
+        matches!(self.teller, Some(Teller::Shared(_)))
     }
 }

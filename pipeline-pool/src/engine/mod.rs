@@ -15,3 +15,4 @@ pub(crate) mod permits;
 pub(crate) mod pipeline;
 pub(crate) mod sending;
 pub(crate) mod state;
+pub(crate) mod teller;

@@ -158,6 +158,11 @@ impl<P: Protocol> Pipeline<P> {
         }
     }
 
+    /// Second copies of the requests that wait behind a late reply, or for it, up to `most`.
+    pub(crate) fn hedge(&mut self, most: usize) -> Vec<Entry<P>> {
+        self.flight.iter_mut().filter_map(Entry::hedge).take(most).collect()
+    }
+
     /// Whether a request that was sent, wholly or in part, has no whole reply yet.
     pub(crate) fn owes_replies(&self) -> bool {
         self.flight.iter().any(|e| e.start < self.out.written())

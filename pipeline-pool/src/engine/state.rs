@@ -78,6 +78,8 @@ pub(crate) struct State<P: Protocol> {
     pub(crate) learn: Learn,
     /// A connection was wanted and none was allowed by the cap in all.
     pub(crate) starved: bool,
+    /// Requests that may be sent a second time now.
+    pub(crate) hedges: f64,
     /// Requests that have come out of the line to a connection.
     pub(crate) served: u64,
     /// No new request is taken.
@@ -98,6 +100,7 @@ impl<P: Protocol> State<P> {
             failures: 0,
             learn,
             starved: false,
+            hedges: 0.0,
             served: 0,
             closed: false,
             retired: false,
@@ -332,6 +335,12 @@ impl<P: Protocol> State<P> {
             self.idle.push(id);
         }
         Ok(moved)
+    }
+
+    /// Earns the right to send some requests a second time: a share of the replies, saved up over
+    /// at most a thousand of them.
+    pub(crate) fn earn_hedges(&mut self, replies: u64, share: f64) {
+        self.hedges = (self.hedges + replies as f64 * share).min((share * 1000.0).max(1.0));
     }
 
     /// Whether one more connection should be opened now.

@@ -1,11 +1,9 @@
-//! The pool against a server whose every byte the test decides.
-
-mod peer;
+//! One request and its neighbours: order, bounds, bodies, and what goes wrong.
 
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use peer::{Peer, get, post, reply};
+use crate::peer::{Peer, get, post, reply};
 use pipeline_pool::{HttpPool, Kind, Method, Request, Sent};
 use tokio::sync::oneshot;
 

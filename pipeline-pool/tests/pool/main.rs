@@ -1,0 +1,5 @@
+//! The pool against servers whose every byte a test decides.
+
+mod choice;
+mod peer;
+mod requests;
