@@ -1,1 +1,46 @@
-//! Runnable examples; each starts its own emulator unless told otherwise.
+//! What the short examples share: a server to talk to.
+//!
+//! The examples themselves are beside this folder: `small_objects` is the large one, `s3_basics` and
+//! `sdb_basics` are the programs of the README.
+
+use std::error::Error;
+use std::time::SystemTime;
+
+use aws_core::Credentials;
+use aws_core::credentials::{Environment, ProvideCredentials};
+use emulator::Emulator;
+
+/// A server and the keys to it.
+#[derive(Debug)]
+pub struct Server {
+    /// Its address, as `http://host:port`.
+    pub url: String,
+    /// Whose requests it takes.
+    pub keys: Credentials,
+    /// Serves until this value is dropped.
+    _emulator: Option<Emulator>,
+}
+
+impl Server {
+    /// The server that an environment variable has the address of, with the keys that the
+    /// environment has, too; without it, an emulator on a thread of its own.
+    ///
+    /// # Errors
+    /// When the variable is set but the keys are not, or the emulator cannot be started.
+    pub async fn from_env(variable: &str) -> Result<Self, Box<dyn Error>> {
+        let Ok(url) = std::env::var(variable) else {
+            let emulator = Emulator::start_blocking()?;
+            return Ok(Self {
+                url: emulator.url(),
+                keys: Credentials::new(emulator.access_key(), emulator.secret_key()),
+                _emulator: Some(emulator),
+            });
+        };
+        let provided = Environment::new().provide(SystemTime::now()).await?;
+        Ok(Self {
+            url,
+            keys: provided.credentials,
+            _emulator: None,
+        })
+    }
+}
