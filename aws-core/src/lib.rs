@@ -1,7 +1,7 @@
 //! What every client of an AWS service would otherwise repeat.
 //!
 //! An operation is a pure value that encodes itself and reads its answer ([`Operation`]). [`Dispatch`] runs
-//! it: it fetches [credentials](credentials), has the request signed **again for each attempt**, sends it over
+//! it: it fetches [credentials], has the request signed **again for each attempt**, sends it over
 //! a [`Transport`], decides by a [pure table](classify) whether a failure is worth another attempt, and stops at
 //! one deadline. [`Endpoint`] says where requests go, [`Error`] what went wrong, [`paginate`] makes streams of
 //! pages, [`xml`] reads answers.

@@ -3,9 +3,10 @@
 mod common;
 
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime};
 
 use common::{builder, emulator};
-use s3_client::{Credentials, Kind, RetryConfig, S3Client};
+use s3_client::{Clock, Credentials, Kind, RetryConfig, S3Client};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
@@ -204,5 +205,30 @@ async fn settings_are_checked() {
         let error = builder.build().unwrap_err();
         assert_eq!(error.kind(), Kind::Invalid);
         assert!(error.to_string().contains(word), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_clock_is_put_right_by_the_server() {
+    let service = emulator().await;
+    for hours in [-2, 2] {
+        let clock = Clock::from_fn(move || {
+            let now = SystemTime::now();
+            let off = Duration::from_secs(7200);
+            if hours < 0 { now - off } else { now + off }
+        });
+        let client = builder(&service)
+            .clock(clock.clone())
+            .retry(RetryConfig::none())
+            .build()
+            .unwrap();
+        if let Err(error) = client.bucket("photos").create().await {
+            panic!("{hours}: {error}");
+        }
+        assert!(
+            (clock.offset_ms().abs() - 7_200_000).abs() < 5_000,
+            "{clock:?}"
+        );
+        client.bucket("photos").delete_bucket().await.unwrap();
     }
 }

@@ -6,9 +6,9 @@ use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use common::{bucket, builder, emulator};
+use common::{builder, emulator};
 use futures_util::TryStreamExt as _;
-use s3_client::{Fetched, HeadFetched, Kind};
+use s3_client::{Bucket, Fetched, HeadFetched, Kind};
 
 const NASTY: &[&str] = &[
     "plain",
@@ -34,6 +34,12 @@ const NASTY: &[&str] = &[
     "x-amz-meta",
     "\u{7f}",
 ];
+
+async fn bucket(store: &emulator::Emulator) -> Bucket {
+    let bucket = builder(store).build().expect("it works").bucket("photos");
+    bucket.create().await.expect("it works");
+    bucket
+}
 
 #[tokio::test]
 async fn any_key_makes_the_round_trip() {

@@ -3,11 +3,12 @@
 mod common;
 
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime};
 
 use aws_core::transport::{ResponseFuture, Transport};
 use common::{builder, emulator};
 use pipeline_pool::{Head, Origin, Request, Response};
-use sdb_client::{Credentials, Expected, Kind, RetryConfig, SdbClient};
+use sdb_client::{Clock, Credentials, Expected, Kind, RetryConfig, SdbClient};
 
 const SECRET: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
 
@@ -130,4 +131,29 @@ async fn a_refused_connection_names_host_and_port() {
         error.to_string().contains(&addr.to_string()) && !error.may_have_been_sent(),
         "{error}"
     );
+}
+
+#[tokio::test]
+async fn a_wrong_clock_is_put_right_by_the_server() {
+    let service = emulator().await;
+    for hours in [-2, 2] {
+        let clock = Clock::from_fn(move || {
+            let now = SystemTime::now();
+            let off = Duration::from_secs(7200);
+            if hours < 0 { now - off } else { now + off }
+        });
+        let client = builder(&service)
+            .clock(clock.clone())
+            .retry(RetryConfig::none())
+            .build()
+            .unwrap();
+        if let Err(error) = client.domain("users").create().await {
+            panic!("{hours}: {error}");
+        }
+        assert!(
+            (clock.offset_ms().abs() - 7_200_000).abs() < 5_000,
+            "{clock:?}"
+        );
+        assert_eq!(client.list_domains().await.unwrap().names, ["users"]);
+    }
 }

@@ -2,9 +2,9 @@
 
 mod common;
 
-use common::{builder, domain, emulator};
+use common::{builder, emulator};
 use futures_util::TryStreamExt as _;
-use sdb_client::{Expected, Item, Kind, quote_name, quote_value};
+use sdb_client::{Domain, Expected, Item, Kind, quote_name, quote_value};
 
 fn pairs(item: &Item) -> Vec<(&str, &str)> {
     let mut pairs: Vec<_> = item
@@ -14,6 +14,12 @@ fn pairs(item: &Item) -> Vec<(&str, &str)> {
         .collect();
     pairs.sort_unstable();
     pairs
+}
+
+async fn domain(service: &emulator::Emulator) -> Domain {
+    let domain = builder(service).build().expect("it works").domain("users");
+    domain.create().await.expect("it works");
+    domain
 }
 
 #[tokio::test]

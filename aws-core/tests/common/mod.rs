@@ -18,19 +18,19 @@ use pipeline_pool::{Body, Head, Kind, Method, Origin, Request, Response, Sent};
 use tokio::time::Instant;
 
 #[derive(Debug)]
-pub struct Toy;
+pub(crate) struct Toy;
 
 impl Service for Toy {
     const NAME: &'static str = "Toy";
 }
 
-pub struct Do {
-    pub origin: Origin,
-    pub idempotency: Idempotency,
+pub(crate) struct Do {
+    pub(crate) origin: Origin,
+    pub(crate) idempotency: Idempotency,
 }
 
 impl Do {
-    pub fn new(idempotency: Idempotency) -> Self {
+    pub(crate) fn new(idempotency: Idempotency) -> Self {
         Self {
             origin: Origin::parse("http://toy.example:81").unwrap(),
             idempotency,
@@ -68,7 +68,7 @@ impl Operation for Do {
     }
 }
 
-pub enum Step {
+pub(crate) enum Step {
     Answer(u16, &'static [(&'static str, &'static str)], &'static str),
     /// The head comes, the body never ends.
     Stuck(u16),
@@ -77,17 +77,17 @@ pub enum Step {
 }
 
 #[derive(Default)]
-pub struct Seen {
-    pub at: Vec<Duration>,
-    pub dates: Vec<String>,
-    pub repeatable: Vec<bool>,
+pub(crate) struct Seen {
+    pub(crate) at: Vec<Duration>,
+    pub(crate) dates: Vec<String>,
+    pub(crate) repeatable: Vec<bool>,
 }
 
 /// Answers requests by its script, then with 200.
 #[derive(Clone)]
-pub struct Script {
+pub(crate) struct Script {
     steps: Arc<Mutex<VecDeque<Step>>>,
-    pub seen: Arc<Mutex<Seen>>,
+    pub(crate) seen: Arc<Mutex<Seen>>,
     start: Instant,
 }
 
@@ -98,7 +98,7 @@ impl std::fmt::Debug for Script {
 }
 
 impl Script {
-    pub fn new(steps: impl IntoIterator<Item = Step>) -> Self {
+    pub(crate) fn new(steps: impl IntoIterator<Item = Step>) -> Self {
         Self {
             steps: Arc::new(Mutex::new(steps.into_iter().collect())),
             seen: Arc::default(),
@@ -106,11 +106,11 @@ impl Script {
         }
     }
 
-    pub fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.seen.lock().unwrap().at.len()
     }
 
-    pub fn dispatch(&self, retry: RetryConfig) -> Dispatch {
+    pub(crate) fn dispatch(&self, retry: RetryConfig) -> Dispatch {
         let mut builder = Dispatch::builder();
         builder.transport(self.clone());
         builder.credentials(Credentials::new("id", "topsecret"));

@@ -6,20 +6,14 @@
 )]
 
 use emulator::Emulator;
-use s3_client::{Bucket, Credentials, S3Builder, S3Client};
+use s3_client::{Credentials, S3Builder, S3Client};
 
-pub async fn emulator() -> Emulator {
+pub(crate) async fn emulator() -> Emulator {
     Emulator::start().await.unwrap()
 }
 
-pub fn builder(store: &Emulator) -> S3Builder {
+pub(crate) fn builder(store: &Emulator) -> S3Builder {
     S3Client::builder()
         .endpoint(store.url())
         .credentials(Credentials::new(store.access_key(), store.secret_key()))
-}
-
-pub async fn bucket(store: &Emulator) -> Bucket {
-    let bucket = builder(store).build().unwrap().bucket("photos");
-    bucket.create().await.unwrap();
-    bucket
 }

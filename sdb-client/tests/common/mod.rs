@@ -6,20 +6,14 @@
 )]
 
 use emulator::Emulator;
-use sdb_client::{Credentials, Domain, SdbBuilder, SdbClient};
+use sdb_client::{Credentials, SdbBuilder, SdbClient};
 
-pub async fn emulator() -> Emulator {
+pub(crate) async fn emulator() -> Emulator {
     Emulator::start().await.unwrap()
 }
 
-pub fn builder(service: &Emulator) -> SdbBuilder {
+pub(crate) fn builder(service: &Emulator) -> SdbBuilder {
     SdbClient::builder()
         .endpoint(service.url())
         .credentials(Credentials::new(service.access_key(), service.secret_key()))
-}
-
-pub async fn domain(service: &Emulator) -> Domain {
-    let domain = builder(service).build().unwrap().domain("users");
-    domain.create().await.unwrap();
-    domain
 }
