@@ -68,7 +68,11 @@ impl Body {
     pub async fn bytes(mut self, limit: usize) -> Result<Bytes, Error> {
         let over = || Error::new(Kind::Protocol, format!("the body is over {limit} bytes"));
         if let Inner::Whole(bytes) = self.0 {
-            return if bytes.len() > limit { Err(over()) } else { Ok(bytes) };
+            return if bytes.len() > limit {
+                Err(over())
+            } else {
+                Ok(bytes)
+            };
         }
         if self.remaining().is_some_and(|n| n > limit as u64) {
             return Err(over());
@@ -83,7 +87,11 @@ impl Body {
             }
             all.extend_from_slice(&chunk);
         }
-        if all.len() > limit { Err(over()) } else { Ok(all.freeze()) }
+        if all.len() > limit {
+            Err(over())
+        } else {
+            Ok(all.freeze())
+        }
     }
 
     /// The next piece, or nothing at the end.
@@ -124,7 +132,13 @@ impl Stream for Body {
             Inner::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
             Inner::Whole(bytes) => Poll::Ready(Some(Ok(std::mem::take(bytes)))),
             Inner::Channel(rx) => rx.poll(cx),
-            Inner::Stream(_, stream) => stream.as_mut().poll_next(cx),
+            Inner::Stream(len, stream) => {
+                let item = stream.as_mut().poll_next(cx);
+                if let (Some(n), Poll::Ready(Some(Ok(bytes)))) = (len, &item) {
+                    *n = n.saturating_sub(bytes.len() as u64);
+                }
+                item
+            }
         }
     }
 }
@@ -166,6 +180,11 @@ struct Shared {
     writer: Option<Waker>,
 }
 
+/// The memory that a waiting piece takes: a body in chunks of one byte is mostly overhead.
+fn weight(piece: &Bytes) -> usize {
+    piece.len() + 64
+}
+
 fn lock(shared: &Mutex<Shared>) -> MutexGuard<'_, Shared> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -183,7 +202,7 @@ impl Receiver {
         }
         let mut shared = lock(&self.shared);
         if let Some(bytes) = shared.queue.pop_front() {
-            shared.waiting -= bytes.len();
+            shared.waiting -= weight(&bytes);
             let writer = shared.writer.take();
             drop(shared);
             if let Some(writer) = writer {
@@ -258,7 +277,7 @@ impl Sender {
             if shared.dropped {
                 return;
             }
-            shared.waiting += bytes.len();
+            shared.waiting += weight(&bytes);
             shared.queue.push_back(bytes);
             shared.reader.take()
         };

@@ -2,11 +2,14 @@
 
 use bytes::{Buf, Bytes, BytesMut};
 
-use super::decode::violation;
+use super::head::violation;
+use super::request::is_token;
 use crate::error::Error;
 
 /// Bytes that the line of a chunk's size may have, extensions included.
 const MAX_LINE: usize = 4 * 1024;
+/// Bytes that all extensions in one body may have: they are read for nothing.
+const MAX_EXTENSIONS: usize = 16 * 1024;
 /// Bytes that all trailer fields together may have.
 const MAX_TRAILERS: usize = 16 * 1024;
 
@@ -18,7 +21,11 @@ enum State {
 }
 
 /// Takes chunks out of the input, which may be cut anywhere.
-pub(super) struct Chunked(State);
+pub(super) struct Chunked {
+    state: State,
+    /// Bytes of extensions so far.
+    extensions: usize,
+}
 
 pub(super) enum Piece {
     Data(Bytes),
@@ -27,20 +34,27 @@ pub(super) enum Piece {
 
 impl Chunked {
     pub(super) fn new() -> Self {
-        Self(State::Size)
+        Self {
+            state: State::Size,
+            extensions: 0,
+        }
     }
 
     /// The next piece; nothing when more input is needed.
     pub(super) fn next(&mut self, input: &mut BytesMut) -> Result<Option<Piece>, Error> {
         loop {
-            match &mut self.0 {
+            match &mut self.state {
                 State::Size => {
                     let Some(line) = line(input, MAX_LINE)? else {
                         return Ok(None);
                     };
-                    let n = size(&input[..line])?;
+                    let (n, digits) = size(&input[..line])?;
+                    self.extensions += line - digits;
+                    if self.extensions > MAX_EXTENSIONS {
+                        return Err(violation("its chunk extensions are over the limit"));
+                    }
                     input.advance(line + 2);
-                    self.0 = if n == 0 {
+                    self.state = if n == 0 {
                         State::Trailers(0)
                     } else {
                         State::Data(n)
@@ -53,7 +67,7 @@ impl Chunked {
                     let n = (*left).min(input.len() as u64) as usize;
                     *left -= n as u64;
                     if *left == 0 {
-                        self.0 = State::DataEnd;
+                        self.state = State::DataEnd;
                     }
                     return Ok(Some(Piece::Data(input.split_to(n).freeze())));
                 }
@@ -66,18 +80,17 @@ impl Chunked {
                         return Ok(None);
                     }
                     input.advance(2);
-                    self.0 = State::Size;
+                    self.state = State::Size;
                 }
                 State::Trailers(total) => {
                     let Some(line) = line(input, MAX_TRAILERS - *total)? else {
                         return Ok(None);
                     };
                     *total += line + 2;
-                    let bad = line > 0 && !input[..line].contains(&b':');
-                    input.advance(line + 2);
-                    if bad || *total > MAX_TRAILERS - 2 {
-                        return Err(violation("bad trailer fields"));
+                    if line > 0 && !is_field(&input[..line]) {
+                        return Err(violation("a bad trailer field"));
                     }
+                    input.advance(line + 2);
                     if line == 0 {
                         return Ok(Some(Piece::End));
                     }
@@ -102,13 +115,164 @@ fn line(input: &[u8], max: usize) -> Result<Option<usize>, Error> {
     }
 }
 
-fn size(line: &[u8]) -> Result<u64, Error> {
+/// The size that a chunk's line states, and how many digits state it.
+fn size(line: &[u8]) -> Result<(u64, usize), Error> {
     let digits = line.iter().take_while(|b| b.is_ascii_hexdigit()).count();
-    let rest = line[digits..].trim_ascii_start();
-    if digits == 0 || digits > 15 || !(rest.is_empty() || rest[0] == b';') {
+    let blanks = line[digits..].iter().take_while(|&&b| is_blank(b)).count();
+    let rest = &line[digits + blanks..];
+    // Blanks are allowed before an extension only.
+    let ends = line.len() == digits || rest.first() == Some(&b';');
+    if digits == 0 || digits > 15 || !ends || !rest.iter().all(|&b| is_text(b)) {
         return Err(violation("a bad chunk size"));
     }
-    Ok(line[..digits].iter().fold(0, |n, &d| {
+    let n = line[..digits].iter().fold(0, |n, &d| {
         n * 16 + u64::from(char::from(d).to_digit(16).unwrap_or(0))
-    }))
+    });
+    Ok((n, digits))
+}
+
+fn is_field(line: &[u8]) -> bool {
+    let name = line.iter().take_while(|&&b| is_token(b)).count();
+    name > 0 && line.get(name) == Some(&b':') && line[name..].iter().all(|&b| is_text(b))
+}
+
+fn is_blank(b: u8) -> bool {
+    b == b' ' || b == b'\t'
+}
+
+fn is_text(b: u8) -> bool {
+    b == b'\t' || (b >= 0x20 && b != 0x7f)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The body, and how many bytes follow it; nothing when the end has not come.
+    fn read(wire: &[u8], step: usize) -> Result<Option<(Vec<u8>, usize)>, Error> {
+        let mut chunked = Chunked::new();
+        let mut input = BytesMut::new();
+        let mut body = Vec::new();
+        let mut came = 0;
+        for part in wire.chunks(step) {
+            came += part.len();
+            input.extend_from_slice(part);
+            loop {
+                match chunked.next(&mut input)? {
+                    Some(Piece::Data(data)) => body.extend_from_slice(&data),
+                    Some(Piece::End) => {
+                        return Ok(Some((body, input.len() + wire.len() - came)));
+                    }
+                    None => break,
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    #[test]
+    fn bodies_are_read_however_they_are_cut() {
+        for (wire, body, after) in [
+            ("0\r\n\r\n", "", 0),
+            ("5\r\nhello\r\n0\r\n\r\n", "hello", 0),
+            ("5\r\nhello\r\n0\r\n\r\nHTTP/1.1", "hello", 8),
+            ("3\r\na\r\n\r\n0000\r\n\r\n", "a\r\n", 0),
+            (
+                "00000000000000A\r\n0123456789\r\n1\r\nx\r\n00\r\n\r\n",
+                "0123456789x",
+                0,
+            ),
+            ("1;a\r\nx\r\n0;b=c\r\n\r\n", "x", 0),
+            ("1 \t;a=\"b; c\"; d \r\nx\r\n0\r\n\r\n", "x", 0),
+            ("1;\r\nx\r\n0\r\n\r\n", "x", 0),
+            ("1\r\nx\r\n0\r\na: b\r\ncontent-length: 9\r\n\r\nz", "x", 1),
+            ("1\r\nx\r\n0\r\na:\r\n\r\n", "x", 0),
+        ] {
+            for step in [1, 2, 3, 7, wire.len()] {
+                let got = read(wire.as_bytes(), step).unwrap();
+                assert_eq!(
+                    got,
+                    Some((body.as_bytes().to_vec(), after)),
+                    "{wire:?} by {step}"
+                );
+            }
+            for cut in 0..wire.len() - after {
+                assert_eq!(
+                    read(&wire.as_bytes()[..cut], 4096).unwrap(),
+                    None,
+                    "{wire:?} to {cut}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_doubtful_is_refused() {
+        for wire in [
+            "\r\n\r\n",
+            "\r\n0\r\n\r\n",
+            "x\r\n\r\n",
+            "-1\r\nx\r\n0\r\n\r\n",
+            "+1\r\nx\r\n0\r\n\r\n",
+            "0x1\r\nx\r\n0\r\n\r\n",
+            " 1\r\nx\r\n0\r\n\r\n",
+            "1 \r\nx\r\n0\r\n\r\n",
+            "1 1\r\nx\r\n0\r\n\r\n",
+            "1,\r\nx\r\n0\r\n\r\n",
+            "1\nx\r\n0\r\n\r\n",
+            "1\rx\r\n0\r\n\r\n",
+            "1\r\r\nx\r\n0\r\n\r\n",
+            "1;a=\"\r\"\r\nx\r\n0\r\n\r\n",
+            "1;a=\"\n\"\r\nx\r\n0\r\n\r\n",
+            "1;a=\"\r\n\"\r\nx\r\n0\r\n\r\n",
+            "1;\0\r\nx\r\n0\r\n\r\n",
+            "1;\x7f\r\nx\r\n0\r\n\r\n",
+            "1\x0b\r\nx\r\n0\r\n\r\n",
+            "1\r\nxx\r\n0\r\n\r\n",
+            "1\r\nx\n0\r\n\r\n",
+            "1\r\nx0\r\n\r\n",
+            "1000000000000000\r\n",
+            "0000000000000000\r\n\r\n",
+            "fffffffffffffffff\r\n",
+            "0\r\nx\r\n\r\n",
+            "0\r\n: x\r\n\r\n",
+            "0\r\na : x\r\n\r\n",
+            "0\r\n a: x\r\n\r\n",
+            "0\r\na: x\r\n b\r\n\r\n",
+            "0\r\na: x\n\r\n",
+            "0\r\na: \0\r\n\r\n",
+            "0\r\n\n",
+            "0\n\n",
+        ] {
+            for step in [1, wire.len()] {
+                let refused = read(wire.as_bytes(), step).is_err();
+                assert!(refused, "{wire:?} by {step}");
+            }
+        }
+    }
+
+    #[test]
+    fn limits_hold() {
+        let line = |n: usize| format!("1;{}\r\nx\r\n0\r\n\r\n", "a".repeat(n));
+        let trailer = |n: usize| format!("0\r\na:{}\r\n\r\n", "b".repeat(n));
+        let trailers = |n: usize| format!("0\r\n{}\r\n", "a: b\r\n".repeat(n));
+        let many = |n: usize| format!("{}0\r\n\r\n", "1;abc\r\nx\r\n".repeat(n));
+        for (good, bad) in [
+            (line(MAX_LINE - 4), line(MAX_LINE - 3)),
+            (trailer(MAX_TRAILERS - 6), trailer(MAX_TRAILERS - 5)),
+            (trailers(MAX_TRAILERS / 6), trailers(MAX_TRAILERS / 6 + 1)),
+            (many(MAX_EXTENSIONS / 4), many(MAX_EXTENSIONS / 4 + 1)),
+        ] {
+            for step in [5, 1 << 20] {
+                assert!(read(good.as_bytes(), step).unwrap().is_some());
+                assert!(read(bad.as_bytes(), step).is_err());
+            }
+        }
+        // What has no end is given up at the limit.
+        for (start, limit) in [("1;", MAX_LINE), ("0\r\na:", MAX_TRAILERS + 3)] {
+            let endless = format!("{start}{}", "a".repeat(limit - start.len()));
+            assert!(read(endless.as_bytes(), 1).is_err());
+            assert!(read(&endless.as_bytes()[..limit - 1], 1).unwrap().is_none());
+        }
+    }
 }

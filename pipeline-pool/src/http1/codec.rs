@@ -47,6 +47,10 @@ impl Protocol for Http1 {
         }
     }
 
+    fn duplicate(request: &Request) -> Option<Request> {
+        request.duplicate()
+    }
+
     fn encode(&mut self, request: &mut Request, out: &mut Outbox) -> Encoded {
         out.put(&request.head);
         match &request.payload {
@@ -104,7 +108,10 @@ impl Protocol for Http1 {
         }
         if let Some(left) = &mut self.left {
             *left = left.checked_sub(chunk.len() as u64).ok_or_else(|| {
-                Error::new(Kind::Body, "the request's body is longer than it was stated")
+                Error::new(
+                    Kind::Body,
+                    "the request's body is longer than it was stated",
+                )
             })?;
             out.put_bytes(chunk);
         } else {

@@ -1,19 +1,17 @@
 //! Reading answers: strict framing, small bodies whole, large ones as a stream.
 
-use std::mem::MaybeUninit;
 use std::task::{Context, Poll};
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 
 use super::body::{Body, Sender};
 use super::chunked::{Chunked, Piece};
+use super::head::{Heads, violation};
 use super::request::Method;
 use super::response::{Head, Response};
 use crate::error::{Error, Kind};
 use crate::protocol::Decoded;
 
-/// Fields that one head may have.
-const MAX_FIELDS: usize = 100;
 /// Interim answers that one request may get.
 const MAX_INTERIM: u8 = 32;
 
@@ -42,8 +40,40 @@ enum State {
 
 /// Where the pieces of a body of unknown length go: a heap until it is clear that it is large.
 enum Sink {
-    Heap(Head, BytesMut),
+    Heap(Head, Heap),
     Stream,
+}
+
+/// Pieces joined; one that stays alone is not copied.
+#[derive(Default)]
+struct Heap {
+    first: Bytes,
+    /// When there is more than one piece: all of them.
+    all: BytesMut,
+}
+
+impl Heap {
+    fn len(&self) -> usize {
+        self.first.len().max(self.all.len())
+    }
+
+    fn push(&mut self, piece: Bytes) {
+        if self.len() == 0 {
+            self.first = piece;
+            return;
+        }
+        let first = std::mem::take(&mut self.first);
+        self.all.extend_from_slice(&first);
+        self.all.extend_from_slice(&piece);
+    }
+
+    fn into_bytes(self) -> Bytes {
+        if self.all.is_empty() {
+            self.first
+        } else {
+            self.all.freeze()
+        }
+    }
 }
 
 /// Reads one answer after another.
@@ -52,13 +82,10 @@ pub(crate) struct Decoder {
     state: State,
     reusable: bool,
     sender: Option<Sender>,
-    /// Bytes of the input in which the end of the head was looked for already.
-    scanned: usize,
+    heads: Heads,
     interim: u8,
     /// Bytes thrown away since the reader of the open body went away.
     drained: usize,
-    /// The server has said 100 Continue to the request under way.
-    pub(crate) continued: bool,
 }
 
 impl Decoder {
@@ -68,10 +95,9 @@ impl Decoder {
             state: State::Head,
             reusable: true,
             sender: None,
-            scanned: 0,
+            heads: Heads::default(),
             interim: 0,
             drained: 0,
-            continued: false,
         }
     }
 
@@ -167,57 +193,46 @@ impl Decoder {
         method: Method,
         input: &mut BytesMut,
     ) -> Result<Option<Decoded<Response>>, Error> {
-        let Some(end) = self.head_end(input)? else {
+        let Some(parsed) = self.heads.next(input, self.limits.head)? else {
             return Ok(Some(Decoded::More));
         };
-        let mut raw = input.split_to(end);
-        let parsed = match parse(&raw) {
-            Ok(parsed) => parsed,
-            // Folded lines are rare: they are looked for only when the head is not understood.
-            Err(error) => {
-                if !unfold(&mut raw) {
-                    return Err(error);
-                }
-                parse(&raw)?
-            }
-        };
-        let Parsed {
-            status,
-            http10,
-            close,
-            keep_alive,
-            length,
-            chunked,
-            fields,
-        } = parsed;
+        let status = parsed.status;
         if (100..200).contains(&status) {
             self.interim += 1;
             if status == 101 || self.interim > MAX_INTERIM {
                 return Err(violation("an interim answer that was not asked for"));
             }
-            self.continued |= status == 100;
+            if parsed.chunked || parsed.length.is_some() {
+                return Err(violation("an interim answer with a body"));
+            }
+            input.advance(parsed.end);
             return Ok(Some(Decoded::Interim));
         }
         self.interim = 0;
-        self.continued = false;
-        self.reusable = !close && (!http10 || keep_alive);
+        self.reusable = !parsed.close && (!parsed.http10 || parsed.keep_alive);
+        let mut fields = input.split_to(parsed.end);
+        fields.truncate(parsed.end - 2);
+        fields.advance(parsed.fields);
         let head = Head {
             status,
-            fields: raw.freeze().slice(fields..end - 2),
+            fields: fields.freeze(),
         };
+        if status == 204 && (parsed.chunked || parsed.length.is_some_and(|n| n > 0)) {
+            // RFC 9112, 6.3: there is no body, but a server that announces one may send one.
+            self.reusable = false;
+        }
         if method == Method::Head || status == 204 || status == 304 {
             return Ok(Some(self.whole(head, Bytes::new())));
         }
-        if chunked {
-            if http10 {
-                return Err(violation("chunks in HTTP/1.0"));
-            }
-            let sink = Sink::Heap(head, BytesMut::new());
-            self.state = State::Chunked(Chunked::new(), sink);
+        if parsed.chunked {
+            self.state = State::Chunked(Chunked::new(), Sink::Heap(head, Heap::default()));
             return Ok(None);
         }
-        match length {
-            Some(0) => Ok(Some(self.whole(head, Bytes::new()))),
+        match parsed.length {
+            Some(n) if n <= input.len().min(self.limits.whole) as u64 => {
+                let body = input.split_to(n as usize).freeze();
+                Ok(Some(self.whole(head, body)))
+            }
             Some(n) if n <= self.limits.whole as u64 => {
                 self.state = State::Whole(head, n as usize);
                 Ok(None)
@@ -228,30 +243,9 @@ impl Decoder {
             }
             None => {
                 self.reusable = false;
-                self.state = State::UntilClose(Sink::Heap(head, BytesMut::new()));
+                self.state = State::UntilClose(Sink::Heap(head, Heap::default()));
                 Ok(None)
             }
-        }
-    }
-
-    /// Where the head ends, if all of it is here.
-    fn head_end(&mut self, input: &[u8]) -> Result<Option<usize>, Error> {
-        let expected = b"HTTP/1.";
-        let seen = input.len().min(expected.len());
-        if input[..seen] != expected[..seen] {
-            return Err(violation("it does not begin with HTTP/1"));
-        }
-        let from = self.scanned.saturating_sub(3);
-        match memchr::memmem::find(&input[from..], b"\r\n\r\n") {
-            Some(i) if from + i + 4 <= self.limits.head => {
-                self.scanned = 0;
-                Ok(Some(from + i + 4))
-            }
-            None if input.len() <= self.limits.head => {
-                self.scanned = input.len();
-                Ok(None)
-            }
-            _ => Err(violation("its head is over the limit")),
         }
     }
 
@@ -305,7 +299,7 @@ impl Decoder {
                 Ok(None)
             }
             Sink::Heap(_, heap) if heap.len() + piece.len() <= self.limits.whole => {
-                heap.extend_from_slice(&piece);
+                heap.push(piece);
                 Ok(None)
             }
             Sink::Heap(..) => {
@@ -313,7 +307,7 @@ impl Decoder {
                     return Ok(None);
                 };
                 let opened = self.open(head, None);
-                self.push(heap.freeze())?;
+                self.push(heap.into_bytes())?;
                 self.push(piece)?;
                 Ok(Some(opened))
             }
@@ -322,115 +316,238 @@ impl Decoder {
 
     fn finish_sink(&mut self) -> Decoded<Response> {
         match std::mem::replace(&mut self.state, State::Head) {
-            State::Chunked(_, Sink::Heap(head, heap)) | State::UntilClose(Sink::Heap(head, heap)) => {
-                self.whole(head, heap.freeze())
-            }
+            State::Chunked(_, Sink::Heap(head, heap))
+            | State::UntilClose(Sink::Heap(head, heap)) => self.whole(head, heap.into_bytes()),
             _ => self.end(),
         }
     }
 }
 
-struct Parsed {
-    status: u16,
-    http10: bool,
-    close: bool,
-    keep_alive: bool,
-    length: Option<u64>,
-    chunked: bool,
-    /// Where the fields begin.
-    fields: usize,
-}
-
-fn parse(raw: &[u8]) -> Result<Parsed, Error> {
-    let mut slots = [const { MaybeUninit::uninit() }; MAX_FIELDS];
-    let mut response = httparse::Response::new(&mut []);
-    let config = httparse::ParserConfig::default();
-    match config.parse_response_with_uninit_headers(&mut response, raw, &mut slots) {
-        Ok(httparse::Status::Complete(n)) if n == raw.len() => {}
-        Ok(_) => return Err(violation("its head ends early")),
-        Err(error) => return Err(violation("its head is malformed").with_source(error)),
-    }
-    // httparse also takes lines that end without a carriage return; here they are doubtful.
-    if memchr::memchr_iter(b'\n', raw).any(|i| i == 0 || raw[i - 1] != b'\r') {
-        return Err(violation("a line of its head ends without CR"));
-    }
-    let status = response.code.unwrap_or(0);
-    if !(100..=999).contains(&status) {
-        return Err(violation("its status code is out of range"));
-    }
-    let mut parsed = Parsed {
-        status,
-        http10: response.version == Some(0),
-        close: false,
-        keep_alive: false,
-        length: None,
-        chunked: false,
-        fields: memchr::memchr(b'\n', raw).map_or(raw.len(), |i| i + 1),
-    };
-    for field in response.headers.iter() {
-        match field.name.len() {
-            10 if field.name.eq_ignore_ascii_case("connection") => {
-                for token in field.value.split(|&b| b == b',').map(<[u8]>::trim_ascii) {
-                    parsed.close |= token.eq_ignore_ascii_case(b"close");
-                    parsed.keep_alive |= token.eq_ignore_ascii_case(b"keep-alive");
-                }
-            }
-            14 if field.name.eq_ignore_ascii_case("content-length") => {
-                // A list of equal lengths is one length; anything else could be framed two ways.
-                for value in field.value.split(|&b| b == b',').map(<[u8]>::trim_ascii) {
-                    let n = length(value).ok_or_else(|| violation("a bad content-length"))?;
-                    if parsed.length.is_some_and(|m| m != n) {
-                        return Err(violation("two different content-lengths"));
-                    }
-                    parsed.length = Some(n);
-                }
-            }
-            17 if field.name.eq_ignore_ascii_case("transfer-encoding") => {
-                if parsed.chunked || !field.value.trim_ascii().eq_ignore_ascii_case(b"chunked") {
-                    return Err(violation("an unknown transfer-encoding"));
-                }
-                parsed.chunked = true;
-            }
-            _ => {}
-        }
-    }
-    if parsed.chunked && parsed.length.is_some() {
-        return Err(violation("content-length beside transfer-encoding"));
-    }
-    Ok(parsed)
-}
-
-fn length(digits: &[u8]) -> Option<u64> {
-    if digits.is_empty() || digits.len() > 18 || !digits.iter().all(u8::is_ascii_digit) {
-        return None;
-    }
-    Some(
-        digits
-            .iter()
-            .fold(0, |n, d| n * 10 + u64::from(d - b'0')),
-    )
-}
-
-/// Replaces folded line ends by blanks, as
-/// [RFC 9112, 5.2](https://www.rfc-editor.org/rfc/rfc9112#section-5.2) asks of a client; says
-/// whether there were any.
-fn unfold(head: &mut [u8]) -> bool {
-    let mut found = false;
-    let first = memchr::memchr(b'\n', head).unwrap_or(head.len());
-    for i in first + 1..head.len().saturating_sub(2) {
-        if head[i] == b'\r' && head[i + 1] == b'\n' && matches!(head[i + 2], b' ' | b'\t') {
-            head[i] = b' ';
-            head[i + 1] = b' ';
-            found = true;
-        }
-    }
-    found
-}
-
-pub(super) fn violation(what: &'static str) -> Error {
-    Error::new(Kind::Protocol, format!("the answer breaks HTTP/1.1: {what}"))
-}
-
 fn abandoned() -> Error {
     Error::new(Kind::Closed, "the reader of a large body has gone away")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::check::{LIMITS, Run, run};
+    use super::*;
+
+    const GET: &[Method] = &[Method::Get];
+    const PAIR: &[Method] = &[Method::Get, Method::Get];
+    const OK: &str = "HTTP/1.1 200 OK\r\n";
+    const NEXT: &str = "HTTP/1.1 206 x\r\ncontent-length: 1\r\n\r\nz";
+
+    /// The same, whole and byte by byte.
+    fn read(methods: &[Method], wire: &str) -> Run {
+        let whole = run(methods, wire.as_bytes(), [], LIMITS);
+        let bytewise = run(methods, wire.as_bytes(), vec![1; wire.len()], LIMITS);
+        assert_eq!(whole, bytewise, "{wire:?}");
+        whole
+    }
+
+    fn bodies(run: &Run) -> Vec<&str> {
+        run.answers
+            .iter()
+            .map(|a| std::str::from_utf8(&a.body).unwrap())
+            .collect()
+    }
+
+    #[test]
+    fn answers_without_a_body_end_with_their_head() {
+        let head = &[Method::Head, Method::Get];
+        for (methods, start) in [
+            (head, "200 OK\r\ncontent-length: 100"),
+            (head, "200 OK\r\ntransfer-encoding: chunked"),
+            (head, "200 OK\r\na: b"),
+            (head, "404 x\r\ncontent-length: 999999999999"),
+            (&[Method::Get; 2], "304 x\r\ncontent-length: 100"),
+            (&[Method::Get; 2], "304 x\r\ntransfer-encoding: chunked"),
+            (&[Method::Get; 2], "204 x\r\na: b"),
+            (&[Method::Delete, Method::Get], "204 x\r\ncontent-length: 0"),
+            (&[Method::Get; 2], "205 x\r\ncontent-length: 0"),
+            (
+                &[Method::Get; 2],
+                "205 x\r\ntransfer-encoding: chunked\r\n\r\n0",
+            ),
+        ] {
+            let got = read(methods, &format!("HTTP/1.1 {start}\r\n\r\n{NEXT}"));
+            assert!(got.reusable && !got.failed, "{start}");
+            assert_eq!(bodies(&got), ["", "z"], "{start}");
+        }
+    }
+
+    #[test]
+    fn what_may_not_be_followed_ends_the_connection() {
+        for start in [
+            "1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\nhi",
+            "1.1 200 OK\r\nConnection: x, CLOSE\r\ncontent-length: 2\r\n\r\nhi",
+            "1.1 200 OK\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n",
+            "1.0 200 OK\r\ncontent-length: 2\r\n\r\nhi",
+            "1.0 200 OK\r\nconnection: keep-alive, close\r\ncontent-length: 2\r\n\r\nhi",
+            "1.1 700 OK\r\ncontent-length: 2\r\n\r\nhi",
+        ] {
+            let got = read(PAIR, &format!("HTTP/{start}{NEXT}"));
+            assert!(!got.reusable && !got.failed, "{start}");
+            assert_eq!(
+                (bodies(&got), got.left),
+                (vec!["hi"], NEXT.len()),
+                "{start}"
+            );
+        }
+        // A body that should not be there is not taken for the next answer.
+        for start in [
+            "204 x\r\ncontent-length: 41\r\n\r\n",
+            "204 x\r\ntransfer-encoding: chunked\r\n\r\n29\r\n",
+        ] {
+            let got = read(PAIR, &format!("HTTP/1.1 {start}{NEXT}"));
+            assert!(!got.reusable && !got.failed);
+            assert_eq!(bodies(&got), [""]);
+        }
+        let got = read(
+            PAIR,
+            &format!("HTTP/1.0 200 x\r\nconnection: keep-alive\r\ncontent-length: 0\r\n\r\n{NEXT}"),
+        );
+        assert!(got.reusable);
+        assert_eq!(bodies(&got), ["", "z"]);
+    }
+
+    #[test]
+    fn without_a_length_it_ends_with_the_connection() {
+        for version in ["1.0 200 OK\r\nconnection: keep-alive", "1.1 200 OK\r\na: b"] {
+            for n in [0, 1, 64, 65, 300] {
+                let body = "x".repeat(n);
+                let got = read(PAIR, &format!("HTTP/{version}\r\n\r\n{body}"));
+                assert!(!got.reusable && !got.failed);
+                assert_eq!(bodies(&got), [body]);
+                assert_eq!(got.answers[0].streamed, n > LIMITS.whole);
+            }
+        }
+    }
+
+    #[test]
+    fn interim_answers_are_passed_over_up_to_a_limit() {
+        let interim = |n| "HTTP/1.1 103 x\r\nlink: y\r\n\r\n".repeat(n);
+        let most = usize::from(MAX_INTERIM);
+        let got = read(PAIR, &format!("{0}{NEXT}{0}{NEXT}", interim(most)));
+        assert_eq!(bodies(&got), ["z", "z"]);
+        assert!(read(GET, &format!("{}{NEXT}", interim(most + 1))).failed);
+        for start in [
+            "101 x\r\nupgrade: y",
+            "100 x\r\ncontent-length: 0",
+            "100 x\r\ncontent-length: 5",
+            "103 x\r\ntransfer-encoding: chunked",
+        ] {
+            let got = read(GET, &format!("HTTP/1.1 {start}\r\n\r\n{NEXT}"));
+            assert!(got.failed && got.answers.is_empty(), "{start}");
+        }
+        // One alone is no answer.
+        assert!(read(GET, &interim(1)).failed);
+    }
+
+    #[test]
+    fn size_decides_between_whole_and_streamed() {
+        for n in [63, 64, 65, 500] {
+            let body = "x".repeat(n);
+            let chunks: String = body.chars().map(|c| format!("1\r\n{c}\r\n")).collect();
+            for wire in [
+                format!("{OK}content-length: {n}\r\n\r\n{body}{NEXT}"),
+                format!("{OK}transfer-encoding: chunked\r\n\r\n{n:x}\r\n{body}\r\n0\r\n\r\n{NEXT}"),
+                format!("{OK}transfer-encoding: chunked\r\n\r\n{chunks}0\r\n\r\n{NEXT}"),
+            ] {
+                let got = read(PAIR, &wire);
+                assert_eq!(bodies(&got), [&body, "z"]);
+                assert_eq!(got.answers[0].streamed, n > LIMITS.whole);
+            }
+        }
+    }
+
+    #[test]
+    fn an_end_within_an_answer_is_no_answer() {
+        for wire in [
+            format!("{OK}content-length: 5\r\n\r\nhello"),
+            format!("{OK}transfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\na: b\r\n\r\n"),
+            format!("{OK}content-length: 70\r\n\r\n{}", "x".repeat(70)),
+        ] {
+            for end in 0..wire.len() {
+                let got = read(GET, &wire[..end]);
+                assert!(
+                    got.failed && got.answers.iter().all(|a| !a.complete),
+                    "{end}: {wire}"
+                );
+            }
+            assert!(read(GET, &wire).reusable);
+        }
+    }
+
+    fn decode(decoder: &mut Decoder, wire: &[u8]) -> Result<Decoded<Response>, Error> {
+        decoder.decode(Method::Get, &mut BytesMut::from(wire), false)
+    }
+
+    #[test]
+    fn a_reader_that_has_gone_is_followed_to_a_limit() {
+        let cx = &mut Context::from_waker(std::task::Waker::noop());
+        let drain = LIMITS.drain;
+        for (length, kept) in [(drain, false), (drain, true)] {
+            let mut decoder = Decoder::new(LIMITS);
+            let extra = usize::from(!kept);
+            let head = format!("{OK}content-length: {}\r\n\r\n", 100 + length + extra);
+            let Ok(Decoded::Open(reply)) = decode(&mut decoder, head.as_bytes()) else {
+                panic!("it opens");
+            };
+            assert!(matches!(
+                decode(&mut decoder, &[b'x'; 100]),
+                Ok(Decoded::More)
+            ));
+            drop(reply);
+            let ready = decoder.poll_ready(cx).map(|r| r.is_ok());
+            assert_eq!(ready, Poll::Ready(kept));
+            let rest = vec![b'x'; length + extra];
+            let ended = matches!(
+                decode(&mut decoder, &rest),
+                Ok(Decoded::End { reusable: true })
+            );
+            assert_eq!(ended, kept);
+        }
+        let mut decoder = Decoder::new(LIMITS);
+        let head = format!(
+            "{OK}transfer-encoding: chunked\r\n\r\n50\r\n{}\r\n",
+            "x".repeat(80)
+        );
+        let mut input = BytesMut::from(head.as_bytes());
+        let opened = decoder.decode(Method::Get, &mut input, false);
+        assert!(matches!(opened, Ok(Decoded::Open(_))));
+        drop(opened);
+        let chunk = b"10\r\n0123456789abcdef\r\n";
+        let mut read = 0;
+        input.extend_from_slice(&chunk.repeat(100));
+        while decoder.decode(Method::Get, &mut input, false).is_ok() {
+            read += 1;
+        }
+        assert_eq!(read, 0);
+        assert!(decoder.drained > drain && decoder.drained <= drain + 16);
+    }
+
+    #[test]
+    fn what_waits_for_a_slow_reader_is_bounded() {
+        let cx = &mut Context::from_waker(std::task::Waker::noop());
+        let mut decoder = Decoder::new(LIMITS);
+        let head = format!(
+            "{OK}transfer-encoding: chunked\r\n\r\n41\r\n{}\r\n",
+            "x".repeat(65)
+        );
+        let mut input = BytesMut::from(head.as_bytes());
+        let Ok(Decoded::Open(_reply)) = decoder.decode(Method::Get, &mut input, false) else {
+            panic!("it opens");
+        };
+        // Chunks of one byte weigh more than their byte.
+        let mut chunks = 0;
+        while decoder.poll_ready(cx).is_ready() {
+            chunks += 1;
+            assert!(matches!(
+                decode(&mut decoder, b"1\r\nx\r\n"),
+                Ok(Decoded::More)
+            ));
+        }
+        assert!(chunks <= LIMITS.window / 64);
+    }
 }

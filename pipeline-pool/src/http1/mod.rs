@@ -1,9 +1,15 @@
 //! HTTP/1.1 ([RFC 9112](https://www.rfc-editor.org/rfc/rfc9112)): messages, and the protocol that frames them.
 
 pub(crate) mod body;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod check;
 mod chunked;
 pub(crate) mod codec;
 pub(crate) mod decode;
+mod head;
+#[cfg(test)]
+mod properties;
 pub(crate) mod request;
 pub(crate) mod response;
 

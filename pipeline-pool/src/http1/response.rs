@@ -17,12 +17,12 @@ pub struct Head {
 impl Head {
     /// A head made by hand: for tests, and for transports other than this pool.
     ///
-    /// Fields whose name is not a token or whose value has a line break are left out.
+    /// Fields whose name is not a token or whose value has a line break or a NUL are left out.
     pub fn new<'a>(status: u16, headers: impl IntoIterator<Item = (&'a str, &'a [u8])>) -> Self {
         let mut fields = BytesMut::new();
         for (name, value) in headers {
             let legal = !name.is_empty() && name.bytes().all(super::request::is_token);
-            if legal && !value.iter().any(|b| matches!(b, b'\r' | b'\n')) {
+            if legal && !value.iter().any(|b| matches!(b, b'\r' | b'\n' | 0)) {
                 fields.extend_from_slice(name.as_bytes());
                 fields.extend_from_slice(b": ");
                 fields.extend_from_slice(value);
@@ -143,7 +143,11 @@ mod tests {
     fn fields_are_found_in_any_case() {
         let head = Head::new(
             200,
-            [("ETag", b"\"x\"".as_slice()), ("bad name", b"x"), ("a", b"1\r\n2")],
+            [
+                ("ETag", b"\"x\"".as_slice()),
+                ("bad name", b"x"),
+                ("a", b"1\r\n2"),
+            ],
         );
         assert_eq!(head.header("etag"), Some("\"x\""));
         assert_eq!(head.headers().count(), 1);
