@@ -3,9 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::connect::Settings;
-#[cfg(feature = "tls")]
-use crate::connect::tls::{Identity, Tls};
+use crate::connect::{Connect, Proxy, Resolve, Settings};
 use crate::engine::config::Config;
 #[cfg(feature = "tls")]
 use crate::error::Error;
@@ -21,8 +19,7 @@ pub struct HttpPoolBuilder {
     config: Config,
     depth: Option<usize>,
     limits: Limits,
-    #[cfg(feature = "tls")]
-    identity: Identity,
+    connect: Settings,
 }
 
 impl Default for HttpPoolBuilder {
@@ -36,8 +33,7 @@ impl Default for HttpPoolBuilder {
                 window: 256 * 1024,
                 drain: 64 * 1024,
             },
-            #[cfg(feature = "tls")]
-            identity: Identity::default(),
+            connect: Settings::default(),
         }
     }
 }
@@ -87,9 +83,10 @@ impl HttpPoolBuilder {
     }
 
     /// The most requests that wait for a connection to one origin; further ones fail with
-    /// [`Kind::Busy`](crate::Kind::Busy). Defaults to 100,000; 0 means that none waits.
+    /// [`Kind::Busy`](crate::Kind::Busy). Defaults to 100,000, at least 1: a request also waits while
+    /// its connection is opened.
     pub fn max_waiters(mut self, n: usize) -> Self {
-        self.config.max_waiters = n;
+        self.config.max_waiters = n.max(1);
         self
     }
 
@@ -197,13 +194,58 @@ impl HttpPoolBuilder {
         self
     }
 
-    /// Trusts these roots, in PEM, instead of those that Mozilla ships.
+    /// Asks this for the addresses of hosts. Defaults to the system's resolver.
+    ///
+    /// Connections are spread over the addresses, the least used first. When one does not answer
+    /// within 250 ms, the next is tried beside it
+    /// ([RFC 8305](https://www.rfc-editor.org/rfc/rfc8305)) if the caps leave room for the socket;
+    /// one that failed is tried last for a while, from a quarter of a second to half a minute.
+    pub fn resolver(mut self, resolver: impl Resolve) -> Self {
+        self.connect.resolver = Arc::new(resolver);
+        self
+    }
+
+    /// How long the addresses of a host are taken for new before connections ask again. Defaults
+    /// to 5 s, at least 100 ms; connections that open together share one lookup. Addresses serve
+    /// for a minute longer while their host cannot be looked up.
+    pub fn dns_ttl(mut self, limit: Duration) -> Self {
+        self.connect.dns_ttl = limit;
+        self
+    }
+
+    /// Has this open all connections, unix sockets included, in place of the pool, which then
+    /// resolves no names and uses no [proxy](Self::proxy). TLS stays with the pool.
+    pub fn connector(mut self, connector: impl Connect) -> Self {
+        self.connect.connector = Some(Arc::new(connector));
+        self
+    }
+
+    /// Opens connections through a proxy. Defaults to none: the environment is looked at only by
+    /// [`Proxy::from_env`].
+    pub fn proxy(mut self, proxy: Proxy) -> Self {
+        self.connect.proxy = proxy;
+        self
+    }
+
+    /// Trusts these roots, in PEM, instead of those that Mozilla ships; calls add up.
     ///
     /// # Errors
     /// [`Kind::Invalid`](crate::Kind::Invalid) when there is none, or one cannot be read.
     #[cfg(feature = "tls")]
     pub fn tls_roots(mut self, pem: impl AsRef<[u8]>) -> Result<Self, Error> {
-        self.identity.trust(pem.as_ref())?;
+        self.connect.identity.trust(pem.as_ref())?;
+        Ok(self)
+    }
+
+    /// Trusts the roots that the system trusts instead of those that Mozilla ships; with
+    /// [`tls_roots`](Self::tls_roots), both count. They are read now, which takes some
+    /// milliseconds.
+    ///
+    /// # Errors
+    /// [`Kind::Invalid`](crate::Kind::Invalid) when the system has none.
+    #[cfg(feature = "platform-roots")]
+    pub fn tls_platform_roots(mut self) -> Result<Self, Error> {
+        self.connect.identity.trust_platform()?;
         Ok(self)
     }
 
@@ -217,7 +259,7 @@ impl HttpPoolBuilder {
         chain: impl AsRef<[u8]>,
         key: impl AsRef<[u8]>,
     ) -> Result<Self, Error> {
-        self.identity.client(chain.as_ref(), key.as_ref())?;
+        self.connect.identity.client(chain.as_ref(), key.as_ref())?;
         Ok(self)
     }
 
@@ -225,10 +267,6 @@ impl HttpPoolBuilder {
     pub fn build(mut self) -> HttpPool {
         let few = self.config.max_connections <= 16;
         self.config.max_depth = self.depth.unwrap_or(if few { 32 } else { 4 });
-        let settings = Settings {
-            #[cfg(feature = "tls")]
-            tls: Tls::new(self.identity),
-        };
-        HttpPool::with(self.config, self.limits, settings)
+        HttpPool::with(self.config, self.limits, self.connect)
     }
 }

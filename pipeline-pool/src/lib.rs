@@ -1,4 +1,46 @@
 //! A bounded pool of pipelined connections.
+//!
+//! **What it is for:** very many small requests to a few servers. The number of sockets has a hard
+//! cap; when all are in use, further requests are pipelined onto them as deep as measurement shows
+//! that it pays, and beyond that they wait in line, first come, first served, with a deadline. One
+//! task drives each connection and writes the requests that have come together in one go.
+//!
+//! **What it promises:** an answer reaches the request it belongs to or nobody; a request that may
+//! not run twice is written once; one request's time limit, failure or cancellation is no
+//! neighbour's; every [`Error`] says whether the server may have run the request.
+//!
+//! **What it is not:** no HTTP/2, no redirects, no cookies, no compression, nothing of any service.
+//!
+//! The engine knows no HTTP: it serves any [`Protocol`] of ordered replies. HTTP/1.1
+//! ([RFC 9112](https://www.rfc-editor.org/rfc/rfc9112)) lies on it as [`HttpPool`].
+//!
+//! ```
+//! use pipeline_pool::{HttpPool, Method, Origin, Request};
+//! # use tokio::io::{AsyncReadExt, AsyncWriteExt};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+//! # let uri = format!("http://{}", listener.local_addr()?);
+//! # tokio::spawn(async move {
+//! #     let (mut io, _) = listener.accept().await.unwrap();
+//! #     io.read(&mut [0; 1024]).await.unwrap();
+//! #     io.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello").await.unwrap();
+//! # });
+//! let pool = HttpPool::builder().max_connections(8).build();
+//! let origin = Origin::parse(&uri)?;
+//! let mut request = Request::new(Method::Get, &origin, "/greeting")?;
+//! request.header("accept", "text/plain")?;
+//! let response = pool.send(&origin, request).await?;
+//! assert_eq!(response.status(), 200);
+//! let (_, body) = response.into_parts();
+//! assert_eq!(body.bytes(1024).await?, "hello");
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Cargo features: `http1` (default) brings [`HttpPool`]; `tls` (default) brings https by rustls
+//! with ring.
 
 #[cfg(feature = "http1")]
 mod builder;
@@ -17,6 +59,9 @@ mod stats;
 
 #[cfg(feature = "http1")]
 pub use builder::HttpPoolBuilder;
+#[cfg(feature = "http1")]
+pub use connect::Proxy;
+pub use connect::{Connect, Connecting, Io, Resolve, Resolving};
 pub use error::{Error, Kind, Sent};
 pub use event::{CloseReason, Event};
 #[cfg(feature = "http1")]

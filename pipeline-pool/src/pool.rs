@@ -9,11 +9,12 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use crate::builder::HttpPoolBuilder;
-use crate::connect::{self, Settings, Stream};
+use crate::connect::{self, Settings, Shared};
 use crate::engine::config::Config;
-use crate::engine::endpoint::{Endpoint, Open};
+use crate::engine::endpoint::{Endpoint, Open, Opening};
 use crate::engine::permits::Permits;
 use crate::engine::sending;
+use crate::engine::spare::Spares;
 use crate::error::Error;
 use crate::http1::codec::Http1;
 use crate::http1::decode::Limits;
@@ -33,7 +34,7 @@ pub struct HttpPool(Arc<Inner>);
 struct Inner {
     config: Config,
     limits: Limits,
-    settings: Settings,
+    connect: Arc<Shared>,
     permits: Arc<Permits>,
     endpoints: RwLock<HashMap<Origin, Arc<Endpoint<Http1>>>>,
 }
@@ -60,7 +61,7 @@ impl HttpPool {
             permits: Permits::new(config.max_total),
             config,
             limits,
-            settings,
+            connect: Shared::new(settings),
             endpoints: RwLock::new(HashMap::new()),
         }))
     }
@@ -90,8 +91,7 @@ impl HttpPool {
         let mut endpoints = self.0.endpoints.write().unwrap_or_else(PoisonError::into_inner);
         let make = || {
             let opener = Opener {
-                origin: origin.clone(),
-                settings: self.0.settings.clone(),
+                connect: connect::Opener::new(origin, &self.0.connect),
                 limits: self.0.limits,
             };
             Endpoint::new(self.0.config.clone(), Box::new(opener), self.0.permits.clone())
@@ -153,21 +153,20 @@ impl fmt::Debug for HttpPool {
 
 /// Makes the connections of one origin.
 struct Opener {
-    origin: Origin,
-    settings: Settings,
+    connect: connect::Opener,
     limits: Limits,
 }
 
 impl Open<Http1> for Opener {
-    fn open(&self) -> Pin<Box<dyn Future<Output = Result<(Stream, Http1), Error>> + Send + '_>> {
+    fn open<'a>(&'a self, spares: &'a dyn Spares) -> Opening<'a, Http1> {
         Box::pin(async {
-            let stream = connect::connect(&self.origin, &self.settings).await?;
-            Ok((stream, Http1::new(self.limits)))
+            let opened = self.connect.open(spares).await?;
+            Ok((opened, Http1::new(self.limits)))
         })
     }
 
     fn name(&self) -> String {
-        self.origin.to_string()
+        self.connect.origin().to_string()
     }
 }
 

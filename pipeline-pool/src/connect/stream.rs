@@ -1,5 +1,6 @@
 //! A connection's bytes, whatever carries them.
 
+use std::any::Any;
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
 use std::pin::Pin;
@@ -8,24 +9,62 @@ use std::task::{Context, Poll};
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+#[cfg(unix)]
+use tokio::net::UnixStream;
+#[cfg(feature = "tls")]
+use tokio_rustls::client::TlsStream;
+
+use super::Io;
 
 /// An open connection.
 pub(crate) enum Stream {
     Tcp(TcpStream),
     #[cfg(unix)]
-    Unix(tokio::net::UnixStream),
+    Unix(UnixStream),
+    Other(Box<dyn Io>),
     #[cfg(feature = "tls")]
-    Tls(Box<tokio_rustls::client::TlsStream<TcpStream>>),
+    Tls(Box<TlsStream<TcpStream>>),
+    #[cfg(feature = "tls")]
+    TlsOther(Box<TlsStream<Box<dyn Io>>>),
+}
+
+/// What is behind the box, if it is this.
+fn unbox<T: Io>(io: Box<dyn Io>) -> Result<T, Box<dyn Io>> {
+    let inner: &dyn Any = &*io;
+    if !inner.is::<T>() {
+        return Err(io);
+    }
+    match (io as Box<dyn Any>).downcast::<T>() {
+        Ok(known) => Ok(*known),
+        // Cannot be: it was asked just now.
+        Err(_) => Err(Box::new(tokio::io::empty())),
+    }
+}
+
+impl From<Box<dyn Io>> for Stream {
+    /// Takes the box off what is known, so that it is as quick as the pool's own.
+    fn from(io: Box<dyn Io>) -> Self {
+        let io = match unbox(io) {
+            Ok(tcp) => return Self::Tcp(tcp),
+            Err(io) => io,
+        };
+        #[cfg(unix)]
+        let io = match unbox(io) {
+            Ok(unix) => return Self::Unix(unix),
+            Err(io) => io,
+        };
+        Self::Other(io)
+    }
 }
 
 impl Stream {
+    #[cfg(target_os = "linux")]
     fn tcp(&self) -> Option<&TcpStream> {
         match self {
             Self::Tcp(tcp) => Some(tcp),
-            #[cfg(unix)]
-            Self::Unix(_) => None,
             #[cfg(feature = "tls")]
             Self::Tls(tls) => Some(tls.get_ref().0),
+            _ => None,
         }
     }
 
@@ -41,6 +80,10 @@ impl Stream {
             // Under TLS the bytes may be a session ticket.
             #[cfg(feature = "tls")]
             Self::Tls(tls) => (SockRef::from(tls.get_ref().0).peek(&mut byte), false),
+            // There is no looking without taking.
+            Self::Other(_) => return false,
+            #[cfg(feature = "tls")]
+            Self::TlsOther(_) => return false,
         };
         match peeked {
             Ok(0) => true,
@@ -61,12 +104,15 @@ impl Stream {
 
 macro_rules! each {
     ($self:expr, $io:ident => $do:expr) => {
-        match $self.get_mut() {
+        match $self {
             Stream::Tcp($io) => $do,
             #[cfg(unix)]
             Stream::Unix($io) => $do,
+            Stream::Other($io) => $do,
             #[cfg(feature = "tls")]
             Stream::Tls($io) => $do,
+            #[cfg(feature = "tls")]
+            Stream::TlsOther($io) => $do,
         }
     };
 }
@@ -77,13 +123,17 @@ impl AsyncRead for Stream {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        each!(self, io => Pin::new(io).poll_read(cx, buf))
+        each!(self.get_mut(), io => Pin::new(io).poll_read(cx, buf))
     }
 }
 
 impl AsyncWrite for Stream {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        each!(self, io => Pin::new(io).poll_write(cx, buf))
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        each!(self.get_mut(), io => Pin::new(io).poll_write(cx, buf))
     }
 
     fn poll_write_vectored(
@@ -91,18 +141,42 @@ impl AsyncWrite for Stream {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        each!(self, io => Pin::new(io).poll_write_vectored(cx, bufs))
+        each!(self.get_mut(), io => Pin::new(io).poll_write_vectored(cx, bufs))
     }
 
     fn is_write_vectored(&self) -> bool {
-        true
+        each!(self, io => io.is_write_vectored())
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        each!(self, io => Pin::new(io).poll_flush(cx))
+        each!(self.get_mut(), io => Pin::new(io).poll_flush(cx))
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        each!(self, io => Pin::new(io).poll_shutdown(cx))
+        each!(self.get_mut(), io => Pin::new(io).poll_shutdown(cx))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn known_transports_lose_their_box() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let tcp = TcpStream::connect(listener.local_addr().unwrap())
+            .await
+            .unwrap();
+        let boxed: Box<dyn Io> = Box::new(tcp);
+        assert!(matches!(Stream::from(boxed), Stream::Tcp(_)));
+        #[cfg(unix)]
+        {
+            let boxed: Box<dyn Io> = Box::new(UnixStream::pair().unwrap().0);
+            assert!(matches!(Stream::from(boxed), Stream::Unix(_)));
+        }
+        let boxed: Box<dyn Io> = Box::new(tokio::io::duplex(1).0);
+        let other = Stream::from(boxed);
+        assert!(matches!(other, Stream::Other(_)));
+        assert!(!other.is_dead());
     }
 }

@@ -1,28 +1,41 @@
 //! TLS by rustls with ring.
 
+use std::io;
 use std::sync::Arc;
 
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto};
+use tokio_rustls::rustls::{
+    self, AlertDescription, CertificateError, ClientConfig, RootCertStore, crypto,
+};
 
-use super::Stream;
 use crate::error::{Error, Kind};
 use crate::origin::Origin;
 
-/// How TLS connections are made; the session cache inside is shared by all of them.
+/// How TLS connections are made. Clones share one cache of sessions, so that a later connection
+/// to the same host resumes an earlier one's.
 #[derive(Clone)]
 pub(crate) struct Tls(Result<Arc<ClientConfig>, Error>);
 
 /// Whom to trust, and who to be.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Identity {
     /// Roots instead of those that Mozilla ships.
     roots: Option<RootCertStore>,
     /// A certificate chain and its key, shown to servers that ask.
     client: Option<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)>,
+}
+
+impl std::fmt::Debug for Identity {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Identity")
+            .field("roots", &self.roots.as_ref().map(RootCertStore::len))
+            .field("client", &self.client.is_some())
+            .finish()
+    }
 }
 
 impl Clone for Identity {
@@ -40,15 +53,35 @@ fn invalid(what: &'static str) -> Error {
 }
 
 impl Identity {
+    /// Trusts these roots, and those added before, instead of Mozilla's.
     pub(crate) fn trust(&mut self, pem: &[u8]) -> Result<(), Error> {
-        let mut roots = RootCertStore::empty();
+        let mut roots = self.roots.take().unwrap_or_else(RootCertStore::empty);
+        let before = roots.len();
         for certificate in CertificateDer::pem_slice_iter(pem) {
             let certificate = certificate.map_err(|_| invalid("the TLS roots are not PEM"))?;
             let added = roots.add(certificate);
             added.map_err(|e| invalid("a TLS root was refused").with_source(e))?;
         }
-        if roots.is_empty() {
+        if roots.len() == before {
             return Err(invalid("there is no certificate in the TLS roots"));
+        }
+        self.roots = Some(roots);
+        Ok(())
+    }
+
+    /// Trusts what the system trusts, and the roots added before, instead of Mozilla's.
+    #[cfg(feature = "platform-roots")]
+    pub(crate) fn trust_platform(&mut self) -> Result<(), Error> {
+        let found = rustls_native_certs::load_native_certs();
+        let mut roots = self.roots.take().unwrap_or_else(RootCertStore::empty);
+        // The store of a system may hold some that are too old to be read.
+        let (added, _) = roots.add_parsable_certificates(found.certs);
+        if added == 0 {
+            let none = invalid("the system has no TLS roots");
+            return Err(match found.errors.into_iter().next() {
+                Some(error) => none.with_source(error),
+                None => none,
+            });
         }
         self.roots = Some(roots);
         Ok(())
@@ -57,6 +90,9 @@ impl Identity {
     pub(crate) fn client(&mut self, chain: &[u8], key: &[u8]) -> Result<(), Error> {
         let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(chain).collect();
         let chain = chain.map_err(|_| invalid("the TLS client certificate is not PEM"))?;
+        if chain.is_empty() {
+            return Err(invalid("there is no certificate in the TLS client's chain"));
+        }
         let key = PrivateKeyDer::from_pem_slice(key)
             .map_err(|_| invalid("the TLS client key is not PEM"))?;
         self.client = Some((chain, key));
@@ -80,8 +116,33 @@ fn config(identity: Identity) -> Result<Arc<ClientConfig>, Error> {
             .with_client_auth_cert(chain, key)
             .map_err(|e| invalid("the TLS client certificate was refused").with_source(e))?,
     };
+    // A server that chooses anything else breaks the handshake, and rustls says so.
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(Arc::new(config))
+}
+
+/// Why a handshake failed, in plain words where there are some.
+fn reason(error: &io::Error) -> Option<&'static str> {
+    let tls = error.get_ref()?.downcast_ref::<rustls::Error>()?;
+    Some(match tls {
+        rustls::Error::InvalidCertificate(reason) => match reason {
+            CertificateError::UnknownIssuer => "the issuer of its certificate is not trusted",
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+                "its certificate is for another name"
+            }
+            CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+                "its certificate has expired"
+            }
+            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+                "its certificate is not valid yet"
+            }
+            _ => "its certificate is not valid",
+        },
+        rustls::Error::AlertReceived(AlertDescription::NoApplicationProtocol) => {
+            "it does not speak HTTP/1.1"
+        }
+        _ => return None,
+    })
 }
 
 impl Tls {
@@ -89,14 +150,21 @@ impl Tls {
         Self(config(identity))
     }
 
-    pub(crate) async fn connect(&self, origin: &Origin, tcp: TcpStream) -> Result<Stream, Error> {
-        let failed = |error: std::io::Error| {
-            Error::new(Kind::Connect, format!("no TLS connection to {origin}")).with_source(error)
+    /// Makes this connection to the origin a secret one.
+    pub(crate) async fn connect<T>(&self, origin: &Origin, io: T) -> Result<TlsStream<T>, Error>
+    where
+        T: AsyncRead + AsyncWrite + Unpin,
+    {
+        let failed = |error: io::Error| {
+            let text = match reason(&error) {
+                Some(reason) => format!("no TLS connection to {origin}: {reason}"),
+                None => format!("no TLS connection to {origin}"),
+            };
+            Error::new(Kind::Connect, text).with_source(error)
         };
         let name = ServerName::try_from(origin.host().to_owned())
-            .map_err(|e| failed(std::io::Error::other(e)))?;
+            .map_err(|e| failed(io::Error::other(e)))?;
         let connector = TlsConnector::from(self.0.clone()?);
-        let tls = connector.connect(name, tcp).await.map_err(failed)?;
-        Ok(Stream::Tls(Box::new(tls)))
+        connector.connect(name, io).await.map_err(failed)
     }
 }

@@ -10,13 +10,14 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt, AsyncWrite};
+use tokio::runtime::RuntimeFlavor;
 use tokio::time::Sleep;
 
 use super::endpoint::{End, Endpoint};
 use super::permits::Permit;
 use super::pipeline::Pipeline;
 use super::state::{ConnId, Report};
-use crate::connect::Stream;
+use crate::connect::{Lease, Opened, Stream, is_exhausted};
 use crate::error::{Error, Kind};
 use crate::event::{CloseReason, Event};
 use crate::protocol::Protocol;
@@ -32,6 +33,13 @@ fn now() -> Instant {
     tokio::time::Instant::now().into_std()
 }
 
+/// Whether a task that is woken runs before those that were woken earlier, as it does on the
+/// multi-thread runtime: a driver would then write its requests one by one.
+fn gathers() -> bool {
+    tokio::runtime::Handle::try_current()
+        .is_ok_and(|handle| handle.runtime_flavor() != RuntimeFlavor::CurrentThread)
+}
+
 /// Opens the connection and serves it to its end.
 pub(crate) async fn run<P: Protocol>(endpoint: Arc<Endpoint<P>>, id: ConnId, permit: Permit) {
     let mut opening = Opening {
@@ -42,7 +50,7 @@ pub(crate) async fn run<P: Protocol>(endpoint: Arc<Endpoint<P>>, id: ConnId, per
     let endpoint = opening.endpoint.clone();
     let limit = endpoint.config.connect_timeout;
     let begun = now();
-    let opened = match tokio::time::timeout(limit, endpoint.opener.open()).await {
+    let opened = match tokio::time::timeout(limit, endpoint.opener.open(&endpoint)).await {
         Ok(opened) => opened,
         Err(_) => {
             let text = format!("no connection to {} within {limit:?}", endpoint.name);
@@ -54,31 +62,29 @@ pub(crate) async fn run<P: Protocol>(endpoint: Arc<Endpoint<P>>, id: ConnId, per
     };
     drop(opening);
     match opened {
-        Ok((stream, protocol)) => {
+        Ok((opened, protocol)) => {
             endpoint.counters.opened.fetch_add(1, Ordering::Relaxed);
             let took = now().saturating_duration_since(begun);
             endpoint.tell(&Event::Opened { took });
-            // Without TLS, opening is little more than one round trip.
-            let rtt = matches!(stream, Stream::Tcp(_)).then_some(took);
-            endpoint.lock().opened(id, rtt);
-            Driver::new(endpoint, id, permit, stream, protocol).await;
+            endpoint.lock().opened(id, opened.rtt);
+            Driver::new(endpoint, id, permit, opened, protocol).await;
         }
         Err(error) => {
             // The permit goes first: those who wait may want it at once.
             drop(permit);
             endpoint.tell(&Event::OpenFailed { error: error.clone() });
-            endpoint.open_failed(id, &error, is_exhausted(&error), now());
+            endpoint.open_failed(id, &error, lacks_descriptor(&error), now());
             endpoint.pump(now());
         }
     }
 }
 
-/// Whether the process or the system has run out of file descriptors.
-fn is_exhausted(error: &Error) -> bool {
+/// Whether there was no file descriptor to open it with.
+fn lacks_descriptor(error: &Error) -> bool {
     let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(error) = cause {
         if let Some(io) = error.downcast_ref::<io::Error>()
-            && matches!(io.raw_os_error(), Some(23 | 24))
+            && is_exhausted(io)
         {
             return true;
         }
@@ -109,11 +115,16 @@ struct Driver<P: Protocol> {
     id: ConnId,
     permit: Option<Permit>,
     stream: Option<Stream>,
+    /// What the connection counts as at its address.
+    _lease: Option<Lease>,
     pipeline: Pipeline<P>,
     sleep: Pin<Box<Sleep>>,
     born: Instant,
     /// Bytes to make room for before a read.
     read_size: usize,
+    /// This task lets others go first when it is woken for requests, so that they join it.
+    gathers: bool,
+    gathered: bool,
     /// Replies that the counters know of.
     counted: u64,
 }
@@ -123,7 +134,7 @@ impl<P: Protocol> Driver<P> {
         endpoint: Arc<Endpoint<P>>,
         id: ConnId,
         permit: Permit,
-        stream: Stream,
+        opened: Opened,
         protocol: P,
     ) -> Self {
         let now = now();
@@ -134,8 +145,11 @@ impl<P: Protocol> Driver<P> {
             endpoint,
             id,
             permit: Some(permit),
-            stream: Some(stream),
+            stream: Some(opened.stream),
+            _lease: opened.lease,
             born: now,
+            gathers: gathers(),
+            gathered: false,
             counted: 0,
         }
     }
@@ -149,8 +163,16 @@ impl<P: Protocol> Driver<P> {
             return Err(Error::new(Kind::Shutdown, "the pool was closed"));
         }
         let now = now();
+        let mut read = self.read(cx, now)?;
+        if self.gathers && !read && !std::mem::replace(&mut self.gathered, true) {
+            cx.waker().wake_by_ref();
+            return Ok(());
+        }
+        self.gathered = false;
         loop {
-            self.read(cx, now)?;
+            if !std::mem::take(&mut read) {
+                self.read(cx, now)?;
+            }
             self.sync(cx, now)?;
             if self.pipeline.begins_once() && self.stream.as_ref().is_some_and(Stream::is_dead) {
                 let text = "the server closed the connection before it was used again";
@@ -179,15 +201,16 @@ impl<P: Protocol> Driver<P> {
         self.arm(cx, now)
     }
 
-    /// Reads what is there and tells the callers.
-    fn read(&mut self, cx: &mut Context<'_>, now: Instant) -> Result<(), Error> {
+    /// Reads what is there and tells the callers; says whether there was something.
+    fn read(&mut self, cx: &mut Context<'_>, now: Instant) -> Result<bool, Error> {
         let Some(stream) = &mut self.stream else {
-            return Ok(());
+            return Ok(false);
         };
+        let mut any = false;
         loop {
             match self.pipeline.poll_ready(cx, now) {
                 Poll::Ready(ready) => ready?,
-                Poll::Pending => return Ok(()),
+                Poll::Pending => return Ok(any),
             }
             let input = &mut self.pipeline.input;
             if input.capacity() - input.len() < self.read_size / 2 {
@@ -196,7 +219,7 @@ impl<P: Protocol> Driver<P> {
             let room = input.capacity() - input.len();
             let read = pin!(stream.read_buf(input)).poll(cx);
             match read {
-                Poll::Pending => return Ok(()),
+                Poll::Pending => return Ok(any),
                 Poll::Ready(Ok(0)) => self.pipeline.handle_eof(),
                 Poll::Ready(Ok(n)) => {
                     let counters = &self.endpoint.counters;
@@ -210,6 +233,7 @@ impl<P: Protocol> Driver<P> {
                     return Err(lost.with_source(error));
                 }
             }
+            any = true;
             self.pipeline.handle_input(now)?;
         }
     }

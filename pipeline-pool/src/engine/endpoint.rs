@@ -15,15 +15,21 @@ use super::entry::Entry;
 use super::keeper;
 use super::learn::Learn;
 use super::permits::{Member, Permits};
+use super::spare::Spares;
 use super::state::{ConnId, State};
-use crate::connect::Stream;
+use crate::connect::Opened;
 use crate::error::{Error, Kind};
 use crate::event::{CloseReason, Event};
 use crate::protocol::Protocol;
 
-/// Opens a connection and says which protocol value speaks on it.
+/// A connection being opened, and the protocol value that will speak on it.
+pub(crate) type Opening<'a, P> =
+    Pin<Box<dyn Future<Output = Result<(Opened, P), Error>> + Send + 'a>>;
+
+/// Opens the connections of an endpoint.
 pub(crate) trait Open<P>: Send + Sync {
-    fn open(&self) -> Pin<Box<dyn Future<Output = Result<(Stream, P), Error>> + Send + '_>>;
+    /// Opens one; sockets beside it are taken under spare permits.
+    fn open<'a>(&'a self, spares: &'a dyn Spares) -> Opening<'a, P>;
     /// The name of the place, for errors.
     fn name(&self) -> String;
 }

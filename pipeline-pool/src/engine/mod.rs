@@ -14,5 +14,6 @@ pub(crate) mod line;
 pub(crate) mod permits;
 pub(crate) mod pipeline;
 pub(crate) mod sending;
+pub(crate) mod spare;
 pub(crate) mod state;
 pub(crate) mod teller;

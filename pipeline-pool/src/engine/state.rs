@@ -69,6 +69,8 @@ pub(crate) struct State<P: Protocol> {
     slots: Vec<Option<Slot<P>>>,
     live: usize,
     pub(crate) opening: usize,
+    /// Sockets beside those of connections being opened.
+    pub(crate) racing: usize,
     /// Idle connections, the last used at the end.
     idle: Vec<ConnId>,
     /// No connection is opened before this instant.
@@ -95,6 +97,7 @@ impl<P: Protocol> State<P> {
             slots: Vec::new(),
             live: 0,
             opening: 0,
+            racing: 0,
             idle: Vec::new(),
             open_after: None,
             failures: 0,
@@ -181,7 +184,7 @@ impl<P: Protocol> State<P> {
 
     /// Takes a new request: onto a connection, whose driver may have to be woken, or into the line.
     pub(crate) fn admit(&mut self, entry: Entry<P>, config: &Config) -> Result<Option<Waker>, Entry<P>> {
-        if self.line.is_empty() {
+        if self.line.front().is_none() {
             if let Some(id) = self.choose(&entry, config) {
                 return Ok(self.hand(id, entry));
             }
@@ -215,7 +218,7 @@ impl<P: Protocol> State<P> {
     }
 
     fn at_cap(&self, config: &Config) -> bool {
-        self.live >= config.max_connections || self.starved
+        self.live + self.racing >= config.max_connections || self.starved
     }
 
     /// Hands a request to a connection; gives back who has to be woken.
@@ -269,7 +272,11 @@ impl<P: Protocol> State<P> {
         };
         let was_busy = slot.load > 0;
         slot.load -= report.done.min(slot.load);
-        slot.proven |= report.proven;
+        if report.proven && !slot.proven {
+            slot.proven = true;
+            self.failures = 0;
+            self.open_after = None;
+        }
         slot.stuck = report.stuck;
         let mut sample = report.sample;
         if sample.replies > 0 {
@@ -347,7 +354,7 @@ impl<P: Protocol> State<P> {
     pub(crate) fn wants_connection(&mut self, now: Instant, config: &Config) -> bool {
         self.line.front().is_some()
             && self.line.len() > self.opening
-            && self.live < config.max_connections
+            && self.live + self.racing < config.max_connections
             && self.opening < config.max_opening
             && self.open_after.is_none_or(|after| after <= now)
     }
