@@ -1,0 +1,403 @@
+//! `small_objects` from the outside: what it stores, what it says, and how it fails.
+
+mod common;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use emulator::Emulator;
+use tokio::io::copy_bidirectional;
+use tokio::net::{TcpListener, TcpStream};
+
+use common::{example, outcome};
+
+/// A folder of a test's own, gone with this value.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!(
+            "small-objects-test-{}-{number}",
+            std::process::id()
+        ));
+        fs::create_dir(&path).unwrap();
+        Self(path)
+    }
+
+    fn file(&self, name: impl AsRef<Path>, bytes: &[u8]) {
+        let path = self.0.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, bytes).unwrap();
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // What is left over is only litter in the folder for such.
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn small_objects() -> Command {
+    example("small_objects")
+}
+
+fn against(emulator: &Emulator, url: &str) -> Command {
+    let mut command = small_objects();
+    command
+        .args(["--endpoint", url, "--sdb-endpoint", url])
+        .env("AWS_ACCESS_KEY_ID", emulator.access_key())
+        .env("AWS_SECRET_ACCESS_KEY", emulator.secret_key());
+    command
+}
+
+/// The one line of a run that fails.
+fn failure(command: &mut Command) -> String {
+    let (code, stdout, stderr) = outcome(command);
+    assert_eq!((code, &*stdout), (Some(1), ""), "{stderr}");
+    assert_eq!(stderr.lines().count(), 1, "{stderr}");
+    stderr.trim_end().to_owned()
+}
+
+fn report(command: &mut Command) -> (serde_json::Value, String) {
+    let (code, stdout, stderr) = outcome(command.arg("--json"));
+    assert_eq!(code, Some(0), "{stderr}");
+    (serde_json::from_str(&stdout).unwrap(), stderr)
+}
+
+#[cfg(unix)]
+#[test]
+fn files_with_odd_names_and_sizes_come_back() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+
+    let folder = Folder::new();
+    folder.file("empty", b"");
+    folder.file("ünï/çødé/猫.txt", "猫".as_bytes());
+    folder.file("spaces and + % ~ {} ? & # = ' \" ` \\ ;", b"odd");
+    folder.file("a%FF", b"percent");
+    folder.file(OsStr::from_bytes(b"a\xff"), b"not UTF-8");
+    folder.file("line\nbreak\ttab\u{1}", b"control");
+    folder.file(" leading", b"1");
+    folder.file("trailing ", b"2");
+    folder.file("dots/...", b"3");
+    folder.file("large", &vec![7; 3 << 20]);
+    folder.file(Path::new(&"d".repeat(200)).join("é".repeat(120)), b"long");
+    let (report, stderr) = report(small_objects().arg("--from").arg(&folder.0));
+    assert_eq!(stderr, "");
+    assert_eq!(
+        (report["files"].as_u64(), report["different"].as_u64()),
+        (Some(11), Some(0))
+    );
+    assert_eq!(report["skipped"], 0);
+    let requests = |name: &str| {
+        let rows = report["rows"].as_array().unwrap();
+        rows.iter().find(|row| row["name"] == name).unwrap()["requests"].as_u64()
+    };
+    for name in [
+        "put object",
+        "put item",
+        "get object",
+        "delete item",
+        "delete object",
+    ] {
+        assert_eq!(requests(name), Some(11), "{name}");
+    }
+    assert_eq!(requests("bucket and domain"), Some(4));
+    assert_eq!(requests("select"), Some(1));
+}
+
+#[cfg(unix)]
+#[test]
+fn what_cannot_be_stored_is_counted_and_the_rest_goes_on() {
+    let folder = Folder::new();
+    folder.file("file", b"1");
+    let part = "x".repeat(250);
+    folder.file([&*part; 5].join("/"), b"too long a name");
+    std::os::unix::fs::symlink("nowhere", folder.0.join("link")).unwrap();
+    let (report, stderr) = report(small_objects().arg("--from").arg(&folder.0));
+    assert_eq!(
+        (report["files"].as_u64(), report["skipped"].as_u64()),
+        (Some(1), Some(2))
+    );
+    assert!(stderr.contains("link: not a regular file"), "{stderr}");
+    assert!(stderr.contains("its name has 1254 bytes"), "{stderr}");
+}
+
+#[test]
+fn made_objects_come_back_and_the_pool_keeps_its_bounds() {
+    let (report, _) = report(small_objects().args([
+        "--count",
+        "300",
+        "--size",
+        "10",
+        "--concurrency",
+        "40",
+        "--connections",
+        "3",
+        "--depth",
+        "4",
+    ]));
+    assert_eq!(
+        (report["files"].as_u64(), report["different"].as_u64()),
+        (Some(300), Some(0))
+    );
+    let at_most = |field: &str, most| {
+        assert!(
+            (1..=most).contains(&report[field].as_u64().unwrap()),
+            "{report}"
+        )
+    };
+    at_most("connections_most", 3);
+    at_most("connections_opened", 3);
+    at_most("pipeline_deepest", 4);
+    assert_eq!(report["total"]["requests"], 300 * 5 + 5);
+    assert!(report["total"]["p50_ms"].as_f64() <= report["total"]["p999_ms"].as_f64());
+    assert!(report["box_usage_hours"].as_f64() > Some(0.0));
+}
+
+#[test]
+fn the_table_has_every_figure() {
+    let (code, stdout, stderr) = outcome(small_objects().args(["--count", "20", "--threads", "2"]));
+    assert_eq!((code, &*stderr), (Some(0), ""));
+    for word in [
+        "requests",
+        "req/s",
+        "p50",
+        "p99",
+        "p999",
+        "bytes",
+        "put object",
+        "get object",
+        "select",
+        "total",
+        "connections",
+        "deepest pipeline",
+        "retries",
+        "replays",
+        "CPU per request",
+        "BoxUsage",
+    ] {
+        assert!(stdout.contains(word), "no {word} in\n{stdout}");
+    }
+}
+
+#[test]
+fn the_index_can_be_left_out() {
+    let (report, _) = report(small_objects().args(["--count", "5", "--no-sdb"]));
+    assert_eq!(report["total"]["requests"], 5 * 3 + 2);
+    assert!(report["box_usage_hours"].is_null());
+}
+
+#[test]
+fn nothing_is_left_behind_and_what_was_there_stays() {
+    let emulator = Emulator::start_blocking().unwrap();
+    let url = emulator.url();
+    let (_, stderr) = report(against(&emulator, &url).args(["--count", "3", "--keep"]));
+    let kept = stderr
+        .trim_end()
+        .strip_prefix("small_objects: kept the bucket ")
+        .unwrap();
+    let (bucket, domain) = kept.split_once(" and the domain ").unwrap();
+    let borrow = ["--count", "4", "--bucket", bucket, "--domain", domain];
+    let (report, _) = report(against(&emulator, &url).args(borrow));
+    assert_eq!(
+        (report["files"].as_u64(), report["different"].as_u64()),
+        (Some(4), Some(0))
+    );
+
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let keys = || s3_client::Credentials::new(emulator.access_key(), emulator.secret_key());
+        let s3 = s3_client::S3Client::builder()
+            .endpoint(&*url)
+            .credentials(keys())
+            .build()
+            .unwrap();
+        assert_eq!(s3.list_buckets().await.unwrap().len(), 1);
+        let objects = s3
+            .bucket(bucket)
+            .list()
+            .objects()
+            .try_collect_all()
+            .await
+            .unwrap();
+        assert_eq!(objects.len(), 3);
+        let sdb = sdb_client::SdbClient::builder()
+            .endpoint(&*url)
+            .credentials(keys())
+            .build()
+            .unwrap();
+        let all = sdb
+            .select(format!("select * from `{domain}`"))
+            .consistent(true);
+        assert_eq!(all.send().await.unwrap().items.len(), 3);
+    });
+}
+
+#[test]
+fn a_file_that_vanishes_is_counted_and_the_rest_goes_on() {
+    let folder = Folder::new();
+    folder.file("stays", b"here");
+    folder.file("goes", b"gone");
+    let emulator = Emulator::start_blocking().unwrap();
+    let goes = folder.0.join("goes");
+    // By its first connection the program has listed the folder and read nothing of it.
+    let url = proxy(&emulator, move || {
+        let _ = fs::remove_file(&goes);
+    });
+    let (report, stderr) = report(against(&emulator, &url).arg("--from").arg(&folder.0));
+    assert_eq!(stderr, "small_objects: skipped goes: vanished\n");
+    assert_eq!(
+        (report["files"].as_u64(), report["skipped"].as_u64()),
+        (Some(1), Some(1))
+    );
+    assert_eq!(report["different"], 0);
+}
+
+/// Passes connections on, and does something when one comes, before any byte of it is passed.
+fn proxy(emulator: &Emulator, at_each: impl Fn() + Send + Sync + 'static) -> String {
+    let server = emulator.url().strip_prefix("http://").unwrap().to_owned();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    listener.set_nonblocking(true).unwrap();
+    let at_each = Arc::new(at_each);
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(async move {
+            let listener = TcpListener::from_std(listener).unwrap();
+            while let Ok((mut client, _)) = listener.accept().await {
+                at_each();
+                let server = server.clone();
+                tokio::spawn(async move {
+                    let mut server = TcpStream::connect(server).await.unwrap();
+                    // How a connection ends is not what is tested.
+                    let _ = copy_bidirectional(&mut client, &mut server).await;
+                });
+            }
+        });
+    });
+    url
+}
+
+#[test]
+fn wrong_keys_are_one_line_without_the_secret() {
+    let emulator = Emulator::start_blocking().unwrap();
+    let mut command = against(&emulator, &emulator.url());
+    let line = failure(
+        command
+            .args(["--count", "3"])
+            .env("AWS_SECRET_ACCESS_KEY", "not-the-secret"),
+    );
+    assert!(line.contains("SignatureDoesNotMatch"), "{line}");
+    assert!(!line.contains("not-the-secret"), "{line}");
+    let line = failure(command.env("AWS_ACCESS_KEY_ID", "NOBODY"));
+    assert!(line.contains("InvalidAccessKeyId"), "{line}");
+}
+
+#[test]
+fn the_older_names_of_the_keys_work() {
+    let emulator = Emulator::start_blocking().unwrap();
+    let mut command = against(&emulator, &emulator.url());
+    command
+        .env_remove("AWS_ACCESS_KEY_ID")
+        .env_remove("AWS_SECRET_ACCESS_KEY")
+        .env("AMAZON_ACCESS_KEY_ID", emulator.access_key())
+        .env("AMAZON_SECRET_ACCESS_KEY", emulator.secret_key());
+    assert_eq!(report(command.args(["--count", "3"])).0["files"], 3);
+}
+
+#[test]
+fn missing_keys_are_named() {
+    let line = failure(small_objects().args(["--endpoint", "http://127.0.0.1:1"]));
+    assert!(line.contains("AWS_ACCESS_KEY_ID"), "{line}");
+}
+
+#[test]
+fn a_dead_server_is_named() {
+    let free = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let url = format!("http://{free}");
+    let mut command = small_objects();
+    command
+        .env("AWS_ACCESS_KEY_ID", "id")
+        .env("AWS_SECRET_ACCESS_KEY", "secret");
+    let line = failure(command.args(["--count", "3", "--no-sdb", "--endpoint", &url]));
+    assert!(line.contains(&url) && line.contains("refused"), "{line}");
+}
+
+#[test]
+fn a_bad_endpoint_is_named() {
+    let mut command = small_objects();
+    command
+        .env("AWS_ACCESS_KEY_ID", "id")
+        .env("AWS_SECRET_ACCESS_KEY", "secret");
+    let line = failure(command.args(["--count", "3", "--endpoint", "ftp://files"]));
+    assert!(line.contains("--endpoint ftp://files"), "{line}");
+}
+
+#[test]
+fn an_unknown_bucket_or_domain_is_named() {
+    let line = failure(small_objects().args(["--count", "3", "--bucket", "nonesuch"]));
+    assert!(line.contains("there is no bucket nonesuch"), "{line}");
+    let line = failure(small_objects().args(["--count", "3", "--domain", "nonesuch"]));
+    assert!(
+        line.contains("nonesuch") && line.contains("NoSuchDomain"),
+        "{line}"
+    );
+}
+
+#[test]
+fn a_folder_that_cannot_be_read_is_named() {
+    let folder = Folder::new();
+    let missing = folder.0.join("missing");
+    let line = failure(small_objects().arg("--from").arg(&missing));
+    assert!(line.contains(missing.to_str().unwrap()), "{line}");
+    folder.file("file", b"no folder");
+    let line = failure(small_objects().arg("--from").arg(folder.0.join("file")));
+    assert!(line.contains("file: "), "{line}");
+    let empty = Folder::new();
+    let line = failure(small_objects().arg("--from").arg(&empty.0));
+    assert!(line.contains("no file"), "{line}");
+}
+
+#[test]
+fn the_help_is_complete() {
+    let (code, stdout, _) = outcome(small_objects().arg("--help"));
+    assert_eq!(code, Some(0));
+    for flag in [
+        "--from",
+        "--count",
+        "--size",
+        "--seed",
+        "--concurrency",
+        "--connections",
+        "--depth",
+        "--threads",
+        "--endpoint",
+        "--sdb-endpoint",
+        "--no-sdb",
+        "--bucket",
+        "--domain",
+        "--keep",
+        "--json",
+    ] {
+        assert!(stdout.contains(flag), "no {flag} in\n{stdout}");
+    }
+    let (code, _, stderr) = outcome(small_objects().arg("--nonsense"));
+    assert_eq!(code, Some(2));
+    assert!(stderr.contains("--nonsense"), "{stderr}");
+}
