@@ -127,6 +127,9 @@ fn reason(error: &io::Error) -> Option<&'static str> {
     Some(match tls {
         rustls::Error::InvalidCertificate(reason) => match reason {
             CertificateError::UnknownIssuer => "the issuer of its certificate is not trusted",
+            CertificateError::BadSignature => {
+                "its certificate was not signed by the issuer that it names"
+            }
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
                 "its certificate is for another name"
             }

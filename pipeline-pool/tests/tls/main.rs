@@ -1,0 +1,6 @@
+//! TLS: who is trusted, who is shown, what is resumed, and what is said when it fails.
+#![cfg(all(feature = "http1", feature = "tls"))]
+
+mod authority;
+mod failures;
+mod sessions;
