@@ -40,7 +40,7 @@
 //! ```
 //!
 //! Cargo features: `http1` (default) brings [`HttpPool`]; `tls` (default) brings https by rustls
-//! with ring.
+//! with ring; `platform-roots` brings a builder method that trusts what the system trusts.
 
 #[cfg(feature = "http1")]
 mod builder;

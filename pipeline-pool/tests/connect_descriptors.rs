@@ -2,6 +2,8 @@
 //!
 //! The program runs itself under a lower limit, as the server must not share it.
 
+#![allow(clippy::unwrap_used)]
+
 #[cfg(unix)]
 fn main() {
     match std::env::args().nth(1).as_deref() {

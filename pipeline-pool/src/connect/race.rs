@@ -22,15 +22,25 @@ const PATIENCE: u32 = 6;
 
 /// The attempts under way. Fields go in this order: sockets are closed before permits are given
 /// back, also when the race is given up.
-struct Field<F> {
+struct Field<F, S: Fn(SocketAddr)> {
     attempts: Vec<(SocketAddr, Pin<Box<F>>)>,
     spares: Vec<Spare>,
+    slow: S,
 }
 
-impl<F> Field<F> {
+impl<F, S: Fn(SocketAddr)> Field<F, S> {
     /// Gives back permits that have no socket any more.
     fn settle(&mut self) {
         self.spares.truncate(self.attempts.len().saturating_sub(1));
+    }
+}
+
+impl<F, S: Fn(SocketAddr)> Drop for Field<F, S> {
+    fn drop(&mut self) {
+        // Time is up, and these have not answered.
+        self.attempts
+            .iter()
+            .for_each(|(address, _)| (self.slow)(*address));
     }
 }
 
@@ -40,7 +50,7 @@ enum Event<T> {
 }
 
 /// Tries these addresses in their order until one answers. `slow` is told of those that were
-/// outrun by a later one, or had to make way for it.
+/// outrun by a later one, had to make way for it, or have not answered when the race is given up.
 pub(crate) async fn race<T, F>(
     addresses: Vec<SocketAddr>,
     spares: &dyn Spares,
@@ -54,6 +64,7 @@ where
     let mut field = Field {
         attempts: Vec::new(),
         spares: Vec::new(),
+        slow,
     };
     let mut last = None;
     let mut steps = 0;
@@ -84,7 +95,7 @@ where
             Event::Ended(winner, Ok(won)) => {
                 field.attempts[..winner]
                     .iter()
-                    .for_each(|(address, _)| slow(*address));
+                    .for_each(|(address, _)| (field.slow)(*address));
                 field.attempts.clear();
                 field.settle();
                 return Ok(won);
@@ -115,7 +126,7 @@ where
                     }
                     let (address, attempt) = field.attempts.remove(0);
                     drop(attempt);
-                    slow(address);
+                    (field.slow)(address);
                 }
                 steps = 0;
                 if let Some(address) = rest.next() {
@@ -164,9 +175,9 @@ mod tests {
         }
     }
 
-    struct Some_(Arc<Count>);
+    struct Few(Arc<Count>);
 
-    impl Spares for Some_ {
+    impl Spares for Few {
         fn spare(&self) -> Option<Spare> {
             let take = |free: usize| free.checked_sub(1);
             self.0.free.fetch_update(SeqCst, SeqCst, take).ok()?;
@@ -229,7 +240,7 @@ mod tests {
             };
             slow.borrow_mut().push(v4.ip().octets()[3]);
         };
-        let result = race(all, &Some_(count.clone()), dial, note).await;
+        let result = race(all, &Few(count.clone()), dial, note).await;
         assert_eq!(count.sockets.load(SeqCst), 0);
         assert_eq!(count.free.load(SeqCst), spare, "a spare permit was kept");
         Run {
@@ -312,5 +323,23 @@ mod tests {
         let limit = Duration::from_millis(900);
         // What is dropped checks the order.
         assert!(tokio::time::timeout(limit, run(2, &script)).await.is_err());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_is_silent_to_the_end_is_slow() {
+        let slow = RefCell::new(Vec::new());
+        let silent = |_| std::future::pending::<io::Result<()>>();
+        let spares = Few(Arc::default());
+        let all = vec![address(1), address(2)];
+        let race = race(all, &spares, silent, |address| {
+            slow.borrow_mut().push(address);
+        });
+        assert!(
+            tokio::time::timeout(Duration::from_secs(5), race)
+                .await
+                .is_err()
+        );
+        // The first had made way.
+        assert_eq!(slow.take(), [address(1), address(2)]);
     }
 }

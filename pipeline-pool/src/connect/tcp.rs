@@ -109,9 +109,9 @@ mod tests {
         }
     }
 
-    struct None_;
+    struct NoSpares;
 
-    impl Spares for None_ {
+    impl Spares for NoSpares {
         fn spare(&self) -> Option<Spare> {
             None
         }
@@ -137,7 +137,7 @@ mod tests {
         let host = host(&addresses);
         let mut open = Vec::new();
         for _ in 0..12 {
-            open.push(host.dial(&None_).await.unwrap());
+            open.push(host.dial(&NoSpares).await.unwrap());
         }
         for address in &addresses {
             assert_eq!(host.addresses.used(*address), 4);
@@ -152,7 +152,7 @@ mod tests {
         drop(listeners.remove(0));
         let host = host(&addresses);
         for _ in 0..4 {
-            let dialed = host.dial(&None_).await.unwrap();
+            let dialed = host.dial(&NoSpares).await.unwrap();
             assert_eq!(dialed.tcp.peer_addr().unwrap(), addresses[1]);
         }
         let plan = host.addresses.plan(&addresses, Instant::now());
@@ -162,7 +162,7 @@ mod tests {
     #[tokio::test]
     async fn sockets_are_quick_and_kept_alive() {
         let (_listeners, addresses) = listen(1).await;
-        let dialed = host(&addresses).dial(&None_).await.unwrap();
+        let dialed = host(&addresses).dial(&NoSpares).await.unwrap();
         assert!(dialed.tcp.nodelay().unwrap());
         assert!(SockRef::from(&dialed.tcp).keepalive().unwrap());
         assert_eq!(

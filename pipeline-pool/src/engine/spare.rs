@@ -45,3 +45,72 @@ impl<P: Protocol> Drop for Racer<P> {
         }
     }
 }
+
+#[cfg(test)]
+#[cfg(feature = "http1")]
+mod tests {
+    use tokio::sync::mpsc;
+
+    use super::*;
+    use crate::engine::config::Config;
+    use crate::engine::endpoint::{Open, Opening};
+    use crate::engine::permits::Permits;
+    use crate::engine::sending::Sending;
+    use crate::http1::codec::Http1;
+    use crate::{Error, Kind, Method, Origin, Request};
+
+    /// Takes all the spare permits there are, tells how many, and gives up when told.
+    struct Greedy {
+        told: mpsc::UnboundedSender<usize>,
+        permits: Arc<Permits>,
+    }
+
+    impl Open<Http1> for Greedy {
+        fn open<'a>(&'a self, spares: &'a dyn Spares) -> Opening<'a, Http1> {
+            Box::pin(async {
+                let mut taken = Vec::new();
+                while let Some(spare) = spares.spare() {
+                    taken.push(spare);
+                }
+                self.told.send(taken.len()).unwrap();
+                assert_eq!(self.permits.used().0, taken.len() + 1);
+                drop(taken);
+                self.told.send(self.permits.used().0).unwrap();
+                Err(Error::new(Kind::Connect, "it was only a test"))
+            })
+        }
+
+        fn name(&self) -> String {
+            "greedy".to_owned()
+        }
+    }
+
+    async fn taken(of_one: usize, in_all: usize) -> usize {
+        let permits = Permits::new(in_all);
+        let (told, mut tells) = mpsc::unbounded_channel();
+        let config = Config {
+            max_connections: of_one,
+            ..Config::default()
+        };
+        let opener = Greedy {
+            told,
+            permits: permits.clone(),
+        };
+        let endpoint = Endpoint::new(config, Box::new(opener), permits);
+        let origin = Origin::parse("http://a.example").unwrap();
+        let request = Request::new(Method::Get, &origin, "/").unwrap();
+        let sent = Sending::new(endpoint, request, None, None).await;
+        assert_eq!(sent.err().unwrap().kind(), Kind::Connect);
+        let taken = tells.recv().await.unwrap();
+        assert_eq!(tells.recv().await.unwrap(), 1, "a spare permit was kept");
+        taken
+    }
+
+    #[tokio::test]
+    async fn both_caps_hold_for_a_race() {
+        assert_eq!(taken(4, 256).await, 3);
+        assert_eq!(taken(64, 3).await, 2);
+        assert_eq!(taken(1, 256).await, 0);
+        assert_eq!(taken(64, 1).await, 0);
+    }
+}

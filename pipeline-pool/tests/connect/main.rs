@@ -1,5 +1,6 @@
 //! Opening connections: names, addresses, other people's connectors, proxies and unix sockets.
 
+#![allow(clippy::unwrap_used)]
 #![cfg(feature = "http1")]
 
 mod proxies;
