@@ -147,8 +147,13 @@ fn parse(input: &[u8]) -> Result<Option<Parsed>, Fault> {
     let mut crlf = input[..end].ends_with(b"\r\n\r\n");
     for field in response.headers.iter() {
         crlf &= input[..at(field)].ends_with(b"\r\n");
-        if matches!(field.name.len(), 10 | 14 | 17) {
-            parsed.field(field)?;
+        // Most fields are told apart by the length of their name.
+        let is = |name: &str| field.name.eq_ignore_ascii_case(name);
+        match field.name.len() {
+            10 if is("connection") => parsed.connection(field.value),
+            14 if is("content-length") => parsed.length(field.value)?,
+            17 if is("transfer-encoding") => parsed.coding(field.value)?,
+            _ => {}
         }
     }
     if !crlf {
@@ -164,28 +169,40 @@ fn parse(input: &[u8]) -> Result<Option<Parsed>, Fault> {
 }
 
 impl Parsed {
-    fn field(&mut self, field: &httparse::Header<'_>) -> Result<(), Error> {
-        let is = |name: &str| field.name.eq_ignore_ascii_case(name);
-        if is("connection") {
-            for token in list(field.value) {
-                self.close |= token.eq_ignore_ascii_case(b"close");
-                self.keep_alive |= token.eq_ignore_ascii_case(b"keep-alive");
-            }
-        } else if is("content-length") {
-            // A list of equal lengths is one length; anything else could be framed two ways.
-            for value in list(field.value) {
-                let n = length(value).ok_or_else(|| violation("a bad content-length"))?;
-                if self.length.is_some_and(|m| m != n) {
-                    return Err(violation("two different content-lengths"));
-                }
-                self.length = Some(n);
-            }
-        } else if is("transfer-encoding") {
-            if self.chunked || !field.value.eq_ignore_ascii_case(b"chunked") {
-                return Err(violation("an unknown transfer-encoding"));
-            }
-            self.chunked = true;
+    fn connection(&mut self, value: &[u8]) {
+        if value.eq_ignore_ascii_case(b"keep-alive") {
+            self.keep_alive = true;
+            return;
         }
+        for token in list(value) {
+            self.close |= token.eq_ignore_ascii_case(b"close");
+            self.keep_alive |= token.eq_ignore_ascii_case(b"keep-alive");
+        }
+    }
+
+    fn length(&mut self, value: &[u8]) -> Result<(), Error> {
+        if self.length.is_none() {
+            self.length = length(value);
+            if self.length.is_some() {
+                return Ok(());
+            }
+        }
+        // A list of equal lengths is one length; anything else could be framed two ways.
+        for value in list(value) {
+            let n = length(value).ok_or_else(|| violation("a bad content-length"))?;
+            if self.length.is_some_and(|m| m != n) {
+                return Err(violation("two different content-lengths"));
+            }
+            self.length = Some(n);
+        }
+        Ok(())
+    }
+
+    fn coding(&mut self, value: &[u8]) -> Result<(), Error> {
+        if self.chunked || !value.eq_ignore_ascii_case(b"chunked") {
+            return Err(violation("an unknown transfer-encoding"));
+        }
+        self.chunked = true;
         Ok(())
     }
 }
@@ -195,10 +212,12 @@ fn list(value: &[u8]) -> impl Iterator<Item = &[u8]> {
 }
 
 fn length(digits: &[u8]) -> Option<u64> {
-    if digits.is_empty() || digits.len() > 18 || !digits.iter().all(u8::is_ascii_digit) {
+    if digits.is_empty() || digits.len() > 18 {
         return None;
     }
-    Some(digits.iter().fold(0, |n, d| n * 10 + u64::from(d - b'0')))
+    digits.iter().try_fold(0, |n, d| {
+        d.is_ascii_digit().then(|| n * 10 + u64::from(d - b'0'))
+    })
 }
 
 /// Replaces folded line ends by blanks, as
