@@ -5,9 +5,11 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::time::Duration;
 
 use futures_util::future::join_all;
 use pipeline_pool::{Connect, Connecting, HttpPool, Io, Kind, Origin, Resolve, Resolving};
+use tokio::time::Instant;
 
 use crate::servers::{Server, answer, ask};
 
@@ -136,6 +138,31 @@ async fn a_connectors_failure_is_a_connect_error() {
     assert_eq!(error.kind(), Kind::Connect);
     let expected = "no connection to http://store.example: the tunnel is blocked";
     assert_eq!(error.to_string(), expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn opening_takes_no_longer_than_allowed() {
+    struct Silent;
+
+    impl Connect for Silent {
+        fn connect(&self, _: &Origin) -> Connecting {
+            Box::pin(std::future::pending())
+        }
+    }
+
+    let limit = Duration::from_secs(3);
+    let pool = HttpPool::builder()
+        .connect_timeout(limit)
+        .connector(Silent)
+        .build();
+    let begun = Instant::now();
+    let error = ask(&pool, &store()).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::Connect);
+    assert_eq!(
+        error.to_string(),
+        "no connection to http://store.example within 3s"
+    );
+    assert_eq!(begun.elapsed().as_secs(), 3);
 }
 
 #[cfg(unix)]

@@ -1,9 +1,12 @@
 //! Handshakes that succeed.
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
-use pipeline_pool::{Connect, Connecting, HttpPool, Io, Origin};
+use pipeline_pool::{Connect, Connecting, HttpPool, Io, Kind, Origin, Proxy, Resolve, Resolving};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
+use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::version::{TLS12, TLS13};
 
@@ -127,6 +130,64 @@ async fn a_connectors_unix_socket_gets_tls_for_https() {
     let builder = HttpPool::builder().tls_roots(authority.pem()).unwrap();
     let pool = builder.connector(Pair(server)).build();
     let origin = Origin::parse("https://store.example").unwrap();
+    assert_eq!(ask(&pool, &origin).await.unwrap(), "full unknown none");
+}
+
+#[tokio::test]
+async fn tls_reaches_through_a_proxy() {
+    let authority = Authority::new();
+    let address = serve(config(
+        &authority.paper("far.invalid", 2000, 4000),
+        BOTH,
+        None,
+    ))
+    .await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let proxy = Proxy::http(&listener.local_addr().unwrap().to_string()).unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut near, _)) = listener.accept().await {
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                head.push(near.read_u8().await.unwrap());
+            }
+            assert!(head.starts_with(b"CONNECT far.invalid:443 HTTP/1.1\r\n"));
+            near.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.unwrap();
+            let mut far = TcpStream::connect(address).await.unwrap();
+            let _ = copy_bidirectional(&mut near, &mut far).await;
+        }
+    });
+    let builder = HttpPool::builder().tls_roots(authority.pem()).unwrap();
+    let pool = builder.proxy(proxy).build();
+    let origin = Origin::parse("https://far.invalid").unwrap();
+    assert_eq!(ask(&pool, &origin).await.unwrap(), "full unknown none");
+    assert_eq!(ask(&pool, &origin).await.unwrap(), "resumed unknown none");
+}
+
+/// Knows these addresses for every name.
+struct Told(Vec<SocketAddr>);
+
+impl Resolve for Told {
+    fn resolve(&self, _: &str, _: u16) -> Resolving {
+        let told = self.0.clone();
+        Box::pin(async { Ok(told) })
+    }
+}
+
+#[tokio::test]
+async fn an_address_whose_handshake_fails_is_passed_over() {
+    let authority = Authority::new();
+    let name = "store.example";
+    let bad = serve(config(
+        &authority.paper("other.example", 2000, 4000),
+        BOTH,
+        None,
+    ))
+    .await;
+    let good = serve(config(&authority.paper(name, 2000, 4000), BOTH, None)).await;
+    let builder = HttpPool::builder().tls_roots(authority.pem()).unwrap();
+    let pool = builder.resolver(Told(vec![bad, good])).build();
+    let origin = Origin::parse(&format!("https://{name}")).unwrap();
+    assert_eq!(ask(&pool, &origin).await.unwrap_err().kind(), Kind::Connect);
     assert_eq!(ask(&pool, &origin).await.unwrap(), "full unknown none");
 }
 
