@@ -1,40 +1,28 @@
 //! The README's program for S3. Talks to the server in S3_ENDPOINT, or to an emulator.
+#![allow(clippy::print_stdout)]
 
-use s3_client::{Credentials, S3Client};
+use s3_client::{Credentials, Result, S3Client};
 
-async fn basics(endpoint: &str, keys: Credentials) -> Result<(), s3_client::Error> {
-    let s3 = S3Client::builder()
-        .endpoint(endpoint)
-        .credentials(keys)
-        .build()?;
-    let photos = s3.bucket("photos");
+async fn basics(endpoint: &str, keys: Credentials) -> Result<()> {
+    let s3 = S3Client::builder().endpoint(endpoint).credentials(keys);
+    let photos = s3.build()?.bucket("photos");
     photos.create().await?;
 
-    photos
-        .put("2009/cat.jpg", "meow")
-        .content_type("image/jpeg")
+    let put = photos.put("2009/cat.jpg", "meow");
+    put.content_type("image/jpeg")
         .metadata("mood", "sleepy")
         .await?;
     let cat = photos.get("2009/cat.jpg").range(..2).await?;
-    println!(
-        "{:?}, {:?} bytes in all",
-        cat.head.metadata("mood"),
-        cat.head.size()
-    );
+    println!("{:?}", cat.head.metadata("mood"));
     println!("it begins with {:?}", cat.body.bytes(1024).await?);
 
     let mut listing = photos.list().prefix("2009/").objects();
     while let Some(object) = listing.try_next().await? {
-        println!("{} {} bytes", object.key, object.size);
+        println!("{}: {} bytes", object.key, object.size);
         photos.delete(object.key).await?;
     }
-    if photos
-        .get("2009/cat.jpg")
-        .await
-        .is_err_and(|error| error.is_not_found())
-    {
-        println!("and gone");
-    }
+    let gone = photos.get("2009/cat.jpg").await;
+    println!("gone: {}", gone.is_err_and(|error| error.is_not_found()));
     photos.delete_bucket().await?;
     Ok(())
 }

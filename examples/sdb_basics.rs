@@ -1,51 +1,29 @@
 //! The README's program for SimpleDB. Talks to the server in SDB_ENDPOINT, or to an emulator.
+#![allow(clippy::print_stdout)]
 
-use sdb_client::{Credentials, Expected, SdbClient, quote_value};
+use sdb_client::{Credentials, Expected, Result, SdbClient};
 
-async fn basics(endpoint: &str, keys: Credentials) -> Result<(), sdb_client::Error> {
-    let sdb = SdbClient::builder()
-        .endpoint(endpoint)
-        .credentials(keys)
-        .build()?;
+async fn basics(endpoint: &str, keys: Credentials) -> Result<()> {
+    let sdb = SdbClient::builder().endpoint(endpoint).credentials(keys);
+    let sdb = sdb.build()?;
     let users = sdb.domain("users");
     users.create().await?;
 
-    users
-        .put("u1")
-        .replace("name", "Ann")
-        .replace("version", "3")
-        .add("phone", "555 1")
-        .await?;
-    let only_once = Expected::equals("version", "3");
-    users
-        .put("u1")
-        .replace("version", "4")
-        .expect(only_once.clone())
-        .await?;
-    let second = users
-        .put("u1")
-        .replace("version", "4")
-        .expect(only_once)
-        .await;
-    println!(
-        "twice is refused: {}",
-        second.is_err_and(|error| error.is_condition_failed())
-    );
+    let ann = users.put("u1").replace("name", "Ann");
+    ann.replace("version", "3").add("phone", "555 1").await?;
+    let was = Expected::equals("version", "3");
+    let update = users.put("u1").replace("version", "4").expect(was);
+    update.clone().await?;
+    let twice = update.await.is_err_and(|e| e.is_condition_failed());
+    println!("refused: {twice}");
 
-    let ann = users.get("u1").consistent(true).await?.item;
-    println!(
-        "{:?}, version {:?}",
-        ann.first("name"),
-        ann.first("version")
-    );
-
-    let query = format!("select * from users where name = {}", quote_value("Ann"));
-    let mut found = sdb.select(query).consistent(true).items();
+    let found = sdb.select("select * from users where name = 'Ann'");
+    let mut found = found.consistent(true).items();
     while let Some(item) = found.try_next().await? {
-        println!("{} has {} attributes", item.name, item.attributes.len());
+        println!("{}, version {:?}", item.name, item.first("version"));
     }
     users.delete_domain().await?;
-    println!("{:?} machine hours", sdb.usage().box_usage);
+    println!("{} machine hours", sdb.usage().box_usage);
     Ok(())
 }
 

@@ -44,3 +44,8 @@ impl Server {
         })
     }
 }
+
+/// Has the programs of the README compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

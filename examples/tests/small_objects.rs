@@ -1,15 +1,16 @@
 //! `small_objects` from the outside: what it stores, what it says, and how it fails.
+#![allow(clippy::unwrap_used)]
 
 mod common;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use emulator::Emulator;
-use tokio::io::copy_bidirectional;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 
 use common::{example, outcome};
@@ -148,10 +149,8 @@ fn made_objects_come_back_and_the_pool_keeps_its_bounds() {
         (Some(300), Some(0))
     );
     let at_most = |field: &str, most| {
-        assert!(
-            (1..=most).contains(&report[field].as_u64().unwrap()),
-            "{report}"
-        )
+        let value = report[field].as_u64().unwrap();
+        assert!((1..=most).contains(&value), "{field}: {value}");
     };
     at_most("connections_most", 3);
     at_most("connections_opened", 3);
@@ -251,9 +250,10 @@ fn a_file_that_vanishes_is_counted_and_the_rest_goes_on() {
     let emulator = Emulator::start_blocking().unwrap();
     let goes = folder.0.join("goes");
     // By its first connection the program has listed the folder and read nothing of it.
-    let url = proxy(&emulator, move || {
+    let vanish = move || {
         let _ = fs::remove_file(&goes);
-    });
+    };
+    let url = proxy(&emulator, vanish, |_| {});
     let (report, stderr) = report(against(&emulator, &url).arg("--from").arg(&folder.0));
     assert_eq!(stderr, "small_objects: skipped goes: vanished\n");
     assert_eq!(
@@ -263,13 +263,38 @@ fn a_file_that_vanishes_is_counted_and_the_rest_goes_on() {
     assert_eq!(report["different"], 0);
 }
 
-/// Passes connections on, and does something when one comes, before any byte of it is passed.
-fn proxy(emulator: &Emulator, at_each: impl Fn() + Send + Sync + 'static) -> String {
+#[test]
+fn one_byte_that_differs_fails_the_run() {
+    let folder = Folder::new();
+    folder.file("whole", b"as it was put");
+    folder.file("damaged", b"zzzzzzz");
+    let emulator = Emulator::start_blocking().unwrap();
+    let damage = |bytes: &mut [u8]| {
+        if let Some(at) = bytes.windows(7).position(|seven| seven == b"zzzzzzz") {
+            bytes[at + 3] = b'y';
+        }
+    };
+    let url = proxy(&emulator, || {}, damage);
+    let mut command = against(&emulator, &url);
+    let (code, stdout, stderr) = outcome(command.arg("--json").arg("--from").arg(&folder.0));
+    assert_eq!(code, Some(1), "{stderr}");
+    let expected = "small_objects: damaged: its bytes are not what was put\n";
+    assert_eq!(stderr, expected);
+    let report: serde_json::Value = serde_json::from_str(&stdout).unwrap();
+    assert_eq!(report["different"], 1);
+}
+
+/// Passes connections on; does something when one comes, before any byte of it is passed, and
+/// something to each read of what the server answers.
+fn proxy(
+    emulator: &Emulator,
+    at_each: impl Fn() + Send + 'static,
+    answer: impl Fn(&mut [u8]) + Copy + Send + 'static,
+) -> String {
     let server = emulator.url().strip_prefix("http://").unwrap().to_owned();
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     listener.set_nonblocking(true).unwrap();
-    let at_each = Arc::new(at_each);
     std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -277,18 +302,28 @@ fn proxy(emulator: &Emulator, at_each: impl Fn() + Send + Sync + 'static) -> Str
             .unwrap();
         runtime.block_on(async move {
             let listener = TcpListener::from_std(listener).unwrap();
-            while let Ok((mut client, _)) = listener.accept().await {
+            while let Ok((client, _)) = listener.accept().await {
                 at_each();
-                let server = server.clone();
-                tokio::spawn(async move {
-                    let mut server = TcpStream::connect(server).await.unwrap();
-                    // How a connection ends is not what is tested.
-                    let _ = copy_bidirectional(&mut client, &mut server).await;
-                });
+                let server = TcpStream::connect(&server).await.unwrap();
+                let (from_client, to_client) = client.into_split();
+                let (from_server, to_server) = server.into_split();
+                tokio::spawn(pass(from_client, to_server, |_| {}));
+                tokio::spawn(pass(from_server, to_client, answer));
             }
         });
     });
     url
+}
+
+/// Ends when either side does: how a connection ends is not what is tested.
+async fn pass(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, change: impl Fn(&mut [u8])) {
+    let mut buffer = vec![0; 64 << 10];
+    while let Ok(read @ 1..) = from.read(&mut buffer).await {
+        change(&mut buffer[..read]);
+        if to.write_all(&buffer[..read]).await.is_err() {
+            return;
+        }
+    }
 }
 
 #[test]

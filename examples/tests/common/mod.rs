@@ -1,4 +1,5 @@
 //! Finds and starts the examples, which `cargo test` builds beside the tests.
+#![allow(clippy::unwrap_used)]
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
