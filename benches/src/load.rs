@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::BoxError;
 use crate::clients::{Client, Session};
-use crate::machine;
+use crate::machine::{self, Memory};
 
 /// Threads that record without meeting; further ones share.
 const SHARDS: usize = 8;
@@ -59,6 +59,7 @@ pub struct Meter {
     first_error: Mutex<Option<String>>,
     shards: [Mutex<Shard>; SHARDS],
     body: usize,
+    memory: Memory,
 }
 
 struct Shard {
@@ -75,7 +76,7 @@ impl Meter {
     /// A meter that expects bodies of this many bytes.
     ///
     /// # Errors
-    /// Never, unless the histogram's bounds are refused.
+    /// When the system does not tell what the process uses.
     pub fn new(body: usize) -> Result<Self, BoxError> {
         // 100 ns to 100 s, to 1 %.
         let times = Histogram::new_with_bounds(1, 1_000_000_000, 2)?;
@@ -92,6 +93,7 @@ impl Meter {
             first_error: Mutex::default(),
             shards: std::array::from_fn(|_| shard()),
             body,
+            memory: Memory::open()?,
         })
     }
 
@@ -140,7 +142,7 @@ impl Meter {
     /// Warms up, measures, stops. The tasks must be running.
     ///
     /// # Errors
-    /// When the system does not tell what the process used.
+    /// When the system does not tell what the process uses.
     pub async fn measure(&self, warm_up: Duration, time: Duration) -> Result<Sample, BoxError> {
         tokio::time::sleep(warm_up).await;
         self.recording.store(true, Relaxed);
@@ -179,7 +181,7 @@ impl Meter {
             p99_ms: ms(0.99),
             p999_ms: ms(0.999),
             over_50ms: per(over as f64),
-            rss_mib: machine::peak_rss_mib()?,
+            rss_mib: self.memory.peak_mib()?,
             ..Sample::default()
         })
     }

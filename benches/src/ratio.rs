@@ -100,7 +100,7 @@ mod tests {
     #[test]
     fn the_lower_bound_covers() {
         let mut rng = fastrand::Rng::with_seed(1);
-        let trials = 300;
+        let trials = 100;
         let covered = (0..trials)
             .filter(|_| {
                 let a: Vec<f64> = (0..7).map(|_| rng.f64()).collect();
@@ -108,6 +108,6 @@ mod tests {
             })
             .count();
         // 7 values: 93.75 % by the binomial distribution; four standard deviations around it.
-        assert!((265..=297).contains(&covered), "{covered}");
+        assert!((84..=99).contains(&covered), "{covered}");
     }
 }

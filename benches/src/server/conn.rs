@@ -54,11 +54,13 @@ pub(super) struct Conn {
     closing: bool,
     /// Whether this connection asks for counts only.
     watcher: bool,
+    /// Whether the server never had as many connections before this one.
+    made_most: bool,
 }
 
 impl Conn {
     pub(super) fn new(stream: TcpStream, shared: Arc<Shared>, number: u64) -> Self {
-        shared.opened();
+        let made_most = shared.opened();
         Self {
             stream,
             rng: fastrand::Rng::with_seed(number),
@@ -74,6 +76,7 @@ impl Conn {
             answers: 0,
             closing: false,
             watcher: false,
+            made_most,
             shared,
         }
     }
@@ -257,8 +260,7 @@ impl Conn {
     fn watch(&mut self) {
         if !self.watcher {
             self.watcher = true;
-            self.shared.closed();
-            self.shared.total.fetch_sub(1, Relaxed);
+            self.shared.discount(self.made_most);
         }
     }
 }

@@ -220,10 +220,20 @@ impl Shared {
         }
     }
 
-    fn opened(&self) {
+    /// Counts one more; says whether there were never so many.
+    fn opened(&self) -> bool {
         let open = self.open.fetch_add(1, Relaxed) + 1;
-        self.most.fetch_max(open, Relaxed);
         self.total.fetch_add(1, Relaxed);
+        self.most.fetch_max(open, Relaxed) < open
+    }
+
+    /// Takes one back that only asks for the counts.
+    fn discount(&self, made_most: bool) {
+        self.open.fetch_sub(1, Relaxed);
+        self.total.fetch_sub(1, Relaxed);
+        if made_most {
+            self.most.fetch_sub(1, Relaxed);
+        }
     }
 
     fn closed(&self) {

@@ -1,0 +1,62 @@
+//! Sends a number of GETs through the pool and ends: for callgrind, where the instructions of one
+//! GET are the difference of two runs divided by the difference of their numbers.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+use benches::BoxError;
+use benches::clients::pool::Pool;
+use benches::clients::{Client, Session};
+use clap::Parser;
+
+#[derive(Parser)]
+#[command(about = "Sends a number of GETs through the pool and ends.")]
+struct Args {
+    /// The server, as http://HOST:PORT.
+    #[arg(long)]
+    endpoint: String,
+    /// What to GET.
+    #[arg(long, default_value = "/bench/object")]
+    target: String,
+    /// How many in all.
+    #[arg(long, default_value_t = 10_000)]
+    gets: usize,
+    /// Tasks that send them.
+    #[arg(long, default_value_t = 256)]
+    tasks: usize,
+    /// The most connections.
+    #[arg(long, default_value_t = 8)]
+    connections: usize,
+    /// The most requests in flight on one.
+    #[arg(long, default_value_t = 32)]
+    depth: usize,
+}
+
+fn main() -> Result<(), BoxError> {
+    let args = Args::parse();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(async {
+        let (connections, depth) = (Some(args.connections), Some(args.depth));
+        let pool = Pool::new(&args.endpoint, &args.target, connections, depth)?;
+        let left = Arc::new(AtomicUsize::new(args.gets));
+        let mut tasks = tokio::task::JoinSet::new();
+        for _ in 0..args.tasks {
+            let (mut session, left) = (pool.session(), left.clone());
+            tasks.spawn(async move {
+                while left
+                    .fetch_update(Relaxed, Relaxed, |n| n.checked_sub(1))
+                    .is_ok()
+                {
+                    session.get().await?;
+                }
+                Ok::<_, BoxError>(())
+            });
+        }
+        while let Some(end) = tasks.join_next().await {
+            end??;
+        }
+        Ok(())
+    })
+}
