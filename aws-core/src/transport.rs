@@ -7,6 +7,12 @@ use std::task::{Context, Poll};
 
 use pipeline_pool::{HttpPool, Origin, Request, Response, Sending};
 
+#[cfg(feature = "reqwest")]
+pub mod reqwest;
+
+#[cfg(feature = "reqwest")]
+pub use self::reqwest::Reqwest;
+
 /// Carries one request to a server and brings its answer back.
 ///
 /// [`HttpPool`] is the transport of the clients by default. Another one can stand in for a proxy, for another
