@@ -5,7 +5,7 @@
 //!
 //! What it costs beside [`HttpPool`](pipeline_pool::HttpPool):
 //!
-//! - some 70 crates to build, among them hyper, h2, url with the tables of ICU, and a verifier of the
+//! - some 65 crates to build, among them hyper, h2, url with the tables of ICU, and a verifier of the
 //!   platform's certificates that reqwest brings and [`Reqwest::new`] does not use;
 //! - no pipelining: over HTTP/1.1 each request in flight has a connection, and nothing bounds how many;
 //! - targets that the URL standard rewrites are [refused](Reqwest#targets);
@@ -37,7 +37,7 @@ const WHOLE: u64 = 64 << 10;
 /// Fields whose values must not show anywhere, nor enter the tables of HTTP/2's compression.
 const SECRETS: [&str; 3] = ["authorization", "cookie", "x-amz-security-token"];
 
-/// Carries requests by a [`reqwest::Client`](Client); cheap to clone.
+/// Carries requests by a reqwest [`Client`]; cheap to clone.
 ///
 /// ```no_run
 /// # fn main() -> aws_core::Result<()> {
@@ -51,11 +51,11 @@ const SECRETS: [&str; 3] = ["authorization", "cookie", "x-amz-security-token"];
 /// # Targets
 ///
 /// Signatures cover the target of a request, so it goes out byte for byte or not at all. A URL, which reqwest
-/// insists on, cannot say everything that HTTP can: segments `.` and `..` (also as `%2e`), `\`, and some
-/// characters that ought to be percent-encoded (such as `{`, `|` or `"` in paths, `'` in queries) would be
-/// rewritten. Such targets, `*`, and hosts that a URL writes in another way (`127.1`) are refused with
-/// [`Kind::Invalid`]; empty segments (`//`) are fine. For S3 this means that an object whose key has a segment
-/// `.` or `..` is out of reach over this transport; the pool reaches it.
+/// insists on, cannot say everything that HTTP can: it resolves segments `.` and `..` (also written `%2e`), takes
+/// `\` for `/`, and percent-encodes ``"<>`{}`` in paths and `"<>'` in queries. Such targets, `*`, and hosts that a
+/// URL writes in another way (`127.1`) are refused with [`Kind::Invalid`]; empty segments (`//`) are fine. For S3
+/// this means that an object whose key has a segment `.` or `..` is out of reach over this transport; the pool
+/// reaches it.
 ///
 /// # Sending once
 ///
