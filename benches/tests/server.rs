@@ -1,5 +1,7 @@
 //! The servers behave as their options say: figures taken on them mean nothing otherwise.
 
+#![allow(clippy::unwrap_used)]
+
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 

@@ -1,7 +1,7 @@
 //! hyper's HTTP/1.1 connection, kept alive, one request at a time on each.
 //!
-//! With a cap below the number of tasks they share the connections: first come, first served, the
-//! most recently used connection first. Else each task has its own.
+//! Tasks take the connection that was used last, or open one if none is idle. With a cap below the
+//! number of tasks they wait for one: first come, first served.
 
 use std::fmt;
 use std::net::SocketAddr;
