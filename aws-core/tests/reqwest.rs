@@ -309,7 +309,7 @@ async fn failures_say_what_they_are_and_hide_the_target() {
     let error = server.send(request(&server.origin)).await.unwrap_err();
     check(error, Kind::Protocol, Sent::Part);
 
-    let unix = Origin::unix("/run/none.sock", "s3");
+    let unix = Origin::unix("/run/none.sock", "s3").unwrap();
     let error = direct().send(&unix, request(&unix)).await.unwrap_err();
     check(error, Kind::Invalid, Sent::No);
 

@@ -156,7 +156,11 @@ impl HttpPoolBuilder {
     /// 5 ms); the first answer counts. `share` bounds the extra requests, as a share of all
     /// answers: 0.01 is one in a hundred. Defaults to 0, never; 0 to 1.
     pub fn hedge(mut self, share: f64) -> Self {
-        self.config.hedge = if share.is_finite() { share.clamp(0.0, 1.0) } else { 0.0 };
+        self.config.hedge = if share.is_finite() {
+            share.clamp(0.0, 1.0)
+        } else {
+            0.0
+        };
         self
     }
 

@@ -86,7 +86,9 @@ pub enum Event {
 
 /// A function that hears of each [`Event`], with the name of the origin (`http://host:port`).
 #[derive(Clone)]
-pub(crate) struct Hook(pub(crate) Arc<dyn Fn(&str, &Event) + Send + Sync>);
+pub(crate) struct Hook(pub(crate) Arc<Listener>);
+
+type Listener = dyn Fn(&str, &Event) + Send + Sync;
 
 impl fmt::Debug for Hook {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -51,7 +51,10 @@ impl Origin {
                 if host.parse::<std::net::Ipv6Addr>().is_err() {
                     return Err(bad("not an IPv6 address"));
                 }
-                (host, tail.strip_prefix(':').or(tail.is_empty().then_some("")))
+                (
+                    host,
+                    tail.strip_prefix(':').or(tail.is_empty().then_some("")),
+                )
             }
             None => match rest.split_once(':') {
                 Some((host, port)) => (host, Some(port)),
@@ -88,14 +91,15 @@ impl Origin {
         }
     }
 
-    /// A server that listens on a unix socket; `host` is what the `Host` header says.
-    pub fn unix(path: impl AsRef<Path>, host: &str) -> Self {
-        Self::build(
-            false,
-            host.to_owned(),
-            80,
-            Some(path.as_ref().to_path_buf()),
-        )
+    /// A server that listens on a unix socket; `host` is what the `Host` header says, a name or
+    /// an address without a port.
+    ///
+    /// # Errors
+    /// [`Kind::Invalid`] for a host that [`parse`](Self::parse) would refuse.
+    pub fn unix(path: impl AsRef<Path>, host: &str) -> Result<Self, Error> {
+        let named = Self::new(false, host, 80)?;
+        let path = Some(path.as_ref().to_path_buf());
+        Ok(Self::build(false, named.0.host.clone(), 80, path))
     }
 
     fn build(tls: bool, host: String, port: u16, unix: Option<PathBuf>) -> Self {
@@ -236,9 +240,7 @@ mod tests {
             let error = Origin::parse(uri).expect_err(uri);
             assert_eq!(error.kind(), Kind::Invalid);
         }
-        let shown = Origin::parse("http://me:hidden@a")
-            .unwrap_err()
-            .to_string();
+        let shown = Origin::parse("http://me:hidden@a").unwrap_err().to_string();
         assert!(!shown.contains("hidden"));
     }
 
@@ -248,6 +250,7 @@ mod tests {
         let b = Origin::parse("http://A").unwrap();
         assert_eq!(a, b);
         assert_ne!(a, Origin::parse("https://a").unwrap());
-        assert_ne!(a, Origin::unix("/tmp/s", "a"));
+        assert_ne!(a, Origin::unix("/tmp/s", "a").unwrap());
+        assert!(Origin::unix("/tmp/s", "a\r\nb").is_err());
     }
 }

@@ -84,26 +84,44 @@ impl HttpPool {
 
     fn endpoint(&self, origin: &Origin) -> Arc<Endpoint<Http1>> {
         let endpoints = self.0.endpoints.read();
-        let found = endpoints.unwrap_or_else(PoisonError::into_inner).get(origin).cloned();
+        let found = endpoints
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(origin)
+            .cloned();
         if let Some(endpoint) = found {
             return endpoint;
         }
-        let mut endpoints = self.0.endpoints.write().unwrap_or_else(PoisonError::into_inner);
+        let mut endpoints = self
+            .0
+            .endpoints
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
         let make = || {
             let opener = Opener {
                 connect: connect::Opener::new(origin, &self.0.connect),
                 limits: self.0.limits,
             };
-            Endpoint::new(self.0.config.clone(), Box::new(opener), self.0.permits.clone())
+            Endpoint::new(
+                self.0.config.clone(),
+                Box::new(opener),
+                self.0.permits.clone(),
+            )
         };
         endpoints.entry(origin.clone()).or_insert_with(make).clone()
     }
 
     /// What the pool has done so far, and what it is doing now.
     pub fn stats(&self) -> Stats {
-        let endpoints = self.0.endpoints.read().unwrap_or_else(PoisonError::into_inner);
+        let endpoints = self
+            .0
+            .endpoints
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
         let (connections, most_connections) = self.0.permits.used();
-        let origins = endpoints.iter().map(|(origin, e)| OriginStats::of(origin, e)).collect();
+        let origins = endpoints
+            .iter()
+            .map(|(origin, e)| OriginStats::of(origin, e))
+            .collect();
         Stats::new(connections, most_connections, origins)
     }
 
@@ -111,7 +129,11 @@ impl HttpPool {
     /// done after `grace` are given up.
     pub async fn close(self, grace: Duration) {
         let endpoints: Vec<_> = {
-            let endpoints = self.0.endpoints.read().unwrap_or_else(PoisonError::into_inner);
+            let endpoints = self
+                .0
+                .endpoints
+                .read()
+                .unwrap_or_else(PoisonError::into_inner);
             endpoints.values().cloned().collect()
         };
         for endpoint in &endpoints {
@@ -138,7 +160,10 @@ impl HttpPool {
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        let endpoints = self.endpoints.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let endpoints = self
+            .endpoints
+            .get_mut()
+            .unwrap_or_else(PoisonError::into_inner);
         for endpoint in endpoints.values() {
             endpoint.retire(false);
         }
@@ -147,7 +172,9 @@ impl Drop for Inner {
 
 impl fmt::Debug for HttpPool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("HttpPool").field("config", &self.0.config).finish_non_exhaustive()
+        f.debug_struct("HttpPool")
+            .field("config", &self.0.config)
+            .finish_non_exhaustive()
     }
 }
 

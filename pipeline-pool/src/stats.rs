@@ -71,7 +71,11 @@ impl OriginStats {
     pub(crate) fn of<P: Protocol>(origin: &Origin, endpoint: &Endpoint<P>) -> Self {
         let state = endpoint.lock();
         let (connections, idle, waiting) = (state.live(), state.idle(), state.line.len());
-        let (depth, trials, latency) = (state.learn.depth(), state.learn.trials(), state.learn.usual());
+        let (depth, trials, latency) = (
+            state.learn.depth(),
+            state.learn.trials(),
+            state.learn.usual(),
+        );
         let served = state.served;
         drop(state);
         let counters = &endpoint.counters;
@@ -113,7 +117,11 @@ impl OriginStats {
 }
 
 impl Stats {
-    pub(crate) fn new(connections: usize, most_connections: usize, origins: Vec<OriginStats>) -> Self {
+    pub(crate) fn new(
+        connections: usize,
+        most_connections: usize,
+        origins: Vec<OriginStats>,
+    ) -> Self {
         Self {
             connections,
             most_connections,

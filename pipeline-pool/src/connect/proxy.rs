@@ -316,6 +316,6 @@ mod tests {
     #[test]
     fn unix_sockets_need_no_proxy() {
         let proxy = Proxy::http("proxy").unwrap();
-        assert!(proxy.via(&Origin::unix("/run/s", "a")).is_none());
+        assert!(proxy.via(&Origin::unix("/run/s", "a").unwrap()).is_none());
     }
 }

@@ -72,7 +72,9 @@ pub(crate) async fn run<P: Protocol>(endpoint: Arc<Endpoint<P>>, id: ConnId, per
         Err(error) => {
             // The permit goes first: those who wait may want it at once.
             drop(permit);
-            endpoint.tell(&Event::OpenFailed { error: error.clone() });
+            endpoint.tell(&Event::OpenFailed {
+                error: error.clone(),
+            });
             endpoint.open_failed(id, &error, lacks_descriptor(&error), now());
             endpoint.pump(now());
         }
@@ -283,10 +285,16 @@ impl<P: Protocol> Driver<P> {
         }
         drop(state);
         if hedged > 0 {
-            self.endpoint.counters.hedges.fetch_add(hedged as u64, Ordering::Relaxed);
+            self.endpoint
+                .counters
+                .hedges
+                .fetch_add(hedged as u64, Ordering::Relaxed);
         }
         if moved + hedged > 0 {
-            self.endpoint.counters.moves.fetch_add(moved as u64, Ordering::Relaxed);
+            self.endpoint
+                .counters
+                .moves
+                .fetch_add(moved as u64, Ordering::Relaxed);
             self.endpoint.pump(now);
         }
         if self.pipeline.is_idle() && self.endpoint.permits.wanted() {
@@ -299,10 +307,14 @@ impl<P: Protocol> Driver<P> {
         let counters = &self.endpoint.counters;
         let replies = self.pipeline.replies();
         if replies > self.counted {
-            counters.replies.fetch_add(replies - self.counted, Ordering::Relaxed);
+            counters
+                .replies
+                .fetch_add(replies - self.counted, Ordering::Relaxed);
             self.counted = replies;
         }
-        counters.deepest.fetch_max(self.pipeline.deepest(), Ordering::Relaxed);
+        counters
+            .deepest
+            .fetch_max(self.pipeline.deepest(), Ordering::Relaxed);
     }
 
     /// Writes what waits; says whether some of it still does.
@@ -432,8 +444,11 @@ impl<P: Protocol> Unpin for Driver<P> {}
 impl<P: Protocol> Drop for Driver<P> {
     fn drop(&mut self) {
         if self.permit.is_some() {
-            let gone = Error::new(Kind::Closed, "the runtime that served the connection is gone")
-                .because(CloseReason::Shutdown);
+            let gone = Error::new(
+                Kind::Closed,
+                "the runtime that served the connection is gone",
+            )
+            .because(CloseReason::Shutdown);
             self.finish(&gone, None);
         }
     }

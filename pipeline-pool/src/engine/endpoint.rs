@@ -90,7 +90,11 @@ pub(crate) struct End<P: Protocol> {
 }
 
 impl<P: Protocol> Endpoint<P> {
-    pub(crate) fn new(config: Config, opener: Box<dyn Open<P>>, permits: Arc<Permits>) -> Arc<Self> {
+    pub(crate) fn new(
+        config: Config,
+        opener: Box<dyn Open<P>>,
+        permits: Arc<Permits>,
+    ) -> Arc<Self> {
         let endpoint = Arc::new_cyclic(|this: &Weak<Self>| Self {
             name: opener.name(),
             state: Mutex::new(State::new(Learn::new(config.max_depth, config.fixed_depth))),
@@ -119,7 +123,12 @@ impl<P: Protocol> Endpoint<P> {
             Event::OpenFailed { error } => {
                 tracing::debug!(server.address = %self.name, error.message = %error, "connection failed");
             }
-            Event::Closed { reason, replies, age, moved } => {
+            Event::Closed {
+                reason,
+                replies,
+                age,
+                moved,
+            } => {
                 tracing::debug!(server.address = %self.name, ?reason, replies, ?age, moved, "connection closed");
             }
         }
@@ -269,7 +278,11 @@ impl<P: Protocol> Endpoint<P> {
 
     /// A connection has ended.
     pub(crate) fn ended(&self, id: ConnId, end: End<P>, now: Instant) {
-        let End { again, proven, broken } = end;
+        let End {
+            again,
+            proven,
+            broken,
+        } = end;
         let mut state = self.lock();
         let mail = state.remove(id);
         state.learn.forget(id, now);
@@ -321,7 +334,10 @@ impl<P: Protocol> Endpoint<P> {
         let (wake, waiting) = {
             let mut state = self.lock();
             state.closed = true;
-            let wake: Vec<_> = state.slots().filter_map(|slot| slot.waker.clone()).collect();
+            let wake: Vec<_> = state
+                .slots()
+                .filter_map(|slot| slot.waker.clone())
+                .collect();
             (wake, state.line.drain())
         };
         let error = Error::new(Kind::Shutdown, "the pool was closed");

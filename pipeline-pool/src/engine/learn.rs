@@ -45,7 +45,12 @@ pub(crate) struct Sample {
 
 impl Sample {
     /// The head of a reply has come for a request sent at `sent_at`.
-    pub(crate) fn answered(&mut self, sent_at: Option<Instant>, late_after: Option<Duration>, now: Instant) {
+    pub(crate) fn answered(
+        &mut self,
+        sent_at: Option<Instant>,
+        late_after: Option<Duration>,
+        now: Instant,
+    ) {
         let latency = sent_at.map_or(Duration::ZERO, |at| now.saturating_duration_since(at));
         self.replies += 1;
         self.latency += latency;
@@ -81,8 +86,14 @@ enum Phase {
     /// Measuring what is, before a trial.
     Before(Trial),
     /// One connection tries another depth.
-    During { trial: Trial, conn: ConnId, since: Instant },
-    Resting { until: Instant },
+    During {
+        trial: Trial,
+        conn: ConnId,
+        since: Instant,
+    },
+    Resting {
+        until: Instant,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -137,7 +148,9 @@ impl Learn {
     /// The depth that this connection may go to now.
     pub(crate) fn depth_of(&self, conn: ConnId) -> usize {
         match self.phase {
-            Phase::During { trial, conn: tried, .. } if tried == conn => self.depth_in(trial),
+            Phase::During {
+                trial, conn: tried, ..
+            } if tried == conn => self.depth_in(trial),
             _ => self.depth,
         }
     }
@@ -196,7 +209,13 @@ impl Learn {
     }
 
     /// Takes in what a connection has to tell; `connections` is how many there are.
-    pub(crate) fn observe(&mut self, conn: ConnId, sample: &Sample, connections: usize, now: Instant) {
+    pub(crate) fn observe(
+        &mut self,
+        conn: ConnId,
+        sample: &Sample,
+        connections: usize,
+        now: Instant,
+    ) {
         if sample.replies == 0 {
             return;
         }
@@ -217,10 +236,18 @@ impl Learn {
                         // The others are measured at the same time, under the same load.
                         self.control = Window::default();
                     }
-                    self.phase = Phase::During { trial, conn, since: now };
+                    self.phase = Phase::During {
+                        trial,
+                        conn,
+                        since: now,
+                    };
                 }
             }
-            Phase::During { trial, conn: tried, since } => {
+            Phase::During {
+                trial,
+                conn: tried,
+                since,
+            } => {
                 if tried == conn {
                     self.tried.add(sample, full);
                 } else {
@@ -262,7 +289,8 @@ impl Learn {
         if tails && tried.late.min(control.late) < TAIL && tried.replies < TAIL_ENOUGH {
             return None;
         }
-        let worse_tail = |a: &Window, b: &Window| a.late >= TAIL && a.late_share() > 1.6 * b.late_share();
+        let worse_tail =
+            |a: &Window, b: &Window| a.late >= TAIL && a.late_share() > 1.6 * b.late_share();
         Some(match trial {
             Trial::Up => ratio >= GAIN && !worse_tail(tried, control),
             Trial::Down => ratio >= 1.0 / GAIN || worse_tail(control, tried),
@@ -353,7 +381,8 @@ mod tests {
                         latency: Duration::from_secs_f64(depth as f64 / rate) * replies as u32,
                         late: late * depth as u64,
                     };
-                    self.learn.observe(ConnId(c), &sample, self.connections, self.now);
+                    self.learn
+                        .observe(ConnId(c), &sample, self.connections, self.now);
                 }
             }
             self.learn.depth()

@@ -129,7 +129,7 @@ impl Permits {
         }
         if who.live() == 0
             && let Some(richest) = members.iter().max_by_key(|m| m.live())
-            && richest.live() > 1
+            && richest.live() > 0
         {
             richest.close_one();
         }

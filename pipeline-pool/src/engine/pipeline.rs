@@ -128,14 +128,19 @@ impl<P: Protocol> Pipeline<P> {
 
     /// Whether [`fill`](Self::fill) would encode something now.
     pub(crate) fn can_fill(&self) -> bool {
-        self.queued.front().is_some_and(|next| self.may_encode(next))
+        self.queued
+            .front()
+            .is_some_and(|next| self.may_encode(next))
     }
 
     fn may_encode(&self, next: &Entry<P>) -> bool {
         // RFC 9112, 9.3.2: nothing is pipelined before the server has shown, by an answer, that
         // it keeps the connection.
         let alone = next.class.alone || self.replies == 0;
-        let blocked = self.flight.back().is_some_and(|last| alone || last.class.alone);
+        let blocked = self
+            .flight
+            .back()
+            .is_some_and(|last| alone || last.class.alone);
         !(blocked || self.encoding || self.spent || self.out.len() > OUT_HIGH)
     }
 
@@ -160,7 +165,11 @@ impl<P: Protocol> Pipeline<P> {
 
     /// Second copies of the requests that wait behind a late reply, or for it, up to `most`.
     pub(crate) fn hedge(&mut self, most: usize) -> Vec<Entry<P>> {
-        self.flight.iter_mut().filter_map(Entry::hedge).take(most).collect()
+        self.flight
+            .iter_mut()
+            .filter_map(Entry::hedge)
+            .take(most)
+            .collect()
     }
 
     /// Whether a request that was sent, wholly or in part, has no whole reply yet.
@@ -206,7 +215,8 @@ impl<P: Protocol> Pipeline<P> {
             }
             entry.sent_at = Some(now);
             entry.start = self.out.end();
-            self.encoding = self.protocol.encode(&mut entry.request, &mut self.out) == Encoded::Partly;
+            self.encoding =
+                self.protocol.encode(&mut entry.request, &mut self.out) == Encoded::Partly;
             entry.end = self.out.end();
             self.soonest = earlier(self.soonest, entry.ticket.deadline);
             self.flight.push_back(entry);
@@ -250,7 +260,11 @@ impl<P: Protocol> Pipeline<P> {
     }
 
     /// Whether replies can be taken in now.
-    pub(crate) fn poll_ready(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<Result<(), Error>> {
+    pub(crate) fn poll_ready(
+        &mut self,
+        cx: &mut Context<'_>,
+        now: Instant,
+    ) -> Poll<Result<(), Error>> {
         let ready = self.protocol.poll_ready(cx);
         if ready.is_pending() {
             // A slow reader is no stall of the server.
@@ -280,7 +294,10 @@ impl<P: Protocol> Pipeline<P> {
             if head.start >= self.out.written() && !self.input.is_empty() {
                 return Err(unasked());
             }
-            let reusable = match self.protocol.decode(&head.request, &mut self.input, self.eof)? {
+            let reusable = match self
+                .protocol
+                .decode(&head.request, &mut self.input, self.eof)?
+            {
                 Decoded::More if self.eof => {
                     return Err(Error::new(
                         Kind::Closed,
@@ -311,7 +328,10 @@ impl<P: Protocol> Pipeline<P> {
             self.idle_since = now;
             if early || !reusable {
                 self.spent = true;
-                return Err(Error::new(Kind::Closed, "the server ends the connection after this answer"));
+                return Err(Error::new(
+                    Kind::Closed,
+                    "the server ends the connection after this answer",
+                ));
             }
         }
     }
@@ -383,7 +403,10 @@ impl<P: Protocol> Pipeline<P> {
         Err(if self.is_idle() {
             Error::new(Kind::Closed, "the connection was idle").because(CloseReason::Idle)
         } else if self.open {
-            Error::new(Kind::Timeout, "the server stopped in the middle of an answer")
+            Error::new(
+                Kind::Timeout,
+                "the server stopped in the middle of an answer",
+            )
         } else if !self.out.is_empty() {
             Error::new(Kind::Timeout, "the server took no more of the request")
         } else {

@@ -58,7 +58,10 @@ impl<P: Protocol> Sending<P> {
 
     fn start(&mut self, fresh: Fresh<P>) -> Result<(), Error> {
         if tokio::runtime::Handle::try_current().is_err() {
-            return Err(Error::new(Kind::NoRuntime, "a tokio runtime is needed to send"));
+            return Err(Error::new(
+                Kind::NoRuntime,
+                "a tokio runtime is needed to send",
+            ));
         }
         let now = tokio::time::Instant::now().into_std();
         let config = &self.endpoint.config;

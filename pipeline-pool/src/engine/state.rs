@@ -58,7 +58,11 @@ pub(crate) struct Slot<P: Protocol> {
 impl<P: Protocol> Slot<P> {
     /// The time that a further request is expected to wait for its reply, in seconds.
     fn wait(&self, usual: f64) -> f64 {
-        let pace = if self.pace > 0.0 { self.pace } else { usual.max(1e-9) };
+        let pace = if self.pace > 0.0 {
+            self.pace
+        } else {
+            usual.max(1e-9)
+        };
         (self.load + 1) as f64 * pace
     }
 }
@@ -183,7 +187,11 @@ impl<P: Protocol> State<P> {
     }
 
     /// Takes a new request: onto a connection, whose driver may have to be woken, or into the line.
-    pub(crate) fn admit(&mut self, entry: Entry<P>, config: &Config) -> Result<Option<Waker>, Entry<P>> {
+    pub(crate) fn admit(
+        &mut self,
+        entry: Entry<P>,
+        config: &Config,
+    ) -> Result<Option<Waker>, Entry<P>> {
         if self.line.front().is_none() {
             if let Some(id) = self.choose(&entry, config) {
                 return Ok(self.hand(id, entry));
@@ -198,7 +206,10 @@ impl<P: Protocol> State<P> {
     /// The connection that this request should go to now.
     fn choose(&mut self, entry: &Entry<P>, config: &Config) -> Option<ConnId> {
         while let Some(id) = self.idle.pop() {
-            if self.slot(id).is_some_and(|s| s.phase == Phase::Ready && s.load == 0) {
+            if self
+                .slot(id)
+                .is_some_and(|s| s.phase == Phase::Ready && s.load == 0)
+            {
                 return Some(id);
             }
         }
@@ -280,13 +291,16 @@ impl<P: Protocol> State<P> {
         slot.stuck = report.stuck;
         let mut sample = report.sample;
         if sample.replies > 0 {
-            sample.full = slot.full_since.map(|since| now.saturating_duration_since(since));
+            sample.full = slot
+                .full_since
+                .map(|since| now.saturating_duration_since(since));
             if let Some(full) = sample.full {
                 let pace = full.as_secs_f64() / sample.replies as f64;
                 let weight = if slot.pace == 0.0 { 1.0 } else { 0.125 };
                 slot.pace += (pace - slot.pace) * weight;
             }
-            self.learn.start(slot.rtt, sample.latency / sample.replies as u32);
+            self.learn
+                .start(slot.rtt, sample.latency / sample.replies as u32);
             self.learn.observe(id, &sample, connections, now);
         }
         if report.expired && slot.phase == Phase::Ready {
@@ -307,7 +321,11 @@ impl<P: Protocol> State<P> {
         if slot.load == 0 && slot.phase == Phase::Exclusive && !report.streaming {
             slot.phase = Phase::Ready;
         }
-        let bound = if slot.proven { self.learn.depth_of(id) } else { 1 };
+        let bound = if slot.proven {
+            self.learn.depth_of(id)
+        } else {
+            1
+        };
         while slot.phase == Phase::Ready && !slot.stuck && slot.load < bound {
             let Some(next) = self.line.front() else { break };
             // One that goes alone takes this connection when it has drained, and reserves it now.

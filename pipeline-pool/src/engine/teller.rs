@@ -27,7 +27,10 @@ impl<P: Protocol> Teller<P> {
     pub(crate) fn is_closed(&self) -> bool {
         match self {
             Self::One(sender) => sender.is_closed(),
-            Self::Shared(shared) => shared.lock().as_ref().is_none_or(oneshot::Sender::is_closed),
+            Self::Shared(shared) => shared
+                .lock()
+                .as_ref()
+                .is_none_or(oneshot::Sender::is_closed),
         }
     }
 
@@ -48,7 +51,8 @@ impl<P: Protocol> Teller<P> {
             // The last to give up its share is the one that tells.
             Self::Shared(shared) => {
                 if let Some(Shared(sender)) = Arc::into_inner(shared)
-                    && let Some(sender) = sender.into_inner().unwrap_or_else(PoisonError::into_inner)
+                    && let Some(sender) =
+                        sender.into_inner().unwrap_or_else(PoisonError::into_inner)
                 {
                     let _ = sender.send(outcome);
                 }

@@ -178,7 +178,7 @@ async fn a_unix_socket_is_an_origin() {
         }
     });
     let pool = HttpPool::builder().max_connections(2).build();
-    let origin = Origin::unix(&path, "store.example");
+    let origin = Origin::unix(&path, "store.example").unwrap();
     for answered in join_all((0..20).map(|_| ask(&pool, &origin))).await {
         assert_eq!(answered.unwrap(), "from a file");
     }

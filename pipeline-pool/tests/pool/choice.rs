@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use futures_util::future::join_all;
 use crate::peer::{Conn, Peer, get, post};
+use futures_util::future::join_all;
 use pipeline_pool::{CloseReason, Event, HttpPool, Kind};
 
 /// Sends one request over a new connection and answers it.
@@ -56,7 +56,11 @@ async fn an_idle_connection_gives_way_to_another_origin() {
     assert!(conn.closed().await, "the idle one was kept");
     let stats = pool.stats();
     assert_eq!((stats.connections, stats.most_connections), (1, 1));
-    let yielded: u64 = stats.origins.iter().map(|o| o.closed_by(CloseReason::Yielded)).sum();
+    let yielded: u64 = stats
+        .origins
+        .iter()
+        .map(|o| o.closed_by(CloseReason::Yielded))
+        .sum();
     assert_eq!(yielded, 1);
     drop(conn2);
 }
@@ -85,7 +89,10 @@ async fn a_busy_origin_gives_one_up_to_one_that_has_none() {
 #[tokio::test]
 async fn what_goes_alone_is_not_starved() {
     let mut peer = Peer::start().await;
-    let pool = HttpPool::builder().max_connections(1).fixed_pipeline(4).build();
+    let pool = HttpPool::builder()
+        .max_connections(1)
+        .fixed_pipeline(4)
+        .build();
     let conn = warm(&pool, &mut peer).await;
     let server = tokio::spawn(conn.echo());
     let (load_pool, origin) = (pool.clone(), peer.origin.clone());
@@ -101,7 +108,9 @@ async fn what_goes_alone_is_not_starved() {
         join_all(tasks).await
     });
     for _ in 0..20 {
-        pool.send(&peer.origin, post(&peer.origin, "/write", "x")).await.unwrap();
+        pool.send(&peer.origin, post(&peer.origin, "/write", "x"))
+            .await
+            .unwrap();
     }
     load.abort();
     drop(server);
@@ -110,7 +119,10 @@ async fn what_goes_alone_is_not_starved() {
 #[tokio::test(start_paused = true)]
 async fn nothing_is_queued_behind_what_is_stuck() {
     let mut peer = Peer::start().await;
-    let pool = HttpPool::builder().max_connections(2).fixed_pipeline(2).build();
+    let pool = HttpPool::builder()
+        .max_connections(2)
+        .fixed_pipeline(2)
+        .build();
     let (mut first, mut second) = warm_two(&pool, &mut peer).await;
     let stuck = tokio::spawn(pool.send(&peer.origin, get(&peer.origin, "/stuck")));
     assert_eq!(second.target().await, "/stuck");
@@ -128,7 +140,10 @@ async fn nothing_is_queued_behind_what_is_stuck() {
         other.await.unwrap().unwrap();
     }
     second.answer("late").await;
-    assert_eq!(stuck.await.unwrap().unwrap().body().as_whole().unwrap(), "late");
+    assert_eq!(
+        stuck.await.unwrap().unwrap().body().as_whole().unwrap(),
+        "late"
+    );
     assert_eq!(pool.stats().origins[0].hedges, 0);
 }
 
@@ -157,14 +172,21 @@ async fn a_late_read_is_sent_twice_by_choice_and_a_write_never() {
     // Long enough for a second copy, if there were one.
     tokio::time::sleep(Duration::from_secs(5)).await;
     conn.answer("once").await;
-    assert_eq!(write.await.unwrap().unwrap().body().as_whole().unwrap(), "once");
+    assert_eq!(
+        write.await.unwrap().unwrap().body().as_whole().unwrap(),
+        "once"
+    );
     assert_eq!(pool.stats().origins[0].hedges, 1);
 }
 
 #[tokio::test(start_paused = true)]
 async fn when_both_copies_fail_the_caller_hears_of_it_once() {
     let mut peer = Peer::start().await;
-    let pool = HttpPool::builder().max_connections(2).hedge(1.0).max_replays(0).build();
+    let pool = HttpPool::builder()
+        .max_connections(2)
+        .hedge(1.0)
+        .max_replays(0)
+        .build();
     let (mut first, mut second) = warm_two(&pool, &mut peer).await;
     let read = tokio::spawn(pool.send(&peer.origin, get(&peer.origin, "/read")));
     second.target().await;
@@ -187,7 +209,9 @@ async fn a_hook_hears_of_connections() {
         .on_event(move |origin, event| {
             let text = match event {
                 Event::Opened { .. } => format!("{origin} opened"),
-                Event::Closed { reason, replies, .. } => format!("{origin} {reason:?} {replies}"),
+                Event::Closed {
+                    reason, replies, ..
+                } => format!("{origin} {reason:?} {replies}"),
                 other => format!("{origin} {other:?}"),
             };
             tell.lock().unwrap().push(text);
@@ -219,13 +243,20 @@ async fn an_old_connection_is_replaced() {
 #[tokio::test]
 async fn a_server_that_closes_each_time_is_not_pipelined() {
     let mut peer = Peer::start().await;
-    let pool = HttpPool::builder().max_connections(1).max_pipeline(8).build();
+    let pool = HttpPool::builder()
+        .max_connections(1)
+        .max_pipeline(8)
+        .build();
     let origin = peer.origin.clone();
     let server = tokio::spawn(async move {
         for _ in 0..30 {
             let mut conn = peer.accept().await;
             let target = conn.target().await;
-            conn.write(format!("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{target}", target.len())).await;
+            conn.write(format!(
+                "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{target}",
+                target.len()
+            ))
+            .await;
         }
     });
     let all = (0..30).map(|i| {

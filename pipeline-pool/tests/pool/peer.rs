@@ -123,7 +123,10 @@ impl Conn {
 }
 
 pub fn reply(body: &str) -> String {
-    format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len())
+    format!(
+        "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
 }
 
 pub fn get(origin: &Origin, target: &str) -> Request {

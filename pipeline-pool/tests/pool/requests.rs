@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use futures_util::future::join_all;
 use crate::peer::{Peer, get, post, reply};
+use futures_util::future::join_all;
 use pipeline_pool::{HttpPool, Kind, Method, Request, Sent};
 use tokio::sync::oneshot;
 
@@ -14,7 +14,8 @@ async fn a_request_is_answered() {
     let sending = tokio::spawn(pool.send(&peer.origin, get(&peer.origin, "/a")));
     let mut conn = peer.accept().await;
     assert_eq!(conn.target().await, "/a");
-    conn.write("HTTP/1.1 404 Not Found\r\nETag: \"x\"\r\nContent-Length: 4\r\n\r\ngone").await;
+    conn.write("HTTP/1.1 404 Not Found\r\nETag: \"x\"\r\nContent-Length: 4\r\n\r\ngone")
+        .await;
     let response = sending.await.unwrap().unwrap();
     assert_eq!(response.status(), 404);
     assert_eq!(response.header("etag"), Some("\"x\""));
@@ -24,7 +25,10 @@ async fn a_request_is_answered() {
 #[tokio::test]
 async fn at_the_cap_requests_are_pipelined_up_to_the_depth() {
     let mut peer = Peer::start().await;
-    let pool = HttpPool::builder().max_connections(1).fixed_pipeline(3).build();
+    let pool = HttpPool::builder()
+        .max_connections(1)
+        .fixed_pipeline(3)
+        .build();
     let first = tokio::spawn(pool.send(&peer.origin, get(&peer.origin, "/0")));
     let mut conn = peer.accept().await;
     assert_eq!(conn.target().await, "/0");
@@ -57,7 +61,10 @@ async fn at_the_cap_requests_are_pipelined_up_to_the_depth() {
 #[tokio::test]
 async fn nothing_is_pipelined_before_the_first_answer() {
     let mut peer = Peer::start().await;
-    let pool = HttpPool::builder().max_connections(1).fixed_pipeline(8).build();
+    let pool = HttpPool::builder()
+        .max_connections(1)
+        .fixed_pipeline(8)
+        .build();
     let a = tokio::spawn(pool.send(&peer.origin, get(&peer.origin, "/a")));
     let b = tokio::spawn(pool.send(&peer.origin, get(&peer.origin, "/b")));
     let mut conn = peer.accept().await;
@@ -76,7 +83,10 @@ async fn nothing_is_pipelined_before_the_first_answer() {
 #[tokio::test]
 async fn what_may_not_run_twice_goes_alone() {
     let mut peer = Peer::start().await;
-    let pool = HttpPool::builder().max_connections(1).fixed_pipeline(8).build();
+    let pool = HttpPool::builder()
+        .max_connections(1)
+        .fixed_pipeline(8)
+        .build();
     let warm = tokio::spawn(pool.send(&peer.origin, get(&peer.origin, "/warm")));
     let mut conn = peer.accept().await;
     conn.target().await;
@@ -106,7 +116,10 @@ async fn what_may_not_run_twice_goes_alone() {
 #[tokio::test]
 async fn a_dropped_future_hurts_no_neighbour() {
     let mut peer = Peer::start().await;
-    let pool = HttpPool::builder().max_connections(1).fixed_pipeline(4).build();
+    let pool = HttpPool::builder()
+        .max_connections(1)
+        .fixed_pipeline(4)
+        .build();
     let warm = tokio::spawn(pool.send(&peer.origin, get(&peer.origin, "/warm")));
     let mut conn = peer.accept().await;
     conn.target().await;
@@ -141,7 +154,10 @@ async fn a_dropped_future_hurts_no_neighbour() {
 #[tokio::test]
 async fn who_leaves_the_line_is_not_sent() {
     let mut peer = Peer::start().await;
-    let pool = HttpPool::builder().max_connections(1).max_pipeline(1).build();
+    let pool = HttpPool::builder()
+        .max_connections(1)
+        .max_pipeline(1)
+        .build();
     let a = tokio::spawn(pool.send(&peer.origin, get(&peer.origin, "/a")));
     let mut conn = peer.accept().await;
     conn.target().await;
@@ -163,7 +179,10 @@ async fn who_leaves_the_line_is_not_sent() {
 #[tokio::test]
 async fn a_reset_in_mid_reply_is_replayed_when_it_may_be() {
     let mut peer = Peer::start().await;
-    let pool = HttpPool::builder().max_connections(1).fixed_pipeline(4).build();
+    let pool = HttpPool::builder()
+        .max_connections(1)
+        .fixed_pipeline(4)
+        .build();
     let warm = tokio::spawn(pool.send(&peer.origin, get(&peer.origin, "/warm")));
     let mut conn = peer.accept().await;
     conn.target().await;
@@ -227,14 +246,21 @@ async fn a_reply_that_nobody_asked_for_ends_the_connection() {
     let first = tokio::spawn(pool.send(&peer.origin, get(&peer.origin, "/1")));
     let mut conn = peer.accept().await;
     conn.target().await;
-    conn.write(format!("{}{}", reply("one"), reply("poison"))).await;
-    assert_eq!(first.await.unwrap().unwrap().body().as_whole().unwrap(), "one");
+    conn.write(format!("{}{}", reply("one"), reply("poison")))
+        .await;
+    assert_eq!(
+        first.await.unwrap().unwrap().body().as_whole().unwrap(),
+        "one"
+    );
     assert!(conn.closed().await);
     let second = tokio::spawn(pool.send(&peer.origin, get(&peer.origin, "/2")));
     let mut conn = peer.accept().await;
     assert_eq!(conn.target().await, "/2");
     conn.answer("two").await;
-    assert_eq!(second.await.unwrap().unwrap().body().as_whole().unwrap(), "two");
+    assert_eq!(
+        second.await.unwrap().unwrap().body().as_whole().unwrap(),
+        "two"
+    );
 }
 
 #[tokio::test]
@@ -254,7 +280,10 @@ async fn a_full_line_refuses() {
     while pool.stats().origins[0].waiting != 2 {
         tokio::task::yield_now().await;
     }
-    let error = pool.send(&peer.origin, get(&peer.origin, "/x")).await.unwrap_err();
+    let error = pool
+        .send(&peer.origin, get(&peer.origin, "/x"))
+        .await
+        .unwrap_err();
     assert_eq!((error.kind(), error.sent()), (Kind::Busy, Sent::No));
     conn.answer("").await;
     tokio::spawn(conn.echo());
@@ -276,7 +305,10 @@ async fn a_wait_ends_at_its_deadline() {
     let mut conn = peer.accept().await;
     conn.target().await;
     let begun = tokio::time::Instant::now();
-    let error = pool.send(&peer.origin, get(&peer.origin, "/b")).await.unwrap_err();
+    let error = pool
+        .send(&peer.origin, get(&peer.origin, "/b"))
+        .await
+        .unwrap_err();
     assert_eq!((error.kind(), error.sent()), (Kind::WaitTimeout, Sent::No));
     assert_eq!(begun.elapsed().as_secs(), 3);
 }
@@ -284,7 +316,10 @@ async fn a_wait_ends_at_its_deadline() {
 #[tokio::test(start_paused = true)]
 async fn a_late_answer_reaches_nobody_and_a_silent_server_is_given_up() {
     let mut peer = Peer::start().await;
-    let pool = HttpPool::builder().max_connections(1).max_replays(0).build();
+    let pool = HttpPool::builder()
+        .max_connections(1)
+        .max_replays(0)
+        .build();
     let mut request = get(&peer.origin, "/slow");
     request.timeout(Duration::from_secs(2));
     let slow = tokio::spawn(pool.send(&peer.origin, request));
@@ -297,7 +332,10 @@ async fn a_late_answer_reaches_nobody_and_a_silent_server_is_given_up() {
     let next = tokio::spawn(pool.send(&peer.origin, get(&peer.origin, "/next")));
     assert_eq!(conn.target().await, "/next");
     conn.answer("next").await;
-    assert_eq!(next.await.unwrap().unwrap().body().as_whole().unwrap(), "next");
+    assert_eq!(
+        next.await.unwrap().unwrap().body().as_whole().unwrap(),
+        "next"
+    );
     // One that never answers is given up by the connection's own limit.
     let begun = tokio::time::Instant::now();
     let silent = tokio::spawn(pool.send(&peer.origin, get(&peer.origin, "/silent")));
@@ -328,7 +366,8 @@ async fn a_closed_connection_is_not_used_again() {
     let mut peer = Peer::start().await;
     let pool = HttpPool::new();
     for i in 0..20 {
-        let sending = tokio::spawn(pool.send(&peer.origin, post(&peer.origin, &format!("/{i}"), "x")));
+        let sending =
+            tokio::spawn(pool.send(&peer.origin, post(&peer.origin, &format!("/{i}"), "x")));
         let mut conn = peer.accept().await;
         conn.target().await;
         conn.answer("").await;
@@ -359,10 +398,22 @@ async fn bodies_of_every_framing() {
     let mut peer = Peer::start().await;
     let pool = HttpPool::builder().max_connections(1).build();
     let requests: Vec<(Method, &str, &str)> = vec![
-        (Method::Get, "HTTP/1.1 200 OK\r\ncontent-length: 2, 2\r\n\r\nab", "ab"),
-        (Method::Head, "HTTP/1.1 200 OK\r\ncontent-length: 700\r\n\r\n", ""),
+        (
+            Method::Get,
+            "HTTP/1.1 200 OK\r\ncontent-length: 2, 2\r\n\r\nab",
+            "ab",
+        ),
+        (
+            Method::Head,
+            "HTTP/1.1 200 OK\r\ncontent-length: 700\r\n\r\n",
+            "",
+        ),
         (Method::Get, "HTTP/1.1 204 No Content\r\n\r\n", ""),
-        (Method::Get, "HTTP/1.1 304 Not Modified\r\ncontent-length: 9\r\n\r\n", ""),
+        (
+            Method::Get,
+            "HTTP/1.1 304 Not Modified\r\ncontent-length: 9\r\n\r\n",
+            "",
+        ),
         (
             Method::Get,
             "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2;x=y\r\nab\r\n1\r\nc\r\n0\r\nt: u\r\n\r\n",
@@ -373,7 +424,11 @@ async fn bodies_of_every_framing() {
             "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\nHTTP/1.1 200\r\nx: a\r\n b\r\ncontent-length: 0\r\n\r\n",
             "",
         ),
-        (Method::Get, "HTTP/1.1 200 OK\r\n\r\nuntil the end", "until the end"),
+        (
+            Method::Get,
+            "HTTP/1.1 200 OK\r\n\r\nuntil the end",
+            "until the end",
+        ),
     ];
     let origin = peer.origin.clone();
     let served: Vec<&str> = requests.iter().map(|r| r.1).collect();
@@ -413,7 +468,8 @@ async fn a_large_body_streams_and_waits_for_its_reader() {
     let size = 64 << 20;
     let (written, all_written) = oneshot::channel();
     let server = tokio::spawn(async move {
-        conn.write(format!("HTTP/1.1 200 OK\r\ncontent-length: {size}\r\n\r\n")).await;
+        conn.write(format!("HTTP/1.1 200 OK\r\ncontent-length: {size}\r\n\r\n"))
+            .await;
         conn.write(vec![b'x'; size]).await;
         let _ = written.send(());
         conn.echo().await;
@@ -434,7 +490,10 @@ async fn a_large_body_streams_and_waits_for_its_reader() {
         }
     }
     assert_eq!(got, size);
-    assert_eq!(next.await.unwrap().unwrap().body().as_whole().unwrap(), "/next");
+    assert_eq!(
+        next.await.unwrap().unwrap().body().as_whole().unwrap(),
+        "/next"
+    );
     drop(pool);
     server.await.unwrap();
 }
@@ -446,7 +505,8 @@ async fn a_body_cut_short_is_an_error() {
     let sending = tokio::spawn(pool.send(&peer.origin, get(&peer.origin, "/")));
     let mut conn = peer.accept().await;
     conn.target().await;
-    conn.write("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nabc").await;
+    conn.write("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nabc")
+        .await;
     let response = sending.await.unwrap().unwrap();
     drop(conn);
     let error = response.into_parts().1.bytes(100).await.unwrap_err();
@@ -499,7 +559,12 @@ async fn a_failing_request_body_fails_its_request_alone() {
 
 #[test]
 fn a_pool_outlives_its_runtime() {
-    let build = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let build = || {
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap()
+    };
     let pool = HttpPool::builder().max_connections(1).build();
     let server = build();
     let peer = std::thread::scope(|scope| {
@@ -508,8 +573,13 @@ fn a_pool_outlives_its_runtime() {
             let origin = peer.origin.clone();
             let pool = pool.clone();
             let client = std::thread::spawn(move || {
-                let first = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-                let reply = first.block_on(pool.send(&origin, get(&origin, "/a"))).unwrap();
+                let first = tokio::runtime::Builder::new_current_thread()
+                    .enable_all()
+                    .build()
+                    .unwrap();
+                let reply = first
+                    .block_on(pool.send(&origin, get(&origin, "/a")))
+                    .unwrap();
                 // The runtime dies with a request under way on its connection and one in line.
                 let pending = pool.send(&origin, get(&origin, "/lost"));
                 let waiting = pool.send(&origin, get(&origin, "/moved"));
@@ -520,8 +590,12 @@ fn a_pool_outlives_its_runtime() {
                     futures_util::future::poll_immediate(&mut waiting).await;
                 });
                 drop(first);
-                let second = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-                let moved = second.block_on(async { futures_util::future::join(pending, waiting).await });
+                let second = tokio::runtime::Builder::new_current_thread()
+                    .enable_all()
+                    .build()
+                    .unwrap();
+                let moved =
+                    second.block_on(async { futures_util::future::join(pending, waiting).await });
                 (reply, moved)
             });
             let mut conn = peer.accept().await;
@@ -530,7 +604,9 @@ fn a_pool_outlives_its_runtime() {
             tokio::spawn(conn.echo());
             tokio::spawn(peer.accept().await.echo());
             let (reply, (lost, moved)) =
-                tokio::task::spawn_blocking(move || client.join().unwrap()).await.unwrap();
+                tokio::task::spawn_blocking(move || client.join().unwrap())
+                    .await
+                    .unwrap();
             assert_eq!(reply.body().as_whole().unwrap(), "a");
             assert_eq!(lost.unwrap().body().as_whole().unwrap(), "/lost");
             assert_eq!(moved.unwrap().body().as_whole().unwrap(), "/moved");
@@ -545,7 +621,10 @@ fn a_pool_outlives_its_runtime() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_cap_holds_at_every_instant() {
     let mut peer = Peer::start().await;
-    let pool = HttpPool::builder().max_connections(5).fixed_pipeline(2).build();
+    let pool = HttpPool::builder()
+        .max_connections(5)
+        .fixed_pipeline(2)
+        .build();
     let open = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
     let most = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
     let origin = peer.origin.clone();
@@ -608,6 +687,9 @@ async fn close_waits_for_what_is_under_way() {
     assert_eq!(a.await.unwrap().unwrap().body().as_whole().unwrap(), "a");
     closing.await.unwrap();
     assert!(conn.closed().await);
-    let error = pool.send(&peer.origin, get(&peer.origin, "/b")).await.unwrap_err();
+    let error = pool
+        .send(&peer.origin, get(&peer.origin, "/b"))
+        .await
+        .unwrap_err();
     assert_eq!(error.kind(), Kind::Shutdown);
 }

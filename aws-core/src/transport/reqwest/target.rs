@@ -108,7 +108,7 @@ mod tests {
             let error = read(origin, "/").expect_err(origin);
             assert_eq!(error.kind(), Kind::Invalid);
         }
-        let unix = url(&Origin::unix("/run/s3.sock", "s3"), "/").unwrap_err();
+        let unix = url(&Origin::unix("/run/s3.sock", "s3").unwrap(), "/").unwrap_err();
         assert_eq!(unix.kind(), Kind::Invalid);
     }
 }

@@ -41,7 +41,9 @@ impl Protocol for Lines {
         let line = input.split_to(end);
         input.advance(1);
         let text = std::str::from_utf8(&line).unwrap_or("?");
-        let id = text.parse().map_err(|_| Error::new(Kind::Protocol, "not a number"))?;
+        let id = text
+            .parse()
+            .map_err(|_| Error::new(Kind::Protocol, "not a number"))?;
         Ok(Decoded::Reply {
             reply: id,
             reusable: true,
@@ -55,7 +57,11 @@ impl Protocol for Lines {
 
 #[derive(Clone, Debug)]
 enum Event {
-    Push { repeatable: bool, alone: bool, deadline_ms: u64 },
+    Push {
+        repeatable: bool,
+        alone: bool,
+        deadline_ms: u64,
+    },
     Fill,
     Write(usize),
     /// The server answers this many requests that have reached it.
@@ -129,15 +135,27 @@ impl World {
 
     /// Whole requests that have reached the server, in order.
     fn reached(&self) -> Vec<u32> {
-        let whole = self.wire.split_inclusive(|b| *b == b'\n').filter(|l| l.ends_with(b"\n"));
+        let whole = self
+            .wire
+            .split_inclusive(|b| *b == b'\n')
+            .filter(|l| l.ends_with(b"\n"));
         whole
-            .map(|l| std::str::from_utf8(&l[1..l.len() - 1]).unwrap().parse().unwrap())
+            .map(|l| {
+                std::str::from_utf8(&l[1..l.len() - 1])
+                    .unwrap()
+                    .parse()
+                    .unwrap()
+            })
             .collect()
     }
 
     fn step(&mut self, event: Event) -> Result<(), Error> {
         match event {
-            Event::Push { repeatable, alone, deadline_ms } => {
+            Event::Push {
+                repeatable,
+                alone,
+                deadline_ms,
+            } => {
                 let class = Class {
                     repeatable,
                     alone: alone || !repeatable,
