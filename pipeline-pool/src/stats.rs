@@ -61,6 +61,10 @@ pub struct OriginStats {
     pub refused: u64,
     /// The most requests that were in flight on one connection.
     pub deepest: usize,
+    /// Reads that brought something. Answers that arrive together come in one.
+    pub reads: u64,
+    /// Writes. Requests that are sent together leave in one.
+    pub writes: u64,
     /// Bytes received, as they went through the socket (TLS taken off).
     pub bytes_in: u64,
     /// Bytes sent, as they went through the socket (TLS not yet put on).
@@ -98,6 +102,8 @@ impl OriginStats {
             waits: counters.waits.load(Relaxed),
             refused: counters.refused.load(Relaxed),
             deepest: counters.deepest.load(Relaxed),
+            reads: counters.reads.load(Relaxed),
+            writes: counters.writes.load(Relaxed),
             bytes_in: counters.bytes_in.load(Relaxed),
             bytes_out: counters.bytes_out.load(Relaxed),
         }

@@ -225,6 +225,7 @@ impl<P: Protocol> Driver<P> {
                 Poll::Ready(Ok(0)) => self.pipeline.handle_eof(),
                 Poll::Ready(Ok(n)) => {
                     let counters = &self.endpoint.counters;
+                    counters.reads.fetch_add(1, Ordering::Relaxed);
                     counters.bytes_in.fetch_add(n as u64, Ordering::Relaxed);
                     if n == room {
                         self.read_size = (self.read_size * 2).min(self.endpoint.config.read_buffer);
@@ -341,6 +342,7 @@ impl<P: Protocol> Driver<P> {
                 Poll::Ready(Ok(n)) if n > 0 => {
                     wrote = true;
                     let counters = &self.endpoint.counters;
+                    counters.writes.fetch_add(1, Ordering::Relaxed);
                     counters.bytes_out.fetch_add(n as u64, Ordering::Relaxed);
                     self.pipeline.handle_written(n, now);
                     continue;

@@ -47,6 +47,8 @@ pub(crate) struct Counters {
     pub(crate) waits: AtomicU64,
     pub(crate) refused: AtomicU64,
     pub(crate) deepest: AtomicUsize,
+    pub(crate) reads: AtomicU64,
+    pub(crate) writes: AtomicU64,
     pub(crate) bytes_in: AtomicU64,
     pub(crate) bytes_out: AtomicU64,
 }

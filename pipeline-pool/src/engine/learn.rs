@@ -17,8 +17,8 @@ const ENOUGH: u64 = 128;
 const CLEAR: u64 = 32;
 /// Gain that a doubled depth must bring.
 const GAIN: f64 = 1.1;
-/// The longest that a trial may take before it is given up.
-const TRIAL: Duration = Duration::from_secs(30);
+/// The longest that a trial takes.
+const TRIAL: Duration = Duration::from_secs(10);
 /// The shortest and longest rest between two rounds of trials.
 const REST: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 /// How long a server that misbehaves under pipelining is spared it.
@@ -26,10 +26,19 @@ const SPARE: Duration = Duration::from_secs(60);
 /// A reply is late when it takes this many times what is usual, and at least [`LATE_MIN`].
 const LATE: u32 = 8;
 const LATE_MIN: Duration = Duration::from_millis(5);
-/// Late replies from which on their share counts.
+/// Late replies from which on a server has a tail.
 const TAIL: u64 = 5;
-/// Replies that a trial at a server with a tail waits for at most.
-const TAIL_ENOUGH: u64 = 4096;
+/// Late replies that are expected of a trial before its tail is judged, and the replies that it
+/// waits for at most.
+const TAIL_ENOUGH: (f64, u64) = (64.0, 20_000);
+/// Replies after which those before them count half.
+const HISTORY: u64 = 10_000;
+/// Late replies after which twice as many as expected decide at once.
+const TAIL_CLEAR: u64 = 24;
+/// How many times the expected late replies make a worse tail: between none more and twice as many.
+const TAIL_WORSE: f64 = 1.4;
+/// A round trip below this is mostly the noise of scheduling: nothing can be told from it.
+const RTT_MIN: Duration = Duration::from_millis(1);
 
 /// What a connection has to tell after some replies.
 #[derive(Clone, Copy, Debug, Default)]
@@ -113,6 +122,9 @@ pub(crate) struct Learn {
     /// The others, or the time before the trial when there are no others.
     control: Window,
     tried: Window,
+    /// All replies of late, older ones with less weight: whether the server has a tail is
+    /// remembered from one trial to the next.
+    history: Window,
     /// The usual time from sending a request to its reply, in seconds.
     usual: f64,
     started: bool,
@@ -129,6 +141,7 @@ impl Learn {
             rest: REST.0,
             control: Window::default(),
             tried: Window::default(),
+            history: Window::default(),
             usual: 0.0,
             started: false,
             trials: 0,
@@ -178,9 +191,10 @@ impl Learn {
         if std::mem::replace(&mut self.started, true) || self.fixed {
             return;
         }
-        let Some(rtt) = rtt.map(|d| d.as_secs_f64()) else {
+        let Some(rtt) = rtt.filter(|rtt| *rtt >= RTT_MIN) else {
             return;
         };
+        let rtt = rtt.as_secs_f64();
         let server = (latency.as_secs_f64() - rtt).max(rtt / 1e3).max(1e-6);
         self.depth = ((1.0 + rtt / server) as usize).clamp(1, self.max);
     }
@@ -220,6 +234,11 @@ impl Learn {
             return;
         }
         self.observe_latency(sample);
+        self.history.add(sample, Duration::ZERO);
+        if self.history.replies > HISTORY {
+            self.history.replies /= 2;
+            self.history.late /= 2;
+        }
         let Some(full) = sample.full else { return };
         if self.fixed {
             return;
@@ -231,7 +250,7 @@ impl Learn {
                 self.control.add(sample, full);
                 if self.depth_in(trial) == self.depth {
                     self.next(trial, false, now);
-                } else if self.control.replies >= ENOUGH {
+                } else if connections > 1 || self.control.replies >= ENOUGH {
                     if connections > 1 {
                         // The others are measured at the same time, under the same load.
                         self.control = Window::default();
@@ -253,9 +272,10 @@ impl Learn {
                 } else {
                     self.control.add(sample, full);
                 }
-                match self.verdict(trial) {
+                let overdue = now.saturating_duration_since(since) > TRIAL;
+                match self.verdict(trial, overdue) {
                     Some(better) => self.decide(trial, better, now),
-                    None if now.saturating_duration_since(since) > TRIAL => self.rest(now, REST.0),
+                    None if overdue => self.rest(now, REST.0),
                     None => {}
                 }
             }
@@ -274,26 +294,32 @@ impl Learn {
         self.usual += (mean.min(4.0 * self.usual) - self.usual) * weight;
     }
 
-    /// Whether the depth tried is the better one, once that is clear.
-    fn verdict(&self, trial: Trial) -> Option<bool> {
+    /// Whether the depth tried is the better one, once that is clear; overdue, as far as can be told.
+    fn verdict(&self, trial: Trial, overdue: bool) -> Option<bool> {
         let (tried, control) = (&self.tried, &self.control);
         if tried.replies < CLEAR || control.replies < CLEAR {
             return None;
         }
         let ratio = tried.rate() / control.rate();
-        let tails = control.late.max(tried.late) >= TAIL;
         let few = tried.replies < ENOUGH || control.replies < ENOUGH;
-        if few && (tails || (0.75..1.5).contains(&ratio)) {
+        let tail = control.late.max(tried.late).max(self.history.late) >= TAIL;
+        if few && !overdue && (tail || (0.75..1.5).contains(&ratio)) {
             return None;
         }
-        if tails && tried.late.min(control.late) < TAIL && tried.replies < TAIL_ENOUGH {
+        // The deeper side of the comparison is held to what the shallower one shows.
+        let (deep, shallow) = match trial {
+            Trial::Up => (tried, control),
+            Trial::Down => (control, tried),
+        };
+        let expected = control.late_share() * tried.replies as f64;
+        let clearly = trial == Trial::Up && tried.late >= TAIL_CLEAR && tried.late as f64 > 2.0 * expected;
+        if tail && !clearly && !overdue && expected < TAIL_ENOUGH.0 && tried.replies < TAIL_ENOUGH.1 {
             return None;
         }
-        let worse_tail =
-            |a: &Window, b: &Window| a.late >= TAIL && a.late_share() > 1.6 * b.late_share();
+        let worse = tail && deep.late >= TAIL && deep.late_share() > TAIL_WORSE * shallow.late_share();
         Some(match trial {
-            Trial::Up => ratio >= GAIN && !worse_tail(tried, control),
-            Trial::Down => ratio >= 1.0 / GAIN || worse_tail(control, tried),
+            Trial::Up => ratio >= GAIN && !worse,
+            Trial::Down => ratio >= 1.0 / GAIN || worse,
         })
     }
 
@@ -339,7 +365,8 @@ mod tests {
         connections: usize,
         learn: Learn,
         now: Instant,
-        owed: f64,
+        seed: u64,
+        shallow: f64,
         rest: Vec<f64>,
         full: Vec<Duration>,
     }
@@ -352,16 +379,25 @@ mod tests {
                 connections,
                 learn: Learn::new(max, false),
                 now: Instant::now(),
-                owed: 0.0,
+                seed: 1,
+                shallow: 0.0,
                 rest: vec![0.0; connections],
                 full: vec![Duration::ZERO; connections],
             }
+        }
+
+        fn random(&mut self) -> f64 {
+            self.seed = self.seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (self.seed >> 11) as f64 / (1u64 << 53) as f64
         }
 
         fn run(&mut self, seconds: f64) -> usize {
             let step = Duration::from_millis(10);
             for _ in 0..(seconds * 100.0) as usize {
                 self.now += step;
+                if self.learn.depth() == 1 {
+                    self.shallow += step.as_secs_f64();
+                }
                 for c in 0..self.connections {
                     let depth = self.learn.depth_of(ConnId(c));
                     let rate = (self.rate)(depth);
@@ -372,9 +408,7 @@ mod tests {
                     if replies == 0 {
                         continue;
                     }
-                    self.owed += self.late * replies as f64;
-                    let late = self.owed as u64;
-                    self.owed -= late as f64;
+                    let late = (0..replies).filter(|_| self.random() < self.late).count() as u64;
                     let sample = Sample {
                         replies,
                         full: Some(std::mem::take(&mut self.full[c])),
@@ -427,7 +461,8 @@ mod tests {
         // The server is saturated: a deeper connection only takes a larger share of it.
         let mut world = World::new(4, 64, |d| d as f64 * 800.0);
         world.late = 0.005;
-        assert_eq!(world.run(60.0), 1);
+        world.run(300.0);
+        assert!(world.shallow > 285.0, "at depth 1 for {} of 300 s", world.shallow);
     }
 
     #[test]
