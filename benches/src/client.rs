@@ -68,8 +68,8 @@ pub struct Args {
     /// Lower the limit on file descriptors to this.
     #[arg(long)]
     pub files: Option<u64>,
-    /// Milliseconds before measuring.
-    #[arg(long, default_value = "300", value_parser = millis)]
+    /// Milliseconds before measuring: enough for the pool to have learnt its depth.
+    #[arg(long, default_value = "2500", value_parser = millis)]
     pub warm_up: Duration,
     /// Milliseconds of measuring.
     #[arg(long, default_value = "1500", value_parser = millis)]
@@ -151,6 +151,10 @@ async fn measure(args: Args) -> Result<Sample, BoxError> {
         }
     }
     let mut sample = meter.measure(args.warm_up, args.time).await?;
-    sample.deepest = pool.map_or(0, |pool| pool.deepest());
+    if let Some(pool) = pool {
+        sample.deepest = pool.deepest();
+        sample.depth = pool.depth();
+        sample.per_write = pool.per_write();
+    }
     Ok(sample)
 }

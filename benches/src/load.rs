@@ -49,6 +49,10 @@ pub struct Sample {
     pub opened: u64,
     /// The most requests in flight on one connection, as the pool says; 0 for others.
     pub deepest: usize,
+    /// The depth that the pool has learnt, or was told; 0 for others.
+    pub depth: usize,
+    /// Requests that left in one write on average, as the pool counted; 0 for others.
+    pub per_write: f64,
 }
 
 /// Where requests are counted and timed.

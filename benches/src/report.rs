@@ -55,6 +55,8 @@ impl fmt::Display for Report {
             "sockets",
             "opened",
             "deepest",
+            "depth",
+            "per write",
             "errors",
         ];
         let mut rows = vec![header.map(str::to_owned).to_vec()];
@@ -76,6 +78,8 @@ impl fmt::Display for Report {
                 of(|s| s.sockets as f64),
                 of(|s| s.opened as f64),
                 of(|s| s.deepest as f64),
+                of(|s| s.depth as f64),
+                of(|s| s.per_write),
                 of(|s| s.errors as f64),
             ]);
         }

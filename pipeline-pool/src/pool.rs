@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::pin::Pin;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::task::{Context, Poll};
@@ -36,7 +37,7 @@ struct Inner {
     limits: Limits,
     connect: Arc<Shared>,
     permits: Arc<Permits>,
-    endpoints: RwLock<HashMap<Origin, Arc<Endpoint<Http1>>>>,
+    endpoints: RwLock<HashMap<Origin, Arc<Endpoint<Http1>>, BuildHasherDefault<Hashed>>>,
 }
 
 impl Default for HttpPool {
@@ -62,7 +63,7 @@ impl HttpPool {
             config,
             limits,
             connect: Shared::new(settings),
-            endpoints: RwLock::new(HashMap::new()),
+            endpoints: RwLock::default(),
         }))
     }
 
@@ -175,6 +176,26 @@ impl fmt::Debug for HttpPool {
         f.debug_struct("HttpPool")
             .field("config", &self.0.config)
             .finish_non_exhaustive()
+    }
+}
+
+/// Takes the hash that an [`Origin`] carries as it is.
+#[derive(Default)]
+struct Hashed(u64);
+
+impl Hasher for Hashed {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
     }
 }
 

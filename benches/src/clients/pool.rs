@@ -39,6 +39,19 @@ impl Pool {
         })
     }
 
+    /// The depth that connections are pipelined to now.
+    pub fn depth(&self) -> usize {
+        let stats = self.pool.stats();
+        stats.origins.first().map_or(0, |origin| origin.depth)
+    }
+
+    /// Requests that left in one write on average.
+    pub fn per_write(&self) -> f64 {
+        let stats = self.pool.stats();
+        let origin = stats.origins.first();
+        origin.map_or(0.0, |o| o.replies as f64 / o.writes.max(1) as f64)
+    }
+
     /// The most requests that were in flight on one connection so far.
     pub fn deepest(&self) -> usize {
         self.pool.stats().deepest()

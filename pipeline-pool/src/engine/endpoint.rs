@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::Waker;
 use std::time::Instant;
 
+use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
 use super::config::Config;
@@ -150,8 +151,10 @@ impl<P: Protocol> Endpoint<P> {
     /// Takes a request. To be called within a runtime.
     ///
     /// # Errors
-    /// [`Kind::Busy`] when the line is full, [`Kind::Shutdown`] when the pool is closed.
+    /// [`Kind::Busy`] when the line is full, [`Kind::Shutdown`] when the pool is closed,
+    /// [`Kind::NoRuntime`] when a connection is needed and there is nothing to open it in.
     pub(crate) fn submit(&self, entry: Entry<P>, now: Instant) -> Result<(), Error> {
+        let seq = entry.ticket.seq;
         let mut state = self.lock();
         if state.closed {
             return Err(Error::new(Kind::Shutdown, "the pool is closed"));
@@ -170,6 +173,13 @@ impl<P: Protocol> Endpoint<P> {
             drop(state);
             wake.wake();
         } else if state.line.len() > waiting {
+            if Handle::try_current().is_err() {
+                drop(state.line.remove(seq));
+                return Err(Error::new(
+                    Kind::NoRuntime,
+                    "a tokio runtime is needed to send",
+                ));
+            }
             self.counters.waits.fetch_add(1, Ordering::Relaxed);
             self.open_wanted(state, now);
         }
@@ -376,7 +386,7 @@ impl<P: Protocol> Member for Endpoint<P> {
             let member: Weak<dyn Member> = self.this.clone();
             return self.permits.decline(&member);
         }
-        if tokio::runtime::Handle::try_current().is_ok() {
+        if Handle::try_current().is_ok() {
             return self.open_wanted(state, now);
         }
         // Called while a runtime goes down: those who wait go on from their own.

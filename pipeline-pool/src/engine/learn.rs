@@ -31,6 +31,8 @@ const TAIL: u64 = 5;
 /// Late replies that are expected of a trial before its tail is judged, and the replies that it
 /// waits for at most.
 const TAIL_ENOUGH: (f64, u64) = (64.0, 20_000);
+/// Replies, or time, after which it shows whether a server has a tail at all.
+const KNOWN: (u64, Duration) = (2000, Duration::from_secs(1));
 /// Replies after which those before them count half.
 const HISTORY: u64 = 10_000;
 /// Late replies after which twice as many as expected decide at once.
@@ -128,6 +130,9 @@ pub(crate) struct Learn {
     /// The usual time from sending a request to its reply, in seconds.
     usual: f64,
     started: bool,
+    /// When the first reply was seen, and how long that was ago.
+    since: Option<Instant>,
+    age: Duration,
     trials: u64,
 }
 
@@ -144,6 +149,8 @@ impl Learn {
             history: Window::default(),
             usual: 0.0,
             started: false,
+            since: None,
+            age: Duration::ZERO,
             trials: 0,
         }
     }
@@ -233,6 +240,7 @@ impl Learn {
         if sample.replies == 0 {
             return;
         }
+        self.age = now.saturating_duration_since(*self.since.get_or_insert(now));
         self.observe_latency(sample);
         self.history.add(sample, Duration::ZERO);
         if self.history.replies > HISTORY {
@@ -301,9 +309,10 @@ impl Learn {
             return None;
         }
         let ratio = tried.rate() / control.rate();
-        let few = tried.replies < ENOUGH || control.replies < ENOUGH;
+        let known = self.history.replies >= KNOWN.0 || self.age >= KNOWN.1;
+        let few = !known || tried.replies < ENOUGH || control.replies < ENOUGH;
         let tail = control.late.max(tried.late).max(self.history.late) >= TAIL;
-        if few && !overdue && (tail || (0.75..1.5).contains(&ratio)) {
+        if few && !overdue && (tail || !known || (0.75..1.5).contains(&ratio)) {
             return None;
         }
         // The deeper side of the comparison is held to what the shallower one shows.
@@ -312,11 +321,14 @@ impl Learn {
             Trial::Down => (control, tried),
         };
         let expected = control.late_share() * tried.replies as f64;
-        let clearly = trial == Trial::Up && tried.late >= TAIL_CLEAR && tried.late as f64 > 2.0 * expected;
-        if tail && !clearly && !overdue && expected < TAIL_ENOUGH.0 && tried.replies < TAIL_ENOUGH.1 {
+        let clearly =
+            trial == Trial::Up && tried.late >= TAIL_CLEAR && tried.late as f64 > 2.0 * expected;
+        if tail && !clearly && !overdue && expected < TAIL_ENOUGH.0 && tried.replies < TAIL_ENOUGH.1
+        {
             return None;
         }
-        let worse = tail && deep.late >= TAIL && deep.late_share() > TAIL_WORSE * shallow.late_share();
+        let worse =
+            tail && deep.late >= TAIL && deep.late_share() > TAIL_WORSE * shallow.late_share();
         Some(match trial {
             Trial::Up => ratio >= GAIN && !worse,
             Trial::Down => ratio >= 1.0 / GAIN || worse,
@@ -387,7 +399,10 @@ mod tests {
         }
 
         fn random(&mut self) -> f64 {
-            self.seed = self.seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            self.seed = self
+                .seed
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
             (self.seed >> 11) as f64 / (1u64 << 53) as f64
         }
 
@@ -462,7 +477,11 @@ mod tests {
         let mut world = World::new(4, 64, |d| d as f64 * 800.0);
         world.late = 0.005;
         world.run(300.0);
-        assert!(world.shallow > 285.0, "at depth 1 for {} of 300 s", world.shallow);
+        assert!(
+            world.shallow > 285.0,
+            "at depth 1 for {} of 300 s",
+            world.shallow
+        );
     }
 
     #[test]

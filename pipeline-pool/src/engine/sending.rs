@@ -57,12 +57,6 @@ impl<P: Protocol> Sending<P> {
     }
 
     fn start(&mut self, fresh: Fresh<P>) -> Result<(), Error> {
-        if tokio::runtime::Handle::try_current().is_err() {
-            return Err(Error::new(
-                Kind::NoRuntime,
-                "a tokio runtime is needed to send",
-            ));
-        }
         let now = tokio::time::Instant::now().into_std();
         let config = &self.endpoint.config;
         let timeout = fresh.timeout.unwrap_or(config.timeout);

@@ -217,15 +217,22 @@ impl<P: Protocol> State<P> {
             return None;
         }
         // A request that goes alone reserves a connection: it waits there, and nobody behind it.
-        let alone = entry.class.alone;
-        let slots = self.slots.iter().enumerate();
         let usual = self.learn.usual().as_secs_f64();
-        slots
-            .filter_map(|(i, slot)| slot.as_ref().map(|s| (ConnId(i), s)))
-            .filter(|(_, s)| s.phase == Phase::Ready && s.proven && !s.stuck)
-            .filter(|(id, s)| alone || s.load < self.learn.depth_of(*id))
-            .min_by(|(_, a), (_, b)| a.wait(usual).total_cmp(&b.wait(usual)))
-            .map(|(id, _)| id)
+        let mut best = None;
+        let mut least = f64::INFINITY;
+        for (i, slot) in self.slots.iter().enumerate() {
+            let Some(slot) = slot else { continue };
+            if slot.phase != Phase::Ready || !slot.proven || slot.stuck {
+                continue;
+            }
+            let id = ConnId(i);
+            let wait = slot.wait(usual);
+            if wait < least && (entry.class.alone || slot.load < self.learn.depth_of(id)) {
+                least = wait;
+                best = Some(id);
+            }
+        }
+        best
     }
 
     fn at_cap(&self, config: &Config) -> bool {

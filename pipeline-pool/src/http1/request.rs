@@ -88,9 +88,10 @@ impl Request {
     /// [`Kind::Invalid`] when the target does not begin with `/` (or is not `*`, with OPTIONS) or
     /// has a space, a `#`, a control character or a byte over 126.
     pub fn new(method: Method, origin: &Origin, target: &str) -> Result<Self, Error> {
-        let legal = target
-            .bytes()
-            .all(|b| (0x21..0x7f).contains(&b) && b != b'#');
+        // Without a way out in the middle the compiler takes many bytes at a time.
+        let legal = !target.bytes().fold(false, |bad, b| {
+            bad | !(0x21..0x7f).contains(&b) | (b == b'#')
+        });
         let asterisk = target == "*" && method == Method::Options;
         if !(target.starts_with('/') || asterisk) || !legal {
             // The target stays out of the text: its query may hold a signature.
@@ -129,14 +130,21 @@ impl Request {
                 format!("illegal header name {name:?}"),
             ));
         }
-        const OWN: [&str; 4] = ["host", "content-length", "transfer-encoding", "connection"];
-        if OWN.iter().any(|own| own.eq_ignore_ascii_case(name)) {
+        let own = match name.len() {
+            4 => "host",
+            10 => "connection",
+            14 => "content-length",
+            17 => "transfer-encoding",
+            _ => "",
+        };
+        if own.eq_ignore_ascii_case(name) {
             return Err(Error::new(
                 Kind::Invalid,
                 format!("the header {name} is written by the pool"),
             ));
         }
-        if value.bytes().any(|b| (b < 0x20 && b != b'\t') || b == 0x7f) {
+        let illegal = |bad, b| bad | ((b < 0x20) & (b != b'\t')) | (b == 0x7f);
+        if value.bytes().fold(false, illegal) {
             // The value stays out of the text: it may be a secret.
             return Err(Error::new(
                 Kind::Invalid,
@@ -271,8 +279,24 @@ impl Request {
 
 /// Whether a byte may stand in a token ([RFC 9110, 5.6.2](https://www.rfc-editor.org/rfc/rfc9110#section-5.6.2)).
 pub(crate) fn is_token(b: u8) -> bool {
-    b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b)
+    TOKEN[usize::from(b)]
 }
+
+const TOKEN: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut b = 0;
+    while b < 128 {
+        table[b] = (b as u8).is_ascii_alphanumeric();
+        b += 1;
+    }
+    let marks = b"!#$%&'*+-.^_`|~";
+    let mut i = 0;
+    while i < marks.len() {
+        table[marks[i] as usize] = true;
+        i += 1;
+    }
+    table
+};
 
 /// Shows the method and the names of the header fields: values, target and body may hold secrets.
 impl fmt::Debug for Request {
