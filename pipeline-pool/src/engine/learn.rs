@@ -31,16 +31,20 @@ const TAIL: u64 = 5;
 /// Late replies that are expected of a trial before its tail is judged, and the replies that it
 /// waits for at most.
 const TAIL_ENOUGH: (f64, u64) = (64.0, 20_000);
-/// Replies, or time, after which it shows whether a server has a tail at all.
-const KNOWN: (u64, Duration) = (2000, Duration::from_secs(1));
+/// It shows whether a server has a tail after so many replies and so long, as a late reply is
+/// not seen before it comes; at the latest after the longer time.
+const KNOWN: (u64, Duration, Duration) = (2000, Duration::from_millis(300), Duration::from_secs(1));
+/// Expected late replies after which no more than these decide at once.
+const TAIL_SAME: f64 = 16.0;
 /// Replies after which those before them count half.
 const HISTORY: u64 = 10_000;
 /// Late replies after which twice as many as expected decide at once.
 const TAIL_CLEAR: u64 = 24;
 /// How many times the expected late replies make a worse tail: between none more and twice as many.
 const TAIL_WORSE: f64 = 1.4;
-/// A round trip below this is mostly the noise of scheduling: nothing can be told from it.
-const RTT_MIN: Duration = Duration::from_millis(1);
+/// A round trip below this may be the noise of a busy machine, and the search is quick without
+/// a start.
+const RTT_MIN: Duration = Duration::from_millis(5);
 
 /// What a connection has to tell after some replies.
 #[derive(Clone, Copy, Debug, Default)]
@@ -309,7 +313,8 @@ impl Learn {
             return None;
         }
         let ratio = tried.rate() / control.rate();
-        let known = self.history.replies >= KNOWN.0 || self.age >= KNOWN.1;
+        let (replies, soon, sure) = KNOWN;
+        let known = self.age >= sure || self.history.replies >= replies && self.age >= soon;
         let few = !known || tried.replies < ENOUGH || control.replies < ENOUGH;
         let tail = control.late.max(tried.late).max(self.history.late) >= TAIL;
         if few && !overdue && (tail || !known || (0.75..1.5).contains(&ratio)) {
@@ -321,10 +326,13 @@ impl Learn {
             Trial::Down => (control, tried),
         };
         let expected = control.late_share() * tried.replies as f64;
-        let clearly =
-            trial == Trial::Up && tried.late >= TAIL_CLEAR && tried.late as f64 > 2.0 * expected;
-        if tail && !clearly && !overdue && expected < TAIL_ENOUGH.0 && tried.replies < TAIL_ENOUGH.1
-        {
+        // What is plain early on need not wait for the full evidence.
+        let late = tried.late as f64;
+        let plain = trial == Trial::Up
+            && (tried.late >= TAIL_CLEAR && late > 2.0 * expected
+                || expected >= TAIL_SAME && late <= expected);
+        let evidence = expected >= TAIL_ENOUGH.0 || tried.replies >= TAIL_ENOUGH.1;
+        if tail && !(plain || evidence || overdue) {
             return None;
         }
         let worse =
@@ -337,6 +345,14 @@ impl Learn {
 
     fn decide(&mut self, trial: Trial, better: bool, now: Instant) {
         self.trials += 1;
+        tracing::debug!(
+            depth = self.depth,
+            ?trial,
+            better,
+            tried = self.tried.rate(),
+            usual = self.control.rate(),
+            "depth tried"
+        );
         if better {
             self.depth = self.depth_in(trial);
             self.rest = REST.0;
