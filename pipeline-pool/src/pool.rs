@@ -80,7 +80,20 @@ impl HttpPool {
     pub fn send(&self, origin: &Origin, request: Request) -> Sending {
         let endpoint = self.endpoint(origin);
         let (timeout, deadline) = (request.timeout, request.deadline);
-        Sending(sending::Sending::new(endpoint, request, timeout, deadline))
+        // OpenTelemetry's names; https://opentelemetry.io/docs/specs/semconv/http/http-spans/
+        let span = tracing::debug_span!(
+            "http.client.request",
+            otel.kind = "client",
+            http.request.method = request.method().as_str(),
+            url.scheme = if origin.is_tls() { "https" } else { "http" },
+            server.address = origin.host(),
+            server.port = origin.port(),
+            network.protocol.version = "1.1",
+            http.response.status_code = tracing::field::Empty,
+            error.type = tracing::field::Empty,
+        );
+        let inner = sending::Sending::new(endpoint, request, timeout, deadline);
+        Sending { inner, span }
     }
 
     fn endpoint(&self, origin: &Origin) -> Arc<Endpoint<Http1>> {
@@ -220,13 +233,33 @@ impl Open<Http1> for Opener {
 
 /// A request under way, made by [`HttpPool::send`].
 #[must_use = "nothing is sent until this is awaited"]
-pub struct Sending(sending::Sending<Http1>);
+pub struct Sending {
+    inner: sending::Sending<Http1>,
+    span: tracing::Span,
+}
 
 impl Future for Sending {
     type Output = Result<Response, Error>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        Pin::new(&mut self.0).poll(cx)
+        let this = &mut *self;
+        let _entered = this.span.enter();
+        let outcome = Pin::new(&mut this.inner).poll(cx);
+        if let Poll::Ready(outcome) = &outcome
+            && !this.span.is_disabled()
+        {
+            match outcome {
+                Ok(response) => {
+                    this.span
+                        .record("http.response.status_code", response.status());
+                }
+                Err(error) => {
+                    this.span
+                        .record("error.type", tracing::field::debug(error.kind()));
+                }
+            }
+        }
+        outcome
     }
 }
 

@@ -38,8 +38,8 @@ struct Args {
     /// How often each client has its turn.
     #[arg(long, default_value_t = 7)]
     reps: usize,
-    /// Milliseconds of warm-up in each turn.
-    #[arg(long, default_value = "300", value_parser = millis)]
+    /// Milliseconds of warm-up in each turn: the pool learns its depth in that time.
+    #[arg(long, default_value = "2500", value_parser = millis)]
     warm_up: Duration,
     /// Milliseconds that are measured in each turn.
     #[arg(long, default_value = "1500", value_parser = millis)]

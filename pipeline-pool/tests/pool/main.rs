@@ -5,3 +5,4 @@
 mod choice;
 mod peer;
 mod requests;
+mod spans;

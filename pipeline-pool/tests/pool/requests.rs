@@ -693,3 +693,54 @@ async fn close_waits_for_what_is_under_way() {
         .unwrap_err();
     assert_eq!(error.kind(), Kind::Shutdown);
 }
+
+#[tokio::test]
+async fn a_caller_is_woken_once_for_its_reply() {
+    let mut peer = Peer::start().await;
+    let pool = HttpPool::new();
+    let origin = peer.origin.clone();
+    let caller = tokio::spawn(async move {
+        let mut sending = std::pin::pin!(pool.send(&origin, get(&origin, "/a")));
+        let mut polls = 0;
+        let reply = std::future::poll_fn(|cx| {
+            polls += 1;
+            std::future::Future::poll(sending.as_mut(), cx)
+        });
+        let reply = reply.await.unwrap();
+        (reply.body().as_whole().unwrap().len(), polls)
+    });
+    let mut conn = peer.accept().await;
+    conn.target().await;
+    // In as many pieces as there are bytes.
+    for byte in reply("a body that comes slowly").into_bytes() {
+        conn.write([byte]).await;
+        tokio::task::yield_now().await;
+    }
+    // Once to send, once for the whole reply.
+    assert_eq!(caller.await.unwrap(), (24, 2));
+}
+
+#[tokio::test]
+async fn what_is_sent_together_leaves_in_one_write() {
+    let mut peer = Peer::start().await;
+    let pool = HttpPool::builder()
+        .max_connections(1)
+        .fixed_pipeline(16)
+        .build();
+    let warm = tokio::spawn(pool.send(&peer.origin, get(&peer.origin, "/warm")));
+    let mut conn = peer.accept().await;
+    conn.target().await;
+    conn.answer("").await;
+    warm.await.unwrap().unwrap();
+    assert_eq!(pool.stats().origins[0].writes, 1);
+    let many = (0..16).map(|i| pool.send(&peer.origin, get(&peer.origin, &format!("/{i}"))));
+    let many = tokio::spawn(join_all(many));
+    let mut replies = String::new();
+    for i in 0..16 {
+        assert_eq!(conn.target().await, format!("/{i}"));
+        replies.push_str(&reply(""));
+    }
+    conn.write(replies).await;
+    assert!(many.await.unwrap().iter().all(Result::is_ok));
+    assert_eq!(pool.stats().origins[0].writes, 2);
+}
