@@ -70,6 +70,7 @@ pub mod dispatch;
 mod endpoint;
 mod envelope;
 mod error;
+pub mod idempotency;
 pub mod operation;
 pub mod paginate;
 mod retry;

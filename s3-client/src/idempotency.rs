@@ -1,71 +1,41 @@
 #![doc = include_str!("idempotency.md")]
 
-use std::fmt;
-
-use aws_core::Idempotency;
 use aws_core::Idempotency::{Once, Repeatable};
+pub use aws_core::idempotency::Row;
 
-/// Whether an operation may be sent twice, and why.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Row {
-    /// The operation, as S3 names it.
-    pub operation: &'static str,
-    /// In which form of it.
-    pub when: &'static str,
-    /// Whether it may be sent twice.
-    pub idempotency: Idempotency,
-    /// Why.
-    pub reason: &'static str,
-}
-
-const fn row(
-    operation: &'static str,
-    when: &'static str,
-    idempotency: Idempotency,
-    reason: &'static str,
-) -> Row {
-    Row {
-        operation,
-        when,
-        idempotency,
-        reason,
-    }
-}
-
-pub(crate) const LIST_BUCKETS: Row = row("ListBuckets", "always", Repeatable, "it reads");
-pub(crate) const HEAD_BUCKET: Row = row("HeadBucket", "always", Repeatable, "it reads");
-pub(crate) const CREATE_BUCKET: Row = row(
+pub(crate) const LIST_BUCKETS: Row = Row::new("ListBuckets", "always", Repeatable, "it reads");
+pub(crate) const HEAD_BUCKET: Row = Row::new("HeadBucket", "always", Repeatable, "it reads");
+pub(crate) const CREATE_BUCKET: Row = Row::new(
     "CreateBucket",
     "always",
     Once,
     "a replay answers BucketAlreadyOwnedByYou for the bucket that the first has just made",
 );
-pub(crate) const DELETE_BUCKET: Row = row(
+pub(crate) const DELETE_BUCKET: Row = Row::new(
     "DeleteBucket",
     "always",
     Once,
     "a replay answers NoSuchBucket, and could remove a bucket made anew in between",
 );
-pub(crate) const GET_OBJECT: Row = row("GetObject", "always", Repeatable, "it reads");
-pub(crate) const HEAD_OBJECT: Row = row("HeadObject", "always", Repeatable, "it reads");
-pub(crate) const LIST_OBJECTS: Row = row("ListObjectsV2", "always", Repeatable, "it reads");
-pub(crate) const PUT_OBJECT: Row = row(
+pub(crate) const GET_OBJECT: Row = Row::new("GetObject", "always", Repeatable, "it reads");
+pub(crate) const HEAD_OBJECT: Row = Row::new("HeadObject", "always", Repeatable, "it reads");
+pub(crate) const LIST_OBJECTS: Row = Row::new("ListObjectsV2", "always", Repeatable, "it reads");
+pub(crate) const PUT_OBJECT: Row = Row::new(
     "PutObject",
     "plain",
     Repeatable,
     "the same bytes under the same key; under versioning a replay makes one more version of them: say `once()` \
      where that matters",
 );
-pub(crate) const PUT_OBJECT_IF: Row = row(
+pub(crate) const PUT_OBJECT_IF: Row = Row::new(
     "PutObject",
     "with if-match or if-none-match",
     Once,
     "a replay meets what the first has just stored, and reports a false conflict",
 );
 pub(crate) const PUT_OBJECT_ONCE: Row =
-    row("PutObject", "with `once()`", Once, "the caller says so");
-pub(crate) const DELETE_OBJECT: Row = row(
+    Row::new("PutObject", "with `once()`", Once, "the caller says so");
+pub(crate) const DELETE_OBJECT: Row = Row::new(
     "DeleteObject",
     "plain",
     Repeatable,
@@ -73,7 +43,7 @@ pub(crate) const DELETE_OBJECT: Row = row(
      say `once()` where that matters",
 );
 pub(crate) const DELETE_OBJECT_ONCE: Row =
-    row("DeleteObject", "with `once()`", Once, "the caller says so");
+    Row::new("DeleteObject", "with `once()`", Once, "the caller says so");
 
 /// All rows.
 pub const TABLE: &[Row] = &[
@@ -90,21 +60,6 @@ pub const TABLE: &[Row] = &[
     DELETE_OBJECT,
     DELETE_OBJECT_ONCE,
 ];
-
-impl fmt::Display for Row {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let twice = if self.idempotency == Repeatable {
-            "yes"
-        } else {
-            "no"
-        };
-        write!(
-            f,
-            "| {} | {} | {twice} | {} |",
-            self.operation, self.when, self.reason
-        )
-    }
-}
 
 #[cfg(test)]
 mod tests {

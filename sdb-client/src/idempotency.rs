@@ -1,77 +1,47 @@
 #![doc = include_str!("idempotency.md")]
 
-use std::fmt;
-
-use aws_core::Idempotency;
 use aws_core::Idempotency::{Once, Repeatable};
+pub use aws_core::idempotency::Row;
 
-/// Whether an operation may be sent twice, and why.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Row {
-    /// The operation, as SimpleDB names it.
-    pub operation: &'static str,
-    /// In which form of it.
-    pub when: &'static str,
-    /// Whether it may be sent twice.
-    pub idempotency: Idempotency,
-    /// Why.
-    pub reason: &'static str,
-}
-
-const fn row(
-    operation: &'static str,
-    when: &'static str,
-    idempotency: Idempotency,
-    reason: &'static str,
-) -> Row {
-    Row {
-        operation,
-        when,
-        idempotency,
-        reason,
-    }
-}
-
-pub(crate) const CREATE_DOMAIN: Row = row(
+pub(crate) const CREATE_DOMAIN: Row = Row::new(
     "CreateDomain",
     "always",
     Repeatable,
     "making a domain that is there changes nothing and is no error",
 );
-pub(crate) const DELETE_DOMAIN: Row = row(
+pub(crate) const DELETE_DOMAIN: Row = Row::new(
     "DeleteDomain",
     "always",
     Repeatable,
     "removing a domain that is not there is no error",
 );
-pub(crate) const LIST_DOMAINS: Row = row("ListDomains", "always", Repeatable, "it reads");
-pub(crate) const PUT_ATTRIBUTES: Row = row(
+pub(crate) const LIST_DOMAINS: Row = Row::new("ListDomains", "always", Repeatable, "it reads");
+pub(crate) const PUT_ATTRIBUTES: Row = Row::new(
     "PutAttributes",
     "plain",
     Repeatable,
     "an item is a set of pairs: adding or setting a pair twice changes nothing",
 );
-pub(crate) const PUT_ATTRIBUTES_IF: Row = row(
+pub(crate) const PUT_ATTRIBUTES_IF: Row = Row::new(
     "PutAttributes",
     "with expect",
     Once,
     "a replay meets what the first has just written, and reports a false conflict",
 );
-pub(crate) const GET_ATTRIBUTES: Row = row("GetAttributes", "always", Repeatable, "it reads");
-pub(crate) const DELETE_ATTRIBUTES: Row = row(
+pub(crate) const GET_ATTRIBUTES: Row = Row::new("GetAttributes", "always", Repeatable, "it reads");
+pub(crate) const DELETE_ATTRIBUTES: Row = Row::new(
     "DeleteAttributes",
     "plain",
     Repeatable,
     "what is gone stays gone, and the answer is the same",
 );
-pub(crate) const DELETE_ATTRIBUTES_IF: Row = row(
+pub(crate) const DELETE_ATTRIBUTES_IF: Row = Row::new(
     "DeleteAttributes",
     "with expect",
     Once,
     "a replay meets what the first has just removed, and reports a false conflict",
 );
-pub(crate) const SELECT: Row = row("Select", "always", Repeatable, "it reads");
+pub(crate) const SELECT: Row = Row::new("Select", "always", Repeatable, "it reads");
 
 /// All rows.
 pub const TABLE: &[Row] = &[
@@ -85,21 +55,6 @@ pub const TABLE: &[Row] = &[
     DELETE_ATTRIBUTES_IF,
     SELECT,
 ];
-
-impl fmt::Display for Row {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let twice = if self.idempotency == Repeatable {
-            "yes"
-        } else {
-            "no"
-        };
-        write!(
-            f,
-            "| {} | {} | {twice} | {} |",
-            self.operation, self.when, self.reason
-        )
-    }
-}
 
 #[cfg(test)]
 mod tests {

@@ -1,0 +1,51 @@
+//! The rows of the tables that say which operations may be sent twice; each client has its own.
+
+use std::fmt;
+
+use crate::classify::Idempotency;
+
+/// Whether an operation may be sent twice, and why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Row {
+    /// The operation, as the service names it.
+    pub operation: &'static str,
+    /// In which form of it.
+    pub when: &'static str,
+    /// Whether it may be sent twice.
+    pub idempotency: Idempotency,
+    /// Why.
+    pub reason: &'static str,
+}
+
+impl Row {
+    /// A row of these cells.
+    pub const fn new(
+        operation: &'static str,
+        when: &'static str,
+        idempotency: Idempotency,
+        reason: &'static str,
+    ) -> Self {
+        Self {
+            operation,
+            when,
+            idempotency,
+            reason,
+        }
+    }
+}
+
+/// The row as Markdown.
+impl fmt::Display for Row {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let twice = match self.idempotency {
+            Idempotency::Repeatable => "yes",
+            Idempotency::Once => "no",
+        };
+        write!(
+            f,
+            "| {} | {} | {twice} | {} |",
+            self.operation, self.when, self.reason
+        )
+    }
+}
