@@ -5,4 +5,3 @@
 mod choice;
 mod peer;
 mod requests;
-mod spans;
