@@ -3,19 +3,9 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use crate::peer::{Conn, Peer, get, post};
+use crate::peer::{Conn, Peer, get, post, warm};
 use futures_util::future::join_all;
 use pipeline_pool::{CloseReason, Event, HttpPool, Kind};
-
-/// Sends one request over a new connection and answers it.
-async fn warm(pool: &HttpPool, peer: &mut Peer) -> Conn {
-    let warm = tokio::spawn(pool.send(&peer.origin, get(&peer.origin, "/warm")));
-    let mut conn = peer.accept().await;
-    conn.target().await;
-    conn.answer("").await;
-    warm.await.unwrap().unwrap();
-    conn
-}
 
 /// Opens two connections and has both answer once.
 async fn warm_two(pool: &HttpPool, peer: &mut Peer) -> (Conn, Conn) {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 use bytes::BytesMut;
-use pipeline_pool::{Method, Origin, Request};
+use pipeline_pool::{HttpPool, Method, Origin, Request};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
@@ -137,4 +137,14 @@ pub fn post(origin: &Origin, target: &str, body: &'static str) -> Request {
     let mut request = Request::new(Method::Post, origin, target).unwrap();
     request.body(body);
     request
+}
+
+/// Sends one request over a new connection and answers it.
+pub async fn warm(pool: &HttpPool, peer: &mut Peer) -> Conn {
+    let warm = tokio::spawn(pool.send(&peer.origin, get(&peer.origin, "/warm")));
+    let mut conn = peer.accept().await;
+    conn.target().await;
+    conn.answer("").await;
+    warm.await.unwrap().unwrap();
+    conn
 }

@@ -1,11 +1,10 @@
-//! One request and its neighbours: order, bounds, bodies, and what goes wrong.
+//! One request and its neighbours: order, bounds, and what goes wrong.
 
 use std::time::Duration;
 
-use crate::peer::{Peer, get, post, reply};
+use crate::peer::{Peer, get, post, reply, warm};
 use futures_util::future::join_all;
-use pipeline_pool::{HttpPool, Kind, Method, Request, Sent};
-use tokio::sync::oneshot;
+use pipeline_pool::{HttpPool, Kind, Sent};
 
 #[tokio::test]
 async fn a_request_is_answered() {
@@ -87,11 +86,7 @@ async fn what_may_not_run_twice_goes_alone() {
         .max_connections(1)
         .fixed_pipeline(8)
         .build();
-    let warm = tokio::spawn(pool.send(&peer.origin, get(&peer.origin, "/warm")));
-    let mut conn = peer.accept().await;
-    conn.target().await;
-    conn.answer("").await;
-    warm.await.unwrap().unwrap();
+    let mut conn = warm(&pool, &mut peer).await;
 
     let read = tokio::spawn(pool.send(&peer.origin, get(&peer.origin, "/read")));
     assert_eq!(conn.target().await, "/read");
@@ -120,11 +115,7 @@ async fn a_dropped_future_hurts_no_neighbour() {
         .max_connections(1)
         .fixed_pipeline(4)
         .build();
-    let warm = tokio::spawn(pool.send(&peer.origin, get(&peer.origin, "/warm")));
-    let mut conn = peer.accept().await;
-    conn.target().await;
-    conn.answer("").await;
-    warm.await.unwrap().unwrap();
+    let mut conn = warm(&pool, &mut peer).await;
 
     let tasks: Vec<_> = ["/a", "/b", "/c"]
         .map(|t| tokio::spawn(pool.send(&peer.origin, get(&peer.origin, t))))
@@ -183,11 +174,7 @@ async fn a_reset_in_mid_reply_is_replayed_when_it_may_be() {
         .max_connections(1)
         .fixed_pipeline(4)
         .build();
-    let warm = tokio::spawn(pool.send(&peer.origin, get(&peer.origin, "/warm")));
-    let mut conn = peer.accept().await;
-    conn.target().await;
-    conn.answer("").await;
-    warm.await.unwrap().unwrap();
+    let mut conn = warm(&pool, &mut peer).await;
     let tasks: Vec<_> = (0..3)
         .map(|i| tokio::spawn(pool.send(&peer.origin, get(&peer.origin, &format!("/{i}")))))
         .collect();
@@ -393,170 +380,6 @@ async fn nobody_listens() {
     assert_eq!(pool.stats().connections, 0);
 }
 
-#[tokio::test]
-async fn bodies_of_every_framing() {
-    let mut peer = Peer::start().await;
-    let pool = HttpPool::builder().max_connections(1).build();
-    let requests: Vec<(Method, &str, &str)> = vec![
-        (
-            Method::Get,
-            "HTTP/1.1 200 OK\r\ncontent-length: 2, 2\r\n\r\nab",
-            "ab",
-        ),
-        (
-            Method::Head,
-            "HTTP/1.1 200 OK\r\ncontent-length: 700\r\n\r\n",
-            "",
-        ),
-        (Method::Get, "HTTP/1.1 204 No Content\r\n\r\n", ""),
-        (
-            Method::Get,
-            "HTTP/1.1 304 Not Modified\r\ncontent-length: 9\r\n\r\n",
-            "",
-        ),
-        (
-            Method::Get,
-            "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2;x=y\r\nab\r\n1\r\nc\r\n0\r\nt: u\r\n\r\n",
-            "abc",
-        ),
-        (
-            Method::Put,
-            "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\nHTTP/1.1 200\r\nx: a\r\n b\r\ncontent-length: 0\r\n\r\n",
-            "",
-        ),
-        (
-            Method::Get,
-            "HTTP/1.1 200 OK\r\n\r\nuntil the end",
-            "until the end",
-        ),
-    ];
-    let origin = peer.origin.clone();
-    let served: Vec<&str> = requests.iter().map(|r| r.1).collect();
-    let server = tokio::spawn(async move {
-        let mut conn = peer.accept().await;
-        for bytes in served {
-            conn.target().await;
-            // Cut at every byte: the answers must not depend on how they arrive.
-            for byte in bytes.as_bytes() {
-                conn.write([*byte]).await;
-                tokio::task::yield_now().await;
-            }
-        }
-        drop(conn);
-        peer
-    });
-    for (method, _, expected) in requests {
-        let request = Request::new(method, &origin, "/").unwrap();
-        let response = pool.send(&origin, request).await.unwrap();
-        assert_eq!(response.body().as_whole().unwrap(), expected);
-    }
-    assert_eq!(server.await.unwrap().accepted(), 1);
-}
-
-#[tokio::test]
-async fn a_large_body_streams_and_waits_for_its_reader() {
-    let mut peer = Peer::start().await;
-    let pool = HttpPool::builder()
-        .max_connections(1)
-        .max_whole_body(1000)
-        .body_window(4096)
-        .build();
-    let sending = tokio::spawn(pool.send(&peer.origin, get(&peer.origin, "/big")));
-    let mut conn = peer.accept().await;
-    conn.target().await;
-    // More than the kernel's buffers take.
-    let size = 64 << 20;
-    let (written, all_written) = oneshot::channel();
-    let server = tokio::spawn(async move {
-        conn.write(format!("HTTP/1.1 200 OK\r\ncontent-length: {size}\r\n\r\n"))
-            .await;
-        conn.write(vec![b'x'; size]).await;
-        let _ = written.send(());
-        conn.echo().await;
-    });
-    let response = sending.await.unwrap().unwrap();
-    let (_, mut body) = response.into_parts();
-    assert_eq!(body.remaining(), Some(size as u64));
-    // Another request waits: this connection takes none meanwhile.
-    let next = tokio::spawn(pool.send(&peer.origin, get(&peer.origin, "/next")));
-    let mut all_written = all_written;
-    let mut got = 0;
-    let mut early = true;
-    while let Some(chunk) = body.chunk().await {
-        early &= all_written.try_recv().is_err();
-        got += chunk.unwrap().len();
-        if got < 1 << 20 {
-            assert!(early, "the server could write it all before it was read");
-        }
-    }
-    assert_eq!(got, size);
-    assert_eq!(
-        next.await.unwrap().unwrap().body().as_whole().unwrap(),
-        "/next"
-    );
-    drop(pool);
-    server.await.unwrap();
-}
-
-#[tokio::test]
-async fn a_body_cut_short_is_an_error() {
-    let mut peer = Peer::start().await;
-    let pool = HttpPool::builder().max_whole_body(4).build();
-    let sending = tokio::spawn(pool.send(&peer.origin, get(&peer.origin, "/")));
-    let mut conn = peer.accept().await;
-    conn.target().await;
-    conn.write("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nabc")
-        .await;
-    let response = sending.await.unwrap().unwrap();
-    drop(conn);
-    let error = response.into_parts().1.bytes(100).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::Closed);
-}
-
-#[tokio::test]
-async fn a_request_body_streams() {
-    let mut peer = Peer::start().await;
-    let pool = HttpPool::new();
-    let mut request = Request::new(Method::Put, &peer.origin, "/up").unwrap();
-    let chunks = || futures_util::stream::iter([Ok("abc".into()), Ok("def".into())]);
-    request.stream(Some(6), chunks());
-    assert!(!request.is_repeatable());
-    let sending = tokio::spawn(pool.send(&peer.origin, request));
-    let mut conn = peer.accept().await;
-    assert_eq!(conn.request().await.unwrap().1, b"abcdef");
-    conn.answer("").await;
-    sending.await.unwrap().unwrap();
-
-    let mut request = Request::new(Method::Put, &peer.origin, "/up").unwrap();
-    request.stream(None, chunks());
-    let sending = tokio::spawn(pool.send(&peer.origin, request));
-    conn.target().await;
-    let expected = "3\r\nabc\r\n3\r\ndef\r\n0\r\n\r\n";
-    assert_eq!(conn.exactly(expected.len()).await, expected);
-    conn.answer("").await;
-    sending.await.unwrap().unwrap();
-}
-
-#[tokio::test]
-async fn a_failing_request_body_fails_its_request_alone() {
-    let mut peer = Peer::start().await;
-    let pool = HttpPool::builder().max_connections(1).build();
-    for wrong in ["short", "long", "broken"] {
-        let mut request = Request::new(Method::Put, &peer.origin, "/up").unwrap();
-        let chunks: Vec<Result<bytes::Bytes, pipeline_pool::BodyError>> = match wrong {
-            "short" => vec![Ok("abc".into())],
-            "long" => vec![Ok("abcdefgh".into())],
-            _ => vec![Ok("abc".into()), Err("disk on fire".into())],
-        };
-        request.stream(Some(6), futures_util::stream::iter(chunks));
-        let sending = tokio::spawn(pool.send(&peer.origin, request));
-        let conn = peer.accept().await;
-        let error = sending.await.unwrap().unwrap_err();
-        assert_eq!(error.kind(), Kind::Body, "{wrong}: {error}");
-        drop(conn);
-    }
-}
-
 #[test]
 fn a_pool_outlives_its_runtime() {
     let build = || {
@@ -727,11 +550,7 @@ async fn what_is_sent_together_leaves_in_one_write() {
         .max_connections(1)
         .fixed_pipeline(16)
         .build();
-    let warm = tokio::spawn(pool.send(&peer.origin, get(&peer.origin, "/warm")));
-    let mut conn = peer.accept().await;
-    conn.target().await;
-    conn.answer("").await;
-    warm.await.unwrap().unwrap();
+    let mut conn = warm(&pool, &mut peer).await;
     assert_eq!(pool.stats().origins[0].writes, 1);
     let many = (0..16).map(|i| pool.send(&peer.origin, get(&peer.origin, &format!("/{i}"))));
     let many = tokio::spawn(join_all(many));
