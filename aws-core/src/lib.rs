@@ -62,6 +62,7 @@
 //! # Ok(()) }
 //! ```
 
+mod awaitable;
 mod body;
 pub mod classify;
 mod clock;

@@ -20,17 +20,3 @@ macro_rules! from_wire {
         }
     };
 }
-
-/// Lets a request be awaited as it is.
-macro_rules! awaitable {
-    ($request:ty, $output:ty $(, $($generics:tt)+)?) => {
-        impl $(<$($generics)+>)? IntoFuture for $request {
-            type Output = aws_core::Result<$output>;
-            type IntoFuture = std::pin::Pin<Box<dyn Future<Output = Self::Output> + Send>>;
-
-            fn into_future(self) -> Self::IntoFuture {
-                Box::pin(self.send())
-            }
-        }
-    };
-}

@@ -1,3 +1,4 @@
+use aws_core::awaitable;
 use std::fmt::Write as _;
 use std::time::SystemTime;
 

@@ -1,3 +1,4 @@
+use aws_core::awaitable;
 use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;

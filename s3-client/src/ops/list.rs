@@ -1,3 +1,4 @@
+use aws_core::awaitable;
 use std::time::SystemTime;
 
 use aws_core::operation::Answer;

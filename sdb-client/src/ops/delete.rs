@@ -1,3 +1,4 @@
+use aws_core::awaitable;
 use std::fmt;
 
 use aws_core::operation::Answer;

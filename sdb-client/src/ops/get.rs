@@ -1,3 +1,4 @@
+use aws_core::awaitable;
 use aws_core::operation::Answer;
 use aws_core::{Idempotency, Operation, Result};
 

@@ -1,0 +1,17 @@
+//! What makes a verb's request something to await.
+
+/// Lets a request be awaited as it is.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! awaitable {
+    ($request:ty, $output:ty $(, $($generics:tt)+)?) => {
+        impl $(<$($generics)+>)? ::std::future::IntoFuture for $request {
+            type Output = $crate::Result<$output>;
+            type IntoFuture = std::pin::Pin<Box<dyn ::std::future::Future<Output = Self::Output> + Send>>;
+
+            fn into_future(self) -> Self::IntoFuture {
+                Box::pin(self.send())
+            }
+        }
+    };
+}
