@@ -1,14 +1,13 @@
 //! What goes wrong, and what is said of it.
 
-mod common;
-
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
-use common::{builder, emulator};
 use s3_client::{Clock, Credentials, Kind, RetryConfig, S3Client};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
+
+use crate::store::Store;
 
 const SECRET: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
 
@@ -148,8 +147,9 @@ async fn a_refused_connection_names_host_and_port() {
 
 #[tokio::test]
 async fn a_wrong_secret_is_said_and_not_shown() {
-    let store = emulator().await;
-    let s3 = builder(&store)
+    let store = Store::emulator().await;
+    let s3 = store
+        .builder()
         .credentials(Credentials::new(store.access_key(), SECRET))
         .build()
         .unwrap();
@@ -158,7 +158,8 @@ async fn a_wrong_secret_is_said_and_not_shown() {
         (error.status(), error.code()),
         (Some(403), Some("SignatureDoesNotMatch"))
     );
-    let nobody = builder(&store)
+    let nobody = store
+        .builder()
         .credentials(Credentials::new("NOBODY", SECRET))
         .build()
         .unwrap();
@@ -177,8 +178,9 @@ async fn a_wrong_secret_is_said_and_not_shown() {
 
 #[tokio::test]
 async fn an_error_to_head_has_no_code() {
-    let store = emulator().await;
-    let error = builder(&store)
+    let store = Store::emulator().await;
+    let error = store
+        .builder()
         .build()
         .unwrap()
         .bucket("nowhere")
@@ -210,14 +212,15 @@ async fn settings_are_checked() {
 
 #[tokio::test]
 async fn a_wrong_clock_is_put_right_by_the_server() {
-    let service = emulator().await;
+    let service = Store::emulator().await;
     for hours in [-2, 2] {
         let clock = Clock::from_fn(move || {
             let now = SystemTime::now();
             let off = Duration::from_secs(7200);
             if hours < 0 { now - off } else { now + off }
         });
-        let client = builder(&service)
+        let client = service
+            .builder()
             .clock(clock.clone())
             .retry(RetryConfig::none())
             .build()

@@ -1,17 +1,14 @@
-//! Buckets and objects over the emulator, carried by reqwest instead of the pool.
-
-#![cfg(feature = "reqwest")]
-
-mod common;
+//! Buckets and objects carried by reqwest instead of the pool.
 
 use std::time::Duration;
 
 use aws_core::transport::Reqwest;
 use bytes::Bytes;
-use common::{builder, emulator};
 use futures_util::TryStreamExt as _;
 use s3_client::{Credentials, Kind, RetryConfig, S3Client};
 use tokio::net::TcpListener;
+
+use crate::store::Store;
 
 /// Without the proxies of wherever the tests run.
 fn direct() -> Reqwest {
@@ -21,10 +18,9 @@ fn direct() -> Reqwest {
 
 #[tokio::test]
 async fn objects_go_there_and_back() {
-    let store = emulator().await;
-    let s3 = builder(&store).transport(direct()).build().unwrap();
-    let photos = s3.bucket("photos");
-    photos.create().await.unwrap();
+    let store = Store::start().await;
+    let s3 = store.builder().transport(direct()).build().unwrap();
+    let photos = store.bucket_of(&s3).await;
     let keys = [
         "a b+c",
         "a//b",
@@ -62,10 +58,9 @@ async fn objects_go_there_and_back() {
 
 #[tokio::test]
 async fn large_bodies_are_streams() {
-    let store = emulator().await;
-    let s3 = builder(&store).transport(direct()).build().unwrap();
-    let photos = s3.bucket("photos");
-    photos.create().await.unwrap();
+    let store = Store::start().await;
+    let s3 = store.builder().transport(direct()).build().unwrap();
+    let photos = store.bucket_of(&s3).await;
     for size in [0, 65_536, 65_537, 3 << 20] {
         let body: Bytes = (0..size).map(|i| (i % 251) as u8).collect();
         photos.put("k", body.clone()).await.unwrap();
@@ -78,8 +73,8 @@ async fn large_bodies_are_streams() {
 
 #[tokio::test]
 async fn keys_that_a_url_rewrites_are_refused() {
-    let store = emulator().await;
-    let s3 = builder(&store).transport(direct()).build().unwrap();
+    let store = Store::start().await;
+    let s3 = store.builder().transport(direct()).build().unwrap();
     for key in ["b/../c", "./b", "b/."] {
         let error = s3.bucket("photos").put(key, "x").await.unwrap_err();
         assert_eq!((error.kind(), error.attempts()), (Kind::Invalid, 1));

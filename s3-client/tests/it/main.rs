@@ -1,0 +1,9 @@
+//! The client over a store: the emulator, or a real server where the environment names one.
+
+mod buckets;
+mod failures;
+mod listing;
+mod objects;
+#[cfg(feature = "reqwest")]
+mod reqwest;
+mod store;

@@ -1,0 +1,168 @@
+//! The store that tests talk to.
+//!
+//! That is an emulator of their own, or the server of `S3_TEST_ENDPOINT` with the keys `S3_TEST_ACCESS_KEY` and
+//! `S3_TEST_SECRET_KEY`. A test makes its buckets by [`Store::bucket`] and meets nobody else in them. What a
+//! real server cannot do is said once, in [`Store::lacks`]; a test of it then asserts what that server answers
+//! instead.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "this is test code outside of a test function"
+)]
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, OnceLock};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use emulator::Emulator;
+use s3_client::{Bucket, Credentials, RetryConfig, S3Builder, S3Client};
+
+/// What not every store can do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Feature {
+    /// A 304 tells the entity tag.
+    EtagOfUnchanged,
+}
+
+/// The servers that are known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Server {
+    Emulator,
+    /// Ceph's RADOS Gateway, 16.2.
+    Rgw,
+    Other,
+}
+
+/// A store, and the buckets that a test has made in it.
+pub(crate) struct Store {
+    emulator: Option<Emulator>,
+    endpoint: String,
+    access_key: String,
+    secret_key: String,
+    server: Server,
+    made: Mutex<Vec<String>>,
+}
+
+impl Store {
+    /// The server that the environment names, else an emulator.
+    pub(crate) async fn start() -> Self {
+        let Ok(endpoint) = std::env::var("S3_TEST_ENDPOINT") else {
+            return Self::emulator().await;
+        };
+        let mut store = Self {
+            emulator: None,
+            endpoint,
+            access_key: std::env::var("S3_TEST_ACCESS_KEY").unwrap(),
+            secret_key: std::env::var("S3_TEST_SECRET_KEY").unwrap(),
+            server: Server::Other,
+            made: Mutex::default(),
+        };
+        store.server = store.recognise().await;
+        store
+    }
+
+    /// An emulator, whatever the environment says: for tests of what only it can be made to do.
+    pub(crate) async fn emulator() -> Self {
+        let emulator = Emulator::start().await.unwrap();
+        Self {
+            endpoint: emulator.url(),
+            access_key: emulator.access_key().to_owned(),
+            secret_key: emulator.secret_key().to_owned(),
+            server: Server::Emulator,
+            made: Mutex::default(),
+            emulator: Some(emulator),
+        }
+    }
+
+    /// RGW tells itself by its request ids.
+    async fn recognise(&self) -> Server {
+        static SERVER: OnceLock<Server> = OnceLock::new();
+        if let Some(server) = SERVER.get() {
+            return *server;
+        }
+        let error = self.client().bucket("no-such-bucket-of-anyone").get("k");
+        let error = error.await.unwrap_err();
+        let server = match error.request_id() {
+            Some(id) if id.starts_with("tx0") => Server::Rgw,
+            _ => Server::Other,
+        };
+        *SERVER.get_or_init(|| server)
+    }
+
+    /// The table of what servers lack.
+    pub(crate) fn lacks(&self, feature: Feature) -> bool {
+        match self.server {
+            Server::Emulator | Server::Other => false,
+            Server::Rgw => matches!(feature, Feature::EtagOfUnchanged),
+        }
+    }
+
+    pub(crate) fn access_key(&self) -> &str {
+        &self.access_key
+    }
+
+    /// A builder of clients of this store.
+    pub(crate) fn builder(&self) -> S3Builder {
+        S3Client::builder()
+            .endpoint(&self.endpoint)
+            .credentials(Credentials::new(&*self.access_key, &*self.secret_key))
+    }
+
+    /// A client of this store.
+    pub(crate) fn client(&self) -> S3Client {
+        self.builder().build().unwrap()
+    }
+
+    /// The name of a bucket that nobody has; it is removed with what is in it when the store is dropped.
+    pub(crate) fn name(&self) -> String {
+        static SERIAL: AtomicU64 = AtomicU64::new(0);
+        let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+        let name = format!("it-{:x}-{serial}", since.as_micros());
+        self.made.lock().unwrap().push(name.clone());
+        name
+    }
+
+    /// A new, empty bucket.
+    pub(crate) async fn bucket(&self) -> Bucket {
+        self.bucket_of(&self.client()).await
+    }
+
+    /// A new, empty bucket, through this client.
+    pub(crate) async fn bucket_of(&self, client: &S3Client) -> Bucket {
+        let bucket = client.bucket(self.name());
+        bucket.create().await.unwrap();
+        bucket
+    }
+}
+
+/// On a real server the buckets are removed as well as they can be; one that a test has removed is gone already.
+impl Drop for Store {
+    fn drop(&mut self) {
+        let made = std::mem::take(&mut *self.made.lock().unwrap());
+        if self.emulator.is_some() || made.is_empty() {
+            return;
+        }
+        let builder = self.builder().retry(RetryConfig::none());
+        let sweep = async move {
+            let client = builder.build().unwrap();
+            for name in made {
+                sweep(&client.bucket(name)).await;
+            }
+        };
+        // The runtime of the test may be one that cannot be blocked on.
+        let thread = std::thread::spawn(move || {
+            let mut runtime = tokio::runtime::Builder::new_current_thread();
+            runtime.enable_all().build().unwrap().block_on(sweep);
+        });
+        thread.join().unwrap();
+    }
+}
+
+async fn sweep(bucket: &Bucket) {
+    let mut objects = bucket.list().objects();
+    while let Ok(Some(object)) = objects.try_next().await {
+        let _refused = bucket.delete(object.key).await;
+    }
+    let _refused = bucket.delete_bucket().await;
+}
