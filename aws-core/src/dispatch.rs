@@ -16,6 +16,7 @@ use crate::credentials::{Cached, Credentials, ProvideCredentials};
 use crate::envelope::ErrorBody;
 use crate::error::{Error, Kind, Result, Site};
 use crate::operation::{Answer, Attempt, MAX_ANSWER, Operation, Service};
+use crate::overrides::Overrides;
 use crate::retry::{Budget, RetryConfig};
 use crate::time::parse_http;
 use crate::transport::Transport;
@@ -129,7 +130,17 @@ impl Dispatch {
         operation: &O,
     ) -> Result<O::Output> {
         let shared = &*self.0;
-        let deadline = Instant::now() + shared.timeout;
+        let overrides = operation.overrides();
+        if let Some(overrides) = overrides {
+            overrides
+                .check()
+                .map_err(|error| error.with_site(|| site(operation)))?;
+        }
+        let timeout = overrides.and_then(Overrides::get_timeout);
+        let deadline = Instant::now() + timeout.unwrap_or(shared.timeout);
+        let retry = overrides
+            .and_then(Overrides::get_retry)
+            .unwrap_or(&shared.retry);
         let idempotency = operation.idempotency();
         let mut number = 0;
         let mut sent = Sent::No;
@@ -137,7 +148,7 @@ impl Dispatch {
         loop {
             number += 1;
             let outcome = shared
-                .attempt(service, operation, idempotency, number, deadline)
+                .attempt(service, operation, retry, number, deadline)
                 .await;
             let mut error = match outcome {
                 Ok(output) => {
@@ -158,8 +169,8 @@ impl Dispatch {
                     // Another request may have moved the clock meanwhile.
                     (moved || shared.clock.offset_ms() != error.offset_ms).then_some(Duration::ZERO)
                 }
-                Verdict::Retry if number < shared.retry.attempts() => {
-                    let pause = shared.retry.pause(number, error.error.retry_after());
+                Verdict::Retry if number < retry.attempts() => {
+                    let pause = retry.pause(number, error.error.retry_after());
                     let fits = Instant::now() + pause < deadline;
                     (fits && shared.budget.take()).then_some(pause)
                 }
@@ -201,7 +212,7 @@ impl Shared {
         &self,
         service: &O::Service,
         operation: &O,
-        idempotency: Idempotency,
+        retry: &RetryConfig,
         number: u32,
         deadline: Instant,
     ) -> Result<O::Output, Failed> {
@@ -215,12 +226,13 @@ impl Shared {
             credentials: &credentials,
             now,
             number,
+            headers: operation.overrides().map_or(&[], Overrides::headers),
         };
         let mut request = operation.request(service, &attempt)?;
         drop(credentials);
-        request.repeatable(idempotency == Idempotency::Repeatable);
+        request.repeatable(operation.idempotency() == Idempotency::Repeatable);
         request.deadline(deadline.into_std());
-        let per_attempt = self.retry.per_attempt();
+        let per_attempt = retry.per_attempt();
         if let Some(timeout) = per_attempt {
             request.timeout(timeout);
         }

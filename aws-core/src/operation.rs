@@ -13,6 +13,7 @@ use crate::classify::{Class, Idempotency};
 use crate::clock;
 use crate::envelope::ErrorBody;
 use crate::error::Result;
+use crate::overrides::Overrides;
 
 /// What is the same for all operations of one service.
 pub trait Service: Send + Sync {
@@ -53,7 +54,13 @@ pub trait Operation: Send + Sync {
     /// The bucket or domain that it is about.
     fn resource(&self) -> Option<&Arc<str>>;
 
-    /// The request, signed; asked for again for each attempt.
+    /// What this request does differently from its client. Defaults to nothing.
+    fn overrides(&self) -> Option<&Overrides> {
+        None
+    }
+
+    /// The request, signed; asked for again for each attempt. It carries and signs
+    /// [`Attempt::headers`] besides its own.
     ///
     /// # Errors
     /// When it cannot be sent: nothing is tried then.
@@ -80,6 +87,7 @@ pub struct Attempt<'a> {
     pub(crate) credentials: &'a Credentials,
     pub(crate) now: SystemTime,
     pub(crate) number: u32,
+    pub(crate) headers: &'a [(String, String)],
 }
 
 impl<'a> Attempt<'a> {
@@ -89,7 +97,15 @@ impl<'a> Attempt<'a> {
             credentials,
             now,
             number: 1,
+            headers: &[],
         }
+    }
+
+    /// The same attempt with these [`headers`](Self::headers): for tests of operations.
+    #[must_use]
+    pub fn with_headers(mut self, headers: &'a [(String, String)]) -> Self {
+        self.headers = headers;
+        self
     }
 
     /// Whose request it is.
@@ -110,6 +126,12 @@ impl<'a> Attempt<'a> {
     /// The number of the attempt, from 1.
     pub fn number(&self) -> u32 {
         self.number
+    }
+
+    /// Header fields to send and to sign besides the operation's own, in place of those of the same name: lower-case
+    /// names, each once. They are from [`Overrides::header`] and from what listens to attempts.
+    pub fn headers(&self) -> &'a [(String, String)] {
+        self.headers
     }
 }
 

@@ -151,6 +151,37 @@ async fn an_outage_is_not_multiplied() {
     assert_eq!(script.count(), 25);
 }
 
+#[tokio::test(start_paused = true)]
+async fn one_request_may_do_differently() {
+    let script = Script::new([BUSY, Step::Never]);
+    let dispatch = script.dispatch(RetryConfig::none());
+    let mut op = Do::new(Repeatable);
+    op.overrides.timeout(Duration::from_secs(2));
+    op.overrides.retry(slow());
+    op.overrides.header("X-Trace", "7");
+    let start = tokio::time::Instant::now();
+    let error = dispatch.call(&Toy, &op).await.unwrap_err();
+    assert!(error.is_timeout() && error.attempts() == 2, "{error}");
+    assert_eq!(start.elapsed(), Duration::from_secs(2));
+    let field = ("x-trace".to_owned(), "7".to_owned());
+    let seen = script.seen.lock().unwrap();
+    assert!(seen.headers.iter().all(|headers| headers.contains(&field)));
+}
+
+#[tokio::test]
+async fn a_request_with_an_illegal_override_is_not_sent() {
+    let script = Script::new([]);
+    let mut op = Do::new(Repeatable);
+    op.overrides.header("content-length", "1");
+    let dispatch = script.dispatch(RetryConfig::none());
+    let error = dispatch.call(&Toy, &op).await.unwrap_err();
+    assert_eq!(
+        (error.kind(), error.attempts(), script.count()),
+        (Kind::Invalid, 0, 0)
+    );
+    assert!(error.to_string().contains("Content-Length"), "{error}");
+}
+
 const SKEWED: &str = "<Error><Code>RequestTimeTooSkewed</Code><Message>m</Message></Error>";
 
 #[tokio::test(start_paused = true)]

@@ -42,6 +42,8 @@
 
 #[macro_use]
 mod macros;
+#[macro_use]
+mod options;
 
 mod bucket;
 mod client;

@@ -11,6 +11,10 @@ macro_rules! from_wire {
             self.wire.bucket()
         }
 
+        fn overrides(&self) -> Option<&aws_core::Overrides> {
+            Some(self.wire.overrides())
+        }
+
         fn request(
             &self,
             service: &$crate::wire::S3,

@@ -12,6 +12,7 @@ use pipeline_pool::{Method, Origin, Request};
 use crate::bucket::Bucket;
 use crate::client::{S3Client, Signature};
 use crate::limits;
+use crate::options::Options;
 
 /// The service: what is the same for all its operations.
 #[derive(Debug)]
@@ -39,6 +40,7 @@ pub(crate) struct Wire {
     path_len: usize,
     fields: Vec<Field>,
     body: Option<Bytes>,
+    options: Options,
 }
 
 impl Wire {
@@ -53,6 +55,7 @@ impl Wire {
             path_len: 1,
             fields: Vec::new(),
             body: None,
+            options: Options::default(),
         }
     }
 
@@ -90,6 +93,7 @@ impl Wire {
             target,
             fields: Vec::new(),
             body: None,
+            options: Options::default(),
         })
     }
 
@@ -110,6 +114,14 @@ impl Wire {
 
     pub(crate) fn body(&mut self, body: Bytes) {
         self.body = Some(body);
+    }
+
+    pub(crate) fn options(&mut self, options: Options) {
+        self.options = options;
+    }
+
+    pub(crate) fn overrides(&self) -> &Options {
+        &self.options
     }
 
     pub(crate) fn origin(&self) -> &Origin {
@@ -134,12 +146,20 @@ impl Wire {
         Ok(request)
     }
 
+    /// Its own fields and those of the attempt, which come in place of its own of the same name.
+    fn all_fields<'a>(
+        &'a self,
+        attempt: &Attempt<'a>,
+    ) -> impl Iterator<Item = (&'a str, &'a str)> + Clone {
+        let added = attempt.headers();
+        let own = self.fields.iter().map(|(n, v)| (&**n, v.as_str()));
+        own.filter(|(name, _)| !added.iter().any(|(other, _)| other == name))
+            .chain(added.iter().map(|(n, v)| (n.as_str(), v.as_str())))
+    }
+
     fn sign_v2(&self, request: &mut Request, attempt: &Attempt<'_>) -> Result<()> {
         let date = attempt.http_date();
-        let fields = self
-            .fields
-            .iter()
-            .map(|(name, value)| (&**name, value.as_str()));
+        let fields = self.all_fields(attempt);
         let signed = s3::Request {
             method: self.method.as_str(),
             bucket: self.bucket.as_deref().filter(|_| self.bucket_in_host),
@@ -234,6 +254,37 @@ mod tests {
             field(&with, "authorization"),
             field(&without, "authorization")
         );
+    }
+
+    #[test]
+    fn fields_of_the_attempt_are_sent_and_signed_in_place_of_its_own() {
+        let mut wire =
+            Wire::object(Method::Get, &bucket("http://h", Addressing::Path), "k").unwrap();
+        wire.fields(vec![("x-amz-acl".into(), "private".to_owned())]);
+        let keys = Credentials::new("id", "secret");
+        let added = [
+            ("x-amz-acl".to_owned(), "public-read".to_owned()),
+            ("x-trace".to_owned(), "7".to_owned()),
+        ];
+        let attempt = Attempt::new(&keys, UNIX_EPOCH);
+        let service = S3 {
+            signature: Signature::V2,
+        };
+        let names_and_signature = |attempt: &Attempt<'_>| {
+            let request = wire.request(&service, attempt).unwrap();
+            let headers: Vec<(String, String)> = request
+                .headers()
+                .map(|(n, v)| (n.to_lowercase(), v.to_owned()))
+                .collect();
+            let signature = field(&headers, "authorization").map(str::to_owned);
+            (headers, signature)
+        };
+        let (_, before) = names_and_signature(&attempt);
+        let (headers, after) = names_and_signature(&attempt.with_headers(&added));
+        assert_eq!(headers.iter().filter(|(n, _)| n == "x-amz-acl").count(), 1);
+        assert_eq!(field(&headers, "x-amz-acl"), Some("public-read"));
+        assert_eq!(field(&headers, "x-trace"), Some("7"));
+        assert_ne!(before, after);
     }
 
     #[test]

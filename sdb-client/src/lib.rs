@@ -48,6 +48,8 @@
 
 #[macro_use]
 mod macros;
+#[macro_use]
+mod options;
 
 mod client;
 mod domain;

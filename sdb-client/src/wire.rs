@@ -15,6 +15,7 @@ use pipeline_pool::{Head, Method, Origin, Request};
 use crate::client::SdbClient;
 use crate::item::{Attribute, Expected};
 use crate::limits;
+use crate::options::Options;
 use crate::usage::{Meter, Usage};
 
 /// The service: what is the same for all its operations.
@@ -52,6 +53,7 @@ pub(crate) struct Wire {
     origin: Origin,
     domain: Option<Arc<str>>,
     params: Vec<(Cow<'static, str>, String)>,
+    options: Options,
 }
 
 impl Wire {
@@ -61,6 +63,7 @@ impl Wire {
             origin,
             domain: None,
             params: Vec::with_capacity(8),
+            options: Options::default(),
         };
         wire.param("Action", action);
         wire.param("Version", "2009-04-15");
@@ -100,6 +103,14 @@ impl Wire {
         Ok(())
     }
 
+    pub(crate) fn options(&mut self, options: Options) {
+        self.options = options;
+    }
+
+    pub(crate) fn overrides(&self) -> &Options {
+        &self.options
+    }
+
     pub(crate) fn origin(&self) -> &Origin {
         &self.origin
     }
@@ -125,10 +136,16 @@ impl Wire {
         // In a form, since a URL is limited in length and ends up in the logs of proxies.
         let form = signed.sign(attempt.credentials(), query::Algorithm::HmacSha256);
         let mut request = Request::new(Method::Post, &self.origin, "/")?;
-        request.header(
-            "content-type",
-            "application/x-www-form-urlencoded; charset=utf-8",
-        )?;
+        let added = attempt.headers();
+        if !added.iter().any(|(name, _)| name == "content-type") {
+            request.header(
+                "content-type",
+                "application/x-www-form-urlencoded; charset=utf-8",
+            )?;
+        }
+        for (name, value) in added {
+            request.header(name, value)?;
+        }
         request.body(form);
         Ok(request)
     }

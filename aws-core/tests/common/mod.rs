@@ -12,7 +12,9 @@ use std::time::Duration;
 
 use aws_core::operation::{Answer, Attempt};
 use aws_core::transport::{ResponseFuture, Transport};
-use aws_core::{Credentials, Dispatch, Idempotency, Operation, Result, RetryConfig, Service};
+use aws_core::{
+    Credentials, Dispatch, Idempotency, Operation, Overrides, Result, RetryConfig, Service,
+};
 use bytes::Bytes;
 use pipeline_pool::{Body, Head, Kind, Method, Origin, Request, Response, Sent};
 use tokio::time::Instant;
@@ -27,6 +29,7 @@ impl Service for Toy {
 pub(crate) struct Do {
     pub(crate) origin: Origin,
     pub(crate) idempotency: Idempotency,
+    pub(crate) overrides: Overrides,
 }
 
 impl Do {
@@ -34,6 +37,7 @@ impl Do {
         Self {
             origin: Origin::parse("http://toy.example:81").unwrap(),
             idempotency,
+            overrides: Overrides::default(),
         }
     }
 }
@@ -51,6 +55,10 @@ impl Operation for Do {
         &self.origin
     }
 
+    fn overrides(&self) -> Option<&Overrides> {
+        Some(&self.overrides)
+    }
+
     fn resource(&self) -> Option<&Arc<str>> {
         None
     }
@@ -60,6 +68,9 @@ impl Operation for Do {
         request.header("date", attempt.http_date().as_ref())?;
         request.header("authorization", attempt.credentials().secret_key())?;
         request.header("x-number", &attempt.number().to_string())?;
+        for (name, value) in attempt.headers() {
+            request.header(name, value)?;
+        }
         Ok(request)
     }
 
@@ -81,6 +92,7 @@ pub(crate) struct Seen {
     pub(crate) at: Vec<Duration>,
     pub(crate) dates: Vec<String>,
     pub(crate) repeatable: Vec<bool>,
+    pub(crate) headers: Vec<Vec<(String, String)>>,
 }
 
 /// Answers requests by its script, then with 200.
@@ -129,6 +141,9 @@ impl Transport for Script {
         let mut seen = self.seen.lock().unwrap();
         seen.at.push(self.start.elapsed());
         seen.dates.extend(date);
+        let headers = request.headers();
+        let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        seen.headers.push(headers.collect());
         seen.repeatable.push(request.is_repeatable());
         let step = self.steps.lock().unwrap().pop_front();
         match step.unwrap_or(Step::Answer(200, &[], "done")) {

@@ -11,12 +11,16 @@ use pipeline_pool::Method;
 use crate::bucket::Bucket;
 use crate::client::S3Client;
 use crate::idempotency;
+use crate::options::Options;
 use crate::wire::{S3, Wire};
 
 /// A request that lists buckets; made by [`S3Client::list_buckets`].
 #[must_use = "nothing is sent until this is awaited"]
 #[derive(Clone, Debug)]
-pub struct ListBuckets(S3Client);
+pub struct ListBuckets {
+    client: S3Client,
+    options: Options,
+}
 
 /// A bucket in a listing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,7 +34,10 @@ pub struct BucketInfo {
 
 impl ListBuckets {
     pub(crate) fn new(client: S3Client) -> Self {
-        Self(client)
+        Self {
+            client,
+            options: Options::default(),
+        }
     }
 
     /// Sends it.
@@ -38,11 +45,13 @@ impl ListBuckets {
     /// # Errors
     /// As sending and the store say.
     pub async fn send(self) -> Result<Vec<BucketInfo>> {
-        let wire = Wire::service(Method::Get, &self.0);
-        self.0.call(&ListBucketsOperation { wire }).await
+        let mut wire = Wire::service(Method::Get, &self.client);
+        wire.options(self.options);
+        self.client.call(&ListBucketsOperation { wire }).await
     }
 }
 
+options!(ListBuckets);
 awaitable!(ListBuckets, Vec<BucketInfo>);
 
 struct ListBucketsOperation {
@@ -101,6 +110,7 @@ fn read(text: &[u8]) -> Result<Vec<BucketInfo>, XmlError> {
 pub struct CreateBucket {
     bucket: Bucket,
     location: Option<String>,
+    options: Options,
 }
 
 impl CreateBucket {
@@ -108,6 +118,7 @@ impl CreateBucket {
         Self {
             bucket,
             location: None,
+            options: Options::default(),
         }
     }
 
@@ -123,6 +134,7 @@ impl CreateBucket {
     /// `BucketAlreadyExists` and `BucketAlreadyOwnedByYou`; otherwise as sending and the store say.
     pub async fn send(self) -> Result<()> {
         let mut wire = Wire::bucket_root(Method::Put, &self.bucket)?;
+        wire.options(self.options);
         if let Some(region) = &self.location {
             wire.body(location_xml(region)?.into());
         }
@@ -150,6 +162,7 @@ fn location_xml(region: &str) -> Result<String> {
     Ok(xml)
 }
 
+options!(CreateBucket);
 awaitable!(CreateBucket, ());
 
 struct CreateBucketOperation {
@@ -174,11 +187,17 @@ impl Operation for CreateBucketOperation {
 /// A request to remove a bucket; made by [`Bucket::delete_bucket`].
 #[must_use = "nothing is sent until this is awaited"]
 #[derive(Clone, Debug)]
-pub struct DeleteBucket(Bucket);
+pub struct DeleteBucket {
+    bucket: Bucket,
+    options: Options,
+}
 
 impl DeleteBucket {
     pub(crate) fn new(bucket: Bucket) -> Self {
-        Self(bucket)
+        Self {
+            bucket,
+            options: Options::default(),
+        }
     }
 
     /// Sends it.
@@ -186,11 +205,16 @@ impl DeleteBucket {
     /// # Errors
     /// `BucketNotEmpty`, `NoSuchBucket`; otherwise as sending and the store say.
     pub async fn send(self) -> Result<()> {
-        let wire = Wire::bucket_root(Method::Delete, &self.0)?;
-        self.0.client.call(&DeleteBucketOperation { wire }).await
+        let mut wire = Wire::bucket_root(Method::Delete, &self.bucket)?;
+        wire.options(self.options);
+        self.bucket
+            .client
+            .call(&DeleteBucketOperation { wire })
+            .await
     }
 }
 
+options!(DeleteBucket);
 awaitable!(DeleteBucket, ());
 
 struct DeleteBucketOperation {
@@ -215,11 +239,17 @@ impl Operation for DeleteBucketOperation {
 /// A question whether a bucket is there; made by [`Bucket::head_bucket`].
 #[must_use = "nothing is sent until this is awaited"]
 #[derive(Clone, Debug)]
-pub struct HeadBucket(Bucket);
+pub struct HeadBucket {
+    bucket: Bucket,
+    options: Options,
+}
 
 impl HeadBucket {
     pub(crate) fn new(bucket: Bucket) -> Self {
-        Self(bucket)
+        Self {
+            bucket,
+            options: Options::default(),
+        }
     }
 
     /// Sends it.
@@ -227,11 +257,13 @@ impl HeadBucket {
     /// # Errors
     /// [`is_not_found`](crate::Error::is_not_found) when it is not there; otherwise as sending and the store say.
     pub async fn send(self) -> Result<()> {
-        let wire = Wire::bucket_root(Method::Head, &self.0)?;
-        self.0.client.call(&HeadBucketOperation { wire }).await
+        let mut wire = Wire::bucket_root(Method::Head, &self.bucket)?;
+        wire.options(self.options);
+        self.bucket.client.call(&HeadBucketOperation { wire }).await
     }
 }
 
+options!(HeadBucket);
 awaitable!(HeadBucket, ());
 
 struct HeadBucketOperation {

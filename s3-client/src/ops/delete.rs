@@ -8,6 +8,7 @@ use pipeline_pool::Method;
 use crate::bucket::Bucket;
 use crate::idempotency::{self, Row};
 use crate::object::ObjectHead;
+use crate::options::Options;
 use crate::wire::{S3, Wire};
 
 /// A request to remove an object; made by [`Bucket::delete`].
@@ -17,6 +18,7 @@ pub struct Delete {
     bucket: Bucket,
     key: String,
     row: Row,
+    options: Options,
 }
 
 impl Delete {
@@ -25,6 +27,7 @@ impl Delete {
             bucket,
             key,
             row: idempotency::DELETE_OBJECT,
+            options: Options::default(),
         }
     }
 
@@ -39,7 +42,8 @@ impl Delete {
     /// # Errors
     /// As sending and the store say; an object that is not there is no error.
     pub async fn send(self) -> Result<Deleted> {
-        let wire = Wire::object(Method::Delete, &self.bucket, &self.key)?;
+        let mut wire = Wire::object(Method::Delete, &self.bucket, &self.key)?;
+        wire.options(self.options);
         self.bucket
             .client
             .call(&DeleteObject {
@@ -50,6 +54,7 @@ impl Delete {
     }
 }
 
+options!(Delete);
 awaitable!(Delete, Deleted);
 
 impl fmt::Debug for Delete {

@@ -12,6 +12,7 @@ use pipeline_pool::Method;
 use crate::bucket::Bucket;
 use crate::idempotency;
 use crate::object::{Object, ObjectHead};
+use crate::options::Options;
 use crate::wire::{Field, S3, Wire};
 
 /// The object is fetched whatever it is: the answer is an [`Object`].
@@ -98,6 +99,7 @@ pub struct Get<M: Mode = Always> {
     key: String,
     range: Option<Range>,
     fields: Vec<Field>,
+    options: Options,
     mode: PhantomData<M>,
 }
 
@@ -128,6 +130,7 @@ impl Get {
             key,
             range: None,
             fields: Vec::new(),
+            options: Options::default(),
             mode: PhantomData,
         }
     }
@@ -195,6 +198,7 @@ impl<M: Mode> Get<M> {
             key,
             range,
             fields,
+            options,
             mode: _,
         } = self;
         Get {
@@ -202,6 +206,7 @@ impl<M: Mode> Get<M> {
             key,
             range,
             fields,
+            options,
             mode: PhantomData,
         }
     }
@@ -227,6 +232,7 @@ impl<M: Mode> Get<M> {
             fields.push((Cow::Borrowed("range"), value));
         }
         wire.fields(fields);
+        wire.options(self.options);
         let ranged = self.range.is_some();
         self.bucket
             .client
@@ -239,6 +245,7 @@ impl<M: Mode> Get<M> {
     }
 }
 
+options!(Get<M>, M: Mode);
 awaitable!(Get<M>, M::Output, M: Mode);
 
 impl<M: Mode> Clone for Get<M> {
@@ -248,6 +255,7 @@ impl<M: Mode> Clone for Get<M> {
             key: self.key.clone(),
             range: self.range,
             fields: self.fields.clone(),
+            options: self.options.clone(),
             mode: PhantomData,
         }
     }

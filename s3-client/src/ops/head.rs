@@ -12,6 +12,7 @@ use crate::bucket::Bucket;
 use crate::idempotency;
 use crate::object::ObjectHead;
 use crate::ops::get::{Always, IfChanged};
+use crate::options::Options;
 use crate::wire::{Field, S3, Wire};
 
 /// What a [`Head`] answers with; sealed.
@@ -69,6 +70,7 @@ pub struct Head<M: HeadMode = Always> {
     bucket: Bucket,
     key: String,
     fields: Vec<Field>,
+    options: Options,
     mode: PhantomData<M>,
 }
 
@@ -78,6 +80,7 @@ impl Head {
             bucket,
             key,
             fields: Vec::new(),
+            options: Options::default(),
             mode: PhantomData,
         }
     }
@@ -110,12 +113,14 @@ impl<M: HeadMode> Head<M> {
             bucket,
             key,
             fields,
+            options,
             mode: _,
         } = self;
         Head {
             bucket,
             key,
             fields,
+            options,
             mode: PhantomData,
         }
     }
@@ -134,6 +139,7 @@ impl<M: HeadMode> Head<M> {
     pub async fn send(self) -> Result<M::Output> {
         let mut wire = Wire::object(Method::Head, &self.bucket, &self.key)?;
         wire.fields(self.fields);
+        wire.options(self.options);
         self.bucket
             .client
             .call(&HeadObject::<M> {
@@ -144,6 +150,7 @@ impl<M: HeadMode> Head<M> {
     }
 }
 
+options!(Head<M>, M: HeadMode);
 awaitable!(Head<M>, M::Output, M: HeadMode);
 
 impl<M: HeadMode> fmt::Debug for Head<M> {

@@ -11,6 +11,7 @@ use pipeline_pool::Method;
 use crate::bucket::Bucket;
 use crate::idempotency;
 use crate::limits;
+use crate::options::Options;
 use crate::wire::{S3, Wire};
 
 /// A request that lists objects; made by [`Bucket::list`].
@@ -25,6 +26,7 @@ pub struct List {
     start_after: Option<String>,
     page_size: Option<u32>,
     token: Option<String>,
+    options: Options,
 }
 
 /// The stream of [`List::objects`].
@@ -77,6 +79,7 @@ impl List {
             start_after: None,
             page_size: None,
             token: None,
+            options: Options::default(),
         }
     }
 
@@ -131,6 +134,7 @@ impl List {
 
     async fn page(&self) -> Result<ListPage> {
         let mut wire = Wire::bucket_root(Method::Get, &self.bucket)?;
+        wire.options(self.options.clone());
         wire.query("list-type", "2");
         // XML cannot carry every character that a key can have.
         wire.query("encoding-type", "url");
@@ -159,6 +163,7 @@ impl List {
     }
 }
 
+options!(List);
 awaitable!(List, ListPage);
 
 impl Paged for List {

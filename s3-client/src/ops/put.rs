@@ -14,6 +14,7 @@ use crate::bucket::Bucket;
 use crate::idempotency::{self, Row};
 use crate::limits;
 use crate::object::ObjectHead;
+use crate::options::Options;
 use crate::wire::{Field, S3, Wire};
 
 /// A request to store an object; made by [`Bucket::put`].
@@ -27,6 +28,7 @@ pub struct Put {
     metadata: Vec<(String, String)>,
     md5: bool,
     row: Row,
+    options: Options,
 }
 
 impl Put {
@@ -39,6 +41,7 @@ impl Put {
             metadata: Vec::new(),
             md5: false,
             row: idempotency::PUT_OBJECT,
+            options: Options::default(),
         }
     }
 
@@ -133,6 +136,7 @@ impl Put {
         }
         wire.fields(fields);
         wire.body(self.body);
+        wire.options(self.options);
         self.bucket
             .client
             .call(&PutObject {
@@ -143,6 +147,7 @@ impl Put {
     }
 }
 
+options!(Put);
 awaitable!(Put, Stored);
 
 impl fmt::Debug for Put {

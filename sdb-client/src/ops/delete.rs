@@ -8,6 +8,7 @@ use crate::domain::Domain;
 use crate::idempotency::{self, Row};
 use crate::item::Expected;
 use crate::limits;
+use crate::options::Options;
 use crate::usage::Usage;
 use crate::wire::{Sdb, Wire, read};
 
@@ -21,6 +22,7 @@ pub struct Delete {
     item: String,
     pairs: Vec<(String, Option<String>)>,
     expected: Option<Expected>,
+    options: Options,
 }
 
 impl Delete {
@@ -30,6 +32,7 @@ impl Delete {
             item,
             pairs: Vec::new(),
             expected: None,
+            options: Options::default(),
         }
     }
 
@@ -64,6 +67,7 @@ impl Delete {
             DeleteAttributes::NAME,
             &self.domain.name,
         )?;
+        wire.options(self.options);
         wire.param("ItemName", self.item);
         for (i, (name, value)) in self.pairs.into_iter().enumerate() {
             limits::attribute(&name)?;
@@ -86,6 +90,7 @@ impl Delete {
     }
 }
 
+options!(Delete);
 awaitable!(Delete, Usage);
 
 impl fmt::Debug for Delete {

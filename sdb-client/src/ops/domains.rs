@@ -9,17 +9,24 @@ use crate::client::SdbClient;
 use crate::domain::Domain;
 use crate::idempotency;
 use crate::limits;
+use crate::options::Options;
 use crate::usage::Usage;
 use crate::wire::{Sdb, Wire, read};
 
 /// A request to make a domain; made by [`Domain::create`].
 #[must_use = "nothing is sent until this is awaited"]
 #[derive(Clone, Debug)]
-pub struct CreateDomain(Domain);
+pub struct CreateDomain {
+    domain: Domain,
+    options: Options,
+}
 
 impl CreateDomain {
     pub(crate) fn new(domain: Domain) -> Self {
-        Self(domain)
+        Self {
+            domain,
+            options: Options::default(),
+        }
     }
 
     /// Sends it.
@@ -27,11 +34,14 @@ impl CreateDomain {
     /// # Errors
     /// `NumberDomainsExceeded`; otherwise as sending and the service say.
     pub async fn send(self) -> Result<Usage> {
-        let wire = Wire::about(&self.0.client, CreateDomainOperation::NAME, &self.0.name)?;
-        self.0.client.call(&CreateDomainOperation { wire }).await
+        let domain = &self.domain;
+        let mut wire = Wire::about(&domain.client, CreateDomainOperation::NAME, &domain.name)?;
+        wire.options(self.options);
+        domain.client.call(&CreateDomainOperation { wire }).await
     }
 }
 
+options!(CreateDomain);
 awaitable!(CreateDomain, Usage);
 
 struct CreateDomainOperation {
@@ -56,11 +66,17 @@ impl Operation for CreateDomainOperation {
 /// A request to remove a domain; made by [`Domain::delete_domain`].
 #[must_use = "nothing is sent until this is awaited"]
 #[derive(Clone, Debug)]
-pub struct DeleteDomain(Domain);
+pub struct DeleteDomain {
+    domain: Domain,
+    options: Options,
+}
 
 impl DeleteDomain {
     pub(crate) fn new(domain: Domain) -> Self {
-        Self(domain)
+        Self {
+            domain,
+            options: Options::default(),
+        }
     }
 
     /// Sends it.
@@ -68,11 +84,14 @@ impl DeleteDomain {
     /// # Errors
     /// As sending and the service say.
     pub async fn send(self) -> Result<Usage> {
-        let wire = Wire::about(&self.0.client, DeleteDomainOperation::NAME, &self.0.name)?;
-        self.0.client.call(&DeleteDomainOperation { wire }).await
+        let domain = &self.domain;
+        let mut wire = Wire::about(&domain.client, DeleteDomainOperation::NAME, &domain.name)?;
+        wire.options(self.options);
+        domain.client.call(&DeleteDomainOperation { wire }).await
     }
 }
 
+options!(DeleteDomain);
 awaitable!(DeleteDomain, Usage);
 
 struct DeleteDomainOperation {
@@ -103,6 +122,7 @@ pub struct ListDomains {
     client: SdbClient,
     page_size: Option<u32>,
     token: Option<Arc<str>>,
+    options: Options,
 }
 
 /// The stream of [`ListDomains::names`].
@@ -136,6 +156,7 @@ impl ListDomains {
             client,
             page_size: None,
             token: None,
+            options: Options::default(),
         }
     }
 
@@ -171,6 +192,7 @@ impl ListDomains {
 
     async fn page(&self) -> Result<DomainPage> {
         let mut wire = Wire::new(&self.client, ListDomainsOperation::NAME);
+        wire.options(self.options.clone());
         if let Some(domains) = self.page_size {
             limits::page_size(domains)?;
             wire.param("MaxNumberOfDomains", domains.to_string());
@@ -188,6 +210,7 @@ impl ListDomains {
     }
 }
 
+options!(ListDomains);
 awaitable!(ListDomains, DomainPage);
 
 impl Paged for ListDomains {

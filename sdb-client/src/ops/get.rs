@@ -6,6 +6,7 @@ use crate::domain::Domain;
 use crate::idempotency;
 use crate::item::Item;
 use crate::limits;
+use crate::options::Options;
 use crate::usage::Usage;
 use crate::wire::{Sdb, Wire, attribute, read};
 
@@ -17,6 +18,7 @@ pub struct Get {
     item: String,
     attributes: Vec<String>,
     consistent: bool,
+    options: Options,
 }
 
 /// An item that was read.
@@ -36,6 +38,7 @@ impl Get {
             item,
             attributes: Vec::new(),
             consistent: false,
+            options: Options::default(),
         }
     }
 
@@ -59,6 +62,7 @@ impl Get {
         limits::item(&self.item)?;
         limits::pairs(self.attributes.len())?;
         let mut wire = Wire::about(&self.domain.client, GetAttributes::NAME, &self.domain.name)?;
+        wire.options(self.options);
         wire.param("ItemName", &*self.item);
         for (i, name) in self.attributes.into_iter().enumerate() {
             limits::attribute(&name)?;
@@ -73,6 +77,7 @@ impl Get {
     }
 }
 
+options!(Get);
 awaitable!(Get, Fetched);
 
 struct GetAttributes {

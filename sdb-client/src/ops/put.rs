@@ -8,6 +8,7 @@ use crate::domain::Domain;
 use crate::idempotency::{self, Row};
 use crate::item::Expected;
 use crate::limits;
+use crate::options::Options;
 use crate::usage::Usage;
 use crate::wire::{Sdb, Wire, read};
 
@@ -19,6 +20,7 @@ pub struct Put {
     item: String,
     pairs: Vec<Pair>,
     expected: Option<Expected>,
+    options: Options,
 }
 
 #[derive(Clone)]
@@ -35,6 +37,7 @@ impl Put {
             item,
             pairs: Vec::new(),
             expected: None,
+            options: Options::default(),
         }
     }
 
@@ -76,6 +79,7 @@ impl Put {
             return Err(Error::invalid("there is no attribute to write"));
         }
         let mut wire = Wire::about(&self.domain.client, PutAttributes::NAME, &self.domain.name)?;
+        wire.options(self.options);
         wire.param("ItemName", self.item);
         for (i, pair) in self.pairs.into_iter().enumerate() {
             limits::attribute(&pair.name)?;
@@ -96,6 +100,7 @@ impl Put {
     }
 }
 
+options!(Put);
 awaitable!(Put, Usage);
 
 impl fmt::Debug for Put {

@@ -10,6 +10,7 @@ use aws_core::{Error, Idempotency, Operation, Result};
 use crate::client::SdbClient;
 use crate::idempotency;
 use crate::item::Item;
+use crate::options::Options;
 use crate::usage::Usage;
 use crate::wire::{Sdb, Wire, attribute, read, text};
 
@@ -24,6 +25,7 @@ pub struct Select {
     expression: Arc<str>,
     consistent: bool,
     token: Option<Arc<str>>,
+    options: Options,
 }
 
 /// The stream of [`Select::items`].
@@ -59,6 +61,7 @@ impl Select {
             expression: expression.into(),
             consistent: false,
             token: None,
+            options: Options::default(),
         }
     }
 
@@ -94,6 +97,7 @@ impl Select {
 
     async fn page(&self) -> Result<SelectPage> {
         let mut wire = Wire::new(&self.client, SelectOperation::NAME);
+        wire.options(self.options.clone());
         wire.param("SelectExpression", &*self.expression);
         if self.consistent {
             wire.param("ConsistentRead", "true");
@@ -111,6 +115,7 @@ impl Select {
     }
 }
 
+options!(Select);
 awaitable!(Select, SelectPage);
 
 impl Paged for Select {
