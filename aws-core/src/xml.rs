@@ -1,10 +1,16 @@
-//! Reading XML answers: a cursor over elements, bounded in depth.
+//! XML: a cursor over the elements of an answer, bounded in depth, and [`Element`], which is read whole, changed
+//! and written.
+
+mod element;
 
 use std::fmt;
 
 use quick_xml::Reader;
+use quick_xml::XmlVersion;
 use quick_xml::escape::resolve_xml_entity;
 use quick_xml::events::{BytesStart, Event};
+
+pub use element::Element;
 
 /// How deeply elements may be nested.
 const MAX_DEPTH: usize = 32;
@@ -83,6 +89,16 @@ impl Tag<'_> {
             .flatten()
             .is_some_and(|a| &*a.value == value)
     }
+
+    /// The attributes, names with their namespace prefix, in the order they came.
+    fn attributes(&self) -> Result<Vec<(String, String)>, XmlError> {
+        let read = |attribute: Result<quick_xml::events::attributes::Attribute<'_>, _>| {
+            let attribute = attribute.map_err(|_| XmlError::new("a bad attribute"))?;
+            let value = attribute.normalized_value(XmlVersion::Implicit1_0)?;
+            Ok((attribute.key.0.to_owned(), value.into_owned()))
+        };
+        self.0.attributes().map(read).collect()
+    }
 }
 
 impl<'a> Xml<'a> {
@@ -153,21 +169,12 @@ impl<'a> Xml<'a> {
         let mut all = String::new();
         loop {
             match self.event()? {
-                Event::Text(text) => all.push_str(&text.xml10_content()),
-                Event::CData(text) => all.push_str(&text.xml10_content()),
-                Event::GeneralRef(entity) => match entity.resolve_char_ref()? {
-                    Some(c) => all.push(c),
-                    None => match resolve_xml_entity(&entity) {
-                        Some(text) => all.push_str(text),
-                        None => return Err(XmlError::new("an unknown entity")),
-                    },
-                },
                 Event::Start(_) => return Err(XmlError::new("an element where text should be")),
                 Event::End(_) => {
                     self.depth -= 1;
                     return Ok(all);
                 }
-                _ => {}
+                other => self.push_text(&mut all, other)?,
             }
         }
     }
@@ -208,6 +215,23 @@ impl<'a> Xml<'a> {
             return Err(XmlError::new("it is nested too deeply"));
         }
         Ok(Tag(tag))
+    }
+
+    /// Appends what an event within an element says in text; nothing for comments and the like.
+    fn push_text(&self, all: &mut String, event: Event<'_>) -> Result<(), XmlError> {
+        match event {
+            Event::Text(text) => all.push_str(&text.xml10_content()),
+            Event::CData(text) => all.push_str(&text.xml10_content()),
+            Event::GeneralRef(entity) => match entity.resolve_char_ref()? {
+                Some(c) => all.push(c),
+                None => match resolve_xml_entity(&entity) {
+                    Some(text) => all.push_str(text),
+                    None => return Err(XmlError::new("an unknown entity")),
+                },
+            },
+            _ => {}
+        }
+        Ok(())
     }
 
     fn event(&mut self) -> Result<Event<'a>, XmlError> {
