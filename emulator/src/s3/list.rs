@@ -10,7 +10,8 @@ use s3s::dto::{
 };
 use s3s::{S3Result, s3_error};
 
-use super::store::{Object, Objects, Store};
+use super::store::{Object, Store};
+use super::versions::Objects;
 use crate::encode::listing_encode;
 
 const PAGE_MAX: i32 = 1000;
@@ -37,7 +38,7 @@ impl Page {
             Bound::Included(prefix)
         };
         let mut last = None;
-        for (key, object) in objects.range::<str, _>((start, Bound::Unbounded)) {
+        for (key, object) in objects.range(start) {
             let Some(rest) = key.strip_prefix(prefix) else {
                 break;
             };
@@ -232,9 +233,11 @@ mod tests {
 
     fn objects(keys: &[&str]) -> Objects {
         let object = Arc::new(Object::new(Bytes::new(), String::new(), Headers::default()));
-        keys.iter()
-            .map(|key| ((*key).to_owned(), Arc::clone(&object)))
-            .collect()
+        let mut objects = Objects::default();
+        for key in keys {
+            objects.insert((*key).to_owned(), Arc::clone(&object));
+        }
+        objects
     }
 
     /// All pages, each as its keys and prefixes.

@@ -5,10 +5,12 @@ pub(crate) mod auth;
 pub(crate) mod error;
 pub(crate) mod host;
 mod list;
+mod list_versions;
 mod multipart;
 mod object;
 mod service;
 mod store;
+mod versions;
 
 use std::time::SystemTime;
 

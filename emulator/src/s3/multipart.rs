@@ -148,7 +148,7 @@ pub(super) fn upload_part_copy(
 ) -> S3Result<UploadPartCopyOutput> {
     check_number(input.part_number)?;
     let bucket = store.bucket(&input.bucket)?;
-    let source = copy_source(
+    let (source, copy_source_version_id) = copy_source(
         store,
         &input.copy_source,
         [
@@ -200,6 +200,7 @@ pub(super) fn upload_part_copy(
             last_modified: Some(Timestamp::from(SystemTime::now())),
             ..Default::default()
         }),
+        copy_source_version_id,
         ..Default::default()
     })
 }
@@ -219,7 +220,7 @@ pub(super) fn complete(
                  published schema"
             )
         })?;
-    let etag = store.within(&input.bucket, |bucket| {
+    let (etag, version_id) = store.within(&input.bucket, |bucket| {
         let object = bucket
             .uploads
             .with(&input.key, &input.upload_id, |upload| {
@@ -232,16 +233,17 @@ pub(super) fn complete(
             input.if_match.as_ref(),
             input.if_none_match.as_ref(),
         )?;
-        objects.insert(input.key.clone(), Arc::new(object));
+        let version_id = objects.insert(input.key.clone(), Arc::new(object));
         let name = (input.key.clone(), input.upload_id);
         bucket.uploads.lock().remove(&name);
-        Ok(etag)
+        Ok((etag, version_id))
     })?;
     Ok(CompleteMultipartUploadOutput {
         location: Some(format!("/{}/{}", input.bucket, input.key)),
         bucket: Some(input.bucket),
         key: Some(input.key),
         e_tag: Some(etag),
+        version_id,
         ..Default::default()
     })
 }

@@ -8,13 +8,15 @@ use futures_util::StreamExt;
 use hyper::HeaderMap;
 use hyper::header::{CONTENT_RANGE, ETAG, LAST_MODIFIED};
 use s3s::dto::{
-    CopyObjectInput, CopyObjectOutput, CopyObjectResult, CopySource, ETagCondition, GetObjectInput,
-    GetObjectOutput, HeadObjectInput, HeadObjectOutput, MetadataDirective, PutObjectInput,
+    CopyObjectInput, CopyObjectOutput, CopyObjectResult, CopySource, DeleteObjectInput,
+    DeleteObjectOutput, DeletedObject, ETagCondition, GetObjectInput, GetObjectOutput,
+    HeadObjectInput, HeadObjectOutput, MetadataDirective, ObjectIdentifier, PutObjectInput,
     PutObjectOutput, Range, StreamingBlob, Timestamp,
 };
 use s3s::{Body, S3Error, S3ErrorCode, S3Result, s3_error};
 
 use super::store::{Headers, Object, Store};
+use super::versions::Objects;
 use crate::encode;
 
 /// What one put may bring, in bytes.
@@ -96,18 +98,18 @@ pub(super) async fn put(store: &Store, input: PutObjectInput) -> S3Result<PutObj
     };
     let object = Object::new(body, encode::hex(&digest), headers);
     let etag = object.etag();
-    store.within(&input.bucket, |bucket| {
+    let version_id = store.within(&input.bucket, |bucket| {
         let mut objects = bucket.write();
         check_write(
             objects.get(&input.key).map(Arc::as_ref),
             input.if_match.as_ref(),
             input.if_none_match.as_ref(),
         )?;
-        objects.insert(input.key, Arc::new(object));
-        Ok(())
+        Ok(objects.insert(input.key, Arc::new(object)))
     })?;
     Ok(PutObjectOutput {
         e_tag: Some(etag),
+        version_id,
         ..Default::default()
     })
 }
@@ -215,7 +217,8 @@ fn slice(object: &Object, range: Option<&Range>) -> S3Result<(Bytes, Option<Stri
 }
 
 pub(super) fn get(store: &Store, input: &GetObjectInput) -> S3Result<GetObjectOutput> {
-    let object = store.object(&input.bucket, &input.key)?;
+    let (object, version_id) =
+        store.find(&input.bucket, &input.key, input.version_id.as_deref())?;
     Conditions {
         if_match: input.if_match.as_ref(),
         if_none_match: input.if_none_match.as_ref(),
@@ -239,12 +242,14 @@ pub(super) fn get(store: &Store, input: &GetObjectInput) -> S3Result<GetObjectOu
         content_language: headers.content_language,
         expires: headers.expires,
         metadata: headers.metadata,
+        version_id,
         ..Default::default()
     })
 }
 
 pub(super) fn head(store: &Store, input: &HeadObjectInput) -> S3Result<HeadObjectOutput> {
-    let object = store.object(&input.bucket, &input.key)?;
+    let (object, version_id) =
+        store.find(&input.bucket, &input.key, input.version_id.as_deref())?;
     Conditions {
         if_match: input.if_match.as_ref(),
         if_none_match: input.if_none_match.as_ref(),
@@ -267,6 +272,7 @@ pub(super) fn head(store: &Store, input: &HeadObjectInput) -> S3Result<HeadObjec
         content_language: headers.content_language,
         expires: headers.expires,
         metadata: headers.metadata,
+        version_id,
         ..Default::default()
     })
 }
@@ -275,17 +281,22 @@ fn content_type(given: Option<String>) -> String {
     given.unwrap_or_else(|| "binary/octet-stream".into())
 }
 
-/// The object that a copy reads, its conditions met.
+/// The object that a copy reads, its conditions met, and its version.
 pub(super) fn copy_source(
     store: &Store,
     source: &CopySource,
     conditions: [Option<&ETagCondition>; 2],
     times: [Option<&Timestamp>; 2],
-) -> S3Result<Arc<Object>> {
-    let CopySource::Bucket { bucket, key, .. } = source else {
+) -> S3Result<(Arc<Object>, Option<String>)> {
+    let CopySource::Bucket {
+        bucket,
+        key,
+        version_id,
+    } = source
+    else {
         return Err(s3_error!(NotImplemented, "Only buckets can be copied from"));
     };
-    let object = store.object(bucket, key)?;
+    let (object, version) = store.find(bucket, key, version_id.as_deref())?;
     let [if_match, if_none_match] = conditions;
     let [if_modified_since, if_unmodified_since] = times;
     let checked = Conditions {
@@ -300,12 +311,12 @@ pub(super) fn copy_source(
         S3ErrorCode::NotModified => failed("x-amz-copy-source-If-None-Match"),
         _ => error,
     })?;
-    Ok(object)
+    Ok((object, version))
 }
 
 pub(super) fn copy(store: &Store, input: CopyObjectInput) -> S3Result<CopyObjectOutput> {
     store.bucket(&input.bucket)?;
-    let source = copy_source(
+    let (source, copy_source_version_id) = copy_source(
         store,
         &input.copy_source,
         [
@@ -323,7 +334,9 @@ pub(super) fn copy(store: &Store, input: CopyObjectInput) -> S3Result<CopyObject
         .is_some_and(|directive| directive.as_str() == MetadataDirective::REPLACE);
     let onto_itself = matches!(
         &input.copy_source,
-        CopySource::Bucket { bucket, key, .. } if **bucket == *input.bucket && **key == *input.key
+        // An older version may be copied over the current one: that restores it.
+        CopySource::Bucket { bucket, key, version_id: None }
+            if **bucket == *input.bucket && **key == *input.key
     );
     if onto_itself && !replace {
         return Err(s3_error!(
@@ -358,12 +371,46 @@ pub(super) fn copy(store: &Store, input: CopyObjectInput) -> S3Result<CopyObject
         last_modified: Some(object.modified()),
         ..Default::default()
     };
-    store.within(&input.bucket, |bucket| {
-        bucket.write().insert(input.key, Arc::new(object));
-        Ok(())
+    let version_id = store.within(&input.bucket, |bucket| {
+        Ok(bucket.write().insert(input.key, Arc::new(object)))
     })?;
     Ok(CopyObjectOutput {
         copy_object_result: Some(result),
+        version_id,
+        copy_source_version_id,
         ..Default::default()
+    })
+}
+
+pub(super) fn delete(store: &Store, input: &DeleteObjectInput) -> S3Result<DeleteObjectOutput> {
+    let removed = store.within(&input.bucket, |bucket| {
+        let mut objects = bucket.write();
+        match &input.version_id {
+            Some(id) => objects.remove_version(&input.key, id),
+            None => Ok(objects.remove(&input.key)),
+        }
+    })?;
+    Ok(DeleteObjectOutput {
+        delete_marker: removed.marker.then_some(true),
+        version_id: removed.version_id,
+        ..Default::default()
+    })
+}
+
+/// One entry of a multi-object delete.
+pub(super) fn delete_one(
+    objects: &mut Objects,
+    entry: ObjectIdentifier,
+) -> S3Result<DeletedObject> {
+    let removed = match &entry.version_id {
+        Some(id) => objects.remove_version(&entry.key, id)?,
+        None => objects.remove(&entry.key),
+    };
+    let marker = removed.marker;
+    Ok(DeletedObject {
+        key: Some(entry.key),
+        version_id: entry.version_id,
+        delete_marker: marker.then_some(true),
+        delete_marker_version_id: removed.version_id.filter(|_| marker),
     })
 }

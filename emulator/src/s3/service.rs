@@ -4,7 +4,8 @@ use s3s::dto::*;
 use s3s::{S3, S3Request, S3Response, S3Result, s3_error};
 
 use super::store::Store;
-use super::{list, multipart, object};
+use super::versions::Status;
+use super::{list, list_versions, multipart, object};
 
 type Answer<T> = S3Result<S3Response<T>>;
 
@@ -75,13 +76,49 @@ impl S3 for Store {
         answer(GetBucketLocationOutput::default())
     }
 
-    /// No bucket here was ever versioned, which S3 says by an empty document.
     async fn get_bucket_versioning(
         &self,
         req: S3Request<GetBucketVersioningInput>,
     ) -> Answer<GetBucketVersioningOutput> {
-        self.bucket(&req.input.bucket)?;
-        answer(GetBucketVersioningOutput::default())
+        let status = self.bucket(&req.input.bucket)?.read().status;
+        // A bucket that never was versioned says so by an empty document.
+        let status = status.map(|status| match status {
+            Status::Enabled => BucketVersioningStatus::ENABLED,
+            Status::Suspended => BucketVersioningStatus::SUSPENDED,
+        });
+        answer(GetBucketVersioningOutput {
+            status: status.map(BucketVersioningStatus::from_static),
+            ..Default::default()
+        })
+    }
+
+    async fn put_bucket_versioning(
+        &self,
+        req: S3Request<PutBucketVersioningInput>,
+    ) -> Answer<PutBucketVersioningOutput> {
+        let given = req.input.versioning_configuration.status;
+        let status = match given.as_ref().map(BucketVersioningStatus::as_str) {
+            Some(BucketVersioningStatus::ENABLED) => Status::Enabled,
+            Some(BucketVersioningStatus::SUSPENDED) => Status::Suspended,
+            _ => {
+                return Err(s3_error!(
+                    IllegalVersioningConfigurationException,
+                    "The Versioning element must be specified"
+                ));
+            }
+        };
+        self.within(&req.input.bucket, |bucket| {
+            bucket.write().status = Some(status);
+            Ok(())
+        })?;
+        answer(PutBucketVersioningOutput::default())
+    }
+
+    async fn list_object_versions(
+        &self,
+        req: S3Request<ListObjectVersionsInput>,
+    ) -> Answer<ListObjectVersionsOutput> {
+        answer(list_versions::list(self, req.input)?)
     }
 
     async fn list_objects(&self, req: S3Request<ListObjectsInput>) -> Answer<ListObjectsOutput> {
@@ -112,12 +149,8 @@ impl S3 for Store {
     }
 
     async fn delete_object(&self, req: S3Request<DeleteObjectInput>) -> Answer<DeleteObjectOutput> {
-        self.within(&req.input.bucket, |bucket| {
-            bucket.write().remove(&req.input.key);
-            Ok(())
-        })?;
         Ok(S3Response::with_status(
-            DeleteObjectOutput::default(),
+            object::delete(self, &req.input)?,
             hyper::StatusCode::NO_CONTENT,
         ))
     }
@@ -134,19 +167,27 @@ impl S3 for Store {
                  published schema"
             ));
         }
-        let deleted = self.within(&req.input.bucket, |bucket| {
+        let (deleted, errors) = self.within(&req.input.bucket, |bucket| {
             let mut stored = bucket.write();
-            let delete = |object: ObjectIdentifier| {
-                stored.remove(&object.key);
-                DeletedObject {
-                    key: Some(object.key),
-                    ..Default::default()
+            let mut failed = Vec::new();
+            let mut deleted = Vec::new();
+            for entry in objects {
+                let (key, version_id) = (entry.key.clone(), entry.version_id.clone());
+                match object::delete_one(&mut stored, entry) {
+                    Ok(one) => deleted.push(one),
+                    Err(error) => failed.push(Error {
+                        key: Some(key),
+                        version_id,
+                        code: Some(error.code().as_str().to_owned()),
+                        message: error.message().map(str::to_owned),
+                    }),
                 }
-            };
-            Ok(objects.into_iter().map(delete).collect::<Vec<_>>())
+            }
+            Ok((deleted, failed))
         })?;
         answer(DeleteObjectsOutput {
             deleted: (!quiet.unwrap_or(false)).then_some(deleted),
+            errors: (!errors.is_empty()).then_some(errors),
             ..Default::default()
         })
     }

@@ -10,6 +10,7 @@ use s3s::dto::{ETag, Metadata, Timestamp};
 use s3s::{S3Result, s3_error};
 
 use super::multipart::Uploads;
+use super::versions::Objects;
 use crate::{clock, encode};
 
 /// Stored headers of an object, as its put gave them.
@@ -61,8 +62,6 @@ impl Object {
         clock::unix(self.modified)
     }
 }
-
-pub(super) type Objects = BTreeMap<String, Arc<Object>>;
 
 /// One bucket.
 #[derive(Debug)]
@@ -126,14 +125,14 @@ impl Store {
         act(bucket)
     }
 
-    pub(super) fn object(&self, bucket: &str, key: &str) -> S3Result<Arc<Object>> {
-        self.within(bucket, |bucket| {
-            bucket
-                .read()
-                .get(key)
-                .cloned()
-                .ok_or_else(|| s3_error!(NoSuchKey, "The specified key does not exist."))
-        })
+    /// The object of a key and version, or the current one, with what is told of its version.
+    pub(super) fn find(
+        &self,
+        bucket: &str,
+        key: &str,
+        version: Option<&str>,
+    ) -> S3Result<(Arc<Object>, Option<String>)> {
+        self.within(bucket, |bucket| bucket.read().find(key, version))
     }
 
     pub(super) fn create(&self, name: &str) -> S3Result<()> {

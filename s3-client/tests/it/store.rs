@@ -22,6 +22,8 @@ use s3_client::{Bucket, Credentials, RetryConfig, S3Builder, S3Client};
 pub(crate) enum Feature {
     /// A 304 tells the entity tag.
     EtagOfUnchanged,
+    /// `If-Match` of a put takes the entity tag in its quotes.
+    QuotedIfMatchOfPut,
 }
 
 /// The servers that are known.
@@ -93,7 +95,10 @@ impl Store {
     pub(crate) fn lacks(&self, feature: Feature) -> bool {
         match self.server {
             Server::Emulator | Server::Other => false,
-            Server::Rgw => matches!(feature, Feature::EtagOfUnchanged),
+            Server::Rgw => matches!(
+                feature,
+                Feature::EtagOfUnchanged | Feature::QuotedIfMatchOfPut
+            ),
         }
     }
 

@@ -1,0 +1,318 @@
+//! The versions of a bucket's objects.
+//!
+//! A bucket that was never versioned holds one version of each key, the null version, and does not speak of
+//! it. Once versioning is enabled, a put adds a version and a delete adds a marker; while it is suspended, both
+//! replace the null version.
+
+use std::collections::BTreeMap;
+use std::ops::Bound;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use hyper::HeaderMap;
+use hyper::header::{HeaderName, HeaderValue, LAST_MODIFIED};
+use s3s::{S3Error, S3Result, s3_error};
+
+use super::store::Object;
+use crate::encode;
+
+/// What the null version is called.
+pub(super) const NULL: &str = "null";
+
+const VERSION_ID: HeaderName = HeaderName::from_static("x-amz-version-id");
+const DELETE_MARKER: HeaderName = HeaderName::from_static("x-amz-delete-marker");
+
+/// Whether puts add versions; a bucket that never was either has no status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Status {
+    Enabled,
+    Suspended,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum Content {
+    Object(Arc<Object>),
+    Marker(SystemTime),
+}
+
+/// One version of a key.
+#[derive(Clone, Debug)]
+pub(super) struct Version {
+    serial: u64,
+    /// [`NULL`], or an identifier that only this version has.
+    pub(super) id: Arc<str>,
+    pub(super) content: Content,
+}
+
+impl Version {
+    fn is_null(&self) -> bool {
+        &*self.id == NULL
+    }
+}
+
+/// What a deletion did.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Removed {
+    /// The version that is gone, or that of the new marker.
+    pub(super) version_id: Option<String>,
+    /// Whether that is a marker.
+    pub(super) marker: bool,
+}
+
+/// All versions of all keys; of each key, the newest last.
+#[derive(Debug, Default)]
+pub(super) struct Objects {
+    keys: BTreeMap<String, Vec<Version>>,
+    pub(super) status: Option<Status>,
+    serial: u64,
+}
+
+impl Objects {
+    /// Whether there is nothing, markers included.
+    pub(super) fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+
+    /// The current object of a key.
+    pub(super) fn get(&self, key: &str) -> Option<&Arc<Object>> {
+        match &self.keys.get(key)?.last()?.content {
+            Content::Object(object) => Some(object),
+            Content::Marker(_) => None,
+        }
+    }
+
+    /// What `x-amz-version-id` says of a version here.
+    pub(super) fn told(&self, id: &str) -> Option<String> {
+        self.status.map(|_| id.to_owned())
+    }
+
+    /// The object of a key and version, or the current one, with what is told of its version.
+    pub(super) fn find(
+        &self,
+        key: &str,
+        id: Option<&str>,
+    ) -> S3Result<(Arc<Object>, Option<String>)> {
+        let versions = self.keys.get(key).map(Vec::as_slice).unwrap_or_default();
+        let found = match id {
+            None => versions.last().ok_or_else(no_such_key)?,
+            Some(id) => {
+                check_id(id)?;
+                let found = versions.iter().find(|version| *version.id == *id);
+                found.ok_or_else(no_such_version)?
+            }
+        };
+        match &found.content {
+            Content::Object(object) => Ok((Arc::clone(object), self.told(&found.id))),
+            Content::Marker(made) => Err(marked(found, *made, id.is_some())),
+        }
+    }
+
+    /// Stores an object; tells its version.
+    pub(super) fn insert(&mut self, key: String, object: Arc<Object>) -> Option<String> {
+        self.push(key, Content::Object(object))
+    }
+
+    /// Deletes a key: for good where versions are not kept, else by a marker.
+    pub(super) fn remove(&mut self, key: &str) -> Removed {
+        if self.status.is_none() {
+            self.keys.remove(key);
+            return Removed::default();
+        }
+        Removed {
+            version_id: self.push(key.to_owned(), Content::Marker(SystemTime::now())),
+            marker: true,
+        }
+    }
+
+    /// Deletes one version for good. One that is not there is none to complain of.
+    pub(super) fn remove_version(&mut self, key: &str, id: &str) -> S3Result<Removed> {
+        check_id(id)?;
+        let mut removed = Removed {
+            version_id: self.told(id),
+            marker: false,
+        };
+        if let Some(versions) = self.keys.get_mut(key) {
+            if let Some(at) = versions.iter().position(|version| *version.id == *id) {
+                let version = versions.remove(at);
+                removed.marker = matches!(version.content, Content::Marker(_));
+            }
+            if versions.is_empty() {
+                self.keys.remove(key);
+            }
+        }
+        Ok(removed)
+    }
+
+    fn push(&mut self, key: String, content: Content) -> Option<String> {
+        self.serial += 1;
+        let serial = self.serial;
+        let id: Arc<str> = if self.status == Some(Status::Enabled) {
+            id_of(serial, &key).into()
+        } else {
+            NULL.into()
+        };
+        let told = self.told(&id);
+        let versions = self.keys.entry(key).or_default();
+        let version = Version {
+            serial,
+            id,
+            content,
+        };
+        if version.is_null() {
+            versions.retain(|old| !old.is_null());
+        }
+        versions.push(version);
+        told
+    }
+
+    /// The current objects from a key on, in the order of their keys.
+    pub(super) fn range(
+        &self,
+        start: Bound<&str>,
+    ) -> impl Iterator<Item = (&String, &Arc<Object>)> {
+        self.keys
+            .range::<str, _>((start, Bound::Unbounded))
+            .filter_map(|(key, versions)| match &versions.last()?.content {
+                Content::Object(object) => Some((key, object)),
+                Content::Marker(_) => None,
+            })
+    }
+
+    /// Every version from a key on, the newest of each key first, with whether it is the current one.
+    pub(super) fn versions(
+        &self,
+        start: Bound<&str>,
+    ) -> impl Iterator<Item = (&String, &Version, bool)> {
+        self.keys
+            .range::<str, _>((start, Bound::Unbounded))
+            .flat_map(|(key, versions)| {
+                let newest_first = versions.iter().rev().enumerate();
+                newest_first.map(move |(at, version)| (key, version, at == 0))
+            })
+    }
+
+    /// What comes after this version of a key in the order of [`versions`](Self::versions), also when it is
+    /// gone: whoever deletes what is listed asks for what follows it.
+    pub(super) fn is_behind(&self, key: &str, version: &Version, marker: &str) -> S3Result<bool> {
+        check_id(marker)?;
+        let known = self.keys.get(key).and_then(|versions| {
+            let found = versions.iter().find(|version| *version.id == *marker)?;
+            Some(found.serial)
+        });
+        Ok(match known.or_else(|| serial_of(marker)) {
+            Some(serial) => version.serial < serial,
+            None => true,
+        })
+    }
+}
+
+/// 32 digits: a number that falls as versions come, so that it tells their order, and a digest.
+fn id_of(serial: u64, key: &str) -> String {
+    let mut digest = encode::hex(&encode::md5(key.as_bytes()));
+    digest.truncate(16);
+    format!("{:016x}{digest}", !serial)
+}
+
+fn serial_of(id: &str) -> Option<u64> {
+    let number = id.get(..16).filter(|_| id.len() == 32)?;
+    u64::from_str_radix(number, 16).ok().map(|number| !number)
+}
+
+fn check_id(id: &str) -> S3Result<()> {
+    if id == NULL || serial_of(id).is_some() {
+        return Ok(());
+    }
+    Err(s3_error!(InvalidArgument, "Invalid version id specified"))
+}
+
+fn no_such_key() -> S3Error {
+    s3_error!(NoSuchKey, "The specified key does not exist.")
+}
+
+fn no_such_version() -> S3Error {
+    s3_error!(NoSuchVersion, "The specified version does not exist.")
+}
+
+/// The answer to whoever reads a delete marker: by its version, or as what is current.
+fn marked(version: &Version, made: SystemTime, asked_for: bool) -> S3Error {
+    let mut headers = HeaderMap::new();
+    headers.insert(DELETE_MARKER, HeaderValue::from_static("true"));
+    if let Ok(id) = HeaderValue::try_from(&*version.id) {
+        headers.insert(VERSION_ID, id);
+    }
+    let mut error = if asked_for {
+        if let Ok(made) = httpdate::fmt_http_date(made).try_into() {
+            headers.insert(LAST_MODIFIED, made);
+        }
+        s3_error!(
+            MethodNotAllowed,
+            "The specified method is not allowed against this resource."
+        )
+    } else {
+        no_such_key()
+    };
+    error.set_headers(headers);
+    error
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::s3::store::Headers;
+
+    fn object(etag: &str) -> Arc<Object> {
+        Arc::new(Object::new(
+            Bytes::new(),
+            etag.to_owned(),
+            Headers::default(),
+        ))
+    }
+
+    fn etag(objects: &Objects, id: Option<&str>) -> Option<String> {
+        let found = objects.find("k", id).ok()?;
+        Some(found.0.etag.clone())
+    }
+
+    #[test]
+    fn the_null_version_is_replaced_and_others_stay() {
+        let mut objects = Objects::default();
+        assert_eq!(objects.insert("k".into(), object("a")), None);
+        objects.status = Some(Status::Enabled);
+        let second = objects.insert("k".into(), object("b")).unwrap();
+        let third = objects.insert("k".into(), object("c")).unwrap();
+        objects.status = Some(Status::Suspended);
+        let null = objects.insert("k".into(), object("d"));
+        assert_eq!(null.as_deref(), Some(NULL));
+        assert_eq!(etag(&objects, None).as_deref(), Some("d"));
+        assert_eq!(etag(&objects, Some(NULL)).as_deref(), Some("d"));
+        assert_eq!(etag(&objects, Some(&second)).as_deref(), Some("b"));
+        assert_eq!(etag(&objects, Some(&third)).as_deref(), Some("c"));
+        let removed = objects.remove("k");
+        assert!(removed.marker && removed.version_id.as_deref() == Some(NULL));
+        assert_eq!(etag(&objects, None), None);
+        let removed = objects.remove_version("k", NULL).unwrap();
+        assert!(removed.marker);
+        assert_eq!(etag(&objects, None).as_deref(), Some("c"));
+    }
+
+    #[test]
+    fn order_is_known_of_versions_that_are_gone() {
+        let mut objects = Objects {
+            status: Some(Status::Enabled),
+            ..Objects::default()
+        };
+        let put = |objects: &mut Objects, e| objects.insert("k".into(), object(e)).unwrap();
+        let ids = ["a", "b", "c"].map(|e| put(&mut objects, e));
+        objects.remove_version("k", &ids[1]).unwrap();
+        let behind: Vec<_> = objects
+            .versions(Bound::Unbounded)
+            .filter(|(key, version, _)| objects.is_behind(key, version, &ids[1]).unwrap())
+            .map(|(_, version, current)| (version.id.to_string(), current))
+            .collect();
+        assert_eq!(behind, [(ids[0].clone(), false)]);
+        assert!(objects.remove_version("k", "x").is_err());
+        assert!(objects.find("k", Some(&ids[1])).is_err());
+    }
+}
