@@ -137,7 +137,8 @@ impl Dispatch {
                 .map_err(|error| error.with_site(|| site(operation)))?;
         }
         let timeout = overrides.and_then(Overrides::get_timeout);
-        let deadline = Instant::now() + timeout.unwrap_or(shared.timeout);
+        let usual = || shared.timeout + operation.extra_time();
+        let deadline = Instant::now() + timeout.unwrap_or_else(usual);
         let retry = overrides
             .and_then(Overrides::get_retry)
             .unwrap_or(&shared.retry);
@@ -162,6 +163,7 @@ impl Dispatch {
             sent = sent.max(error.error.sent());
             log_failure::<O>(number, &error.error);
             let pause = match classify(Failure::of(&error.error), idempotency) {
+                _ if !operation.can_repeat() => None,
                 Verdict::CorrectClock if !clock_corrected => {
                     clock_corrected = true;
                     let server = error.server_date.take();
@@ -232,9 +234,13 @@ impl Shared {
         drop(credentials);
         request.repeatable(operation.idempotency() == Idempotency::Repeatable);
         request.deadline(deadline.into_std());
-        let per_attempt = retry.per_attempt();
+        let extra = operation.extra_time();
+        let per_attempt = retry.per_attempt().map(|timeout| timeout + extra);
         if let Some(timeout) = per_attempt {
             request.timeout(timeout);
+        } else if !extra.is_zero() {
+            // The transport's own limit is meant for what is small.
+            request.timeout(deadline.saturating_duration_since(Instant::now()));
         }
         let sending = self.transport.send(operation.origin(), request);
         let response = if self.keeps_deadlines {

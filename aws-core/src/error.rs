@@ -33,6 +33,8 @@ pub enum Kind {
     Protocol,
     /// The request's own body failed while it was read.
     Body,
+    /// A file of this machine could not be read or written.
+    File,
     /// The pool has been closed, or there is no runtime to work on.
     Shutdown,
     /// The service answered with an error: see [`Error::code`] and [`Error::status`].

@@ -1,7 +1,7 @@
 //! What an operation is: a pure value that can encode itself and read its answer.
 
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use aws_sigv2::Credentials;
 use aws_sigv2::date::HttpDate;
@@ -65,6 +65,18 @@ pub trait Operation: Send + Sync {
     /// # Errors
     /// When it cannot be sent: nothing is tried then.
     fn request(&self, service: &Self::Service, attempt: &Attempt<'_>) -> Result<Request>;
+
+    /// Time beyond what the client allows, for what has to be moved or made: a large body, or an answer that
+    /// takes the server long. Counts for the whole operation and for each attempt. Defaults to none.
+    fn extra_time(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    /// Whether [`request`](Self::request) can still be made; asked before each further attempt. A body that is
+    /// a stream of the caller's is gone once it has been read from. Defaults to yes.
+    fn can_repeat(&self) -> bool {
+        true
+    }
 
     /// Whether an answer of this status goes to [`parse`](Self::parse). Defaults to 200 to 299.
     fn accepts(&self, status: u16) -> bool {

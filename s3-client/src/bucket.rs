@@ -3,6 +3,8 @@ use std::sync::Arc;
 
 use aws_core::Place;
 use bytes::Bytes;
+use futures_core::Stream;
+use pipeline_pool::BodyError;
 
 use crate::client::S3Client;
 use crate::ops::buckets::{CreateBucket, DeleteBucket, HeadBucket};
@@ -11,6 +13,7 @@ use crate::ops::get::Get;
 use crate::ops::head::Head;
 use crate::ops::list::List;
 use crate::ops::put::Put;
+use crate::payload::Source;
 
 /// A bucket: the place for verbs about it and its objects. Cheap to clone.
 #[derive(Clone)]
@@ -56,11 +59,28 @@ impl Bucket {
         HeadBucket::new(self.clone())
     }
 
-    /// Stores an object of up to 5 GiB.
+    /// Stores an object of up to 5 GiB: bytes, or another [`Source`].
     ///
     /// [PutObject](https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html)
-    pub fn put(&self, key: impl Into<String>, body: impl Into<Bytes>) -> Put {
+    pub fn put(&self, key: impl Into<String>, body: impl Into<Source>) -> Put {
         Put::new(self.clone(), key.into(), body.into())
+    }
+
+    /// Stores an object of exactly `len` bytes, up to 5 GiB, which are read from a stream while they are sent.
+    ///
+    /// It is sent again after a failure only if nothing had been read. As [`put`](Self::put) of a [`Source::stream`].
+    pub fn put_stream<S, E>(&self, key: impl Into<String>, len: u64, stream: S) -> Put
+    where
+        S: Stream<Item = Result<Bytes, E>> + Send + 'static,
+        E: Into<BodyError> + 'static,
+    {
+        self.put(key, Source::stream(len, stream))
+    }
+
+    /// Stores a file of up to 5 GiB in one request. As [`put`](Self::put) of a [`Source::file`].
+    #[cfg(feature = "fs")]
+    pub fn put_file(&self, key: impl Into<String>, path: impl AsRef<std::path::Path>) -> Put {
+        self.put(key, Source::file(path))
     }
 
     /// Fetches an object, or a range of it.

@@ -33,6 +33,12 @@ pub(crate) const PUT_OBJECT_IF: Row = Row::new(
     Once,
     "a replay meets what the first has just stored, and reports a false conflict",
 );
+pub(crate) const PUT_OBJECT_STREAM: Row = Row::new(
+    "PutObject",
+    "of a stream",
+    Once,
+    "what has been read from the stream is gone; with nothing read it is sent again",
+);
 pub(crate) const PUT_OBJECT_ONCE: Row =
     Row::new("PutObject", "with `once()`", Once, "the caller says so");
 pub(crate) const DELETE_OBJECT: Row = Row::new(
@@ -56,6 +62,7 @@ pub const TABLE: &[Row] = &[
     LIST_OBJECTS,
     PUT_OBJECT,
     PUT_OBJECT_IF,
+    PUT_OBJECT_STREAM,
     PUT_OBJECT_ONCE,
     DELETE_OBJECT,
     DELETE_OBJECT_ONCE,

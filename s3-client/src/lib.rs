@@ -47,10 +47,14 @@ mod options;
 
 mod bucket;
 mod client;
+mod etag;
+#[cfg(feature = "fs")]
+mod file;
 pub mod idempotency;
 mod limits;
 mod object;
 mod ops;
+mod payload;
 mod wire;
 
 pub use aws_core::credentials;
@@ -60,6 +64,8 @@ pub use aws_core::{
 };
 pub use bucket::Bucket;
 pub use client::{S3Builder, S3Client, Signature};
+#[cfg(feature = "fs")]
+pub use file::Save;
 pub use object::{Object, ObjectHead};
 pub use ops::buckets::{BucketInfo, CreateBucket, DeleteBucket, HeadBucket, ListBuckets};
 pub use ops::delete::{Delete, Deleted};
@@ -67,4 +73,5 @@ pub use ops::get::{Always, Fetched, Get, IfChanged, Mode};
 pub use ops::head::{Head, HeadFetched, HeadMode};
 pub use ops::list::{List, ListPage, ObjectInfo, ObjectPages, Objects};
 pub use ops::put::{Put, Stored};
+pub use payload::Source;
 pub use pipeline_pool::HttpPool;

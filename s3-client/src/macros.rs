@@ -22,5 +22,13 @@ macro_rules! from_wire {
         ) -> aws_core::Result<pipeline_pool::Request> {
             self.wire.request(service, attempt)
         }
+
+        fn extra_time(&self) -> std::time::Duration {
+            self.wire.extra_time()
+        }
+
+        fn can_repeat(&self) -> bool {
+            self.wire.can_repeat()
+        }
     };
 }

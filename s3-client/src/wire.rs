@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::time::Duration;
 
 use aws_core::operation::Attempt;
 use aws_core::{Result, Service};
@@ -13,6 +14,7 @@ use crate::bucket::Bucket;
 use crate::client::{S3Client, Signature};
 use crate::limits;
 use crate::options::Options;
+use crate::payload::Payload;
 
 /// The service: what is the same for all its operations.
 #[derive(Debug)]
@@ -39,7 +41,7 @@ pub(crate) struct Wire {
     target: String,
     path_len: usize,
     fields: Vec<Field>,
-    body: Option<Bytes>,
+    payload: Payload,
     options: Options,
 }
 
@@ -54,7 +56,7 @@ impl Wire {
             target: "/".to_owned(),
             path_len: 1,
             fields: Vec::new(),
-            body: None,
+            payload: Payload::None,
             options: Options::default(),
         }
     }
@@ -92,7 +94,7 @@ impl Wire {
             path_len: target.len(),
             target,
             fields: Vec::new(),
-            body: None,
+            payload: Payload::None,
             options: Options::default(),
         })
     }
@@ -113,7 +115,21 @@ impl Wire {
     }
 
     pub(crate) fn body(&mut self, body: Bytes) {
-        self.body = Some(body);
+        self.payload = Payload::Whole(body);
+    }
+
+    pub(crate) fn payload(&mut self, payload: Payload) {
+        self.payload = payload;
+    }
+
+    /// Time for the body beyond that of a small request: a line of one megabit a second is not too slow.
+    pub(crate) fn extra_time(&self) -> Duration {
+        Duration::from_secs(self.payload.len() >> 17)
+    }
+
+    /// Whether the body can be sent once more.
+    pub(crate) fn can_repeat(&self) -> bool {
+        self.payload.is_there()
     }
 
     pub(crate) fn options(&mut self, options: Options) {
@@ -137,11 +153,15 @@ impl Wire {
         match service.signature {
             Signature::V2 => self.sign_v2(&mut request, attempt)?,
         }
-        if let Some(body) = &self.body {
-            request.body(body.clone());
-            if body.len() >= ALONE {
-                request.alone(true);
+        match &self.payload {
+            Payload::None => {}
+            Payload::Whole(body) => {
+                request.body(body.clone());
+                if body.len() >= ALONE {
+                    request.alone(true);
+                }
             }
+            streamed => request.stream(Some(streamed.len()), streamed.open()?),
         }
         Ok(request)
     }
@@ -183,7 +203,7 @@ impl Wire {
 mod tests {
     use super::*;
     use aws_core::{Addressing, Credentials};
-    use std::time::{Duration, UNIX_EPOCH};
+    use std::time::UNIX_EPOCH;
 
     fn bucket(url: &str, addressing: Addressing) -> Bucket {
         let keys = Credentials::new(

@@ -3,10 +3,9 @@ use std::borrow::Cow;
 use std::fmt;
 
 use aws_core::operation::Answer;
-use aws_core::{Idempotency, Operation, Result};
+use aws_core::{Error, Idempotency, Operation, Result};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use bytes::Bytes;
 use md5::{Digest, Md5};
 use pipeline_pool::Method;
 
@@ -15,6 +14,7 @@ use crate::idempotency::{self, Row};
 use crate::limits;
 use crate::object::ObjectHead;
 use crate::options::Options;
+use crate::payload::Source;
 use crate::wire::{Field, S3, Wire};
 
 /// A request to store an object; made by [`Bucket::put`].
@@ -23,7 +23,7 @@ use crate::wire::{Field, S3, Wire};
 pub struct Put {
     bucket: Bucket,
     key: String,
-    body: Bytes,
+    source: Source,
     fields: Vec<Field>,
     metadata: Vec<(String, String)>,
     md5: bool,
@@ -32,11 +32,11 @@ pub struct Put {
 }
 
 impl Put {
-    pub(crate) fn new(bucket: Bucket, key: String, body: Bytes) -> Self {
+    pub(crate) fn new(bucket: Bucket, key: String, source: Source) -> Self {
         Self {
             bucket,
             key,
-            body,
+            source,
             fields: Vec::new(),
             metadata: Vec::new(),
             md5: false,
@@ -83,7 +83,8 @@ impl Put {
         self
     }
 
-    /// Sends the MD5 digest of the body, with which the store checks what arrived. Defaults to no.
+    /// Sends the MD5 digest of the body, with which the store checks what arrived. Defaults to no; only for
+    /// bytes at hand in one piece.
     pub fn content_md5(mut self, yes: bool) -> Self {
         self.md5 = yes;
         self
@@ -121,7 +122,8 @@ impl Put {
     /// # Errors
     /// [`Kind::Invalid`](crate::Kind::Invalid) when a limit is broken; otherwise as sending and the store say.
     pub async fn send(self) -> Result<Stored> {
-        limits::put(self.body.len() as u64)?;
+        let payload = self.source.payload().await?;
+        limits::put(payload.len())?;
         limits::metadata(self.metadata.iter().map(|(n, v)| (n.as_str(), v.as_str())))?;
         let mut wire = Wire::object(Method::Put, &self.bucket, &self.key)?;
         let mut fields = self.fields;
@@ -129,21 +131,23 @@ impl Put {
             fields.push((Cow::Owned(format!("x-amz-meta-{name}")), value));
         }
         if self.md5 {
+            let body = payload.whole().ok_or_else(|| {
+                Error::invalid("the MD5 digest is only made of a body that is at hand in one piece")
+            })?;
             fields.push((
                 Cow::Borrowed("content-md5"),
-                STANDARD.encode(Md5::digest(&self.body)),
+                STANDARD.encode(Md5::digest(&body)),
             ));
         }
         wire.fields(fields);
-        wire.body(self.body);
+        let row = if payload.is_once() && self.row.idempotency == Idempotency::Repeatable {
+            idempotency::PUT_OBJECT_STREAM
+        } else {
+            self.row
+        };
+        wire.payload(payload);
         wire.options(self.options);
-        self.bucket
-            .client
-            .call(&PutObject {
-                wire,
-                row: self.row,
-            })
-            .await
+        self.bucket.client.call(&PutObject { wire, row }).await
     }
 }
 
@@ -155,7 +159,7 @@ impl fmt::Debug for Put {
         f.debug_struct("Put")
             .field("bucket", &self.bucket)
             .field("key", &self.key)
-            .field("len", &self.body.len())
+            .field("source", &self.source)
             .finish_non_exhaustive()
     }
 }

@@ -2,6 +2,7 @@
 
 mod buckets;
 mod failures;
+mod files;
 mod listing;
 mod objects;
 #[cfg(feature = "reqwest")]

@@ -1,0 +1,26 @@
+//! Objects from and to files.
+
+mod read;
+mod save;
+mod temporary;
+
+pub(crate) use read::FilePart;
+pub use save::Save;
+pub(crate) use temporary::Temporary;
+
+use std::io;
+use std::path::Path;
+
+use aws_core::{Error, Kind};
+
+/// How much is read from a file, or hashed, at a time.
+pub(crate) const CHUNK: usize = 256 << 10;
+
+/// A file that could not be read or written.
+pub(crate) fn failed(what: &str, path: &Path, cause: io::Error) -> Error {
+    Error::new(
+        Kind::File,
+        format!("cannot {what} {}: {cause}", path.display()),
+    )
+    .with_source(cause)
+}

@@ -1,0 +1,109 @@
+use std::io;
+use std::path::{Path, PathBuf};
+
+use aws_core::{Body, Error, Result, awaitable};
+use md5::{Digest, Md5};
+use tokio::fs::File;
+use tokio::io::AsyncWriteExt as _;
+
+use super::{Temporary, failed};
+use crate::etag;
+use crate::object::ObjectHead;
+use crate::ops::get::Get;
+
+/// A request to fetch an object into a file; made by [`Get::to_file`].
+#[must_use = "nothing is sent until this is awaited"]
+#[derive(Clone, Debug)]
+pub struct Save {
+    get: Get,
+    path: PathBuf,
+    sync: bool,
+    verify: bool,
+}
+
+impl Get {
+    /// Fetches it into a file, on one connection.
+    ///
+    /// The bytes go to a temporary file in the same folder, which takes the name once it is whole and
+    /// [verified](Save::verify), in place of a file that was there. After an error, or when the request is
+    /// dropped, nothing of it is left.
+    pub fn to_file(self, path: impl AsRef<Path>) -> Save {
+        Save {
+            get: self,
+            path: path.as_ref().to_owned(),
+            sync: false,
+            verify: true,
+        }
+    }
+}
+
+impl Save {
+    /// Has bytes and name on the disk before it is done (`fsync`), so that they outlast a loss of power.
+    /// Defaults to no.
+    pub fn sync(mut self, yes: bool) -> Self {
+        self.sync = yes;
+        self
+    }
+
+    /// Compares the MD5 digest of the bytes with the entity tag, where the tag is one: of whole objects that
+    /// came by one put and are not encrypted with a key of the caller's or of KMS. The length is compared in
+    /// any case. Defaults to yes; not for stores whose tags look like MD5 and are not.
+    pub fn verify(mut self, yes: bool) -> Self {
+        self.verify = yes;
+        self
+    }
+
+    /// Sends it; the answer is what is known of the object.
+    ///
+    /// # Errors
+    /// As [`Get::send`]; [`Kind::File`](crate::Kind::File) when the file cannot be written;
+    /// [`Kind::Protocol`](crate::Kind::Protocol) when what came is not what the entity tag says.
+    pub async fn send(self) -> Result<ObjectHead> {
+        let mut temporary = Temporary::beside(&self.path)?;
+        let object = self.get.send().await?;
+        let expected = etag::md5_of_whole(&object.head).filter(|_| self.verify);
+        let length = match object.head.range() {
+            Some(range) => Some(range.end.saturating_sub(range.start)),
+            None => object.head.size(),
+        };
+        let Some(file) = &mut temporary.file else {
+            return Err(failed("write", &self.path, io::ErrorKind::NotFound.into()));
+        };
+        let (written, digest) = pour(object.body, file, expected.is_some(), &self.path).await?;
+        if length.is_some_and(|length| length != written) {
+            return Err(Error::protocol(format!(
+                "the object came with {written} bytes, not with the {} that were announced",
+                length.unwrap_or_default()
+            )));
+        }
+        if digest != expected {
+            return Err(etag::mismatch());
+        }
+        temporary.rename(self.sync).await?;
+        Ok(object.head)
+    }
+}
+
+awaitable!(Save, ObjectHead);
+
+/// Writes a body to a file; how many bytes it had, and their digest if that is asked for.
+async fn pour(
+    mut body: Body,
+    file: &mut File,
+    digest: bool,
+    path: &Path,
+) -> Result<(u64, Option<[u8; 16]>)> {
+    let mut digest = digest.then(Md5::new);
+    let mut written = 0;
+    while let Some(piece) = body.chunk().await.transpose()? {
+        if let Some(digest) = &mut digest {
+            digest.update(&piece);
+        }
+        let wrote = file.write_all(&piece).await;
+        wrote.map_err(|e| failed("write", path, e))?;
+        written += piece.len() as u64;
+    }
+    // The last write may still be under way.
+    file.flush().await.map_err(|e| failed("write", path, e))?;
+    Ok((written, digest.map(|digest| digest.finalize().into())))
+}
