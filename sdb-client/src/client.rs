@@ -7,9 +7,10 @@ use aws_core::{Clock, Endpoint, Operation, ProvideCredentials, Result, RetryConf
 use pipeline_pool::HttpPool;
 
 use crate::domain::Domain;
+use crate::idempotency;
 use crate::ops::domains::ListDomains;
 use crate::ops::select::Select;
-use crate::usage::TotalUsage;
+use crate::usage::{Meter, TotalUsage};
 use crate::wire::Sdb;
 
 /// A client of one SimpleDB endpoint; cheap to clone.
@@ -18,8 +19,31 @@ pub struct SdbClient(Arc<Inner>);
 
 struct Inner {
     endpoint: Endpoint,
-    service: Sdb,
+    /// One for each operation, so that what it costs is counted by itself.
+    services: Vec<Sdb>,
+    in_url: bool,
     dispatch: Dispatch,
+}
+
+impl Inner {
+    fn service(&self, operation: &str) -> &Sdb {
+        let found = self.services.iter().find(|s| s.operation == operation);
+        found.unwrap_or(&self.services[0])
+    }
+}
+
+/// What SimpleDB can do, each once: the first stands for what is not in the table.
+fn services() -> Vec<Sdb> {
+    let mut services = vec![Sdb::default()];
+    for row in idempotency::TABLE {
+        if services.iter().all(|s| s.operation != row.operation) {
+            services.push(Sdb {
+                operation: row.operation,
+                ..Sdb::default()
+            });
+        }
+    }
+    services
 }
 
 impl SdbClient {
@@ -27,6 +51,7 @@ impl SdbClient {
     pub fn builder() -> SdbBuilder {
         SdbBuilder {
             endpoint: "https://sdb.amazonaws.com".to_owned(),
+            in_url: false,
             dispatch: Dispatch::builder(),
         }
     }
@@ -56,7 +81,18 @@ impl SdbClient {
 
     /// What all answers so far have cost; clones of a client count together.
     pub fn usage(&self) -> TotalUsage {
-        self.0.service.meter.total()
+        Meter::sum(self.0.services.iter().map(|s| &s.meter))
+    }
+
+    /// What the answers to each operation have cost so far, by its name at SimpleDB, for example `Select`;
+    /// operations that were not used are left out.
+    pub fn usage_by_operation(&self) -> Vec<(&'static str, TotalUsage)> {
+        let totals = self
+            .0
+            .services
+            .iter()
+            .map(|s| (s.operation, s.meter.total()));
+        totals.filter(|(_, total)| total.requests > 0).collect()
     }
 
     /// Where requests go.
@@ -68,7 +104,12 @@ impl SdbClient {
         &self,
         operation: &O,
     ) -> Result<O::Output> {
-        self.0.dispatch.call(&self.0.service, operation).await
+        let service = self.0.service(O::NAME);
+        self.0.dispatch.call(service, operation).await
+    }
+
+    pub(crate) fn sends_in_url(&self) -> bool {
+        self.0.in_url
     }
 }
 
@@ -87,6 +128,7 @@ impl fmt::Debug for SdbClient {
 #[must_use = "nothing is built before build()"]
 pub struct SdbBuilder {
     endpoint: String,
+    in_url: bool,
     dispatch: DispatchBuilder,
 }
 
@@ -113,6 +155,13 @@ impl SdbBuilder {
     /// Sends over this transport instead of a pool.
     pub fn transport(mut self, transport: impl Transport + 'static) -> Self {
         self.dispatch.transport(transport);
+        self
+    }
+
+    /// Whether requests of up to 4 KB go as GET, with everything in the URL; longer ones are POST forms in any
+    /// case. Defaults to no: URLs end up in the logs of servers and proxies, names and values with them.
+    pub fn use_get(mut self, yes: bool) -> Self {
+        self.in_url = yes;
         self
     }
 
@@ -143,7 +192,8 @@ impl SdbBuilder {
         let dispatch = self.dispatch.build()?;
         Ok(SdbClient(Arc::new(Inner {
             endpoint,
-            service: Sdb::default(),
+            services: services(),
+            in_url: self.in_url,
             dispatch,
         })))
     }

@@ -1,9 +1,13 @@
 use std::sync::Arc;
 
+use crate::change::{DeleteItem, PutItem};
 use crate::client::SdbClient;
+use crate::ops::batch_delete::BatchDelete;
+use crate::ops::batch_put::BatchPut;
 use crate::ops::delete::Delete;
 use crate::ops::domains::{CreateDomain, DeleteDomain};
 use crate::ops::get::Get;
+use crate::ops::metadata::DomainMetadata;
 use crate::ops::put::Put;
 
 /// A domain: the place for verbs about it and its items. Cheap to clone.
@@ -33,11 +37,32 @@ impl Domain {
         DeleteDomain::new(self.clone())
     }
 
+    /// How many items there are, and how large they are, as of some time ago.
+    ///
+    /// [DomainMetadata](https://docs.aws.amazon.com/AmazonSimpleDB/latest/DeveloperGuide/SDB_API_DomainMetadata.html)
+    pub fn metadata(&self) -> DomainMetadata {
+        DomainMetadata::new(self.clone())
+    }
+
     /// Writes attributes of an item.
     ///
     /// [PutAttributes](https://docs.aws.amazon.com/AmazonSimpleDB/latest/DeveloperGuide/SDB_API_PutAttributes.html)
     pub fn put(&self, item: impl Into<String>) -> Put {
-        Put::new(self.clone(), item.into())
+        self.put_item(PutItem::new(item))
+    }
+
+    /// Writes what a [`PutItem`] holds into its item.
+    ///
+    /// [PutAttributes](https://docs.aws.amazon.com/AmazonSimpleDB/latest/DeveloperGuide/SDB_API_PutAttributes.html)
+    pub fn put_item(&self, item: PutItem) -> Put {
+        Put::new(self.clone(), item)
+    }
+
+    /// Writes any number of items, up to 25 with each request.
+    ///
+    /// [BatchPutAttributes](https://docs.aws.amazon.com/AmazonSimpleDB/latest/DeveloperGuide/SDB_API_BatchPutAttributes.html)
+    pub fn batch_put(&self) -> BatchPut {
+        BatchPut::new(self.clone())
     }
 
     /// Reads an item; one that is not there comes back without attributes.
@@ -51,6 +76,13 @@ impl Domain {
     ///
     /// [DeleteAttributes](https://docs.aws.amazon.com/AmazonSimpleDB/latest/DeveloperGuide/SDB_API_DeleteAttributes.html)
     pub fn delete(&self, item: impl Into<String>) -> Delete {
-        Delete::new(self.clone(), item.into())
+        Delete::new(self.clone(), DeleteItem::new(item))
+    }
+
+    /// Removes any number of items, or some of their attributes, up to 25 items with each request.
+    ///
+    /// [BatchDeleteAttributes](https://docs.aws.amazon.com/AmazonSimpleDB/latest/DeveloperGuide/SDB_API_BatchDeleteAttributes.html)
+    pub fn batch_delete(&self) -> BatchDelete {
+        BatchDelete::new(self.clone())
     }
 }

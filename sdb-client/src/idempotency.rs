@@ -16,6 +16,8 @@ pub(crate) const DELETE_DOMAIN: Row = Row::new(
     "removing a domain that is not there is no error",
 );
 pub(crate) const LIST_DOMAINS: Row = Row::new("ListDomains", "always", Repeatable, "it reads");
+pub(crate) const DOMAIN_METADATA: Row =
+    Row::new("DomainMetadata", "always", Repeatable, "it reads");
 pub(crate) const PUT_ATTRIBUTES: Row = Row::new(
     "PutAttributes",
     "plain",
@@ -27,6 +29,12 @@ pub(crate) const PUT_ATTRIBUTES_IF: Row = Row::new(
     "with expect",
     Once,
     "a replay meets what the first has just written, and reports a false conflict",
+);
+pub(crate) const BATCH_PUT_ATTRIBUTES: Row = Row::new(
+    "BatchPutAttributes",
+    "always",
+    Repeatable,
+    "as a plain PutAttributes: it takes no condition",
 );
 pub(crate) const GET_ATTRIBUTES: Row = Row::new("GetAttributes", "always", Repeatable, "it reads");
 pub(crate) const DELETE_ATTRIBUTES: Row = Row::new(
@@ -41,6 +49,12 @@ pub(crate) const DELETE_ATTRIBUTES_IF: Row = Row::new(
     Once,
     "a replay meets what the first has just removed, and reports a false conflict",
 );
+pub(crate) const BATCH_DELETE_ATTRIBUTES: Row = Row::new(
+    "BatchDeleteAttributes",
+    "always",
+    Repeatable,
+    "as a plain DeleteAttributes: it takes no condition",
+);
 pub(crate) const SELECT: Row = Row::new("Select", "always", Repeatable, "it reads");
 
 /// All rows.
@@ -48,11 +62,14 @@ pub const TABLE: &[Row] = &[
     CREATE_DOMAIN,
     DELETE_DOMAIN,
     LIST_DOMAINS,
+    DOMAIN_METADATA,
     PUT_ATTRIBUTES,
     PUT_ATTRIBUTES_IF,
+    BATCH_PUT_ATTRIBUTES,
     GET_ATTRIBUTES,
     DELETE_ATTRIBUTES,
     DELETE_ATTRIBUTES_IF,
+    BATCH_DELETE_ATTRIBUTES,
     SELECT,
 ];
 

@@ -8,8 +8,8 @@
 //!
 //! SimpleDB bills machine time: every output has its [`Usage`], and [`SdbClient::usage`] the sum.
 //!
-//! Here now: domains (create, delete, list), items (put, get, delete, with conditions) and select. Not here:
-//! batches, domain metadata, a builder of select expressions, exports.
+//! Here now: domains (create, delete, list, metadata), items (put, get, delete, with conditions, in batches) and
+//! select. Not here: a builder of select expressions, exports.
 //!
 //! What may be sent twice, and why, is [one table](idempotency). Limits are checked before anything is sent,
 //! and named with the value that breaks them.
@@ -51,7 +51,10 @@ mod macros;
 #[macro_use]
 mod options;
 
+mod batch;
+mod change;
 mod client;
+mod code;
 mod domain;
 pub mod idempotency;
 mod item;
@@ -66,12 +69,18 @@ pub use aws_core::{
     Class, Clock, Credentials, Endpoint, Error, Idempotency, Kind, ProvideCredentials, Result,
     RetryConfig, Transport,
 };
+pub use batch::{BatchOutcome, Batches};
+pub use change::{DeleteItem, PutItem};
 pub use client::{SdbBuilder, SdbClient};
+pub use code::Code;
 pub use domain::Domain;
 pub use item::{Attribute, Expected, Item};
+pub use ops::batch_delete::BatchDelete;
+pub use ops::batch_put::BatchPut;
 pub use ops::delete::Delete;
 pub use ops::domains::{CreateDomain, DeleteDomain, DomainPage, DomainPages, Domains, ListDomains};
 pub use ops::get::{Fetched, Get};
+pub use ops::metadata::{DomainMetadata, Metadata};
 pub use ops::put::Put;
 pub use ops::select::{Items, Select, SelectPage, SelectPages};
 pub use pipeline_pool::HttpPool;

@@ -6,6 +6,10 @@ use aws_core::{Error, Result};
 const MAX_TEXT: usize = 1024;
 /// The most pairs of one request, as of one item.
 pub(crate) const MAX_PAIRS: usize = 256;
+/// The most items of one batch.
+pub(crate) const MAX_BATCH_ITEMS: usize = 25;
+/// The most bytes that the items of a batch take in a form: 1 MB, less what signature and session token may take.
+pub(crate) const MAX_BATCH_BYTES: usize = 1_000_000 - 16_384;
 
 /// A domain's name: 3 to 255 of `a-z A-Z 0-9 _ . -`.
 pub(crate) fn domain(name: &str) -> Result<()> {
@@ -47,6 +51,16 @@ pub(crate) fn pairs(count: usize) -> Result<()> {
     }
     Err(Error::invalid(format!(
         "there are {count} pairs, over the limit of {MAX_PAIRS} for one item"
+    )))
+}
+
+/// The items of one batch.
+pub(crate) fn items(count: usize) -> Result<()> {
+    if (1..=MAX_BATCH_ITEMS).contains(&count) {
+        return Ok(());
+    }
+    Err(Error::invalid(format!(
+        "{count} items in one batch are not within 1 to {MAX_BATCH_ITEMS}"
     )))
 }
 
@@ -97,6 +111,7 @@ mod tests {
             "{error}"
         );
         assert!(pairs(256).is_ok() && pairs(257).is_err());
+        assert!(items(0).is_err() && items(25).is_ok() && items(26).is_err());
         assert!(page_size(0).is_err() && page_size(100).is_ok() && page_size(101).is_err());
     }
 }

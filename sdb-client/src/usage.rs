@@ -12,7 +12,7 @@ pub struct Usage {
     pub request_id: Option<String>,
 }
 
-/// What all answers to a client cost, those with errors included.
+/// What a number of answers cost, those with errors included.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct TotalUsage {
@@ -20,6 +20,14 @@ pub struct TotalUsage {
     pub box_usage: f64,
     /// Answers.
     pub requests: u64,
+}
+
+impl TotalUsage {
+    /// Takes one more answer in.
+    pub(crate) fn add(&mut self, usage: &Usage) {
+        self.box_usage += usage.box_usage;
+        self.requests += 1;
+    }
 }
 
 /// Adds up from any thread. Machine hours are kept as whole units of 10⁻¹⁰, the last place that SimpleDB
@@ -41,9 +49,18 @@ impl Meter {
     }
 
     pub(crate) fn total(&self) -> TotalUsage {
+        Self::sum([self])
+    }
+
+    pub(crate) fn sum<'a>(meters: impl IntoIterator<Item = &'a Self>) -> TotalUsage {
+        let (mut units, mut requests) = (0u64, 0u64);
+        for meter in meters {
+            units = units.saturating_add(meter.units.load(Ordering::Relaxed));
+            requests = requests.saturating_add(meter.requests.load(Ordering::Relaxed));
+        }
         TotalUsage {
-            box_usage: self.units.load(Ordering::Relaxed) as f64 / UNITS,
-            requests: self.requests.load(Ordering::Relaxed),
+            box_usage: units as f64 / UNITS,
+            requests,
         }
     }
 }
@@ -58,12 +75,12 @@ mod tests {
         (0..1000).for_each(|_| meter.add(0.0000219907));
         meter.add(f64::NAN);
         meter.add(-1.0);
-        assert_eq!(
-            meter.total(),
-            TotalUsage {
-                box_usage: 0.0219907,
-                requests: 1002
-            }
-        );
+        let total = TotalUsage {
+            box_usage: 0.0219907,
+            requests: 1002,
+        };
+        assert_eq!(meter.total(), total);
+        let twice = Meter::sum([&meter, &meter]);
+        assert_eq!((twice.box_usage, twice.requests), (0.0439814, 2004));
     }
 }

@@ -18,9 +18,10 @@ use crate::limits;
 use crate::options::Options;
 use crate::usage::{Meter, Usage};
 
-/// The service: what is the same for all its operations.
+/// The service, as one operation of it sees it.
 #[derive(Debug, Default)]
 pub(crate) struct Sdb {
+    pub(crate) operation: &'static str,
     pub(crate) meter: Meter,
 }
 
@@ -53,8 +54,12 @@ pub(crate) struct Wire {
     origin: Origin,
     domain: Option<Arc<str>>,
     params: Vec<(Cow<'static, str>, String)>,
+    in_url: bool,
     options: Options,
 }
+
+/// The most bytes of parameters in a URL; proxies and servers refuse longer ones.
+const MAX_URL: usize = 4096;
 
 impl Wire {
     pub(crate) fn new(client: &SdbClient, action: &'static str) -> Self {
@@ -63,6 +68,7 @@ impl Wire {
             origin,
             domain: None,
             params: Vec::with_capacity(8),
+            in_url: client.sends_in_url(),
             options: Options::default(),
         };
         wire.param("Action", action);
@@ -126,16 +132,24 @@ impl Wire {
             .iter()
             .map(|(n, v)| (&**n, v.as_str()))
             .collect();
+        let in_url = self.in_url && self.encoded_len() <= MAX_URL;
+        let method = if in_url { Method::Get } else { Method::Post };
         let signed = query::Request {
-            method: Method::Post.as_str(),
+            method: method.as_str(),
             host: self.origin.authority(),
             path: "/",
             params: &params,
             time: query::Time::Timestamp(time.as_ref()),
         };
-        // In a form, since a URL is limited in length and ends up in the logs of proxies.
-        let form = signed.sign(attempt.credentials(), query::Algorithm::HmacSha256);
-        let mut request = Request::new(Method::Post, &self.origin, "/")?;
+        let signed = signed.sign(attempt.credentials(), query::Algorithm::HmacSha256);
+        if in_url {
+            let mut request = Request::new(method, &self.origin, &format!("/?{signed}"))?;
+            for (name, value) in attempt.headers() {
+                request.header(name, value)?;
+            }
+            return Ok(request);
+        }
+        let mut request = Request::new(method, &self.origin, "/")?;
         let added = attempt.headers();
         if !added.iter().any(|(name, _)| name == "content-type") {
             request.header(
@@ -146,9 +160,20 @@ impl Wire {
         for (name, value) in added {
             request.header(name, value)?;
         }
-        request.body(form);
+        request.body(signed);
         Ok(request)
     }
+
+    fn encoded_len(&self) -> usize {
+        let param = |(name, value): &(Cow<'_, str>, String)| name.len() + escaped_len(value) + 2;
+        self.params.iter().map(param).sum()
+    }
+}
+
+/// The bytes of a text in a form or URL.
+pub(crate) fn escaped_len(text: &str) -> usize {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'~');
+    text.bytes().map(|b| if plain(b) { 1 } else { 3 }).sum()
 }
 
 /// Reads an answer: `result` reads the element `<…Result>`, the rest is the same for all.

@@ -4,33 +4,32 @@ use std::fmt;
 use aws_core::operation::Answer;
 use aws_core::{Idempotency, Operation, Result};
 
+use crate::change::DeleteItem;
 use crate::domain::Domain;
 use crate::idempotency::{self, Row};
 use crate::item::Expected;
-use crate::limits;
 use crate::options::Options;
 use crate::usage::Usage;
 use crate::wire::{Sdb, Wire, read};
 
 /// A request to remove an item or some of its attributes; made by [`Domain::delete`].
 ///
-/// Without [`attribute`](Self::attribute) and [`value`](Self::value) the whole item goes.
+/// Without [`attribute`](Self::attribute) and [`value`](Self::value) the whole item goes. It is done whole or not
+/// at all, so one of more than 256 attributes is refused and not split.
 #[must_use = "nothing is sent until this is awaited"]
 #[derive(Clone)]
 pub struct Delete {
     domain: Domain,
-    item: String,
-    pairs: Vec<(String, Option<String>)>,
+    item: DeleteItem,
     expected: Option<Expected>,
     options: Options,
 }
 
 impl Delete {
-    pub(crate) fn new(domain: Domain, item: String) -> Self {
+    pub(crate) fn new(domain: Domain, item: DeleteItem) -> Self {
         Self {
             domain,
             item,
-            pairs: Vec::new(),
             expected: None,
             options: Options::default(),
         }
@@ -38,13 +37,13 @@ impl Delete {
 
     /// Removes all values of this attribute.
     pub fn attribute(mut self, name: impl Into<String>) -> Self {
-        self.pairs.push((name.into(), None));
+        self.item = self.item.attribute(name);
         self
     }
 
     /// Removes this value of this attribute.
     pub fn value(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.pairs.push((name.into(), Some(value.into())));
+        self.item = self.item.value(name, value);
         self
     }
 
@@ -55,29 +54,24 @@ impl Delete {
         self
     }
 
+    pub(crate) fn with_options(mut self, options: Options) -> Self {
+        self.options = options;
+        self
+    }
+
     /// Sends it.
     ///
     /// # Errors
     /// [`Kind::Invalid`](crate::Kind::Invalid) when a limit is broken; otherwise as sending and the service say.
     pub async fn send(self) -> Result<Usage> {
-        limits::item(&self.item)?;
-        limits::pairs(self.pairs.len())?;
+        self.item.check()?;
         let mut wire = Wire::about(
             &self.domain.client,
             DeleteAttributes::NAME,
             &self.domain.name,
         )?;
         wire.options(self.options);
-        wire.param("ItemName", self.item);
-        for (i, (name, value)) in self.pairs.into_iter().enumerate() {
-            limits::attribute(&name)?;
-            let n = i + 1;
-            if let Some(value) = value {
-                limits::value(&name, &value)?;
-                wire.param(format!("Attribute.{n}.Value"), value);
-            }
-            wire.param(format!("Attribute.{n}.Name"), name);
-        }
+        self.item.write(&mut wire, "");
         wire.expected(self.expected.as_ref())?;
         let row = match self.expected {
             Some(_) => idempotency::DELETE_ATTRIBUTES_IF,
@@ -98,7 +92,6 @@ impl fmt::Debug for Delete {
         f.debug_struct("Delete")
             .field("domain", &self.domain.name)
             .field("item", &self.item)
-            .field("pairs", &self.pairs.len())
             .field("expected", &self.expected)
             .finish()
     }

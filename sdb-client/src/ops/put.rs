@@ -2,53 +2,55 @@ use aws_core::awaitable;
 use std::fmt;
 
 use aws_core::operation::Answer;
-use aws_core::{Error, Idempotency, Operation, Result};
+use aws_core::{Idempotency, Operation, Result};
 
+use crate::change::PutItem;
 use crate::domain::Domain;
 use crate::idempotency::{self, Row};
-use crate::item::Expected;
-use crate::limits;
+use crate::item::{Attribute, Expected};
 use crate::options::Options;
 use crate::usage::Usage;
 use crate::wire::{Sdb, Wire, read};
 
-/// A request to write attributes; made by [`Domain::put`].
+/// A request to write attributes; made by [`Domain::put`] and [`Domain::put_item`].
+///
+/// It is never split: an item holds up to 256 pairs, all pairs of one put end up in it, so what is over the
+/// limit of the request is over that of the item too. Pairs that are equal count once.
 #[must_use = "nothing is sent until this is awaited"]
 #[derive(Clone)]
 pub struct Put {
     domain: Domain,
-    item: String,
-    pairs: Vec<Pair>,
+    item: PutItem,
     expected: Option<Expected>,
     options: Options,
 }
 
-#[derive(Clone)]
-struct Pair {
-    name: String,
-    value: String,
-    replace: bool,
-}
-
 impl Put {
-    pub(crate) fn new(domain: Domain, item: String) -> Self {
+    pub(crate) fn new(domain: Domain, item: PutItem) -> Self {
         Self {
             domain,
             item,
-            pairs: Vec::new(),
             expected: None,
             options: Options::default(),
         }
     }
 
     /// Adds a value to those that the attribute has.
-    pub fn add(self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.pair(name.into(), value.into(), false)
+    pub fn add(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.item.push(name.into(), value.into(), false);
+        self
     }
 
     /// Sets a value in place of all that the attribute has. Several for one name in one request all stay.
-    pub fn replace(self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.pair(name.into(), value.into(), true)
+    pub fn replace(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.item.push(name.into(), value.into(), true);
+        self
+    }
+
+    /// [Replaces](Self::replace) by all of these.
+    pub fn replace_all(mut self, attributes: impl IntoIterator<Item = Attribute>) -> Self {
+        self.item = self.item.replace_all(attributes);
+        self
     }
 
     /// Writes only if this holds, else the error [`is_condition_failed`](crate::Error::is_condition_failed).
@@ -58,12 +60,8 @@ impl Put {
         self
     }
 
-    fn pair(mut self, name: String, value: String, replace: bool) -> Self {
-        self.pairs.push(Pair {
-            name,
-            value,
-            replace,
-        });
+    pub(crate) fn with_options(mut self, options: Options) -> Self {
+        self.options = options;
         self
     }
 
@@ -72,25 +70,11 @@ impl Put {
     /// # Errors
     /// [`Kind::Invalid`](crate::Kind::Invalid) when a limit is broken or there is nothing to write; otherwise
     /// as sending and the service say.
-    pub async fn send(self) -> Result<Usage> {
-        limits::item(&self.item)?;
-        limits::pairs(self.pairs.len())?;
-        if self.pairs.is_empty() {
-            return Err(Error::invalid("there is no attribute to write"));
-        }
+    pub async fn send(mut self) -> Result<Usage> {
+        self.item.check()?;
         let mut wire = Wire::about(&self.domain.client, PutAttributes::NAME, &self.domain.name)?;
         wire.options(self.options);
-        wire.param("ItemName", self.item);
-        for (i, pair) in self.pairs.into_iter().enumerate() {
-            limits::attribute(&pair.name)?;
-            limits::value(&pair.name, &pair.value)?;
-            let n = i + 1;
-            wire.param(format!("Attribute.{n}.Name"), pair.name);
-            wire.param(format!("Attribute.{n}.Value"), pair.value);
-            if pair.replace {
-                wire.param(format!("Attribute.{n}.Replace"), "true");
-            }
-        }
+        self.item.write(&mut wire, "");
         wire.expected(self.expected.as_ref())?;
         let row = match self.expected {
             Some(_) => idempotency::PUT_ATTRIBUTES_IF,
@@ -108,7 +92,6 @@ impl fmt::Debug for Put {
         f.debug_struct("Put")
             .field("domain", &self.domain.name)
             .field("item", &self.item)
-            .field("pairs", &self.pairs.len())
             .field("expected", &self.expected)
             .finish()
     }

@@ -1,26 +1,8 @@
 //! Domains, items and selections over the emulator, which checks every signature by itself.
 
-mod common;
-
-use common::{builder, emulator};
+use crate::common::{builder, domain, emulator, pairs};
 use futures_util::TryStreamExt as _;
-use sdb_client::{Domain, Expected, Item, Kind, quote_name, quote_value};
-
-fn pairs(item: &Item) -> Vec<(&str, &str)> {
-    let mut pairs: Vec<_> = item
-        .attributes
-        .iter()
-        .map(|a| (a.name.as_str(), a.value.as_str()))
-        .collect();
-    pairs.sort_unstable();
-    pairs
-}
-
-async fn domain(service: &emulator::Emulator) -> Domain {
-    let domain = builder(service).build().expect("it works").domain("users");
-    domain.create().await.expect("it works");
-    domain
-}
+use sdb_client::{Expected, Item, Kind, quote_name, quote_value};
 
 #[tokio::test]
 async fn domains_are_made_listed_and_removed() {

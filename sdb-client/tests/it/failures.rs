@@ -1,12 +1,10 @@
 //! What goes wrong, and what is said of it.
 
-mod common;
-
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
+use crate::common::{builder, emulator};
 use aws_core::transport::{ResponseFuture, Transport};
-use common::{builder, emulator};
 use pipeline_pool::{Head, Origin, Request, Response};
 use sdb_client::{Clock, Credentials, Expected, Kind, RetryConfig, SdbClient};
 

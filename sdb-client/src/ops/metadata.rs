@@ -1,0 +1,130 @@
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use aws_core::awaitable;
+use aws_core::operation::Answer;
+use aws_core::{Idempotency, Operation, Result};
+
+use crate::domain::Domain;
+use crate::idempotency;
+use crate::options::Options;
+use crate::usage::Usage;
+use crate::wire::{Sdb, Wire, read};
+
+/// A request for the size of a domain; made by [`Domain::metadata`].
+#[must_use = "nothing is sent until this is awaited"]
+#[derive(Clone, Debug)]
+pub struct DomainMetadata {
+    domain: Domain,
+    options: Options,
+}
+
+/// The size of a domain at one time: the service counts now and then, and not for each request.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Metadata {
+    /// Items.
+    pub items: u64,
+    /// Bytes of all items' names.
+    pub item_name_bytes: u64,
+    /// Names of attributes that are different.
+    pub attribute_names: u64,
+    /// Bytes of those names.
+    pub attribute_name_bytes: u64,
+    /// Pairs of name and value.
+    pub attribute_values: u64,
+    /// Bytes of all values.
+    pub attribute_value_bytes: u64,
+    /// When it was counted, to the second.
+    pub counted_at: SystemTime,
+    /// What the answer cost.
+    pub usage: Usage,
+}
+
+impl Metadata {
+    /// Bytes that are [billed](https://docs.aws.amazon.com/AmazonSimpleDB/latest/DeveloperGuide/SDB_API_DomainMetadata.html)
+    /// as storage without the service's overhead of 45 bytes for each item, name and pair.
+    pub fn bytes(&self) -> u64 {
+        self.item_name_bytes + self.attribute_name_bytes + self.attribute_value_bytes
+    }
+}
+
+impl DomainMetadata {
+    pub(crate) fn new(domain: Domain) -> Self {
+        Self {
+            domain,
+            options: Options::default(),
+        }
+    }
+
+    /// Sends it.
+    ///
+    /// # Errors
+    /// `NoSuchDomain`; otherwise as sending and the service say.
+    pub async fn send(self) -> Result<Metadata> {
+        let domain = &self.domain;
+        let mut wire = Wire::about(&domain.client, DomainMetadataOperation::NAME, &domain.name)?;
+        wire.options(self.options);
+        domain.client.call(&DomainMetadataOperation { wire }).await
+    }
+}
+
+options!(DomainMetadata);
+awaitable!(DomainMetadata, Metadata);
+
+struct DomainMetadataOperation {
+    wire: Wire,
+}
+
+impl Operation for DomainMetadataOperation {
+    type Output = Metadata;
+    const NAME: &'static str = idempotency::DOMAIN_METADATA.operation;
+
+    from_wire!();
+
+    fn idempotency(&self) -> Idempotency {
+        idempotency::DOMAIN_METADATA.idempotency
+    }
+
+    fn parse(&self, service: &Sdb, answer: Answer) -> Result<Metadata> {
+        let mut counts = [0u64; 7];
+        let usage = read(service, &answer, |xml| {
+            while let Some(tag) = xml.child()? {
+                match NAMES.iter().position(|name| *name == tag.name()) {
+                    Some(i) => counts[i] = xml.value()?,
+                    None => xml.skip()?,
+                }
+            }
+            Ok(())
+        })?;
+        let [
+            items,
+            item_name_bytes,
+            attribute_names,
+            attribute_name_bytes,
+            attribute_values,
+            attribute_value_bytes,
+            seconds,
+        ] = counts;
+        let counted_at = UNIX_EPOCH.checked_add(Duration::from_secs(seconds));
+        Ok(Metadata {
+            items,
+            item_name_bytes,
+            attribute_names,
+            attribute_name_bytes,
+            attribute_values,
+            attribute_value_bytes,
+            counted_at: counted_at.unwrap_or(UNIX_EPOCH),
+            usage,
+        })
+    }
+}
+
+const NAMES: [&str; 7] = [
+    "ItemCount",
+    "ItemNamesSizeBytes",
+    "AttributeNameCount",
+    "AttributeNamesSizeBytes",
+    "AttributeValueCount",
+    "AttributeValuesSizeBytes",
+    "Timestamp",
+];

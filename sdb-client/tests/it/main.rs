@@ -1,0 +1,11 @@
+//! The client over the emulator, which checks every signature by itself, and over scripted transports.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "this is test code outside of a test function"
+)]
+
+mod batches;
+mod common;
+mod failures;
+mod items;
