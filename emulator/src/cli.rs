@@ -43,6 +43,26 @@ struct Args {
     #[arg(long, value_name = "BYTES", default_value_t = 5 << 20)]
     part_min: u64,
 
+    /// A fault for a share of all requests, for example 0.01:slow-down or 0.1:delay:20.
+    ///
+    /// Kinds: slow-down[:RETRY-AFTER], error, delay:MILLISECONDS, reset-before, reset-after, cut:BYTES, garbage,
+    /// expired-token. May be given several times; the first that meets a request decides.
+    #[arg(long = "fault", value_name = "RATE:KIND[:ARGUMENT]")]
+    faults: Vec<String>,
+
+    /// What the chance of --fault is drawn from: the same number, the same requests, the same faults.
+    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    fault_seed: u64,
+
+    /// How many seconds its clock is ahead of this machine's; below 0, behind.
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value_t = 0,
+        allow_negative_numbers = true
+    )]
+    clock_ahead: i64,
+
     /// Threads that serve requests.
     #[arg(long, value_name = "COUNT", default_value_t = 1,
           value_parser = clap::value_parser!(u16).range(1..=256))]
@@ -163,6 +183,13 @@ fn run(args: Args, users: Vec<UserArg>) -> std::io::Result<()> {
             .build()?
     };
     let emulator = runtime.block_on(builder.start())?;
+    let faults = emulator.faults();
+    faults.seed(args.fault_seed);
+    faults.set_clock_ahead(args.clock_ahead);
+    for text in &args.faults {
+        let added = faults.add_spec(text);
+        added.map_err(|error| std::io::Error::new(std::io::ErrorKind::InvalidInput, error))?;
+    }
     if !args.quiet {
         let mut stdout = std::io::stdout().lock();
         writeln!(stdout, "{}", ready_line(&emulator, args.json))?;

@@ -6,6 +6,8 @@
 //! Version 2 are checked by code that shares nothing with any client, written from Amazon's
 //! documents; Version 4 is checked by the [`s3s`] crate.
 //!
+//! On a bad day it answers with errors, late, in part or not at all: see [`Faults`].
+//!
 //! Not in scope: keeping anything on disk, TLS, access rights between users, versions of objects,
 //! and speed beyond that of one machine's tests.
 //!
@@ -26,6 +28,7 @@
 pub mod cli;
 mod clock;
 mod encode;
+mod faults;
 mod s3;
 mod sdb;
 mod server;
@@ -36,5 +39,6 @@ mod users;
 mod xml;
 
 pub use cli::serve_main;
+pub use faults::{Fault, Faults, Gate, Hits, Injection, Rule, Seen, Service, SpecError};
 pub use server::{Builder, Emulator};
 pub use stats::Stats;

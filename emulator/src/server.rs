@@ -7,8 +7,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
-use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use hyper::header::{CONTENT_TYPE, DATE, HeaderName, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response};
@@ -17,10 +18,11 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
+use crate::faults::{Begin, Faults, Gone, Seen, begin, finish};
 use crate::s3::S3Half;
 use crate::s3::auth::Checker;
 use crate::sdb::SdbHalf;
-use crate::socket::Socket;
+use crate::socket::{Replies, Socket};
 use crate::stats::{Connection, Counters, Stats};
 use crate::users::{User, Users};
 
@@ -30,6 +32,8 @@ const DEFAULT_SECRET_KEY: &str = "emulator-secret-key";
 /// The most that a request's head may take, in bytes; S3 allows 8 KiB, and keys escape to 3 KiB.
 const HEAD_MAX: usize = 64 << 10;
 const HEADERS_MAX: usize = 200;
+/// The most that a form of SimpleDB may hold, in bytes, for rules of faults to look at it.
+const FORM_MAX: usize = 8 << 20;
 
 /// Settings of an [`Emulator`], from [`Emulator::builder`].
 #[derive(Clone, Debug)]
@@ -130,11 +134,13 @@ impl Builder {
         let (stop, stopping) = watch::channel(false);
         let (shared, first) = self.into_parts();
         let counters = Arc::clone(&shared.counters);
+        let faults = shared.faults.clone();
         let task = tokio::spawn(serve(listener, shared, stopping));
         Ok(Emulator {
             addr,
             first,
             counters,
+            faults,
             stop,
             running: Some(Running::Task(task)),
         })
@@ -153,6 +159,7 @@ impl Builder {
         let (stop, stopping) = watch::channel(false);
         let (shared, first) = self.into_parts();
         let counters = Arc::clone(&shared.counters);
+        let faults = shared.faults.clone();
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
@@ -167,6 +174,7 @@ impl Builder {
             addr,
             first,
             counters,
+            faults,
             stop,
             running: Some(Running::Thread(thread)),
         })
@@ -182,8 +190,11 @@ impl Builder {
             skew: self.skew,
             domain: self.domain,
         };
+        let faults = Faults::default();
         let shared = Shared {
-            s3: S3Half::new(checker, self.part_min),
+            domain: checker.domain.clone(),
+            s3: S3Half::new(checker, self.part_min, faults.clone()),
+            faults,
             sdb: SdbHalf::new(self.users, self.skew),
             counters: Arc::default(),
             request_ids: AtomicU64::new(1),
@@ -202,6 +213,7 @@ pub struct Emulator {
     addr: SocketAddr,
     first: (String, User),
     counters: Arc<Counters>,
+    faults: Faults,
     stop: watch::Sender<bool>,
     running: Option<Running>,
 }
@@ -270,6 +282,11 @@ impl Emulator {
         self.counters.snapshot()
     }
 
+    /// What it does wrong on purpose.
+    pub fn faults(&self) -> Faults {
+        self.faults.clone()
+    }
+
     /// Stops it, and waits until the port is free and every connection is closed.
     pub async fn shutdown(mut self) {
         self.stop.send_replace(true);
@@ -298,6 +315,9 @@ impl Drop for Emulator {
 }
 
 struct Shared {
+    faults: Faults,
+    /// The domain of virtual-hosted requests.
+    domain: Option<String>,
     s3: S3Half,
     sdb: SdbHalf,
     counters: Arc<Counters>,
@@ -331,10 +351,17 @@ async fn connection(stream: TcpStream, shared: Arc<Shared>) {
     let _ = stream.set_nodelay(true);
     let connection = Connection::open(&shared.counters);
     let (socket, replies) = Socket::new(stream, Arc::clone(&connection));
+    let outgoing = replies.clone();
     let service = service_fn(move |request| {
         connection.request();
-        let shared = Arc::clone(&shared);
-        async move { Ok::<_, std::convert::Infallible>(shared.answer(request).await) }
+        let (shared, outgoing) = (Arc::clone(&shared), outgoing.clone());
+        async move {
+            let answer = shared.answer(request).await;
+            if let Err(gone) = &answer {
+                end(&outgoing, gone).await;
+            }
+            answer
+        }
     });
     let served = http1::Builder::new()
         .half_close(true)
@@ -344,22 +371,88 @@ async fn connection(stream: TcpStream, shared: Arc<Shared>) {
     replies.drive(served).await;
 }
 
+/// Ends a connection without an answer, after the answers before it.
+async fn end(outgoing: &Replies, gone: &Gone) {
+    // Hyper flushes what it has of them when this request rests.
+    tokio::task::yield_now().await;
+    match gone {
+        Gone::Reset => outgoing.reset(),
+        Gone::Garbage(bytes) => outgoing.push(bytes),
+    }
+}
+
 impl Shared {
-    async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
+    async fn answer(&self, request: Request<Incoming>) -> Result<Response<Body>, Gone> {
         let serial = self.request_ids.fetch_add(1, Ordering::Relaxed);
-        if is_sdb(&request) {
-            Counters::count(&self.counters.sdb);
-            let (response, refused) = self.sdb.call(request, serial).await;
-            if refused {
-                Counters::count(&self.counters.refused);
-            }
-            return response;
+        let sdb = is_sdb(&request);
+        Counters::count(if sdb {
+            &self.counters.sdb
+        } else {
+            &self.counters.s3
+        });
+        let mut request = request.map(Body::from);
+        if self.faults.is_idle() {
+            return Ok(self.serve(request, sdb, serial).await);
         }
-        Counters::count(&self.counters.s3);
+        let seen;
+        (seen, request) = self.look(request, sdb).await;
+        let Some(fault) = self.faults.pick(&seen) else {
+            return Ok(self.serve(request, sdb, serial).await);
+        };
         let request_id = format!("{serial:016X}");
-        let (mut response, refused) = self.s3.call(request, &request_id).await;
+        match begin(&fault, &seen, request, &request_id).await {
+            Begin::Serve(request) => {
+                let response = self.serve(request, sdb, serial).await;
+                finish(&fault, response).await
+            }
+            Begin::Answer(response) => Ok(self.sign_off(response, sdb, request_id)),
+            Begin::Gone(gone) => Err(gone),
+        }
+    }
+
+    /// What rules can see of a request; SimpleDB's has to be read for it.
+    async fn look(&self, request: Request<Body>, sdb: bool) -> (Seen, Request<Body>) {
+        let (parts, body) = request.into_parts();
+        if !sdb {
+            let domain = self.domain.as_deref();
+            let seen = Seen::s3(parts.method.as_str(), &parts.uri, &parts.headers, domain);
+            return (seen, Request::from_parts(parts, body));
+        }
+        // One that is too large or does not end is refused as one without parameters.
+        let read = Limited::new(body, FORM_MAX).collect().await;
+        let form = read.map(|body| body.to_bytes()).unwrap_or_default();
+        let seen = Seen::sdb(&parts.method, &parts.uri, &form);
+        (seen, Request::from_parts(parts, Body::from(form)))
+    }
+
+    async fn serve(&self, request: Request<Body>, sdb: bool, serial: u64) -> Response<Body> {
+        let now = self.faults.now();
+        let request_id = format!("{serial:016X}");
+        let (response, refused) = if sdb {
+            self.sdb.call(request, serial, now).await
+        } else {
+            self.s3.call(request, &request_id, now).await
+        };
         if refused {
             Counters::count(&self.counters.refused);
+        }
+        self.sign_off(response, sdb, request_id)
+    }
+
+    /// Adds what every answer has.
+    fn sign_off(
+        &self,
+        mut response: Response<Body>,
+        sdb: bool,
+        request_id: String,
+    ) -> Response<Body> {
+        if self.faults.clock_ahead() != 0
+            && let Ok(date) = HeaderValue::try_from(httpdate::fmt_http_date(self.faults.now()))
+        {
+            response.headers_mut().insert(DATE, date);
+        }
+        if sdb {
+            return response;
         }
         if let Ok(value) = HeaderValue::try_from(request_id) {
             let name = HeaderName::from_static("x-amz-request-id");
@@ -371,7 +464,7 @@ impl Shared {
 
 /// SimpleDB requests are a GET or POST of `/` with an `Action`; S3 has no form POST of `/`, so
 /// such a form need not be read to know whose it is.
-fn is_sdb(request: &Request<Incoming>) -> bool {
+fn is_sdb<B>(request: &Request<B>) -> bool {
     if request.uri().path() != "/" {
         return false;
     }

@@ -36,7 +36,8 @@ pub(crate) struct Replies(Arc<Mutex<Outgoing>>);
 
 #[derive(Debug)]
 struct Outgoing {
-    half: OwnedWriteHalf,
+    /// Nothing once the connection has been reset.
+    half: Option<OwnedWriteHalf>,
     waiting: BytesMut,
 }
 
@@ -44,6 +45,7 @@ impl Socket {
     pub(crate) fn new(stream: TcpStream, connection: Arc<Connection>) -> (Self, Replies) {
         let (read, half) = stream.into_split();
         let waiting = BytesMut::new();
+        let half = Some(half);
         let replies = Replies(Arc::new(Mutex::new(Outgoing { half, waiting })));
         let socket = Self {
             read: TokioIo::new(read),
@@ -57,6 +59,22 @@ impl Socket {
 impl Replies {
     fn lock(&self) -> MutexGuard<'_, Outgoing> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ends the connection by a reset when it is dropped; what has not left never does.
+    pub(crate) fn reset(&self) {
+        let mut outgoing = self.lock();
+        outgoing.waiting.clear();
+        if let Some(half) = outgoing.half.take() {
+            // Without it the peer sees an end instead.
+            let _ = half.as_ref().set_zero_linger();
+            half.forget();
+        }
+    }
+
+    /// Sends these bytes after all replies so far.
+    pub(crate) fn push(&self, bytes: &[u8]) {
+        self.lock().waiting.extend_from_slice(bytes);
     }
 
     /// Runs a connection to its end and sends its replies whenever it rests.
@@ -78,8 +96,11 @@ impl Replies {
 
 impl Outgoing {
     fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        let Some(half) = &mut self.half else {
+            return Poll::Ready(Ok(()));
+        };
         while !self.waiting.is_empty() {
-            let sent = ready!(Pin::new(&mut self.half).poll_write(cx, &self.waiting))?;
+            let sent = ready!(Pin::new(&mut *half).poll_write(cx, &self.waiting))?;
             if sent == 0 {
                 return Poll::Ready(Err(Error::from(ErrorKind::WriteZero)));
             }
@@ -92,8 +113,10 @@ impl Outgoing {
         let len: usize = bufs.iter().map(|buf| buf.len()).sum();
         if self.waiting.len() + len > BATCH_MAX {
             ready!(self.poll_send(cx))?;
-            if len > BATCH_MAX {
-                return Pin::new(&mut self.half).poll_write_vectored(cx, bufs);
+            if len > BATCH_MAX
+                && let Some(half) = &mut self.half
+            {
+                return Pin::new(half).poll_write_vectored(cx, bufs);
             }
         }
         self.waiting.reserve(len);
@@ -143,6 +166,9 @@ impl Write for Socket {
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
         let mut outgoing = self.replies.lock();
         ready!(outgoing.poll_send(cx))?;
-        Pin::new(&mut outgoing.half).poll_shutdown(cx)
+        match &mut outgoing.half {
+            Some(half) => Pin::new(half).poll_shutdown(cx),
+            None => Poll::Ready(Ok(())),
+        }
     }
 }

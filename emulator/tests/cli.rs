@@ -3,7 +3,7 @@
 // Helpers here are tests too.
 #![allow(clippy::unwrap_used)]
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 
@@ -82,4 +82,35 @@ fn wrong_arguments_end_it_and_show_no_secret() {
             assert!(text.starts_with("emulator: "), "{text}");
         }
     }
+}
+
+#[test]
+fn faults_can_be_ordered() {
+    let mut child = spawn(&[
+        "--exit-with-parent",
+        "--fault",
+        "1:slow-down:3",
+        "--clock-ahead",
+        "-3600",
+    ]);
+    let line = first_line(&mut child);
+    let mut stream = TcpStream::connect(line.strip_prefix("http://").unwrap()).unwrap();
+    stream
+        .write_all(b"GET /b/k HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+        .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 503") && answer.contains("retry-after: 3"));
+    drop(child.stdin.take());
+    assert!(child.wait().unwrap().success());
+    let mut wrong = spawn(&["--fault", "2:slow-down"]);
+    let mut told = String::new();
+    wrong
+        .stderr
+        .take()
+        .unwrap()
+        .read_to_string(&mut told)
+        .unwrap();
+    assert!(told.contains("2:slow-down"), "{told}");
+    assert!(!wrong.wait().unwrap().success());
 }

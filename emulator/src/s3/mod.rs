@@ -12,15 +12,16 @@ mod service;
 mod store;
 mod versions;
 
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use base64::prelude::*;
 use http_body_util::{BodyExt, Limited};
-use hyper::body::Incoming;
 use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, StatusCode};
 use s3s::access::{S3Access, S3AccessContext};
 use s3s::auth::SimpleAuth;
+use s3s::config::{S3Config, S3ConfigProvider};
 use s3s::service::{S3Service, S3ServiceBuilder};
 use s3s::{Body, S3Result, s3_error};
 
@@ -28,6 +29,7 @@ use self::auth::{Checker, Verified};
 use self::error::Refusal;
 use self::store::Store;
 use crate::encode;
+use crate::faults::Faults;
 
 /// The most that a multi-object delete may send: 1,000 keys, escaped, fit well.
 const DELETE_BODY_MAX: usize = 8 << 20;
@@ -39,7 +41,7 @@ pub(crate) struct S3Half {
 }
 
 impl S3Half {
-    pub(crate) fn new(checker: Checker, part_min: u64) -> Self {
+    pub(crate) fn new(checker: Checker, part_min: u64, faults: Faults) -> Self {
         let mut builder = S3ServiceBuilder::new(Store::new(part_min));
         let mut keys = SimpleAuth::new();
         for (access_key, user) in checker.users.iter() {
@@ -47,6 +49,7 @@ impl S3Half {
         }
         builder.set_auth(keys);
         builder.set_access(SignedOnly);
+        builder.set_config(Arc::new(Clock(faults)));
         if let Some(domain) = &checker.domain {
             builder.set_host(host::Hosts(domain.clone()));
         }
@@ -59,11 +62,12 @@ impl S3Half {
     /// The answer, and whether the front refused the request.
     pub(crate) async fn call(
         &self,
-        request: Request<Incoming>,
+        request: Request<Body>,
         request_id: &str,
+        now: SystemTime,
     ) -> (Response<Body>, bool) {
         let (mut parts, body) = request.into_parts();
-        if let Err(refusal) = self.checker.check(&mut parts, SystemTime::now()) {
+        if let Err(refusal) = self.checker.check(&mut parts, now) {
             return (refusal.into_response(request_id), true);
         }
         let body = if is_multi_delete(&parts) {
@@ -72,7 +76,7 @@ impl S3Half {
                 Err(refusal) => return (refusal.into_response(request_id), false),
             }
         } else {
-            Body::from(body)
+            body
         };
         let answered = self.engine.call(Request::from_parts(parts, body)).await;
         let response = answered.unwrap_or_else(|_| {
@@ -93,7 +97,7 @@ fn is_multi_delete(parts: &Parts) -> bool {
 }
 
 /// Reads the body of a multi-object delete, which S3 does not take without a digest.
-async fn checked_delete(parts: &Parts, body: Incoming) -> Result<Body, Refusal> {
+async fn checked_delete(parts: &Parts, body: Body) -> Result<Body, Refusal> {
     let bad = |code, message| Refusal::new(StatusCode::BAD_REQUEST, code, message);
     let digest = parts.headers.get("content-md5");
     let other = parts
@@ -130,6 +134,19 @@ async fn checked_delete(parts: &Parts, body: Incoming) -> Result<Body, Refusal> 
         }
     }
     Ok(Body::from(body))
+}
+
+/// Has the engine, which looks at the machine's clock, take dates that fit the emulator's.
+struct Clock(Faults);
+
+impl S3ConfigProvider for Clock {
+    fn snapshot(&self) -> Arc<S3Config> {
+        let mut config = S3Config::default();
+        let off = self.0.clock_ahead().unsigned_abs();
+        let most = &mut config.presigned_url_max_skew_time_secs;
+        *most = most.saturating_add(u32::try_from(off).unwrap_or(u32::MAX));
+        Arc::new(config)
+    }
 }
 
 /// Lets in what either half of the signature check has let in.

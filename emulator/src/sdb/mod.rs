@@ -13,7 +13,6 @@ mod xml;
 use std::time::{Duration, SystemTime};
 
 use http_body_util::{BodyExt, Limited};
-use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, HOST, HeaderValue};
 use hyper::{Method, Request, Response};
 use s3s::Body;
@@ -57,19 +56,14 @@ impl SdbHalf {
     /// The answer, and whether the signature check refused the request.
     pub(crate) async fn call(
         &self,
-        request: Request<Incoming>,
+        request: Request<Body>,
         serial: u64,
+        now: SystemTime,
     ) -> (Response<Body>, bool) {
         let request_id = request_id(serial);
         let (answer, refused) = match read(request).await {
             Ok((call, params)) => {
-                let verified = verify(
-                    &self.users,
-                    self.skew,
-                    call.target(),
-                    &params,
-                    SystemTime::now(),
-                );
+                let verified = verify(&self.users, self.skew, call.target(), &params, now);
                 match verified {
                     Ok(()) => (self.act(&params), false),
                     Err(error) => (Err(error), true),
@@ -334,7 +328,7 @@ impl Call {
     }
 }
 
-async fn read(request: Request<Incoming>) -> Result<(Call, Params)> {
+async fn read(request: Request<Body>) -> Result<(Call, Params)> {
     let (parts, body) = request.into_parts();
     let mut pairs = form_pairs(parts.uri.query().unwrap_or_default().as_bytes());
     if parts.method == Method::POST {
