@@ -78,6 +78,7 @@ pub mod paginate;
 mod retry;
 pub mod time;
 pub mod transport;
+pub mod v4;
 pub mod xml;
 
 pub use body::Body;

@@ -132,6 +132,11 @@ impl Policy {
         out
     }
 
+    /// The form's fields that the conditions fix, without those of the signature.
+    pub fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.conditions.iter().filter_map(Condition::field)
+    }
+
     /// The fields of the form, in the order to send them: those that the conditions fix, then
     /// `AWSAccessKeyId`, `policy`, `signature`, and `x-amz-security-token` if the credentials are temporary.
     ///
@@ -141,9 +146,7 @@ impl Policy {
     pub fn sign(&self, credentials: &Credentials) -> Vec<(String, String)> {
         let (policy, signature) = sign_document(&self.json(credentials), credentials);
         let mut form: Vec<(String, String)> = self
-            .conditions
-            .iter()
-            .filter_map(Condition::field)
+            .fields()
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .collect();
         form.push(("AWSAccessKeyId".into(), credentials.access_key().into()));

@@ -1,0 +1,96 @@
+//! What is signed of a body.
+
+use std::fmt;
+
+use sha2::{Digest, Sha256};
+
+use super::push_hex;
+
+/// What is signed of a body.
+#[derive(Clone, Copy)]
+#[non_exhaustive]
+pub enum Payload<'a> {
+    /// The SHA-256 digest of these bytes.
+    Bytes(&'a [u8]),
+    /// This SHA-256 digest of the body.
+    Sha256([u8; 32]),
+    /// Nothing (`UNSIGNED-PAYLOAD`): TLS has to protect it. S3 alone takes that.
+    Unsigned,
+    /// Each chunk of it by itself (`STREAMING-AWS4-HMAC-SHA256-PAYLOAD`); see [`Request::sign_chunks`].
+    ///
+    /// [`Request::sign_chunks`]: super::Request::sign_chunks
+    Chunks,
+    /// Nothing, with a checksum behind the body (`STREAMING-UNSIGNED-PAYLOAD-TRAILER`): the caller frames it
+    /// as `aws-chunked`.
+    UnsignedTrailer,
+}
+
+impl Payload<'_> {
+    pub(super) fn text(&self) -> PayloadText {
+        match self {
+            Self::Bytes([]) => PayloadText::Word(EMPTY),
+            Self::Bytes(bytes) => PayloadText::digest(&Sha256::digest(bytes)),
+            Self::Sha256(digest) => PayloadText::digest(digest),
+            Self::Unsigned => PayloadText::Word("UNSIGNED-PAYLOAD"),
+            Self::Chunks => PayloadText::Word("STREAMING-AWS4-HMAC-SHA256-PAYLOAD"),
+            Self::UnsignedTrailer => PayloadText::Word("STREAMING-UNSIGNED-PAYLOAD-TRAILER"),
+        }
+    }
+}
+
+impl fmt::Debug for Payload<'_> {
+    /// Leaves out the bytes.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bytes(bytes) => write!(f, "Bytes({} bytes)", bytes.len()),
+            other => f.write_str(other.text().as_str()),
+        }
+    }
+}
+
+/// The digest of nothing.
+pub(super) const EMPTY: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
+/// The value of `x-amz-content-sha256`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum PayloadText {
+    Word(&'static str),
+    Hex([u8; 64]),
+}
+
+impl PayloadText {
+    fn digest(digest: &[u8]) -> Self {
+        let mut hex = String::with_capacity(64);
+        push_hex(&mut hex, digest);
+        let mut text = [b'0'; 64];
+        let length = hex.len().min(64);
+        text[..length].copy_from_slice(&hex.as_bytes()[..length]);
+        Self::Hex(text)
+    }
+
+    pub(super) fn as_str(&self) -> &str {
+        match self {
+            Self::Word(word) => word,
+            Self::Hex(text) => std::str::from_utf8(text).unwrap_or_default(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_and_digests() {
+        let empty: &[u8] = b"";
+        assert_eq!(PayloadText::digest(&Sha256::digest(empty)).as_str(), EMPTY);
+        assert_eq!(Payload::Bytes(b"").text().as_str(), EMPTY);
+        let welcome = "44ce7dd67c959e0d3524ffac1771dfbba87d2b6b4b4e99e42034a8b803f8b072";
+        assert_eq!(
+            Payload::Bytes(b"Welcome to Amazon S3.").text().as_str(),
+            welcome
+        );
+        assert_eq!(format!("{:?}", Payload::Bytes(b"hush")), "Bytes(4 bytes)");
+        assert_eq!(format!("{:?}", Payload::Unsigned), "UNSIGNED-PAYLOAD");
+    }
+}
