@@ -247,7 +247,7 @@ impl Conn {
                 &super::Answer::new("application/json", &counts, last)
             }
         };
-        self.output.extend_from_slice(&answer.bytes);
+        answer.write(self.answers, &mut self.output);
         if mode.nagle {
             self.pieces.push_back(answer.head);
             if answer.bytes.len() > answer.head {

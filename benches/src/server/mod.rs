@@ -181,23 +181,45 @@ struct Shared {
 struct Answer {
     bytes: Vec<u8>,
     head: usize,
+    /// Where sixteen hexadecimal digits lie that are others in each answer.
+    digits: [usize; 2],
 }
 
 impl Answer {
     fn new(kind: &str, body: &[u8], last: bool) -> Self {
         // About the fields that stores send, so that parsing costs what it does there.
+        let (digits, id) = ("0f343b0931126a20", "0000000000000000");
         let mut bytes = format!(
             "HTTP/1.1 200 OK\r\nServer: bench\r\nDate: Fri, 01 May 2026 00:00:00 GMT\r\n\
              Content-Type: {kind}\r\nContent-Length: {}\r\n\
              Last-Modified: Thu, 30 Apr 2026 00:00:00 GMT\r\n\
-             ETag: \"0f343b0931126a20f133d67c2b018a3b\"\r\nAccept-Ranges: bytes\r\n{}\r\n",
+             ETag: \"{digits}f133d67c2b018a3b\"\r\nAccept-Ranges: bytes\r\n\
+             x-amz-request-id: {id}\r\n{}\r\n",
             body.len(),
             if last { "Connection: close\r\n" } else { "" },
         )
         .into_bytes();
         let head = bytes.len();
+        let at = |text: &str| memchr::memmem::find(&bytes, text.as_bytes()).unwrap_or_default();
+        let digits = [at(digits), at(id)];
         bytes.extend_from_slice(body);
-        Self { bytes, head }
+        Self {
+            bytes,
+            head,
+            digits,
+        }
+    }
+
+    /// Appends the answer of this number; no two have the same entity tag and request id, as
+    /// those of a store do not.
+    fn write(&self, number: u64, out: &mut Vec<u8>) {
+        let start = out.len();
+        out.extend_from_slice(&self.bytes);
+        for at in self.digits {
+            for (i, place) in out[start + at..start + at + 16].iter_mut().enumerate() {
+                *place = b"0123456789abcdef"[(number >> (60 - 4 * i)) as usize & 15];
+            }
+        }
     }
 }
 

@@ -3,16 +3,16 @@
 
 use std::io;
 
+use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use super::proxy::Via;
 use crate::error::{Error, Kind};
+use crate::http1::head::Heads;
 use crate::origin::Origin;
 
 /// The most bytes before the end of the answer's head, interim answers included.
 const HEAD_MOST: usize = 16 * 1024;
-/// The most header lines of one head.
-const LINES_MOST: usize = 64;
 
 /// Asks the proxy at the other end for a tunnel to the origin.
 ///
@@ -32,44 +32,39 @@ where
     io.write_all(request.as_bytes()).await.map_err(lost)?;
     io.flush().await.map_err(lost)?;
 
-    let mut input = Vec::with_capacity(512);
-    let mut taken = 0;
+    let mut input = BytesMut::with_capacity(512);
+    let mut heads = Heads::default();
+    let mut room = HEAD_MOST;
     loop {
-        let mut lines = [httparse::EMPTY_HEADER; LINES_MOST];
-        let mut head = httparse::Response::new(&mut lines);
-        let parsed = head.parse(&input[taken..]);
+        let parsed = heads.next(&mut input, HEAD_MOST);
         let parsed =
             parsed.map_err(|e| failed("did not answer in HTTP/1.1".to_owned()).with_source(e))?;
-        match (parsed, head.code) {
-            (httparse::Status::Complete(len), Some(code)) => {
-                taken += len;
-                match code {
-                    100 | 102..=199 => {}
-                    // Such an answer has no body, whatever its head says, and the other side of the
-                    // tunnel has not been spoken to.
-                    200..=299 if taken == input.len() => return Ok(()),
-                    200..=299 => return Err(failed("sent bytes that nobody asked for".to_owned())),
-                    407 if via.authorization.is_none() => {
-                        return Err(failed("wants user and password (status 407)".to_owned()));
-                    }
-                    _ => return Err(failed(format!("answered with status {code}"))),
+        if let Some(head) = parsed {
+            input.advance(head.end);
+            match head.status {
+                100 | 102..=199 => continue,
+                // Such an answer has no body, whatever its head says, and the other side of the
+                // tunnel has not been spoken to.
+                200..=299 if input.is_empty() => return Ok(()),
+                200..=299 => return Err(failed("sent bytes that nobody asked for".to_owned())),
+                407 if via.authorization.is_none() => {
+                    return Err(failed("wants user and password (status 407)".to_owned()));
                 }
-            }
-            _ if input.len() >= HEAD_MOST => {
-                return Err(failed("sent too long a head".to_owned()));
-            }
-            _ => {
-                let room = (HEAD_MOST - input.len()) as u64;
-                let read = (&mut *io)
-                    .take(room)
-                    .read_buf(&mut input)
-                    .await
-                    .map_err(lost)?;
-                if read == 0 {
-                    return Err(lost(io::ErrorKind::UnexpectedEof.into()));
-                }
+                status => return Err(failed(format!("answered with status {status}"))),
             }
         }
+        if room == 0 {
+            return Err(failed("sent too long a head".to_owned()));
+        }
+        let read = (&mut *io)
+            .take(room as u64)
+            .read_buf(&mut input)
+            .await
+            .map_err(lost)?;
+        if read == 0 {
+            return Err(lost(io::ErrorKind::UnexpectedEof.into()));
+        }
+        room -= read;
     }
 }
 

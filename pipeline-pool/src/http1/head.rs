@@ -1,44 +1,24 @@
 //! Heads of answers: where they end, and what they say about the framing of what follows.
 
-use std::mem::MaybeUninit;
-
 use bytes::BytesMut;
 
+use super::lines::{Fault, Lines, Parsed, VERSION};
 use crate::error::{Error, Kind};
 
-/// Fields that one head may have.
-const MAX_FIELDS: usize = 100;
-/// What every head begins with.
-const VERSION: &[u8] = b"HTTP/1.";
 /// Fields that decide where an answer ends, or whether another may follow it.
 const FRAMING: [&str; 3] = ["content-length", "transfer-encoding", "connection"];
 
-/// What a head says that matters for framing.
-#[derive(Debug)]
-pub(super) struct Parsed {
-    pub(super) status: u16,
-    pub(super) http10: bool,
-    /// No further answer may be taken from this connection.
-    pub(super) close: bool,
-    pub(super) keep_alive: bool,
-    pub(super) length: Option<u64>,
-    pub(super) chunked: bool,
-    /// Where the fields begin.
-    pub(super) fields: usize,
-    /// Where the head ends, its empty line included.
-    pub(super) end: usize,
-}
-
 /// Looks for one head after another at the front of the input.
 #[derive(Debug, Default)]
-pub(super) struct Heads {
+pub(crate) struct Heads {
     /// Bytes in which the end of the present head was looked for already.
     scanned: usize,
+    lines: Lines,
 }
 
 impl Heads {
     /// The head at the front of the input; nothing when its end is not here yet.
-    pub(super) fn next(
+    pub(crate) fn next(
         &mut self,
         input: &mut BytesMut,
         limit: usize,
@@ -52,7 +32,7 @@ impl Heads {
         if self.scanned > 0 && self.end(input, limit)?.is_none() {
             return Ok(None);
         }
-        let error = match parse(input) {
+        let error = match self.lines.read(input) {
             Ok(Some(parsed)) if parsed.end <= limit => {
                 self.scanned = 0;
                 return Ok(Some(parsed));
@@ -68,7 +48,7 @@ impl Heads {
         self.scanned = 0;
         // Folded lines are rare: they are looked for only when a head is not understood.
         let folded = unfold(&mut input[..end])?;
-        match (error, parse(&input[..end])) {
+        match (error, self.lines.read(&input[..end])) {
             (_, Ok(Some(parsed))) if folded && parsed.end == end => Ok(Some(parsed)),
             (Some(error), _) | (None, Err(Fault::Error(error) | Fault::Name(error))) => Err(error),
             (None, Ok(_)) => Err(violation("its head ends early")),
@@ -97,127 +77,6 @@ impl Heads {
             Ok(None)
         }
     }
-}
-
-enum Fault {
-    /// Where a name was expected there is none, as it is with a folded line.
-    Name(Error),
-    Error(Error),
-}
-
-impl From<Error> for Fault {
-    fn from(error: Error) -> Self {
-        Self::Error(error)
-    }
-}
-
-fn parse(input: &[u8]) -> Result<Option<Parsed>, Fault> {
-    let mut slots = [const { MaybeUninit::uninit() }; MAX_FIELDS];
-    let mut response = httparse::Response::new(&mut []);
-    let config = httparse::ParserConfig::default();
-    let end = match config.parse_response_with_uninit_headers(&mut response, input, &mut slots) {
-        Ok(httparse::Status::Complete(end)) => end,
-        Ok(httparse::Status::Partial) => return Ok(None),
-        Err(cause) => {
-            let error = violation("its head is malformed").with_source(cause);
-            return Err(match cause {
-                httparse::Error::HeaderName => Fault::Name(error),
-                _ => Fault::Error(error),
-            });
-        }
-    };
-    let status = response.code.unwrap_or(0);
-    if !(100..=999).contains(&status) {
-        return Err(violation("its status code is out of range").into());
-    }
-    let at = |field: &httparse::Header<'_>| field.name.as_ptr().addr() - input.as_ptr().addr();
-    let mut parsed = Parsed {
-        status,
-        http10: response.version == Some(0),
-        // RFC 9110, 15: a status over 599 is not valid; whoever sends it is not trusted further.
-        close: status > 599,
-        keep_alive: false,
-        length: None,
-        chunked: false,
-        fields: response.headers.first().map_or(end - 2, at),
-        end,
-    };
-    // httparse also takes lines that end without a carriage return; here they are doubtful. Each
-    // line ends right before a field or at the end of the head, so no search is needed.
-    let mut crlf = input[..end].ends_with(b"\r\n\r\n");
-    for field in response.headers.iter() {
-        crlf &= input[..at(field)].ends_with(b"\r\n");
-        // Most fields are told apart by the length of their name.
-        let is = |name: &str| field.name.eq_ignore_ascii_case(name);
-        match field.name.len() {
-            10 if is("connection") => parsed.connection(field.value),
-            14 if is("content-length") => parsed.length(field.value)?,
-            17 if is("transfer-encoding") => parsed.coding(field.value)?,
-            _ => {}
-        }
-    }
-    if !crlf {
-        return Err(bare_lf().into());
-    }
-    if parsed.chunked && parsed.length.is_some() {
-        return Err(violation("content-length beside transfer-encoding").into());
-    }
-    if parsed.chunked && parsed.http10 {
-        return Err(violation("transfer-encoding in HTTP/1.0").into());
-    }
-    Ok(Some(parsed))
-}
-
-impl Parsed {
-    fn connection(&mut self, value: &[u8]) {
-        if value.eq_ignore_ascii_case(b"keep-alive") {
-            self.keep_alive = true;
-            return;
-        }
-        for token in list(value) {
-            self.close |= token.eq_ignore_ascii_case(b"close");
-            self.keep_alive |= token.eq_ignore_ascii_case(b"keep-alive");
-        }
-    }
-
-    fn length(&mut self, value: &[u8]) -> Result<(), Error> {
-        if self.length.is_none() {
-            self.length = length(value);
-            if self.length.is_some() {
-                return Ok(());
-            }
-        }
-        // A list of equal lengths is one length; anything else could be framed two ways.
-        for value in list(value) {
-            let n = length(value).ok_or_else(|| violation("a bad content-length"))?;
-            if self.length.is_some_and(|m| m != n) {
-                return Err(violation("two different content-lengths"));
-            }
-            self.length = Some(n);
-        }
-        Ok(())
-    }
-
-    fn coding(&mut self, value: &[u8]) -> Result<(), Error> {
-        if self.chunked || !value.eq_ignore_ascii_case(b"chunked") {
-            return Err(violation("an unknown transfer-encoding"));
-        }
-        self.chunked = true;
-        Ok(())
-    }
-}
-
-fn list(value: &[u8]) -> impl Iterator<Item = &[u8]> {
-    value.split(|&b| b == b',').map(<[u8]>::trim_ascii)
-}
-
-fn length(digits: &[u8]) -> Option<u64> {
-    if digits.is_empty() || digits.len() > 18 {
-        return None;
-    }
-    digits.iter().try_fold(0, |n, d| {
-        d.is_ascii_digit().then(|| n * 10 + u64::from(d - b'0'))
-    })
 }
 
 /// Replaces folded line ends by blanks, as
@@ -254,14 +113,14 @@ fn unfold(head: &mut [u8]) -> Result<bool, Error> {
     Ok(found)
 }
 
-pub(super) fn violation(what: &'static str) -> Error {
+pub(crate) fn violation(what: &'static str) -> Error {
     Error::new(
         Kind::Protocol,
         format!("the answer breaks HTTP/1.1: {what}"),
     )
 }
 
-fn bare_lf() -> Error {
+pub(super) fn bare_lf() -> Error {
     violation("a line of its head ends without CR")
 }
 
@@ -271,6 +130,10 @@ fn over_limit() -> Error {
 
 #[cfg(test)]
 mod tests {
+    use super::super::lines::MAX_FIELDS;
+    use proptest::prelude::*;
+    use proptest::sample::Index;
+
     use super::*;
 
     fn read(head: &[u8]) -> Result<Option<Parsed>, Error> {
@@ -523,5 +386,80 @@ mod tests {
         assert!(heads.next(&mut input, 100).unwrap().is_none());
         input.extend_from_slice(b"x");
         assert!(heads.next(&mut input, 100).is_err());
+    }
+
+    /// Whether an independent parser takes it, and every line ends as it should.
+    fn is_taken_elsewhere(head: &[u8]) -> bool {
+        let mut slots = [httparse::EMPTY_HEADER; MAX_FIELDS];
+        let mut response = httparse::Response::new(&mut slots);
+        let whole = httparse::Status::Complete(head.len());
+        let lines = head.split_inclusive(|&b| b == b'\n');
+        response.parse(head) == Ok(whole)
+            && response.code.is_some_and(|code| code >= 100)
+            && lines.into_iter().all(|line| line.ends_with(b"\r\n"))
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+        #[test]
+        fn another_parser_takes_and_refuses_the_same(
+            status in "(HTTP/1\\.[01] [1-9][0-9]{2}|HTTP/1\\.[0-2] ?[0-9]{2,4})( [ -~\t]{0,12})?",
+            fields in prop::collection::vec("[a-zA-Z0-9!#$%&'*+.^_`|~-]{1,20}:[ -~\t]{0,70}", 0..12),
+            change in prop::option::of((any::<Index>(), any::<u8>(), any::<bool>())),
+        ) {
+            let mut head = status.into_bytes();
+            for field in fields {
+                head.extend_from_slice(b"\r\n");
+                head.extend_from_slice(field.as_bytes());
+            }
+            head.extend_from_slice(b"\r\n\r\n");
+            if let Some((at, byte, insert)) = change {
+                let at = at.index(head.len());
+                head.splice(at..at + usize::from(!insert), [byte]);
+            }
+            let parsed = Heads::default().next(&mut BytesMut::from(&head[..]), 64 * 1024);
+            let taken = matches!(&parsed, Ok(Some(parsed)) if parsed.end == head.len());
+            let folded = unfold(&mut head);
+            prop_assume!(!matches!(folded, Ok(true) | Err(_)));
+            prop_assert_eq!(taken, is_taken_elsewhere(&head), "{}", head.escape_ascii());
+        }
+
+        #[test]
+        fn what_came_before_changes_nothing(
+            heads in prop::collection::vec(
+                prop::collection::vec((0_usize..14, any::<bool>()), 0..8), 1..6),
+            cut in any::<Index>(),
+        ) {
+            const LINES: [(&str, &str); 14] = [
+                ("a: b", "a: c"), ("a: b", "a: bc"), ("a: b", "A: b"), ("ab: c", "a b: c"),
+                ("content-length: 5", "content-length: 6"), ("content-length: 5", "Content-length:5"),
+                ("transfer-encoding: chunked", "transfer-encoding: gzip"), ("x: y", "x: \x7f"),
+                ("connection: close", "connection: keep-alive"), ("date: now", "date: then"),
+                ("date: now", "date:"), ("x: y\r\n z", "x: y"), ("x: y", "x: y\rz"), ("e: 1", "e: 2"),
+            ];
+            let mut seasoned = Heads::default();
+            for head in heads {
+                let mut wire = String::from("HTTP/1.1 200 OK\r\n");
+                for (line, other) in head {
+                    wire.push_str(if other { LINES[line].1 } else { LINES[line].0 });
+                    wire.push_str("\r\n");
+                }
+                wire.push_str("\r\n");
+                let mut input = BytesMut::from(wire.as_bytes());
+                let fresh = Heads::default().next(&mut input.clone(), 64 * 1024);
+                let mut part = BytesMut::from(&wire.as_bytes()[..cut.index(wire.len())]);
+                let early = seasoned.next(&mut part, 64 * 1024);
+                let read = match early {
+                    Ok(None) => seasoned.next(&mut input, 64 * 1024),
+                    early => early,
+                };
+                let shown = |read: &Result<_, Error>| read.as_ref().ok().map(|p| format!("{p:?}"));
+                prop_assert_eq!(shown(&read), shown(&fresh), "{}", wire.escape_default());
+                if read.is_err() {
+                    break;
+                }
+            }
+        }
     }
 }

@@ -7,7 +7,8 @@ pub mod check;
 mod chunked;
 pub(crate) mod codec;
 pub(crate) mod decode;
-mod head;
+pub(crate) mod head;
+mod lines;
 #[cfg(test)]
 mod properties;
 pub(crate) mod request;

@@ -1,0 +1,318 @@
+//! The lines of a head, one by one, and what they say about framing.
+//!
+//! One head of a server is much like the one before. A line that is the same, byte for byte, as
+//! the line in its place there needs no second look; one with the same name needs none at its name.
+
+use super::head::{bare_lf, violation};
+use super::request::is_token;
+use crate::error::Error;
+
+/// Fields that one head may have.
+pub(super) const MAX_FIELDS: usize = 100;
+/// The longest head, in bytes, that the next one is compared with.
+const MAX_KEPT: usize = 2048;
+/// What every head begins with.
+pub(super) const VERSION: &[u8] = b"HTTP/1.";
+
+/// What a head says that matters for framing.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Parsed {
+    pub(crate) status: u16,
+    pub(crate) http10: bool,
+    /// No further answer may be taken from this connection.
+    pub(crate) close: bool,
+    pub(crate) keep_alive: bool,
+    pub(crate) length: Option<u64>,
+    pub(crate) chunked: bool,
+    /// Where the fields begin.
+    pub(crate) fields: usize,
+    /// Where the head ends, its empty line included.
+    pub(crate) end: usize,
+}
+
+pub(super) enum Fault {
+    /// Where a name was expected there is none, as it is with a folded line.
+    Name(Error),
+    Error(Error),
+}
+
+impl From<Error> for Fault {
+    fn from(error: Error) -> Self {
+        Self::Error(error)
+    }
+}
+
+/// One line of the head before.
+#[derive(Clone, Copy, Debug)]
+struct Line {
+    /// Its bytes, its end included.
+    len: usize,
+    /// The bytes of the name.
+    name: usize,
+    frames: Option<Framing>,
+}
+
+/// A field that has to do with framing.
+#[derive(Clone, Copy, Debug)]
+enum Framing {
+    Connection,
+    Length,
+    Coding,
+}
+
+/// Reads heads, each in the light of the one before.
+#[derive(Debug, Default)]
+pub(super) struct Lines {
+    /// The head before; nothing while there is none to compare with.
+    text: Vec<u8>,
+    lines: Vec<Line>,
+    /// What its status line says.
+    start: Option<Parsed>,
+}
+
+impl Lines {
+    /// Reads the head at the front of the input; nothing when its end is not here yet.
+    pub(super) fn read(&mut self, input: &[u8]) -> Result<Option<Parsed>, Fault> {
+        // It is put back once a head has been read: what is noted on the way fits no other.
+        let text = std::mem::take(&mut self.text);
+        let mut before = &text[..];
+        let mut changed = text.is_empty();
+        let mut rest = input;
+        let mut parsed: Option<Parsed> = None;
+        let mut count = 0;
+        loop {
+            let old = match self.lines.get(count) {
+                Some(&line) if line.len <= before.len() => {
+                    let (text, after) = before.split_at(line.len);
+                    before = after;
+                    Some((line, text))
+                }
+                _ => None,
+            };
+            if let Some((line, text)) = old
+                && rest.starts_with(text)
+            {
+                match (&mut parsed, line.frames) {
+                    (None, _) => parsed = self.start,
+                    (Some(parsed), Some(framing)) => {
+                        parsed.field(framing, &text[line.name + 1..text.len() - 2])?;
+                    }
+                    (Some(_), None) => {}
+                }
+                rest = &rest[line.len..];
+                count += 1;
+                continue;
+            }
+            let Some(end) = memchr::memchr(b'\n', rest) else {
+                return Ok(None);
+            };
+            let (text, after) = rest.split_at(end + 1);
+            // A line feed alone ends a line too (RFC 9112, 2.2), for those who wish; here it is
+            // doubtful.
+            let content = text.strip_suffix(b"\r\n").ok_or_else(bare_lf)?;
+            rest = after;
+            let mut line = Line {
+                len: text.len(),
+                name: 0,
+                frames: None,
+            };
+            match &mut parsed {
+                None => {
+                    let start = status_line(content)?;
+                    self.start = Some(start);
+                    parsed = self.start;
+                }
+                Some(_) if content.is_empty() => break,
+                Some(_) if count > MAX_FIELDS => {
+                    return Err(violation("its head has too many fields").into());
+                }
+                Some(parsed) => {
+                    let same = old.filter(|(line, text)| content.starts_with(&text[..=line.name]));
+                    (line.name, line.frames) = match same {
+                        Some((line, _)) => (line.name, line.frames),
+                        None => name(content)?,
+                    };
+                    if !is_text(&content[line.name + 1..]) {
+                        return Err(violation("a character of its head is illegal").into());
+                    }
+                    if let Some(framing) = line.frames {
+                        parsed.field(framing, &content[line.name + 1..])?;
+                    }
+                }
+            }
+            changed = true;
+            match self.lines.get_mut(count) {
+                Some(place) => *place = line,
+                None => self.lines.push(line),
+            }
+            count += 1;
+        }
+        let Some(mut parsed) = parsed else {
+            return Ok(None);
+        };
+        parsed.end = input.len() - rest.len();
+        changed |= count != self.lines.len();
+        self.lines.truncate(count);
+        self.text = text;
+        if changed {
+            self.text.clear();
+            if parsed.end <= MAX_KEPT {
+                self.text.extend_from_slice(&input[..parsed.end - 2]);
+            }
+        }
+        if parsed.chunked && parsed.length.is_some() {
+            return Err(violation("content-length beside transfer-encoding").into());
+        }
+        if parsed.chunked && parsed.http10 {
+            return Err(violation("transfer-encoding in HTTP/1.0").into());
+        }
+        Ok(Some(parsed))
+    }
+}
+
+/// The bytes of a field's name, and what it has to do with framing.
+fn name(line: &[u8]) -> Result<(usize, Option<Framing>), Fault> {
+    let colon = line.iter().position(|&b| !is_token(b));
+    let Some(colon) = colon.filter(|&i| i > 0 && line[i] == b':') else {
+        return Err(Fault::Name(violation("a field of its head has no name")));
+    };
+    Ok((colon, framing(&line[..colon])))
+}
+
+fn framing(name: &[u8]) -> Option<Framing> {
+    // Most fields are told apart by the length of their name.
+    let (known, framing) = match name.len() {
+        10 => ("connection", Framing::Connection),
+        14 => ("content-length", Framing::Length),
+        17 => ("transfer-encoding", Framing::Coding),
+        _ => return None,
+    };
+    name.eq_ignore_ascii_case(known.as_bytes())
+        .then_some(framing)
+}
+
+fn status_line(line: &[u8]) -> Result<Parsed, Error> {
+    let (minor, status, reason) = match line.strip_prefix(VERSION) {
+        Some([minor @ (b'0' | b'1'), b' ', a, b, c]) => (minor, [a, b, c], &[][..]),
+        Some([minor @ (b'0' | b'1'), b' ', a, b, c, b' ', rest @ ..]) => (minor, [a, b, c], rest),
+        _ => return Err(violation("its status line is malformed")),
+    };
+    if !status.iter().all(|b| b.is_ascii_digit()) || *status[0] == b'0' {
+        return Err(violation("its status code is out of range"));
+    }
+    if !is_text(reason) {
+        return Err(violation("a character of its head is illegal"));
+    }
+    let status = status
+        .iter()
+        .fold(0, |n, &&digit| n * 10 + u16::from(digit - b'0'));
+    Ok(Parsed {
+        status,
+        http10: *minor == b'0',
+        // RFC 9110, 15: a status over 599 is not valid; whoever sends it is not trusted further.
+        close: status > 599,
+        keep_alive: false,
+        length: None,
+        chunked: false,
+        fields: line.len() + 2,
+        end: 0,
+    })
+}
+
+/// Whether these bytes may stand in a value: no control character but the tab.
+fn is_text(value: &[u8]) -> bool {
+    let (words, rest) = value.as_chunks::<8>();
+    let mut last = [b' '; 8];
+    last[..rest.len()].copy_from_slice(rest);
+    let found = words
+        .iter()
+        .chain([&last])
+        .fold(0, |found, word| found | controls(u64::from_ne_bytes(*word)));
+    // It finds tabs too, and those are rare.
+    found == 0
+        || value
+            .iter()
+            .all(|&b| b == b'\t' || (b >= 0x20 && b != 0x7f))
+}
+
+/// Not zero if one of eight bytes is below 0x20, or 0x7f.
+fn controls(word: u64) -> u64 {
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    let low = word.wrapping_sub(ONES * 0x20) & !word;
+    let other = word ^ (ONES * 0x7f);
+    let delete = other.wrapping_sub(ONES) & !other;
+    (low | delete) & (ONES * 0x80)
+}
+
+/// A value without the blanks around it.
+fn trim(mut value: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] = value {
+        value = rest;
+    }
+    while let [rest @ .., b' ' | b'\t'] = value {
+        value = rest;
+    }
+    value
+}
+
+impl Parsed {
+    fn field(&mut self, framing: Framing, value: &[u8]) -> Result<(), Error> {
+        let value = trim(value);
+        match framing {
+            Framing::Connection => self.connection(value),
+            Framing::Length => self.length(value)?,
+            Framing::Coding => self.coding(value)?,
+        }
+        Ok(())
+    }
+
+    fn connection(&mut self, value: &[u8]) {
+        if value.eq_ignore_ascii_case(b"keep-alive") {
+            self.keep_alive = true;
+            return;
+        }
+        for token in list(value) {
+            self.close |= token.eq_ignore_ascii_case(b"close");
+            self.keep_alive |= token.eq_ignore_ascii_case(b"keep-alive");
+        }
+    }
+
+    fn length(&mut self, value: &[u8]) -> Result<(), Error> {
+        if self.length.is_none() {
+            self.length = length(value);
+            if self.length.is_some() {
+                return Ok(());
+            }
+        }
+        // A list of equal lengths is one length; anything else could be framed two ways.
+        for value in list(value) {
+            let n = length(value).ok_or_else(|| violation("a bad content-length"))?;
+            if self.length.is_some_and(|m| m != n) {
+                return Err(violation("two different content-lengths"));
+            }
+            self.length = Some(n);
+        }
+        Ok(())
+    }
+
+    fn coding(&mut self, value: &[u8]) -> Result<(), Error> {
+        if self.chunked || !value.eq_ignore_ascii_case(b"chunked") {
+            return Err(violation("an unknown transfer-encoding"));
+        }
+        self.chunked = true;
+        Ok(())
+    }
+}
+
+fn list(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+    value.split(|&b| b == b',').map(<[u8]>::trim_ascii)
+}
+
+fn length(digits: &[u8]) -> Option<u64> {
+    if digits.is_empty() || digits.len() > 18 {
+        return None;
+    }
+    digits.iter().try_fold(0, |n, d| {
+        d.is_ascii_digit().then(|| n * 10 + u64::from(d - b'0'))
+    })
+}
