@@ -14,6 +14,7 @@ use crate::clients::pool::Pool;
 use crate::clients::raw;
 #[cfg(feature = "peers")]
 use crate::clients::reqwest::Reqwest;
+use crate::clients::s3::S3;
 use crate::load::{Meter, Sample, spawn};
 use crate::machine;
 use crate::server::millis;
@@ -23,6 +24,8 @@ use crate::server::millis;
 pub enum Which {
     /// The pool of this workspace.
     Pool,
+    /// The S3 client of this workspace over it, signing with Version 2.
+    S3,
     /// hyper's HTTP/1.1 connections.
     Hyper,
     /// A pipelined loop by hand.
@@ -33,6 +36,9 @@ pub enum Which {
     /// object_store's S3 client, unsigned.
     #[cfg(feature = "peers")]
     ObjectStore,
+    /// object_store's S3 client, signing with Version 4.
+    #[cfg(feature = "peers")]
+    ObjectStoreSigned,
 }
 
 /// What one client does.
@@ -112,6 +118,12 @@ async fn measure(args: Args) -> Result<Sample, BoxError> {
             spawn(&client, args.tasks, &meter);
             pool = Some(client);
         }
+        Which::S3 => {
+            let endpoint = format!("http://{}", args.server);
+            let client = S3::new(&endpoint, &args.target, args.connections, args.depth)?;
+            spawn(&client, args.tasks, &meter);
+            pool = Some(client.pool().clone());
+        }
         Which::Hyper => {
             spawn(
                 &Hyper::new(args.server, &args.target, connections)?,
@@ -141,10 +153,11 @@ async fn measure(args: Args) -> Result<Sample, BoxError> {
             );
         }
         #[cfg(feature = "peers")]
-        Which::ObjectStore => {
+        Which::ObjectStore | Which::ObjectStoreSigned => {
+            let signed = args.client == Which::ObjectStoreSigned;
             let endpoint = format!("http://{}", args.server);
             spawn(
-                &Store::new(&endpoint, &args.target, connections)?,
+                &Store::new(&endpoint, &args.target, connections, signed)?,
                 args.tasks,
                 &meter,
             );

@@ -89,6 +89,18 @@ impl Scenario {
         self
     }
 
+    /// Adds object_store as it is used, signing its requests, if it is built in.
+    fn signed(self, args: &str) -> Self {
+        if cfg!(feature = "peers") {
+            self.run(
+                "object_store V4",
+                &format!("--client object-store-signed {args}"),
+            )
+        } else {
+            self
+        }
+    }
+
     fn over(
         mut self,
         metric: Metric,
@@ -131,9 +143,19 @@ impl Scenario {
                 own(0.0, plain()),
             )
             .run("pool 8x32", "--client pool --connections 8 --depth 32")
+            .run("s3 8x32", "--client s3 --connections 8 --depth 32")
             .run("raw 8x32", "--client raw --connections 8 --depth 32")
             .run("hyper 256", "--client hyper")
             .peers("")
+            .signed("")
+            .alone(Metric::Rate, "s3 8x32", AtLeast(400e3))
+            .over(
+                Metric::Cpu,
+                "s3 8x32",
+                "object_store V4",
+                AtMost(1.0 / 14.0),
+            )
+            .over(Metric::Cpu, "s3 8x32", "object_store", Shown)
             .alone(Metric::Rate, "pool 8x32", AtLeast(400e3))
             .over(Metric::Cpu, "pool 8x32", "raw 8x32", Shown)
             .over(Metric::Cpu, "pool 8x32", "hyper 256", Shown)
@@ -144,9 +166,13 @@ impl Scenario {
             )
             .run("pool 8x32", "--client pool --connections 8 --depth 32")
             .run("pool 8", "--client pool --connections 8")
+            .run("s3 8x32", "--client s3 --connections 8 --depth 32")
             .run("raw 8x32", "--client raw --connections 8 --depth 32")
             .run("hyper 256", "--client hyper")
             .peers("")
+            .signed("")
+            .over(Metric::Cpu, "s3 8x32", "hyper 256", AtMost(1.0))
+            .over(Metric::Cpu, "s3 8x32", "object_store V4", AtMost(1.0 / 2.7))
             .over(Metric::Cpu, "pool 8x32", "hyper 256", AtMost(1.0))
             .over(Metric::Cpu, "pool 8", "hyper 256", AtMost(1.0))
             .over(Metric::Cpu, "pool 8x32", "object_store", AtMost(1.0 / 2.7))

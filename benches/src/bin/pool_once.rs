@@ -1,4 +1,4 @@
-//! Sends a number of GETs through the pool and ends: for callgrind, where the instructions of one
+//! Sends a number of GETs through the pool, or through the S3 client over it, and ends: for callgrind, where the instructions of one
 //! GET are the difference of two runs divided by the difference of their numbers.
 
 use std::sync::Arc;
@@ -6,12 +6,16 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use benches::BoxError;
 use benches::clients::pool::Pool;
+use benches::clients::s3::S3;
 use benches::clients::{Client, Session};
 use clap::Parser;
 
 #[derive(Parser)]
 #[command(about = "Sends a number of GETs through the pool and ends.")]
 struct Args {
+    /// Send through the whole S3 client.
+    #[arg(long)]
+    s3: bool,
     /// The server, as http://HOST:PORT.
     #[arg(long)]
     endpoint: String,
@@ -39,24 +43,33 @@ fn main() -> Result<(), BoxError> {
         .build()?;
     runtime.block_on(async {
         let (connections, depth) = (Some(args.connections), Some(args.depth));
-        let pool = Pool::new(&args.endpoint, &args.target, connections, depth)?;
-        let left = Arc::new(AtomicUsize::new(args.gets));
-        let mut tasks = tokio::task::JoinSet::new();
-        for _ in 0..args.tasks {
-            let (mut session, left) = (pool.session(), left.clone());
-            tasks.spawn(async move {
-                while left
-                    .fetch_update(Relaxed, Relaxed, |n| n.checked_sub(1))
-                    .is_ok()
-                {
-                    session.get().await?;
-                }
-                Ok::<_, BoxError>(())
-            });
+        if args.s3 {
+            let s3 = S3::new(&args.endpoint, &args.target, connections, depth)?;
+            send(&s3, &args).await
+        } else {
+            let pool = Pool::new(&args.endpoint, &args.target, connections, depth)?;
+            send(&pool, &args).await
         }
-        while let Some(end) = tasks.join_next().await {
-            end??;
-        }
-        Ok(())
     })
+}
+
+async fn send(client: &impl Client, args: &Args) -> Result<(), BoxError> {
+    let left = Arc::new(AtomicUsize::new(args.gets));
+    let mut tasks = tokio::task::JoinSet::new();
+    for _ in 0..args.tasks {
+        let (mut session, left) = (client.session(), left.clone());
+        tasks.spawn(async move {
+            while left
+                .fetch_update(Relaxed, Relaxed, |n| n.checked_sub(1))
+                .is_ok()
+            {
+                session.get().await?;
+            }
+            Ok::<_, BoxError>(())
+        });
+    }
+    while let Some(end) = tasks.join_next().await {
+        end??;
+    }
+    Ok(())
 }

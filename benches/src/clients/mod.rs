@@ -7,6 +7,7 @@ pub mod pool;
 pub mod raw;
 #[cfg(feature = "peers")]
 pub mod reqwest;
+pub mod s3;
 
 use std::future::Future;
 

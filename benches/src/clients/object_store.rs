@@ -1,4 +1,5 @@
-//! object_store's S3 client, requests unsigned, path-style: the target is `/bucket/key`.
+//! object_store's S3 client, path-style: the target is `/bucket/key`. Requests are unsigned, or
+//! signed as it does by itself (Version 4).
 //!
 //! Below the number of tasks a semaphore bounds the requests in flight, as for reqwest.
 
@@ -26,7 +27,12 @@ impl Store {
     ///
     /// # Errors
     /// When the target is not `/bucket/key`, or object_store refuses the rest.
-    pub fn new(endpoint: &str, target: &str, connections: usize) -> Result<Self, BoxError> {
+    pub fn new(
+        endpoint: &str,
+        target: &str,
+        connections: usize,
+        signed: bool,
+    ) -> Result<Self, BoxError> {
         let path = target.strip_prefix('/').and_then(|t| t.split_once('/'));
         let (bucket, key) = path.ok_or("the target must be /bucket/key")?;
         super::provide_tls();
@@ -34,7 +40,9 @@ impl Store {
             .with_endpoint(endpoint)
             .with_bucket_name(bucket)
             .with_region("us-east-1")
-            .with_skip_signature(true)
+            .with_skip_signature(!signed)
+            .with_access_key_id("AKIDBENCH")
+            .with_secret_access_key("the-secret-of-the-benchmark")
             .with_client_options(
                 ClientOptions::new()
                     .with_allow_http(true)

@@ -39,6 +39,11 @@ impl Pool {
         })
     }
 
+    /// The pool itself.
+    pub fn inner(&self) -> &HttpPool {
+        &self.pool
+    }
+
     /// The depth that connections are pipelined to now.
     pub fn depth(&self) -> usize {
         let stats = self.pool.stats();
