@@ -105,8 +105,8 @@ struct Opening<P: Protocol> {
 impl<P: Protocol> Drop for Opening<P> {
     fn drop(&mut self) {
         if let Some(permit) = self.permit.take() {
-            self.endpoint.lock().remove(self.id);
             drop(permit);
+            self.endpoint.lock().remove(self.id);
             self.endpoint.bounce_all();
         }
     }
@@ -405,6 +405,8 @@ impl<P: Protocol> Driver<P> {
             // Says goodbye where the transport has a word for it; nobody waits for the answer.
             let _ = Pin::new(stream).poll_shutdown(cx);
             self.stream = None;
+            // Before its place is free: whoever takes that takes a permit too.
+            self.permit = None;
             let now = now();
             let end = End {
                 again,
@@ -412,15 +414,14 @@ impl<P: Protocol> Driver<P> {
                 broken,
             };
             self.endpoint.ended(self.id, end, now);
-            self.permit = None;
             self.endpoint.pump(now);
         } else {
             self.stream = None;
+            self.permit = None;
             let mail = self.endpoint.lock().remove(self.id);
             for entry in again.into_iter().chain(mail) {
                 entry.bounce();
             }
-            self.permit = None;
             self.endpoint.bounce_all();
         }
     }
