@@ -3,17 +3,250 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::connect::{Connect, Proxy, Resolve, Settings};
+#[cfg(feature = "http1")]
+use crate::connect::Proxy;
+use crate::connect::{Connect, Resolve, Settings};
 use crate::engine::config::Config;
 #[cfg(feature = "tls")]
 use crate::error::Error;
 use crate::event::{Event, Hook};
+#[cfg(feature = "http1")]
 use crate::http1::decode::Limits;
+use crate::origin::Origin;
+#[cfg(feature = "http1")]
 use crate::pool::HttpPool;
+use crate::protocol::{Begin, Protocol};
+use crate::single::Pool;
+
+/// The depth where none is set.
+fn depth(config: &Config, set: Option<usize>) -> usize {
+    let few = config.max_connections <= 16;
+    set.unwrap_or(if few { 32 } else { 4 })
+}
+
+/// What the builders of all pools have.
+macro_rules! settings {
+    () => {
+        /// The most connections to one origin, at every instant. Defaults to 64, at least 1.
+        ///
+        /// A server that works one connection's requests in order serves as many at once as there are
+        /// connections; beyond some dozens the server's cost of each outweighs the gain.
+        pub fn max_connections(mut self, n: usize) -> Self {
+            self.config.max_connections = n.max(1);
+            self
+        }
+
+        /// The most requests in flight on one connection. Defaults to 4, or to 32 for pools of at
+        /// most 16 connections; 1 to 1,024; 1 turns pipelining off.
+        ///
+        /// Up to this bound the depth is learnt for each origin from what its connections answer per
+        /// second. Only small repeatable requests are pipelined, and only once all connections are in
+        /// use.
+        pub fn max_pipeline(mut self, depth: usize) -> Self {
+            self.depth = Some(depth.clamp(1, 1024));
+            self
+        }
+
+        /// Has connections pipelined to exactly this depth when all are in use; nothing is learnt.
+        /// 1 to 1,024.
+        pub fn fixed_pipeline(mut self, depth: usize) -> Self {
+            self.config.fixed_depth = true;
+            self.max_pipeline(depth)
+        }
+
+        /// The most connections that are opened at the same time. Defaults to 8, at least 1: a burst
+        /// at the start does not become a storm of handshakes.
+        pub fn max_opening(mut self, n: usize) -> Self {
+            self.config.max_opening = n.max(1);
+            self
+        }
+
+        /// The most requests that wait for a connection to one origin; further ones fail with
+        /// [`Kind::Busy`]($crate::Kind::Busy). Defaults to 100,000, at least 1: a request also waits while
+        /// its connection is opened.
+        pub fn max_waiters(mut self, n: usize) -> Self {
+            self.config.max_waiters = n.max(1);
+            self
+        }
+
+        /// How long a request may wait for a connection before it fails with
+        /// [`Kind::WaitTimeout`]($crate::Kind::WaitTimeout). Defaults to 10 s.
+        pub fn wait_timeout(mut self, limit: Duration) -> Self {
+            self.config.wait_timeout = limit;
+            self
+        }
+
+        /// How long a request may take from being sent until the head of its answer is here, waiting
+        /// and replays included. Defaults to 60 s; a request can have its own.
+        pub fn timeout(mut self, limit: Duration) -> Self {
+            self.config.timeout = limit;
+            self
+        }
+
+        /// How long opening a connection may take: name resolution, TCP and TLS. Defaults to 5 s.
+        pub fn connect_timeout(mut self, limit: Duration) -> Self {
+            self.config.connect_timeout = limit;
+            self
+        }
+
+        /// How long a server may take nothing of what is being written. Defaults to 20 s.
+        pub fn write_timeout(mut self, limit: Duration) -> Self {
+            self.config.write_timeout = limit;
+            self
+        }
+
+        /// How long a connection whose server owes an answer may stay silent before it is given up.
+        /// Defaults to 30 s.
+        pub fn first_byte_timeout(mut self, limit: Duration) -> Self {
+            self.config.first_byte_timeout = limit;
+            self
+        }
+
+        /// How long a server may pause within the body of an answer. Defaults to 30 s; the time that
+        /// the body's reader takes does not count.
+        pub fn body_timeout(mut self, limit: Duration) -> Self {
+            self.config.body_timeout = limit;
+            self
+        }
+
+        /// How long a connection without work is kept. Defaults to 15 s: S3 closes after about 20 s,
+        /// and a connection closed under a request is what users of other pools report most.
+        pub fn idle_timeout(mut self, limit: Duration) -> Self {
+            self.config.idle_timeout = limit;
+            self
+        }
+
+        /// How long a connection is used at all, so that changes in DNS are followed. Defaults to
+        /// 10 minutes.
+        pub fn max_age(mut self, limit: Duration) -> Self {
+            self.config.max_age = limit;
+            self
+        }
+
+        /// How often a repeatable request is sent again when its connection dies before the answer.
+        /// Defaults to 2.
+        pub fn max_replays(mut self, n: u8) -> Self {
+            self.config.max_replays = n;
+            self
+        }
+
+        /// Sends a repeatable request a second time, on another connection, when its answer or one
+        /// before it on its connection is late (eight times what is usual at its origin, and at least
+        /// 5 ms); the first answer counts. `share` bounds the extra requests, as a share of all
+        /// answers: 0.01 is one in a hundred. Defaults to 0, never; 0 to 1.
+        pub fn hedge(mut self, share: f64) -> Self {
+            self.config.hedge = if share.is_finite() {
+                share.clamp(0.0, 1.0)
+            } else {
+                0.0
+            };
+            self
+        }
+
+        /// Has `hook` called when a connection is opened, cannot be opened, or is closed, with the
+        /// name of its origin. It runs on the task of the connection, so it should be quick.
+        pub fn on_event(mut self, hook: impl Fn(&str, &Event) + Send + Sync + 'static) -> Self {
+            self.config.hook = Some(Hook(Arc::new(hook)));
+            self
+        }
+
+        /// The most bytes that one read takes in. Defaults to 64 KiB, at least 4 KiB; a connection
+        /// starts with 8 KiB and grows with its traffic.
+        pub fn read_buffer(mut self, bytes: usize) -> Self {
+            self.config.read_buffer = bytes.max(4 * 1024);
+            self
+        }
+
+        /// Asks this for the addresses of hosts. Defaults to the system's resolver.
+        ///
+        /// Connections are spread over the addresses, the least used first. When one does not answer
+        /// within 250 ms, the next is tried beside it
+        /// ([RFC 8305](https://www.rfc-editor.org/rfc/rfc8305)) if the caps leave room for the socket;
+        /// one that failed is tried last for a while, from a quarter of a second to half a minute.
+        pub fn resolver(mut self, resolver: impl Resolve) -> Self {
+            self.connect.resolver = Arc::new(resolver);
+            self
+        }
+
+        /// How long the addresses of a host are taken for new before connections ask again. Defaults
+        /// to 5 s, at least 100 ms; connections that open together share one lookup. Addresses serve
+        /// for a minute longer while their host cannot be looked up.
+        pub fn dns_ttl(mut self, limit: Duration) -> Self {
+            self.connect.dns_ttl = limit;
+            self
+        }
+
+        /// Trusts these roots, in PEM, instead of those that Mozilla ships; calls add up.
+        ///
+        /// # Errors
+        /// [`Kind::Invalid`]($crate::Kind::Invalid) when there is none, or one cannot be read.
+        #[cfg(feature = "tls")]
+        pub fn tls_roots(mut self, pem: impl AsRef<[u8]>) -> Result<Self, Error> {
+            self.connect.identity.trust(pem.as_ref())?;
+            Ok(self)
+        }
+
+        /// Trusts the roots that the system trusts instead of those that Mozilla ships; with
+        /// [`tls_roots`](Self::tls_roots), both count. They are read now, which takes some
+        /// milliseconds.
+        ///
+        /// # Errors
+        /// [`Kind::Invalid`]($crate::Kind::Invalid) when the system has none.
+        #[cfg(feature = "platform-roots")]
+        pub fn tls_platform_roots(mut self) -> Result<Self, Error> {
+            self.connect.identity.trust_platform()?;
+            Ok(self)
+        }
+
+        /// Shows this certificate chain to servers that ask for one, with its key; both in PEM.
+        ///
+        /// # Errors
+        /// [`Kind::Invalid`]($crate::Kind::Invalid) when one cannot be read, or they do not fit.
+        #[cfg(feature = "tls")]
+        pub fn tls_client(
+            mut self,
+            chain: impl AsRef<[u8]>,
+            key: impl AsRef<[u8]>,
+        ) -> Result<Self, Error> {
+            self.connect.identity.client(chain.as_ref(), key.as_ref())?;
+            Ok(self)
+        }
+    };
+}
+
+/// Builds a [`Pool`] of any protocol to one server. Every setting has a default.
+///
+/// Numbers out of range are moved to the nearest end of it.
+#[derive(Clone, Debug, Default)]
+pub struct PoolBuilder {
+    config: Config,
+    depth: Option<usize>,
+    connect: Settings,
+}
+
+impl PoolBuilder {
+    settings!();
+
+    /// Has this open all connections, unix sockets included, in place of the pool, which then
+    /// resolves no names. TLS stays with the pool.
+    pub fn connector(mut self, connector: impl Connect) -> Self {
+        self.connect.connector = Some(Arc::new(connector));
+        self
+    }
+
+    /// The pool of connections to `server`, on each of which `begin` begins the protocol. Nothing
+    /// is opened yet.
+    pub fn build<P: Protocol>(mut self, server: &Origin, begin: impl Begin<P>) -> Pool<P> {
+        self.config.max_depth = depth(&self.config, self.depth);
+        self.config.max_total = self.config.max_connections;
+        Pool::with(self.config, self.connect, server, Box::new(begin))
+    }
+}
 
 /// Builds an [`HttpPool`]. Every setting has a default that suits small objects.
 ///
 /// Numbers out of range are moved to the nearest end of it.
+#[cfg(feature = "http1")]
 #[derive(Clone, Debug)]
 pub struct HttpPoolBuilder {
     config: Config,
@@ -22,6 +255,7 @@ pub struct HttpPoolBuilder {
     connect: Settings,
 }
 
+#[cfg(feature = "http1")]
 impl Default for HttpPoolBuilder {
     fn default() -> Self {
         Self {
@@ -38,15 +272,9 @@ impl Default for HttpPoolBuilder {
     }
 }
 
+#[cfg(feature = "http1")]
 impl HttpPoolBuilder {
-    /// The most connections to one origin, at every instant. Defaults to 64, at least 1.
-    ///
-    /// A server that works one connection's requests in order serves as many at once as there are
-    /// connections; beyond some dozens the server's cost of each outweighs the gain.
-    pub fn max_connections(mut self, n: usize) -> Self {
-        self.config.max_connections = n.max(1);
-        self
-    }
+    settings!();
 
     /// The most connections to all origins together, at every instant. Defaults to 256, at least 1.
     ///
@@ -54,127 +282,6 @@ impl HttpPoolBuilder {
     /// another origin gives way to a request that waits.
     pub fn max_total_connections(mut self, n: usize) -> Self {
         self.config.max_total = n.max(1);
-        self
-    }
-
-    /// The most requests in flight on one connection. Defaults to 4, or to 32 for pools of at
-    /// most 16 connections; 1 to 1,024; 1 turns pipelining off.
-    ///
-    /// Up to this bound the depth is learnt for each origin from what its connections answer per
-    /// second. Only small repeatable requests are pipelined, and only once all connections are in
-    /// use.
-    pub fn max_pipeline(mut self, depth: usize) -> Self {
-        self.depth = Some(depth.clamp(1, 1024));
-        self
-    }
-
-    /// Has connections pipelined to exactly this depth when all are in use; nothing is learnt.
-    /// 1 to 1,024.
-    pub fn fixed_pipeline(mut self, depth: usize) -> Self {
-        self.config.fixed_depth = true;
-        self.max_pipeline(depth)
-    }
-
-    /// The most connections that are opened at the same time. Defaults to 8, at least 1: a burst
-    /// at the start does not become a storm of handshakes.
-    pub fn max_opening(mut self, n: usize) -> Self {
-        self.config.max_opening = n.max(1);
-        self
-    }
-
-    /// The most requests that wait for a connection to one origin; further ones fail with
-    /// [`Kind::Busy`](crate::Kind::Busy). Defaults to 100,000, at least 1: a request also waits while
-    /// its connection is opened.
-    pub fn max_waiters(mut self, n: usize) -> Self {
-        self.config.max_waiters = n.max(1);
-        self
-    }
-
-    /// How long a request may wait for a connection before it fails with
-    /// [`Kind::WaitTimeout`](crate::Kind::WaitTimeout). Defaults to 10 s.
-    pub fn wait_timeout(mut self, limit: Duration) -> Self {
-        self.config.wait_timeout = limit;
-        self
-    }
-
-    /// How long a request may take from being sent until the head of its answer is here, waiting
-    /// and replays included. Defaults to 60 s; a request can have its own.
-    pub fn timeout(mut self, limit: Duration) -> Self {
-        self.config.timeout = limit;
-        self
-    }
-
-    /// How long opening a connection may take: name resolution, TCP and TLS. Defaults to 5 s.
-    pub fn connect_timeout(mut self, limit: Duration) -> Self {
-        self.config.connect_timeout = limit;
-        self
-    }
-
-    /// How long a server may take nothing of what is being written. Defaults to 20 s.
-    pub fn write_timeout(mut self, limit: Duration) -> Self {
-        self.config.write_timeout = limit;
-        self
-    }
-
-    /// How long a connection whose server owes an answer may stay silent before it is given up.
-    /// Defaults to 30 s.
-    pub fn first_byte_timeout(mut self, limit: Duration) -> Self {
-        self.config.first_byte_timeout = limit;
-        self
-    }
-
-    /// How long a server may pause within the body of an answer. Defaults to 30 s; the time that
-    /// the body's reader takes does not count.
-    pub fn body_timeout(mut self, limit: Duration) -> Self {
-        self.config.body_timeout = limit;
-        self
-    }
-
-    /// How long a connection without work is kept. Defaults to 15 s: S3 closes after about 20 s,
-    /// and a connection closed under a request is what users of other pools report most.
-    pub fn idle_timeout(mut self, limit: Duration) -> Self {
-        self.config.idle_timeout = limit;
-        self
-    }
-
-    /// How long a connection is used at all, so that changes in DNS are followed. Defaults to
-    /// 10 minutes.
-    pub fn max_age(mut self, limit: Duration) -> Self {
-        self.config.max_age = limit;
-        self
-    }
-
-    /// How often a repeatable request is sent again when its connection dies before the answer.
-    /// Defaults to 2.
-    pub fn max_replays(mut self, n: u8) -> Self {
-        self.config.max_replays = n;
-        self
-    }
-
-    /// Sends a repeatable request a second time, on another connection, when its answer or one
-    /// before it on its connection is late (eight times what is usual at its origin, and at least
-    /// 5 ms); the first answer counts. `share` bounds the extra requests, as a share of all
-    /// answers: 0.01 is one in a hundred. Defaults to 0, never; 0 to 1.
-    pub fn hedge(mut self, share: f64) -> Self {
-        self.config.hedge = if share.is_finite() {
-            share.clamp(0.0, 1.0)
-        } else {
-            0.0
-        };
-        self
-    }
-
-    /// Has `hook` called when a connection is opened, cannot be opened, or is closed, with the
-    /// name of its origin. It runs on the task of the connection, so it should be quick.
-    pub fn on_event(mut self, hook: impl Fn(&str, &Event) + Send + Sync + 'static) -> Self {
-        self.config.hook = Some(Hook(Arc::new(hook)));
-        self
-    }
-
-    /// The most bytes that one read takes in. Defaults to 64 KiB, at least 4 KiB; a connection
-    /// starts with 8 KiB and grows with its traffic.
-    pub fn read_buffer(mut self, bytes: usize) -> Self {
-        self.config.read_buffer = bytes.max(4 * 1024);
         self
     }
 
@@ -198,25 +305,6 @@ impl HttpPoolBuilder {
         self
     }
 
-    /// Asks this for the addresses of hosts. Defaults to the system's resolver.
-    ///
-    /// Connections are spread over the addresses, the least used first. When one does not answer
-    /// within 250 ms, the next is tried beside it
-    /// ([RFC 8305](https://www.rfc-editor.org/rfc/rfc8305)) if the caps leave room for the socket;
-    /// one that failed is tried last for a while, from a quarter of a second to half a minute.
-    pub fn resolver(mut self, resolver: impl Resolve) -> Self {
-        self.connect.resolver = Arc::new(resolver);
-        self
-    }
-
-    /// How long the addresses of a host are taken for new before connections ask again. Defaults
-    /// to 5 s, at least 100 ms; connections that open together share one lookup. Addresses serve
-    /// for a minute longer while their host cannot be looked up.
-    pub fn dns_ttl(mut self, limit: Duration) -> Self {
-        self.connect.dns_ttl = limit;
-        self
-    }
-
     /// Has this open all connections, unix sockets included, in place of the pool, which then
     /// resolves no names and uses no [proxy](Self::proxy). TLS stays with the pool.
     pub fn connector(mut self, connector: impl Connect) -> Self {
@@ -231,46 +319,13 @@ impl HttpPoolBuilder {
         self
     }
 
-    /// Trusts these roots, in PEM, instead of those that Mozilla ships; calls add up.
-    ///
-    /// # Errors
-    /// [`Kind::Invalid`](crate::Kind::Invalid) when there is none, or one cannot be read.
-    #[cfg(feature = "tls")]
-    pub fn tls_roots(mut self, pem: impl AsRef<[u8]>) -> Result<Self, Error> {
-        self.connect.identity.trust(pem.as_ref())?;
-        Ok(self)
-    }
-
-    /// Trusts the roots that the system trusts instead of those that Mozilla ships; with
-    /// [`tls_roots`](Self::tls_roots), both count. They are read now, which takes some
-    /// milliseconds.
-    ///
-    /// # Errors
-    /// [`Kind::Invalid`](crate::Kind::Invalid) when the system has none.
-    #[cfg(feature = "platform-roots")]
-    pub fn tls_platform_roots(mut self) -> Result<Self, Error> {
-        self.connect.identity.trust_platform()?;
-        Ok(self)
-    }
-
-    /// Shows this certificate chain to servers that ask for one, with its key; both in PEM.
-    ///
-    /// # Errors
-    /// [`Kind::Invalid`](crate::Kind::Invalid) when one cannot be read, or they do not fit.
-    #[cfg(feature = "tls")]
-    pub fn tls_client(
-        mut self,
-        chain: impl AsRef<[u8]>,
-        key: impl AsRef<[u8]>,
-    ) -> Result<Self, Error> {
-        self.connect.identity.client(chain.as_ref(), key.as_ref())?;
-        Ok(self)
-    }
-
     /// The pool. Nothing is opened yet.
     pub fn build(mut self) -> HttpPool {
-        let few = self.config.max_connections <= 16;
-        self.config.max_depth = self.depth.unwrap_or(if few { 32 } else { 4 });
+        self.config.max_depth = depth(&self.config, self.depth);
+        #[cfg(feature = "tls")]
+        {
+            self.connect.identity.alpn = Some(b"http/1.1");
+        }
         HttpPool::with(self.config, self.limits, self.connect)
     }
 }

@@ -42,6 +42,8 @@ pub enum Kind {
     Shutdown,
     /// There is no tokio runtime here.
     NoRuntime,
+    /// The connection that the request was bound to is gone, or cannot take it now.
+    Gone,
 }
 
 /// Why a request failed, and how much of it had been sent.

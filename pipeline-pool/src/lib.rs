@@ -11,8 +11,9 @@
 //!
 //! **What it is not:** no HTTP/2, no redirects, no cookies, no compression, nothing of any service.
 //!
-//! The engine knows no HTTP: it serves any [`Protocol`] of ordered replies. HTTP/1.1
-//! ([RFC 9112](https://www.rfc-editor.org/rfc/rfc9112)) lies on it as [`HttpPool`].
+//! The engine knows no HTTP: it serves any [`Protocol`] of ordered replies, as a [`Pool`] of
+//! connections to one server. HTTP/1.1 ([RFC 9112](https://www.rfc-editor.org/rfc/rfc9112)) lies on
+//! it as [`HttpPool`], which has any number of servers.
 //!
 //! ```
 //! use pipeline_pool::{HttpPool, Method, Origin, Request};
@@ -42,7 +43,6 @@
 //! Cargo features: `http1` (default) brings [`HttpPool`]; `tls` (default) brings https by rustls
 //! with ring; `platform-roots` brings a builder method that trusts what the system trusts.
 
-#[cfg(feature = "http1")]
 mod builder;
 mod connect;
 mod engine;
@@ -55,10 +55,12 @@ mod outbox;
 #[cfg(feature = "http1")]
 mod pool;
 mod protocol;
+mod single;
 mod stats;
 
 #[cfg(feature = "http1")]
 pub use builder::HttpPoolBuilder;
+pub use builder::PoolBuilder;
 #[cfg(feature = "http1")]
 pub use connect::Proxy;
 pub use connect::{Connect, Connecting, Io, Resolve, Resolving};
@@ -70,5 +72,8 @@ pub use origin::Origin;
 pub use outbox::Outbox;
 #[cfg(feature = "http1")]
 pub use pool::{HttpPool, Sending};
-pub use protocol::{Class, Decoded, Encoded, Protocol};
-pub use stats::{OriginStats, Stats};
+pub use protocol::{Begin, Beginning, Class, ConnectionId, Decoded, Encoded, Protocol};
+pub use single::{Pool, PoolSending};
+pub use stats::OriginStats;
+#[cfg(feature = "http1")]
+pub use stats::Stats;

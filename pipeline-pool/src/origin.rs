@@ -15,6 +15,7 @@ use crate::error::{Error, Kind};
 pub struct Origin(Arc<Inner>);
 
 struct Inner {
+    scheme: &'static str,
     tls: bool,
     host: String,
     port: u16,
@@ -71,11 +72,17 @@ impl Origin {
             },
             _ => return Err(bad("the port is not a number")),
         };
-        let legal = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_' | b':');
         if host.is_empty() || !host.bytes().all(legal) {
             return Err(bad("the host is empty or has an illegal character"));
         }
-        Ok(Self::build(tls, host.to_ascii_lowercase(), port, None))
+        let scheme = if tls { "https" } else { "http" };
+        Ok(Self::build(
+            scheme,
+            tls,
+            host.to_ascii_lowercase(),
+            port,
+            None,
+        ))
     }
 
     /// The origin of this scheme, host and port, without reading a text.
@@ -99,27 +106,64 @@ impl Origin {
     pub fn unix(path: impl AsRef<Path>, host: &str) -> Result<Self, Error> {
         let named = Self::new(false, host, 80)?;
         let path = Some(path.as_ref().to_path_buf());
-        Ok(Self::build(false, named.0.host.clone(), 80, path))
+        Ok(Self::build("http", false, named.0.host.clone(), 80, path))
     }
 
-    fn build(tls: bool, host: String, port: u16, unix: Option<PathBuf>) -> Self {
+    /// A server of another protocol, which is named by `scheme` in errors and events; `host` is a
+    /// name or an address, IPv6 without brackets.
+    ///
+    /// # Errors
+    /// [`Kind::Invalid`] for an empty host, one with an illegal character, or port 0.
+    pub fn other(scheme: &'static str, tls: bool, host: &str, port: u16) -> Result<Self, Error> {
+        // An address of a link names its zone after a percent sign (RFC 4007, 11).
+        let bare = host.split_once('%').map_or(
+            host,
+            |(address, zone)| {
+                if zone.is_empty() { "" } else { address }
+            },
+        );
+        Self::new(tls, bare, port)?;
+        if !host.bytes().all(|b| legal(b) || b == b'%') {
+            let text = format!("bad host {host:?}: it has an illegal character");
+            return Err(Error::new(Kind::Invalid, text));
+        }
+        let host = host.to_ascii_lowercase();
+        Ok(Self::build(scheme, tls, host, port, None))
+    }
+
+    /// A server of another protocol that listens on a unix socket.
+    pub fn other_unix(scheme: &'static str, path: impl AsRef<Path>) -> Self {
+        let path = Some(path.as_ref().to_path_buf());
+        Self::build(scheme, false, "localhost".to_owned(), 0, path)
+    }
+
+    fn build(
+        scheme: &'static str,
+        tls: bool,
+        host: String,
+        port: u16,
+        unix: Option<PathBuf>,
+    ) -> Self {
         let shown = if host.contains(':') {
             format!("[{host}]")
         } else {
             host.clone()
         };
-        let authority = if port == if tls { 443 } else { 80 } {
+        let implied = matches!((scheme, port), ("http", 80) | ("https", 443));
+        let authority = if implied {
             shown
         } else {
             format!("{shown}:{port}")
         };
         let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one((
+            scheme,
             tls,
             host.as_str(),
             port,
             &unix,
         ));
         Self(Arc::new(Inner {
+            scheme,
             tls,
             host,
             port,
@@ -156,10 +200,15 @@ impl Origin {
     }
 }
 
+fn legal(b: u8) -> bool {
+    b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_' | b':')
+}
+
 impl PartialEq for Origin {
     fn eq(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
             || (self.0.hash == other.0.hash
+                && self.0.scheme == other.0.scheme
                 && self.0.tls == other.0.tls
                 && self.0.host == other.0.host
                 && self.0.port == other.0.port
@@ -179,10 +228,7 @@ impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0.unix {
             Some(path) => write!(f, "unix:{}", path.display()),
-            None => {
-                let scheme = if self.0.tls { "https" } else { "http" };
-                write!(f, "{scheme}://{}", self.0.authority)
-            }
+            None => write!(f, "{}://{}", self.0.scheme, self.0.authority),
         }
     }
 }
@@ -252,5 +298,33 @@ mod tests {
         assert_ne!(a, Origin::parse("https://a").unwrap());
         assert_ne!(a, Origin::unix("/tmp/s", "a").unwrap());
         assert!(Origin::unix("/tmp/s", "a\r\nb").is_err());
+    }
+
+    #[test]
+    fn other_protocols_have_a_name_and_always_a_port() {
+        for (host, port, shown) in [
+            ("a.example", 80, "memcached://a.example:80"),
+            ("::1", 11211, "memcached://[::1]:11211"),
+            ("fe80::1%eth0", 1, "memcached://[fe80::1%eth0]:1"),
+        ] {
+            let origin = Origin::other("memcached", false, host, port).unwrap();
+            assert_eq!(origin.to_string(), shown);
+            assert_ne!(origin, Origin::new(false, "a.example", 80).unwrap());
+        }
+        let unix = Origin::other_unix("memcached", "/run/m.sock");
+        assert_eq!(unix.to_string(), "unix:/run/m.sock");
+        for (host, port) in [
+            ("", 1),
+            ("a", 0),
+            ("a b", 1),
+            ("a%", 1),
+            ("a%b c", 1),
+            ("a/b", 1),
+        ] {
+            assert!(
+                Origin::other("memcached", false, host, port).is_err(),
+                "{host}"
+            );
+        }
     }
 }

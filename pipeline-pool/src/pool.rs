@@ -12,7 +12,7 @@ use std::time::Duration;
 use crate::builder::HttpPoolBuilder;
 use crate::connect::{self, Settings, Shared};
 use crate::engine::config::Config;
-use crate::engine::endpoint::{Endpoint, Open, Opening};
+use crate::engine::endpoint::{self, Endpoint, Open, Opening};
 use crate::engine::permits::Permits;
 use crate::engine::sending;
 use crate::engine::spare::Spares;
@@ -21,6 +21,7 @@ use crate::http1::codec::Http1;
 use crate::http1::decode::Limits;
 use crate::http1::{Request, Response};
 use crate::origin::Origin;
+use crate::protocol::ConnectionId;
 use crate::stats::{OriginStats, Stats};
 
 /// A bounded pool of pipelined HTTP/1.1 connections to any number of origins.
@@ -150,25 +151,7 @@ impl HttpPool {
                 .unwrap_or_else(PoisonError::into_inner);
             endpoints.values().cloned().collect()
         };
-        for endpoint in &endpoints {
-            endpoint.retire(true);
-        }
-        let all_gone = async {
-            for endpoint in &endpoints {
-                loop {
-                    let changed = endpoint.changed.notified();
-                    if endpoint.is_gone() {
-                        break;
-                    }
-                    changed.await;
-                }
-            }
-        };
-        if tokio::time::timeout(grace, all_gone).await.is_err() {
-            for endpoint in &endpoints {
-                endpoint.abort();
-            }
-        }
+        endpoint::close(&endpoints, grace).await;
     }
 }
 
@@ -219,7 +202,7 @@ struct Opener {
 }
 
 impl Open<Http1> for Opener {
-    fn open<'a>(&'a self, spares: &'a dyn Spares) -> Opening<'a, Http1> {
+    fn open<'a>(&'a self, spares: &'a dyn Spares, _: ConnectionId) -> Opening<'a, Http1> {
         Box::pin(async {
             let opened = self.connect.open(spares).await?;
             Ok((opened, Http1::new(self.limits)))

@@ -1,9 +1,14 @@
 //! What a protocol of ordered replies has to tell the engine.
 
+use std::future::Future;
+use std::num::NonZeroU64;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
 use bytes::BytesMut;
 
+use crate::connect::Io;
 use crate::error::Error;
 use crate::outbox::Outbox;
 
@@ -70,6 +75,51 @@ pub trait Protocol: Send + 'static {
 
     /// Hears why the connection ends while a reply is [open](Decoded::Open).
     fn abort(&mut self, _cause: &Error) {}
+}
+
+/// The name of one connection, unlike that of any other in this process.
+///
+/// A protocol is told it when its connection [begins](Begin::begin), and can put it into its
+/// replies, so that a later request can be [bound](crate::PoolSending::on) to that connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ConnectionId(NonZeroU64);
+
+impl ConnectionId {
+    pub(crate) fn next() -> Self {
+        static LAST: AtomicU64 = AtomicU64::new(0);
+        let serial = LAST.fetch_add(1, Ordering::Relaxed);
+        Self(NonZeroU64::MIN.saturating_add(serial))
+    }
+}
+
+/// A connection on which a protocol begins.
+pub type Beginning<'a, P> = Pin<Box<dyn Future<Output = Result<P, Error>> + Send + 'a>>;
+
+/// Makes the [`Protocol`] value of each new connection, and may talk over the connection before:
+/// to log in, or to ask what the server can do.
+///
+/// A function `Fn() -> P` is one that says nothing to the server.
+pub trait Begin<P>: Send + Sync + 'static {
+    /// Begins on a connection that was just opened, TLS included. It must take no more of the
+    /// input than answers what it has asked. The time counts as part of opening the connection,
+    /// and is bounded with it.
+    ///
+    /// # Errors
+    /// When nothing can be done on this connection: the requests that wait for one fail with it,
+    /// unsent, if there is no other. After [`Kind::Closed`](crate::Kind::Closed) another
+    /// connection is opened at once, one time, so that a server can be spoken to in another way
+    /// that hangs up at what it does not know.
+    fn begin<'a>(&'a self, io: &'a mut dyn Io, connection: ConnectionId) -> Beginning<'a, P>;
+}
+
+impl<P, F> Begin<P> for F
+where
+    P: Send + 'static,
+    F: Fn() -> P + Send + Sync + 'static,
+{
+    fn begin<'a>(&'a self, _: &'a mut dyn Io, _: ConnectionId) -> Beginning<'a, P> {
+        Box::pin(std::future::ready(Ok(self())))
+    }
 }
 
 /// How a request may be treated.

@@ -8,6 +8,7 @@ use crate::origin::Origin;
 use crate::protocol::Protocol;
 
 /// A pool's figures at one instant, in all and per origin; made by [`HttpPool::stats`](crate::HttpPool::stats).
+#[cfg(feature = "http1")]
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Stats {
@@ -122,6 +123,7 @@ impl OriginStats {
     }
 }
 
+#[cfg(feature = "http1")]
 impl Stats {
     pub(crate) fn new(
         connections: usize,

@@ -46,7 +46,7 @@ pub trait Connect: Send + Sync + 'static {
     /// When the origin is `https`, the pool speaks TLS on what it is given.
     ///
     /// The pool bounds the time by
-    /// [`connect_timeout`](crate::HttpPoolBuilder::connect_timeout) and then drops the future.
+    /// [`connect_timeout`](crate::PoolBuilder::connect_timeout) and then drops the future.
     ///
     /// # Errors
     /// When there is no connection; it is reported as [`Kind::Connect`](crate::Kind::Connect).

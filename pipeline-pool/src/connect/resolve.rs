@@ -27,7 +27,7 @@ pub type Resolving = Pin<Box<dyn Future<Output = io::Result<Vec<SocketAddr>>> + 
 /// Finds the addresses of a host.
 ///
 /// The pool asks anew for its openings, at most once per
-/// [`dns_ttl`](crate::HttpPoolBuilder::dns_ttl) and host, and spreads its connections over what it
+/// [`dns_ttl`](crate::PoolBuilder::dns_ttl) and host, and spreads its connections over what it
 /// is told; hosts that are IP addresses are not asked for.
 pub trait Resolve: Send + Sync + 'static {
     /// The addresses of this host, each with the port to connect to. Their order matters only in

@@ -27,6 +27,8 @@ pub(crate) struct Identity {
     roots: Option<RootCertStore>,
     /// A certificate chain and its key, shown to servers that ask.
     client: Option<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)>,
+    /// What is spoken inside, by its name in ALPN (RFC 7301); nothing is said without one.
+    pub(crate) alpn: Option<&'static [u8]>,
 }
 
 impl std::fmt::Debug for Identity {
@@ -44,6 +46,7 @@ impl Clone for Identity {
         Self {
             roots: self.roots.clone(),
             client: client.map(|(chain, key)| (chain.clone(), key.clone_key())),
+            alpn: self.alpn,
         }
     }
 }
@@ -117,7 +120,7 @@ fn config(identity: Identity) -> Result<Arc<ClientConfig>, Error> {
             .map_err(|e| invalid("the TLS client certificate was refused").with_source(e))?,
     };
     // A server that chooses anything else breaks the handshake, and rustls says so.
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    config.alpn_protocols = identity.alpn.into_iter().map(<[u8]>::to_vec).collect();
     Ok(Arc::new(config))
 }
 

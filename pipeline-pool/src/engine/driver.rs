@@ -50,7 +50,9 @@ pub(crate) async fn run<P: Protocol>(endpoint: Arc<Endpoint<P>>, id: ConnId, per
     let endpoint = opening.endpoint.clone();
     let limit = endpoint.config.connect_timeout;
     let begun = now();
-    let opened = match tokio::time::timeout(limit, endpoint.opener.open(&endpoint)).await {
+    let connection = endpoint.lock().connection(id);
+    let opening_now = endpoint.opener.open(&endpoint, connection);
+    let opened = match tokio::time::timeout(limit, opening_now).await {
         Ok(opened) => opened,
         Err(_) => {
             let text = format!("no connection to {} within {limit:?}", endpoint.name);
@@ -261,7 +263,7 @@ impl<P: Protocol> Driver<P> {
         let mut state = self.endpoint.lock();
         let mut moved = back.len();
         for entry in back {
-            state.line.insert(entry);
+            state.line.put_back(entry);
         }
         moved += state.report(self.id, report, &mut self.pipeline.queued, now)?;
         let share = self.endpoint.config.hedge;

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::Waker;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
@@ -15,13 +15,14 @@ use super::driver;
 use super::entry::Entry;
 use super::keeper;
 use super::learn::Learn;
+use super::line::gone;
 use super::permits::{Member, Permits};
 use super::spare::Spares;
 use super::state::{ConnId, State};
 use crate::connect::Opened;
 use crate::error::{Error, Kind};
 use crate::event::{CloseReason, Event};
-use crate::protocol::Protocol;
+use crate::protocol::{ConnectionId, Protocol};
 
 /// A connection being opened, and the protocol value that will speak on it.
 pub(crate) type Opening<'a, P> =
@@ -29,8 +30,8 @@ pub(crate) type Opening<'a, P> =
 
 /// Opens the connections of an endpoint.
 pub(crate) trait Open<P>: Send + Sync {
-    /// Opens one; sockets beside it are taken under spare permits.
-    fn open<'a>(&'a self, spares: &'a dyn Spares) -> Opening<'a, P>;
+    /// Opens one, to be known by this name; sockets beside it are taken under spare permits.
+    fn open<'a>(&'a self, spares: &'a dyn Spares, connection: ConnectionId) -> Opening<'a, P>;
     /// The name of the place, for errors.
     fn name(&self) -> String;
 }
@@ -152,12 +153,21 @@ impl<P: Protocol> Endpoint<P> {
     ///
     /// # Errors
     /// [`Kind::Busy`] when the line is full, [`Kind::Shutdown`] when the pool is closed,
-    /// [`Kind::NoRuntime`] when a connection is needed and there is nothing to open it in.
+    /// [`Kind::NoRuntime`] when a connection is needed and there is nothing to open it in,
+    /// [`Kind::Gone`] when the only connection that it may go to is no more.
     pub(crate) fn submit(&self, entry: Entry<P>, now: Instant) -> Result<(), Error> {
         let seq = entry.ticket.seq;
         let mut state = self.lock();
         if state.closed {
             return Err(Error::new(Kind::Shutdown, "the pool is closed"));
+        }
+        if let Some(connection) = entry.ticket.bound {
+            let handed = state.hand_to(connection, entry);
+            drop(state);
+            if let Some(wake) = handed.ok_or_else(gone)? {
+                wake.wake();
+            }
+            return Ok(());
         }
         let waiting = state.line.len();
         let wake = match state.admit(entry, &self.config) {
@@ -274,7 +284,7 @@ impl<P: Protocol> Endpoint<P> {
         state.remove(id);
         state.failures += 1;
         let step = 10 << state.failures.min(7);
-        state.open_after = Some(now + std::time::Duration::from_millis(step));
+        state.open_after = Some(now + Duration::from_millis(step));
         // With nothing left that could serve them, those who wait hear of it now; being out of
         // file descriptors is no fault of the server and is waited out.
         let failed = match exhausted || state.live() > 0 {
@@ -307,12 +317,12 @@ impl<P: Protocol> Endpoint<P> {
             // It was opened and never answered: no reason to hurry with the next.
             state.failures += 1;
             let step = 5 << state.failures.min(7);
-            state.open_after = Some(now + std::time::Duration::from_millis(step));
+            state.open_after = Some(now + Duration::from_millis(step));
         }
         let mut replays = 0;
         for entry in again.into_iter().chain(mail) {
             replays += u64::from(entry.ticket.replays > 0);
-            state.line.insert(entry);
+            state.line.put_back(entry);
         }
         drop(state);
         self.counters.replays.fetch_add(replays, Ordering::Relaxed);
@@ -392,5 +402,28 @@ impl<P: Protocol> Member for Endpoint<P> {
         // Called while a runtime goes down: those who wait go on from their own.
         drop(state);
         self.bounce_all();
+    }
+}
+
+/// Ends all of these: nothing new is taken, and what is not done after `grace` is given up.
+pub(crate) async fn close<P: Protocol>(endpoints: &[Arc<Endpoint<P>>], grace: Duration) {
+    for endpoint in endpoints {
+        endpoint.retire(true);
+    }
+    let all_gone = async {
+        for endpoint in endpoints {
+            loop {
+                let changed = endpoint.changed.notified();
+                if endpoint.is_gone() {
+                    break;
+                }
+                changed.await;
+            }
+        }
+    };
+    if tokio::time::timeout(grace, all_gone).await.is_err() {
+        for endpoint in endpoints {
+            endpoint.abort();
+        }
     }
 }

@@ -6,7 +6,7 @@ use tokio::sync::oneshot;
 
 use super::teller::Teller;
 use crate::error::{Error, Sent};
-use crate::protocol::{Class, Protocol};
+use crate::protocol::{Class, ConnectionId, Protocol};
 
 /// A request with all that the engine knows of it.
 pub(crate) struct Entry<P: Protocol> {
@@ -35,6 +35,8 @@ pub(crate) struct Ticket {
     pub(crate) sent: Sent,
     pub(crate) replays: u8,
     pub(crate) moves: u8,
+    /// The only connection that it may go to.
+    pub(crate) bound: Option<ConnectionId>,
 }
 
 /// How it ended for one request.
@@ -94,7 +96,8 @@ impl<P: Protocol> Entry<P> {
 
     /// A second copy of a request that may run twice, for another connection.
     pub(crate) fn hedge(&mut self) -> Option<Self> {
-        if !self.class.repeatable || self.is_abandoned() || self.is_hedged() {
+        let fixed = !self.class.repeatable || self.ticket.bound.is_some();
+        if fixed || self.is_abandoned() || self.is_hedged() {
             return None;
         }
         let request = P::duplicate(&self.request)?;

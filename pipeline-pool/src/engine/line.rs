@@ -7,6 +7,12 @@ use super::entry::Entry;
 use crate::error::{Error, Kind};
 use crate::protocol::Protocol;
 
+/// Why a request fails that is bound to a connection.
+pub(crate) fn gone() -> Error {
+    let text = "the connection that the request was bound to is gone, or waits for a late answer";
+    Error::new(Kind::Gone, text)
+}
+
 /// Requests that wait for a connection, in the order of their arrival.
 pub(crate) struct Line<P: Protocol> {
     entries: VecDeque<Entry<P>>,
@@ -45,6 +51,14 @@ impl<P: Protocol> Line<P> {
         } else {
             let at = self.entries.partition_point(|e| e.ticket.seq < seq);
             self.entries.insert(at, entry);
+        }
+    }
+
+    /// Puts back an entry that had a connection; one that may only go to that one fails instead.
+    pub(crate) fn put_back(&mut self, mut entry: Entry<P>) {
+        match entry.ticket.bound {
+            Some(_) => entry.fail(&gone()),
+            None => self.insert(entry),
         }
     }
 

@@ -54,6 +54,7 @@ impl Permits {
     }
 
     /// The sockets open now, and the most at once so far.
+    #[cfg(feature = "http1")]
     pub(crate) fn used(&self) -> (usize, usize) {
         let state = self.lock();
         (state.used, state.most)

@@ -15,6 +15,7 @@ use bytes::BytesMut;
 use super::config::Config;
 use super::entry::Entry;
 use super::learn::Sample;
+use super::line::gone;
 use crate::error::{Error, Kind, Sent};
 use crate::event::CloseReason;
 use crate::outbox::Outbox;
@@ -435,7 +436,8 @@ impl<P: Protocol> Pipeline<P> {
                 || encoding && i == last && cause.kind() == Kind::Body;
             let may_move = sent == Sent::No && !encoding && entry.ticket.moves < config.max_moves;
             let may_replay = entry.class.repeatable && entry.ticket.replays < config.max_replays;
-            if at_fault || !(may_move || sent != Sent::No && may_replay) {
+            let bound = entry.ticket.bound.is_some();
+            if at_fault || bound || !(may_move || sent != Sent::No && may_replay) {
                 entry.fail(cause);
                 continue;
             }
@@ -450,7 +452,9 @@ impl<P: Protocol> Pipeline<P> {
         self.done += self.queued.len();
         for mut entry in self.queued.drain(..) {
             entry.ticket.moves += 1;
-            if entry.ticket.moves > config.max_moves {
+            if entry.ticket.bound.is_some() {
+                entry.fail(&gone());
+            } else if entry.ticket.moves > config.max_moves {
                 entry.fail(cause);
             } else if !entry.is_abandoned() {
                 again.push(entry);

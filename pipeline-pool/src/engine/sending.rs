@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 use super::endpoint::Endpoint;
 use super::entry::{Entry, Outcome, Ticket};
 use crate::error::{Error, Kind, Sent};
-use crate::protocol::Protocol;
+use crate::protocol::{ConnectionId, Protocol};
 
 /// Resolves to the reply; dropping it gives the request up.
 pub(crate) struct Sending<P: Protocol> {
@@ -29,6 +29,7 @@ struct Fresh<P: Protocol> {
     request: P::Request,
     timeout: Option<Duration>,
     deadline: Option<Instant>,
+    bound: Option<ConnectionId>,
 }
 
 impl<P: Protocol> Sending<P> {
@@ -42,8 +43,23 @@ impl<P: Protocol> Sending<P> {
             request,
             timeout,
             deadline,
+            bound: None,
         });
         Self { endpoint, step }
+    }
+
+    /// Has the request go to this connection or nowhere. To be called before the first poll.
+    pub(crate) fn bind(&mut self, connection: ConnectionId) {
+        if let Step::Fresh(fresh) = &mut self.step {
+            fresh.bound = Some(connection);
+        }
+    }
+
+    /// Bounds the time of the request. To be called before the first poll.
+    pub(crate) fn limit(&mut self, timeout: Duration) {
+        if let Step::Fresh(fresh) = &mut self.step {
+            fresh.timeout = Some(timeout);
+        }
     }
 
     fn submit(&mut self, request: P::Request, ticket: Ticket, now: Instant) -> Result<(), Error> {
@@ -71,6 +87,7 @@ impl<P: Protocol> Sending<P> {
             sent: Sent::No,
             replays: 0,
             moves: 0,
+            bound: fresh.bound,
         };
         self.submit(fresh.request, ticket, now)
     }

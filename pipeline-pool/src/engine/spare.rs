@@ -57,7 +57,7 @@ mod tests {
     use crate::engine::permits::Permits;
     use crate::engine::sending::Sending;
     use crate::http1::codec::Http1;
-    use crate::{Error, Kind, Method, Origin, Request};
+    use crate::{ConnectionId, Error, Kind, Method, Origin, Request};
 
     /// Takes all the spare permits there are, tells how many, and gives up when told.
     struct Greedy {
@@ -66,7 +66,7 @@ mod tests {
     }
 
     impl Open<Http1> for Greedy {
-        fn open<'a>(&'a self, spares: &'a dyn Spares) -> Opening<'a, Http1> {
+        fn open<'a>(&'a self, spares: &'a dyn Spares, _: ConnectionId) -> Opening<'a, Http1> {
             Box::pin(async {
                 let mut taken = Vec::new();
                 while let Some(spare) = spares.spare() {

@@ -14,7 +14,7 @@ use super::learn::{Learn, Sample};
 use super::line::Line;
 use crate::error::{Error, Kind};
 use crate::event::CloseReason;
-use crate::protocol::Protocol;
+use crate::protocol::{ConnectionId, Protocol};
 
 /// The name of a connection within its endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +34,7 @@ pub(crate) enum Phase {
 
 /// What the endpoint knows of one connection.
 pub(crate) struct Slot<P: Protocol> {
+    connection: ConnectionId,
     pub(crate) phase: Phase,
     /// Requests handed over that its driver has not taken yet.
     pub(crate) mail: VecDeque<Entry<P>>,
@@ -136,6 +137,7 @@ impl<P: Protocol> State<P> {
         self.live += 1;
         self.opening += 1;
         let slot = Slot {
+            connection: ConnectionId::next(),
             phase: Phase::Opening,
             mail: VecDeque::new(),
             load: 0,
@@ -184,6 +186,28 @@ impl<P: Protocol> State<P> {
             slot.rtt = rtt;
             self.opening -= 1;
         }
+    }
+
+    /// The name that a connection is known by outside; one that is gone has a name of its own.
+    pub(crate) fn connection(&mut self, id: ConnId) -> ConnectionId {
+        self.slot(id)
+            .map_or_else(ConnectionId::next, |slot| slot.connection)
+    }
+
+    /// Hands a request to the one connection that it may go to, however much that has to do, if
+    /// it still takes requests; gives back who has to be woken.
+    pub(crate) fn hand_to(
+        &mut self,
+        connection: ConnectionId,
+        entry: Entry<P>,
+    ) -> Option<Option<Waker>> {
+        let takes = |slot: &Slot<P>| {
+            slot.connection == connection && matches!(slot.phase, Phase::Ready | Phase::Exclusive)
+        };
+        let found = |slot: &Option<Slot<P>>| slot.as_ref().is_some_and(takes);
+        let id = ConnId(self.slots.iter().position(found)?);
+        self.idle.retain(|i| *i != id);
+        Some(self.hand(id, entry))
     }
 
     /// Takes a new request: onto a connection, whose driver may have to be woken, or into the line.
@@ -321,7 +345,7 @@ impl<P: Protocol> State<P> {
             moved = slot.mail.len();
             slot.load -= moved.min(slot.load);
             for entry in slot.mail.drain(..) {
-                self.line.insert(entry);
+                self.line.put_back(entry);
             }
         }
         queue.append(&mut slot.mail);

@@ -4,5 +4,6 @@
 
 mod bodies;
 mod choice;
+mod generic;
 mod peer;
 mod requests;

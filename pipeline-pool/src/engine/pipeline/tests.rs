@@ -167,6 +167,7 @@ impl World {
                     sent: Sent::No,
                     replays: 0,
                     moves: 0,
+                    bound: None,
                 };
                 let id = self.next;
                 let (entry, outcome) = Entry::new(Line { id, class }, ticket);
