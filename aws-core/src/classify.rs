@@ -30,6 +30,8 @@ pub enum Class {
     Skewed,
     /// An error within the service that may pass: it may have run.
     Transient,
+    /// The session token of the credentials has expired: it has not run.
+    ExpiredToken,
     /// The request was not allowed.
     Denied,
     /// Anything else: the same request would fail again.
@@ -43,6 +45,8 @@ pub enum Verdict {
     Retry,
     /// Take over the server's clock and try again at once, if that was not done before.
     CorrectClock,
+    /// Fetch credentials anew and try again at once, if that was not done before.
+    Renew,
     /// Report it.
     GiveUp,
 }
@@ -78,6 +82,7 @@ pub fn classify(failure: Failure, idempotency: Idempotency) -> Verdict {
     let repeatable = idempotency == Idempotency::Repeatable;
     let again = match failure {
         Failure::Answer(Class::Skewed) => return Verdict::CorrectClock,
+        Failure::Answer(Class::ExpiredToken) => return Verdict::Renew,
         Failure::Answer(Class::Throttled) => true,
         Failure::Answer(Class::Unavailable | Class::Transient) => repeatable,
         Failure::Answer(_) => false,
@@ -118,6 +123,7 @@ pub fn class_of(status: u16, code: Option<&str>) -> Class {
         | "EC2ThrottledException" => Class::Throttled,
         "ServiceUnavailable" | "Busy" | "Unavailable" => Class::Unavailable,
         "RequestTimeTooSkewed" | "RequestExpired" | "RequestInTheFuture" => Class::Skewed,
+        "ExpiredToken" | "ExpiredTokenException" | "TokenRefreshRequired" => Class::ExpiredToken,
         "InternalError"
         | "InternalFailure"
         | "RequestTimeout"
@@ -142,7 +148,7 @@ pub fn class_of(status: u16, code: Option<&str>) -> Class {
 mod tests {
     use super::*;
     use Idempotency::{Once, Repeatable};
-    use Verdict::{CorrectClock, GiveUp, Retry};
+    use Verdict::{CorrectClock, GiveUp, Renew, Retry};
 
     #[test]
     fn verdicts() {
@@ -165,6 +171,7 @@ mod tests {
             (Failure::Answer(Class::Unavailable), Retry, GiveUp),
             (Failure::Answer(Class::Transient), Retry, GiveUp),
             (Failure::Answer(Class::Skewed), CorrectClock, CorrectClock),
+            (Failure::Answer(Class::ExpiredToken), Renew, Renew),
             (Failure::Answer(Class::NotFound), GiveUp, GiveUp),
             (Failure::Answer(Class::ConditionFailed), GiveUp, GiveUp),
             (Failure::Answer(Class::Denied), GiveUp, GiveUp),
@@ -191,6 +198,8 @@ mod tests {
             (400, Some("RequestTimeout"), Class::Transient),
             (408, None, Class::Transient),
             (403, Some("RequestTimeTooSkewed"), Class::Skewed),
+            (400, Some("ExpiredToken"), Class::ExpiredToken),
+            (403, Some("ExpiredTokenException"), Class::ExpiredToken),
             (403, Some("SignatureDoesNotMatch"), Class::Denied),
             (404, Some("NoSuchKey"), Class::NotFound),
             (400, Some("NoSuchDomain"), Class::NotFound),

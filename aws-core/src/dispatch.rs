@@ -3,7 +3,7 @@
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bytes::{Bytes, BytesMut};
 use pipeline_pool::{Head, HttpPool, Sent};
@@ -23,6 +23,9 @@ use crate::transport::Transport;
 
 /// The most bytes of an error's body that are read.
 const MAX_ERROR: usize = 64 << 10;
+
+/// How often an operation is tried again because its service learnt how to sign it.
+const MAX_LESSONS: u32 = 2;
 
 /// Builds a [`Dispatch`]; the builders of the clients hold one.
 #[derive(Debug)]
@@ -120,6 +123,21 @@ impl Dispatch {
         &self.0.clock
     }
 
+    /// The credentials and the time by the server's clock that a request would be signed with now: for links and
+    /// forms, which are signed and not sent.
+    ///
+    /// # Errors
+    /// [`Kind::Credentials`] when there are none, or none in the time of an operation.
+    pub async fn signing(&self) -> Result<(Credentials, SystemTime)> {
+        let now = self.0.clock.now();
+        let deadline = Instant::now() + self.0.timeout;
+        let credentials = match self.0.credentials.ready(now) {
+            Some(credentials) => credentials,
+            None => self.0.fetch_credentials(now, deadline).await?,
+        };
+        Ok((credentials, now))
+    }
+
     /// Runs an operation to its end: as many attempts as are allowed and make sense, within one deadline.
     ///
     /// # Errors
@@ -146,6 +164,8 @@ impl Dispatch {
         let mut number = 0;
         let mut sent = Sent::No;
         let mut clock_corrected = false;
+        let mut renewed = false;
+        let mut lessons = 0;
         loop {
             number += 1;
             let outcome = shared
@@ -164,12 +184,22 @@ impl Dispatch {
             log_failure::<O>(number, &error.error);
             let pause = match classify(Failure::of(&error.error), idempotency) {
                 _ if !operation.can_repeat() => None,
+                _ if error.learnt && lessons < MAX_LESSONS => {
+                    lessons += 1;
+                    Some(Duration::ZERO)
+                }
                 Verdict::CorrectClock if !clock_corrected => {
                     clock_corrected = true;
                     let server = error.server_date.take();
                     let moved = server.is_some_and(|date| shared.clock.correct(date));
-                    // Another request may have moved the clock meanwhile.
-                    (moved || shared.clock.offset_ms() != error.offset_ms).then_some(Duration::ZERO)
+                    // Another request may have moved the clock meanwhile. Some services have one code for a
+                    // request and for a token that has expired.
+                    let moved = moved || shared.clock.offset_ms() != error.offset_ms;
+                    (moved || shared.renew(&error)).then_some(Duration::ZERO)
+                }
+                Verdict::Renew if !renewed => {
+                    renewed = true;
+                    shared.renew(&error).then_some(Duration::ZERO)
                 }
                 Verdict::Retry if number < retry.attempts() => {
                     let pause = retry.pause(number, error.error.retry_after());
@@ -195,8 +225,12 @@ impl Dispatch {
 /// An attempt that failed, and what the server said of the time.
 struct Failed {
     error: Error,
-    server_date: Option<std::time::SystemTime>,
+    server_date: Option<SystemTime>,
     offset_ms: i64,
+    /// What the attempt was signed with, when a server has answered it.
+    credentials: Option<Credentials>,
+    /// Whether the service learnt from it how to sign.
+    learnt: bool,
 }
 
 impl From<Error> for Failed {
@@ -205,6 +239,8 @@ impl From<Error> for Failed {
             error,
             server_date: None,
             offset_ms: 0,
+            credentials: None,
+            learnt: false,
         }
     }
 }
@@ -231,7 +267,6 @@ impl Shared {
             headers: operation.overrides().map_or(&[], Overrides::headers),
         };
         let mut request = operation.request(service, &attempt)?;
-        drop(credentials);
         request.repeatable(operation.idempotency() == Idempotency::Repeatable);
         request.deadline(deadline.into_std());
         let extra = operation.extra_time();
@@ -265,12 +300,15 @@ impl Shared {
             let bytes = timeout_at(deadline, error_body(body))
                 .await
                 .unwrap_or_default();
-            let error = service_error(service, &head, &bytes);
+            let resource = operation.resource();
+            let (error, learnt) = service_error(service, resource, &head, &bytes);
             let server_date = head.header("date").and_then(parse_http);
             return Err(Failed {
                 error,
                 server_date,
                 offset_ms,
+                credentials: Some(credentials),
+                learnt,
             });
         }
         let body = if O::STREAMS || body.as_whole().is_some() {
@@ -290,11 +328,13 @@ impl Shared {
             .map_err(|e| e.with_status(status).into())
     }
 
-    async fn fetch_credentials(
-        &self,
-        now: std::time::SystemTime,
-        deadline: Instant,
-    ) -> Result<Credentials> {
+    /// Has the credentials of a failed attempt fetched anew, if their provider can.
+    fn renew(&self, failed: &Failed) -> bool {
+        let used = failed.credentials.as_ref();
+        used.is_some_and(|used| self.credentials.forget(used, self.clock.now()))
+    }
+
+    async fn fetch_credentials(&self, now: SystemTime, deadline: Instant) -> Result<Credentials> {
         match timeout_at(deadline, self.credentials.provide(now)).await {
             Ok(Ok(provided)) => Ok(provided.credentials),
             Ok(Err(cause)) => {
@@ -331,7 +371,12 @@ async fn error_body(mut body: pipeline_pool::Body) -> Bytes {
     all.freeze()
 }
 
-fn service_error<S: Service>(service: &S, head: &Head, bytes: &[u8]) -> Error {
+fn service_error<S: Service>(
+    service: &S,
+    resource: Option<&Arc<str>>,
+    head: &Head,
+    bytes: &[u8],
+) -> (Error, bool) {
     let mut body = service
         .parse_error(head, bytes)
         .unwrap_or_else(|| ErrorBody {
@@ -350,7 +395,9 @@ fn service_error<S: Service>(service: &S, head: &Head, bytes: &[u8]) -> Error {
         .header("retry-after")
         .and_then(|v| v.parse().ok())
         .map(Duration::from_secs);
-    Error::service(head.status(), body, class).with_retry_after(retry_after)
+    let learnt = service.learn(resource, head, &mut body);
+    let error = Error::service(head.status(), body, class).with_retry_after(retry_after);
+    (error, learnt)
 }
 
 /// What a body that is no service's error can contribute to one line: its beginning, if it is text.

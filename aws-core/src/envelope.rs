@@ -46,6 +46,15 @@ impl ErrorBody {
         }
     }
 
+    /// Adds what to do to the service's message.
+    pub fn add_hint(&mut self, hint: &str) {
+        let message = self.message.get_or_insert_default();
+        if !message.is_empty() {
+            message.push(' ');
+        }
+        message.push_str(hint);
+    }
+
     /// Another element of the error, if it is one of the few that are kept.
     pub fn detail(&self, name: &str) -> Option<&str> {
         self.details

@@ -26,6 +26,14 @@ pub trait Service: Send + Sync {
         ErrorBody::parse(body)
     }
 
+    /// Learns from an error answer how requests about this bucket or domain have to be signed, and returns
+    /// whether the same operation, signed anew, may succeed now: it is then tried again at once, twice at most.
+    /// May add to the message what to set. An answer to HEAD has an empty error. Defaults to no.
+    fn learn(&self, resource: Option<&Arc<str>>, head: &Head, error: &mut ErrorBody) -> bool {
+        let _ = (resource, head, error);
+        false
+    }
+
     /// What an error means, where this service differs from [`class_of`](crate::classify::class_of).
     fn class(&self, status: u16, code: Option<&str>) -> Option<Class> {
         let _ = (status, code);

@@ -256,3 +256,61 @@ async fn a_client_needs_credentials() {
         Kind::Invalid
     );
 }
+
+const EXPIRED: Step = Step::Answer(
+    400,
+    &[],
+    "<Error><Code>ExpiredToken</Code><Message>old</Message></Error>",
+);
+
+/// Gives `k0`, `k1`, … by turns, as long as there are as many.
+#[derive(Debug, Default)]
+struct Turns(std::sync::atomic::AtomicUsize, usize);
+
+impl aws_core::ProvideCredentials for Turns {
+    fn provide(&self, _: SystemTime) -> aws_core::credentials::ProvideFuture<'_> {
+        let turn = self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let keys = Credentials::new("id", format!("k{}", turn.min(self.1)));
+        Box::pin(std::future::ready(Ok(keys.with_token("t").into())))
+    }
+}
+
+fn secrets(script: &Script) -> Vec<String> {
+    let seen = script.seen.lock().unwrap();
+    let all = seen.headers.iter().flatten();
+    all.filter(|(name, _)| name == "authorization")
+        .map(|(_, value)| value.clone())
+        .collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn expired_keys_are_fetched_anew_once() {
+    let with = |keys: usize, steps: Vec<Step>| {
+        let script = Script::new(steps);
+        let mut builder = Dispatch::builder();
+        builder.transport(script.clone());
+        builder.credentials(Turns(Default::default(), keys));
+        (builder.build().unwrap(), script)
+    };
+    let (dispatch, script) = with(9, vec![EXPIRED]);
+    let outcome = dispatch.call(&Toy, &Do::new(Once)).await;
+    assert_eq!(outcome.unwrap(), "done");
+    assert_eq!(secrets(&script), ["k0", "k1"]);
+    // Once for each call.
+    let (dispatch, script) = with(9, vec![EXPIRED, EXPIRED]);
+    let error = dispatch.call(&Toy, &Do::new(Repeatable)).await.unwrap_err();
+    assert_eq!(
+        (error.class(), error.attempts()),
+        (aws_core::Class::ExpiredToken, 2)
+    );
+    assert_eq!(secrets(&script), ["k0", "k1"]);
+    // A source that has no others is not asked at every request.
+    let (dispatch, script) = with(0, vec![EXPIRED, EXPIRED, EXPIRED]);
+    assert!(dispatch.call(&Toy, &Do::new(Once)).await.is_err());
+    assert!(dispatch.call(&Toy, &Do::new(Once)).await.is_err());
+    assert_eq!(script.count(), 3);
+    // Fixed keys stay what they are.
+    let (outcome, script) = run(vec![EXPIRED], slow(), Do::new(Once)).await;
+    assert!(outcome.is_err());
+    assert_eq!(script.count(), 1);
+}

@@ -8,7 +8,8 @@ use super::{Credentials, CredentialsError, ProvideCredentials, ProvideFuture, Pr
 /// Keys without an expiry are fetched once. Others are fetched again five minutes before they expire, by one
 /// caller, while all others go on with those at hand; expired ones are never given out. A fetch that fails
 /// while the old keys still work is repeated after half a minute; one that fails without any is reported to
-/// all who waited for it. A caller that goes away in the middle leaves the fetch to the next in line.
+/// all who waited for it. Keys that a service refused as expired are fetched again at once, unless the source gave
+/// the same ones in the half minute before. A caller that goes away in the middle leaves the fetch to the next in line.
 #[derive(Debug)]
 pub struct Cached<P> {
     inner: P,
@@ -24,6 +25,8 @@ struct Kept {
     /// Fetches that ended, well or not.
     ended: u64,
     failure: Option<CredentialsError>,
+    /// The keys that a service refused last, and when.
+    refused: Option<(Credentials, SystemTime)>,
 }
 
 const AHEAD: Duration = Duration::from_secs(300);
@@ -119,5 +122,26 @@ impl<P: ProvideCredentials> ProvideCredentials for Cached<P> {
         self.inner
             .ready(now)
             .or_else(|| self.read(|kept| kept.fresh(now).map(|p| p.credentials.clone())))
+    }
+
+    fn forget(&self, used: &Credentials, now: SystemTime) -> bool {
+        if self.inner.ready(now).is_some() {
+            return self.inner.forget(used, now);
+        }
+        self.inner.forget(used, now);
+        self.write(|kept| {
+            let same = |p: &Provided| p.credentials == *used;
+            if !kept.provided.as_ref().is_some_and(same) {
+                // Another caller was first.
+                return true;
+            }
+            let again = |(keys, at): &(Credentials, SystemTime)| keys == used && now < *at + PAUSE;
+            if kept.refused.as_ref().is_some_and(again) {
+                return false;
+            }
+            kept.refused = Some((used.clone(), now));
+            kept.provided = None;
+            true
+        })
     }
 }

@@ -59,6 +59,13 @@ pub trait ProvideCredentials: fmt::Debug + Send + Sync {
         let _ = now;
         None
     }
+
+    /// Hears that a service refused these keys as expired, and returns whether asking again may give others.
+    /// Defaults to no.
+    fn forget(&self, used: &Credentials, now: SystemTime) -> bool {
+        let _ = (used, now);
+        false
+    }
 }
 
 impl ProvideCredentials for Credentials {
@@ -78,6 +85,10 @@ impl<P: ProvideCredentials + ?Sized> ProvideCredentials for Arc<P> {
 
     fn ready(&self, now: SystemTime) -> Option<Credentials> {
         (**self).ready(now)
+    }
+
+    fn forget(&self, used: &Credentials, now: SystemTime) -> bool {
+        (**self).forget(used, now)
     }
 }
 
