@@ -50,6 +50,7 @@ mod client;
 mod etag;
 #[cfg(feature = "fs")]
 mod file;
+pub mod config;
 pub mod idempotency;
 mod limits;
 mod object;

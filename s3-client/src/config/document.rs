@@ -1,0 +1,557 @@
+//! How documents are declared, read and written.
+
+use std::time::SystemTime;
+
+use aws_core::time::parse_iso8601;
+use aws_core::xml::{Element, XmlError};
+use aws_core::{Error, Result};
+use aws_sigv2::date::iso8601_millis;
+
+const NAMESPACE: &str = "http://s3.amazonaws.com/doc/2006-03-01/";
+
+/// What is in an element.
+pub(crate) trait Part: Sized {
+    fn read(element: Element) -> Result<Self, XmlError>;
+
+    /// The element, of this name.
+    fn write(&self, name: &str) -> Element;
+
+    /// Any value that can be written.
+    #[cfg(test)]
+    fn any() -> proptest::strategy::BoxedStrategy<Self>;
+}
+
+/// What is a whole document.
+pub(crate) trait Root: Part {
+    /// The name of its root element.
+    const ROOT: &'static str;
+
+    /// Whether it is within the service's limits.
+    fn check(&self) -> Result<()> {
+        Ok(())
+    }
+
+    fn decode(document: &[u8]) -> Result<Self, XmlError> {
+        let root = Element::parse(document)?;
+        if root.name() != Self::ROOT {
+            let found: String = root.name().chars().take(64).collect();
+            return Err(XmlError::new(format!(
+                "it begins with <{found}>, not <{}>",
+                Self::ROOT
+            )));
+        }
+        Self::read(root)
+    }
+
+    fn encode(&self) -> Result<String> {
+        self.check()?;
+        self.write(Self::ROOT)
+            .with_attribute("xmlns", NAMESPACE)
+            .to_xml()
+    }
+}
+
+/// The most of something that a document may have.
+pub(crate) fn check_count(what: &str, count: usize, limit: usize) -> Result<()> {
+    if count <= limit {
+        return Ok(());
+    }
+    Err(Error::invalid(format!(
+        "there are {count} {what}, over the limit of {limit}"
+    )))
+}
+
+/// The most characters of a text.
+pub(crate) fn check_length(what: &str, text: &str, limit: usize) -> Result<()> {
+    let length = text.chars().count();
+    if length <= limit {
+        return Ok(());
+    }
+    let start: String = text.chars().take(40).collect();
+    Err(Error::invalid(format!(
+        "the {what} {start:?} has {length} characters, over the limit of {limit}"
+    )))
+}
+
+impl Part for String {
+    fn read(element: Element) -> Result<Self, XmlError> {
+        if element.children().is_empty() {
+            return Ok(element.text().to_owned());
+        }
+        Err(XmlError::new(format!(
+            "an element where the text of {} should be",
+            element.name()
+        )))
+    }
+
+    fn write(&self, name: &str) -> Element {
+        Element::new(name).with_text(self.as_str())
+    }
+
+    #[cfg(test)]
+    fn any() -> proptest::strategy::BoxedStrategy<Self> {
+        use proptest::strategy::Strategy as _;
+        "[ -~\t\n\r\u{80}-\u{ff}\u{4e00}\u{fffd}\u{1f600}]{0,8}".boxed()
+    }
+}
+
+macro_rules! value {
+    ($($type:ty),*) => {$(
+        impl Part for $type {
+            fn read(element: Element) -> Result<Self, XmlError> {
+                element.value()
+            }
+
+            fn write(&self, name: &str) -> Element {
+                Element::new(name).with_text(self.to_string())
+            }
+
+            #[cfg(test)]
+            fn any() -> proptest::strategy::BoxedStrategy<Self> {
+                use proptest::strategy::Strategy as _;
+                proptest::arbitrary::any::<$type>().boxed()
+            }
+        }
+    )*};
+}
+
+value!(u16, u32, u64);
+
+impl Part for bool {
+    /// Some servers capitalise it.
+    fn read(element: Element) -> Result<Self, XmlError> {
+        match element.text().trim() {
+            "true" | "True" | "TRUE" => Ok(true),
+            "false" | "False" | "FALSE" => Ok(false),
+            _ => element.value(),
+        }
+    }
+
+    fn write(&self, name: &str) -> Element {
+        Element::new(name).with_text(self.to_string())
+    }
+
+    #[cfg(test)]
+    fn any() -> proptest::strategy::BoxedStrategy<Self> {
+        use proptest::strategy::Strategy as _;
+        proptest::arbitrary::any::<bool>().boxed()
+    }
+}
+
+impl Part for SystemTime {
+    /// A date alone is its midnight.
+    fn read(element: Element) -> Result<Self, XmlError> {
+        let text = element.text().trim();
+        let time = parse_iso8601(text).or_else(|| parse_iso8601(&format!("{text}T00:00:00Z")));
+        time.ok_or_else(|| XmlError::new(format!("{} is no time", element.name())))
+    }
+
+    fn write(&self, name: &str) -> Element {
+        Element::new(name).with_text(iso8601_millis(*self).as_ref())
+    }
+
+    #[cfg(test)]
+    fn any() -> proptest::strategy::BoxedStrategy<Self> {
+        use proptest::strategy::Strategy as _;
+        let millis = 0..253_402_300_800_000u64;
+        millis
+            .prop_map(|ms| Self::UNIX_EPOCH + std::time::Duration::from_millis(ms))
+            .boxed()
+    }
+}
+
+/// Reads a list that has an element around it; what else is in that is kept under its name.
+pub(crate) fn read_within<T: Part>(
+    wrapper: Element,
+    inner: &str,
+    list: &mut Vec<T>,
+    other: &mut Vec<Element>,
+) -> Result<(), XmlError> {
+    let mut rest = Element::new(wrapper.name());
+    for child in wrapper.into_children() {
+        if child.name() == inner {
+            list.push(T::read(child)?);
+        } else {
+            rest.push(child);
+        }
+    }
+    if !rest.children().is_empty() {
+        other.push(rest);
+    }
+    Ok(())
+}
+
+/// Writes a list with an element around it, and what [`read_within`] has kept of that.
+pub(crate) fn write_within<T: Part>(
+    name: &str,
+    inner: &str,
+    list: &[T],
+    other: &[Element],
+) -> Element {
+    let mut wrapper = Element::new(name);
+    for part in list {
+        wrapper.push(part.write(inner));
+    }
+    for rest in other.iter().filter(|rest| rest.name() == name) {
+        for child in rest.children() {
+            wrapper.push(child.clone());
+        }
+    }
+    wrapper
+}
+
+/// Declares parts of documents: structs with a field for each element that is known, and one for the others.
+///
+/// The kind of a field says how often its element is there and what its setter takes:
+/// `must` once, `opt` at most once, `val` the same and the setter takes no conversion, `all` any number,
+/// `set` any number within another element that is always there, `some` within one that is there unless empty.
+macro_rules! document {
+    ($(
+        $(#[$meta:meta])*
+        pub struct $name:ident {
+            $(
+                $(#[$doc:meta])*
+                $kind:ident $field:ident $(+ $one:ident)? : $of:ty = $tag:literal $(/ $inner:literal)?
+            ),* $(,)?
+        }
+    )*) => {$(
+        $(#[$meta])*
+        #[derive(Clone, Debug, Default, PartialEq, Eq)]
+        #[non_exhaustive]
+        pub struct $name {
+            $($(#[$doc])* pub $field: document!(@type $kind $of),)*
+            /// Elements that are not known here. They are written behind the others.
+            pub other: Vec<aws_core::xml::Element>,
+        }
+
+        impl $name {
+            /// One in which nothing is set.
+            #[must_use]
+            pub fn new() -> Self {
+                Self::default()
+            }
+
+            $(document!(@setter $kind $field $($one)? : $of);)*
+        }
+
+        impl $crate::config::Part for $name {
+            fn read(element: aws_core::xml::Element) -> Result<Self, aws_core::xml::XmlError> {
+                let mut this = Self::default();
+                for child in element.into_children() {
+                    match child.name() {
+                        $($tag => document!(@read this child $kind $field $($inner)?),)*
+                        _ => this.other.push(child),
+                    }
+                }
+                Ok(this)
+            }
+
+            fn write(&self, name: &str) -> aws_core::xml::Element {
+                let mut element = aws_core::xml::Element::new(name);
+                $(document!(@write self element $kind $field $tag $($inner)?);)*
+                let wrappers: &[&str] = &[$($(document!(@first $tag $inner),)?)*];
+                let rest = self.other.iter().filter(|rest| !wrappers.contains(&rest.name()));
+                for rest in rest {
+                    element.push(rest.clone());
+                }
+                element
+            }
+
+            #[cfg(test)]
+            fn any() -> proptest::strategy::BoxedStrategy<Self> {
+                use proptest::strategy::Strategy as _;
+                let this = proptest::strategy::Just(Self::default()).boxed();
+                $(
+                    let field = document!(@any $kind $of);
+                    let this = (this, field)
+                        .prop_map(|(mut this, field)| { this.$field = field; this })
+                        .boxed();
+                )*
+                (this, $crate::config::testing::others())
+                    .prop_map(|(mut this, other)| { this.other = other; this })
+                    .boxed()
+            }
+        }
+    )*};
+
+    (@type must $of:ty) => { $of };
+    (@type opt $of:ty) => { Option<$of> };
+    (@type val $of:ty) => { Option<$of> };
+    (@type $kind:ident $of:ty) => { Vec<$of> };
+
+    (@setter must $field:ident : $of:ty) => {
+        #[doc = concat!("Sets [`", stringify!($field), "`](#structfield.", stringify!($field), ").")]
+        #[must_use]
+        pub fn $field(mut self, value: impl Into<$of>) -> Self {
+            self.$field = value.into();
+            self
+        }
+    };
+    (@setter opt $field:ident : $of:ty) => {
+        #[doc = concat!("Sets [`", stringify!($field), "`](#structfield.", stringify!($field), ").")]
+        #[must_use]
+        pub fn $field(mut self, value: impl Into<$of>) -> Self {
+            self.$field = Some(value.into());
+            self
+        }
+    };
+    (@setter val $field:ident : $of:ty) => {
+        #[doc = concat!("Sets [`", stringify!($field), "`](#structfield.", stringify!($field), ").")]
+        #[must_use]
+        pub fn $field(mut self, value: $of) -> Self {
+            self.$field = Some(value);
+            self
+        }
+    };
+    (@setter $kind:ident $field:ident $one:ident : $of:ty) => {
+        #[doc = concat!("Adds one of [`", stringify!($field), "`](#structfield.", stringify!($field), ").")]
+        #[must_use]
+        pub fn $one(mut self, value: impl Into<$of>) -> Self {
+            self.$field.push(value.into());
+            self
+        }
+    };
+
+    (@read $this:ident $child:ident must $field:ident) => {
+        $this.$field = $crate::config::Part::read($child)?
+    };
+    (@read $this:ident $child:ident opt $field:ident) => {
+        $this.$field = Some($crate::config::Part::read($child)?)
+    };
+    (@read $this:ident $child:ident val $field:ident) => {
+        $this.$field = Some($crate::config::Part::read($child)?)
+    };
+    (@read $this:ident $child:ident all $field:ident) => {
+        $this.$field.push($crate::config::Part::read($child)?)
+    };
+    (@read $this:ident $child:ident $kind:ident $field:ident $inner:literal) => {
+        $crate::config::document::read_within($child, $inner, &mut $this.$field, &mut $this.other)?
+    };
+
+    (@write $this:ident $element:ident must $field:ident $tag:literal) => {
+        $element.push($this.$field.write($tag));
+    };
+    (@write $this:ident $element:ident set $field:ident $tag:literal $inner:literal) => {
+        let wrapper = $crate::config::document::write_within($tag, $inner, &$this.$field, &$this.other);
+        $element.push(wrapper);
+    };
+    (@write $this:ident $element:ident some $field:ident $tag:literal $inner:literal) => {
+        let wrapper = $crate::config::document::write_within($tag, $inner, &$this.$field, &$this.other);
+        if !wrapper.children().is_empty() {
+            $element.push(wrapper);
+        }
+    };
+    (@write $this:ident $element:ident all $field:ident $tag:literal) => {
+        for part in &$this.$field {
+            $element.push(part.write($tag));
+        }
+    };
+    (@write $this:ident $element:ident $kind:ident $field:ident $tag:literal) => {
+        if let Some(part) = &$this.$field {
+            $element.push(part.write($tag));
+        }
+    };
+
+    (@first $tag:literal $inner:literal) => { $tag };
+
+    (@any must $of:ty) => { <$of as $crate::config::Part>::any() };
+    (@any opt $of:ty) => { proptest::option::of(<$of as $crate::config::Part>::any()) };
+    (@any val $of:ty) => { proptest::option::of(<$of as $crate::config::Part>::any()) };
+    (@any $kind:ident $of:ty) => {
+        proptest::collection::vec(<$of as $crate::config::Part>::any(), 0..3)
+    };
+}
+
+/// Declares words: enums of what a text can be, which keep what they do not know.
+macro_rules! words {
+    ($(
+        $(#[$meta:meta])*
+        pub enum $name:ident {
+            $($(#[$doc:meta])* $variant:ident = $word:literal),* $(,)?
+        }
+    )*) => {$(
+        $(#[$meta])*
+        #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        pub enum $name {
+            $($(#[$doc])* $variant,)*
+            /// Another word.
+            Other(String),
+        }
+
+        impl $name {
+            /// The word as the service writes it.
+            pub fn as_str(&self) -> &str {
+                match self {
+                    $(Self::$variant => $word,)*
+                    Self::Other(word) => word,
+                }
+            }
+        }
+
+        impl From<&str> for $name {
+            fn from(word: &str) -> Self {
+                match word {
+                    $($word => Self::$variant,)*
+                    _ => Self::Other(word.to_owned()),
+                }
+            }
+        }
+
+        impl From<String> for $name {
+            fn from(word: String) -> Self {
+                Self::from(word.as_str())
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+
+        impl $crate::config::Part for $name {
+            fn read(element: aws_core::xml::Element) -> Result<Self, aws_core::xml::XmlError> {
+                Ok(Self::from(element.text().trim()))
+            }
+
+            fn write(&self, name: &str) -> aws_core::xml::Element {
+                aws_core::xml::Element::new(name).with_text(self.as_str())
+            }
+
+            #[cfg(test)]
+            fn any() -> proptest::strategy::BoxedStrategy<Self> {
+                use proptest::strategy::Strategy as _;
+                let known = proptest::sample::select(vec![$($word),*]).prop_map(Self::from);
+                proptest::prop_oneof![known, "[A-Za-z_]{0,9}".prop_map(Self::from)].boxed()
+            }
+        }
+    )*};
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    #![allow(
+        unreachable_pub,
+        reason = "the macro declares what is public elsewhere"
+    )]
+
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Elements of names that no document has.
+    pub(crate) fn others() -> BoxedStrategy<Vec<Element>> {
+        let leaf = ("X[a-z0-9]{1,3}", <String as Part>::any())
+            .prop_map(|(name, text)| Element::new(name).with_text(text));
+        let element = leaf.prop_recursive(2, 4, 2, |inner| {
+            let children = proptest::collection::vec(inner, 1..3);
+            ("X[a-z0-9]{1,3}", children).prop_map(|(name, children)| {
+                let new = Element::new(name).with_attribute("k", "1 \"2\"");
+                children.into_iter().fold(new, Element::with)
+            })
+        });
+        proptest::collection::vec(element, 0..2).boxed()
+    }
+
+    /// Writes and reads it.
+    pub(crate) fn again<T: Root>(document: &T) -> T {
+        T::decode(document.encode().unwrap().as_bytes()).unwrap()
+    }
+
+    /// Whatever is written is read as it was.
+    pub(crate) fn round_trips<T: Root + PartialEq + std::fmt::Debug>() {
+        let config = ProptestConfig::with_cases(64);
+        proptest::test_runner::TestRunner::new(config)
+            .run(&T::any(), |document| {
+                prop_assert_eq!(&again(&document), &document);
+                Ok(())
+            })
+            .unwrap();
+    }
+
+    /// A document of Amazon's pages is read, and written again means the same.
+    pub(crate) fn reads<T: Root + PartialEq + std::fmt::Debug>(text: &str) -> T {
+        let document = T::decode(text.as_bytes()).unwrap();
+        assert_eq!(again(&document), document);
+        document
+    }
+
+    document! {
+        /// A document for the test.
+        pub struct Sample {
+            /// One.
+            must name: String = "Name",
+            /// Some.
+            set tags + tag: String = "Set" / "Tag",
+            /// Fewer.
+            some rules + rule: String = "Rules" / "Rule",
+            /// When.
+            val at: SystemTime = "At",
+            /// Whether.
+            val yes: bool = "Yes",
+        }
+    }
+
+    impl Root for Sample {
+        const ROOT: &'static str = "Sample";
+    }
+
+    #[test]
+    fn nothing_is_lost() {
+        let text = "<Sample><Set><Tag>a</Tag><Odd k='v'/></Set><Rules><Odd/></Rules><Name>n</Name><New>1</New></Sample>";
+        let sample: Sample = reads(text);
+        assert_eq!((sample.name.as_str(), sample.tags.len()), ("n", 1));
+        let written = sample.encode().unwrap();
+        for kept in [
+            "<New>1</New>",
+            "<Tag>a</Tag><Odd k=\"v\"/></Set>",
+            "<Rules><Odd/></Rules>",
+        ] {
+            assert_eq!(written.matches(kept).count(), 1, "{written}");
+        }
+        let all = Sample::new()
+            .tag("t")
+            .rule("r")
+            .at(SystemTime::UNIX_EPOCH)
+            .yes(true);
+        assert_eq!(again(&all), all);
+        let empty = Sample::new().encode().unwrap();
+        assert!(empty.ends_with("><Name/><Set/></Sample>"), "{empty}");
+        round_trips::<Sample>();
+    }
+
+    #[test]
+    fn values_are_read_as_servers_write_them() {
+        let sample: Sample = reads("<Sample><At>2026-01-02</At><Yes>True</Yes></Sample>");
+        let midnight = parse_iso8601("2026-01-02T00:00:00.000Z");
+        assert_eq!((sample.at, sample.yes), (midnight, Some(true)));
+        for text in [
+            "<Sample><At>soon</At></Sample>",
+            "<Sample><Yes>2</Yes></Sample>",
+            "<Sample><Name><a/></Name></Sample>",
+            "<Other/>",
+            "<Sample>",
+            "",
+        ] {
+            assert!(Sample::decode(text.as_bytes()).is_err(), "{text}");
+        }
+        let error = Sample::new().name("a\u{1}").encode().unwrap_err();
+        assert!(error.to_string().contains("U+0001"), "{error}");
+    }
+
+    #[test]
+    fn limits_name_the_value() {
+        assert!(check_count("rules", 100, 100).is_ok());
+        let error = check_count("rules", 101, 100).unwrap_err().to_string();
+        assert!(
+            error.contains("101 rules") && error.contains("100"),
+            "{error}"
+        );
+        assert!(check_length("id", "\u{e9}\u{e9}", 2).is_ok());
+        let error = check_length("id", "abc", 2).unwrap_err().to_string();
+        assert!(
+            error.contains("\"abc\" has 3") && error.contains("of 2"),
+            "{error}"
+        );
+    }
+}
