@@ -47,10 +47,10 @@ mod options;
 
 mod bucket;
 mod client;
+pub mod config;
 mod etag;
 #[cfg(feature = "fs")]
 mod file;
-pub mod config;
 pub mod idempotency;
 mod limits;
 mod object;
@@ -68,7 +68,10 @@ pub use client::{S3Builder, S3Client, Signature};
 #[cfg(feature = "fs")]
 pub use file::Save;
 pub use object::{Object, ObjectHead};
-pub use ops::buckets::{BucketInfo, CreateBucket, DeleteBucket, HeadBucket, ListBuckets};
+pub use ops::buckets::{
+    AclChange, BucketInfo, Config, CreateBucket, DeleteBucket, DeleteConfig, GetConfig, HeadBucket,
+    ListBuckets, PutBucketAcl, PutConfig, Removable, Settable,
+};
 pub use ops::delete::{Delete, Deleted};
 pub use ops::get::{Always, Fetched, Get, IfChanged, Mode};
 pub use ops::head::{Head, HeadFetched, HeadMode};

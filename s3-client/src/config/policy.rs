@@ -21,6 +21,12 @@ impl Policy {
         &self.0
     }
 
+    pub(crate) fn read(document: &[u8]) -> Result<Self> {
+        let text = std::str::from_utf8(document);
+        let text = text.map_err(|_| Error::protocol("the policy is not UTF-8"))?;
+        Ok(Self::new(text))
+    }
+
     pub(crate) fn check(&self) -> Result<()> {
         if self.0.trim().is_empty() {
             return Err(Error::invalid("the policy is empty"));
@@ -70,6 +76,7 @@ mod tests {
         let error = Policy::new("x".repeat(20_481)).check().unwrap_err();
         assert!(error.to_string().contains("20481"), "{error}");
         assert!(Policy::new(" ").check().is_err());
+        assert!(Policy::read(b"\xff").is_err());
     }
 
     #[test]
