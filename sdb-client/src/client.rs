@@ -10,6 +10,7 @@ use crate::domain::Domain;
 use crate::idempotency;
 use crate::ops::domains::ListDomains;
 use crate::ops::select::Select;
+use crate::query::Expression;
 use crate::usage::{Meter, TotalUsage};
 use crate::wire::Sdb;
 
@@ -71,11 +72,11 @@ impl SdbClient {
         ListDomains::new(self.clone())
     }
 
-    /// Finds items by an expression; put values into it by [`quote_value`](crate::quote_value) and names by
-    /// [`quote_name`](crate::quote_name).
+    /// Finds items by an expression: a [`Query`](crate::query::Query), or text. Put values into text by
+    /// [`quote_value`](crate::quote_value) and names by [`quote_name`](crate::quote_name).
     ///
     /// [Select](https://docs.aws.amazon.com/AmazonSimpleDB/latest/DeveloperGuide/SDB_API_Select.html)
-    pub fn select(&self, expression: impl Into<String>) -> Select {
+    pub fn select(&self, expression: impl Into<Expression>) -> Select {
         Select::new(self.clone(), expression.into())
     }
 

@@ -9,6 +9,7 @@ use crate::ops::domains::{CreateDomain, DeleteDomain};
 use crate::ops::get::Get;
 use crate::ops::metadata::DomainMetadata;
 use crate::ops::put::Put;
+use crate::query::Query;
 
 /// A domain: the place for verbs about it and its items. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -42,6 +43,11 @@ impl Domain {
     /// [DomainMetadata](https://docs.aws.amazon.com/AmazonSimpleDB/latest/DeveloperGuide/SDB_API_DomainMetadata.html)
     pub fn metadata(&self) -> DomainMetadata {
         DomainMetadata::new(self.clone())
+    }
+
+    /// A query for all items of this domain, to be refined and given to [`SdbClient::select`].
+    pub fn query(&self) -> Query {
+        Query::all(self.name.clone())
     }
 
     /// Writes attributes of an item.

@@ -60,6 +60,7 @@ pub mod idempotency;
 mod item;
 mod limits;
 mod ops;
+pub mod query;
 mod quote;
 mod usage;
 mod wire;
@@ -82,7 +83,7 @@ pub use ops::domains::{CreateDomain, DeleteDomain, DomainPage, DomainPages, Doma
 pub use ops::get::{Fetched, Get};
 pub use ops::metadata::{DomainMetadata, Metadata};
 pub use ops::put::Put;
-pub use ops::select::{Items, Select, SelectPage, SelectPages};
+pub use ops::select::{Count, Counting, Counts, Items, Select, SelectPage, SelectPages};
 pub use pipeline_pool::HttpPool;
 pub use quote::{quote_name, quote_value};
 pub use usage::{TotalUsage, Usage};

@@ -6,6 +6,8 @@ use aws_core::{Error, Result};
 const MAX_TEXT: usize = 1024;
 /// The most pairs of one request, as of one item.
 pub(crate) const MAX_PAIRS: usize = 256;
+/// The most comparisons, values of one comparison, and different attributes of a select.
+pub(crate) const MAX_COMPARISONS: usize = 20;
 /// The most items of one batch.
 pub(crate) const MAX_BATCH_ITEMS: usize = 25;
 /// The most bytes that the items of a batch take in a form: 1 MB, less what signature and session token may take.
@@ -61,6 +63,46 @@ pub(crate) fn items(count: usize) -> Result<()> {
     }
     Err(Error::invalid(format!(
         "{count} items in one batch are not within 1 to {MAX_BATCH_ITEMS}"
+    )))
+}
+
+/// The comparisons of a select.
+pub(crate) fn comparisons(count: usize) -> Result<()> {
+    at_most("comparisons in the select", count, MAX_COMPARISONS)
+}
+
+/// The different attributes that a select compares.
+pub(crate) fn unique_attributes(count: usize) -> Result<()> {
+    at_most("different attributes in the select", count, MAX_COMPARISONS)
+}
+
+/// The values of one `in`.
+pub(crate) fn value_tests(name: &str, count: usize) -> Result<()> {
+    if count == 0 {
+        let name = short(name);
+        return Err(Error::invalid(format!(
+            "there is no value that {name:?} could be in"
+        )));
+    }
+    at_most("values in one comparison", count, MAX_COMPARISONS)
+}
+
+/// The limit of a select: 1 to 2,500.
+pub(crate) fn select_limit(items: u32) -> Result<()> {
+    if (1..=2500).contains(&items) {
+        return Ok(());
+    }
+    Err(Error::invalid(format!(
+        "a limit of {items} in the select is not within 1 to 2500"
+    )))
+}
+
+fn at_most(what: &str, count: usize, limit: usize) -> Result<()> {
+    if count <= limit {
+        return Ok(());
+    }
+    Err(Error::invalid(format!(
+        "there are {count} {what}, over the limit of {limit}"
     )))
 }
 

@@ -11,7 +11,8 @@ use crate::client::SdbClient;
 use crate::idempotency;
 use crate::item::Item;
 use crate::options::Options;
-use crate::usage::Usage;
+use crate::query::Expression;
+use crate::usage::{TotalUsage, Usage};
 use crate::wire::{Sdb, Wire, attribute, read, text};
 
 /// A request to find items; made by [`SdbClient::select`].
@@ -22,7 +23,7 @@ use crate::wire::{Sdb, Wire, attribute, read, text};
 #[derive(Clone)]
 pub struct Select {
     client: SdbClient,
-    expression: Arc<str>,
+    expression: Expression,
     consistent: bool,
     token: Option<Arc<str>>,
     options: Options,
@@ -55,10 +56,10 @@ impl IntoItems for SelectPage {
 }
 
 impl Select {
-    pub(crate) fn new(client: SdbClient, expression: String) -> Self {
+    pub(crate) fn new(client: SdbClient, expression: Expression) -> Self {
         Self {
             client,
-            expression: expression.into(),
+            expression,
             consistent: false,
             token: None,
             options: Options::default(),
@@ -87,18 +88,41 @@ impl Select {
         Pages::new(self)
     }
 
+    /// The parts of a `count(*)`, page by page; [`count`](Self::count) adds them up.
+    pub fn counts(self) -> Counts {
+        Pages::new(Counting(self))
+    }
+
+    /// How many items there are, by a `count(*)`: SimpleDB counts for five seconds at most, and goes on with the
+    /// next page, so all pages are fetched and added up.
+    ///
+    /// # Errors
+    /// [`Kind::Protocol`](crate::Kind::Protocol) when the selection is no `count(*)`; otherwise as
+    /// [`send`](Self::send).
+    pub async fn count(self) -> Result<Count> {
+        let mut total = Count::default();
+        let mut pages = self.counts();
+        while let Some((count, usage)) = pages.try_next().await? {
+            total.count += count;
+            total.usage.add(&usage);
+        }
+        Ok(total)
+    }
+
     /// Fetches one page.
     ///
     /// # Errors
+    /// [`Kind::Invalid`](crate::Kind::Invalid) when a [`Query`](crate::query::Query) breaks a limit;
     /// `InvalidQueryExpression` and its like; otherwise as sending and the service say.
     pub async fn send(self) -> Result<SelectPage> {
         self.page().await
     }
 
     async fn page(&self) -> Result<SelectPage> {
+        let expression = self.expression.text()?;
         let mut wire = Wire::new(&self.client, SelectOperation::NAME);
         wire.options(self.options.clone());
-        wire.param("SelectExpression", &*self.expression);
+        wire.param("SelectExpression", &**expression);
         if self.consistent {
             wire.param("ConsistentRead", "true");
         }
@@ -128,6 +152,38 @@ impl Paged for Select {
             self
         });
         Ok((page, next))
+    }
+}
+
+/// How many items a `count(*)` has found.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct Count {
+    /// Items.
+    pub count: u64,
+    /// What all pages cost.
+    pub usage: TotalUsage,
+}
+
+/// The stream of [`Select::counts`]: how many items each page counted, and what it cost.
+pub type Counts = Pages<Counting>;
+
+/// A [`Select`] of which only the count is read.
+#[derive(Debug)]
+pub struct Counting(Select);
+
+impl Paged for Counting {
+    type Page = (u64, Usage);
+
+    async fn fetch(self) -> Result<((u64, Usage), Option<Self>)> {
+        let (page, next) = self.0.fetch().await?;
+        let count = match page.items.first() {
+            Some(item) => item.first("Count").and_then(|text| text.parse().ok()),
+            // It ran out of time before it counted any.
+            None => Some(0),
+        };
+        let count = count.ok_or_else(|| Error::protocol("the selection is no count(*)"))?;
+        Ok(((count, page.usage), next.map(Self)))
     }
 }
 

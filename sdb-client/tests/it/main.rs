@@ -9,3 +9,4 @@ mod batches;
 mod common;
 mod failures;
 mod items;
+mod selects;
