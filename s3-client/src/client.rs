@@ -7,6 +7,7 @@ use aws_core::{
     Addressing, Clock, Endpoint, Error, Operation, ProvideCredentials, Result, RetryConfig,
     Transport,
 };
+use aws_sigv2::s3::SubResources;
 use pipeline_pool::HttpPool;
 
 use crate::bucket::Bucket;
@@ -39,6 +40,7 @@ impl S3Client {
             endpoint: None,
             addressing: Addressing::Auto,
             signature: Signature::default(),
+            sub_resources: SubResources::default(),
             dispatch: Dispatch::builder(),
         }
     }
@@ -85,6 +87,7 @@ pub struct S3Builder {
     endpoint: Option<String>,
     addressing: Addressing,
     signature: Signature,
+    sub_resources: SubResources,
     dispatch: DispatchBuilder,
 }
 
@@ -104,6 +107,15 @@ impl S3Builder {
     /// How requests are signed. Defaults to [`Signature::V2`].
     pub fn signature(mut self, signature: Signature) -> Self {
         self.signature = signature;
+        self
+    }
+
+    /// Which parameters of a query Version 2 signs. Defaults to [`SubResources::BASE`], which is what Amazon does.
+    ///
+    /// Servers disagree on the newer ones: for Ceph RGW say `SubResources::of(Server::Rgw)`, or it refuses requests
+    /// for policy statuses and public access blocks with `SignatureDoesNotMatch`.
+    pub fn sub_resources(mut self, list: SubResources) -> Self {
+        self.sub_resources = list;
         self
     }
 
@@ -156,6 +168,7 @@ impl S3Builder {
         let endpoint = Endpoint::parse(&url)?.addressing(self.addressing);
         let service = S3 {
             signature: self.signature,
+            sub_resources: self.sub_resources,
         };
         Ok(S3Client(Arc::new(Inner {
             endpoint,

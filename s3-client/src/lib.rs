@@ -63,6 +63,7 @@ pub use aws_core::{
     Addressing, Body, Class, Clock, Credentials, Endpoint, Error, Idempotency, Kind,
     ProvideCredentials, Result, RetryConfig, Transport,
 };
+pub use aws_sigv2::s3::{Server, SubResources};
 pub use bucket::Bucket;
 pub use client::{S3Builder, S3Client, Signature};
 #[cfg(feature = "fs")]

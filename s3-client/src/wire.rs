@@ -20,6 +20,7 @@ use crate::payload::Payload;
 #[derive(Debug)]
 pub(crate) struct S3 {
     pub(crate) signature: Signature,
+    pub(crate) sub_resources: s3::SubResources,
 }
 
 impl Service for S3 {
@@ -151,7 +152,7 @@ impl Wire {
     pub(crate) fn request(&self, service: &S3, attempt: &Attempt<'_>) -> Result<Request> {
         let mut request = Request::new(self.method, &self.origin, &self.target)?;
         match service.signature {
-            Signature::V2 => self.sign_v2(&mut request, attempt)?,
+            Signature::V2 => self.sign_v2(&mut request, service, attempt)?,
         }
         match &self.payload {
             Payload::None => {}
@@ -177,7 +178,7 @@ impl Wire {
             .chain(added.iter().map(|(n, v)| (n.as_str(), v.as_str())))
     }
 
-    fn sign_v2(&self, request: &mut Request, attempt: &Attempt<'_>) -> Result<()> {
+    fn sign_v2(&self, request: &mut Request, service: &S3, attempt: &Attempt<'_>) -> Result<()> {
         let date = attempt.http_date();
         let fields = self.all_fields(attempt);
         let signed = s3::Request {
@@ -187,7 +188,8 @@ impl Wire {
             query: self.target.get(self.path_len + 1..).unwrap_or_default(),
             headers: std::iter::once(("date", date.as_ref())).chain(fields.clone()),
         };
-        let authorization = signed.sign(attempt.credentials());
+        let signer = signed.sub_resources(&service.sub_resources);
+        let authorization = signer.sign(attempt.credentials());
         request.header("date", date.as_ref())?;
         for (name, value) in fields {
             request.header(name, value)?;
@@ -226,6 +228,7 @@ mod tests {
         let now = UNIX_EPOCH + Duration::from_secs(1_175_024_202);
         let service = S3 {
             signature: Signature::V2,
+            sub_resources: s3::SubResources::BASE,
         };
         let request = wire.request(&service, &Attempt::new(&keys, now)).unwrap();
         let headers = request
@@ -289,6 +292,7 @@ mod tests {
         let attempt = Attempt::new(&keys, UNIX_EPOCH);
         let service = S3 {
             signature: Signature::V2,
+            sub_resources: s3::SubResources::BASE,
         };
         let names_and_signature = |attempt: &Attempt<'_>| {
             let request = wire.request(&service, attempt).unwrap();
