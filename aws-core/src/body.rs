@@ -16,11 +16,46 @@ use crate::error::{Error, Result, Site};
 pub struct Body {
     inner: pipeline_pool::Body,
     site: Site,
+    inspector: Option<Box<dyn Inspect>>,
+}
+
+/// Looks at the bytes of a body as they pass, and says at the end whether they are right.
+pub trait Inspect: Send + Sync + 'static {
+    /// The next bytes.
+    fn update(&mut self, piece: &[u8]);
+
+    /// All bytes have passed; an error becomes that of the body, in place of its end.
+    ///
+    /// # Errors
+    /// When they are not right.
+    fn finish(self: Box<Self>) -> Result<()>;
 }
 
 impl Body {
     pub(crate) fn new(inner: pipeline_pool::Body, site: Site) -> Self {
-        Self { inner, site }
+        Self {
+            inner,
+            site,
+            inspector: None,
+        }
+    }
+
+    /// The same body, looked at by this besides any that looks already at the rest: bytes that are here at once, a
+    /// stream as it is read.
+    ///
+    /// # Errors
+    /// The inspector's, when all bytes are here.
+    pub fn inspected(mut self, mut inspector: impl Inspect) -> Result<Self> {
+        if let Some(bytes) = self.as_whole() {
+            inspector.update(bytes);
+            Box::new(inspector).finish()?;
+            return Ok(self);
+        }
+        self.inspector = Some(match self.inspector {
+            None => Box::new(inspector),
+            Some(first) => Box::new(Both(first, Box::new(inspector))),
+        });
+        Ok(self)
     }
 
     /// The bytes, when all of them are here.
@@ -39,11 +74,20 @@ impl Body {
     /// [`Kind::Protocol`](crate::Kind::Protocol) when there are more than `limit` bytes; otherwise as the
     /// connection fails.
     pub async fn bytes(self, limit: usize) -> Result<Bytes> {
-        let Self { inner, site } = self;
-        inner
-            .bytes(limit)
-            .await
-            .map_err(|e| Error::from(e).with_site(|| site))
+        let Self {
+            inner,
+            site,
+            inspector,
+        } = self;
+        let read = inner.bytes(limit).await.map_err(Error::from);
+        let checked = read.and_then(|bytes| {
+            if let Some(mut inspector) = inspector {
+                inspector.update(&bytes);
+                inspector.finish()?;
+            }
+            Ok(bytes)
+        });
+        checked.map_err(|e| e.with_site(|| site))
     }
 
     /// The next piece, or nothing at the end.
@@ -59,15 +103,41 @@ impl Stream for Body {
     type Item = Result<Bytes>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let item = ready!(Pin::new(&mut self.inner).poll_next(cx));
-        Poll::Ready(
-            item.map(|piece| piece.map_err(|e| Error::from(e).with_site(|| self.site.clone()))),
-        )
+        let this = &mut *self;
+        let item = ready!(Pin::new(&mut this.inner).poll_next(cx)).map(|p| p.map_err(Error::from));
+        let item = match item {
+            Some(Ok(piece)) => {
+                if let Some(inspector) = &mut this.inspector {
+                    inspector.update(&piece);
+                }
+                Some(Ok(piece))
+            }
+            Some(Err(error)) => Some(Err(error)),
+            None => {
+                let finished = this.inspector.take().map(Inspect::finish);
+                finished.and_then(Result::err).map(Err)
+            }
+        };
+        Poll::Ready(item.map(|piece| piece.map_err(|e| e.with_site(|| this.site.clone()))))
     }
 }
 
 impl fmt::Debug for Body {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.inner.fmt(f)
+    }
+}
+
+struct Both(Box<dyn Inspect>, Box<dyn Inspect>);
+
+impl Inspect for Both {
+    fn update(&mut self, piece: &[u8]) {
+        self.0.update(piece);
+        self.1.update(piece);
+    }
+
+    fn finish(self: Box<Self>) -> Result<()> {
+        self.0.finish()?;
+        self.1.finish()
     }
 }

@@ -63,7 +63,7 @@
 //! ```
 
 mod awaitable;
-mod body;
+pub mod body;
 pub mod classify;
 mod clock;
 pub mod credentials;

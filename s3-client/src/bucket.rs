@@ -7,12 +7,16 @@ use futures_core::Stream;
 use pipeline_pool::BodyError;
 
 use crate::client::S3Client;
-use crate::ops::buckets::{CreateBucket, DeleteBucket, HeadBucket};
+use crate::config::Tagging;
+use crate::ops::acl::{GetObjectAcl, PutObjectAcl};
+use crate::ops::buckets::{AclChange, CreateBucket, DeleteBucket, HeadBucket};
+use crate::ops::copy::Copy;
 use crate::ops::delete::Delete;
 use crate::ops::get::Get;
 use crate::ops::head::Head;
 use crate::ops::list::List;
 use crate::ops::put::Put;
+use crate::ops::tagging::{DeleteObjectTagging, GetObjectTagging, PutObjectTagging};
 use crate::payload::Source;
 
 /// A bucket: the place for verbs about it and its objects. Cheap to clone.
@@ -102,6 +106,57 @@ impl Bucket {
     /// [DeleteObject](https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObject.html)
     pub fn delete(&self, key: impl Into<String>) -> Delete {
         Delete::new(self.clone(), key.into())
+    }
+
+    /// Copies an object within the store, here from a key of this bucket; [`Copy::from_bucket`] takes another.
+    ///
+    /// [CopyObject](https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html)
+    pub fn copy(&self, from: impl Into<String>, to: impl Into<String>) -> Copy {
+        Copy::new(self.clone(), from.into(), to.into())
+    }
+
+    /// Fetches the tags of an object.
+    ///
+    /// [GetObjectTagging](https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObjectTagging.html)
+    pub fn get_object_tagging(&self, key: impl Into<String>) -> GetObjectTagging {
+        GetObjectTagging::new(self.clone(), key.into())
+    }
+
+    /// Gives an object these tags in place of those that it has.
+    ///
+    /// [PutObjectTagging](https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObjectTagging.html)
+    pub fn put_object_tagging(
+        &self,
+        key: impl Into<String>,
+        tagging: impl Into<Tagging>,
+    ) -> PutObjectTagging {
+        PutObjectTagging::new(self.clone(), key.into(), tagging.into())
+    }
+
+    /// Removes all tags of an object.
+    ///
+    /// [DeleteObjectTagging](https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjectTagging.html)
+    pub fn delete_object_tagging(&self, key: impl Into<String>) -> DeleteObjectTagging {
+        DeleteObjectTagging::new(self.clone(), key.into())
+    }
+
+    /// Fetches who may do what with an object.
+    ///
+    /// [GetObjectAcl](https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObjectAcl.html)
+    pub fn get_object_acl(&self, key: impl Into<String>) -> GetObjectAcl {
+        GetObjectAcl::new(self.clone(), key.into())
+    }
+
+    /// Replaces who may do what with an object, by a [`CannedAcl`](crate::config::CannedAcl) or an
+    /// [`Acl`](crate::config::Acl).
+    ///
+    /// [PutObjectAcl](https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObjectAcl.html)
+    pub fn put_object_acl(
+        &self,
+        key: impl Into<String>,
+        acl: impl Into<AclChange>,
+    ) -> PutObjectAcl {
+        PutObjectAcl::new(self.clone(), key.into(), acl.into())
     }
 
     /// Lists objects in the order of their keys.

@@ -50,8 +50,57 @@ pub(crate) const DELETE_OBJECT: Row = Row::new(
     "what is gone stays gone, and the answer is the same; under versioning a replay adds one more delete marker: \
      say `once()` where that matters",
 );
+pub(crate) const DELETE_OBJECT_VERSION: Row = Row::new(
+    "DeleteObject",
+    "of a version",
+    Repeatable,
+    "a version that is gone stays gone; a replay does not say any more whether it was a delete marker: say `once()` \
+     where that matters",
+);
+pub(crate) const DELETE_OBJECT_IF: Row = Row::new(
+    "DeleteObject",
+    "with if-match",
+    Once,
+    "a replay meets what the first has just removed, and reports a false conflict",
+);
 pub(crate) const DELETE_OBJECT_ONCE: Row =
     Row::new("DeleteObject", "with `once()`", Once, "the caller says so");
+pub(crate) const COPY_OBJECT: Row = Row::new(
+    "CopyObject",
+    "plain",
+    Repeatable,
+    "the same bytes under the same key, unless the source was changed meanwhile; under versioning a replay makes one \
+     more version of them: say `once()` where that matters",
+);
+pub(crate) const COPY_OBJECT_IF: Row = Row::new(
+    "CopyObject",
+    "with a condition on what is replaced, or onto itself with one on the source",
+    Once,
+    "a replay meets what the first has just stored, and reports a false conflict",
+);
+pub(crate) const COPY_OBJECT_ONCE: Row =
+    Row::new("CopyObject", "with `once()`", Once, "the caller says so");
+pub(crate) const GET_OBJECT_ACL: Row = Row::new("GetObjectAcl", "always", Repeatable, "it reads");
+pub(crate) const PUT_OBJECT_ACL: Row = Row::new(
+    "PutObjectAcl",
+    "always",
+    Repeatable,
+    "it replaces the whole by the same",
+);
+pub(crate) const GET_OBJECT_TAGGING: Row =
+    Row::new("GetObjectTagging", "always", Repeatable, "it reads");
+pub(crate) const PUT_OBJECT_TAGGING: Row = Row::new(
+    "PutObjectTagging",
+    "always",
+    Repeatable,
+    "the same tags in place of all that there were",
+);
+pub(crate) const DELETE_OBJECT_TAGGING: Row = Row::new(
+    "DeleteObjectTagging",
+    "always",
+    Repeatable,
+    "what is gone stays gone, and the answer is the same",
+);
 
 /// All rows.
 pub const TABLE: &[Row] = &join::<{ ROWS.len() + CONFIGS.len() }>(ROWS, CONFIGS);
@@ -83,7 +132,17 @@ const ROWS: &[Row] = &[
     PUT_OBJECT_STREAM,
     PUT_OBJECT_ONCE,
     DELETE_OBJECT,
+    DELETE_OBJECT_VERSION,
+    DELETE_OBJECT_IF,
     DELETE_OBJECT_ONCE,
+    COPY_OBJECT,
+    COPY_OBJECT_IF,
+    COPY_OBJECT_ONCE,
+    GET_OBJECT_ACL,
+    PUT_OBJECT_ACL,
+    GET_OBJECT_TAGGING,
+    PUT_OBJECT_TAGGING,
+    DELETE_OBJECT_TAGGING,
 ];
 
 #[cfg(test)]

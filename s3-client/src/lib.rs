@@ -44,10 +44,16 @@
 mod macros;
 #[macro_use]
 mod options;
+#[macro_use]
+mod attributes;
+#[macro_use]
+mod reading;
 
 mod bucket;
+mod checksum;
 mod client;
 pub mod config;
+mod encryption;
 mod etag;
 #[cfg(feature = "fs")]
 mod file;
@@ -65,18 +71,23 @@ pub use aws_core::{
 };
 pub use aws_sigv2::s3::{Server, SubResources};
 pub use bucket::Bucket;
+pub use checksum::{Checksum, ChecksumHasher, VerifiedBy};
 pub use client::{S3Builder, S3Client, Signature};
+pub use encryption::{CustomerKey, ServerSideEncryption};
 #[cfg(feature = "fs")]
 pub use file::Save;
 pub use object::{Object, ObjectHead};
+pub use ops::acl::{GetObjectAcl, PutObjectAcl};
 pub use ops::buckets::{
     AclChange, BucketInfo, Config, CreateBucket, DeleteBucket, DeleteConfig, GetConfig, HeadBucket,
     ListBuckets, PutBucketAcl, PutConfig, Removable, Settable,
 };
+pub use ops::copy::{Copied, Copy};
 pub use ops::delete::{Delete, Deleted};
 pub use ops::get::{Always, Fetched, Get, IfChanged, Mode};
 pub use ops::head::{Head, HeadFetched, HeadMode};
 pub use ops::list::{List, ListPage, ObjectInfo, ObjectPages, Objects};
 pub use ops::put::{Put, Stored};
+pub use ops::tagging::{DeleteObjectTagging, GetObjectTagging, PutObjectTagging};
 pub use payload::Source;
 pub use pipeline_pool::HttpPool;

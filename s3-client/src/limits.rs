@@ -1,9 +1,19 @@
 //! What S3 allows, checked before anything is sent.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use aws_core::{Error, Result};
+
+use crate::config::{Root as _, Tagging};
 
 /// The most bytes of one upload: 5 GiB.
 pub(crate) const MAX_PUT: u64 = 5 << 30;
+/// The most tags of an object.
+const MAX_TAGS: usize = 10;
+/// The most bytes of a version's identifier.
+const MAX_VERSION: usize = 1024;
+/// The most parts of an object.
+const MAX_PARTS: u32 = 10_000;
 /// The most bytes of names and values of user metadata.
 pub(crate) const MAX_METADATA: usize = 2048;
 
@@ -81,12 +91,74 @@ pub(crate) fn page_size(keys: u32) -> Result<()> {
     )))
 }
 
+/// The value of a header field: no control characters.
+pub(crate) fn field(name: &str, value: &str) -> Result<()> {
+    match value.chars().find(|c| c.is_control()) {
+        None => Ok(()),
+        // Of the value no more than that: it may be a secret.
+        Some(c) => Err(Error::invalid(format!(
+            "the value of {name} has the control character {c:?}"
+        ))),
+    }
+}
+
+/// A time that a header field can tell: of the years 1970 to 9999.
+pub(crate) fn time(name: &str, time: SystemTime) -> Result<()> {
+    const END: u64 = 253_402_300_800;
+    match time.duration_since(UNIX_EPOCH) {
+        Ok(since) if since.as_secs() < END => Ok(()),
+        Ok(since) => Err(Error::invalid(format!(
+            "the time of {name}, {} s after 1970, is not before the year 10000",
+            since.as_secs()
+        ))),
+        Err(error) => Err(Error::invalid(format!(
+            "the time of {name}, {} s before 1970, is none that can be sent",
+            error.duration().as_secs()
+        ))),
+    }
+}
+
+/// The tags of an object.
+pub(crate) fn object_tags(tagging: &Tagging) -> Result<()> {
+    let n = tagging.tags.len();
+    if n > MAX_TAGS {
+        return Err(Error::invalid(format!(
+            "there are {n} tags, over the limit of {MAX_TAGS} of an object"
+        )));
+    }
+    tagging.check()
+}
+
+/// A version's identifier: 1 to 1,024 bytes.
+pub(crate) fn version(id: &str) -> Result<()> {
+    match id.len() {
+        0 => Err(Error::invalid("the version is empty")),
+        n if n > MAX_VERSION => Err(Error::invalid(format!(
+            "the version {:?} has {n} bytes, over the limit of {MAX_VERSION}",
+            short(id)
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// The number of a part: 1 to 10,000.
+pub(crate) fn part(number: u32) -> Result<()> {
+    if (1..=MAX_PARTS).contains(&number) {
+        return Ok(());
+    }
+    Err(Error::invalid(format!(
+        "the part number {number} is not within 1 to {MAX_PARTS}"
+    )))
+}
+
 fn short(text: &str) -> String {
     text.chars().take(80).collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
@@ -118,6 +190,43 @@ mod tests {
         assert!(error.contains("1026") && error.contains("1024"), "{error}");
         assert!(put(MAX_PUT).is_ok() && put(MAX_PUT + 1).is_err());
         assert!(page_size(0).is_err() && page_size(1).is_ok() && page_size(1001).is_err());
+    }
+
+    #[test]
+    fn times_fields_and_numbers() {
+        let at = |s| UNIX_EPOCH + Duration::from_secs(s);
+        assert!(time("expires", at(0)).is_ok() && time("expires", at(253_402_300_799)).is_ok());
+        let late = time("expires", at(253_402_300_800))
+            .unwrap_err()
+            .to_string();
+        assert!(
+            late.contains("expires") && late.contains("253402300800"),
+            "{late}"
+        );
+        let early = time("expires", UNIX_EPOCH - Duration::from_secs(7)).unwrap_err();
+        assert!(early.to_string().contains("7 s before"), "{early}");
+        assert!(field("content-type", "a/b; c=\"\u{e9}\"").is_ok());
+        for bad in ["a\nb", "a\0", "\u{7f}", "secret\r"] {
+            let error = field("content-type", bad).unwrap_err().to_string();
+            assert!(
+                error.contains("content-type") && !error.contains("secret"),
+                "{error}"
+            );
+        }
+        assert!(version("").is_err() && version("null").is_ok());
+        assert!(version(&"v".repeat(1025)).is_err());
+        assert!(part(0).is_err() && part(1).is_ok() && part(10_000).is_ok());
+        assert!(part(10_001).unwrap_err().to_string().contains("10001"));
+    }
+
+    #[test]
+    fn an_object_has_ten_tags() {
+        let tags = |n: usize| (0..n).map(|i| (i.to_string(), "")).collect::<Tagging>();
+        assert!(object_tags(&tags(10)).is_ok());
+        let error = object_tags(&tags(11)).unwrap_err().to_string();
+        assert!(error.contains("11") && error.contains("10"), "{error}");
+        let long = Tagging::new().tag(("k".repeat(129), ""));
+        assert!(object_tags(&long).unwrap_err().to_string().contains("129"));
     }
 
     #[test]

@@ -5,6 +5,8 @@ use std::time::SystemTime;
 use aws_core::Body;
 use aws_core::time::parse_http;
 
+use crate::checksum::{Checksum, VerifiedBy};
+
 /// An object that was fetched.
 #[derive(Debug)]
 pub struct Object {
@@ -12,6 +14,14 @@ pub struct Object {
     pub head: ObjectHead,
     /// Its bytes: here whole when they are few, else a stream.
     pub body: Body,
+    pub(crate) verified_by: Option<VerifiedBy>,
+}
+
+impl Object {
+    /// What the body is compared with, where [`Get::verify`](crate::Get::verify) asked for that and there is anything.
+    pub fn verified_by(&self) -> Option<VerifiedBy> {
+        self.verified_by
+    }
 }
 
 /// What an answer's header fields say of an object.
@@ -79,6 +89,52 @@ impl ObjectHead {
     /// The version, in a bucket that keeps versions.
     pub fn version_id(&self) -> Option<&str> {
         self.0.header("x-amz-version-id")
+    }
+
+    /// The storage class; nothing for the store's own.
+    pub fn storage_class(&self) -> Option<&str> {
+        self.0.header("x-amz-storage-class")
+    }
+
+    /// How the store encrypts it with keys that it or the key management service keeps: `AES256`, `aws:kms`,
+    /// `aws:kms:dsse`.
+    pub fn encryption(&self) -> Option<&str> {
+        self.0.header("x-amz-server-side-encryption")
+    }
+
+    /// Whether it is encrypted with a [key of the customer's](crate::CustomerKey).
+    pub fn has_customer_key(&self) -> bool {
+        let name = "x-amz-server-side-encryption-customer-algorithm";
+        self.0.header(name).is_some()
+    }
+
+    /// How many tags it has, where the answer to a GET says it.
+    pub fn tag_count(&self) -> Option<u32> {
+        self.0.header("x-amz-tagging-count")?.parse().ok()
+    }
+
+    /// How many parts it came in, where one [part](crate::Get::part) of it was asked for.
+    pub fn parts(&self) -> Option<u32> {
+        self.0.header("x-amz-mp-parts-count")?.parse().ok()
+    }
+
+    /// A checksum that the store keeps, in Base64, where it was asked for: by [`Get::verify`](crate::Get::verify) or
+    /// [`Head::checksums`](crate::Head::checksums). That of an object that came in parts may be one
+    /// [of checksums](Self::is_composite), and then ends in their number: `...=-3`.
+    pub fn checksum(&self, checksum: Checksum) -> Option<&str> {
+        self.0.header(checksum.header())
+    }
+
+    /// Whether the checksums are of those of parts, so that they say nothing of the bytes in one.
+    pub fn is_composite(&self) -> bool {
+        match self.0.header("x-amz-checksum-type") {
+            Some(kind) => kind.eq_ignore_ascii_case("COMPOSITE"),
+            // Stores that do not say what they have still number the parts, and `-` is no character of Base64.
+            None => Checksum::ALL
+                .into_iter()
+                .filter_map(|checksum| self.checksum(checksum))
+                .any(|value| value.contains('-')),
+        }
     }
 
     /// The service's identifier of the request.

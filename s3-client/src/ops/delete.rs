@@ -5,11 +5,13 @@ use aws_core::operation::Answer;
 use aws_core::{Idempotency, Operation, Result};
 use pipeline_pool::Method;
 
+use crate::attributes::put;
 use crate::bucket::Bucket;
 use crate::idempotency::{self, Row};
+use crate::limits;
 use crate::object::ObjectHead;
 use crate::options::Options;
-use crate::wire::{S3, Wire};
+use crate::wire::{Field, S3, Wire};
 
 /// A request to remove an object; made by [`Bucket::delete`].
 #[must_use = "nothing is sent until this is awaited"]
@@ -17,6 +19,8 @@ use crate::wire::{S3, Wire};
 pub struct Delete {
     bucket: Bucket,
     key: String,
+    version: Option<String>,
+    fields: Vec<Field>,
     row: Row,
     options: Options,
 }
@@ -26,14 +30,50 @@ impl Delete {
         Self {
             bucket,
             key,
+            version: None,
+            fields: Vec::new(),
             row: idempotency::DELETE_OBJECT,
             options: Options::default(),
         }
     }
 
+    /// Removes this version of it for good. Defaults to the current one: a bucket that keeps versions then hides it
+    /// behind a delete marker.
+    pub fn version(mut self, id: impl Into<String>) -> Self {
+        self.version = Some(id.into());
+        self
+    }
+
+    /// Removes it only if it has this entity tag, or is there at all for `*`; else the error
+    /// [`is_condition_failed`](crate::Error::is_condition_failed). Sent once. Not every store knows this condition:
+    /// one that does not removes the object.
+    pub fn if_match(mut self, etag: impl Into<String>) -> Self {
+        put(&mut self.fields, "if-match", etag.into());
+        self.row = idempotency::DELETE_OBJECT_IF;
+        self
+    }
+
+    /// The serial number of the owner's device, a blank, and the code that it shows: needed to remove versions from a
+    /// bucket with [`MfaDelete`](https://docs.aws.amazon.com/AmazonS3/latest/userguide/MultiFactorAuthenticationDelete.html).
+    /// Sent once, as a code counts once.
+    pub fn mfa(mut self, serial_and_code: impl Into<String>) -> Self {
+        put(&mut self.fields, "x-amz-mfa", serial_and_code.into());
+        self.once()
+    }
+
+    /// Removes a version that [governance
+    /// mode](https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock.html#object-lock-retention-modes) keeps.
+    pub fn bypass_governance(mut self) -> Self {
+        let name = "x-amz-bypass-governance-retention";
+        put(&mut self.fields, name, "true".to_owned());
+        self
+    }
+
     /// Never sends it a second time once the server may have seen it.
     pub fn once(mut self) -> Self {
-        self.row = idempotency::DELETE_OBJECT_ONCE;
+        if self.row.idempotency == Idempotency::Repeatable {
+            self.row = idempotency::DELETE_OBJECT_ONCE;
+        }
         self
     }
 
@@ -43,14 +83,20 @@ impl Delete {
     /// As sending and the store say; an object that is not there is no error.
     pub async fn send(self) -> Result<Deleted> {
         let mut wire = Wire::object(Method::Delete, &self.bucket, &self.key)?;
+        let mut row = self.row;
+        if let Some(version) = &self.version {
+            limits::version(version)?;
+            wire.query("versionId", version);
+            if row.idempotency == Idempotency::Repeatable {
+                row = idempotency::DELETE_OBJECT_VERSION;
+            }
+        }
+        for (name, value) in &self.fields {
+            limits::field(name, value)?;
+        }
+        wire.fields(self.fields);
         wire.options(self.options);
-        self.bucket
-            .client
-            .call(&DeleteObject {
-                wire,
-                row: self.row,
-            })
-            .await
+        self.bucket.client.call(&DeleteObject { wire, row }).await
     }
 }
 
@@ -76,7 +122,8 @@ impl Deleted {
         self.0.version_id()
     }
 
-    /// Whether a delete marker was put in its place.
+    /// Whether the [version](Self::version_id) is a delete marker: one that was put in the object's place, or one that
+    /// was removed.
     pub fn is_marker(&self) -> bool {
         self.0.header("x-amz-delete-marker") == Some("true")
     }

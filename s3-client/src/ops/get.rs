@@ -1,19 +1,20 @@
 use aws_core::awaitable;
-use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::{Bound, RangeBounds};
 use std::time::SystemTime;
 
 use aws_core::operation::Answer;
-use aws_core::{Error, Idempotency, Operation, Result, http_date};
+use aws_core::{Error, Idempotency, Operation, Result};
 use pipeline_pool::Method;
 
 use crate::bucket::Bucket;
+use crate::checksum::verified;
 use crate::idempotency;
 use crate::object::{Object, ObjectHead};
 use crate::options::Options;
-use crate::wire::{Field, S3, Wire};
+use crate::reading::Reading;
+use crate::wire::{S3, Wire};
 
 /// The object is fetched whatever it is: the answer is an [`Object`].
 #[derive(Clone, Copy, Debug)]
@@ -95,10 +96,9 @@ impl Fetched {
 /// from an [`Object`] to [`Fetched`].
 #[must_use = "nothing is sent until this is awaited"]
 pub struct Get<M: Mode = Always> {
-    bucket: Bucket,
-    key: String,
+    reading: Reading,
     range: Option<Range>,
-    fields: Vec<Field>,
+    verify: bool,
     options: Options,
     mode: PhantomData<M>,
 }
@@ -126,10 +126,9 @@ impl Range {
 impl Get {
     pub(crate) fn new(bucket: Bucket, key: String) -> Self {
         Self {
-            bucket,
-            key,
+            reading: Reading::new(bucket, key),
             range: None,
-            fields: Vec::new(),
+            verify: false,
             options: Options::default(),
             mode: PhantomData,
         }
@@ -170,51 +169,45 @@ impl<M: Mode> Get<M> {
         self
     }
 
-    /// Fetches it only if it has this entity tag; else the error
-    /// [`is_condition_failed`](crate::Error::is_condition_failed).
-    pub fn if_match(self, etag: impl Into<String>) -> Self {
-        self.field("if-match", etag.into())
-    }
-
-    /// Fetches it only if it has not been stored since.
-    pub fn if_unmodified_since(self, time: SystemTime) -> Self {
-        self.field("if-unmodified-since", http_date(time).as_ref().to_owned())
+    /// Has the store send the checksums that it keeps, and compares the bytes with one of them, or with the entity
+    /// tag where that is their MD5 digest. [`Object::verified_by`] tells whether there was anything to compare with:
+    /// there is nothing for ranges and parts, nor for what came in parts and has a checksum of checksums. Defaults to
+    /// no.
+    ///
+    /// What does not match is an error of [`Kind::Protocol`](crate::Kind::Protocol): of the request when the body is
+    /// small, which is then fetched again, else in place of the body's end.
+    pub fn verify(mut self, yes: bool) -> Self {
+        self.verify = yes;
+        self
     }
 
     /// Fetches it only if it has another entity tag.
-    pub fn if_none_match(self, etag: impl Into<String>) -> Get<IfChanged> {
-        self.field("if-none-match", etag.into()).changed()
+    pub fn if_none_match(mut self, etag: impl Into<String>) -> Get<IfChanged> {
+        self.reading.field("if-none-match", etag);
+        self.changed()
     }
 
-    /// Fetches it only if it has been stored since.
-    pub fn if_modified_since(self, time: SystemTime) -> Get<IfChanged> {
-        self.field("if-modified-since", http_date(time).as_ref().to_owned())
-            .changed()
+    /// Fetches it only if it has been stored since, to the second.
+    pub fn if_modified_since(mut self, time: SystemTime) -> Get<IfChanged> {
+        self.reading.time("if-modified-since", time);
+        self.changed()
     }
 
     fn changed(self) -> Get<IfChanged> {
         let Self {
-            bucket,
-            key,
+            reading,
             range,
-            fields,
+            verify,
             options,
             mode: _,
         } = self;
         Get {
-            bucket,
-            key,
+            reading,
             range,
-            fields,
+            verify,
             options,
             mode: PhantomData,
         }
-    }
-
-    fn field(mut self, name: &'static str, value: String) -> Self {
-        self.fields.retain(|(n, _)| n != name);
-        self.fields.push((Cow::Borrowed(name), value));
-        self
     }
 
     /// Sends it.
@@ -223,38 +216,45 @@ impl<M: Mode> Get<M> {
     /// [`is_not_found`](crate::Error::is_not_found) when there is no such object; otherwise as sending and the
     /// store say.
     pub async fn send(self) -> Result<M::Output> {
-        let mut wire = Wire::object(Method::Get, &self.bucket, &self.key)?;
-        let mut fields = self.fields;
+        let mut reading = self.reading;
         if let Some(range) = self.range {
             let value = range
                 .header()
                 .ok_or_else(|| Error::invalid("the range is empty"))?;
-            fields.push((Cow::Borrowed("range"), value));
+            if reading.is_part() {
+                return Err(Error::invalid(
+                    "a part and a range are asked for: one of them",
+                ));
+            }
+            reading.field("range", value);
         }
-        wire.fields(fields);
+        if self.verify {
+            reading.field("x-amz-checksum-mode", "ENABLED");
+        }
+        let client = reading.bucket.client.clone();
+        let part = reading.is_part();
+        let mut wire = reading.into_wire(Method::Get)?;
         wire.options(self.options);
-        let ranged = self.range.is_some();
-        self.bucket
-            .client
-            .call(&GetObject::<M> {
-                wire,
-                ranged,
-                mode: PhantomData,
-            })
-            .await
+        let operation = GetObject::<M> {
+            wire,
+            ranged: self.range.is_some(),
+            part,
+            verify: self.verify,
+            mode: PhantomData,
+        };
+        client.call(&operation).await
     }
 }
 
-options!(Get<M>, M: Mode);
+reading!(Get, Mode);
 awaitable!(Get<M>, M::Output, M: Mode);
 
 impl<M: Mode> Clone for Get<M> {
     fn clone(&self) -> Self {
         Self {
-            bucket: self.bucket.clone(),
-            key: self.key.clone(),
+            reading: self.reading.clone(),
             range: self.range,
-            fields: self.fields.clone(),
+            verify: self.verify,
             options: self.options.clone(),
             mode: PhantomData,
         }
@@ -264,8 +264,8 @@ impl<M: Mode> Clone for Get<M> {
 impl<M: Mode> fmt::Debug for Get<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Get")
-            .field("bucket", &self.bucket)
-            .field("key", &self.key)
+            .field("bucket", &self.reading.bucket)
+            .field("key", &self.reading.key)
             .field("range", &self.range)
             .finish_non_exhaustive()
     }
@@ -274,6 +274,8 @@ impl<M: Mode> fmt::Debug for Get<M> {
 struct GetObject<M> {
     wire: Wire,
     ranged: bool,
+    part: bool,
+    verify: bool,
     mode: PhantomData<M>,
 }
 
@@ -301,10 +303,21 @@ impl<M: Mode> Operation for GetObject<M> {
             200 if self.ranged => Err(Error::protocol(
                 "the store answered a range with the whole object",
             )),
-            _ => Ok(M::object(Object {
-                head,
-                body: answer.body,
-            })),
+            200 if self.part && head.size() != Some(0) => Err(Error::protocol(
+                "the store answered a part with the whole object",
+            )),
+            _ => {
+                let (body, verified_by) = if self.verify {
+                    verified(&head, answer.body)?
+                } else {
+                    (answer.body, None)
+                };
+                Ok(M::object(Object {
+                    head,
+                    body,
+                    verified_by,
+                }))
+            }
         }
     }
 }

@@ -1,11 +1,10 @@
 use aws_core::awaitable;
-use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 use std::time::SystemTime;
 
 use aws_core::operation::Answer;
-use aws_core::{Error, Idempotency, Operation, Result, http_date};
+use aws_core::{Error, Idempotency, Operation, Result};
 use pipeline_pool::Method;
 
 use crate::bucket::Bucket;
@@ -13,7 +12,8 @@ use crate::idempotency;
 use crate::object::ObjectHead;
 use crate::ops::get::{Always, IfChanged};
 use crate::options::Options;
-use crate::wire::{Field, S3, Wire};
+use crate::reading::Reading;
+use crate::wire::{S3, Wire};
 
 /// What a [`Head`] answers with; sealed.
 pub trait HeadMode: sealed::HeadMode {}
@@ -67,9 +67,8 @@ pub enum HeadFetched {
 /// An answer to HEAD has no body, so an error of it has a status and no code.
 #[must_use = "nothing is sent until this is awaited"]
 pub struct Head<M: HeadMode = Always> {
-    bucket: Bucket,
-    key: String,
-    fields: Vec<Field>,
+    reading: Reading,
+    checksums: bool,
     options: Options,
     mode: PhantomData<M>,
 }
@@ -77,9 +76,8 @@ pub struct Head<M: HeadMode = Always> {
 impl Head {
     pub(crate) fn new(bucket: Bucket, key: String) -> Self {
         Self {
-            bucket,
-            key,
-            fields: Vec::new(),
+            reading: Reading::new(bucket, key),
+            checksums: false,
             options: Options::default(),
             mode: PhantomData,
         }
@@ -87,48 +85,31 @@ impl Head {
 }
 
 impl<M: HeadMode> Head<M> {
-    /// Answers only if it has this entity tag.
-    pub fn if_match(self, etag: impl Into<String>) -> Self {
-        self.field("if-match", etag.into())
-    }
-
-    /// Answers only if it has not been stored since.
-    pub fn if_unmodified_since(self, time: SystemTime) -> Self {
-        self.field("if-unmodified-since", http_date(time).as_ref().to_owned())
+    /// Has the store send the [checksums](ObjectHead::checksum) that it keeps. Defaults to no.
+    pub fn checksums(mut self, yes: bool) -> Self {
+        self.checksums = yes;
+        self
     }
 
     /// Says whether it has another entity tag.
-    pub fn if_none_match(self, etag: impl Into<String>) -> Head<IfChanged> {
-        self.field("if-none-match", etag.into()).changed()
+    pub fn if_none_match(mut self, etag: impl Into<String>) -> Head<IfChanged> {
+        self.reading.field("if-none-match", etag);
+        self.changed()
     }
 
-    /// Says whether it has been stored since.
-    pub fn if_modified_since(self, time: SystemTime) -> Head<IfChanged> {
-        self.field("if-modified-since", http_date(time).as_ref().to_owned())
-            .changed()
+    /// Says whether it has been stored since, to the second.
+    pub fn if_modified_since(mut self, time: SystemTime) -> Head<IfChanged> {
+        self.reading.time("if-modified-since", time);
+        self.changed()
     }
 
     fn changed(self) -> Head<IfChanged> {
-        let Self {
-            bucket,
-            key,
-            fields,
-            options,
-            mode: _,
-        } = self;
         Head {
-            bucket,
-            key,
-            fields,
-            options,
+            reading: self.reading,
+            checksums: self.checksums,
+            options: self.options,
             mode: PhantomData,
         }
-    }
-
-    fn field(mut self, name: &'static str, value: String) -> Self {
-        self.fields.retain(|(n, _)| n != name);
-        self.fields.push((Cow::Borrowed(name), value));
-        self
     }
 
     /// Sends it.
@@ -137,33 +118,38 @@ impl<M: HeadMode> Head<M> {
     /// [`is_not_found`](crate::Error::is_not_found) when there is no such object; otherwise as sending and the
     /// store say.
     pub async fn send(self) -> Result<M::Output> {
-        let mut wire = Wire::object(Method::Head, &self.bucket, &self.key)?;
-        wire.fields(self.fields);
+        let mut reading = self.reading;
+        if self.checksums {
+            reading.field("x-amz-checksum-mode", "ENABLED");
+        }
+        let client = reading.bucket.client.clone();
+        let part = reading.is_part();
+        let mut wire = reading.into_wire(Method::Head)?;
         wire.options(self.options);
-        self.bucket
-            .client
-            .call(&HeadObject::<M> {
-                wire,
-                mode: PhantomData,
-            })
-            .await
+        let operation = HeadObject::<M> {
+            wire,
+            part,
+            mode: PhantomData,
+        };
+        client.call(&operation).await
     }
 }
 
-options!(Head<M>, M: HeadMode);
+reading!(Head, HeadMode);
 awaitable!(Head<M>, M::Output, M: HeadMode);
 
 impl<M: HeadMode> fmt::Debug for Head<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Head")
-            .field("bucket", &self.bucket)
-            .field("key", &self.key)
+            .field("bucket", &self.reading.bucket)
+            .field("key", &self.reading.key)
             .finish_non_exhaustive()
     }
 }
 
 struct HeadObject<M> {
     wire: Wire,
+    part: bool,
     mode: PhantomData<M>,
 }
 
@@ -178,7 +164,7 @@ impl<M: HeadMode> Operation for HeadObject<M> {
     }
 
     fn accepts(&self, status: u16) -> bool {
-        status == 200 || (status == 304 && M::MAY_BE_UNCHANGED)
+        status == 200 || (status == 206 && self.part) || (status == 304 && M::MAY_BE_UNCHANGED)
     }
 
     fn parse(&self, _: &S3, answer: Answer) -> Result<M::Output> {

@@ -1,8 +1,11 @@
 //! One verb, one file.
 
+pub(crate) mod acl;
 pub(crate) mod buckets;
+pub(crate) mod copy;
 pub(crate) mod delete;
 pub(crate) mod get;
 pub(crate) mod head;
 pub(crate) mod list;
 pub(crate) mod put;
+pub(crate) mod tagging;

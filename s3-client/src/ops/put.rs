@@ -9,13 +9,15 @@ use base64::engine::general_purpose::STANDARD;
 use md5::{Digest, Md5};
 use pipeline_pool::Method;
 
+use crate::attributes::Attributes;
 use crate::bucket::Bucket;
+use crate::checksum::Checksum;
 use crate::idempotency::{self, Row};
 use crate::limits;
 use crate::object::ObjectHead;
 use crate::options::Options;
 use crate::payload::Source;
-use crate::wire::{Field, S3, Wire};
+use crate::wire::{S3, Wire};
 
 /// A request to store an object; made by [`Bucket::put`].
 #[must_use = "nothing is sent until this is awaited"]
@@ -24,11 +26,21 @@ pub struct Put {
     bucket: Bucket,
     key: String,
     source: Source,
-    fields: Vec<Field>,
-    metadata: Vec<(String, String)>,
+    attributes: Attributes,
+    sum: Sum,
     md5: bool,
     row: Row,
     options: Options,
+}
+
+/// Which checksum goes with the body.
+#[derive(Clone)]
+enum Sum {
+    None,
+    /// To be computed.
+    Of(Checksum),
+    /// Known to the caller.
+    Is(Checksum, String),
 }
 
 impl Put {
@@ -37,50 +49,12 @@ impl Put {
             bucket,
             key,
             source,
-            fields: Vec::new(),
-            metadata: Vec::new(),
+            attributes: Attributes::default(),
+            sum: Sum::None,
             md5: false,
             row: idempotency::PUT_OBJECT,
             options: Options::default(),
         }
-    }
-
-    /// The media type. Defaults to none: stores then say `binary/octet-stream`.
-    pub fn content_type(self, value: impl Into<String>) -> Self {
-        self.field("content-type", value)
-    }
-
-    /// How browsers and proxies may keep it.
-    pub fn cache_control(self, value: impl Into<String>) -> Self {
-        self.field("cache-control", value)
-    }
-
-    /// Under which name browsers save it.
-    pub fn content_disposition(self, value: impl Into<String>) -> Self {
-        self.field("content-disposition", value)
-    }
-
-    /// How the body is compressed.
-    pub fn content_encoding(self, value: impl Into<String>) -> Self {
-        self.field("content-encoding", value)
-    }
-
-    /// In which language it is.
-    pub fn content_language(self, value: impl Into<String>) -> Self {
-        self.field("content-language", value)
-    }
-
-    /// When proxies shall look for it again, as an HTTP date.
-    pub fn expires(self, value: impl Into<String>) -> Self {
-        self.field("expires", value)
-    }
-
-    /// An entry of the user's metadata: a header name without `x-amz-meta-`, printable ASCII; 2 KiB in all.
-    pub fn metadata(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        let name = name.into().to_ascii_lowercase();
-        self.metadata.retain(|(n, _)| *n != name);
-        self.metadata.push((name, value.into()));
-        self
     }
 
     /// Sends the MD5 digest of the body, with which the store checks what arrived. Defaults to no; only for
@@ -90,17 +64,32 @@ impl Put {
         self
     }
 
+    /// Sends this checksum of the body, with which the store checks what arrived and which it keeps. Defaults to none;
+    /// only for bytes at hand in one piece: of others give the [value](Self::checksum_is).
+    pub fn checksum(mut self, checksum: Checksum) -> Self {
+        self.sum = Sum::Of(checksum);
+        self
+    }
+
+    /// Sends this value of a checksum, in Base64, as the caller knows it.
+    pub fn checksum_is(mut self, checksum: Checksum, value: impl Into<String>) -> Self {
+        self.sum = Sum::Is(checksum, value.into());
+        self
+    }
+
     /// Stores only if there is no object of this key yet; else the error
     /// [`is_condition_failed`](crate::Error::is_condition_failed). Sent once.
     pub fn if_none_match_any(mut self) -> Self {
         self.row = idempotency::PUT_OBJECT_IF;
-        self.field("if-none-match", "*")
+        self.attributes.field("if-none-match", "*".to_owned());
+        self
     }
 
     /// Replaces only the object with this entity tag. Sent once.
     pub fn if_match(mut self, etag: impl Into<String>) -> Self {
         self.row = idempotency::PUT_OBJECT_IF;
-        self.field("if-match", etag)
+        self.attributes.field("if-match", etag.into());
+        self
     }
 
     /// Never sends it a second time once the server may have seen it.
@@ -111,12 +100,6 @@ impl Put {
         self
     }
 
-    fn field(mut self, name: &'static str, value: impl Into<String>) -> Self {
-        self.fields.retain(|(n, _)| n != name);
-        self.fields.push((Cow::Borrowed(name), value.into()));
-        self
-    }
-
     /// Sends it.
     ///
     /// # Errors
@@ -124,16 +107,28 @@ impl Put {
     pub async fn send(self) -> Result<Stored> {
         let payload = self.source.payload().await?;
         limits::put(payload.len())?;
-        limits::metadata(self.metadata.iter().map(|(n, v)| (n.as_str(), v.as_str())))?;
         let mut wire = Wire::object(Method::Put, &self.bucket, &self.key)?;
-        let mut fields = self.fields;
-        for (name, value) in self.metadata {
-            fields.push((Cow::Owned(format!("x-amz-meta-{name}")), value));
+        let mut fields = self.attributes.into_fields(wire.origin())?;
+        let in_one_piece = |what: &str| {
+            payload.whole().ok_or_else(|| {
+                Error::invalid(format!(
+                    "the {what} is only made of a body that is at hand in one piece"
+                ))
+            })
+        };
+        match self.sum {
+            Sum::None => {}
+            Sum::Of(checksum) => {
+                let body = in_one_piece("checksum")?;
+                fields.push((Cow::Borrowed(checksum.header()), checksum.of(&body)));
+            }
+            Sum::Is(checksum, value) => {
+                checksum.check(&value)?;
+                fields.push((Cow::Borrowed(checksum.header()), value));
+            }
         }
         if self.md5 {
-            let body = payload.whole().ok_or_else(|| {
-                Error::invalid("the MD5 digest is only made of a body that is at hand in one piece")
-            })?;
+            let body = in_one_piece("MD5 digest")?;
             fields.push((
                 Cow::Borrowed("content-md5"),
                 STANDARD.encode(Md5::digest(&body)),
@@ -151,6 +146,7 @@ impl Put {
     }
 }
 
+attributes!(Put);
 options!(Put);
 awaitable!(Put, Stored);
 
@@ -177,6 +173,16 @@ impl Stored {
     /// The version, in a bucket that keeps versions.
     pub fn version_id(&self) -> Option<&str> {
         self.0.version_id()
+    }
+
+    /// A checksum that the store has computed or checked, in Base64.
+    pub fn checksum(&self, checksum: Checksum) -> Option<&str> {
+        self.0.checksum(checksum)
+    }
+
+    /// How the store has encrypted it, if with keys that it or the key management service keeps.
+    pub fn encryption(&self) -> Option<&str> {
+        self.0.encryption()
     }
 
     /// The service's identifier of the request.

@@ -173,7 +173,7 @@ awaitable!(PutConfig<C>, (), C: Settable);
 awaitable!(DeleteConfig<C>, (), C: Removable);
 
 /// The fields that go with a document: some servers refuse one without a digest.
-pub(super) fn document_fields(body: &str, content_type: &'static str) -> [Field; 2] {
+pub(crate) fn document_fields(body: &str, content_type: &'static str) -> [Field; 2] {
     let digest = STANDARD.encode(Md5::digest(body));
     [
         (Cow::Borrowed("content-md5"), digest),

@@ -92,7 +92,7 @@ impl CreateBucket {
 }
 
 /// One header field for each permission, with all who have it.
-fn grant_fields(grants: &[(Permission, Grantee)]) -> Result<Vec<Field>> {
+pub(crate) fn grant_fields(grants: &[(Permission, Grantee)]) -> Result<Vec<Field>> {
     let mut fields: Vec<Field> = Vec::new();
     for (permission, grantee) in grants {
         let name = match permission {

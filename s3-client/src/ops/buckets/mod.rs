@@ -14,4 +14,5 @@ pub use delete::DeleteBucket;
 pub use head::HeadBucket;
 pub use list::{BucketInfo, ListBuckets};
 
-pub(crate) use config::ROWS;
+pub(crate) use config::{ROWS, document_fields};
+pub(crate) use create::grant_fields;

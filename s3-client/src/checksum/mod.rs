@@ -1,0 +1,199 @@
+//! Checksums of bodies, sent with them and checked against what comes back.
+
+use std::fmt;
+
+use aws_core::{Error, Result};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use sha1::Sha1;
+use sha2::{Digest, Sha256};
+
+mod crc;
+mod verify;
+
+pub use verify::VerifiedBy;
+pub(crate) use verify::verified;
+
+use crc::{CRC32, CRC32C, CRC64NVME, Crc};
+
+/// A way to compute a [checksum](https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html)
+/// of an object.
+///
+/// ```
+/// use s3_client::Checksum;
+///
+/// assert_eq!(Checksum::Crc32.of(b"123456789"), "y/Q5Jg==");
+/// let mut hasher = Checksum::Crc32.hasher();
+/// hasher.update(b"12345");
+/// hasher.update(b"6789");
+/// assert_eq!(hasher.finish(), "y/Q5Jg==");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Checksum {
+    /// CRC-32, as of zip: 4 bytes.
+    Crc32,
+    /// CRC-32C (Castagnoli): 4 bytes.
+    Crc32c,
+    /// CRC-64/NVME: 8 bytes. What S3 computes by itself where nobody gives a checksum.
+    Crc64Nvme,
+    /// SHA-1: 20 bytes. Finds accidents only; nobody who means it is stopped.
+    Sha1,
+    /// SHA-256: 32 bytes.
+    Sha256,
+}
+
+impl Checksum {
+    /// All of them, those first that find more.
+    pub const ALL: [Self; 5] = [
+        Self::Sha256,
+        Self::Sha1,
+        Self::Crc64Nvme,
+        Self::Crc32c,
+        Self::Crc32,
+    ];
+
+    /// The name in the protocol, for example `CRC32C`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Crc32 => "CRC32",
+            Self::Crc32c => "CRC32C",
+            Self::Crc64Nvme => "CRC64NVME",
+            Self::Sha1 => "SHA1",
+            Self::Sha256 => "SHA256",
+        }
+    }
+
+    /// How many bytes it has, before Base64.
+    pub fn size(self) -> usize {
+        match self {
+            Self::Crc32 | Self::Crc32c => 4,
+            Self::Crc64Nvme => 8,
+            Self::Sha1 => 20,
+            Self::Sha256 => 32,
+        }
+    }
+
+    /// The checksum of these bytes, in Base64 as the protocol has it.
+    pub fn of(self, bytes: &[u8]) -> String {
+        let mut hasher = self.hasher();
+        hasher.update(bytes);
+        hasher.finish()
+    }
+
+    /// For bytes that come in pieces.
+    pub fn hasher(self) -> ChecksumHasher {
+        ChecksumHasher(match self {
+            Self::Crc32 => State::Crc(&CRC32, CRC32.start(), 4),
+            Self::Crc32c => State::Crc(&CRC32C, CRC32C.start(), 4),
+            Self::Crc64Nvme => State::Crc(&CRC64NVME, CRC64NVME.start(), 8),
+            Self::Sha1 => State::Sha1(Sha1::new()),
+            Self::Sha256 => State::Sha256(Sha256::new()),
+        })
+    }
+
+    /// The header field that carries it.
+    pub(crate) fn header(self) -> &'static str {
+        match self {
+            Self::Crc32 => "x-amz-checksum-crc32",
+            Self::Crc32c => "x-amz-checksum-crc32c",
+            Self::Crc64Nvme => "x-amz-checksum-crc64nvme",
+            Self::Sha1 => "x-amz-checksum-sha1",
+            Self::Sha256 => "x-amz-checksum-sha256",
+        }
+    }
+
+    /// Refuses what is no value of it.
+    pub(crate) fn check(self, value: &str) -> Result<()> {
+        match STANDARD.decode(value) {
+            Ok(bytes) if bytes.len() == self.size() => Ok(()),
+            Ok(bytes) => Err(Error::invalid(format!(
+                "the checksum has {} bytes, not the {} of {}",
+                bytes.len(),
+                self.size(),
+                self.name()
+            ))),
+            Err(_) => Err(Error::invalid(format!(
+                "the {} checksum is not in Base64",
+                self.name()
+            ))),
+        }
+    }
+}
+
+impl fmt::Display for Checksum {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A checksum under way; made by [`Checksum::hasher`].
+#[derive(Clone)]
+pub struct ChecksumHasher(State);
+
+#[derive(Clone)]
+enum State {
+    Crc(&'static Crc, u64, usize),
+    Sha1(Sha1),
+    Sha256(Sha256),
+}
+
+impl ChecksumHasher {
+    /// Takes the next bytes.
+    pub fn update(&mut self, bytes: &[u8]) {
+        match &mut self.0 {
+            State::Crc(crc, register, _) => *register = crc.update(*register, bytes),
+            State::Sha1(sha) => sha.update(bytes),
+            State::Sha256(sha) => sha.update(bytes),
+        }
+    }
+
+    /// The checksum of all of them, in Base64.
+    pub fn finish(self) -> String {
+        match self.0 {
+            State::Crc(crc, register, size) => {
+                let bytes = crc.finish(register).to_be_bytes();
+                STANDARD.encode(&bytes[bytes.len() - size..])
+            }
+            State::Sha1(sha) => STANDARD.encode(sha.finalize()),
+            State::Sha256(sha) => STANDARD.encode(sha.finalize()),
+        }
+    }
+}
+
+impl fmt::Debug for ChecksumHasher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ChecksumHasher").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_of_other_programs() {
+        // By Python's zlib and hashlib, and by long division, bit by bit.
+        for (checksum, value) in [
+            (Checksum::Crc32, "DUoRhQ=="),
+            (Checksum::Crc32c, "yZRlqg=="),
+            (Checksum::Crc64Nvme, "jSnVw/bqjr4="),
+            (Checksum::Sha1, "Kq5sNclPz7QV2+lfQIuc6R7oRu0="),
+            (
+                Checksum::Sha256,
+                "uU0nuZNNPgilLlLX2n2r+sSE7+N6U4DukIj3rOLvzek=",
+            ),
+        ] {
+            assert_eq!(checksum.of(b"hello world"), value, "{checksum}");
+            assert!(checksum.check(value).is_ok());
+        }
+    }
+
+    #[test]
+    fn no_value_of_another_is_taken() {
+        let short = Checksum::Sha256.check("y/Q5Jg==").unwrap_err().to_string();
+        assert!(short.contains("4 bytes, not the 32 of SHA256"), "{short}");
+        assert!(Checksum::Crc32.check("?").is_err());
+        assert!(Checksum::Crc32.check("").is_err());
+    }
+}
