@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use crate::batcher::BatcherBuilder;
 use crate::change::{DeleteItem, PutItem};
 use crate::client::SdbClient;
 use crate::ops::batch_delete::BatchDelete;
@@ -69,6 +70,11 @@ impl Domain {
     /// [BatchPutAttributes](https://docs.aws.amazon.com/AmazonSimpleDB/latest/DeveloperGuide/SDB_API_BatchPutAttributes.html)
     pub fn batch_put(&self) -> BatchPut {
         BatchPut::new(self.clone())
+    }
+
+    /// Joins the single puts of many tasks into batches.
+    pub fn batcher(&self) -> BatcherBuilder {
+        BatcherBuilder::new(self.clone())
     }
 
     /// Reads an item; one that is not there comes back without attributes.

@@ -52,6 +52,7 @@ mod macros;
 mod options;
 
 mod batch;
+mod batcher;
 mod change;
 mod client;
 mod code;
@@ -71,6 +72,7 @@ pub use aws_core::{
     RetryConfig, Transport,
 };
 pub use batch::{BatchOutcome, Batches};
+pub use batcher::{Batcher, BatcherBuilder, BatcherStats, QueuedPut};
 pub use change::{DeleteItem, PutItem};
 pub use client::{SdbBuilder, SdbClient};
 pub use code::Code;

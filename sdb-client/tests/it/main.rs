@@ -5,6 +5,7 @@
     reason = "this is test code outside of a test function"
 )]
 
+mod batcher;
 mod batches;
 mod common;
 mod failures;
