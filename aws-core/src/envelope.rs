@@ -37,6 +37,27 @@ impl ErrorBody {
         found.code.is_some().then_some(found)
     }
 
+    /// Whether a body is an error document, whatever the status of its answer.
+    pub(crate) fn begins(body: &[u8]) -> bool {
+        let body = body.trim_ascii_start();
+        let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+        let root = match body.strip_prefix(b"<?xml") {
+            Some(rest) => match rest.windows(2).position(|two| two == b"?>") {
+                Some(end) => rest[end + 2..].trim_ascii_start(),
+                None => return false,
+            },
+            None => body,
+        };
+        [&b"<Error"[..], b"<ErrorResponse", b"<Response"]
+            .iter()
+            .any(|name| {
+                let rest = root.strip_prefix(*name);
+                rest.and_then(<[u8]>::first)
+                    .is_some_and(|b| *b == b'>' || b.is_ascii_whitespace())
+            })
+            && Self::parse(body).is_some()
+    }
+
     /// An error body of a code and a message, made by hand.
     pub fn new(code: impl Into<String>, message: impl Into<String>) -> Self {
         Self {

@@ -145,6 +145,14 @@ impl Error {
         self
     }
 
+    /// Adds a sentence to what the service said.
+    pub(crate) fn add_hint(&mut self, hint: &str) {
+        let said = self.message();
+        let gap = if said.is_empty() { "" } else { "; " };
+        let message = format!("{said}{gap}{hint}");
+        self.0.body.message = Some(message);
+    }
+
     pub(crate) fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after
     }

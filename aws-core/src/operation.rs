@@ -1,5 +1,6 @@
 //! What an operation is: a pure value that can encode itself and read its answer.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -11,6 +12,7 @@ use pipeline_pool::{Head, Origin, Request};
 use crate::body::Body;
 use crate::classify::{Class, Idempotency};
 use crate::clock;
+use crate::endpoint::Place;
 use crate::envelope::ErrorBody;
 use crate::error::Result;
 use crate::overrides::Overrides;
@@ -50,7 +52,8 @@ pub trait Operation: Send + Sync {
     /// The name in errors and traces, as the service writes it.
     const NAME: &'static str;
     /// Whether the answer is handed on as it comes. If not, it is read whole first, under the operation's
-    /// deadline and up to [`MAX_ANSWER`] bytes.
+    /// deadline and up to [`MAX_ANSWER`] bytes, and an error document in it is that error, whatever the status
+    /// says: S3 begins to answer some requests before it knows how they end.
     const STREAMS: bool = false;
 
     /// Whether it may run twice.
@@ -61,6 +64,33 @@ pub trait Operation: Send + Sync {
 
     /// The bucket or domain that it is about.
     fn resource(&self) -> Option<&Arc<str>>;
+
+    /// The key of the object or the name of the item that it is about: for those who watch. Defaults to none.
+    fn key(&self) -> Option<Cow<'_, str>> {
+        None
+    }
+
+    /// Where it goes instead of to its [`origin`](Self::origin), as far as the service has learnt that. Defaults to
+    /// nowhere.
+    fn place(&self, service: &Self::Service) -> Option<Place> {
+        let _ = service;
+        None
+    }
+
+    /// Where an answer that sends it elsewhere (301, 307 or 308) takes it; nothing reports that answer as an error.
+    /// It is signed anew for that place, since the answer means that it has not run. It must be a place that may
+    /// see requests signed with these credentials. Defaults to nothing.
+    ///
+    /// # Errors
+    /// A sentence for the error: why it is not followed, and what to set.
+    fn redirect(
+        &self,
+        service: &Self::Service,
+        redirect: &Redirect<'_>,
+    ) -> std::result::Result<Option<Place>, String> {
+        let _ = (service, redirect);
+        Ok(None)
+    }
 
     /// What this request does differently from its client. Defaults to nothing.
     fn overrides(&self) -> Option<&Overrides> {
@@ -98,6 +128,35 @@ pub trait Operation: Send + Sync {
     fn parse(&self, service: &Self::Service, answer: Answer) -> Result<Self::Output>;
 }
 
+/// What an answer says of where a request belongs.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Redirect<'a> {
+    /// The server that answered.
+    pub from: &'a Origin,
+    /// 301, 307 or 308: all but 307 are for good.
+    pub status: u16,
+    /// Its `Location`, an absolute or relative URL.
+    pub location: Option<&'a str>,
+    /// Its `x-amz-bucket-region`, or the region in its error.
+    pub region: Option<&'a str>,
+    /// The host in its error.
+    pub endpoint: Option<&'a str>,
+}
+
+impl<'a> Redirect<'a> {
+    /// A redirect made by hand: for tests of operations.
+    pub fn new(from: &'a Origin, status: u16) -> Self {
+        Self {
+            from,
+            status,
+            location: None,
+            region: None,
+            endpoint: None,
+        }
+    }
+}
+
 /// The most bytes of an answer that is read whole: 16 MiB.
 pub const MAX_ANSWER: usize = 16 << 20;
 
@@ -108,6 +167,7 @@ pub struct Attempt<'a> {
     pub(crate) now: SystemTime,
     pub(crate) number: u32,
     pub(crate) headers: &'a [(String, String)],
+    pub(crate) place: Option<&'a Place>,
 }
 
 impl<'a> Attempt<'a> {
@@ -118,6 +178,7 @@ impl<'a> Attempt<'a> {
             now,
             number: 1,
             headers: &[],
+            place: None,
         }
     }
 
@@ -126,6 +187,18 @@ impl<'a> Attempt<'a> {
     pub fn with_headers(mut self, headers: &'a [(String, String)]) -> Self {
         self.headers = headers;
         self
+    }
+
+    /// The same attempt at this [`place`](Self::place): for tests of operations.
+    #[must_use]
+    pub fn with_place(mut self, place: &'a Place) -> Self {
+        self.place = Some(place);
+        self
+    }
+
+    /// Where it goes, and what has to be signed, if that is not the operation's own place.
+    pub fn place(&self) -> Option<&'a Place> {
+        self.place
     }
 
     /// Whose request it is.

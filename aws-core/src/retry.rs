@@ -18,6 +18,7 @@ pub struct RetryConfig {
     max_retry_after: Duration,
     attempt_timeout: Option<Duration>,
     budget: u32,
+    adaptive: bool,
     random: Option<Arc<dyn Fn() -> f64 + Send + Sync>>,
 }
 
@@ -30,6 +31,7 @@ impl Default for RetryConfig {
             max_retry_after: Duration::from_secs(20),
             attempt_timeout: None,
             budget: 100,
+            adaptive: true,
             random: None,
         }
     }
@@ -87,12 +89,27 @@ impl RetryConfig {
         self
     }
 
+    /// Whether all requests of a client slow down together when a server refuses some with 429 or 503 (`SlowDown`,
+    /// `Throttling` and their like). The rate of requests to that server is cut to seven tenths of what it was, and
+    /// comes back as [CUBIC](https://www.rfc-editor.org/rfc/rfc9438) has it; a minute after the last refusal
+    /// nothing is held back any more. Requests wait for their turn within their own time. Defaults to yes, and
+    /// changes nothing before the first refusal.
+    #[must_use]
+    pub fn adaptive(mut self, yes: bool) -> Self {
+        self.adaptive = yes;
+        self
+    }
+
     /// Where the randomness of pauses comes from: a function that returns 0 to 1. Defaults to a generator
     /// seeded by the operating system.
     #[must_use]
     pub fn random(mut self, random: impl Fn() -> f64 + Send + Sync + 'static) -> Self {
         self.random = Some(Arc::new(random));
         self
+    }
+
+    pub(crate) fn is_adaptive(&self) -> bool {
+        self.adaptive
     }
 
     pub(crate) fn attempts(&self) -> u32 {
@@ -137,6 +154,7 @@ impl fmt::Debug for RetryConfig {
             .field("max_retry_after", &self.max_retry_after)
             .field("attempt_timeout", &self.attempt_timeout)
             .field("budget", &self.budget)
+            .field("adaptive", &self.adaptive)
             .finish_non_exhaustive()
     }
 }

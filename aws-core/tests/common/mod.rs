@@ -5,15 +5,16 @@
     reason = "this is test code outside of a test function"
 )]
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::future::pending;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use aws_core::operation::{Answer, Attempt};
+use aws_core::operation::{Answer, Attempt, Redirect};
 use aws_core::transport::{ResponseFuture, Transport};
 use aws_core::{
-    Credentials, Dispatch, Idempotency, Operation, Overrides, Result, RetryConfig, Service,
+    Credentials, Dispatch, Idempotency, Operation, Overrides, Place, Result, RetryConfig, Service,
 };
 use bytes::Bytes;
 use pipeline_pool::{Body, Head, Kind, Method, Origin, Request, Response, Sent};
@@ -30,6 +31,8 @@ pub(crate) struct Do {
     pub(crate) origin: Origin,
     pub(crate) idempotency: Idempotency,
     pub(crate) overrides: Overrides,
+    /// Where it may be sent on to, if that is what an answer says.
+    pub(crate) follows: Option<&'static str>,
 }
 
 impl Do {
@@ -38,6 +41,7 @@ impl Do {
             origin: Origin::parse("http://toy.example:81").unwrap(),
             idempotency,
             overrides: Overrides::default(),
+            follows: None,
         }
     }
 }
@@ -63,8 +67,30 @@ impl Operation for Do {
         None
     }
 
+    fn key(&self) -> Option<Cow<'_, str>> {
+        Some("the key".into())
+    }
+
+    fn redirect(
+        &self,
+        _: &Toy,
+        redirect: &Redirect<'_>,
+    ) -> std::result::Result<Option<Place>, String> {
+        let Some(location) = redirect.location else {
+            return Ok(None);
+        };
+        if self.follows != Some(location) {
+            return Err(format!("it is sent to {location}, which is not followed"));
+        }
+        Ok(Some(Place {
+            origin: Origin::parse(location).unwrap(),
+            bucket_in_host: false,
+        }))
+    }
+
     fn request(&self, _: &Toy, attempt: &Attempt<'_>) -> Result<Request> {
-        let mut request = Request::new(Method::Post, &self.origin, "/")?;
+        let origin = attempt.place().map_or(&self.origin, |place| &place.origin);
+        let mut request = Request::new(Method::Post, origin, "/")?;
         request.header("date", attempt.http_date().as_ref())?;
         request.header("authorization", attempt.credentials().secret_key())?;
         request.header("x-number", &attempt.number().to_string())?;
@@ -93,6 +119,7 @@ pub(crate) struct Seen {
     pub(crate) dates: Vec<String>,
     pub(crate) repeatable: Vec<bool>,
     pub(crate) headers: Vec<Vec<(String, String)>>,
+    pub(crate) origins: Vec<String>,
 }
 
 /// Answers requests by its script, then with 200.
@@ -133,7 +160,7 @@ impl Script {
 }
 
 impl Transport for Script {
-    fn send(&self, _origin: &Origin, request: Request) -> ResponseFuture {
+    fn send(&self, origin: &Origin, request: Request) -> ResponseFuture {
         let date = request
             .headers()
             .find(|(name, _)| *name == "date")
@@ -144,6 +171,7 @@ impl Transport for Script {
         let headers = request.headers();
         let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned()));
         seen.headers.push(headers.collect());
+        seen.origins.push(origin.to_string());
         seen.repeatable.push(request.is_repeatable());
         let step = self.steps.lock().unwrap().pop_front();
         match step.unwrap_or(Step::Answer(200, &[], "done")) {

@@ -1,6 +1,15 @@
 //! The loop: what is tried again, when, and what is reported.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "this is test code outside of a test function"
+)]
+
+#[path = "../common/mod.rs"]
 mod common;
+mod hooks;
+mod redirects;
+mod slow;
 
 use std::time::{Duration, SystemTime};
 
@@ -22,12 +31,12 @@ async fn run(steps: Vec<Step>, retry: RetryConfig, op: Do) -> (Result<String, Er
     (outcome, script)
 }
 
-const BUSY: Step = Step::Answer(
+pub(crate) const BUSY: Step = Step::Answer(
     503,
     &[],
     "<Error><Code>ServiceUnavailable</Code><Message>later</Message></Error>",
 );
-const SLOW_DOWN: Step = Step::Answer(
+pub(crate) const SLOW_DOWN: Step = Step::Answer(
     503,
     &[],
     "<Error><Code>SlowDown</Code><Message>slower</Message></Error>",
@@ -224,6 +233,10 @@ async fn foreign_error_bodies_are_no_crash() {
         "\u{0}",
         "",
         "<Error><Code>",
+        "<?xml version=\"1.0\"?><Error><Code>SlowDown</Code><Mess",
+        "\u{1f}\u{8b}\u{8}\u{0}\u{0}\u{3}\u{0}",
+        "<!DOCTYPE html>\r\n<html><head><title>Error</title></head>",
+        "<Error><Code>a</Code></Wrong>",
     ] {
         let (outcome, _) = run(
             vec![Step::Answer(418, &[("x-amz-request-id", "r1")], body)],

@@ -1,0 +1,150 @@
+//! How a client slows down.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "this is test code outside of a test function"
+)]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_core::Idempotency::Repeatable;
+use aws_core::transport::{ResponseFuture, Transport};
+use aws_core::{Credentials, Dispatch, RetryConfig};
+use bytes::Bytes;
+use pipeline_pool::{Head, Origin, Request, Response};
+use std::sync::Mutex;
+use tokio::time::Instant;
+
+use crate::common::{Do, Script, Step, Toy};
+use crate::{BUSY, SLOW_DOWN};
+
+/// A server that takes so many requests a second and refuses the others.
+#[derive(Clone, Debug)]
+struct Limited {
+    rate: f64,
+    state: Arc<Mutex<(f64, Instant, usize, usize)>>,
+}
+
+impl Limited {
+    fn new(rate: f64) -> Self {
+        let state = (rate, Instant::now(), 0, 0);
+        let state = Arc::new(Mutex::new(state));
+        Self { rate, state }
+    }
+}
+
+impl Transport for Limited {
+    fn send(&self, _: &Origin, _: Request) -> ResponseFuture {
+        let (tokens, last, taken, refused) = &mut *self.state.lock().unwrap();
+        let now = Instant::now();
+        *tokens = (*tokens + (now - *last).as_secs_f64() * self.rate).min(self.rate / 10.0);
+        *last = now;
+        let (status, body) = if *tokens >= 1.0 {
+            *tokens -= 1.0;
+            *taken += 1;
+            (200, "done")
+        } else {
+            *refused += 1;
+            (503, "<Error><Code>SlowDown</Code></Error>")
+        };
+        let answer = Response::new(Head::new(status, []), Bytes::from_static(body.as_bytes()));
+        ResponseFuture::new(async move {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            Ok(answer)
+        })
+    }
+}
+
+/// How many requests the server took and refused in 20 seconds of 50 busy tasks.
+async fn load(retry: RetryConfig) -> (usize, usize) {
+    let server = Limited::new(200.0);
+    let mut builder = Dispatch::builder();
+    builder.transport(server.clone());
+    builder.credentials(Credentials::new("id", "topsecret"));
+    builder.retry(retry.budget(0));
+    let dispatch = builder.build().unwrap();
+    let end = Instant::now() + Duration::from_secs(20);
+    let tasks: Vec<_> = (0..50)
+        .map(|_| {
+            let dispatch = dispatch.clone();
+            tokio::spawn(async move {
+                while Instant::now() < end {
+                    let _refused_at_last = dispatch.call(&Toy, &Do::new(Repeatable)).await;
+                }
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await.unwrap();
+    }
+    let state = server.state.lock().unwrap();
+    (state.2, state.3)
+}
+
+#[tokio::test(start_paused = true)]
+async fn tasks_of_a_client_slow_down_together() {
+    let (taken, refused) = load(RetryConfig::new()).await;
+    // 4,000 could have been taken.
+    assert!(taken > 3000, "{taken} taken, {refused} refused");
+    assert!(refused * 10 < taken, "{taken} taken, {refused} refused");
+    let (taken, refused) = load(RetryConfig::new().adaptive(false)).await;
+    assert!(refused * 4 > taken, "{taken} taken, {refused} refused");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_turn_that_is_too_late_is_an_error_that_was_not_sent() {
+    let script = Script::new((0..40).map(|_| SLOW_DOWN));
+    let dispatch = script.dispatch(RetryConfig::none());
+    let mut op = Do::new(Repeatable);
+    op.overrides.timeout(Duration::from_millis(100));
+    let mut sent = true;
+    for _ in 0..20 {
+        sent &= dispatch
+            .call(&Toy, &op)
+            .await
+            .unwrap_err()
+            .may_have_been_sent();
+    }
+    assert!(!sent);
+    let count = script.count();
+    assert!(count < 10, "{count}");
+    let start = Instant::now();
+    let error = dispatch.call(&Toy, &op).await.unwrap_err();
+    assert_eq!(error.kind(), aws_core::Kind::Busy);
+    assert!(start.elapsed().is_zero());
+    // With more time it waits for its turn.
+    op.overrides.timeout(Duration::from_secs(5));
+    assert!(dispatch.call(&Toy, &op).await.unwrap_err().is_throttled());
+    assert_eq!(script.count(), count + 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn retry_after_may_be_a_date() {
+    const LATER: &[(&str, &str)] = &[
+        ("Date", "Tue, 27 Mar 2007 19:36:42 GMT"),
+        ("Retry-After", "Tue, 27 Mar 2007 19:36:47 GMT"),
+    ];
+    const PAST: &[(&str, &str)] = &[
+        ("Date", "Tue, 27 Mar 2007 19:36:42 GMT"),
+        ("Retry-After", "Tue, 27 Mar 2007 19:36:12 GMT"),
+    ];
+    const NONSENSE: &[(&str, &str)] = &[("Retry-After", "soon")];
+    for (fields, pause) in [(LATER, 5000), (PAST, 0), (NONSENSE, 0)] {
+        let script = Script::new([Step::Answer(503, fields, "")]);
+        let dispatch = script.dispatch(RetryConfig::new().random(|| 0.0));
+        dispatch.call(&Toy, &Do::new(Repeatable)).await.unwrap();
+        assert_eq!(script.seen.lock().unwrap().at[1].as_millis(), pause);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_slower_after_a_few_refusals() {
+    let script = Script::new([BUSY]);
+    let dispatch = script.dispatch(RetryConfig::new().random(|| 0.0));
+    let start = Instant::now();
+    for _ in 0..4 {
+        dispatch.call(&Toy, &Do::new(Repeatable)).await.unwrap();
+    }
+    assert!(start.elapsed() <= Duration::from_secs(1));
+}
