@@ -1,13 +1,17 @@
 //! The S3 half: signatures of Version 2 are checked here, everything else is the s3s engine over
 //! a store in memory.
 
+mod acl;
 pub(crate) mod auth;
+mod config;
 pub(crate) mod error;
 pub(crate) mod host;
 mod list;
 mod list_versions;
 mod multipart;
 mod object;
+mod rules;
+mod schema;
 mod service;
 mod store;
 mod versions;
@@ -42,13 +46,18 @@ pub(crate) struct S3Half {
 
 impl S3Half {
     pub(crate) fn new(checker: Checker, part_min: u64, faults: Faults) -> Self {
-        let mut builder = S3ServiceBuilder::new(Store::new(part_min));
+        let store = Arc::new(Store::new(part_min));
+        let mut builder = S3ServiceBuilder::new(service::Engine(Arc::clone(&store)));
         let mut keys = SimpleAuth::new();
         for (access_key, user) in checker.users.iter() {
             keys.register(access_key.to_owned(), user.secret.as_str().into());
         }
         builder.set_auth(keys);
         builder.set_access(SignedOnly);
+        builder.set_route(config::Route {
+            store,
+            domain: checker.domain.clone(),
+        });
         builder.set_config(Arc::new(Clock(faults)));
         if let Some(domain) = &checker.domain {
             builder.set_host(host::Hosts(domain.clone()));

@@ -1,11 +1,14 @@
 //! The engine's operations, each handed to the module that knows it.
 
+use std::ops::Deref;
+use std::sync::Arc;
+
 use s3s::dto::*;
 use s3s::{S3, S3Request, S3Response, S3Result, s3_error};
 
 use super::store::Store;
 use super::versions::Status;
-use super::{list, list_versions, multipart, object};
+use super::{acl, list, list_versions, multipart, object};
 
 type Answer<T> = S3Result<S3Response<T>>;
 
@@ -13,8 +16,20 @@ fn answer<T>(output: T) -> Answer<T> {
     Ok(S3Response::new(output))
 }
 
+/// The store, as the engine calls it.
+#[derive(Debug)]
+pub(super) struct Engine(pub(super) Arc<Store>);
+
+impl Deref for Engine {
+    type Target = Store;
+
+    fn deref(&self) -> &Store {
+        &self.0
+    }
+}
+
 #[async_trait::async_trait]
-impl S3 for Store {
+impl S3 for Engine {
     async fn list_buckets(&self, req: S3Request<ListBucketsInput>) -> Answer<ListBucketsOutput> {
         let prefix = req.input.prefix.unwrap_or_default();
         let after = req.input.continuation_token.unwrap_or_default();
@@ -46,7 +61,25 @@ impl S3 for Store {
     }
 
     async fn create_bucket(&self, req: S3Request<CreateBucketInput>) -> Answer<CreateBucketOutput> {
-        self.create(&req.input.bucket)?;
+        let field = |name: &str| req.headers.get(name).and_then(|value| value.to_str().ok());
+        let acl = acl::from_fields(field)?;
+        let location = req
+            .input
+            .create_bucket_configuration
+            .and_then(|given| given.location_constraint)
+            .map(|region| region.as_str().to_owned());
+        if location.as_deref() == Some("us-east-1") {
+            return Err(s3_error!(
+                InvalidLocationConstraint,
+                "The specified location-constraint is not valid"
+            ));
+        }
+        self.create(&req.input.bucket, location.unwrap_or_default())?;
+        if let Some(acl) = acl {
+            self.bucket(&req.input.bucket)?
+                .configs
+                .put("acl", acl.document());
+        }
         answer(CreateBucketOutput {
             location: Some(format!("/{}", req.input.bucket)),
         })
@@ -72,8 +105,10 @@ impl S3 for Store {
         &self,
         req: S3Request<GetBucketLocationInput>,
     ) -> Answer<GetBucketLocationOutput> {
-        self.bucket(&req.input.bucket)?;
-        answer(GetBucketLocationOutput::default())
+        let location = self.bucket(&req.input.bucket)?.location.clone();
+        answer(GetBucketLocationOutput {
+            location_constraint: (!location.is_empty()).then(|| location.into()),
+        })
     }
 
     async fn get_bucket_versioning(

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use s3s::dto::{ETag, Metadata, Timestamp};
 use s3s::{S3Result, s3_error};
 
+use super::config::Configs;
 use super::multipart::Uploads;
 use super::versions::Objects;
 use crate::{clock, encode};
@@ -67,6 +68,9 @@ impl Object {
 #[derive(Debug)]
 pub(super) struct Bucket {
     pub(super) created: SystemTime,
+    /// The region it was made in, empty for the first of all.
+    pub(super) location: String,
+    pub(super) configs: Configs,
     objects: RwLock<Objects>,
     pub(super) uploads: Uploads,
 }
@@ -135,7 +139,7 @@ impl Store {
         self.within(bucket, |bucket| bucket.read().find(key, version))
     }
 
-    pub(super) fn create(&self, name: &str) -> S3Result<()> {
+    pub(super) fn create(&self, name: &str, location: String) -> S3Result<()> {
         let mut buckets = self.buckets.write().unwrap_or_else(PoisonError::into_inner);
         if buckets.contains_key(name) {
             return Err(s3_error!(
@@ -145,6 +149,8 @@ impl Store {
         }
         let bucket = Bucket {
             created: SystemTime::now(),
+            location,
+            configs: Configs::default(),
             objects: RwLock::default(),
             uploads: Uploads::default(),
         };

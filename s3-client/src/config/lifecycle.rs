@@ -136,12 +136,46 @@ words! {
 impl Root for Lifecycle {
     const ROOT: &'static str = "LifecycleConfiguration";
 
+    fn repair(&mut self) {
+        for filter in self.rules.iter_mut().flat_map(|rule| &mut rule.filter) {
+            filter.repair();
+        }
+    }
+
     fn check(&self) -> Result<()> {
         check_count("lifecycle rules", self.rules.len(), 1000)?;
         self.rules
             .iter()
             .flat_map(|rule| &rule.id)
             .try_for_each(|id| check_length("id", id, 255))
+    }
+}
+
+impl LifecycleFilter {
+    /// Ceph RGW writes conditions that belong into `And` beside it, or beside each other, and then forgets one of
+    /// them when the document is put back.
+    fn repair(&mut self) {
+        let conditions = [
+            self.prefix.is_some(),
+            self.tag.is_some(),
+            self.object_size_greater_than.is_some(),
+            self.object_size_less_than.is_some(),
+            self.and.is_some(),
+        ];
+        if conditions.iter().filter(|there| **there).count() < 2 {
+            return;
+        }
+        let and = self.and.get_or_insert_default();
+        and.tags.extend(self.tag.take());
+        if and.prefix.is_none() {
+            and.prefix = self.prefix.take();
+        }
+        if and.object_size_greater_than.is_none() {
+            and.object_size_greater_than = self.object_size_greater_than.take();
+        }
+        if and.object_size_less_than.is_none() {
+            and.object_size_less_than = self.object_size_less_than.take();
+        }
     }
 }
 
@@ -200,6 +234,21 @@ mod tests {
         let all = [a, b].iter().all(|rule| rule.other.is_empty());
         assert!(all && and.other.is_empty() && a.transitions[0].other.is_empty());
         round_trips::<Lifecycle>();
+    }
+
+    #[test]
+    fn conditions_beside_and_belong_into_it() {
+        for filter in [
+            "<Prefix>a/</Prefix><And><Tag><Key>k</Key><Value>v</Value></Tag></And>",
+            "<Prefix>a/</Prefix><Tag><Key>k</Key><Value>v</Value></Tag>",
+        ] {
+            let lifecycle: Lifecycle = reads(&format!(
+                "<LifecycleConfiguration><Rule><Filter>{filter}</Filter></Rule></LifecycleConfiguration>"
+            ));
+            let both = LifecycleAnd::new().prefix("a/").tag(("k", "v"));
+            let filter = lifecycle.rules[0].filter.as_ref().unwrap();
+            assert_eq!(*filter, LifecycleFilter::new().and(both));
+        }
     }
 
     #[test]

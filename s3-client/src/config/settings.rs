@@ -91,6 +91,8 @@ impl Root for Versioning {
 
 impl Root for PublicAccessBlock {
     const ROOT: &'static str = "PublicAccessBlockConfiguration";
+    // Ceph RGW, where none was stored.
+    const ALSO: &'static [&'static str] = &["BlockPublicAccessBlockConfiguration"];
 }
 
 impl Root for Ownership {

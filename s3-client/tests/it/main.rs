@@ -1,6 +1,7 @@
 //! The client over a store: the emulator, or a real server where the environment names one.
 
 mod buckets;
+mod config;
 mod failures;
 mod files;
 mod listing;

@@ -15,15 +15,25 @@ use std::sync::{Mutex, OnceLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use emulator::Emulator;
-use s3_client::{Bucket, Credentials, RetryConfig, S3Builder, S3Client};
+use s3_client::{Bucket, Credentials, RetryConfig, S3Builder, S3Client, SubResources};
 
 /// What not every store can do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Feature {
+    /// Ownership of objects, acceleration, and more that only Amazon has.
+    AmazonsConfigs,
     /// A 304 tells the entity tag.
     EtagOfUnchanged,
     /// `If-Match` of a put takes the entity tag in its quotes.
     QuotedIfMatchOfPut,
+    /// Regions of Amazon's names.
+    Regions,
+    /// Amazon's storage classes.
+    StorageClasses,
+    /// A public access block that was not stored is not there.
+    UnsetPublicAccessBlock,
+    /// Buckets that are websites.
+    Websites,
 }
 
 /// The servers that are known.
@@ -97,7 +107,13 @@ impl Store {
             Server::Emulator | Server::Other => false,
             Server::Rgw => matches!(
                 feature,
-                Feature::EtagOfUnchanged | Feature::QuotedIfMatchOfPut
+                Feature::EtagOfUnchanged
+                    | Feature::QuotedIfMatchOfPut
+                    | Feature::AmazonsConfigs
+                    | Feature::Regions
+                    | Feature::StorageClasses
+                    | Feature::UnsetPublicAccessBlock
+                    | Feature::Websites
             ),
         }
     }
@@ -108,9 +124,13 @@ impl Store {
 
     /// A builder of clients of this store.
     pub(crate) fn builder(&self) -> S3Builder {
-        S3Client::builder()
+        let builder = S3Client::builder()
             .endpoint(&self.endpoint)
-            .credentials(Credentials::new(&*self.access_key, &*self.secret_key))
+            .credentials(Credentials::new(&*self.access_key, &*self.secret_key));
+        match self.server {
+            Server::Rgw => builder.sub_resources(SubResources::of(s3_client::Server::Rgw)),
+            Server::Emulator | Server::Other => builder,
+        }
     }
 
     /// A client of this store.

@@ -1,0 +1,356 @@
+//! Configurations of buckets: checked for form, stored, and given back as they were put.
+//!
+//! They come as a route of the engine, which would else read them into types of its own and lose what those
+//! lack. None of them changes what the emulator does, but versioning, which the engine hands to the store.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use base64::prelude::*;
+use bytes::Bytes;
+use http_body_util::{BodyExt, Limited};
+use hyper::header::{CONTENT_TYPE, HOST, HeaderValue};
+use hyper::http::Extensions;
+use hyper::{HeaderMap, Method, StatusCode, Uri};
+use s3s::route::S3Route;
+use s3s::{Body, S3Error, S3ErrorCode, S3Request, S3Response, S3Result, s3_error};
+
+use super::auth::Verified;
+use super::rules;
+use super::schema::{Node, forms};
+use super::store::Store;
+use super::{acl, host};
+use crate::encode;
+
+/// The most bytes of a document.
+const BODY_MAX: usize = 1 << 20;
+
+/// What a bucket's configurations are, by the parameter that names them.
+#[derive(Debug, Default)]
+pub(super) struct Configs(Mutex<BTreeMap<&'static str, Bytes>>);
+
+impl Configs {
+    fn get(&self, query: &str) -> Option<Bytes> {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.get(query).cloned()
+    }
+
+    pub(super) fn put(&self, query: &'static str, document: impl Into<Bytes>) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.insert(query, document.into());
+    }
+
+    fn remove(&self, query: &str) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.remove(query);
+    }
+}
+
+/// What is answered where nothing was put.
+#[derive(Clone, Copy, Debug)]
+enum Unset {
+    /// This document.
+    Document(&'static str),
+    /// This code, as 404.
+    Missing(&'static str, &'static str),
+    /// What the code of this configuration says.
+    Special,
+}
+
+/// One kind of configuration.
+#[derive(Debug)]
+struct Kind {
+    query: &'static str,
+    root: &'static str,
+    unset: Unset,
+    put: bool,
+    delete: bool,
+}
+
+const fn kind(query: &'static str, root: &'static str, unset: Unset) -> Kind {
+    Kind {
+        query,
+        root,
+        unset,
+        put: true,
+        delete: matches!(unset, Unset::Missing(..)),
+    }
+}
+
+const KINDS: &[Kind] = &[
+    kind("acl", "AccessControlPolicy", Unset::Special),
+    kind(
+        "policy",
+        "",
+        Unset::Missing("NoSuchBucketPolicy", "The bucket policy does not exist"),
+    ),
+    Kind {
+        put: false,
+        ..kind("policyStatus", "", Unset::Special)
+    },
+    kind(
+        "cors",
+        "CORSConfiguration",
+        Unset::Missing(
+            "NoSuchCORSConfiguration",
+            "The CORS configuration does not exist",
+        ),
+    ),
+    kind(
+        "lifecycle",
+        "LifecycleConfiguration",
+        Unset::Missing(
+            "NoSuchLifecycleConfiguration",
+            "The lifecycle configuration does not exist",
+        ),
+    ),
+    kind(
+        "tagging",
+        "Tagging",
+        Unset::Missing("NoSuchTagSet", "The TagSet does not exist"),
+    ),
+    kind(
+        "website",
+        "WebsiteConfiguration",
+        Unset::Missing(
+            "NoSuchWebsiteConfiguration",
+            "The specified bucket does not have a website configuration",
+        ),
+    ),
+    // Amazon encrypts what says nothing, and has a configuration after it was deleted too.
+    Kind {
+        delete: true,
+        ..kind(
+            "encryption",
+            "ServerSideEncryptionConfiguration",
+            Unset::Document(
+                "<ServerSideEncryptionConfiguration xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Rule>\
+                 <ApplyServerSideEncryptionByDefault><SSEAlgorithm>AES256</SSEAlgorithm>\
+                 </ApplyServerSideEncryptionByDefault><BucketKeyEnabled>false</BucketKeyEnabled></Rule>\
+                 </ServerSideEncryptionConfiguration>",
+            ),
+        )
+    },
+    kind(
+        "publicAccessBlock",
+        "PublicAccessBlockConfiguration",
+        Unset::Missing(
+            "NoSuchPublicAccessBlockConfiguration",
+            "The public access block configuration was not found",
+        ),
+    ),
+    kind(
+        "ownershipControls",
+        "OwnershipControls",
+        Unset::Missing(
+            "OwnershipControlsNotFoundError",
+            "The bucket ownership controls were not found",
+        ),
+    ),
+    kind(
+        "logging",
+        "BucketLoggingStatus",
+        Unset::Document("<BucketLoggingStatus xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"/>"),
+    ),
+    kind(
+        "notification",
+        "NotificationConfiguration",
+        Unset::Document(
+            "<NotificationConfiguration xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"/>",
+        ),
+    ),
+    kind(
+        "requestPayment",
+        "RequestPaymentConfiguration",
+        Unset::Document(
+            "<RequestPaymentConfiguration xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">\
+             <Payer>BucketOwner</Payer></RequestPaymentConfiguration>",
+        ),
+    ),
+    kind(
+        "accelerate",
+        "AccelerateConfiguration",
+        Unset::Document(
+            "<AccelerateConfiguration xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"/>",
+        ),
+    ),
+];
+
+/// Takes the requests about configurations.
+#[derive(Debug)]
+pub(super) struct Route {
+    pub(super) store: Arc<Store>,
+    pub(super) domain: Option<String>,
+}
+
+impl Route {
+    /// The bucket and the kind that a request is about, if it is about one.
+    fn target(&self, uri: &Uri, headers: &HeaderMap) -> Option<(String, &'static Kind)> {
+        let kind = uri.query()?.split('&').find_map(|pair| {
+            let name = pair.split('=').next().unwrap_or_default();
+            KINDS.iter().find(|kind| kind.query == name)
+        })?;
+        let host = headers.get(HOST).and_then(|value| value.to_str().ok());
+        let path = uri.path().trim_start_matches('/');
+        if let Some(bucket) = host::bucket(self.domain.as_deref(), host.unwrap_or_default()) {
+            return path.is_empty().then_some((bucket, kind));
+        }
+        let bucket = path.strip_suffix('/').unwrap_or(path);
+        if bucket.is_empty() || bucket.contains('/') {
+            return None;
+        }
+        let bucket = String::from_utf8(encode::form_decode(bucket.as_bytes())).ok()?;
+        Some((bucket, kind))
+    }
+
+    fn get(&self, bucket: &str, kind: &Kind) -> S3Result<S3Response<Body>> {
+        let bucket = self.store.bucket(bucket)?;
+        let document = match (bucket.configs.get(kind.query), kind.unset) {
+            (Some(document), _) => document,
+            (None, Unset::Document(document)) => Bytes::from_static(document.as_bytes()),
+            (None, Unset::Missing(code, message)) => {
+                return Err(error(StatusCode::NOT_FOUND, code, message));
+            }
+            (None, Unset::Special) if kind.query == "acl" => acl::private().document().into(),
+            (None, Unset::Special) => {
+                let policy = bucket.configs.get("policy").ok_or_else(|| {
+                    let message = "The bucket policy does not exist";
+                    error(StatusCode::NOT_FOUND, "NoSuchBucketPolicy", message)
+                })?;
+                let public = rules::policy_is_public(&policy).to_string();
+                let status = vec![Node::new("IsPublic", &public)];
+                Node::of("PolicyStatus", status).document().into()
+            }
+        };
+        let kind = if kind.query == "policy" {
+            "application/json"
+        } else {
+            "application/xml"
+        };
+        let mut response = S3Response::new(Body::from(document));
+        let kind = HeaderValue::from_static(kind);
+        response.headers.insert(CONTENT_TYPE, kind);
+        Ok(response)
+    }
+
+    fn put(
+        &self,
+        bucket: &str,
+        kind: &Kind,
+        headers: &HeaderMap,
+        body: Bytes,
+    ) -> S3Result<S3Response<Body>> {
+        check_digest(headers, &body)?;
+        let document = if kind.query == "policy" {
+            rules::check_policy(&body)?;
+            body
+        } else if let Some(acl) = given_acl(kind, headers, &body)? {
+            acl.document().into()
+        } else {
+            let node = Node::parse(&body).filter(|node| {
+                let forms = forms(kind.root).unwrap_or_default();
+                let form = forms.first().map_or("", |(_, form)| form);
+                node.name == kind.root && node.fits(form, forms)
+            });
+            let mut node = node.ok_or_else(|| {
+                s3_error!(
+                    MalformedXML,
+                    "The XML you provided was not well-formed or did not validate against our \
+                     published schema"
+                )
+            })?;
+            rules::check(&mut node)?;
+            node.document().into()
+        };
+        self.store.within(bucket, |bucket| {
+            bucket.configs.put(kind.query, document);
+            Ok(())
+        })?;
+        let status = match kind.query {
+            "policy" | "tagging" => StatusCode::NO_CONTENT,
+            _ => StatusCode::OK,
+        };
+        Ok(S3Response::with_status(Body::empty(), status))
+    }
+}
+
+#[async_trait::async_trait]
+impl S3Route for Route {
+    fn is_match(&self, _: &Method, uri: &Uri, headers: &HeaderMap, _: &mut Extensions) -> bool {
+        self.target(uri, headers).is_some()
+    }
+
+    async fn check_access(&self, request: &mut S3Request<Body>) -> S3Result<()> {
+        if request.credentials.is_some() || request.extensions.get::<Verified>().is_some() {
+            return Ok(());
+        }
+        Err(s3_error!(AccessDenied, "Access Denied"))
+    }
+
+    async fn call(&self, request: S3Request<Body>) -> S3Result<S3Response<Body>> {
+        let (bucket, kind) = self
+            .target(&request.uri, &request.headers)
+            .ok_or_else(|| s3_error!(InvalidRequest, "no configuration is named"))?;
+        match request.method {
+            Method::GET => self.get(&bucket, kind),
+            Method::PUT if kind.put => {
+                self.store.bucket(&bucket)?;
+                let body = Limited::new(request.input, BODY_MAX).collect().await;
+                let body = body.map_err(|_| {
+                    s3_error!(MaxMessageLengthExceeded, "Your request was too big.")
+                })?;
+                self.put(&bucket, kind, &request.headers, body.to_bytes())
+            }
+            Method::DELETE if kind.delete => {
+                self.store.bucket(&bucket)?.configs.remove(kind.query);
+                let status = StatusCode::NO_CONTENT;
+                Ok(S3Response::with_status(Body::empty(), status))
+            }
+            _ => Err(s3_error!(
+                MethodNotAllowed,
+                "The specified method is not allowed against this resource."
+            )),
+        }
+    }
+}
+
+/// The access control list that a request's header fields name, in place of a document.
+fn given_acl(kind: &Kind, headers: &HeaderMap, body: &[u8]) -> S3Result<Option<Node>> {
+    if kind.query != "acl" {
+        return Ok(None);
+    }
+    let field = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let given = acl::from_fields(field)?;
+    if given.is_some() && !body.is_empty() {
+        return Err(s3_error!(
+            UnexpectedContent,
+            "This request does not support content"
+        ));
+    }
+    Ok(given)
+}
+
+fn check_digest(headers: &HeaderMap, body: &[u8]) -> S3Result<()> {
+    let Some(digest) = headers.get("content-md5") else {
+        return Ok(());
+    };
+    let digest = BASE64_STANDARD.decode(digest.as_bytes()).ok();
+    let digest = digest
+        .filter(|digest| digest.len() == 16)
+        .ok_or_else(|| s3_error!(InvalidDigest, "The Content-MD5 you specified is not valid."))?;
+    if digest != encode::md5(body) {
+        return Err(s3_error!(
+            BadDigest,
+            "The Content-MD5 you specified did not match what we received."
+        ));
+    }
+    Ok(())
+}
+
+/// An error of a code that the engine may not know.
+pub(super) fn error(status: StatusCode, code: &'static str, message: &'static str) -> S3Error {
+    let code = S3ErrorCode::from_bytes(code.as_bytes()).unwrap_or(S3ErrorCode::InvalidRequest);
+    let mut error = S3Error::with_message(code, message);
+    error.set_status_code(status);
+    error
+}
