@@ -11,12 +11,13 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
 
 use crate::Emulator;
+use crate::sdb::args::SdbArgs;
 
-/// S3 and SimpleDB in one process, in memory, checking signatures by itself.
+/// S3 and SimpleDB in one process, checking signatures by itself.
 ///
 /// Prints one line when it is ready to serve: its URL, or with --json an object with `url`,
 /// `access_key`, `secret_key` and, for a user that has one, `session_token`. Runs until it is
-/// killed. Everything it was given is gone then.
+/// killed. Everything it was given is gone then, except SimpleDB's domains if they have a folder.
 #[derive(Parser)]
 #[command(name = "emulator", version)]
 struct Args {
@@ -67,6 +68,9 @@ struct Args {
     #[arg(long, value_name = "COUNT", default_value_t = 1,
           value_parser = clap::value_parser!(u16).range(1..=256))]
     threads: u16,
+
+    #[command(flatten)]
+    sdb: SdbArgs,
 
     /// Print the ready line as a JSON object.
     #[arg(long, conflicts_with = "quiet")]
@@ -162,7 +166,8 @@ fn run(args: Args, users: Vec<UserArg>) -> std::io::Result<()> {
     let mut builder = Emulator::builder()
         .listen(args.listen)
         .skew(Duration::from_secs(args.skew))
-        .part_min(args.part_min);
+        .part_min(args.part_min)
+        .sdb(args.sdb.options());
     if let Some(domain) = args.domain {
         builder = builder.domain(domain);
     }

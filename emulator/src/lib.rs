@@ -1,4 +1,4 @@
-//! S3 and SimpleDB in one process, in memory, checking signatures by itself.
+//! S3 and SimpleDB in one process, checking signatures by itself.
 //!
 //! One TCP port serves both: a GET or form POST of `/` with an `Action` is SimpleDB's, everything
 //! else is S3's. It is for tests, examples and benchmarks: it answers pipelined requests in
@@ -8,7 +8,10 @@
 //!
 //! On a bad day it answers with errors, late, in part or not at all: see [`Faults`].
 //!
-//! Not in scope: keeping anything on disk, TLS, access rights between users, versions of objects,
+//! SimpleDB is there whole: its select language, its limits and codes, and, by [`SdbOptions`], its
+//! domains on disk and its bad days.
+//!
+//! Not in scope: keeping S3's objects on disk, TLS, access rights between users, versions of objects,
 //! and speed beyond that of one machine's tests.
 //!
 //! ```
@@ -40,5 +43,6 @@ mod xml;
 
 pub use cli::serve_main;
 pub use faults::{Fault, Faults, Gate, Hits, Injection, Rule, Seen, Service, SpecError};
+pub use sdb::options::{SdbModes, SdbOptions};
 pub use server::{Builder, Emulator};
 pub use stats::Stats;

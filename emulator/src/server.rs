@@ -21,7 +21,8 @@ use tokio::task::{JoinHandle, JoinSet};
 use crate::faults::{Begin, Faults, Gone, Seen, begin, finish};
 use crate::s3::S3Half;
 use crate::s3::auth::Checker;
-use crate::sdb::SdbHalf;
+use crate::sdb::options::{SdbModes, SdbOptions};
+use crate::sdb::{Modes, SdbHalf};
 use crate::socket::{Replies, Socket};
 use crate::stats::{Connection, Counters, Stats};
 use crate::users::{User, Users};
@@ -45,6 +46,7 @@ pub struct Builder {
     skew: Duration,
     domain: Option<String>,
     part_min: u64,
+    sdb: SdbOptions,
 }
 
 impl Default for Builder {
@@ -60,6 +62,7 @@ impl Default for Builder {
             skew: Duration::from_secs(15 * 60),
             domain: None,
             part_min: 5 << 20,
+            sdb: SdbOptions::default(),
         }
     }
 }
@@ -123,24 +126,33 @@ impl Builder {
         self
     }
 
+    /// Limits, modes and folder of the SimpleDB half. Defaults to Amazon's limits, in memory.
+    pub fn sdb(mut self, options: SdbOptions) -> Self {
+        self.sdb = options;
+        self
+    }
+
     /// Starts the emulator on the runtime this is called from.
     ///
     /// # Errors
     ///
-    /// When the address cannot be listened on.
+    /// When the address cannot be listened on, or SimpleDB's folder cannot be used: another
+    /// emulator has it, or what it holds is damaged.
     pub async fn start(self) -> std::io::Result<Emulator> {
         let listener = TcpListener::bind(self.listen).await?;
         let addr = listener.local_addr()?;
         let (stop, stopping) = watch::channel(false);
-        let (shared, first) = self.into_parts();
+        let (shared, first) = self.into_parts()?;
         let counters = Arc::clone(&shared.counters);
         let faults = shared.faults.clone();
+        let sdb_modes = shared.sdb.modes();
         let task = tokio::spawn(serve(listener, shared, stopping));
         Ok(Emulator {
             addr,
             first,
             counters,
             faults,
+            sdb_modes,
             stop,
             running: Some(Running::Task(task)),
         })
@@ -151,15 +163,16 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// When the thread cannot be started or the address cannot be listened on.
+    /// When the thread cannot be started, and as [`start`](Self::start).
     pub fn start_blocking(self) -> std::io::Result<Emulator> {
         let listener = std::net::TcpListener::bind(self.listen)?;
         listener.set_nonblocking(true)?;
         let addr = listener.local_addr()?;
         let (stop, stopping) = watch::channel(false);
-        let (shared, first) = self.into_parts();
+        let (shared, first) = self.into_parts()?;
         let counters = Arc::clone(&shared.counters);
         let faults = shared.faults.clone();
+        let sdb_modes = shared.sdb.modes();
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
@@ -175,12 +188,13 @@ impl Builder {
             first,
             counters,
             faults,
+            sdb_modes,
             stop,
             running: Some(Running::Thread(thread)),
         })
     }
 
-    fn into_parts(mut self) -> (Arc<Shared>, (String, User)) {
+    fn into_parts(mut self) -> std::io::Result<(Arc<Shared>, (String, User))> {
         if self.users.is_empty() {
             let (access_key, user) = self.first.clone();
             self.users.insert(access_key, user);
@@ -191,15 +205,17 @@ impl Builder {
             domain: self.domain,
         };
         let faults = Faults::default();
+        let counters = Arc::default();
+        let sdb = SdbHalf::new(self.users, self.skew, self.sdb, Arc::clone(&counters))?;
         let shared = Shared {
             domain: checker.domain.clone(),
             s3: S3Half::new(checker, self.part_min, faults.clone()),
             faults,
-            sdb: SdbHalf::new(self.users, self.skew),
-            counters: Arc::default(),
+            sdb,
+            counters,
             request_ids: AtomicU64::new(1),
         };
-        (Arc::new(shared), self.first)
+        Ok((Arc::new(shared), self.first))
     }
 }
 
@@ -214,6 +230,7 @@ pub struct Emulator {
     first: (String, User),
     counters: Arc<Counters>,
     faults: Faults,
+    sdb_modes: Arc<Modes>,
     stop: watch::Sender<bool>,
     running: Option<Running>,
 }
@@ -285,6 +302,11 @@ impl Emulator {
     /// What it does wrong on purpose.
     pub fn faults(&self) -> Faults {
         self.faults.clone()
+    }
+
+    /// Sets what reads of SimpleDB meet from now on.
+    pub fn set_sdb_modes(&self, modes: SdbModes) {
+        self.sdb_modes.set(modes);
     }
 
     /// Stops it, and waits until the port is free and every connection is closed.

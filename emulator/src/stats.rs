@@ -13,6 +13,8 @@ pub struct Stats {
     pub s3_requests: u64,
     /// The part of `requests` that went to SimpleDB.
     pub sdb_requests: u64,
+    /// Items and entries of indexes that selects looked at.
+    pub sdb_rows: u64,
     /// Requests refused because their signature, key, date or token was not right.
     pub refused: u64,
     /// Connections open now.
@@ -30,6 +32,7 @@ pub struct Stats {
 pub(crate) struct Counters {
     pub(crate) s3: AtomicU64,
     pub(crate) sdb: AtomicU64,
+    pub(crate) sdb_rows: AtomicU64,
     pub(crate) refused: AtomicU64,
     open: AtomicU64,
     max_open: AtomicU64,
@@ -44,6 +47,7 @@ impl Counters {
             requests: s3_requests + sdb_requests,
             s3_requests,
             sdb_requests,
+            sdb_rows: self.sdb_rows.load(Relaxed),
             refused: self.refused.load(Relaxed),
             connections_open: self.open.load(Relaxed),
             connections_max: self.max_open.load(Relaxed),

@@ -43,6 +43,22 @@ impl Error {
         )
     }
 
+    /// What was asked for could not be written down, and did not happen, or its fate is unknown.
+    pub(crate) fn storage() -> Self {
+        Self::new(
+            "InternalError",
+            "Request could not be executed due to an internal service error.",
+        )
+    }
+
+    pub(crate) fn timeout() -> Self {
+        Self::new(
+            "RequestTimeout",
+            "A timeout occurred when attempting to query the specified domain with specified \
+             query expression.",
+        )
+    }
+
     pub(crate) fn next_token() -> Self {
         Self::new("InvalidNextToken", "The specified next token is not valid.")
     }

@@ -1,56 +1,98 @@
-//! The SimpleDB half: the Query protocol over a store in memory.
+//! The SimpleDB half: the Query protocol over domains in memory, and on disk if that is wanted.
 //!
 //! See the [API reference](https://docs.aws.amazon.com/AmazonSimpleDB/latest/DeveloperGuide/SDB_API_Operations.html).
+//! All users are of one account, and share its domains.
 
+mod actions;
+pub(crate) mod args;
+mod disk;
 mod error;
+pub(crate) mod options;
 mod params;
+mod price;
+mod request;
 mod select;
 mod store;
 mod token;
 mod verify;
 mod xml;
 
+use std::io;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
-use http_body_util::{BodyExt, Limited};
-use hyper::header::{CONTENT_TYPE, HOST, HeaderValue};
-use hyper::{Method, Request, Response};
+use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::{Request, Response};
 use s3s::Body;
 
-use self::error::{Error, Result};
-use self::params::{Params, Values, checked, domain_name};
-use self::store::{Domains, Item};
-use self::verify::{Target, verify};
-use crate::clock;
-use crate::encode::{form_pairs, hex, md5};
+use self::actions::Answer;
+use self::disk::Journal;
+use self::error::Result;
+use self::options::{Limits, SdbModes, SdbOptions};
+use self::params::Params;
+use self::request::Call;
+use self::store::Domains;
+use self::verify::verify;
+use crate::encode::{hex, md5};
+use crate::stats::Counters;
 use crate::users::Users;
-use crate::xml::element;
-
-/// The most that a form may hold, in bytes; a full batch, escaped, fits.
-const FORM_MAX: usize = 2 << 20;
-const API_VERSION: &str = "2009-04-15";
 
 /// Answers SimpleDB requests.
 #[derive(Debug)]
 pub(crate) struct SdbHalf {
     users: Users,
     skew: Duration,
-    domains: Domains,
+    limits: Limits,
+    modes: Arc<Modes>,
+    counters: Arc<Counters>,
+    domains: Arc<Domains>,
+    journal: Journal,
+    /// How often chance was asked.
+    draws: AtomicU64,
 }
 
-/// What an action answers: the inside of its result, if it has one, and its price.
-struct Answer {
-    result: Option<String>,
-    box_usage: f64,
+/// The modes of now, which may be changed at any time.
+#[derive(Debug, Default)]
+pub(crate) struct Modes(RwLock<SdbModes>);
+
+impl Modes {
+    pub(crate) fn set(&self, modes: SdbModes) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = modes;
+    }
+
+    fn get(&self) -> SdbModes {
+        *self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl SdbHalf {
-    pub(crate) fn new(users: Users, skew: Duration) -> Self {
-        Self {
+    pub(crate) fn new(
+        users: Users,
+        skew: Duration,
+        options: SdbOptions,
+        counters: Arc<Counters>,
+    ) -> io::Result<Self> {
+        let domains = Arc::default();
+        let journal = match &options.disk {
+            Some(disk) => Journal::open(disk, options.fsync, &domains)?,
+            None => Journal::none(),
+        };
+        let modes = Modes(RwLock::new(options.modes));
+        Ok(Self {
             users,
             skew,
-            domains: Domains::default(),
-        }
+            limits: options.limits,
+            modes: Arc::new(modes),
+            counters,
+            domains,
+            journal,
+            draws: AtomicU64::new(0),
+        })
+    }
+
+    pub(crate) fn modes(&self) -> Arc<Modes> {
+        Arc::clone(&self.modes)
     }
 
     /// The answer, and whether the signature check refused the request.
@@ -61,11 +103,12 @@ impl SdbHalf {
         now: SystemTime,
     ) -> (Response<Body>, bool) {
         let request_id = request_id(serial);
-        let (answer, refused) = match read(request).await {
+        let modes = self.modes.get();
+        let (answer, refused) = match request::read(request).await {
             Ok((call, params)) => {
-                let verified = verify(&self.users, self.skew, call.target(), &params, now);
-                match verified {
-                    Ok(()) => (self.act(&params), false),
+                let target = call.target();
+                match verify(&self.users, self.skew, target, &params, now) {
+                    Ok(()) => (self.answer(&call, &params, modes).await, false),
                     Err(error) => (Err(error), true),
                 }
             }
@@ -78,7 +121,7 @@ impl SdbHalf {
                 (hyper::StatusCode::OK, body)
             }
             Err(error) => {
-                let body = xml::error(&error, &request_id, PRICE_ERROR);
+                let body = xml::error(&error, &request_id, price::ERROR);
                 (error.status(), body)
             }
         };
@@ -89,214 +132,18 @@ impl SdbHalf {
         (response, refused)
     }
 
-    fn act(&self, params: &Params) -> Result<(&'static str, Answer)> {
-        let action = params
-            .get("Action")?
-            .filter(|action| !action.is_empty())
-            .ok_or_else(|| {
-                Error::new("MissingAction", "No action was supplied with this request.")
-            })?;
-        let version = params.require("Version")?;
-        if version != API_VERSION {
-            return Err(Error::new(
-                "NoSuchVersion",
-                format!(
-                    "The requested version ({version}) of service AmazonSimpleDB does not exist."
-                ),
-            ));
+    async fn answer(
+        &self,
+        call: &Call,
+        params: &Params,
+        modes: SdbModes,
+    ) -> Result<(&'static str, Answer)> {
+        let (action, answer) = self.act(call, params, modes)?;
+        if let Some(ticket) = answer.ticket {
+            self.journal.wait(ticket).await?;
         }
-        Ok(match action {
-            "CreateDomain" => ("CreateDomain", self.create_domain(params)?),
-            "DeleteDomain" => ("DeleteDomain", self.delete_domain(params)?),
-            "ListDomains" => ("ListDomains", self.list_domains(params)?),
-            "DomainMetadata" => ("DomainMetadata", self.domain_metadata(params)?),
-            "PutAttributes" => ("PutAttributes", self.put(params)?),
-            "BatchPutAttributes" => ("BatchPutAttributes", self.batch_put(params)?),
-            "GetAttributes" => ("GetAttributes", self.get(params)?),
-            "DeleteAttributes" => ("DeleteAttributes", self.delete(params)?),
-            "BatchDeleteAttributes" => ("BatchDeleteAttributes", self.batch_delete(params)?),
-            "Select" => ("Select", self.select(params)?),
-            other => {
-                return Err(Error::new(
-                    "InvalidAction",
-                    format!("The action {other} is not valid for this web service."),
-                ));
-            }
-        })
+        Ok((action, answer))
     }
-
-    fn create_domain(&self, params: &Params) -> Result<Answer> {
-        self.domains
-            .create(domain_name(params.require("DomainName")?)?)?;
-        Ok(Answer::empty(PRICE_DOMAIN))
-    }
-
-    fn delete_domain(&self, params: &Params) -> Result<Answer> {
-        self.domains
-            .delete(domain_name(params.require("DomainName")?)?);
-        Ok(Answer::empty(PRICE_DOMAIN))
-    }
-
-    fn list_domains(&self, params: &Params) -> Result<Answer> {
-        let max = params.number("MaxNumberOfDomains", 1, 100)?.unwrap_or(100);
-        let after = match params.get("NextToken")? {
-            Some(token) => token::read(token, "ListDomains")?,
-            None => Vec::new(),
-        };
-        let after = after.first().map_or("", String::as_str);
-        let max = usize::try_from(max).unwrap_or(usize::MAX);
-        let (names, more) = self.domains.list(after, max);
-        let mut out = String::new();
-        for name in &names {
-            element(&mut out, "DomainName", name);
-        }
-        if let Some(last) = names.last().filter(|_| more) {
-            element(&mut out, "NextToken", &token::write("ListDomains", &[last]));
-        }
-        Ok(Answer::of(out, PRICE_LIST))
-    }
-
-    fn domain_metadata(&self, params: &Params) -> Result<Answer> {
-        let metadata = self.domain(params)?.metadata();
-        let mut out = String::new();
-        for (name, count) in [
-            ("ItemCount", metadata.items),
-            ("ItemNamesSizeBytes", metadata.item_bytes),
-            ("AttributeNameCount", metadata.names),
-            ("AttributeNamesSizeBytes", metadata.name_bytes),
-            ("AttributeValueCount", metadata.values),
-            ("AttributeValuesSizeBytes", metadata.value_bytes),
-        ] {
-            element(&mut out, name, &count.to_string());
-        }
-        let now = clock::unix(SystemTime::now());
-        element(&mut out, "Timestamp", &now.to_string());
-        Ok(Answer::of(out, PRICE_LIST))
-    }
-
-    fn domain(&self, params: &Params) -> Result<std::sync::Arc<store::Domain>> {
-        self.domains
-            .get(domain_name(params.require("DomainName")?)?)
-    }
-
-    fn put(&self, params: &Params) -> Result<Answer> {
-        let domain = self.domain(params)?;
-        let item = item_name(params)?;
-        let changes = params.attributes("", Values::Required)?;
-        domain.put(item, &changes, params.expected()?.as_ref())?;
-        Ok(Answer::empty(price_write(changes.len())))
-    }
-
-    fn batch_put(&self, params: &Params) -> Result<Answer> {
-        let domain = self.domain(params)?;
-        let batch = params.items(Values::Required)?;
-        domain.put_all(&batch)?;
-        let pairs = batch.iter().map(|(_, changes)| changes.len());
-        Ok(Answer::empty(pairs.map(price_write).sum()))
-    }
-
-    fn get(&self, params: &Params) -> Result<Answer> {
-        params.flag("ConsistentRead")?;
-        let domain = self.domain(params)?;
-        let item = item_name(params)?;
-        let names = params.list("AttributeName")?;
-        if names.len() > 256 {
-            return Err(Error::new(
-                "TooManyRequestedAttributes",
-                "Too many attributes requested.",
-            ));
-        }
-        let mut out = String::new();
-        let mut pairs = 0;
-        if let Some(item) = domain.read().get(item) {
-            let wanted = |name: &str| names.is_empty() || names.contains(&name);
-            pairs = write_item(&mut out, item, wanted);
-        }
-        Ok(Answer::of(out, price_read(pairs)))
-    }
-
-    fn delete(&self, params: &Params) -> Result<Answer> {
-        let domain = self.domain(params)?;
-        let item = item_name(params)?;
-        let changes = params.attributes("", Values::Optional)?;
-        domain.delete(item, &changes, params.expected()?.as_ref())?;
-        Ok(Answer::empty(price_write(changes.len())))
-    }
-
-    fn batch_delete(&self, params: &Params) -> Result<Answer> {
-        let domain = self.domain(params)?;
-        let batch = params.items(Values::Optional)?;
-        domain.delete_all(&batch)?;
-        let pairs = batch.iter().map(|(_, changes)| changes.len());
-        Ok(Answer::empty(pairs.map(price_write).sum()))
-    }
-
-    fn select(&self, params: &Params) -> Result<Answer> {
-        params.flag("ConsistentRead")?;
-        let expression = params.require("SelectExpression")?;
-        let query = select::parse::parse(expression)?;
-        let domain = self.domains.get(&query.domain)?;
-        let after = params
-            .get("NextToken")?
-            .map(|token| token::read(token, expression))
-            .transpose()?;
-        let page = select::eval::run(&query, &domain.read(), after)?;
-        let mut out = page.body;
-        if let Some(last) = &page.next {
-            let parts: Vec<&str> = last.iter().map(String::as_str).collect();
-            element(&mut out, "NextToken", &token::write(expression, &parts));
-        }
-        Ok(Answer::of(out, price_select(page.items)))
-    }
-}
-
-impl Answer {
-    fn empty(box_usage: f64) -> Self {
-        Self {
-            result: None,
-            box_usage,
-        }
-    }
-
-    fn of(result: String, box_usage: f64) -> Self {
-        Self {
-            result: Some(result),
-            box_usage,
-        }
-    }
-}
-
-fn item_name(params: &Params) -> Result<&str> {
-    checked(params.require("ItemName")?, "ItemName")
-}
-
-/// Appends the attributes that are wanted, and counts their pairs.
-fn write_item(out: &mut String, item: &Item, wanted: impl Fn(&str) -> bool) -> usize {
-    let mut pairs = 0;
-    for (name, values) in item.iter().filter(|(name, _)| wanted(name)) {
-        for value in values {
-            xml::attribute(out, name, value);
-            pairs += 1;
-        }
-    }
-    pairs
-}
-
-// Machine hours in the order of those that Amazon charges; only their use is real, not their sum.
-const PRICE_DOMAIN: f64 = 0.005_559_027_8;
-const PRICE_LIST: f64 = 0.000_007_175_9;
-const PRICE_ERROR: f64 = 0.000_021_990_7;
-
-fn price_write(pairs: usize) -> f64 {
-    0.000_021_990_7 + 0.000_000_000_2 * (pairs as f64).powi(3)
-}
-
-fn price_read(pairs: usize) -> f64 {
-    0.000_009_320_2 + 0.000_000_002 * (pairs as f64).powi(2)
-}
-
-fn price_select(items: usize) -> f64 {
-    0.000_014_000_0 + 0.000_000_08 * items as f64
 }
 
 fn request_id(serial: u64) -> String {
@@ -309,49 +156,4 @@ fn request_id(serial: u64) -> String {
         out.push(digit);
     }
     out
-}
-
-/// The parts of a request that stay when its parameters are taken out.
-struct Call {
-    method: Method,
-    host: String,
-    path: String,
-}
-
-impl Call {
-    fn target(&self) -> Target<'_> {
-        Target {
-            method: self.method.as_str(),
-            host: &self.host,
-            path: &self.path,
-        }
-    }
-}
-
-async fn read(request: Request<Body>) -> Result<(Call, Params)> {
-    let (parts, body) = request.into_parts();
-    let mut pairs = form_pairs(parts.uri.query().unwrap_or_default().as_bytes());
-    if parts.method == Method::POST {
-        let body = Limited::new(body, FORM_MAX)
-            .collect()
-            .await
-            .map_err(|error| {
-                if error.is::<http_body_util::LengthLimitError>() {
-                    Error::new(
-                        "RequestEntityTooLarge",
-                        "The request is larger than the service accepts.",
-                    )
-                } else {
-                    Error::new("RequestTimeout", "The request was not read to its end.")
-                }
-            })?;
-        pairs.extend(form_pairs(&body.to_bytes()));
-    }
-    let host = parts.headers.get(HOST).map(HeaderValue::as_bytes);
-    let call = Call {
-        method: parts.method,
-        host: String::from_utf8_lossy(host.unwrap_or_default()).into_owned(),
-        path: parts.uri.path().to_owned(),
-    };
-    Ok((call, Params(pairs)))
 }

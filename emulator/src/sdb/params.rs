@@ -5,6 +5,10 @@ use std::collections::BTreeMap;
 use super::error::{Error, Result};
 use super::store::{Change, Condition};
 
+const VERSION: &str = "2009-04-15";
+/// Without conditions and consistent reads.
+const VERSION_OLD: &str = "2007-11-07";
+
 /// The longest item name, attribute name or value, in bytes.
 pub(crate) const TEXT_MAX: usize = 1024;
 
@@ -85,20 +89,28 @@ impl Params {
 
     /// The attributes of a put or a delete, under `Attribute` or `Item.N.Attribute`.
     pub(crate) fn attributes(&self, prefix: &str, values: Values) -> Result<Vec<Change>> {
+        if self.raw(&join(prefix, "Replace")).is_some() {
+            return Err(Error::new(
+                "FeatureDeprecated",
+                "The replace flag must be specified per attribute, not per item.",
+            ));
+        }
         self.members(&join(prefix, "Attribute"))
             .into_iter()
             .map(|member| {
                 let name = field(&member, "Name")?.ok_or_else(|| {
+                    let value = member.get("Value").copied().unwrap_or_default();
+                    let value = String::from_utf8_lossy(value);
                     Error::new(
                         "MissingParameter",
-                        "Attribute.Name missing for Attribute.Value.",
+                        format!("Attribute.Name missing for Attribute.Value='{value}'"),
                     )
                 })?;
                 let value = field(&member, "Value")?;
                 if value.is_none() && values == Values::Required {
                     return Err(Error::new(
                         "MissingParameter",
-                        format!("Attribute.Value missing for Attribute.Name='{name}'."),
+                        format!("Attribute.Value missing for Attribute.Name='{name}'"),
                     ));
                 }
                 let replace = field(&member, "Replace")?
@@ -137,26 +149,65 @@ impl Params {
             .collect()
     }
 
-    /// The condition of a conditional write, if there is one.
+    /// The condition of a conditional write, if there is one: `Expected.1.Name` and so on, or
+    /// without the number.
     pub(crate) fn expected(&self) -> Result<Option<Condition>> {
-        let members = self.members("Expected");
-        let (member, rest) = match members.split_first() {
-            Some(found) => found,
-            None => {
-                let plain = ["Name", "Value", "Exists"].into_iter();
-                let plain: BTreeMap<_, _> = plain
-                    .filter_map(|name| Some((name, self.raw(&join("Expected", name))?)))
-                    .collect();
-                return condition(&plain);
+        let plain = ["Name", "Value", "Exists"].into_iter();
+        let plain: BTreeMap<_, _> = plain
+            .filter_map(|name| Some((name, self.raw(&join("Expected", name))?)))
+            .collect();
+        let mut members = self.members("Expected");
+        if !plain.is_empty() {
+            members.push(plain);
+        }
+        match members.as_slice() {
+            [] => Ok(None),
+            [member] => condition(member),
+            _ => {
+                let many = |field| {
+                    let with = members.iter().filter(|member| member.contains_key(field));
+                    with.count() > 1
+                };
+                Err(if many("Name") {
+                    let why = "Only one Expected.Name can be specified";
+                    Error::new("MultipleExpectedNames", why)
+                } else if many("Value") {
+                    let why = "Only one Expected.Value can be specified";
+                    Error::new("MultipleExpectedValues", why)
+                } else {
+                    let why = "Only one Exists condition can be specified";
+                    Error::new("MultipleExistsConditions", why)
+                })
             }
-        };
-        if !rest.is_empty() {
+        }
+    }
+
+    /// Refuses what the version of the API that the request names does not have.
+    pub(crate) fn check_version(&self) -> Result<()> {
+        let version = self.require("Version")?;
+        if version == VERSION {
+            return Ok(());
+        }
+        if version != VERSION_OLD {
             return Err(Error::new(
-                "InvalidParameterCombination",
-                "Only one Expected condition may be given.",
+                "NoSuchVersion",
+                format!(
+                    "The requested version ({version}) of service AmazonSimpleDB does not exist."
+                ),
             ));
         }
-        condition(member)
+        let newer = |name: &[u8]| name == b"ConsistentRead" || name.starts_with(b"Expected.");
+        match self.0.iter().find(|(name, _)| newer(name)) {
+            Some((name, _)) => Err(Error::new(
+                "InvalidWSDLVersion",
+                format!(
+                    "Parameter ({}) is only supported in WSDL version {VERSION} or beyond. Please \
+                     upgrade to new version",
+                    String::from_utf8_lossy(name)
+                ),
+            )),
+            None => Ok(()),
+        }
     }
 }
 
@@ -178,11 +229,11 @@ fn condition(member: &BTreeMap<&str, &[u8]>) -> Result<Option<Condition>> {
     match (exists, value) {
         (Some(false), Some(_)) => Err(Error::new(
             "ExistsAndExpectedValue",
-            "Expected.Exists=false and Expected.Value cannot be specified together.",
+            "Expected.Exists=false and Expected.Value cannot be specified together",
         )),
         (Some(true) | None, None) => Err(Error::new(
-            "IncompleteExpectedValue",
-            "If Expected.Exists=true or unspecified, then Expected.Value has to be specified.",
+            "IncompleteExpectedExpression",
+            "If Expected.Exists=true or unspecified, then Expected.Value has to be specified",
         )),
         (Some(false), None) => Ok(Some(Condition { name, value: None })),
         (Some(true) | None, Some(value)) => Ok(Some(Condition {
@@ -228,7 +279,7 @@ fn boolean(value: &str, name: &str) -> Result<bool> {
         _ => Err(Error::invalid_value(
             value,
             name,
-            &format!("{name} must be true or false."),
+            &format!("The {name} flag should be either true or false."),
         )),
     }
 }
@@ -302,7 +353,7 @@ mod tests {
             value: None,
         };
         assert_eq!(absent.unwrap(), Some(wanted));
-        assert_eq!(code("Expected.1.Name=a"), "IncompleteExpectedValue");
+        assert_eq!(code("Expected.1.Name=a"), "IncompleteExpectedExpression");
         assert_eq!(code("Expected.1.Value=a"), "MissingParameter");
         assert_eq!(
             code("Expected.1.Name=a&Expected.1.Exists=false&Expected.1.Value=b"),
@@ -310,7 +361,19 @@ mod tests {
         );
         assert_eq!(
             code("Expected.1.Name=a&Expected.1.Value=b&Expected.2.Name=c&Expected.2.Value=d"),
-            "InvalidParameterCombination"
+            "MultipleExpectedNames"
+        );
+        assert_eq!(
+            code("Expected.1.Name=a&Expected.1.Value=b&Expected.Name=a&Expected.Value=b"),
+            "MultipleExpectedNames"
+        );
+        assert_eq!(
+            code("Expected.1.Name=a&Expected.1.Value=b&Expected.2.Value=d"),
+            "MultipleExpectedValues"
+        );
+        assert_eq!(
+            code("Expected.1.Exists=true&Expected.2.Name=a&Expected.3.Exists=true"),
+            "MultipleExistsConditions"
         );
     }
 

@@ -3,6 +3,7 @@
 use base64::prelude::*;
 
 use super::error::Error;
+use super::store::Item;
 use crate::xml::{DECLARATION, element, is_char};
 
 const NAMESPACE: &str = "http://sdb.amazonaws.com/doc/2009-04-15/";
@@ -53,6 +54,18 @@ pub(crate) fn attribute(out: &mut String, name: &str, value: &str) {
     text(out, "Name", name);
     text(out, "Value", value);
     out.push_str("</Attribute>");
+}
+
+/// Appends the attributes that are wanted, and counts their pairs.
+pub(crate) fn attributes(out: &mut String, item: &Item, wanted: impl Fn(&str) -> bool) -> usize {
+    let mut pairs = 0;
+    for (name, values) in item.iter().filter(|(name, _)| wanted(name)) {
+        for value in values {
+            attribute(out, name, value);
+            pairs += 1;
+        }
+    }
+    pairs
 }
 
 #[cfg(test)]

@@ -45,9 +45,8 @@ pub(super) fn lex(input: &str) -> Result<Vec<Token>> {
     Ok(tokens)
 }
 
-// Domain names may also hold dots and dashes; Amazon asks for backticks, and some clients forget.
 fn is_word(c: char) -> bool {
-    c.is_ascii_alphanumeric() || matches!(c, '_' | '$' | '.' | '-')
+    c.is_ascii_alphanumeric() || matches!(c, '_' | '$')
 }
 
 /// Reads up to the closing quote; a doubled one stands for itself.

@@ -1,6 +1,11 @@
-//! The language of [Select](https://docs.aws.amazon.com/AmazonSimpleDB/latest/DeveloperGuide/UsingSelect.html):
-//! words, then a tree, then the items that it holds for.
+//! The language of select expressions.
+//!
+//! An expression is split into tokens, parsed into a tree, and answered from the items that the
+//! index cannot rule out, each of which is held against the tree.
 
-pub(crate) mod eval;
+mod eval;
 mod lex;
-pub(crate) mod parse;
+pub(super) mod page;
+pub(super) mod parse;
+mod plan;
+mod rows;

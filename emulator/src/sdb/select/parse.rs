@@ -9,6 +9,8 @@ use crate::sdb::params::TEXT_MAX;
 const COMPARISONS_MAX: usize = 20;
 const NAMES_MAX: usize = 20;
 const IN_MAX: usize = 20;
+/// The most attributes that a select may name for its output.
+const OUTPUT_MAX: usize = 256;
 const LIMIT_MAX: usize = 2500;
 /// How deep parentheses and `not` may nest; a longer tree would only ask for a deeper stack.
 const DEPTH_MAX: usize = 64;
@@ -21,6 +23,14 @@ pub(crate) struct Select {
     pub(super) filter: Option<Expr>,
     pub(super) order: Option<Order>,
     pub(super) limit: Option<usize>,
+}
+
+impl Select {
+    /// What a next token is bound to: pages of the same items in the same order. The output and
+    /// the limit may change between pages, and a count may be one of them.
+    pub(crate) fn scope(&self) -> String {
+        format!("{:?}", (&self.domain, &self.filter, &self.order))
+    }
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -135,7 +145,7 @@ impl Parser {
         self.expect("from")?;
         let domain = match self.tokens.next() {
             Some(Token::Name(name)) => name,
-            Some(Token::Word(word)) if !is_reserved(&word) => word,
+            Some(Token::Word(word)) if is_name(&word) => word,
             _ => return Err(Error::syntax()),
         };
         let filter = if self.keyword("where") {
@@ -170,34 +180,36 @@ impl Parser {
         let mut names = Vec::new();
         loop {
             match self.tokens.next() {
-                Some(Token::Word(word)) if self.peek_sign("(") => {
-                    self.close_empty()?;
+                Some(Token::Word(word)) if self.sign("(") => {
                     let output = match word.to_ascii_lowercase().as_str() {
                         "itemname" => Output::ItemName,
-                        "count" => Output::Count,
+                        "count" => {
+                            self.expect_sign("*")?;
+                            Output::Count
+                        }
                         _ => return Err(Error::syntax()),
                     };
+                    self.expect_sign(")")?;
                     if !names.is_empty() || self.peek_sign(",") {
                         return Err(Error::syntax());
                     }
                     return Ok(output);
                 }
                 Some(Token::Name(name)) => names.push(name),
-                Some(Token::Word(word)) if !is_reserved(&word) => names.push(word),
+                Some(Token::Word(word)) if is_name(&word) => names.push(word),
                 _ => return Err(Error::syntax()),
             }
             if !self.sign(",") {
                 break;
             }
         }
+        if names.len() > OUTPUT_MAX {
+            return Err(Error::new(
+                "TooManyRequestedAttributes",
+                "Too many attributes requested.",
+            ));
+        }
         Ok(Output::Names(names))
-    }
-
-    /// Takes `()`, with the star of `count(*)` if it is there.
-    fn close_empty(&mut self) -> Result<()> {
-        self.expect_sign("(")?;
-        self.sign("*");
-        self.expect_sign(")")
     }
 
     fn order(&mut self) -> Result<Order> {
@@ -217,8 +229,9 @@ impl Parser {
     }
 
     fn limit(&mut self) -> Result<usize> {
-        let Some(Token::Word(text) | Token::Text(text)) = self.tokens.next() else {
-            return Err(Error::syntax());
+        let text = match self.tokens.next() {
+            Some(Token::Word(text)) if text.bytes().all(|byte| byte.is_ascii_digit()) => text,
+            _ => return Err(Error::syntax()),
         };
         let limit = text.parse().ok();
         limit
@@ -397,7 +410,7 @@ impl Parser {
                 self.expect_sign(")")?;
                 return Ok(Subject::ItemName);
             }
-            Some(Token::Word(word)) if !is_reserved(&word) => word,
+            Some(Token::Word(word)) if is_name(&word) => word,
             Some(Token::Name(name)) => name,
             _ => return Err(Error::syntax()),
         };
@@ -444,10 +457,13 @@ impl Parser {
     }
 }
 
-fn is_reserved(word: &str) -> bool {
-    RESERVED
-        .iter()
-        .any(|reserved| reserved.eq_ignore_ascii_case(word))
+/// Whether a name may stand without backticks.
+fn is_name(word: &str) -> bool {
+    let reserved = || {
+        let mut words = RESERVED.iter();
+        words.any(|reserved| reserved.eq_ignore_ascii_case(word))
+    };
+    !word.starts_with(|first: char| first.is_ascii_digit()) && !reserved()
 }
 
 #[cfg(test)]
@@ -529,6 +545,22 @@ mod tests {
             "select * from d where a = '1' limit",
             "select * from d where a = '1' garbage",
             "select * from d where from = '1'",
+            "select * from 1d",
+            "select 2a from d",
+            "select * from a-b",
+            "select * from a.b",
+            "select count() from d",
+            "select itemName(*) from d",
+            "select * from d limit '5'",
+            "select * from d limit -1",
+            "select * from d where a = 5",
+            "select * from d where a between '1'",
+            "select * from d where a not between '1' and '2'",
+            "select * from d where a in ()",
+            "select * from d where a = '1' order by a up",
+            "select * from d where a = '1' order by a, b",
+            "select * from d where a = '1' intersection",
+            "select * from d d",
         ] {
             assert_eq!(code(wrong), "InvalidQueryExpression", "{wrong}");
         }

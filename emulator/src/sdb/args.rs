@@ -1,0 +1,68 @@
+//! The part of the command line that is about SimpleDB.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::options::{SdbModes, SdbOptions};
+
+#[derive(clap::Args, Debug)]
+#[command(next_help_heading = "SimpleDB")]
+pub(crate) struct SdbArgs {
+    /// Folder to keep SimpleDB's domains in. Without it they are gone with the process.
+    #[arg(long, value_name = "DIR")]
+    sdb_dir: Option<PathBuf>,
+
+    /// Answer a write only once it would outlive a loss of power.
+    #[arg(long, requires = "sdb_dir")]
+    fsync: bool,
+
+    /// The most domains there may be.
+    #[arg(long, value_name = "COUNT", default_value_t = 250)]
+    sdb_domains_max: usize,
+
+    /// The most bytes of names and values in a domain.
+    #[arg(long, value_name = "BYTES", default_value_t = 10 << 30)]
+    sdb_domain_bytes_max: u64,
+
+    /// The most pairs of name and value in a domain.
+    #[arg(long, value_name = "COUNT", default_value_t = 1_000_000_000)]
+    sdb_domain_pairs_max: u64,
+
+    /// How long a select may run before it answers with what it has.
+    #[arg(long, value_name = "MILLISECONDS", default_value_t = 5000)]
+    sdb_select_time_max: u64,
+
+    /// Let reads without ConsistentRead miss writes that are younger than this.
+    #[arg(long, value_name = "MILLISECONDS", default_value_t = 0)]
+    sdb_stale: u64,
+
+    /// End every page and count of a select after so many items were looked at.
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
+    sdb_rows_max: Option<u32>,
+
+    /// What the chance of stale reads is drawn from.
+    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    sdb_seed: u64,
+}
+
+impl SdbArgs {
+    pub(crate) fn options(self) -> SdbOptions {
+        let mut modes = SdbModes::default()
+            .seed(self.sdb_seed)
+            .stale(Duration::from_millis(self.sdb_stale));
+        if let Some(rows) = self.sdb_rows_max {
+            modes = modes.rows_max(usize::try_from(rows).unwrap_or(usize::MAX));
+        }
+        let options = SdbOptions::default()
+            .modes(modes)
+            .fsync(self.fsync)
+            .domains_max(self.sdb_domains_max)
+            .domain_bytes_max(self.sdb_domain_bytes_max)
+            .domain_pairs_max(self.sdb_domain_pairs_max)
+            .select_time_max(Duration::from_millis(self.sdb_select_time_max));
+        match self.sdb_dir {
+            Some(dir) => options.dir(dir),
+            None => options,
+        }
+    }
+}

@@ -1,0 +1,328 @@
+//! The journal that is being written: appends in order, and flushes that writers share.
+
+use std::fmt;
+use std::io::{self, Write};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+
+use tokio::sync::watch;
+
+use super::record::Record;
+use crate::sdb::error::{Error, Result};
+
+/// What a journal is written to.
+pub(super) trait Medium: fmt::Debug + Send + Sync + 'static {
+    /// Appends all of the bytes, or fails after some.
+    fn append(&self, bytes: &[u8]) -> io::Result<()>;
+    /// Returns once all that was appended outlives a loss of power.
+    fn sync(&self) -> io::Result<()>;
+    /// Takes back what was appended behind `len`.
+    fn cut(&self, len: u64) -> io::Result<()>;
+}
+
+impl Medium for std::fs::File {
+    fn append(&self, bytes: &[u8]) -> io::Result<()> {
+        let mut file = self;
+        file.write_all(bytes)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.sync_data()
+    }
+
+    fn cut(&self, len: u64) -> io::Result<()> {
+        self.set_len(len)
+    }
+}
+
+/// A place in the order of all appends, in bytes; a write is safe once the journal is up to it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Ticket(u64);
+
+#[derive(Debug)]
+pub(super) struct Log {
+    shared: Arc<Shared>,
+    flusher: Option<thread::JoinHandle<()>>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    state: Mutex<State>,
+    /// Wakes the flusher.
+    work: Condvar,
+    safe: watch::Sender<Safe>,
+}
+
+#[derive(Debug)]
+struct State {
+    medium: Arc<dyn Medium>,
+    /// Bytes in the medium.
+    len: u64,
+    /// Bytes appended to this medium and all before it.
+    total: u64,
+    /// Why nothing is appended any more.
+    broken: bool,
+    closing: bool,
+    record: Vec<u8>,
+}
+
+/// How far the journal is flushed.
+#[derive(Clone, Copy, Debug, Default)]
+struct Safe {
+    total: u64,
+    failed: bool,
+}
+
+impl Log {
+    /// Goes on with a medium of `len` bytes. With `fsync`, a thread flushes what is appended.
+    pub(super) fn new(medium: Arc<dyn Medium>, len: u64, fsync: bool) -> io::Result<Self> {
+        let shared = Arc::new(Shared {
+            state: Mutex::new(State {
+                medium,
+                len,
+                total: 0,
+                broken: false,
+                closing: false,
+                record: Vec::new(),
+            }),
+            work: Condvar::new(),
+            safe: watch::Sender::default(),
+        });
+        let flusher = if fsync {
+            let shared = Arc::clone(&shared);
+            let thread = thread::Builder::new().name("sdb-flush".into());
+            Some(thread.spawn(move || shared.flush())?)
+        } else {
+            None
+        };
+        Ok(Self { shared, flusher })
+    }
+
+    /// Appends a record; on return it outlives this process.
+    pub(super) fn append(&self, record: &Record<'_>) -> Result<Ticket> {
+        let mut state = self.shared.lock();
+        if state.broken {
+            return Err(Error::storage());
+        }
+        let mut bytes = std::mem::take(&mut state.record);
+        bytes.clear();
+        record.write(&mut bytes);
+        let written = state.medium.append(&bytes);
+        let len = bytes.len() as u64;
+        state.record = bytes;
+        if written.is_err() {
+            // Behind half a record nothing would be found again.
+            state.broken = state.medium.cut(state.len).is_err();
+            return Err(Error::storage());
+        }
+        state.len += len;
+        state.total += len;
+        self.shared.work.notify_one();
+        Ok(Ticket(state.total))
+    }
+
+    /// The place of the last append.
+    pub(super) fn last(&self) -> Ticket {
+        Ticket(self.shared.lock().total)
+    }
+
+    /// Bytes in the medium.
+    pub(super) fn len(&self) -> u64 {
+        self.shared.lock().len
+    }
+
+    /// Returns once the write is as safe as was asked for.
+    pub(super) async fn wait(&self, ticket: Ticket) -> Result<()> {
+        if self.flusher.is_none() {
+            return Ok(());
+        }
+        let mut safe = self.shared.safe.subscribe();
+        let found = safe
+            .wait_for(|safe| safe.failed || safe.total >= ticket.0)
+            .await;
+        match found {
+            Ok(safe) if safe.total >= ticket.0 => Ok(()),
+            _ => Err(Error::storage()),
+        }
+    }
+
+    /// Goes on in another medium of `len` bytes. The old one is flushed first.
+    pub(super) fn switch(&self, medium: Arc<dyn Medium>, len: u64) -> io::Result<()> {
+        let mut state = self.shared.lock();
+        if state.broken {
+            return Err(io::Error::other("the journal is broken"));
+        }
+        state.medium.sync()?;
+        state.medium = medium;
+        state.len = len;
+        Ok(())
+    }
+}
+
+impl Drop for Log {
+    fn drop(&mut self) {
+        self.shared.lock().closing = true;
+        self.shared.work.notify_one();
+        if let Some(flusher) = self.flusher.take() {
+            // It does not panic; if it did, there would be nobody to tell.
+            let _ = flusher.join();
+        }
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn flush(&self) {
+        let mut flushed = 0;
+        loop {
+            let mut state = self.lock();
+            while state.total == flushed && !state.closing {
+                state = self
+                    .work
+                    .wait(state)
+                    .unwrap_or_else(PoisonError::into_inner);
+            }
+            if state.total == flushed {
+                return;
+            }
+            let (total, medium) = (state.total, Arc::clone(&state.medium));
+            // While one flush runs, writers go on, and share the next.
+            drop(state);
+            if medium.sync().is_err() {
+                // What a failed flush lost is not known, and trying again may hide it.
+                self.lock().broken = true;
+                self.safe.send_modify(|safe| safe.failed = true);
+                return;
+            }
+            flushed = total;
+            self.safe.send_modify(|safe| safe.total = total);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+    use super::*;
+
+    /// Keeps what was appended, and knows what a loss of power would leave.
+    #[derive(Debug, Default)]
+    struct Memory {
+        bytes: Mutex<Vec<u8>>,
+        safe: AtomicUsize,
+        syncs: AtomicUsize,
+        full: AtomicBool,
+        dead: AtomicBool,
+        /// Held by a test to keep a flush from ending.
+        gate: Mutex<()>,
+    }
+
+    impl Memory {
+        fn len(&self) -> usize {
+            self.bytes.lock().unwrap().len()
+        }
+    }
+
+    impl Medium for Memory {
+        fn append(&self, bytes: &[u8]) -> io::Result<()> {
+            let full = self.full.load(Ordering::SeqCst);
+            let half = &bytes[..if full { bytes.len() / 2 } else { bytes.len() }];
+            self.bytes.lock().unwrap().extend_from_slice(half);
+            if full {
+                return Err(io::Error::from(io::ErrorKind::StorageFull));
+            }
+            Ok(())
+        }
+
+        fn sync(&self) -> io::Result<()> {
+            let len = self.len();
+            let _gate = self.gate.lock().unwrap();
+            self.syncs.fetch_add(1, Ordering::SeqCst);
+            if self.dead.load(Ordering::SeqCst) {
+                return Err(io::Error::other("dead"));
+            }
+            self.safe.fetch_max(len, Ordering::SeqCst);
+            Ok(())
+        }
+
+        fn cut(&self, len: u64) -> io::Result<()> {
+            if self.dead.load(Ordering::SeqCst) {
+                return Err(io::Error::other("dead"));
+            }
+            let len = usize::try_from(len).unwrap();
+            self.bytes.lock().unwrap().truncate(len);
+            Ok(())
+        }
+    }
+
+    fn log(fsync: bool) -> (Arc<Memory>, Log) {
+        let memory = Arc::new(Memory::default());
+        let medium: Arc<dyn Medium> = memory.clone();
+        (memory, Log::new(medium, 0, fsync).unwrap())
+    }
+
+    #[tokio::test]
+    async fn nothing_is_safe_before_it_is_flushed_and_writers_share_a_flush() {
+        let (memory, log) = log(true);
+        let log = Arc::new(log);
+        let gate = memory.gate.lock().unwrap();
+        let first = log.append(&Record::Create("abc")).unwrap();
+        let mut waiters = Vec::new();
+        for n in 0..50 {
+            let ticket = log.append(&Record::End(n)).unwrap();
+            let len = memory.len();
+            let (log, memory) = (Arc::clone(&log), Arc::clone(&memory));
+            waiters.push(tokio::spawn(async move {
+                log.wait(ticket).await.unwrap();
+                // What was waited for is not lost with the power.
+                memory.safe.load(Ordering::SeqCst) >= len
+            }));
+        }
+        tokio::task::yield_now().await;
+        assert!(waiters.iter().all(|waiter| !waiter.is_finished()));
+        drop(gate);
+        log.wait(first).await.unwrap();
+        for waiter in waiters {
+            assert!(waiter.await.unwrap());
+        }
+        // One that was under way, or none, and one for all behind it.
+        assert!(memory.syncs.load(Ordering::SeqCst) <= 2);
+    }
+
+    #[tokio::test]
+    async fn half_a_record_is_taken_back() {
+        let (memory, log) = log(false);
+        log.append(&Record::Create("abc")).unwrap();
+        let len = memory.len();
+        memory.full.store(true, Ordering::SeqCst);
+        let failed = log.append(&Record::Create("def")).unwrap_err();
+        assert_eq!(failed.code, "InternalError");
+        assert_eq!(memory.len(), len);
+        memory.full.store(false, Ordering::SeqCst);
+        let ticket = log.append(&Record::Create("ghi")).unwrap();
+        assert_eq!(ticket, log.last());
+        log.wait(ticket).await.unwrap();
+        // What cannot be taken back ends it.
+        memory.full.store(true, Ordering::SeqCst);
+        memory.dead.store(true, Ordering::SeqCst);
+        log.append(&Record::Create("jkl")).unwrap_err();
+        memory.full.store(false, Ordering::SeqCst);
+        log.append(&Record::Create("mno")).unwrap_err();
+    }
+
+    #[tokio::test]
+    async fn a_flush_that_fails_ends_the_journal() {
+        let (memory, log) = log(true);
+        memory.dead.store(true, Ordering::SeqCst);
+        let ticket = log.append(&Record::Create("abc")).unwrap();
+        assert_eq!(log.wait(ticket).await.unwrap_err().code, "InternalError");
+        assert_eq!(
+            log.append(&Record::Create("def")).unwrap_err().code,
+            "InternalError"
+        );
+    }
+}

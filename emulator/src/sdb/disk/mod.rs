@@ -1,0 +1,211 @@
+//! Domains that outlive the process: a journal of what was written, and snapshots of it.
+//!
+//! A folder holds generations. `journal-N` has the writes since generation `N` began, and
+//! `snapshot-N` the state of some moment after that. Records can be done again, so a snapshot is
+//! taken while writes go on: the journal of its own generation completes it.
+
+mod log;
+pub(crate) mod record;
+mod recover;
+mod snapshot;
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+pub(crate) use self::log::Ticket;
+
+use self::log::{Log, Medium};
+use self::record::Record;
+use super::error::Result;
+use super::options::DiskOptions;
+use super::store::Domains;
+
+/// At the beginning of every file.
+const MAGIC: &[u8; 8] = b"sdblog1\n";
+
+/// Where writes are written down: on a disk, or nowhere.
+#[derive(Debug)]
+pub(crate) struct Journal(Option<Disk>);
+
+#[derive(Debug)]
+struct Disk {
+    inner: Arc<Inner>,
+    domains: Arc<Domains>,
+    folding: Mutex<Option<thread::JoinHandle<()>>>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    dir: PathBuf,
+    journal_max: u64,
+    log: Log,
+    generation: AtomicU64,
+    /// How long the journal may get before it is folded, in bytes.
+    fold_at: AtomicU64,
+    /// Whether a fold is under way.
+    busy: AtomicBool,
+    closing: AtomicBool,
+    /// Keeps others out of the folder for as long as it is open.
+    _lock: File,
+}
+
+impl Journal {
+    /// Keeps nothing.
+    pub(crate) fn none() -> Self {
+        Self(None)
+    }
+
+    /// Reads a folder into `domains`, which are empty, and goes on writing to it.
+    pub(crate) fn open(
+        options: &DiskOptions,
+        fsync: bool,
+        domains: &Arc<Domains>,
+    ) -> io::Result<Self> {
+        let dir = &options.dir;
+        std::fs::create_dir_all(dir).map_err(|error| about(dir, &error))?;
+        let lock = lock(dir)?;
+        let found = recover::recover(dir, domains).map_err(|error| about(dir, &error))?;
+        let medium: Arc<dyn Medium> = Arc::new(found.journal);
+        let inner = Inner {
+            dir: dir.clone(),
+            journal_max: options.journal_max,
+            log: Log::new(medium, found.len, fsync)?,
+            generation: AtomicU64::new(found.generation),
+            fold_at: AtomicU64::new(options.journal_max),
+            busy: AtomicBool::new(false),
+            closing: AtomicBool::new(false),
+            _lock: lock,
+        };
+        Ok(Self(Some(Disk {
+            inner: Arc::new(inner),
+            domains: Arc::clone(domains),
+            folding: Mutex::new(None),
+        })))
+    }
+
+    /// Writes a record down; on return it outlives the process.
+    pub(crate) fn append(&self, record: &Record<'_>) -> Result<Ticket> {
+        let Some(disk) = &self.0 else {
+            return Ok(Ticket::default());
+        };
+        let ticket = disk.inner.log.append(record)?;
+        disk.fold_if_due();
+        Ok(ticket)
+    }
+
+    /// The place of the last record.
+    pub(crate) fn last(&self) -> Ticket {
+        let disk = self.0.as_ref();
+        disk.map_or_else(Ticket::default, |disk| disk.inner.log.last())
+    }
+
+    /// Returns once a record is as safe as was asked for.
+    pub(crate) async fn wait(&self, ticket: Ticket) -> Result<()> {
+        match &self.0 {
+            Some(disk) => disk.inner.log.wait(ticket).await,
+            None => Ok(()),
+        }
+    }
+}
+
+impl Disk {
+    fn fold_if_due(&self) {
+        let inner = &self.inner;
+        if inner.log.len() < inner.fold_at.load(Ordering::Relaxed)
+            || inner.busy.swap(true, Ordering::AcqRel)
+        {
+            return;
+        }
+        let (inner, domains) = (Arc::clone(inner), Arc::clone(&self.domains));
+        let thread = thread::Builder::new().name("sdb-fold".into());
+        let spawned = thread.spawn(move || inner.fold(&domains));
+        let mut folding = self.folding.lock().unwrap_or_else(PoisonError::into_inner);
+        match spawned {
+            // The one before is over, or this one would not have begun.
+            Ok(thread) => *folding = Some(thread),
+            Err(_) => self.inner.busy.store(false, Ordering::Release),
+        }
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        self.inner.closing.store(true, Ordering::Relaxed);
+        let folding = self.folding.get_mut();
+        if let Some(thread) = folding.unwrap_or_else(PoisonError::into_inner).take() {
+            // Nobody is left to hear that it panicked; the journal is whole without it.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Inner {
+    /// Begins a generation, and gives it a snapshot, which makes the older ones superfluous.
+    fn fold(&self, domains: &Domains) {
+        let folded = self.try_fold(domains);
+        // A fold that failed leaves all generations as they are. A full disk needs a pause.
+        let more = folded.unwrap_or_else(|_| self.log.len());
+        self.fold_at
+            .store(self.journal_max.max(more), Ordering::Relaxed);
+        self.busy.store(false, Ordering::Release);
+    }
+
+    /// The size of the new snapshot.
+    fn try_fold(&self, domains: &Domains) -> io::Result<u64> {
+        let generation = self.generation.load(Ordering::Relaxed) + 1;
+        let journal = create(&journal_path(&self.dir, generation))?;
+        sync_dir(&self.dir)?;
+        self.log.switch(Arc::new(journal), MAGIC.len() as u64)?;
+        self.generation.store(generation, Ordering::Relaxed);
+        let size = snapshot::write(&self.dir, generation, domains, &self.closing)?;
+        recover::remove_before(&self.dir, generation)?;
+        Ok(size)
+    }
+}
+
+fn journal_path(dir: &Path, generation: u64) -> PathBuf {
+    dir.join(format!("journal-{generation:010}"))
+}
+
+fn snapshot_path(dir: &Path, generation: u64) -> PathBuf {
+    dir.join(format!("snapshot-{generation:010}"))
+}
+
+/// A new file with its beginning, open for appending.
+fn create(path: &Path) -> io::Result<File> {
+    let file = OpenOptions::new()
+        .append(true)
+        .create_new(true)
+        .open(path)?;
+    Medium::append(&file, MAGIC)?;
+    file.sync_all()?;
+    Ok(file)
+}
+
+/// Makes names of files outlive a loss of power.
+fn sync_dir(dir: &Path) -> io::Result<()> {
+    File::open(dir)?.sync_all()
+}
+
+fn lock(dir: &Path) -> io::Result<File> {
+    let path = dir.join("lock");
+    let mut options = OpenOptions::new();
+    let options = options.create(true).truncate(false).write(true);
+    let file = options.open(&path).map_err(|error| about(&path, &error))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(std::fs::TryLockError::WouldBlock) => Err(io::Error::new(
+            io::ErrorKind::WouldBlock,
+            format!("{}: in use by another emulator", dir.display()),
+        )),
+        Err(std::fs::TryLockError::Error(error)) => Err(about(&path, &error)),
+    }
+}
+
+fn about(path: &Path, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+}

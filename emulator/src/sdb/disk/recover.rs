@@ -1,0 +1,186 @@
+//! Reads a folder after whatever happened to the process that wrote it.
+
+use std::fs::{File, OpenOptions, read_dir, remove_file};
+use std::io::{self, Read as _};
+use std::path::Path;
+
+use super::record::{Entry, Read, read};
+use super::{MAGIC, create, journal_path, snapshot_path, sync_dir};
+use crate::sdb::store::Domains;
+
+/// What a folder goes on with.
+#[derive(Debug)]
+pub(super) struct Found {
+    pub(super) generation: u64,
+    pub(super) journal: File,
+    pub(super) len: u64,
+}
+
+/// Reads the newest snapshot and the journals behind it. What a journal's last record lacks was
+/// never acknowledged, and is cut off; anything else that is not as it was written is an error.
+pub(super) fn recover(dir: &Path, domains: &Domains) -> io::Result<Found> {
+    let (snapshots, mut journals) = generations(dir)?;
+    let base = snapshots.last().copied();
+    if let Some(generation) = base {
+        load_snapshot(&snapshot_path(dir, generation), domains)?;
+        journals.retain(|journal| *journal >= generation);
+    }
+    check_gaps(base, &journals)?;
+    let Some(&last) = journals.last() else {
+        let generation = base.unwrap_or(0);
+        let journal = create(&journal_path(dir, generation))?;
+        sync_dir(dir)?;
+        let len = MAGIC.len() as u64;
+        return Ok(Found {
+            generation,
+            journal,
+            len,
+        });
+    };
+    let mut len = 0;
+    for &generation in &journals {
+        let path = journal_path(dir, generation);
+        let bytes = bytes(&path)?;
+        len = replay(&bytes, domains).map_err(|error| super::about(&path, &error))?;
+        if generation != last && len < bytes.len() as u64 {
+            return Err(damaged(&path, len));
+        }
+    }
+    if let Some(generation) = base {
+        // It may be that there was no time left for it.
+        remove_before(dir, generation)?;
+    }
+    let path = journal_path(dir, last);
+    let journal = OpenOptions::new().append(true).open(&path)?;
+    journal.set_len(len)?;
+    if len < MAGIC.len() as u64 {
+        journal.set_len(0)?;
+        super::Medium::append(&journal, MAGIC)?;
+        len = MAGIC.len() as u64;
+    }
+    journal.sync_all()?;
+    Ok(Found {
+        generation: last,
+        journal,
+        len,
+    })
+}
+
+/// The generations that have a snapshot and those that have a journal, in order.
+fn generations(dir: &Path) -> io::Result<(Vec<u64>, Vec<u64>)> {
+    let (mut snapshots, mut journals) = (Vec::new(), Vec::new());
+    for entry in read_dir(dir)? {
+        let name = entry?.file_name();
+        let Some(name) = name.to_str() else { continue };
+        if let Some(number) = name.strip_prefix("snapshot-") {
+            // One without a number is a part, or nobody knows what.
+            snapshots.extend(number.parse::<u64>().ok());
+        } else if let Some(number) = name.strip_prefix("journal-") {
+            journals.extend(number.parse::<u64>().ok());
+        }
+    }
+    snapshots.sort_unstable();
+    journals.sort_unstable();
+    Ok((snapshots, journals))
+}
+
+fn check_gaps(base: Option<u64>, journals: &[u64]) -> io::Result<()> {
+    let first = base.unwrap_or(0);
+    for (expected, found) in (first..).zip(journals) {
+        if expected != *found {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                format!("journal {expected} is missing"),
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Removes what a snapshot of this generation makes superfluous.
+pub(super) fn remove_before(dir: &Path, generation: u64) -> io::Result<()> {
+    let (snapshots, journals) = generations(dir)?;
+    // Snapshots last: without one, its journals would be taken for all there is.
+    for old in journals.into_iter().filter(|old| *old < generation) {
+        remove_file(journal_path(dir, old))?;
+    }
+    for old in snapshots.into_iter().filter(|old| *old < generation) {
+        remove_file(snapshot_path(dir, old))?;
+    }
+    sync_dir(dir)
+}
+
+fn bytes(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)
+        .and_then(|mut file| file.read_to_end(&mut bytes))
+        .map_err(|error| super::about(path, &error))?;
+    Ok(bytes)
+}
+
+fn load_snapshot(path: &Path, domains: &Domains) -> io::Result<()> {
+    let bytes = bytes(path)?;
+    let mut at = MAGIC.len();
+    if !bytes.starts_with(MAGIC) {
+        return Err(damaged(path, 0));
+    }
+    let mut records = 0;
+    loop {
+        match read(&bytes[at..]) {
+            Read::Record(Entry::End(count), size)
+                if count == records && at + size == bytes.len() =>
+            {
+                return Ok(());
+            }
+            Read::Record(entry @ (Entry::Create(_) | Entry::Put(..)), size) => {
+                domains.replay(entry);
+                records += 1;
+                at += size;
+            }
+            _ => return Err(damaged(path, at as u64)),
+        }
+    }
+}
+
+/// Does again what a journal tells of, and returns where its last whole record ends.
+fn replay(bytes: &[u8], domains: &Domains) -> io::Result<u64> {
+    if bytes.len() < MAGIC.len() && MAGIC.starts_with(bytes) {
+        return Ok(0);
+    }
+    if !bytes.starts_with(MAGIC) {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "not a journal"));
+    }
+    let mut at = MAGIC.len();
+    loop {
+        match read(&bytes[at..]) {
+            Read::Record(entry, size) => {
+                domains.replay(entry);
+                at += size;
+            }
+            // A record behind it would be lost, and may have been acknowledged.
+            Read::Short | Read::Bad if follows(&bytes[at..]) => {
+                return Err(io::Error::new(
+                    io::ErrorKind::InvalidData,
+                    format!("damaged at byte {at}"),
+                ));
+            }
+            Read::Short | Read::Bad => return Ok(at as u64),
+        }
+    }
+}
+
+/// Whether there is a whole record anywhere behind the beginning; the length of what stands there
+/// is as doubtful as the rest of it.
+fn follows(bytes: &[u8]) -> bool {
+    let behind = 1..bytes.len();
+    behind
+        .map(|at| &bytes[at..])
+        .any(|rest| matches!(read(rest), Read::Record(..)))
+}
+
+fn damaged(path: &Path, at: u64) -> io::Error {
+    io::Error::new(
+        io::ErrorKind::InvalidData,
+        format!("{}: damaged at byte {at}", path.display()),
+    )
+}

@@ -1,0 +1,565 @@
+//! One domain: its items, its index, its sizes, and what it was a moment ago.
+
+use std::collections::BTreeMap;
+use std::ops::Bound;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::{Duration, Instant};
+
+use super::history::{History, Overlay};
+use super::{Batch, Condition, Index, Item, Text, rules};
+use crate::sdb::disk::record::Record;
+use crate::sdb::disk::{Journal, Ticket};
+use crate::sdb::error::{Error, Result};
+use crate::sdb::options::Limits;
+
+#[derive(Debug)]
+pub(crate) struct Domain {
+    name: String,
+    content: RwLock<Content>,
+}
+
+/// What a write has to keep to, and where it is written down.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Terms<'a> {
+    pub(crate) limits: &'a Limits,
+    pub(crate) journal: &'a Journal,
+    /// For how long a read may miss the write.
+    pub(crate) stale: Duration,
+}
+
+/// The items of a domain and what is derived from them; no item is without an attribute.
+#[derive(Debug, Default)]
+pub(crate) struct Content {
+    items: BTreeMap<Text, Arc<Item>>,
+    index: Index,
+    sizes: Metadata,
+    history: History,
+    /// The domain was deleted while someone still held it.
+    closed: bool,
+}
+
+/// The sizes of a domain; an attribute name counts once, however many items have it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Metadata {
+    pub(crate) items: usize,
+    pub(crate) item_bytes: usize,
+    pub(crate) names: usize,
+    pub(crate) name_bytes: usize,
+    pub(crate) values: usize,
+    pub(crate) value_bytes: usize,
+}
+
+/// Items and what they become; an empty item goes.
+type After = Vec<(Text, Item)>;
+
+impl Domain {
+    pub(super) fn new(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            content: RwLock::default(),
+        }
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(crate) fn read(&self) -> RwLockReadGuard<'_, Content> {
+        self.content.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Content> {
+        self.content.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ends the domain if that can be written down.
+    pub(super) fn close(&self, record: impl FnOnce() -> Result<Ticket>) -> Result<Ticket> {
+        let mut content = self.write();
+        let ticket = record()?;
+        content.closed = true;
+        Ok(ticket)
+    }
+
+    /// Puts all of the items or none. A condition is about the first of them.
+    pub(crate) fn put(
+        &self,
+        batch: &Batch,
+        expected: Option<&Condition>,
+        terms: Terms<'_>,
+    ) -> Result<Ticket> {
+        rules::check_put(batch)?;
+        let record = Record::Put(&self.name, batch);
+        self.change(batch, expected, terms, &record, |content| {
+            let after = content.after_put(batch);
+            for (_, item) in &after {
+                rules::check_item(item)?;
+            }
+            content.check_growth(&after, terms.limits)?;
+            Ok(after)
+        })
+    }
+
+    /// Deletes from all of the items. A condition is about the first of them.
+    pub(crate) fn delete(
+        &self,
+        batch: &Batch,
+        expected: Option<&Condition>,
+        terms: Terms<'_>,
+    ) -> Result<Ticket> {
+        rules::check_batch(batch)?;
+        let record = Record::Take(&self.name, batch);
+        self.change(batch, expected, terms, &record, |content| {
+            Ok(content.after_delete(batch))
+        })
+    }
+
+    fn change(
+        &self,
+        batch: &Batch,
+        expected: Option<&Condition>,
+        terms: Terms<'_>,
+        record: &Record<'_>,
+        after: impl FnOnce(&Content) -> Result<After>,
+    ) -> Result<Ticket> {
+        let mut content = self.write();
+        if content.closed {
+            return Err(Error::no_such_domain());
+        }
+        if let Some((first, _)) = batch.first() {
+            rules::check_expected(content.get(first).map(|item| &**item), expected)?;
+        }
+        let after = after(&content)?;
+        // What cannot be written down did not happen.
+        let ticket = terms.journal.append(record)?;
+        content.remember(&after, terms.stale);
+        content.apply(after);
+        Ok(ticket)
+    }
+
+    pub(super) fn replay(&self, batch: &Batch, delete: bool) {
+        let mut content = self.write();
+        let after = if delete {
+            content.after_delete(batch)
+        } else {
+            content.after_put(batch)
+        };
+        content.apply(after);
+    }
+}
+
+impl Content {
+    pub(crate) fn get(&self, name: &str) -> Option<&Arc<Item>> {
+        self.items.get(name)
+    }
+
+    /// How many items there are.
+    pub(crate) fn len(&self) -> usize {
+        self.items.len()
+    }
+
+    /// The item with its name as the domain keeps it.
+    pub(crate) fn entry(&self, name: &str) -> Option<(&Text, &Arc<Item>)> {
+        self.items.get_key_value(name)
+    }
+
+    pub(crate) fn index(&self) -> &Index {
+        &self.index
+    }
+
+    pub(crate) fn sizes(&self) -> Metadata {
+        self.sizes
+    }
+
+    /// Items from one name up to another, in order.
+    pub(crate) fn range<'a>(
+        &'a self,
+        low: Bound<&str>,
+        high: Bound<&str>,
+    ) -> impl DoubleEndedIterator<Item = (&'a Text, &'a Arc<Item>)> + use<'a> {
+        let empty = match (low, high) {
+            (Bound::Included(low), Bound::Included(high)) => low > high,
+            (
+                Bound::Included(low) | Bound::Excluded(low),
+                Bound::Included(high) | Bound::Excluded(high),
+            ) => low >= high,
+            _ => false,
+        };
+        // A range that ends before it begins would panic.
+        (!empty)
+            .then(|| self.items.range::<str, _>((low, high)))
+            .into_iter()
+            .flatten()
+    }
+
+    /// How many of the last writes a read may miss.
+    pub(crate) fn recent(&self, age: Duration) -> usize {
+        self.history.recent(Instant::now(), age)
+    }
+
+    /// The domain as it was before its last `unseen` writes.
+    pub(crate) fn view(&self, unseen: usize) -> View<'_> {
+        View {
+            content: self,
+            overlay: self.history.past(unseen),
+        }
+    }
+
+    fn after_put(&self, batch: &Batch) -> After {
+        let after = batch.iter().map(|(name, changes)| {
+            let (name, item) = match self.entry(name) {
+                Some((name, item)) => (name.clone(), Some(&**item)),
+                None => (Text::from(name.as_str()), None),
+            };
+            (name, rules::put(item, changes, &self.index))
+        });
+        after.collect()
+    }
+
+    fn after_delete(&self, batch: &Batch) -> After {
+        let after = batch.iter().filter_map(|(name, changes)| {
+            let (name, item) = self.entry(name)?;
+            Some((name.clone(), rules::delete(item, changes)))
+        });
+        after.collect()
+    }
+
+    /// Checks whether the domain may hold what it would.
+    fn check_growth(&self, after: &After, limits: &Limits) -> Result<()> {
+        let mut sizes = self.sizes;
+        let mut new_names: Vec<&Text> = Vec::new();
+        for (name, item) in after {
+            if let Some(before) = self.items.get(name) {
+                sizes.remove(name, before);
+            }
+            sizes.add(name, item);
+            let new = item
+                .keys()
+                .filter(|name| self.index.attribute(name).is_none());
+            new_names.extend(new);
+        }
+        new_names.sort_unstable();
+        new_names.dedup();
+        sizes.name_bytes += new_names.iter().map(|name| name.len()).sum::<usize>();
+        if sizes.values as u64 > limits.domain_pairs {
+            return Err(Error::new(
+                "NumberDomainAttributesExceeded",
+                "Too many attributes in this domain.",
+            ));
+        }
+        if sizes.bytes() > limits.domain_bytes {
+            return Err(Error::new(
+                "NumberDomainBytesExceeded",
+                "Too many bytes in this domain.",
+            ));
+        }
+        Ok(())
+    }
+
+    fn remember(&mut self, after: &After, age: Duration) {
+        let items = &self.items;
+        self.history.push(Instant::now(), age, || {
+            let before = after.iter();
+            before
+                .map(|(name, _)| (name.clone(), items.get(name).cloned()))
+                .collect()
+        });
+    }
+
+    fn apply(&mut self, after: After) {
+        for (name, item) in after {
+            let before = if item.is_empty() {
+                self.items.remove(&name)
+            } else {
+                self.items.insert(name.clone(), Arc::new(item))
+            };
+            let now = self.items.get(&name);
+            let none = Item::new();
+            let (before_item, after_item) = (
+                before.as_deref().unwrap_or(&none),
+                now.map_or(&none, |item| item),
+            );
+            // A name may be the last of its attribute in one and the first in the other.
+            let names: Vec<&Text> = before_item
+                .keys()
+                .chain(
+                    after_item
+                        .keys()
+                        .filter(|name| !before_item.contains_key(*name)),
+                )
+                .collect();
+            let known = |index: &Index| {
+                let known = names.iter().filter(|name| index.attribute(name).is_some());
+                known.fold((0, 0), |(count, bytes), name| {
+                    (count + 1, bytes + name.len())
+                })
+            };
+            let (count_before, bytes_before) = known(&self.index);
+            self.index.update(&name, before_item, after_item);
+            let (count_after, bytes_after) = known(&self.index);
+            if before.is_some() {
+                self.sizes.remove(&name, before_item);
+            }
+            if now.is_some() {
+                self.sizes.add(&name, after_item);
+            }
+            self.sizes.names = self.sizes.names + count_after - count_before;
+            self.sizes.name_bytes = self.sizes.name_bytes + bytes_after - bytes_before;
+        }
+    }
+}
+
+impl Metadata {
+    /// What counts against the size of a domain.
+    fn bytes(&self) -> u64 {
+        (self.item_bytes + self.name_bytes + self.value_bytes) as u64
+    }
+
+    fn add(&mut self, name: &str, item: &Item) {
+        self.items += 1;
+        self.item_bytes += name.len();
+        for values in item.values() {
+            self.values += values.len();
+            self.value_bytes += values.iter().map(|value| value.len()).sum::<usize>();
+        }
+    }
+
+    fn remove(&mut self, name: &str, item: &Item) {
+        self.items -= 1;
+        self.item_bytes -= name.len();
+        for values in item.values() {
+            self.values -= values.len();
+            self.value_bytes -= values.iter().map(|value| value.len()).sum::<usize>();
+        }
+    }
+}
+
+/// A domain as one read sees it.
+#[derive(Debug)]
+pub(crate) struct View<'a> {
+    content: &'a Content,
+    overlay: Overlay,
+}
+
+impl View<'_> {
+    pub(crate) fn get(&self, name: &str) -> Option<&Arc<Item>> {
+        match self.overlay.get(name) {
+            Some(past) => past.as_ref(),
+            None => self.content.get(name),
+        }
+    }
+
+    /// The present, if that is what this is: only it has an index.
+    pub(crate) fn present(&self) -> Option<&Content> {
+        self.overlay.is_empty().then_some(self.content)
+    }
+
+    /// All items, in no order.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (&Text, &Arc<Item>)> {
+        let now = self.content.items.iter();
+        let now = now.filter(|(name, _)| !self.overlay.contains_key(*name));
+        let past = self.overlay.iter();
+        now.chain(past.filter_map(|(name, item)| Some((name, item.as_ref()?))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Change;
+    use super::*;
+
+    fn change(name: &str, value: &str, replace: bool) -> Change {
+        Change {
+            name: name.into(),
+            value: Some(value.into()),
+            replace,
+        }
+    }
+
+    fn values(domain: &Domain, item: &str, name: &str) -> Vec<String> {
+        let content = domain.read();
+        let values = content.get(item).and_then(|item| item.get(name));
+        let values = values.into_iter().flatten();
+        values.map(|value| value.to_string()).collect()
+    }
+
+    fn one(item: &str, changes: &[Change]) -> Vec<(String, Vec<Change>)> {
+        vec![(item.to_owned(), changes.to_vec())]
+    }
+
+    struct World {
+        domain: Domain,
+        limits: Limits,
+        journal: Journal,
+        stale: Duration,
+    }
+
+    impl World {
+        fn new() -> Self {
+            Self {
+                domain: Domain::new("dom"),
+                limits: Limits::default(),
+                journal: Journal::none(),
+                stale: Duration::ZERO,
+            }
+        }
+
+        fn terms(&self) -> Terms<'_> {
+            Terms {
+                limits: &self.limits,
+                journal: &self.journal,
+                stale: self.stale,
+            }
+        }
+
+        fn put(&self, item: &str, changes: &[Change]) -> std::result::Result<(), &'static str> {
+            let put = self.domain.put(&one(item, changes), None, self.terms());
+            put.map(drop).map_err(|error| error.code)
+        }
+
+        fn delete(&self, item: &str, changes: &[Change]) {
+            let batch = one(item, changes);
+            self.domain.delete(&batch, None, self.terms()).unwrap();
+        }
+    }
+
+    #[test]
+    fn an_item_is_a_set_of_pairs() {
+        let world = World::new();
+        let twice = [
+            change("a", "1", false),
+            change("a", "1", false),
+            change("a", "2", false),
+        ];
+        world.put("i", &twice).unwrap();
+        assert_eq!(values(&world.domain, "i", "a"), ["1", "2"]);
+        let both = [change("a", "3", true), change("a", "4", true)];
+        world.put("i", &both).unwrap();
+        assert_eq!(values(&world.domain, "i", "a"), ["3", "4"]);
+        world.delete("i", &[change("a", "3", false)]);
+        assert_eq!(values(&world.domain, "i", "a"), ["4"]);
+        world.delete("i", &[change("a", "4", false)]);
+        assert!(world.domain.read().get("i").is_none());
+        world.delete("i", &[]);
+        assert_eq!(world.domain.read().sizes(), Metadata::default());
+    }
+
+    #[test]
+    fn conditions_decide_writes() {
+        let world = World::new();
+        let expect = |value: Option<&str>| Condition {
+            name: "v".into(),
+            value: value.map(Into::into),
+        };
+        let put = |value, expected: Option<&str>| {
+            let batch = one("i", &[change("v", value, true)]);
+            let put = world
+                .domain
+                .put(&batch, Some(&expect(expected)), world.terms());
+            put.map(drop).map_err(|error| error.code)
+        };
+        assert_eq!(put("1", Some("0")), Err("AttributeDoesNotExist"));
+        assert_eq!(put("1", None), Ok(()));
+        assert_eq!(put("1", None), Err("ConditionalCheckFailed"));
+        assert_eq!(put("2", Some("0")), Err("ConditionalCheckFailed"));
+        assert_eq!(put("2", Some("1")), Ok(()));
+        world.put("i", &[change("v", "3", false)]).unwrap();
+        assert_eq!(put("2", Some("3")), Err("MultiValuedAttribute"));
+    }
+
+    #[test]
+    fn limits_leave_the_item_as_it_was() {
+        let world = World::new();
+        let many: Vec<_> = (0..256)
+            .map(|n| change("a", &n.to_string(), false))
+            .collect();
+        world.put("i", &many).unwrap();
+        let one_more = [change("b", "1", false)];
+        let full = Err("NumberItemAttributesExceeded");
+        assert_eq!(world.put("i", &one_more), full);
+        let put_all = |batch: &Batch| {
+            let put = world.domain.put(batch, None, world.terms());
+            put.map(drop).map_err(|error| error.code)
+        };
+        let batch = [
+            ("j".to_owned(), vec![change("x", "1", false)]),
+            ("i".to_owned(), one_more.to_vec()),
+        ];
+        assert_eq!(put_all(&batch), full);
+        assert_eq!(world.domain.read().sizes().items, 1);
+        let too_many = [many, one_more.to_vec()].concat();
+        assert_eq!(
+            world.put("j", &too_many),
+            Err("NumberSubmittedAttributesExceeded")
+        );
+        assert_eq!(world.put("j", &[]), Err("MissingParameter"));
+        let batch = |names: &[&str]| -> Vec<_> {
+            let item = |name: &&str| ((*name).to_owned(), vec![change("a", "1", false)]);
+            names.iter().map(item).collect()
+        };
+        assert_eq!(put_all(&batch(&["a", "b", "a"])), Err("DuplicateItemName"));
+        assert_eq!(put_all(&[]), Err("MissingParameter"));
+        assert_eq!(
+            put_all(&batch(&["a"; 26])),
+            Err("NumberSubmittedItemsExceeded")
+        );
+    }
+
+    #[test]
+    fn a_domain_has_ceilings() {
+        let mut world = World::new();
+        world.limits.domain_pairs = 2;
+        world.limits.domain_bytes = 10;
+        // One byte each for the item, the name and the value.
+        assert_eq!(world.put("i", &[change("a", "1", false)]), Ok(()));
+        assert_eq!(
+            world.put("j", &[change("a", "12345678", false)]),
+            Err("NumberDomainBytesExceeded")
+        );
+        assert_eq!(world.put("j", &[change("a", "123456", false)]), Ok(()));
+        assert_eq!(
+            world.put("k", &[change("a", "", false)]),
+            Err("NumberDomainAttributesExceeded")
+        );
+        // What makes it smaller is allowed.
+        assert_eq!(world.put("j", &[change("a", "1", true)]), Ok(()));
+        assert_eq!(
+            world.put("j", &[change("abcde", "1", true), change("a", "", true)]),
+            Err("NumberDomainAttributesExceeded")
+        );
+        let sizes = world.domain.read().sizes();
+        assert_eq!(
+            (
+                sizes.names,
+                sizes.name_bytes,
+                sizes.values,
+                sizes.value_bytes
+            ),
+            (1, 1, 2, 2)
+        );
+    }
+
+    #[test]
+    fn a_read_may_see_the_past() {
+        let mut world = World::new();
+        world.stale = Duration::from_secs(3600);
+        world.put("i", &[change("a", "1", true)]).unwrap();
+        world.put("i", &[change("a", "2", true)]).unwrap();
+        world.delete("i", &[]);
+        let content = world.domain.read();
+        assert_eq!(content.recent(world.stale), 3);
+        let seen = |unseen| {
+            let view = content.view(unseen);
+            let all: Vec<_> = view.all().map(|(name, _)| name.to_string()).collect();
+            let value = view
+                .get("i")
+                .and_then(|item| item.get("a")?.first().cloned());
+            assert_eq!(all.len(), usize::from(value.is_some()));
+            assert_eq!(view.present().is_some(), unseen == 0);
+            value.map(|value| value.to_string())
+        };
+        assert_eq!(seen(0), None);
+        assert_eq!(seen(1).as_deref(), Some("2"));
+        assert_eq!(seen(2).as_deref(), Some("1"));
+        assert_eq!(seen(3), None);
+    }
+}

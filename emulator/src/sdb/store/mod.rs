@@ -1,0 +1,122 @@
+//! Domains, items and attributes, and the rules by which they change.
+
+mod domain;
+mod history;
+mod index;
+mod rules;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, PoisonError, RwLock};
+
+pub(crate) use self::domain::{Content, Domain, Terms, View};
+pub(crate) use self::index::Attribute;
+use self::index::Index;
+
+use super::disk::record::{Entry, Record};
+use super::disk::{Journal, Ticket};
+use super::error::{Error, Result};
+use super::options::Limits;
+
+/// A name or a value; one copy of it serves the item and the index.
+pub(crate) type Text = Arc<str>;
+
+/// The values of each attribute; no attribute is without one.
+pub(crate) type Item = BTreeMap<Text, BTreeSet<Text>>;
+
+/// The items that one call writes, each with its attributes.
+pub(crate) type Batch = [(String, Vec<Change>)];
+
+/// One submitted attribute.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Change {
+    pub(crate) name: String,
+    /// Without one, a delete takes the whole attribute.
+    pub(crate) value: Option<String>,
+    pub(crate) replace: bool,
+}
+
+/// What a conditional write expects: this value, or with `None` that there is no such attribute.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Condition {
+    pub(crate) name: String,
+    pub(crate) value: Option<String>,
+}
+
+/// All domains of the emulator.
+#[derive(Debug, Default)]
+pub(crate) struct Domains(RwLock<BTreeMap<String, Arc<Domain>>>);
+
+impl Domains {
+    pub(crate) fn get(&self, name: &str) -> Result<Arc<Domain>> {
+        let domains = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        domains.get(name).cloned().ok_or_else(Error::no_such_domain)
+    }
+
+    /// Creates a domain, or leaves the one that is there.
+    pub(crate) fn create(&self, name: &str, limits: &Limits, journal: &Journal) -> Result<Ticket> {
+        let mut domains = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if domains.contains_key(name) {
+            // It may be that nobody has been told of it yet, and that it is not safe yet.
+            return Ok(journal.last());
+        }
+        if domains.len() >= limits.domains {
+            return Err(Error::new(
+                "NumberDomainsExceeded",
+                "The domain limit was exceeded.",
+            ));
+        }
+        let ticket = journal.append(&Record::Create(name))?;
+        domains.insert(name.to_owned(), Arc::new(Domain::new(name)));
+        Ok(ticket)
+    }
+
+    pub(crate) fn delete(&self, name: &str, journal: &Journal) -> Result<Ticket> {
+        let mut domains = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let Some(domain) = domains.get(name) else {
+            return Ok(journal.last());
+        };
+        let ticket = domain.close(|| journal.append(&Record::Delete(name)))?;
+        domains.remove(name);
+        Ok(ticket)
+    }
+
+    /// At most `max` names behind `after`, and whether there are more.
+    pub(crate) fn list(&self, after: &str, max: usize) -> (Vec<String>, bool) {
+        let domains = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let mut behind = domains.keys().filter(|name| name.as_str() > after);
+        let page = behind.by_ref().take(max).cloned().collect();
+        (page, behind.next().is_some())
+    }
+
+    /// All domains of this instant.
+    pub(crate) fn all(&self) -> Vec<Arc<Domain>> {
+        let domains = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        domains.values().cloned().collect()
+    }
+
+    /// Does again what a journal tells of. It was within limits when it was done.
+    pub(crate) fn replay(&self, entry: Entry) {
+        let mut domains = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        match entry {
+            Entry::Create(name) => {
+                let domain = Arc::new(Domain::new(&name));
+                domains.entry(name).or_insert(domain);
+            }
+            Entry::Delete(name) => {
+                domains.remove(&name);
+            }
+            // Without its domain, it lost a race with the domain's end.
+            Entry::Put(name, batch) => {
+                if let Some(domain) = domains.get(&name) {
+                    domain.replay(&batch, false);
+                }
+            }
+            Entry::Take(name, batch) => {
+                if let Some(domain) = domains.get(&name) {
+                    domain.replay(&batch, true);
+                }
+            }
+            Entry::End(_) => {}
+        }
+    }
+}
