@@ -9,7 +9,7 @@
 //! On a bad day it answers with errors, late, in part or not at all: see [`Faults`].
 //!
 //! SimpleDB is there whole: its select language, its limits and codes, and, by [`SdbOptions`], its
-//! domains on disk and its bad days.
+//! domains on disk and reads of the past.
 //!
 //! Not in scope: keeping S3's objects on disk, TLS, access rights between users, versions of objects,
 //! and speed beyond that of one machine's tests.

@@ -1,0 +1,9 @@
+//! The SimpleDB half over raw connections, with requests signed by these tests.
+
+// Helpers here are tests too.
+#![allow(clippy::unwrap_used)]
+
+mod bench;
+mod protocol;
+#[path = "../support/wire.rs"]
+mod wire;
