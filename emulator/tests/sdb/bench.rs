@@ -139,8 +139,12 @@ impl Bench {
     }
 
     pub(crate) async fn put(&mut self, item: &str, pairs: &[(&str, &str)]) {
+        self.put_to("dom", item, pairs).await;
+    }
+
+    pub(crate) async fn put_to(&mut self, domain: &str, item: &str, pairs: &[(&str, &str)]) {
         let mut params = vec![
-            ("DomainName".to_owned(), "dom"),
+            ("DomainName".to_owned(), domain),
             ("ItemName".to_owned(), item),
         ];
         for (index, (name, value)) in pairs.iter().enumerate() {

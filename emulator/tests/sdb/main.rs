@@ -5,5 +5,6 @@
 
 mod bench;
 mod protocol;
+mod selects;
 #[path = "../support/wire.rs"]
 mod wire;

@@ -217,8 +217,9 @@ mod tests {
         syncs: AtomicUsize,
         full: AtomicBool,
         dead: AtomicBool,
-        /// Held by a test to keep a flush from ending.
-        gate: Mutex<()>,
+        /// Set by a test to keep a flush from ending.
+        shut: Mutex<bool>,
+        opened: Condvar,
     }
 
     impl Memory {
@@ -240,7 +241,8 @@ mod tests {
 
         fn sync(&self) -> io::Result<()> {
             let len = self.len();
-            let _gate = self.gate.lock().unwrap();
+            let shut = self.shut.lock().unwrap();
+            drop(self.opened.wait_while(shut, |shut| *shut).unwrap());
             self.syncs.fetch_add(1, Ordering::SeqCst);
             if self.dead.load(Ordering::SeqCst) {
                 return Err(io::Error::other("dead"));
@@ -269,7 +271,7 @@ mod tests {
     async fn nothing_is_safe_before_it_is_flushed_and_writers_share_a_flush() {
         let (memory, log) = log(true);
         let log = Arc::new(log);
-        let gate = memory.gate.lock().unwrap();
+        *memory.shut.lock().unwrap() = true;
         let first = log.append(&Record::Create("abc")).unwrap();
         let mut waiters = Vec::new();
         for n in 0..50 {
@@ -284,7 +286,8 @@ mod tests {
         }
         tokio::task::yield_now().await;
         assert!(waiters.iter().all(|waiter| !waiter.is_finished()));
-        drop(gate);
+        *memory.shut.lock().unwrap() = false;
+        memory.opened.notify_all();
         log.wait(first).await.unwrap();
         for waiter in waiters {
             assert!(waiter.await.unwrap());

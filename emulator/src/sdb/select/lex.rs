@@ -27,6 +27,9 @@ pub(super) fn lex(input: &str) -> Result<Vec<Token>> {
         } else if matches!(first, '\'' | '"' | '`') {
             let (text, after) = quoted(&rest[1..], first)?;
             tokens.push(if first == '`' {
+                if text.is_empty() {
+                    return Err(Error::syntax());
+                }
                 Token::Name(text)
             } else {
                 Token::Text(text)

@@ -9,6 +9,9 @@ use crate::sdb::store::{Attribute, Content, Item, Text, View};
 /// An item: its sort value, its name and itself.
 pub(super) type Row<'a> = (&'a str, &'a str, &'a Item);
 
+/// A value and the item that has it.
+type Entry = (Text, Text);
+
 /// Where a page ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Position {
@@ -50,10 +53,10 @@ pub(super) fn rows<'a>(
     let size = sort_by.map_or(content.len(), |(_, attribute)| attribute.len());
     let filter = select.filter.as_ref();
     if let Some((spans, found)) = filter.and_then(|filter| plan(filter, content, size)) {
-        if let ([span], None) = (spans.as_slice(), sort_by) {
-            if let Some(rows) = in_order(content, span, order, from) {
-                return rows;
-            }
+        if let ([span], None) = (spans.as_slice(), sort_by)
+            && let Some(rows) = in_order(content, span, order, from)
+        {
+            return rows;
         }
         // Walking in order looks at `size / found` items for each that is found.
         let walk = (size as f64 / found.max(1) as f64) * limit as f64;
@@ -187,7 +190,7 @@ fn collect<'a>(
     for span in spans {
         match &span.subject {
             Subject::ItemName => {
-                found.extend(names(content, span).map(|(name, item)| (name, item)));
+                found.extend(names(content, span));
             }
             Subject::Attribute(name) => {
                 let Some(attribute) = content.index().attribute(name) else {
@@ -204,7 +207,7 @@ fn collect<'a>(
     found.sort_unstable_by_key(|(name, _)| *name);
     found.dedup_by_key(|(name, _)| *name);
     let mut rows = sorted(order, found.into_iter(), from);
-    rows.read += read;
+    rows.read = read;
     rows
 }
 
@@ -215,17 +218,13 @@ fn sorted<'a>(
 ) -> Rows<'a> {
     let mut rows: Vec<Row<'a>> = with_sort(items, order).collect();
     rows.sort_unstable_by_key(|(sort, name, _)| (*sort, *name));
-    let read = rows.len();
     if order.is_some_and(|order| order.descending) {
         rows.reverse();
         rows.retain(|(sort, name, _)| from.is_none_or(|from| (*sort, *name) < from.key()));
     } else {
         rows.retain(|(sort, name, _)| from.is_none_or(|from| (*sort, *name) > from.key()));
     }
-    Rows {
-        rows: Box::new(rows.into_iter()),
-        read,
-    }
+    lazy(rows.into_iter())
 }
 
 /// Items with their sort values; those without one are left out.
@@ -261,12 +260,12 @@ fn sort_value<'a>(item: &'a Item, attribute: &str, descending: bool) -> Option<&
 pub(super) fn entries<'a>(
     attribute: &'a Attribute,
     span: &Span,
-) -> impl DoubleEndedIterator<Item = &'a (Text, Text)> + use<'a> {
+) -> impl DoubleEndedIterator<Item = &'a Entry> + use<'a> {
     let (low, high) = bounds(span);
     attribute.range(low, high)
 }
 
-fn bounds(span: &Span) -> (Bound<(Text, Text)>, Bound<(Text, Text)>) {
+fn bounds(span: &Span) -> (Bound<Entry>, Bound<Entry>) {
     let pair = |value: &str| (Text::from(value), Text::from(""));
     let high = span.high.as_deref();
     let high = high.map_or(Bound::Unbounded, |high| Bound::Excluded(pair(high)));
