@@ -28,8 +28,6 @@ pub(crate) enum Feature {
     QuotedIfMatchOfPut,
     /// Regions of Amazon's names.
     Regions,
-    /// Amazon's storage classes.
-    StorageClasses,
     /// A public access block that was not stored is not there.
     UnsetPublicAccessBlock,
     /// Buckets that are websites.
@@ -111,7 +109,6 @@ impl Store {
                     | Feature::QuotedIfMatchOfPut
                     | Feature::AmazonsConfigs
                     | Feature::Regions
-                    | Feature::StorageClasses
                     | Feature::UnsetPublicAccessBlock
                     | Feature::Websites
             ),
