@@ -70,6 +70,11 @@ impl Attributes {
         self.grants.push((permission, grantee));
     }
 
+    /// The key of the customer's that the object is encrypted with, if it is one.
+    pub(crate) fn customer_key(&self) -> Option<&crate::CustomerKey> {
+        self.encryption.as_ref()?.customer_key()
+    }
+
     /// Whether there is a description of the content.
     pub(crate) fn is_described(&self) -> bool {
         !self.described.is_empty() || !self.metadata.is_empty()

@@ -167,6 +167,14 @@ impl ServerSideEncryption {
         self
     }
 
+    /// The customer's key, if it is one.
+    pub(crate) fn customer_key(&self) -> Option<&CustomerKey> {
+        match &self.0 {
+            Scheme::Customer(key) => Some(key),
+            _ => None,
+        }
+    }
+
     pub(crate) fn put_fields(&self, origin: &Origin, fields: &mut Vec<Field>) -> Result<()> {
         let from = fields.len();
         let mut put = |name, value| fields.push((Cow::Borrowed(name), value));

@@ -60,6 +60,15 @@ pub(crate) fn of_parts(digests: &[[u8; 16]]) -> String {
     tag
 }
 
+/// The tag in its quotes, which some stores leave out in XML.
+pub(crate) fn quoted(tag: String) -> String {
+    if tag.starts_with('"') || tag.is_empty() {
+        tag
+    } else {
+        format!("\"{tag}\"")
+    }
+}
+
 /// Bytes that are not those of the tag.
 pub(crate) fn mismatch() -> Error {
     Error::protocol("the bytes are not those of the entity tag: their MD5 digest is another")
@@ -103,6 +112,8 @@ mod tests {
         }
         let ours = head(&[("etag", EMPTY), ("x-amz-server-side-encryption", "AES256")]);
         assert_eq!(md5_of_sent(&ours), Some(empty));
+        assert_eq!(quoted("x".to_owned()), "\"x\"");
+        assert_eq!(quoted("\"x\"".to_owned()), "\"x\"");
     }
 
     #[test]

@@ -59,6 +59,7 @@ mod etag;
 mod file;
 pub mod idempotency;
 mod limits;
+mod multipart;
 mod object;
 mod ops;
 mod payload;
@@ -76,6 +77,11 @@ pub use client::{S3Builder, S3Client, Signature};
 pub use encryption::{CustomerKey, ServerSideEncryption};
 #[cfg(feature = "fs")]
 pub use file::Save;
+pub use multipart::{
+    AbortMultipart, CompleteMultipart, Completed, CopyPart, CreateMultipart, ListMultipart,
+    ListParts, MultipartInfo, MultipartPage, MultipartPages, MultipartUpload, Multiparts, Part,
+    PartPage, PartPages, Parts, UploadPart,
+};
 pub use object::{Object, ObjectHead};
 pub use ops::acl::{GetObjectAcl, PutObjectAcl};
 pub use ops::buckets::{

@@ -13,7 +13,7 @@ const MAX_TAGS: usize = 10;
 /// The most bytes of a version's identifier.
 const MAX_VERSION: usize = 1024;
 /// The most parts of an object.
-const MAX_PARTS: u32 = 10_000;
+pub(crate) const MAX_PARTS: u32 = 10_000;
 /// The most bytes of names and values of user metadata.
 pub(crate) const MAX_METADATA: usize = 2048;
 

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_core::operation::Attempt;
-use aws_core::{Result, Service};
+use aws_core::operation::{Answer, Attempt};
+use aws_core::{Error, ErrorBody, Result, Service};
 use aws_sigv2::{escape, s3};
 use bytes::Bytes;
 use pipeline_pool::{Method, Origin, Request};
@@ -43,6 +43,7 @@ pub(crate) struct Wire {
     path_len: usize,
     fields: Vec<Field>,
     payload: Payload,
+    patience: Duration,
     options: Options,
 }
 
@@ -58,6 +59,7 @@ impl Wire {
             path_len: 1,
             fields: Vec::new(),
             payload: Payload::None,
+            patience: Duration::ZERO,
             options: Options::default(),
         }
     }
@@ -96,6 +98,7 @@ impl Wire {
             target,
             fields: Vec::new(),
             payload: Payload::None,
+            patience: Duration::ZERO,
             options: Options::default(),
         })
     }
@@ -111,6 +114,16 @@ impl Wire {
         escape::push_component(&mut self.target, value);
     }
 
+    /// A sub-resource, which has a name only.
+    pub(crate) fn flag(&mut self, name: &str) {
+        self.target.push(if self.target.len() == self.path_len {
+            '?'
+        } else {
+            '&'
+        });
+        self.target.push_str(name);
+    }
+
     pub(crate) fn fields(&mut self, fields: Vec<Field>) {
         self.fields = fields;
     }
@@ -123,9 +136,14 @@ impl Wire {
         self.payload = payload;
     }
 
-    /// Time for the body beyond that of a small request: a line of one megabit a second is not too slow.
+    /// Time beyond the usual for what the server has to do.
+    pub(crate) fn patience(&mut self, time: Duration) {
+        self.patience = time;
+    }
+
+    /// Time beyond that of a small request: with it a line of one megabit a second is not too slow for the body.
     pub(crate) fn extra_time(&self) -> Duration {
-        Duration::from_secs(self.payload.len() >> 17)
+        self.patience + Duration::from_secs(self.payload.len() >> 17)
     }
 
     /// Whether the body can be sent once more.
@@ -198,6 +216,15 @@ impl Wire {
             request.header(name, value)?;
         }
         Ok(())
+    }
+}
+
+/// The error in the body of an answer whose head says that all went well: S3 begins to answer what takes long
+/// before it knows how it ends.
+pub(crate) fn refusal(answer: &Answer) -> Result<()> {
+    match ErrorBody::parse(&answer.bytes()) {
+        Some(body) => Err(Error::service(answer.head.status(), body, None)),
+        None => Ok(()),
     }
 }
 

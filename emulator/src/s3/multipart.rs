@@ -6,11 +6,12 @@ use std::time::SystemTime;
 
 use bytes::{Bytes, BytesMut};
 use s3s::dto::{
-    AbortMultipartUploadInput, CompleteMultipartUploadInput, CompleteMultipartUploadOutput,
-    CompletedPart, CopyPartResult, CreateMultipartUploadInput, CreateMultipartUploadOutput, ETag,
-    Initiator, ListMultipartUploadsInput, ListMultipartUploadsOutput, ListPartsInput,
-    ListPartsOutput, MultipartUpload, Part as PartEntry, Range, StorageClass, Timestamp,
-    UploadPartCopyInput, UploadPartCopyOutput, UploadPartInput, UploadPartOutput,
+    AbortMultipartUploadInput, CommonPrefix, CompleteMultipartUploadInput,
+    CompleteMultipartUploadOutput, CompletedPart, CopyPartResult, CreateMultipartUploadInput,
+    CreateMultipartUploadOutput, ETag, Initiator, ListMultipartUploadsInput,
+    ListMultipartUploadsOutput, ListPartsInput, ListPartsOutput, MultipartUpload,
+    Part as PartEntry, Range, StorageClass, Timestamp, UploadPartCopyInput, UploadPartCopyOutput,
+    UploadPartInput, UploadPartOutput,
 };
 use s3s::{S3Error, S3Result, s3_error};
 
@@ -339,20 +340,11 @@ pub(super) fn list_uploads(
     store: &Store,
     input: ListMultipartUploadsInput,
 ) -> S3Result<ListMultipartUploadsOutput> {
-    if input
-        .delimiter
-        .as_ref()
-        .is_some_and(|text| !text.is_empty())
-    {
-        return Err(s3_error!(
-            NotImplemented,
-            "Uploads are not rolled up at a delimiter here"
-        ));
-    }
     let encoding = Encoding::new(input.encoding_type.as_ref())?;
     let max = page_size(input.max_uploads)?;
     let max_len = usize::try_from(max).unwrap_or_default();
     let prefix = input.prefix.unwrap_or_default();
+    let delimiter = input.delimiter.filter(|text| !text.is_empty());
     let key_marker = input.key_marker.unwrap_or_default();
     let id_marker = input.upload_id_marker.unwrap_or_default();
     let is_behind = |key: &str, id: &str| match key.cmp(&key_marker) {
@@ -360,34 +352,69 @@ pub(super) fn list_uploads(
         std::cmp::Ordering::Equal => !id_marker.is_empty() && id > id_marker.as_str(),
         std::cmp::Ordering::Less => false,
     };
+    // What a key is rolled up to, the delimiter included.
+    let rolled = |key: &str| {
+        let delimiter = delimiter.as_deref()?;
+        let at = key.get(prefix.len()..)?.find(delimiter)?;
+        Some(key[..prefix.len() + at + delimiter.len()].to_owned())
+    };
     let bucket = store.bucket(&input.bucket)?;
     let uploads = bucket.uploads.lock();
-    let mut matching = uploads
-        .iter()
-        .filter(|((key, id), _)| key.starts_with(&prefix) && is_behind(key, id));
-    let page: Vec<_> = matching.by_ref().take(max_len).collect();
-    let truncated = max > 0 && matching.next().is_some();
-    let last = page.last().map(|(name, _)| *name).filter(|_| truncated);
-    let entry = |((key, id), upload): &(&(String, String), &Upload)| MultipartUpload {
-        key: Some(encoding.apply(key)),
-        upload_id: Some(id.clone()),
-        initiated: Some(Timestamp::from(upload.initiated)),
-        initiator: Some(initiator()),
-        owner: Some(owner()),
-        storage_class: Some(StorageClass::from_static(StorageClass::STANDARD)),
-        ..Default::default()
+    let mut page = Vec::new();
+    let mut prefixes: Vec<String> = Vec::new();
+    let mut last: Option<(String, String)> = None;
+    let mut truncated = false;
+    for ((key, id), upload) in uploads.iter() {
+        if !key.starts_with(&prefix) || !is_behind(key, id) {
+            continue;
+        }
+        let group = rolled(key);
+        // Told already, on this page or on the one before.
+        if let Some(group) = &group
+            && (prefixes.last() == Some(group) || key_marker == *group)
+        {
+            continue;
+        }
+        if page.len() + prefixes.len() == max_len {
+            truncated = max > 0;
+            break;
+        }
+        match group {
+            Some(group) => {
+                last = Some((group.clone(), String::new()));
+                prefixes.push(group);
+            }
+            None => {
+                last = Some((key.clone(), id.clone()));
+                page.push(MultipartUpload {
+                    key: Some(encoding.apply(key)),
+                    upload_id: Some(id.clone()),
+                    initiated: Some(Timestamp::from(upload.initiated)),
+                    initiator: Some(initiator()),
+                    owner: Some(owner()),
+                    storage_class: Some(StorageClass::from_static(StorageClass::STANDARD)),
+                    ..Default::default()
+                });
+            }
+        }
+    }
+    let last = last.filter(|_| truncated);
+    let common = |group: &String| CommonPrefix {
+        prefix: Some(encoding.apply(group)),
     };
     Ok(ListMultipartUploadsOutput {
         bucket: Some(input.bucket),
         prefix: Some(encoding.apply(&prefix)),
+        delimiter: delimiter.as_deref().map(|text| encoding.apply(text)),
+        common_prefixes: Some(prefixes.iter().map(common).collect()),
         key_marker: Some(encoding.apply(&key_marker)),
-        upload_id_marker: Some(id_marker.clone()),
-        next_key_marker: last.map(|(key, _)| encoding.apply(key)),
-        next_upload_id_marker: last.map(|(_, id)| id.clone()),
+        upload_id_marker: Some(id_marker),
+        next_key_marker: last.as_ref().map(|(key, _)| encoding.apply(key)),
+        next_upload_id_marker: last.map(|(_, id)| id).filter(|id| !id.is_empty()),
         max_uploads: Some(max),
         is_truncated: Some(truncated),
         encoding_type: input.encoding_type,
-        uploads: Some(page.iter().map(entry).collect()),
+        uploads: Some(page),
         ..Default::default()
     })
 }

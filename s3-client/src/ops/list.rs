@@ -265,7 +265,7 @@ fn object(xml: &mut Xml<'_>) -> Result<ObjectInfo, XmlError> {
 }
 
 /// A key as a form field encodes it: some stores write a space as `+`, all write a plus as `%2B`.
-fn decoded(text: &str) -> Result<String, XmlError> {
+pub(crate) fn decoded(text: &str) -> Result<String, XmlError> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.bytes();
     while let Some(b) = rest.next() {

@@ -5,6 +5,7 @@ mod config;
 mod failures;
 mod files;
 mod listing;
+mod multipart;
 mod objects;
 #[cfg(feature = "reqwest")]
 mod reqwest;

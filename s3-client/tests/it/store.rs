@@ -32,6 +32,16 @@ pub(crate) enum Feature {
     UnsetPublicAccessBlock,
     /// Buckets that are websites.
     Websites,
+    /// An upload in parts that is gone is `NoSuchUpload` to every request.
+    GoneUploads,
+    /// An upload can be completed without some of its parts.
+    PartsLeftOut,
+    /// The listing of uploads in parts tells what it has rolled up at a delimiter.
+    PrefixesOfUploads,
+    /// A copy into a part keeps to its conditions.
+    ConditionsOfPartCopies,
+    /// The listing of uploads in parts behind a key alone has none of that key.
+    UploadsBehindKeys,
 }
 
 /// The servers that are known.
@@ -111,6 +121,11 @@ impl Store {
                     | Feature::Regions
                     | Feature::UnsetPublicAccessBlock
                     | Feature::Websites
+                    | Feature::GoneUploads
+                    | Feature::PartsLeftOut
+                    | Feature::PrefixesOfUploads
+                    | Feature::ConditionsOfPartCopies
+                    | Feature::UploadsBehindKeys
             ),
         }
     }

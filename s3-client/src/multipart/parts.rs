@@ -1,0 +1,298 @@
+use std::time::SystemTime;
+
+use aws_core::operation::Answer;
+use aws_core::paginate::{IntoItems, Items, Paged, Pages};
+use aws_core::time::parse_iso8601;
+use aws_core::xml::{Element, Xml, XmlError};
+use aws_core::{Error, Idempotency, Operation, Result, awaitable};
+use pipeline_pool::Method;
+
+use super::MultipartUpload;
+use super::part::of_upload;
+use crate::etag;
+use crate::idempotency;
+use crate::limits;
+use crate::object::ObjectHead;
+use crate::options::Options;
+use crate::wire::{S3, Wire};
+
+/// A part that the store has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Part {
+    /// Its number, from 1: where it belongs.
+    pub number: u32,
+    /// The entity tag, in its quotes.
+    pub etag: String,
+    /// How many bytes it has, where that is known.
+    pub size: Option<u64>,
+    /// When it was stored, where the store says it.
+    pub last_modified: Option<SystemTime>,
+    /// The checksums that the store told, as elements of the completion.
+    checksums: Vec<(&'static str, String)>,
+}
+
+/// Header fields of checksums and the elements that stand for them.
+const CHECKSUMS: [(&str, &str); 5] = [
+    ("x-amz-checksum-crc32", "ChecksumCRC32"),
+    ("x-amz-checksum-crc32c", "ChecksumCRC32C"),
+    ("x-amz-checksum-crc64nvme", "ChecksumCRC64NVME"),
+    ("x-amz-checksum-sha1", "ChecksumSHA1"),
+    ("x-amz-checksum-sha256", "ChecksumSHA256"),
+];
+
+impl Part {
+    /// A part of this number and entity tag, noted down elsewhere.
+    pub fn new(number: u32, etag: impl Into<String>) -> Self {
+        Self {
+            number,
+            etag: etag.into(),
+            size: None,
+            last_modified: None,
+            checksums: Vec::new(),
+        }
+    }
+
+    /// What the answer to sending it says.
+    pub(super) fn sent(number: u32, size: u64, head: &ObjectHead) -> Result<Self> {
+        let etag = head
+            .etag()
+            .ok_or_else(|| Error::protocol("the store has told no entity tag of the part"))?;
+        let told = |(field, element): &(&str, &'static str)| {
+            Some((*element, head.header(field)?.to_owned()))
+        };
+        Ok(Self {
+            size: Some(size),
+            checksums: CHECKSUMS.iter().filter_map(told).collect(),
+            ..Self::new(number, etag)
+        })
+    }
+
+    /// Reads the elements of a part, or of a copy into one, which does not say its number.
+    pub(super) fn read(xml: &mut Xml<'_>, mut number: Option<u32>) -> Result<Self, XmlError> {
+        let mut etag = None;
+        let mut part = Self::new(0, "");
+        while let Some(tag) = xml.child()? {
+            match tag.name() {
+                "PartNumber" => number = Some(xml.value()?),
+                "ETag" => etag = Some(etag::quoted(xml.text()?)),
+                "Size" => part.size = Some(xml.value()?),
+                "LastModified" => part.last_modified = parse_iso8601(&xml.text()?),
+                name => match CHECKSUMS.iter().find(|(_, element)| *element == name) {
+                    Some((_, element)) => part.checksums.push((*element, xml.text()?)),
+                    None => xml.skip()?,
+                },
+            }
+        }
+        part.number = number.ok_or_else(|| XmlError::new("a part without a number"))?;
+        part.etag = etag.ok_or_else(|| XmlError::new("a part without an entity tag"))?;
+        Ok(part)
+    }
+
+    /// The element of the completion.
+    pub(super) fn element(&self) -> Element {
+        let mut element = Element::new("Part")
+            .with(Element::new("PartNumber").with_text(self.number.to_string()))
+            .with(Element::new("ETag").with_text(&self.etag));
+        for (name, value) in &self.checksums {
+            element.push(Element::new(*name).with_text(value));
+        }
+        element
+    }
+}
+
+/// A request to list the parts of an upload; made by [`MultipartUpload::parts`].
+///
+/// Awaited it answers with one page; [`stream`](Self::stream) and [`pages`](Self::pages) go on to the end.
+#[must_use = "nothing is sent until this is awaited or made a stream"]
+#[derive(Clone, Debug)]
+pub struct ListParts {
+    upload: MultipartUpload,
+    after: Option<u32>,
+    page_size: Option<u32>,
+    options: Options,
+}
+
+/// The stream of [`ListParts::stream`].
+pub type Parts = Items<ListParts>;
+/// The stream of [`ListParts::pages`].
+pub type PartPages = Pages<ListParts>;
+
+/// One page of parts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PartPage {
+    /// The parts, in the order of their numbers.
+    pub parts: Vec<Part>,
+    /// The number after which the next page begins; nothing on the last.
+    pub next: Option<u32>,
+}
+
+impl IntoItems for PartPage {
+    type Item = Part;
+
+    fn into_items(self) -> impl Iterator<Item = Part> {
+        self.parts.into_iter()
+    }
+}
+
+impl ListParts {
+    pub(crate) fn new(upload: MultipartUpload) -> Self {
+        Self {
+            upload,
+            after: None,
+            page_size: None,
+            options: Options::default(),
+        }
+    }
+
+    /// Only parts of higher numbers. Defaults to all.
+    pub fn after(mut self, number: u32) -> Self {
+        self.after = Some(number);
+        self
+    }
+
+    /// The most parts of one page, 1 to 1,000. Defaults to the store's choice, which is 1,000.
+    pub fn page_size(mut self, parts: u32) -> Self {
+        self.page_size = Some(parts);
+        self
+    }
+
+    /// The parts, one after another; page after page is fetched as they are read.
+    pub fn stream(self) -> Parts {
+        Items::new(self)
+    }
+
+    /// The pages.
+    pub fn pages(self) -> PartPages {
+        Pages::new(self)
+    }
+
+    /// Fetches one page.
+    ///
+    /// # Errors
+    /// The code `NoSuchUpload` when the upload was completed or aborted; otherwise as sending and the store say.
+    pub async fn send(self) -> Result<PartPage> {
+        self.page().await
+    }
+
+    async fn page(&self) -> Result<PartPage> {
+        let mut wire = of_upload(Method::Get, &self.upload)?;
+        if let Some(n) = self.page_size {
+            limits::page_size(n)?;
+            wire.query("max-parts", &n.to_string());
+        }
+        if let Some(n) = self.after {
+            wire.query("part-number-marker", &n.to_string());
+        }
+        wire.options(self.options.clone());
+        let page = self.upload.bucket.client.call(&List { wire }).await?;
+        if page
+            .next
+            .is_some_and(|next| next <= self.after.unwrap_or(0))
+        {
+            return Err(Error::protocol("the list of parts does not get on"));
+        }
+        Ok(page)
+    }
+}
+
+options!(ListParts);
+awaitable!(ListParts, PartPage);
+
+impl Paged for ListParts {
+    type Page = PartPage;
+
+    async fn fetch(mut self) -> Result<(PartPage, Option<Self>)> {
+        let page = self.page().await?;
+        let next = page.next.map(|next| {
+            self.after = Some(next);
+            self
+        });
+        Ok((page, next))
+    }
+}
+
+struct List {
+    wire: Wire,
+}
+
+impl Operation for List {
+    type Output = PartPage;
+    const NAME: &'static str = idempotency::LIST_PARTS.operation;
+
+    from_wire!();
+
+    fn idempotency(&self) -> Idempotency {
+        idempotency::LIST_PARTS.idempotency
+    }
+
+    fn parse(&self, _: &S3, answer: Answer) -> Result<PartPage> {
+        Ok(read(&answer.bytes())?)
+    }
+}
+
+fn read(text: &[u8]) -> Result<PartPage, XmlError> {
+    let mut page = PartPage::default();
+    let mut truncated = false;
+    let mut xml = Xml::new(text)?;
+    xml.expect_root("ListPartsResult")?;
+    while let Some(tag) = xml.child()? {
+        match tag.name() {
+            "Part" => page.parts.push(Part::read(&mut xml, None)?),
+            "IsTruncated" => truncated = xml.value()?,
+            "NextPartNumberMarker" => page.next = xml.text()?.trim().parse().ok(),
+            _ => xml.skip()?,
+        }
+    }
+    match (truncated, page.next) {
+        (true, None) => Err(XmlError::new(
+            "the list of parts is cut off and does not say where to go on",
+        )),
+        (true, Some(_)) => Ok(page),
+        (false, _) => Ok(PartPage { next: None, ..page }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_is_read_and_its_parts_written() {
+        let page = read(
+            b"<ListPartsResult><Part><PartNumber>2</PartNumber><LastModified>2010-11-10T20:48:34.000Z</LastModified>\
+              <ETag>&quot;x&quot;</ETag><Size>10485760</Size><ChecksumCRC32>AAAAAA==</ChecksumCRC32></Part>\
+              <IsTruncated>true</IsTruncated><NextPartNumberMarker>2</NextPartNumberMarker></ListPartsResult>",
+        )
+        .unwrap();
+        let part = &page.parts[0];
+        assert_eq!(
+            (part.number, part.size, page.next),
+            (2, Some(10_485_760), Some(2))
+        );
+        assert!(part.last_modified.is_some());
+        assert_eq!(
+            part.element()
+                .to_xml()
+                .unwrap()
+                .split_once("<Part>")
+                .unwrap()
+                .1,
+            "<PartNumber>2</PartNumber><ETag>&quot;x&quot;</ETag><ChecksumCRC32>AAAAAA==</ChecksumCRC32></Part>"
+        );
+    }
+
+    #[test]
+    fn nonsense_is_an_error() {
+        for text in [
+            "<ListPartsResult><IsTruncated>true</IsTruncated></ListPartsResult>",
+            "<ListPartsResult><Part><ETag>a</ETag></Part></ListPartsResult>",
+            "<ListPartsResult><Part><PartNumber>1</PartNumber></Part></ListPartsResult>",
+            "<ListPartsResult><Part><PartNumber>-1</PartNumber><ETag>a</ETag></Part></ListPartsResult>",
+            "<Other/>",
+        ] {
+            assert!(read(text.as_bytes()).is_err(), "{text}");
+        }
+    }
+}
