@@ -11,6 +11,7 @@ use crate::ops::get::Get;
 use crate::ops::metadata::DomainMetadata;
 use crate::ops::put::Put;
 use crate::query::Query;
+use crate::update::{Change, Update};
 
 /// A domain: the place for verbs about it and its items. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -70,6 +71,11 @@ impl Domain {
     /// [BatchPutAttributes](https://docs.aws.amazon.com/AmazonSimpleDB/latest/DeveloperGuide/SDB_API_BatchPutAttributes.html)
     pub fn batch_put(&self) -> BatchPut {
         BatchPut::new(self.clone())
+    }
+
+    /// Changes an item by what is there, again and again while others are quicker: see [`Update`].
+    pub fn update<F: Change>(&self, item: impl Into<String>, change: F) -> Update<F> {
+        Update::new(self.clone(), item.into(), change)
     }
 
     /// Joins the single puts of many tasks into batches.

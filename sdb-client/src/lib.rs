@@ -6,18 +6,29 @@
 //! `.send()`, which saves an allocation) sends it. Lists and selections are streams. Requests are signed by
 //! Signature Version 2 with HMAC-SHA256, the only one that SimpleDB takes.
 //!
-//! SimpleDB bills machine time: every output has its [`Usage`], and [`SdbClient::usage`] the sum.
+//! SimpleDB bills machine time: every output has its [`Usage`], and [`SdbClient::usage`] the sum, also by
+//! operation.
 //!
-//! Here now: domains (create, delete, list, metadata), items (put, get, delete, with conditions, in batches) and
-//! select. Not here: a builder of select expressions, exports.
+//! What there is beside the ten operations:
+//!
+//! - [`query`] builds select expressions that no value can break out of; text does as well.
+//! - [`Domain::batch_put`] and [`Domain::batch_delete`] take any number of items, in as many requests as it needs.
+//! - A [`Batcher`] joins the single puts of many tasks into such requests.
+//! - [`Domain::update`] changes an item that others change too, and knows its own write again when an answer is lost.
+//! - [`ordered`] has texts of numbers and dates that sort as they do; [`PutItem::replace_long`] takes values
+//!   of more than 1,024 bytes.
+//! - With the feature `serde`, the module `typed` makes items of types, and types of items.
+//!
+//! Not here: a cache, SimpleDB's export to S3, and the API of before 2009.
 //!
 //! What may be sent twice, and why, is [one table](idempotency). Limits are checked before anything is sent,
-//! and named with the value that breaks them.
+//! and named with the value that breaks them. [`Code`] has the codes of the service's errors.
 //!
 //! # Example
 //!
 //! ```
-//! use sdb_client::{Credentials, Expected, SdbClient, quote_value};
+//! use sdb_client::query::attr;
+//! use sdb_client::{Credentials, Expected, SdbClient};
 //!
 //! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let service = emulator::Emulator::start_blocking()?;
@@ -37,7 +48,7 @@
 //! let ann = users.get("u1").consistent(true).await?.item;
 //! assert_eq!(ann.first("version"), Some("4"));
 //!
-//! let query = format!("select * from users where name = {}", quote_value("Ann"));
+//! let query = users.query().filter(attr("name").eq("Ann"));
 //! let mut found = sdb.select(query).consistent(true).items();
 //! while let Some(item) = found.try_next().await? {
 //!     assert_eq!(item.name, "u1");
@@ -60,10 +71,16 @@ mod domain;
 pub mod idempotency;
 mod item;
 mod limits;
+mod long;
 mod ops;
+pub mod ordered;
 pub mod query;
 mod quote;
+#[cfg(feature = "serde")]
+pub mod typed;
+mod update;
 mod usage;
+mod version;
 mod wire;
 
 pub use aws_core::credentials;
@@ -88,4 +105,5 @@ pub use ops::put::Put;
 pub use ops::select::{Count, Counting, Counts, Items, Select, SelectPage, SelectPages};
 pub use pipeline_pool::HttpPool;
 pub use quote::{quote_name, quote_value};
+pub use update::{Change, Update, Updated};
 pub use usage::{TotalUsage, Usage};

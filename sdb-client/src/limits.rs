@@ -3,7 +3,7 @@
 use aws_core::{Error, Result};
 
 /// The most bytes of an item's name, an attribute's name and a value.
-const MAX_TEXT: usize = 1024;
+pub(crate) const MAX_TEXT: usize = 1024;
 /// The most pairs of one request, as of one item.
 pub(crate) const MAX_PAIRS: usize = 256;
 /// The most comparisons, values of one comparison, and different attributes of a select.

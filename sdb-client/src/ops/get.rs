@@ -54,6 +54,11 @@ impl Get {
         self
     }
 
+    pub(crate) fn with_options(mut self, options: Options) -> Self {
+        self.options = options;
+        self
+    }
+
     /// Sends it.
     ///
     /// # Errors

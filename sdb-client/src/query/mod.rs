@@ -209,7 +209,7 @@ impl fmt::Debug for Query {
 /// A select expression: a [`Query`], or text as it is.
 ///
 /// Text is sent as it is: put values into it by [`quote_value`](crate::quote_value) and names by
-/// [`quote_name`](crate::quote_name). `Debug` leaves it out, since it holds the caller's data.
+/// [`quote_name`]. `Debug` leaves it out, since it holds the caller's data.
 #[derive(Clone)]
 pub struct Expression {
     text: Arc<str>,

@@ -11,3 +11,4 @@ mod common;
 mod failures;
 mod items;
 mod selects;
+mod updates;

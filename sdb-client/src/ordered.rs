@@ -1,0 +1,462 @@
+//! Numbers and dates as texts that sort as they do.
+//!
+//! SimpleDB compares everything as text, byte by byte, so `9` comes after `10`, and `-1` before `-2`. These
+//! forms have a fixed width and sort right, so that comparisons, `between` and `order by` of a
+//! [`Query`](crate::query::Query) mean what they say:
+//!
+//! | type | form | width | example |
+//! |---|---|---|---|
+//! | [`u8`] to [`u64`], [`usize`] | decimal, with leading zeros | 20 | 42: `00000000000000000042` |
+//! | [`i8`] to [`i64`], [`isize`] | decimal plus 2⁶³, with leading zeros | 20 | -1: `09223372036854775807` |
+//! | [`f32`], [`f64`] | hexadecimal: bits of the `f64`, all flipped if negative, else the first | 16 | 1.5: `bff8000000000000` |
+//! | [`bool`] | `0` or `1` | 1 | |
+//! | [`char`] | itself | 1 to 4 | |
+//! | [`SystemTime`] | ISO 8601 in UTC with nanoseconds | 30 | `2009-04-15T12:00:00.000000000Z` |
+//!
+//! Integers of all widths share the form of the widest of their sign, so that a field can grow; signed and unsigned
+//! are different forms and do not compare with each other. Floats have the order of [`f64::total_cmp`]: -0 is
+//! less than 0, and all NaN come back as they were. Dates are those of the years 0 to 9999.
+//!
+//! ```
+//! use sdb_client::ordered::{decode, encode};
+//!
+//! assert!(encode(&-2)? < encode(&-1)? && encode(&9)? < encode(&10)?);
+//! assert!(encode(&-0.5)? < encode(&1e300)?);
+//! assert_eq!(decode::<i64>(&encode(&-7i64)?)?, -7);
+//! # Ok::<(), sdb_client::Error>(())
+//! ```
+//!
+//! With the feature `serde` the module stands for a field of its own in a typed item, and [`Sorted`] for a value
+//! within another type: `#[serde(with = "sdb_client::ordered")] age: u32`, `Option<Sorted<u32>>`.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use aws_core::{Error, Result};
+
+/// A type that has a text which sorts as its values do.
+pub trait Ordered: Sized {
+    /// The text.
+    ///
+    /// # Errors
+    /// [`Kind::Invalid`](crate::Kind::Invalid) for a date outside of the years 0 to 9999; nothing else fails.
+    fn encode(&self) -> Result<String>;
+
+    /// The value of a text.
+    ///
+    /// # Errors
+    /// [`Kind::Protocol`](crate::Kind::Protocol) when the text is not of the form of this type.
+    fn decode(text: &str) -> Result<Self>;
+}
+
+/// The text of a value.
+///
+/// # Errors
+/// [`Kind::Invalid`](crate::Kind::Invalid) for a date outside of the years 0 to 9999; nothing else fails.
+pub fn encode<T: Ordered>(value: &T) -> Result<String> {
+    value.encode()
+}
+
+/// The value of a text.
+///
+/// # Errors
+/// [`Kind::Protocol`](crate::Kind::Protocol) when the text is not of the form of this type.
+pub fn decode<T: Ordered>(text: &str) -> Result<T> {
+    T::decode(text)
+}
+
+/// A value that serde writes as [`encode`] does, and reads as [`decode`]: for values within other types,
+/// as in `Vec<Sorted<i64>>`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Sorted<T>(pub T);
+
+impl<T> From<T> for Sorted<T> {
+    fn from(value: T) -> Self {
+        Self(value)
+    }
+}
+
+/// The error for a text of another form. The text is data and stays out of it.
+fn foreign(what: &str) -> Error {
+    Error::protocol(format!("a value is not {what} in the form that sorts"))
+}
+
+/// The number of so many decimal digits and nothing else.
+fn digits(text: &str, width: usize) -> Option<u64> {
+    let plain = text.len() == width && text.bytes().all(|b| b.is_ascii_digit());
+    if plain { text.parse().ok() } else { None }
+}
+
+macro_rules! unsigned {
+    ($($type:ty)*) => {$(
+        impl Ordered for $type {
+            fn encode(&self) -> Result<String> {
+                Ok(format!("{self:020}"))
+            }
+
+            fn decode(text: &str) -> Result<Self> {
+                let number = digits(text, 20).and_then(|number| number.try_into().ok());
+                number.ok_or_else(|| foreign(concat!("a ", stringify!($type))))
+            }
+        }
+    )*};
+}
+
+macro_rules! signed {
+    ($($type:ty)*) => {$(
+        impl Ordered for $type {
+            fn encode(&self) -> Result<String> {
+                // The cast keeps the value: no type here is wider than 64 bits.
+                let moved = (*self as i64 as u64) ^ (1 << 63);
+                Ok(format!("{moved:020}"))
+            }
+
+            fn decode(text: &str) -> Result<Self> {
+                let number = digits(text, 20).map(|moved| (moved ^ (1 << 63)) as i64);
+                let number = number.and_then(|number| number.try_into().ok());
+                number.ok_or_else(|| foreign(concat!("an ", stringify!($type))))
+            }
+        }
+    )*};
+}
+
+unsigned!(u8 u16 u32 u64 usize);
+signed!(i8 i16 i32 i64 isize);
+
+impl Ordered for f64 {
+    fn encode(&self) -> Result<String> {
+        let bits = self.to_bits();
+        let sorted = if bits >> 63 == 1 {
+            !bits
+        } else {
+            bits | 1 << 63
+        };
+        Ok(format!("{sorted:016x}"))
+    }
+
+    fn decode(text: &str) -> Result<Self> {
+        let hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
+        let plain = text.len() == 16 && text.bytes().all(hex);
+        let sorted = plain.then(|| u64::from_str_radix(text, 16).ok()).flatten();
+        let sorted = sorted.ok_or_else(|| foreign("a float"))?;
+        let bits = if sorted >> 63 == 1 {
+            sorted & !(1 << 63)
+        } else {
+            !sorted
+        };
+        Ok(Self::from_bits(bits))
+    }
+}
+
+impl Ordered for f32 {
+    fn encode(&self) -> Result<String> {
+        f64::from(*self).encode()
+    }
+
+    /// The nearest `f32`, where the text is that of an `f64` between two.
+    fn decode(text: &str) -> Result<Self> {
+        Ok(f64::decode(text)? as f32)
+    }
+}
+
+impl Ordered for bool {
+    fn encode(&self) -> Result<String> {
+        Ok(if *self { "1" } else { "0" }.to_owned())
+    }
+
+    fn decode(text: &str) -> Result<Self> {
+        match text {
+            "0" => Ok(false),
+            "1" => Ok(true),
+            _ => Err(foreign("a bool")),
+        }
+    }
+}
+
+impl Ordered for char {
+    fn encode(&self) -> Result<String> {
+        Ok(self.to_string())
+    }
+
+    fn decode(text: &str) -> Result<Self> {
+        text.parse().map_err(|_| foreign("a character"))
+    }
+}
+
+/// Days from 0000-03-01 to 1970-01-01 in the Gregorian calendar.
+const EPOCH_DAYS: i64 = 719_468;
+/// Seconds from 1970 to the beginning of the year 0, and to the end of 9999.
+const RANGE: std::ops::Range<i64> = -62_167_219_200..253_402_300_800;
+
+/// Read with 0 to 9 digits of a second, written with 9: texts of other widths do not sort with it.
+impl Ordered for SystemTime {
+    fn encode(&self) -> Result<String> {
+        let (seconds, nanos) = match self.duration_since(UNIX_EPOCH) {
+            Ok(after) => (i64::try_from(after.as_secs()).ok(), after.subsec_nanos()),
+            Err(error) => {
+                let before = error.duration();
+                let nanos = before.subsec_nanos();
+                let whole = i64::try_from(before.as_secs()).ok();
+                let borrow = i64::from(nanos > 0);
+                (
+                    whole.map(|s| -s - borrow),
+                    (1_000_000_000 - nanos) % 1_000_000_000,
+                )
+            }
+        };
+        let seconds = seconds.filter(|seconds| RANGE.contains(seconds));
+        let Some(seconds) = seconds else {
+            return Err(Error::invalid("a date is outside of the years 0 to 9999"));
+        };
+        let (year, month, day) = civil(seconds.div_euclid(86_400));
+        let second = seconds.rem_euclid(86_400);
+        Ok(format!(
+            "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}.{nanos:09}Z",
+            second / 3600,
+            second / 60 % 60,
+            second % 60
+        ))
+    }
+
+    fn decode(text: &str) -> Result<Self> {
+        read_date(text).ok_or_else(|| foreign("a date"))
+    }
+}
+
+/// Year, month and day of a day since 1970.
+fn civil(day: i64) -> (i64, i64, i64) {
+    // By years that begin in March, so that the leap day is the last of one; 146,097 days are 400 of them.
+    let day = day + EPOCH_DAYS;
+    let era = day.div_euclid(146_097);
+    let of_era = day.rem_euclid(146_097);
+    let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let moved_month = (5 * of_year + 2) / 153;
+    let month = if moved_month < 10 {
+        moved_month + 3
+    } else {
+        moved_month - 9
+    };
+    let day = of_year - (153 * moved_month + 2) / 5 + 1;
+    (era * 400 + year_of_era + i64::from(month <= 2), month, day)
+}
+
+/// The day since 1970 of a year, month and day.
+fn days(year: i64, month: i64, day: i64) -> i64 {
+    let year = year - i64::from(month <= 2);
+    let era = year.div_euclid(400);
+    let year_of_era = year.rem_euclid(400);
+    let moved_month = (month + 9) % 12;
+    let of_year = (153 * moved_month + 2) / 5 + day - 1;
+    let of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + of_year;
+    era * 146_097 + of_era - EPOCH_DAYS
+}
+
+fn read_date(text: &str) -> Option<SystemTime> {
+    let (date, time) = text.strip_suffix('Z')?.split_once('T')?;
+    let mut date = date.split('-');
+    let mut field = |width| i64::try_from(digits(date.next()?, width)?).ok();
+    let (year, month, day) = (field(4)?, field(2)?, field(2)?);
+    if date.next().is_some() {
+        return None;
+    }
+    let (time, fraction) = time.split_once('.').unwrap_or((time, "0"));
+    let mut time = time.split(':');
+    let mut field = || i64::try_from(digits(time.next()?, 2)?).ok();
+    let (hour, minute, second) = (field()?, field()?, field()?);
+    if time.next().is_some() || !(1..=9).contains(&fraction.len()) {
+        return None;
+    }
+    let number = days(year, month, day);
+    if civil(number) != (year, month, day) || hour > 23 || minute > 59 || second > 59 {
+        return None;
+    }
+    let nanos = digits(&format!("{fraction:0<9}"), 9)?;
+    let seconds = number * 86_400 + hour * 3600 + minute * 60 + second;
+    let whole = Duration::from_secs(seconds.unsigned_abs());
+    let at = if seconds < 0 {
+        UNIX_EPOCH.checked_sub(whole)?
+    } else {
+        UNIX_EPOCH.checked_add(whole)?
+    };
+    at.checked_add(Duration::from_nanos(nanos))
+}
+
+/// For `#[serde(with = "sdb_client::ordered")]`.
+///
+/// # Errors
+/// As [`encode`], and as the serializer.
+#[cfg(feature = "serde")]
+pub fn serialize<T: Ordered, S: serde_core::Serializer>(
+    value: &T,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    let text = value.encode().map_err(serde_core::ser::Error::custom)?;
+    serializer.serialize_str(&text)
+}
+
+/// For `#[serde(with = "sdb_client::ordered")]`.
+///
+/// # Errors
+/// As [`decode`], and as the deserializer.
+#[cfg(feature = "serde")]
+pub fn deserialize<'de, T: Ordered, D: serde_core::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<T, D::Error> {
+    let text = <std::borrow::Cow<'de, str> as serde_core::Deserialize>::deserialize(deserializer)?;
+    T::decode(&text).map_err(serde_core::de::Error::custom)
+}
+
+#[cfg(feature = "serde")]
+impl<T: Ordered> serde_core::Serialize for Sorted<T> {
+    fn serialize<S: serde_core::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serialize(&self.0, serializer)
+    }
+}
+
+#[cfg(feature = "serde")]
+impl<'de, T: Ordered> serde_core::Deserialize<'de> for Sorted<T> {
+    fn deserialize<D: serde_core::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserialize(deserializer).map(Self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn time(seconds: i64, nanos: u32) -> SystemTime {
+        let whole = Duration::from_secs(seconds.unsigned_abs());
+        let at = if seconds < 0 {
+            UNIX_EPOCH - whole
+        } else {
+            UNIX_EPOCH + whole
+        };
+        at + Duration::from_nanos(nanos.into())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+        #[test]
+        fn integers_sort_and_come_back(a: i64, b: i64, c: u64, d: u64, e: i8, f: i8) {
+            prop_assert_eq!(encode(&a).unwrap().cmp(&encode(&b).unwrap()), a.cmp(&b));
+            prop_assert_eq!(encode(&c).unwrap().cmp(&encode(&d).unwrap()), c.cmp(&d));
+            prop_assert_eq!(encode(&e).unwrap().cmp(&encode(&f).unwrap()), e.cmp(&f));
+            prop_assert_eq!(decode::<i64>(&encode(&a).unwrap()).unwrap(), a);
+            prop_assert_eq!(decode::<u64>(&encode(&c).unwrap()).unwrap(), c);
+            prop_assert_eq!(encode(&i64::from(e)).unwrap(), encode(&e).unwrap());
+        }
+
+        #[test]
+        fn floats_sort_and_come_back(a: u64, b: u64) {
+            let (a, b) = (f64::from_bits(a), f64::from_bits(b));
+            prop_assert_eq!(encode(&a).unwrap().cmp(&encode(&b).unwrap()), a.total_cmp(&b));
+            prop_assert_eq!(decode::<f64>(&encode(&a).unwrap()).unwrap().to_bits(), a.to_bits());
+        }
+
+        #[test]
+        fn dates_sort_and_come_back(a in RANGE, b in RANGE, n in 0..1_000_000_000u32, m in 0..1_000_000_000u32) {
+            for b in [a, b] {
+                let (a, b) = (time(a, n), time(b, m));
+                prop_assert_eq!(encode(&a).unwrap().cmp(&encode(&b).unwrap()), a.cmp(&b));
+                prop_assert_eq!(decode::<SystemTime>(&encode(&a).unwrap()).unwrap(), a);
+            }
+        }
+
+        #[test]
+        fn no_text_is_a_panic(text: String) {
+            let _ = (decode::<i64>(&text), decode::<f64>(&text), decode::<SystemTime>(&text));
+        }
+    }
+
+    #[test]
+    fn the_forms_are_these() {
+        let table = [
+            (encode(&42u8), "00000000000000000042"),
+            (encode(&u64::MAX), "18446744073709551615"),
+            (encode(&-1i32), "09223372036854775807"),
+            (encode(&0i64), "09223372036854775808"),
+            (encode(&i64::MIN), "00000000000000000000"),
+            (encode(&i64::MAX), "18446744073709551615"),
+            (encode(&1.5f64), "bff8000000000000"),
+            (encode(&1.5f32), "bff8000000000000"),
+            (encode(&-1.5f64), "4007ffffffffffff"),
+            (encode(&f64::INFINITY), "fff0000000000000"),
+            (encode(&true), "1"),
+            (encode(&'\u{e9}'), "\u{e9}"),
+            (encode(&UNIX_EPOCH), "1970-01-01T00:00:00.000000000Z"),
+            (encode(&time(-1, 5)), "1969-12-31T23:59:59.000000005Z"),
+            (
+                encode(&time(951_782_400, 0)),
+                "2000-02-29T00:00:00.000000000Z",
+            ),
+            (
+                encode(&time(RANGE.start, 0)),
+                "0000-01-01T00:00:00.000000000Z",
+            ),
+            (
+                encode(&time(RANGE.end - 1, 999_999_999)),
+                "9999-12-31T23:59:59.999999999Z",
+            ),
+        ];
+        for (encoded, text) in table {
+            assert_eq!(encoded.unwrap(), text);
+        }
+        assert!(encode(&time(RANGE.end, 0)).is_err());
+        assert!(encode(&(time(RANGE.start, 0) - Duration::from_nanos(1))).is_err());
+        let short = decode::<SystemTime>("2009-04-15T12:34:56Z").unwrap();
+        assert_eq!(encode(&short).unwrap(), "2009-04-15T12:34:56.000000000Z");
+        assert_eq!(
+            decode::<SystemTime>("2009-04-15T12:34:56.5Z").unwrap(),
+            short + Duration::from_millis(500)
+        );
+    }
+
+    #[test]
+    fn other_texts_are_refused() {
+        for text in [
+            "",
+            "1",
+            "+0000000000000000001",
+            "99999999999999999999",
+            "0000000000000000000x",
+        ] {
+            assert!(
+                decode::<u64>(text).is_err() && decode::<i64>(text).is_err(),
+                "{text}"
+            );
+        }
+        assert!(decode::<u8>("00000000000000000256").is_err());
+        assert!(decode::<i8>(&encode(&128i64).unwrap()).is_err());
+        for text in [
+            "",
+            "bff800000000000",
+            "BFF8000000000000",
+            "+ff8000000000000",
+        ] {
+            assert!(decode::<f64>(text).is_err(), "{text}");
+        }
+        for text in [
+            "",
+            "2009-02-29T00:00:00Z",
+            "2009-13-01T00:00:00Z",
+            "2009-00-01T00:00:00Z",
+            "2009-01-00T00:00:00Z",
+            "2009-01-01T24:00:00Z",
+            "2009-01-01T00:60:00Z",
+            "2009-01-01T00:00:60Z",
+            "2009-01-01T00:00:00",
+            "2009-01-01T00:00:00.Z",
+            "2009-01-01T00:00:00.0123456789Z",
+            "2009-01-01T00:00:00.+1Z",
+            "2009-01-01-01T00:00:00Z",
+            "2009-1-1T00:00:00Z",
+            "hush",
+        ] {
+            let error = decode::<SystemTime>(text).unwrap_err();
+            assert!(!error.to_string().contains("hush"), "{text}");
+        }
+        assert!(decode::<bool>("true").is_err() && decode::<char>("ab").is_err());
+    }
+}

@@ -1,0 +1,250 @@
+//! From attributes to types.
+
+use std::collections::HashMap;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_core::de::value::StrDeserializer;
+use serde_core::de::{
+    DeserializeSeed, Deserializer, IntoDeserializer, MapAccess, SeqAccess, Visitor,
+};
+use serde_core::forward_to_deserialize_any;
+
+use super::Fault;
+use crate::item::Item;
+use crate::long;
+
+/// One attribute with all its values.
+pub(super) struct Field {
+    name: String,
+    values: Vec<String>,
+}
+
+/// The attributes of an item, those of one name together, pieces of long values put together.
+pub(super) fn fields(item: &Item, long: bool) -> aws_core::Result<Vec<Field>> {
+    let mut places: HashMap<&str, usize> = HashMap::new();
+    let mut fields: Vec<Field> = Vec::new();
+    for attribute in &item.attributes {
+        let place = *places.entry(&attribute.name).or_insert_with(|| {
+            fields.push(Field {
+                name: attribute.name.clone(),
+                values: Vec::new(),
+            });
+            fields.len() - 1
+        });
+        fields[place].values.push(attribute.value.clone());
+    }
+    if long {
+        let whole = |name: &str| {
+            let (start, _) = name.rsplit_once('.')?;
+            (places.contains_key(start) && long::is_piece(start, name)).then_some(())
+        };
+        fields.retain(|field| whole(&field.name).is_none());
+        for field in &mut fields {
+            if let [only] = &mut *field.values {
+                *only = long::join(&field.name, only, |piece| item.first(piece))?;
+            }
+        }
+    }
+    Ok(fields)
+}
+
+/// A whole item.
+pub(super) struct Top<'a>(pub(super) &'a [Field]);
+
+impl<'de> Deserializer<'de> for Top<'_> {
+    type Error = Fault;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        visitor.visit_map(Fields {
+            rest: self.0.iter(),
+            value: None,
+        })
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        visitor.visit_some(self)
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Fault> {
+        visitor.visit_newtype_struct(self)
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct seq
+        tuple tuple_struct map struct enum identifier ignored_any
+    }
+}
+
+struct Fields<'a> {
+    rest: std::slice::Iter<'a, Field>,
+    value: Option<&'a Field>,
+}
+
+impl<'de> MapAccess<'de> for Fields<'_> {
+    type Error = Fault;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(
+        &mut self,
+        seed: K,
+    ) -> Result<Option<K::Value>, Fault> {
+        self.value = self.rest.next();
+        match self.value {
+            Some(field) => {
+                let name = std::slice::from_ref(&field.name);
+                seed.deserialize(Values(name)).map(Some)
+            }
+            None => Ok(None),
+        }
+    }
+
+    fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, Fault> {
+        let field = self
+            .value
+            .take()
+            .ok_or_else(|| Fault::new("a value without a key"))?;
+        seed.deserialize(Values(&field.values))
+            .map_err(|fault| fault.of(&field.name))
+    }
+
+    fn size_hint(&self) -> Option<usize> {
+        Some(self.rest.len())
+    }
+}
+
+/// The values of one attribute, at least one.
+struct Values<'a>(&'a [String]);
+
+impl<'a> Values<'a> {
+    fn one(&self) -> Result<&'a str, Fault> {
+        match self.0 {
+            [one] => Ok(one),
+            many => Err(Fault::new(format!("it has {} values", many.len()))),
+        }
+    }
+
+    fn parsed<T: std::str::FromStr>(&self, what: &str) -> Result<T, Fault> {
+        self.one()?
+            .parse()
+            .map_err(|_| Fault::new(format!("it is not {what}")))
+    }
+}
+
+macro_rules! parse {
+    ($($method:ident $visit:ident $what:literal;)*) => {$(
+        fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+            visitor.$visit(self.parsed($what)?)
+        }
+    )*};
+}
+
+impl<'de> Deserializer<'de> for Values<'_> {
+    type Error = Fault;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        match self.0 {
+            [one] => visitor.visit_str(one),
+            _ => self.deserialize_seq(visitor),
+        }
+    }
+
+    parse! {
+        deserialize_bool visit_bool "a bool";
+        deserialize_i8 visit_i8 "an i8";
+        deserialize_i16 visit_i16 "an i16";
+        deserialize_i32 visit_i32 "an i32";
+        deserialize_i64 visit_i64 "an i64";
+        deserialize_i128 visit_i128 "an i128";
+        deserialize_u8 visit_u8 "a u8";
+        deserialize_u16 visit_u16 "a u16";
+        deserialize_u32 visit_u32 "a u32";
+        deserialize_u64 visit_u64 "a u64";
+        deserialize_u128 visit_u128 "a u128";
+        deserialize_f32 visit_f32 "a number";
+        deserialize_f64 visit_f64 "a number";
+        deserialize_char visit_char "a character";
+    }
+
+    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        visitor.visit_str(self.one()?)
+    }
+
+    fn deserialize_bytes<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        let bytes = STANDARD.decode(self.one()?);
+        visitor.visit_byte_buf(bytes.map_err(|_| Fault::new("it is not Base64"))?)
+    }
+
+    fn deserialize_byte_buf<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        self.deserialize_bytes(visitor)
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        visitor.visit_some(self)
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Fault> {
+        visitor.visit_newtype_struct(self)
+    }
+
+    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        visitor.visit_seq(Elements(self.0.iter()))
+    }
+
+    fn deserialize_tuple<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, Fault> {
+        self.deserialize_seq(visitor)
+    }
+
+    fn deserialize_tuple_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: usize,
+        visitor: V,
+    ) -> Result<V::Value, Fault> {
+        self.deserialize_seq(visitor)
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Fault> {
+        let name: StrDeserializer<'_, Fault> = self.one()?.into_deserializer();
+        visitor.visit_enum(name)
+    }
+
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        visitor.visit_unit()
+    }
+
+    forward_to_deserialize_any! {
+        string unit unit_struct map struct identifier
+    }
+}
+
+struct Elements<'a>(std::slice::Iter<'a, String>);
+
+impl<'de> SeqAccess<'de> for Elements<'_> {
+    type Error = Fault;
+
+    fn next_element_seed<S: DeserializeSeed<'de>>(
+        &mut self,
+        seed: S,
+    ) -> Result<Option<S::Value>, Fault> {
+        let next = self.0.next();
+        next.map(|value| seed.deserialize(Values(std::slice::from_ref(value))))
+            .transpose()
+    }
+
+    fn size_hint(&self) -> Option<usize> {
+        Some(self.0.len())
+    }
+}
