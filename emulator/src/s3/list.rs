@@ -6,7 +6,7 @@ use std::sync::Arc;
 use base64::prelude::*;
 use s3s::dto::{
     CommonPrefix, EncodingType, ListObjectsInput, ListObjectsOutput, ListObjectsV2Input,
-    ListObjectsV2Output, Object as Entry, ObjectStorageClass, Owner,
+    ListObjectsV2Output, Object as Entry, Owner,
 };
 use s3s::{S3Result, s3_error};
 
@@ -81,9 +81,7 @@ impl Page {
                 e_tag: Some(object.etag()),
                 last_modified: Some(object.modified()),
                 size: Some(object.size()),
-                storage_class: Some(ObjectStorageClass::from_static(
-                    ObjectStorageClass::STANDARD,
-                )),
+                storage_class: Some(object.class().to_owned().into()),
                 owner: owner.then(self::owner),
                 ..Default::default()
             })
@@ -229,7 +227,7 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use crate::s3::store::Headers;
+    use crate::s3::attributes::Headers;
 
     fn objects(keys: &[&str]) -> Objects {
         let object = Arc::new(Object::new(Bytes::new(), String::new(), Headers::default()));

@@ -4,7 +4,7 @@ use std::ops::Bound;
 
 use s3s::dto::{
     CommonPrefix, DeleteMarkerEntry, ListObjectVersionsInput, ListObjectVersionsOutput,
-    ObjectVersion, ObjectVersionStorageClass, Timestamp,
+    ObjectVersion, Timestamp,
 };
 use s3s::{S3Result, s3_error};
 
@@ -88,9 +88,7 @@ fn read(objects: &Objects, wanted: &Wanted<'_>) -> S3Result<Page> {
                 last_modified: Some(object.modified()),
                 size: Some(object.size()),
                 owner: Some(owner()),
-                storage_class: Some(ObjectVersionStorageClass::from_static(
-                    ObjectVersionStorageClass::STANDARD,
-                )),
+                storage_class: Some(object.class().to_owned().into()),
                 ..Default::default()
             }),
             Content::Marker(made) => page.markers.push(DeleteMarkerEntry {

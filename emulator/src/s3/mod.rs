@@ -2,14 +2,21 @@
 //! a store in memory.
 
 mod acl;
+mod attributes;
 pub(crate) mod auth;
+mod checksums;
+mod conditions;
 mod config;
+mod copy;
+mod delete;
 pub(crate) mod error;
+mod grants;
 pub(crate) mod host;
 mod list;
 mod list_versions;
 mod multipart;
 mod object;
+mod object_settings;
 mod rules;
 mod schema;
 mod service;

@@ -15,9 +15,12 @@ use s3s::dto::{
 };
 use s3s::{S3Error, S3Result, s3_error};
 
+use super::attributes::{Headers, customer_key, headers, source_key};
+use super::conditions::check_write;
+use super::copy::copy_source;
 use super::list::{Encoding, owner, page_size};
-use super::object::{check_write, collect, copy_source};
-use super::store::{Bucket, Headers, Object, Store};
+use super::object::collect;
+use super::store::{Bucket, Object, Store};
 use crate::encode;
 
 const PART_NUMBER_MAX: i32 = 10_000;
@@ -69,18 +72,10 @@ fn no_such_upload() -> S3Error {
 
 pub(super) fn create(
     store: &Store,
-    input: CreateMultipartUploadInput,
+    mut input: CreateMultipartUploadInput,
 ) -> S3Result<CreateMultipartUploadOutput> {
     let upload = Upload {
-        headers: Headers {
-            content_type: input.content_type,
-            cache_control: input.cache_control,
-            content_disposition: input.content_disposition,
-            content_encoding: input.content_encoding,
-            content_language: input.content_language,
-            expires: input.expires,
-            metadata: input.metadata,
-        },
+        headers: headers!(input),
         initiated: SystemTime::now(),
         parts: BTreeMap::new(),
     };
@@ -160,6 +155,7 @@ pub(super) fn upload_part_copy(
             input.copy_source_if_modified_since.as_ref(),
             input.copy_source_if_unmodified_since.as_ref(),
         ],
+        source_key!(input),
     )?;
     let body = match input.copy_source_range.as_deref() {
         None => source.body.clone(),
@@ -260,6 +256,7 @@ fn join(upload: &Upload, wanted: &[CompletedPart], part_min: u64) -> S3Result<Ob
     }
     let mut body = BytesMut::new();
     let mut digests = Vec::with_capacity(wanted.len() * 16);
+    let mut sizes = Vec::with_capacity(wanted.len());
     for (index, given) in wanted.iter().enumerate() {
         let etag = given.e_tag.as_ref().map(ETag::value);
         let part = upload.parts.get(&number(given)).filter(|part| {
@@ -279,10 +276,13 @@ fn join(upload: &Upload, wanted: &[CompletedPart], part_min: u64) -> S3Result<Ob
             ));
         }
         body.extend_from_slice(&part.body);
+        sizes.push(part.body.len() as u64);
         digests.extend_from_slice(&part.digest);
     }
     let etag = format!("{}-{}", encode::hex(&encode::md5(&digests)), wanted.len());
-    Ok(Object::new(body.freeze(), etag, upload.headers.clone()))
+    let mut object = Object::new(body.freeze(), etag, upload.headers.clone());
+    object.parts = sizes.into();
+    Ok(object)
 }
 
 pub(super) fn abort(store: &Store, input: AbortMultipartUploadInput) -> S3Result<()> {

@@ -1,4 +1,4 @@
-//! Reading, writing and copying one object.
+//! Reading and writing one object.
 
 use std::sync::Arc;
 
@@ -6,17 +6,17 @@ use base64::prelude::*;
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
 use hyper::HeaderMap;
-use hyper::header::{CONTENT_RANGE, ETAG, LAST_MODIFIED};
+use hyper::header::CONTENT_RANGE;
 use s3s::dto::{
-    CopyObjectInput, CopyObjectOutput, CopyObjectResult, CopySource, DeleteObjectInput,
-    DeleteObjectOutput, DeletedObject, ETagCondition, GetObjectInput, GetObjectOutput,
-    HeadObjectInput, HeadObjectOutput, MetadataDirective, ObjectIdentifier, PutObjectInput,
-    PutObjectOutput, Range, StreamingBlob, Timestamp,
+    ChecksumMode, GetObjectInput, GetObjectOutput, HeadObjectInput, HeadObjectOutput,
+    PutObjectInput, PutObjectOutput, Range, StreamingBlob,
 };
-use s3s::{Body, S3Error, S3ErrorCode, S3Result, s3_error};
+use s3s::{Body, S3Error, S3ErrorCode, S3Result, TrailingHeaders, s3_error};
 
-use super::store::{Headers, Object, Store};
-use super::versions::Objects;
+use super::attributes::{customer_key, headers};
+use super::checksums::given;
+use super::conditions::{Conditions, check_write};
+use super::store::{Object, Store};
 use crate::encode;
 
 /// What one put may bring, in bytes.
@@ -84,19 +84,22 @@ async fn gather(mut body: StreamingBlob) -> S3Result<Bytes> {
     })
 }
 
-pub(super) async fn put(store: &Store, input: PutObjectInput) -> S3Result<PutObjectOutput> {
+pub(super) async fn put(
+    store: &Store,
+    mut input: PutObjectInput,
+    trailers: Option<TrailingHeaders>,
+) -> S3Result<PutObjectOutput> {
     store.bucket(&input.bucket)?;
+    let headers = headers!(input);
+    let mut given = given!(input);
     let (body, digest) = collect(input.body, input.content_md5.as_deref()).await?;
-    let headers = Headers {
-        content_type: input.content_type,
-        cache_control: input.cache_control,
-        content_disposition: input.content_disposition,
-        content_encoding: input.content_encoding,
-        content_language: input.content_language,
-        expires: input.expires,
-        metadata: input.metadata,
-    };
-    let object = Object::new(body, encode::hex(&digest), headers);
+    if let Some(trailers) = trailers.and_then(|trailers| trailers.take()) {
+        given.trailing(&trailers);
+    }
+    let sums = given.check(&body)?;
+    let encryption = headers.encryption.clone();
+    let mut object = Object::new(body, encode::hex(&digest), headers);
+    object.checksums = sums.clone();
     let etag = object.etag();
     let version_id = store.within(&input.bucket, |bucket| {
         let mut objects = bucket.write();
@@ -110,88 +113,19 @@ pub(super) async fn put(store: &Store, input: PutObjectInput) -> S3Result<PutObj
     Ok(PutObjectOutput {
         e_tag: Some(etag),
         version_id,
+        checksum_crc32: sums.checksum_crc32,
+        checksum_crc32c: sums.checksum_crc32c,
+        checksum_crc64nvme: sums.checksum_crc64nvme,
+        checksum_sha1: sums.checksum_sha1,
+        checksum_sha256: sums.checksum_sha256,
+        checksum_type: sums.checksum_type,
+        sse_customer_algorithm: encryption.customer_algorithm(),
+        sse_customer_key_md5: encryption.customer_key,
+        server_side_encryption: encryption.kind,
+        ssekms_key_id: encryption.kms_key,
+        bucket_key_enabled: encryption.bucket_key,
         ..Default::default()
     })
-}
-
-/// Decides a conditional write against what is stored now.
-pub(super) fn check_write(
-    current: Option<&Object>,
-    if_match: Option<&ETagCondition>,
-    if_none_match: Option<&ETagCondition>,
-) -> S3Result<()> {
-    if let Some(wanted) = if_match {
-        let Some(current) = current else {
-            return Err(s3_error!(NoSuchKey, "The specified key does not exist."));
-        };
-        if !matches(wanted, current) {
-            return Err(failed("If-Match"));
-        }
-    }
-    match (if_none_match, current) {
-        (Some(unwanted), Some(current)) if matches(unwanted, current) => {
-            Err(failed("If-None-Match"))
-        }
-        _ => Ok(()),
-    }
-}
-
-fn matches(condition: &ETagCondition, object: &Object) -> bool {
-    match condition {
-        ETagCondition::Any => true,
-        ETagCondition::ETag(etag) => etag.value() == object.etag,
-    }
-}
-
-fn failed(condition: &str) -> S3Error {
-    s3_error!(
-        PreconditionFailed,
-        "At least one of the pre-conditions you specified did not hold: {condition}"
-    )
-}
-
-/// The conditions of a read, in the order RFC 9110, 13.2.2 gives them.
-struct Conditions<'a> {
-    if_match: Option<&'a ETagCondition>,
-    if_none_match: Option<&'a ETagCondition>,
-    if_modified_since: Option<&'a Timestamp>,
-    if_unmodified_since: Option<&'a Timestamp>,
-}
-
-impl Conditions<'_> {
-    fn check(&self, object: &Object) -> S3Result<()> {
-        let since = |at: &Timestamp| time::OffsetDateTime::from(at.clone()).unix_timestamp();
-        match (self.if_match, self.if_unmodified_since) {
-            (Some(wanted), _) if !matches(wanted, object) => return Err(failed("If-Match")),
-            (None, Some(at)) if object.modified_unix() > since(at) => {
-                return Err(failed("If-Unmodified-Since"));
-            }
-            _ => {}
-        }
-        let unchanged = match (self.if_none_match, self.if_modified_since) {
-            (Some(unwanted), _) => matches(unwanted, object),
-            (None, Some(at)) => object.modified_unix() <= since(at),
-            (None, None) => false,
-        };
-        if unchanged {
-            return Err(not_modified(object));
-        }
-        Ok(())
-    }
-}
-
-fn not_modified(object: &Object) -> S3Error {
-    let mut headers = HeaderMap::new();
-    if let Ok(etag) = object.etag().to_http_header() {
-        headers.insert(ETAG, etag);
-    }
-    let modified = httpdate::fmt_http_date(object.modified);
-    if let Ok(modified) = modified.try_into() {
-        headers.insert(LAST_MODIFIED, modified);
-    }
-    let mut error = s3_error!(NotModified, "Not Modified");
-    error.set_headers(headers);
-    error
 }
 
 /// The bytes asked for, and the `Content-Range` that tells which they are.
@@ -216,201 +150,146 @@ fn slice(object: &Object, range: Option<&Range>) -> S3Result<(Bytes, Option<Stri
     Ok((object.body.slice(start..end), Some(text)))
 }
 
-pub(super) fn get(store: &Store, input: &GetObjectInput) -> S3Result<GetObjectOutput> {
-    let (object, version_id) =
-        store.find(&input.bucket, &input.key, input.version_id.as_deref())?;
-    Conditions {
-        if_match: input.if_match.as_ref(),
-        if_none_match: input.if_none_match.as_ref(),
-        if_modified_since: input.if_modified_since.as_ref(),
-        if_unmodified_since: input.if_unmodified_since.as_ref(),
+/// The bytes of a part, as a range of the object.
+fn part(object: &Object, number: i32) -> S3Result<Option<Range>> {
+    let missing = || {
+        S3Error::with_message(
+            S3ErrorCode::InvalidRange,
+            "The requested partnumber is not satisfiable",
+        )
+    };
+    let number = usize::try_from(number).unwrap_or_default();
+    let at = number.checked_sub(1).ok_or_else(|| {
+        s3_error!(
+            InvalidArgument,
+            "Part number must be an integer between 1 and 10000, inclusive"
+        )
+    })?;
+    let (start, len) = match (object.parts.get(at), at) {
+        (Some(len), _) => (object.parts[..at].iter().sum::<u64>(), *len),
+        (None, 0) if object.parts.is_empty() => (0, object.body.len() as u64),
+        _ => return Err(missing()),
+    };
+    // Of no bytes there is no range.
+    Ok((len > 0).then(|| Range::Int {
+        first: start,
+        last: Some(start + len - 1),
+    }))
+}
+
+/// What is asked for of an object.
+fn wanted(
+    object: &Object,
+    range: Option<Range>,
+    number: Option<i32>,
+) -> S3Result<(Bytes, Option<String>, Option<i32>)> {
+    let Some(number) = number else {
+        let (body, content_range) = slice(object, range.as_ref())?;
+        return Ok((body, content_range, None));
+    };
+    if range.is_some() {
+        return Err(s3_error!(
+            InvalidRequest,
+            "Cannot specify both Range header and partNumber query parameter"
+        ));
     }
-    .check(&object)?;
-    let (body, content_range) = slice(&object, input.range.as_ref())?;
-    let headers = object.headers.clone();
+    let range = part(object, number)?;
+    let (body, content_range) = slice(object, range.as_ref())?;
+    let count = i32::try_from(object.parts.len()).ok();
+    Ok((body, content_range, count.filter(|count| *count > 0)))
+}
+
+/// The output of a read, of either kind; `body` only counts for its length here.
+macro_rules! output {
+    ($output:ident, $input:expr, $object:expr, $version_id:expr) => {{
+        let object = $object;
+        let (body, content_range, parts_count) = wanted(object, $input.range, $input.part_number)?;
+        let headers = object.headers.clone();
+        let sums = $input
+            .checksum_mode
+            .as_ref()
+            .filter(|mode| mode.as_str() == ChecksumMode::ENABLED && content_range.is_none())
+            .map(|_| object.checksums.clone())
+            .unwrap_or_default();
+        let output = $output {
+            accept_ranges: Some("bytes".into()),
+            content_length: i64::try_from(body.len()).ok(),
+            content_range,
+            parts_count,
+            e_tag: Some(object.etag()),
+            last_modified: Some(object.modified()),
+            content_type: Some(content_type(headers.content_type)),
+            cache_control: headers.cache_control,
+            content_disposition: headers.content_disposition,
+            content_encoding: headers.content_encoding,
+            content_language: headers.content_language,
+            expires: headers.expires,
+            metadata: headers.metadata,
+            website_redirect_location: headers.website_redirect,
+            storage_class: headers.storage_class,
+            sse_customer_algorithm: headers.encryption.customer_algorithm(),
+            sse_customer_key_md5: headers.encryption.customer_key,
+            server_side_encryption: headers.encryption.kind,
+            ssekms_key_id: headers.encryption.kms_key,
+            bucket_key_enabled: headers.encryption.bucket_key,
+            checksum_crc32: sums.checksum_crc32,
+            checksum_crc32c: sums.checksum_crc32c,
+            checksum_crc64nvme: sums.checksum_crc64nvme,
+            checksum_sha1: sums.checksum_sha1,
+            checksum_sha256: sums.checksum_sha256,
+            checksum_type: sums.checksum_type,
+            version_id: $version_id,
+            ..Default::default()
+        };
+        (output, body)
+    }};
+}
+
+/// The object that a read asks for, its key given and its conditions met.
+macro_rules! found {
+    ($store:expr, $input:expr) => {{
+        let version = $input.version_id.as_deref();
+        let (object, version_id) = $store.find(&$input.bucket, &$input.key, version)?;
+        object.headers.encryption.unlock(customer_key!($input))?;
+        Conditions {
+            if_match: $input.if_match.as_ref(),
+            if_none_match: $input.if_none_match.as_ref(),
+            if_modified_since: $input.if_modified_since.as_ref(),
+            if_unmodified_since: $input.if_unmodified_since.as_ref(),
+        }
+        .check(&object)?;
+        (object, version_id)
+    }};
+}
+
+pub(super) fn get(store: &Store, input: &GetObjectInput) -> S3Result<GetObjectOutput> {
+    let (object, version_id) = found!(store, input);
+    let (output, body) = output!(GetObjectOutput, input, &*object, version_id);
+    let tags = i32::try_from(object.headers.tags.len()).ok();
+    // What the request wants the answer to say is said by the engine.
     Ok(GetObjectOutput {
-        accept_ranges: Some("bytes".into()),
-        content_length: i64::try_from(body.len()).ok(),
+        tag_count: tags.filter(|tags| *tags > 0),
         body: Some(StreamingBlob::from(Body::from(body))),
-        content_range,
-        e_tag: Some(object.etag()),
-        last_modified: Some(object.modified()),
-        content_type: Some(content_type(headers.content_type)),
-        cache_control: headers.cache_control,
-        content_disposition: headers.content_disposition,
-        content_encoding: headers.content_encoding,
-        content_language: headers.content_language,
-        expires: headers.expires,
-        metadata: headers.metadata,
-        version_id,
-        ..Default::default()
+        ..output
     })
 }
 
-pub(super) fn head(store: &Store, input: &HeadObjectInput) -> S3Result<HeadObjectOutput> {
-    let (object, version_id) =
-        store.find(&input.bucket, &input.key, input.version_id.as_deref())?;
-    Conditions {
-        if_match: input.if_match.as_ref(),
-        if_none_match: input.if_none_match.as_ref(),
-        if_modified_since: input.if_modified_since.as_ref(),
-        if_unmodified_since: input.if_unmodified_since.as_ref(),
-    }
-    .check(&object)?;
-    let (body, content_range) = slice(&object, input.range.as_ref())?;
-    let headers = object.headers.clone();
+pub(super) fn head(store: &Store, input: HeadObjectInput) -> S3Result<HeadObjectOutput> {
+    let (object, version_id) = found!(store, input);
+    let (output, _) = output!(HeadObjectOutput, input, &*object, version_id);
     Ok(HeadObjectOutput {
-        accept_ranges: Some("bytes".into()),
-        content_length: i64::try_from(body.len()).ok(),
-        content_range,
-        e_tag: Some(object.etag()),
-        last_modified: Some(object.modified()),
-        content_type: Some(content_type(headers.content_type)),
-        cache_control: headers.cache_control,
-        content_disposition: headers.content_disposition,
-        content_encoding: headers.content_encoding,
-        content_language: headers.content_language,
-        expires: headers.expires,
-        metadata: headers.metadata,
-        version_id,
-        ..Default::default()
+        content_type: input.response_content_type.or(output.content_type),
+        content_language: input.response_content_language.or(output.content_language),
+        expires: input.response_expires.or(output.expires),
+        cache_control: input.response_cache_control.or(output.cache_control),
+        content_disposition: input
+            .response_content_disposition
+            .or(output.content_disposition),
+        content_encoding: input.response_content_encoding.or(output.content_encoding),
+        ..output
     })
 }
 
 fn content_type(given: Option<String>) -> String {
     given.unwrap_or_else(|| "binary/octet-stream".into())
-}
-
-/// The object that a copy reads, its conditions met, and its version.
-pub(super) fn copy_source(
-    store: &Store,
-    source: &CopySource,
-    conditions: [Option<&ETagCondition>; 2],
-    times: [Option<&Timestamp>; 2],
-) -> S3Result<(Arc<Object>, Option<String>)> {
-    let CopySource::Bucket {
-        bucket,
-        key,
-        version_id,
-    } = source
-    else {
-        return Err(s3_error!(NotImplemented, "Only buckets can be copied from"));
-    };
-    let (object, version) = store.find(bucket, key, version_id.as_deref())?;
-    let [if_match, if_none_match] = conditions;
-    let [if_modified_since, if_unmodified_since] = times;
-    let checked = Conditions {
-        if_match,
-        if_none_match,
-        if_modified_since,
-        if_unmodified_since,
-    }
-    .check(&object);
-    // A copy has no cached answer to fall back on, so "not modified" is a failure too.
-    checked.map_err(|error| match error.code() {
-        S3ErrorCode::NotModified => failed("x-amz-copy-source-If-None-Match"),
-        _ => error,
-    })?;
-    Ok((object, version))
-}
-
-pub(super) fn copy(store: &Store, input: CopyObjectInput) -> S3Result<CopyObjectOutput> {
-    store.bucket(&input.bucket)?;
-    let (source, copy_source_version_id) = copy_source(
-        store,
-        &input.copy_source,
-        [
-            input.copy_source_if_match.as_ref(),
-            input.copy_source_if_none_match.as_ref(),
-        ],
-        [
-            input.copy_source_if_modified_since.as_ref(),
-            input.copy_source_if_unmodified_since.as_ref(),
-        ],
-    )?;
-    let replace = input
-        .metadata_directive
-        .as_ref()
-        .is_some_and(|directive| directive.as_str() == MetadataDirective::REPLACE);
-    let onto_itself = matches!(
-        &input.copy_source,
-        // An older version may be copied over the current one: that restores it.
-        CopySource::Bucket { bucket, key, version_id: None }
-            if **bucket == *input.bucket && **key == *input.key
-    );
-    if onto_itself && !replace {
-        return Err(s3_error!(
-            InvalidRequest,
-            "This copy request is illegal because it is trying to copy an object to itself \
-             without changing the object's metadata, storage class, website redirect location \
-             or encryption attributes."
-        ));
-    }
-    let headers = if replace {
-        Headers {
-            content_type: input.content_type,
-            cache_control: input.cache_control,
-            content_disposition: input.content_disposition,
-            content_encoding: input.content_encoding,
-            content_language: input.content_language,
-            expires: input.expires,
-            metadata: input.metadata,
-        }
-    } else {
-        source.headers.clone()
-    };
-    // A copied upload is one object, and its ETag that of one.
-    let etag = if source.etag.contains('-') {
-        encode::hex(&encode::md5(&source.body))
-    } else {
-        source.etag.clone()
-    };
-    let object = Object::new(source.body.clone(), etag, headers);
-    let result = CopyObjectResult {
-        e_tag: Some(object.etag()),
-        last_modified: Some(object.modified()),
-        ..Default::default()
-    };
-    let version_id = store.within(&input.bucket, |bucket| {
-        Ok(bucket.write().insert(input.key, Arc::new(object)))
-    })?;
-    Ok(CopyObjectOutput {
-        copy_object_result: Some(result),
-        version_id,
-        copy_source_version_id,
-        ..Default::default()
-    })
-}
-
-pub(super) fn delete(store: &Store, input: &DeleteObjectInput) -> S3Result<DeleteObjectOutput> {
-    let removed = store.within(&input.bucket, |bucket| {
-        let mut objects = bucket.write();
-        match &input.version_id {
-            Some(id) => objects.remove_version(&input.key, id),
-            None => Ok(objects.remove(&input.key)),
-        }
-    })?;
-    Ok(DeleteObjectOutput {
-        delete_marker: removed.marker.then_some(true),
-        version_id: removed.version_id,
-        ..Default::default()
-    })
-}
-
-/// One entry of a multi-object delete.
-pub(super) fn delete_one(
-    objects: &mut Objects,
-    entry: ObjectIdentifier,
-) -> S3Result<DeletedObject> {
-    let removed = match &entry.version_id {
-        Some(id) => objects.remove_version(&entry.key, id)?,
-        None => objects.remove(&entry.key),
-    };
-    let marker = removed.marker;
-    Ok(DeletedObject {
-        key: Some(entry.key),
-        version_id: entry.version_id,
-        delete_marker: marker.then_some(true),
-        delete_marker_version_id: removed.version_id.filter(|_| marker),
-    })
 }

@@ -8,7 +8,7 @@ use s3s::{S3, S3Request, S3Response, S3Result, s3_error};
 
 use super::store::Store;
 use super::versions::Status;
-use super::{acl, list, list_versions, multipart, object};
+use super::{acl, copy, delete, list, list_versions, multipart, object, object_settings};
 
 type Answer<T> = S3Result<S3Response<T>>;
 
@@ -168,7 +168,7 @@ impl S3 for Engine {
     }
 
     async fn put_object(&self, req: S3Request<PutObjectInput>) -> Answer<PutObjectOutput> {
-        answer(object::put(self, req.input).await?)
+        answer(object::put(self, req.input, req.trailing_headers).await?)
     }
 
     async fn get_object(&self, req: S3Request<GetObjectInput>) -> Answer<GetObjectOutput> {
@@ -176,18 +176,63 @@ impl S3 for Engine {
     }
 
     async fn head_object(&self, req: S3Request<HeadObjectInput>) -> Answer<HeadObjectOutput> {
-        answer(object::head(self, &req.input)?)
+        answer(object::head(self, req.input)?)
     }
 
     async fn copy_object(&self, req: S3Request<CopyObjectInput>) -> Answer<CopyObjectOutput> {
-        answer(object::copy(self, req.input)?)
+        answer(copy::copy(self, req.input, &req.headers)?)
     }
 
     async fn delete_object(&self, req: S3Request<DeleteObjectInput>) -> Answer<DeleteObjectOutput> {
         Ok(S3Response::with_status(
-            object::delete(self, &req.input)?,
+            delete::delete(self, &req.input)?,
             hyper::StatusCode::NO_CONTENT,
         ))
+    }
+
+    async fn get_object_tagging(
+        &self,
+        req: S3Request<GetObjectTaggingInput>,
+    ) -> Answer<GetObjectTaggingOutput> {
+        answer(object_settings::get_tagging(self, &req.input)?)
+    }
+
+    async fn put_object_tagging(
+        &self,
+        req: S3Request<PutObjectTaggingInput>,
+    ) -> Answer<PutObjectTaggingOutput> {
+        answer(object_settings::put_tagging(self, req.input)?)
+    }
+
+    async fn delete_object_tagging(
+        &self,
+        req: S3Request<DeleteObjectTaggingInput>,
+    ) -> Answer<DeleteObjectTaggingOutput> {
+        Ok(S3Response::with_status(
+            object_settings::delete_tagging(self, &req.input)?,
+            hyper::StatusCode::NO_CONTENT,
+        ))
+    }
+
+    async fn get_object_acl(
+        &self,
+        req: S3Request<GetObjectAclInput>,
+    ) -> Answer<GetObjectAclOutput> {
+        answer(object_settings::get_acl(self, &req.input)?)
+    }
+
+    async fn put_object_acl(
+        &self,
+        req: S3Request<PutObjectAclInput>,
+    ) -> Answer<PutObjectAclOutput> {
+        answer(object_settings::put_acl(self, req.input)?)
+    }
+
+    async fn get_object_attributes(
+        &self,
+        req: S3Request<GetObjectAttributesInput>,
+    ) -> Answer<GetObjectAttributesOutput> {
+        answer(object_settings::get_attributes(self, &req.input)?)
     }
 
     async fn delete_objects(
@@ -208,7 +253,7 @@ impl S3 for Engine {
             let mut deleted = Vec::new();
             for entry in objects {
                 let (key, version_id) = (entry.key.clone(), entry.version_id.clone());
-                match object::delete_one(&mut stored, entry) {
+                match delete::delete_one(&mut stored, entry) {
                     Ok(one) => deleted.push(one),
                     Err(error) => failed.push(Error {
                         key: Some(key),

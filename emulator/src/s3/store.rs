@@ -6,25 +6,14 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::SystemTime;
 
 use bytes::Bytes;
-use s3s::dto::{ETag, Metadata, Timestamp};
+use s3s::dto::{Checksum, ETag, StorageClass, Timestamp};
 use s3s::{S3Result, s3_error};
 
+use super::attributes::Headers;
 use super::config::Configs;
 use super::multipart::Uploads;
 use super::versions::Objects;
 use crate::{clock, encode};
-
-/// Stored headers of an object, as its put gave them.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Headers {
-    pub(super) content_type: Option<String>,
-    pub(super) cache_control: Option<String>,
-    pub(super) content_disposition: Option<String>,
-    pub(super) content_encoding: Option<String>,
-    pub(super) content_language: Option<String>,
-    pub(super) expires: Option<Timestamp>,
-    pub(super) metadata: Option<Metadata>,
-}
 
 /// One object; replaced as a whole, never changed.
 #[derive(Clone, Debug)]
@@ -34,15 +23,24 @@ pub(super) struct Object {
     pub(super) etag: String,
     pub(super) modified: SystemTime,
     pub(super) headers: Headers,
+    pub(super) checksums: Checksum,
+    /// The sizes of the parts that it came in; none for what came by one put.
+    pub(super) parts: Arc<[u64]>,
 }
 
 impl Object {
     pub(super) fn new(body: Bytes, etag: String, headers: Headers) -> Self {
+        let etag = match &headers.encryption {
+            hiding if hiding.hides_tag() => hidden(&etag, hiding.customer_key.as_deref()),
+            _ => etag,
+        };
         Self {
             body,
             etag,
             modified: SystemTime::now(),
             headers,
+            checksums: Checksum::default(),
+            parts: Arc::default(),
         }
     }
 
@@ -54,6 +52,11 @@ impl Object {
         i64::try_from(self.body.len()).unwrap_or(i64::MAX)
     }
 
+    pub(super) fn class(&self) -> &str {
+        let class = self.headers.storage_class.as_ref();
+        class.map_or(StorageClass::STANDARD, StorageClass::as_str)
+    }
+
     pub(super) fn modified(&self) -> Timestamp {
         Timestamp::from(self.modified)
     }
@@ -62,6 +65,13 @@ impl Object {
     pub(super) fn modified_unix(&self) -> i64 {
         clock::unix(self.modified)
     }
+}
+
+/// The tag of an object whose tag is not the digest of its bytes.
+fn hidden(etag: &str, key: Option<&str>) -> String {
+    let (digest, parts) = etag.split_at(etag.len().min(32));
+    let salted = format!("{digest} {}", key.unwrap_or("kms"));
+    encode::hex(&encode::md5(salted.as_bytes())) + parts
 }
 
 /// One bucket.

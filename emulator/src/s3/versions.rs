@@ -107,6 +107,27 @@ impl Objects {
         }
     }
 
+    /// Changes what is kept beside the body of an object; tells its version.
+    pub(super) fn change(
+        &mut self,
+        key: &str,
+        id: Option<&str>,
+        act: impl FnOnce(&mut Object),
+    ) -> S3Result<Option<String>> {
+        self.find(key, id)?;
+        let versions = self.keys.get_mut(key).ok_or_else(no_such_key)?;
+        let at = match id {
+            None => versions.len().checked_sub(1),
+            Some(id) => versions.iter().position(|version| *version.id == *id),
+        };
+        let version = at.map(|at| &mut versions[at]).ok_or_else(no_such_key)?;
+        if let Content::Object(object) = &mut version.content {
+            act(Arc::make_mut(object));
+        }
+        let id = Arc::clone(&version.id);
+        Ok(self.told(&id))
+    }
+
     /// Stores an object; tells its version.
     pub(super) fn insert(&mut self, key: String, object: Arc<Object>) -> Option<String> {
         self.push(key, Content::Object(object))
@@ -260,7 +281,7 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use crate::s3::store::Headers;
+    use crate::s3::attributes::Headers;
 
     fn object(etag: &str) -> Arc<Object> {
         Arc::new(Object::new(

@@ -1,0 +1,188 @@
+//! Checksums of objects: compared with what a request says, and kept.
+
+use base64::prelude::*;
+use hyper::HeaderMap;
+use s3s::checksum::ChecksumHasher;
+use s3s::crypto::Checksum as _;
+use s3s::crypto::{Crc32, Crc32c, Crc64Nvme, Sha1, Sha256};
+use s3s::dto::{Checksum, ChecksumAlgorithm, ChecksumType};
+use s3s::{S3Error, S3Result, s3_error};
+
+/// The kinds that there are: name and how many bytes.
+const KINDS: [(&str, usize); 5] = [
+    (ChecksumAlgorithm::CRC32, 4),
+    (ChecksumAlgorithm::CRC32C, 4),
+    (ChecksumAlgorithm::CRC64NVME, 8),
+    (ChecksumAlgorithm::SHA1, 20),
+    (ChecksumAlgorithm::SHA256, 32),
+];
+
+/// What a request says of the checksum of its body.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Given {
+    /// By kind, in the order of [`KINDS`].
+    values: [Option<String>; 5],
+    algorithm: Option<String>,
+}
+
+/// What the input of a request says of the checksum of its body.
+macro_rules! given {
+    ($input:expr) => {
+        $crate::s3::checksums::Given::new(
+            [
+                $input.checksum_crc32.take(),
+                $input.checksum_crc32c.take(),
+                $input.checksum_crc64nvme.take(),
+                $input.checksum_sha1.take(),
+                $input.checksum_sha256.take(),
+            ],
+            $input.checksum_algorithm.take(),
+        )
+    };
+}
+
+pub(super) use given;
+
+impl Given {
+    pub(super) fn new(values: [Option<String>; 5], algorithm: Option<ChecksumAlgorithm>) -> Self {
+        let algorithm = algorithm.map(|name| name.as_str().to_owned());
+        Self { values, algorithm }
+    }
+
+    /// Takes in what came behind the body.
+    pub(super) fn trailing(&mut self, trailers: &HeaderMap) {
+        for ((name, _), value) in KINDS.iter().zip(&mut self.values) {
+            let field = format!("x-amz-checksum-{}", name.to_ascii_lowercase());
+            if let Some(found) = trailers.get(&field).and_then(|found| found.to_str().ok()) {
+                *value = Some(found.to_owned());
+            }
+        }
+    }
+
+    /// The checksum of a body: of the kind that is given, and then the same as given; else CRC-64/NVME, as S3 has
+    /// it of everything.
+    pub(super) fn check(&self, body: &[u8]) -> S3Result<Checksum> {
+        let mut given = KINDS.iter().zip(&self.values);
+        let Some(((name, size), value)) = given.find(|(_, value)| value.is_some()) else {
+            let kind = match self.algorithm.as_deref() {
+                None => ChecksumAlgorithm::CRC64NVME,
+                Some(name) => name,
+            };
+            return of(kind, body);
+        };
+        if given.any(|(_, value)| value.is_some()) {
+            return Err(s3_error!(
+                InvalidRequest,
+                "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed."
+            ));
+        }
+        let value = value.as_deref().unwrap_or_default();
+        let bytes = BASE64_STANDARD.decode(value).unwrap_or_default();
+        if bytes.len() != *size {
+            return Err(s3_error!(
+                InvalidRequest,
+                "Value for x-amz-checksum-{} header is invalid.",
+                name.to_ascii_lowercase()
+            ));
+        }
+        let sums = of(name, body)?;
+        if value_of(&sums, name) != Some(value) {
+            return Err(s3_error!(
+                BadDigest,
+                "The {name} you specified did not match the calculated checksum."
+            ));
+        }
+        Ok(sums)
+    }
+}
+
+/// The checksum of this kind.
+pub(super) fn of(kind: &str, body: &[u8]) -> S3Result<Checksum> {
+    let mut hasher = ChecksumHasher::default();
+    match kind {
+        ChecksumAlgorithm::CRC32 => hasher.crc32 = Some(Crc32::new()),
+        ChecksumAlgorithm::CRC32C => hasher.crc32c = Some(Crc32c::new()),
+        ChecksumAlgorithm::CRC64NVME => hasher.crc64nvme = Some(Crc64Nvme::new()),
+        ChecksumAlgorithm::SHA1 => hasher.sha1 = Some(Sha1::new()),
+        ChecksumAlgorithm::SHA256 => hasher.sha256 = Some(Sha256::new()),
+        _ => return Err(unknown()),
+    }
+    hasher.update(body);
+    let mut sums = hasher.finalize();
+    sums.checksum_type = Some(ChecksumType::from_static(ChecksumType::FULL_OBJECT));
+    Ok(sums)
+}
+
+/// The kind of a checksum that is kept.
+pub(super) fn kind_of(sums: &Checksum) -> Option<&'static str> {
+    let mut kinds = KINDS.iter().map(|(name, _)| *name);
+    kinds.find(|name| value_of(sums, name).is_some())
+}
+
+fn value_of<'a>(sums: &'a Checksum, kind: &str) -> Option<&'a str> {
+    match kind {
+        ChecksumAlgorithm::CRC32 => sums.checksum_crc32.as_deref(),
+        ChecksumAlgorithm::CRC32C => sums.checksum_crc32c.as_deref(),
+        ChecksumAlgorithm::CRC64NVME => sums.checksum_crc64nvme.as_deref(),
+        ChecksumAlgorithm::SHA1 => sums.checksum_sha1.as_deref(),
+        ChecksumAlgorithm::SHA256 => sums.checksum_sha256.as_deref(),
+        _ => None,
+    }
+}
+
+fn unknown() -> S3Error {
+    s3_error!(
+        InvalidRequest,
+        "Checksum algorithm provided is unsupported. Please try again with any of the valid types: \
+         [CRC32, CRC32C, CRC64NVME, SHA1, SHA256]"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &[u8] = b"123456789";
+
+    #[test]
+    fn a_given_value_is_compared() {
+        let given = |value: &str| Given {
+            values: [Some(value.to_owned()), None, None, None, None],
+            algorithm: None,
+        };
+        let sums = given("y/Q5Jg==").check(TEXT).unwrap();
+        assert_eq!(kind_of(&sums), Some("CRC32"));
+        for bad in ["y/Q5Jw==", "y/Q5Jg", "", "AAAAAAAAAAA="] {
+            assert!(given(bad).check(TEXT).is_err(), "{bad}");
+        }
+        let mut two = given("y/Q5Jg==");
+        two.values[3] = Some("x".to_owned());
+        assert!(two.check(TEXT).is_err());
+    }
+
+    #[test]
+    fn everything_has_one() {
+        let sums = Given::default().check(TEXT).unwrap();
+        assert_eq!(sums.checksum_crc64nvme.as_deref(), Some("rosUhgp5mIg="));
+        let asked = Given {
+            algorithm: Some("SHA1".to_owned()),
+            ..Given::default()
+        };
+        assert_eq!(kind_of(&asked.check(TEXT).unwrap()), Some("SHA1"));
+        let unknown = Given {
+            algorithm: Some("MD4".to_owned()),
+            ..Given::default()
+        };
+        assert!(unknown.check(TEXT).is_err());
+    }
+
+    #[test]
+    fn trailers_count() {
+        let mut given = Given::default();
+        let mut trailers = HeaderMap::new();
+        trailers.insert("x-amz-checksum-crc32c", "4waSgw==".parse().unwrap());
+        given.trailing(&trailers);
+        assert_eq!(kind_of(&given.check(TEXT).unwrap()), Some("CRC32C"));
+        assert!(given.check(b"other").is_err());
+    }
+}
