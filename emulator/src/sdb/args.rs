@@ -16,6 +16,10 @@ pub(crate) struct SdbArgs {
     #[arg(long, requires = "sdb_dir")]
     fsync: bool,
 
+    /// How long the journal in that folder gets before it is folded into a snapshot.
+    #[arg(long, value_name = "BYTES", default_value_t = 64 << 20, requires = "sdb_dir")]
+    sdb_journal_max: u64,
+
     /// The most domains there may be.
     #[arg(long, value_name = "COUNT", default_value_t = 250)]
     sdb_domains_max: usize,
@@ -61,7 +65,7 @@ impl SdbArgs {
             .domain_pairs_max(self.sdb_domain_pairs_max)
             .select_time_max(Duration::from_millis(self.sdb_select_time_max));
         match self.sdb_dir {
-            Some(dir) => options.dir(dir),
+            Some(dir) => options.dir(dir).journal_max(self.sdb_journal_max),
             None => options,
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use base64::prelude::*;
-use emulator::Emulator;
+use emulator::{Emulator, SdbOptions};
 use hmac::{Hmac, KeyInit, Mac};
 use sha1::Sha1;
 use sha2::Sha256;
@@ -46,11 +46,16 @@ pub(crate) fn iso8601(at: i64) -> String {
 
 impl Signer {
     pub(crate) fn new(emulator: &Emulator) -> Self {
+        let host = emulator.addr().to_string();
+        Self::of(emulator.access_key(), emulator.secret_key(), &host)
+    }
+
+    pub(crate) fn of(access_key: &str, secret: &str, host: &str) -> Self {
         Self {
-            access_key: emulator.access_key().to_owned(),
-            secret: emulator.secret_key().to_owned(),
-            host: emulator.addr().to_string(),
-            signed_host: emulator.addr().to_string(),
+            access_key: access_key.to_owned(),
+            secret: secret.to_owned(),
+            host: host.to_owned(),
+            signed_host: host.to_owned(),
             method: "POST",
             sha1: false,
             drift: 0,
@@ -114,7 +119,12 @@ pub(crate) struct Bench {
 
 /// An emulator with an empty domain `dom`.
 pub(crate) async fn bench() -> Bench {
-    let emulator = Emulator::start().await.unwrap();
+    bench_with(SdbOptions::default()).await
+}
+
+/// The same, with other settings.
+pub(crate) async fn bench_with(options: SdbOptions) -> Bench {
+    let emulator = Emulator::builder().sdb(options).start().await.unwrap();
     let mut bench = Bench {
         wire: Wire::open(emulator.addr()).await,
         signer: Signer::new(&emulator),

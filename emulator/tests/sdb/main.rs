@@ -4,6 +4,8 @@
 #![allow(clippy::unwrap_used)]
 
 mod bench;
+mod disk;
+mod modes;
 mod protocol;
 mod selects;
 #[path = "../support/wire.rs"]

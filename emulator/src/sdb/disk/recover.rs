@@ -26,6 +26,16 @@ pub(super) fn recover(dir: &Path, domains: &Domains) -> io::Result<Found> {
         journals.retain(|journal| *journal >= generation);
     }
     check_gaps(base, &journals)?;
+    // One without a record was begun when the process ended, perhaps while it wrote to the one
+    // before.
+    while let [_, .., last] = *journals.as_slice() {
+        let path = journal_path(dir, last);
+        if path.metadata()?.len() > MAGIC.len() as u64 {
+            break;
+        }
+        remove_file(path)?;
+        journals.pop();
+    }
     let Some(&last) = journals.last() else {
         let generation = base.unwrap_or(0);
         let journal = create(&journal_path(dir, generation))?;

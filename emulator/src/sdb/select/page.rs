@@ -302,7 +302,7 @@ mod tests {
             .map(|n| {
                 let number = format!("{n:05}");
                 let mut pairs = vec![
-                    ("n".to_owned(), number.clone()),
+                    ("n".to_owned(), number),
                     ("ten".to_owned(), (n % 10).to_string()),
                 ];
                 if multi && n % 100 == 0 {
