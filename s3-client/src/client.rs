@@ -1,27 +1,20 @@
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use aws_core::dispatch::{Dispatch, DispatchBuilder};
 use aws_core::{
-    Addressing, Clock, Endpoint, Error, Operation, ProvideCredentials, Result, RetryConfig,
-    Transport,
+    Addressing, Clock, Credentials, Endpoint, Error, Operation, ProvideCredentials, Result,
+    RetryConfig, Transport,
 };
 use aws_sigv2::s3::SubResources;
 use pipeline_pool::HttpPool;
 
 use crate::bucket::Bucket;
+use crate::negotiate::Memory;
 use crate::ops::buckets::ListBuckets;
-use crate::wire::S3;
-
-/// How requests are signed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Signature {
-    /// [Signature Version 2](https://docs.aws.amazon.com/AmazonS3/latest/API/RESTAuthentication.html), in headers.
-    #[default]
-    V2,
-}
+use crate::service::S3;
+use crate::signature::{Signature, Signer, region_of};
 
 /// A client of one S3 endpoint; cheap to clone.
 #[derive(Clone)]
@@ -39,8 +32,11 @@ impl S3Client {
         S3Builder {
             endpoint: None,
             addressing: Addressing::Auto,
-            signature: Signature::default(),
+            signature: None,
             sub_resources: SubResources::default(),
+            sign_bodies: true,
+            negotiate: false,
+            anonymous: false,
             dispatch: Dispatch::builder(),
         }
     }
@@ -62,6 +58,21 @@ impl S3Client {
         &self.0.endpoint
     }
 
+    /// The parameters that Version 2 signs.
+    pub(crate) fn sub_resources(&self) -> &SubResources {
+        &self.0.service.sub_resources
+    }
+
+    /// How requests about this bucket are signed.
+    pub(crate) fn signer(&self, bucket: &Arc<str>) -> Signer {
+        self.0.service.signer(Some(bucket))
+    }
+
+    /// The credentials and the time that a link is signed with.
+    pub(crate) async fn signing(&self) -> Result<(Credentials, SystemTime)> {
+        self.0.dispatch.signing().await
+    }
+
     pub(crate) async fn call<O: Operation<Service = S3>>(
         &self,
         operation: &O,
@@ -74,7 +85,7 @@ impl fmt::Debug for S3Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("S3Client")
             .field("endpoint", &self.0.endpoint)
-            .field("signature", &self.0.service.signature)
+            .field("service", &self.0.service)
             .field("dispatch", &self.0.dispatch)
             .finish()
     }
@@ -86,8 +97,11 @@ impl fmt::Debug for S3Client {
 pub struct S3Builder {
     endpoint: Option<String>,
     addressing: Addressing,
-    signature: Signature,
+    signature: Option<Signature>,
     sub_resources: SubResources,
+    sign_bodies: bool,
+    negotiate: bool,
+    anonymous: bool,
     dispatch: DispatchBuilder,
 }
 
@@ -104,9 +118,34 @@ impl S3Builder {
         self
     }
 
-    /// How requests are signed. Defaults to [`Signature::V2`].
+    /// How requests are signed. Defaults to [`Signature::V4`] at amazonaws.com, in the region that the host
+    /// names or else `us-east-1`, and to [`Signature::V2`] everywhere else.
     pub fn signature(mut self, signature: Signature) -> Self {
-        self.signature = signature;
+        self.signature = Some(signature);
+        self
+    }
+
+    /// Whether the client signs by Version 4, and for another region, where a server asks for it, and remembers
+    /// that for each bucket. Defaults to no: the error then says what to set.
+    ///
+    /// Until a bucket is known, each request about it is refused once and sent again at once. A body that can
+    /// be read only once is not sent again.
+    pub fn negotiate(mut self, yes: bool) -> Self {
+        self.negotiate = yes;
+        self
+    }
+
+    /// Whether Version 4 signs bodies, as [`Signature::V4`] says. Defaults to yes. With no they go as
+    /// `UNSIGNED-PAYLOAD`, which costs no digest and leaves them to what TLS protects. Version 2 never signs them.
+    pub fn sign_bodies(mut self, yes: bool) -> Self {
+        self.sign_bodies = yes;
+        self
+    }
+
+    /// Sends requests without a signature, for what everybody may read, and needs no credentials. Defaults to
+    /// signed ones.
+    pub fn anonymous(mut self) -> Self {
+        self.anonymous = true;
         self
     }
 
@@ -166,14 +205,27 @@ impl S3Builder {
             .endpoint
             .ok_or_else(|| Error::invalid("no endpoint is set: give the builder one"))?;
         let endpoint = Endpoint::parse(&url)?.addressing(self.addressing);
-        let service = S3 {
-            signature: self.signature,
-            sub_resources: self.sub_resources,
+        let signature = self.signature;
+        let signature = signature.unwrap_or_else(|| Signature::usual(&endpoint));
+        let mut dispatch = self.dispatch;
+        let signer = if self.anonymous {
+            // Nothing is signed with them.
+            dispatch.credentials(Credentials::new("", ""));
+            Signer::Anonymous
+        } else {
+            signature.signer()?
         };
+        let mut service = S3::new(signer);
+        service.sub_resources = self.sub_resources;
+        service.sign_bodies = self.sign_bodies;
+        service.memory = self.negotiate.then(Memory::default);
+        if endpoint.is_amazon() {
+            service.region = region_of(endpoint.origin().host()).to_owned();
+        }
         Ok(S3Client(Arc::new(Inner {
             endpoint,
             service,
-            dispatch: self.dispatch.build()?,
+            dispatch: dispatch.build()?,
         })))
     }
 }

@@ -60,9 +60,14 @@ mod file;
 pub mod idempotency;
 mod limits;
 mod multipart;
+mod negotiate;
 mod object;
 mod ops;
 mod payload;
+mod post;
+mod presign;
+mod service;
+mod signature;
 mod wire;
 
 pub use aws_core::credentials;
@@ -73,7 +78,7 @@ pub use aws_core::{
 pub use aws_sigv2::s3::{Server, SubResources};
 pub use bucket::Bucket;
 pub use checksum::{Checksum, ChecksumHasher, VerifiedBy};
-pub use client::{S3Builder, S3Client, Signature};
+pub use client::{S3Builder, S3Client};
 pub use encryption::{CustomerKey, ServerSideEncryption};
 #[cfg(feature = "fs")]
 pub use file::Save;
@@ -97,3 +102,6 @@ pub use ops::put::{Put, Stored};
 pub use ops::tagging::{DeleteObjectTagging, GetObjectTagging, PutObjectTagging};
 pub use payload::Source;
 pub use pipeline_pool::HttpPool;
+pub use post::{PostForm, PostPolicy};
+pub use presign::{Link, Presign};
+pub use signature::Signature;

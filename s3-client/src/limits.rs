@@ -55,12 +55,32 @@ pub(crate) fn put(len: u64) -> Result<()> {
     )))
 }
 
+/// A header field of a link, which others have to send as it was signed.
+pub(crate) fn link_field(name: &str, value: &str) -> Result<()> {
+    if !is_header_name(name) || name.eq_ignore_ascii_case("host") {
+        return Err(Error::invalid(format!(
+            "{:?} is not the name of a header that a link can demand",
+            short(name)
+        )));
+    }
+    if !value.bytes().all(|b| (0x20..0x7f).contains(&b)) || value.trim_matches(' ') != value {
+        return Err(Error::invalid(format!(
+            "the value of the header {name} is not printable ASCII without spaces around it"
+        )));
+    }
+    Ok(())
+}
+
+fn is_header_name(name: &str) -> bool {
+    let token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
+    !name.is_empty() && name.bytes().all(token)
+}
+
 /// Names and values of user metadata.
 pub(crate) fn metadata<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>) -> Result<()> {
     let mut total = 0;
     for (name, value) in pairs {
-        let token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
-        if name.is_empty() || !name.bytes().all(token) {
+        if !is_header_name(name) {
             return Err(Error::invalid(format!(
                 "the metadata name {:?} is not a header name",
                 short(name)

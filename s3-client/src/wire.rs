@@ -5,27 +5,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_core::operation::{Answer, Attempt};
-use aws_core::{Error, ErrorBody, Result, Service};
-use aws_sigv2::{escape, s3};
+use aws_core::v4::{self, CHUNK, ChunkSigner, Chunks};
+use aws_core::{Error, ErrorBody, Result};
+use aws_sigv2::escape;
 use bytes::Bytes;
 use pipeline_pool::{Method, Origin, Request};
 
 use crate::bucket::Bucket;
-use crate::client::{S3Client, Signature};
+use crate::client::S3Client;
 use crate::limits;
 use crate::options::Options;
 use crate::payload::Payload;
+pub(crate) use crate::service::S3;
+use crate::signature::{Signer, Unsigned};
 
-/// The service: what is the same for all its operations.
-#[derive(Debug)]
-pub(crate) struct S3 {
-    pub(crate) signature: Signature,
-    pub(crate) sub_resources: s3::SubResources,
-}
-
-impl Service for S3 {
-    const NAME: &'static str = "S3";
-}
+/// Bodies over this size that go over TLS are not hashed for their signature.
+const HASHED: usize = 1 << 20;
 
 /// Bodies from this size on get a connection without neighbours.
 const ALONE: usize = 256 << 10;
@@ -159,6 +154,16 @@ impl Wire {
         &self.options
     }
 
+    /// The path, percent-encoded.
+    pub(crate) fn path(&self) -> &str {
+        &self.target[..self.path_len]
+    }
+
+    /// The bucket, where the host names it and the path does not.
+    pub(crate) fn bucket_of_host(&self) -> Option<&str> {
+        self.bucket.as_deref().filter(|_| self.bucket_in_host)
+    }
+
     pub(crate) fn origin(&self) -> &Origin {
         &self.origin
     }
@@ -169,8 +174,29 @@ impl Wire {
 
     pub(crate) fn request(&self, service: &S3, attempt: &Attempt<'_>) -> Result<Request> {
         let mut request = Request::new(self.method, &self.origin, &self.target)?;
-        match service.signature {
-            Signature::V2 => self.sign_v2(&mut request, service, attempt)?,
+        let unsigned = Unsigned {
+            method: self.method.as_str(),
+            authority: self.origin.authority(),
+            bucket: self.bucket_of_host(),
+            path: self.path(),
+            query: self.target.get(self.path_len + 1..).unwrap_or_default(),
+            fields: self.all_fields(attempt),
+        };
+        let mut chunks = None;
+        match service.signer(self.bucket.as_ref()) {
+            Signer::Anonymous => {
+                for (name, value) in unsigned.fields {
+                    request.header(name, value)?;
+                }
+            }
+            Signer::V2 => unsigned.v2(&mut request, attempt, &service.sub_resources)?,
+            Signer::V4(scope) => match self.v4_payload(service.sign_bodies) {
+                Some(payload) => unsigned.v4(&mut request, attempt, &scope, payload)?,
+                None => {
+                    let len = self.payload.len();
+                    chunks = Some(unsigned.v4_chunks(&mut request, attempt, &scope, len)?);
+                }
+            },
         }
         match &self.payload {
             Payload::None => {}
@@ -180,9 +206,28 @@ impl Wire {
                     request.alone(true);
                 }
             }
-            streamed => request.stream(Some(streamed.len()), streamed.open()?),
+            streamed => match chunks {
+                None => request.stream(Some(streamed.len()), streamed.open()?),
+                Some(signer) => {
+                    let len = ChunkSigner::encoded_len(streamed.len(), CHUNK);
+                    request.stream(Some(len), Chunks::new(streamed.open()?, signer, CHUNK));
+                }
+            },
         }
         Ok(request)
+    }
+
+    /// What Version 4 signs of the body; nothing when it is to be signed in chunks.
+    fn v4_payload(&self, sign: bool) -> Option<v4::Payload<'_>> {
+        let tls = self.origin.is_tls();
+        match &self.payload {
+            // Ceph RGW refuses a body in chunks that is empty.
+            empty if empty.len() == 0 => Some(v4::Payload::Bytes(&[])),
+            _ if !sign => Some(v4::Payload::Unsigned),
+            Payload::Whole(body) if !tls || body.len() <= HASHED => Some(v4::Payload::Bytes(body)),
+            _ if tls => Some(v4::Payload::Unsigned),
+            _ => None,
+        }
     }
 
     /// Its own fields and those of the attempt, which come in place of its own of the same name.
@@ -194,28 +239,6 @@ impl Wire {
         let own = self.fields.iter().map(|(n, v)| (&**n, v.as_str()));
         own.filter(|(name, _)| !added.iter().any(|(other, _)| other == name))
             .chain(added.iter().map(|(n, v)| (n.as_str(), v.as_str())))
-    }
-
-    fn sign_v2(&self, request: &mut Request, service: &S3, attempt: &Attempt<'_>) -> Result<()> {
-        let date = attempt.http_date();
-        let fields = self.all_fields(attempt);
-        let signed = s3::Request {
-            method: self.method.as_str(),
-            bucket: self.bucket.as_deref().filter(|_| self.bucket_in_host),
-            path: &self.target[..self.path_len],
-            query: self.target.get(self.path_len + 1..).unwrap_or_default(),
-            headers: std::iter::once(("date", date.as_ref())).chain(fields.clone()),
-        };
-        let signer = signed.sub_resources(&service.sub_resources);
-        let authorization = signer.sign(attempt.credentials());
-        request.header("date", date.as_ref())?;
-        for (name, value) in fields {
-            request.header(name, value)?;
-        }
-        for (name, value) in authorization.headers() {
-            request.header(name, value)?;
-        }
-        Ok(())
     }
 }
 
@@ -253,10 +276,7 @@ mod tests {
         );
         let keys = token.map_or(keys.clone(), |t| keys.with_token(t));
         let now = UNIX_EPOCH + Duration::from_secs(1_175_024_202);
-        let service = S3 {
-            signature: Signature::V2,
-            sub_resources: s3::SubResources::BASE,
-        };
+        let service = S3::new(Signer::V2);
         let request = wire.request(&service, &Attempt::new(&keys, now)).unwrap();
         let headers = request
             .headers()
@@ -317,10 +337,7 @@ mod tests {
             ("x-trace".to_owned(), "7".to_owned()),
         ];
         let attempt = Attempt::new(&keys, UNIX_EPOCH);
-        let service = S3 {
-            signature: Signature::V2,
-            sub_resources: s3::SubResources::BASE,
-        };
+        let service = S3::new(Signer::V2);
         let names_and_signature = |attempt: &Attempt<'_>| {
             let request = wire.request(&service, attempt).unwrap();
             let headers: Vec<(String, String)> = request

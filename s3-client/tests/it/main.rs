@@ -4,9 +4,12 @@ mod buckets;
 mod config;
 mod failures;
 mod files;
+mod links;
 mod listing;
 mod multipart;
 mod objects;
+mod raw;
 #[cfg(feature = "reqwest")]
 mod reqwest;
+mod signing;
 mod store;

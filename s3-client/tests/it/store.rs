@@ -1,7 +1,7 @@
 //! The store that tests talk to.
 //!
 //! That is an emulator of their own, or the server of `S3_TEST_ENDPOINT` with the keys `S3_TEST_ACCESS_KEY` and
-//! `S3_TEST_SECRET_KEY`. A test makes its buckets by [`Store::bucket`] and meets nobody else in them. What a
+//! `S3_TEST_SECRET_KEY`. With `S3_TEST_REGION` requests are signed by Version 4. A test makes its buckets by [`Store::bucket`] and meets nobody else in them. What a
 //! real server cannot do is said once, in [`Store::lacks`]; a test of it then asserts what that server answers
 //! instead.
 
@@ -15,13 +15,15 @@ use std::sync::{Mutex, OnceLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use emulator::Emulator;
-use s3_client::{Bucket, Credentials, RetryConfig, S3Builder, S3Client, SubResources};
+use s3_client::{Bucket, Credentials, RetryConfig, S3Builder, S3Client, Signature, SubResources};
 
 /// What not every store can do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Feature {
     /// Ownership of objects, acceleration, and more that only Amazon has.
     AmazonsConfigs,
+    /// What everybody may read is read without a signature.
+    AnonymousReads,
     /// A 304 tells the entity tag.
     EtagOfUnchanged,
     /// `If-Match` of a put takes the entity tag in its quotes.
@@ -112,7 +114,8 @@ impl Store {
     /// The table of what servers lack.
     pub(crate) fn lacks(&self, feature: Feature) -> bool {
         match self.server {
-            Server::Emulator | Server::Other => false,
+            Server::Emulator => feature == Feature::AnonymousReads,
+            Server::Other => false,
             Server::Rgw => matches!(
                 feature,
                 Feature::EtagOfUnchanged
@@ -130,6 +133,10 @@ impl Store {
         }
     }
 
+    pub(crate) fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
     pub(crate) fn access_key(&self) -> &str {
         &self.access_key
     }
@@ -139,9 +146,13 @@ impl Store {
         let builder = S3Client::builder()
             .endpoint(&self.endpoint)
             .credentials(Credentials::new(&*self.access_key, &*self.secret_key));
-        match self.server {
+        let builder = match self.server {
             Server::Rgw => builder.sub_resources(SubResources::of(s3_client::Server::Rgw)),
             Server::Emulator | Server::Other => builder,
+        };
+        match std::env::var("S3_TEST_REGION") {
+            Ok(region) => builder.signature(Signature::v4(region)),
+            Err(_) => builder,
         }
     }
 
