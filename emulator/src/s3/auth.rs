@@ -217,6 +217,15 @@ impl Checker {
         }
     }
 
+    /// Checks the session token of a form, whose signature and conditions the engine checks.
+    pub(crate) fn check_form_token<'f>(
+        &self,
+        field: impl Fn(&str) -> Option<&'f str>,
+    ) -> Result<(), Refusal> {
+        let credential = field("AWSAccessKeyId").or_else(|| field("x-amz-credential"));
+        self.check_v4_token(credential, field(TOKEN.as_str()).map(str::as_bytes))
+    }
+
     fn user(&self, access_key: &str) -> Result<&User, Refusal> {
         self.users.get(access_key).ok_or_else(|| {
             Refusal::new(

@@ -10,6 +10,7 @@ mod config;
 mod copy;
 mod delete;
 pub(crate) mod error;
+mod form;
 mod grants;
 pub(crate) mod host;
 mod list;
@@ -86,7 +87,12 @@ impl S3Half {
         if let Err(refusal) = self.checker.check(&mut parts, now) {
             return (refusal.into_response(request_id), true);
         }
-        let body = if is_multi_delete(&parts) {
+        let body = if let Some(boundary) = form::boundary(&parts) {
+            match form::complete(&mut parts, body, &boundary, &self.checker).await {
+                Ok(body) => body,
+                Err(refusal) => return (refusal.into_response(request_id), true),
+            }
+        } else if is_multi_delete(&parts) {
             match checked_delete(&parts, body).await {
                 Ok(body) => body,
                 Err(refusal) => return (refusal.into_response(request_id), false),

@@ -1,0 +1,158 @@
+//! Uploads by forms, as far as the engine leaves them open: the name of the file in the key, and session tokens.
+//!
+//! See [POST Object](https://docs.aws.amazon.com/AmazonS3/latest/API/RESTObjectPOST.html).
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Limited};
+use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use hyper::http::request::Parts;
+use hyper::{Method, StatusCode};
+use s3s::Body;
+
+use super::auth::Checker;
+use super::error::Refusal;
+
+/// The most that a form may send.
+const FORM_MAX: usize = 256 << 20;
+
+/// What stands for the name of the user's file.
+const FILENAME: &str = "${filename}";
+
+/// The boundary of a form that uploads a file.
+pub(super) fn boundary(parts: &Parts) -> Option<String> {
+    if parts.method != Method::POST {
+        return None;
+    }
+    let value = parts.headers.get(CONTENT_TYPE)?.to_str().ok()?;
+    let (kind, parameters) = value.split_once(';')?;
+    if !kind.trim().eq_ignore_ascii_case("multipart/form-data") {
+        return None;
+    }
+    let (_, boundary) = parameters.split_once("boundary=")?;
+    let boundary = boundary.split(';').next()?.trim().trim_matches('"');
+    (!boundary.is_empty()).then(|| boundary.to_owned())
+}
+
+/// Reads a form, checks its session token, and puts the name of the file into the key.
+pub(super) async fn complete(
+    parts: &mut Parts,
+    body: Body,
+    boundary: &str,
+    checker: &Checker,
+) -> Result<Body, Refusal> {
+    let body = Limited::new(body, FORM_MAX).collect().await;
+    let body = body.map_err(|_| {
+        let message = "Your POST request fields preceding the upload file were too large.";
+        Refusal::new(
+            StatusCode::BAD_REQUEST,
+            "MaxPostPreDataLengthExceededError",
+            message,
+        )
+    })?;
+    let body = body.to_bytes();
+    let fields = read(&body, boundary);
+    checker.check_form_token(|name| {
+        let field = fields.iter().find(|f| f.name.eq_ignore_ascii_case(name))?;
+        std::str::from_utf8(field.value(&body)).ok()
+    })?;
+    let file = fields.iter().find_map(|f| f.filename.as_deref());
+    let key = fields.iter().find(|f| f.name.eq_ignore_ascii_case("key"));
+    let (Some(file), Some(key)) = (file, key) else {
+        return Ok(Body::from(body));
+    };
+    let value = String::from_utf8_lossy(key.value(&body));
+    if !value.contains(FILENAME) {
+        return Ok(Body::from(body));
+    }
+    let value = value.replace(FILENAME, file);
+    let whole = [&body[..key.start], value.as_bytes(), &body[key.end..]].concat();
+    parts.headers.insert(CONTENT_LENGTH, whole.len().into());
+    Ok(Body::from(Bytes::from(whole)))
+}
+
+/// A part of a form: its name, and where its value is.
+struct Field {
+    name: String,
+    filename: Option<String>,
+    start: usize,
+    end: usize,
+}
+
+impl Field {
+    fn value<'a>(&self, body: &'a [u8]) -> &'a [u8] {
+        &body[self.start..self.end]
+    }
+}
+
+/// The parts up to the file, which is the last that counts.
+fn read(body: &[u8], boundary: &str) -> Vec<Field> {
+    let delimiter = format!("--{boundary}");
+    let mut fields = Vec::new();
+    let Some(first) = find(body, delimiter.as_bytes(), 0) else {
+        return fields;
+    };
+    let mut at = first + delimiter.len();
+    let delimiter = format!("\r\n{delimiter}");
+    while let Some(head_end) = find(body, b"\r\n\r\n", at) {
+        let head = String::from_utf8_lossy(&body[at..head_end]);
+        let start = head_end + 4;
+        let Some(end) = find(body, delimiter.as_bytes(), start) else {
+            break;
+        };
+        let filename = parameter(&head, "filename");
+        let is_file = filename.is_some();
+        fields.push(Field {
+            name: parameter(&head, "name").unwrap_or_default(),
+            // Some browsers send the path.
+            filename: filename.map(|f| f.rsplit(['/', '\\']).next().unwrap_or_default().to_owned()),
+            start,
+            end,
+        });
+        if is_file {
+            break;
+        }
+        at = end + delimiter.len();
+    }
+    fields
+}
+
+/// A quoted parameter of a part's `Content-Disposition`.
+fn parameter(head: &str, name: &str) -> Option<String> {
+    let (_, rest) = head.split_once(&format!("; {name}=\""))?;
+    let (value, _) = rest.split_once('"')?;
+    Some(value.to_owned())
+}
+
+fn find(text: &[u8], wanted: &[u8], from: usize) -> Option<usize> {
+    let rest = text.get(from..)?;
+    rest.windows(wanted.len())
+        .position(|window| window == wanted)
+        .map(|at| from + at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn forms_are_read_up_to_the_file() {
+        let body = b"--x\r\nContent-Disposition: form-data; name=\"key\"\r\n\r\nuser/${filename}\r\n\
+                     --x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"C:\\\\a\\\\cat.jpg\"\r\n\r\n\0\r\n--y\r\n\
+                     --x\r\nContent-Disposition: form-data; name=\"late\"\r\n\r\nx\r\n--x--\r\n";
+        let fields = read(body, "x");
+        let names: Vec<_> = fields.iter().map(|f| f.name.as_str()).collect();
+        assert_eq!(names, ["key", "file"]);
+        assert_eq!(fields[0].value(body), b"user/${filename}");
+        assert_eq!(fields[1].filename.as_deref(), Some("cat.jpg"));
+        assert_eq!(fields[1].value(body), b"\0\r\n--y");
+        for nonsense in [
+            &b""[..],
+            b"--x",
+            b"--x\r\n\r\n",
+            b"--x\r\nname=\r\n\r\nv",
+            b"\xff",
+        ] {
+            assert!(read(nonsense, "x").is_empty());
+        }
+    }
+}
