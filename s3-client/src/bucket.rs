@@ -14,7 +14,7 @@ use crate::ops::copy::Copy;
 use crate::ops::delete::Delete;
 use crate::ops::get::Get;
 use crate::ops::head::Head;
-use crate::ops::list::List;
+use crate::ops::list::{List, ListV1, ListVersions};
 use crate::ops::put::Put;
 use crate::ops::tagging::{DeleteObjectTagging, GetObjectTagging, PutObjectTagging};
 use crate::payload::Source;
@@ -164,6 +164,21 @@ impl Bucket {
     /// [ListObjectsV2](https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html)
     pub fn list(&self) -> List {
         List::new(self.clone())
+    }
+
+    /// Lists objects in the order of their keys, in the first version of that operation: for stores that lack the
+    /// second.
+    ///
+    /// [ListObjects](https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjects.html)
+    pub fn list_v1(&self) -> ListV1 {
+        ListV1::new(self.clone())
+    }
+
+    /// Lists versions of objects and delete markers.
+    ///
+    /// [ListObjectVersions](https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectVersions.html)
+    pub fn list_versions(&self) -> ListVersions {
+        ListVersions::new(self.clone())
     }
 }
 

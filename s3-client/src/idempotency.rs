@@ -22,6 +22,9 @@ pub(crate) const DELETE_BUCKET: Row = Row::new(
 pub(crate) const GET_OBJECT: Row = Row::new("GetObject", "always", Repeatable, "it reads");
 pub(crate) const HEAD_OBJECT: Row = Row::new("HeadObject", "always", Repeatable, "it reads");
 pub(crate) const LIST_OBJECTS: Row = Row::new("ListObjectsV2", "always", Repeatable, "it reads");
+pub(crate) const LIST_OBJECTS_V1: Row = Row::new("ListObjects", "always", Repeatable, "it reads");
+pub(crate) const LIST_OBJECT_VERSIONS: Row =
+    Row::new("ListObjectVersions", "always", Repeatable, "it reads");
 pub(crate) const PUT_OBJECT: Row = Row::new(
     "PutObject",
     "plain",
@@ -180,6 +183,8 @@ const ROWS: &[Row] = &[
     GET_OBJECT,
     HEAD_OBJECT,
     LIST_OBJECTS,
+    LIST_OBJECTS_V1,
+    LIST_OBJECT_VERSIONS,
     PUT_OBJECT,
     PUT_OBJECT_IF,
     PUT_OBJECT_STREAM,

@@ -97,7 +97,10 @@ pub use ops::copy::{Copied, Copy};
 pub use ops::delete::{Delete, Deleted};
 pub use ops::get::{Always, Fetched, Get, IfChanged, Mode};
 pub use ops::head::{Head, HeadFetched, HeadMode};
-pub use ops::list::{List, ListPage, ObjectInfo, ObjectPages, Objects};
+pub use ops::list::{
+    List, ListPage, ListV1, ListVersions, ObjectInfo, ObjectPages, ObjectPagesV1, Objects,
+    ObjectsV1, RestoreStatus, VersionInfo, VersionPages, Versions, VersionsPage,
+};
 pub use ops::put::{Put, Stored};
 pub use ops::tagging::{DeleteObjectTagging, GetObjectTagging, PutObjectTagging};
 pub use payload::Source;

@@ -24,6 +24,8 @@ pub(crate) enum Feature {
     AmazonsConfigs,
     /// What everybody may read is read without a signature.
     AnonymousReads,
+    /// A key marker alone leaves out all versions of its key.
+    KeyMarkerOfAllVersions,
     /// A 304 tells the entity tag.
     EtagOfUnchanged,
     /// `If-Match` of a put takes the entity tag in its quotes.
@@ -121,6 +123,7 @@ impl Store {
                 Feature::EtagOfUnchanged
                     | Feature::QuotedIfMatchOfPut
                     | Feature::AmazonsConfigs
+                    | Feature::KeyMarkerOfAllVersions
                     | Feature::Regions
                     | Feature::UnsetPublicAccessBlock
                     | Feature::Websites

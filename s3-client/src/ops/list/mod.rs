@@ -1,0 +1,15 @@
+//! Listings of objects and of their versions.
+
+#[macro_use]
+mod wanted;
+
+mod read;
+mod v1;
+mod v2;
+mod versions;
+
+pub(crate) use read::decoded;
+pub use read::{ListPage, ObjectInfo, RestoreStatus};
+pub use v1::{ListV1, ObjectPagesV1, ObjectsV1};
+pub use v2::{List, ObjectPages, Objects};
+pub use versions::{ListVersions, VersionInfo, VersionPages, Versions, VersionsPage};
