@@ -134,7 +134,7 @@ impl Writer {
             let value = (self.count % 5 != 4).then(|| self.count.to_string());
             let mut params = vec![("DomainName", "dom")];
             match &value {
-                Some(value) if self.count % 3 == 0 => params.extend([
+                Some(value) if self.count.is_multiple_of(3) => params.extend([
                     ("Action", "BatchPutAttributes"),
                     ("Item.1.ItemName", item.as_str()),
                     ("Item.1.Attribute.1.Name", "v"),
@@ -149,7 +149,7 @@ impl Writer {
                     ("Attribute.1.Replace", "true"),
                 ]),
                 None => {
-                    params.extend([("Action", "DeleteAttributes"), ("ItemName", item.as_str())])
+                    params.extend([("Action", "DeleteAttributes"), ("ItemName", item.as_str())]);
                 }
             }
             let request = signer.request(&params);

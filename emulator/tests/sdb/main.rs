@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod bench;
+mod clients;
 mod disk;
 mod modes;
 mod protocol;
