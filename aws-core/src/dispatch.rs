@@ -291,7 +291,7 @@ impl Shared {
         let Some(turn) = self.throttle.turn(origin, now, deadline) else {
             let late =
                 "the server has asked for fewer requests, and the turn of this one is too late";
-            return Err(Error::new(Kind::Busy, late));
+            return Err(Error::new(Kind::Busy, late).with_class(Class::Throttled));
         };
         if turn > now {
             tokio::time::sleep_until(turn).await;

@@ -135,6 +135,11 @@ impl Error {
         self
     }
 
+    pub(crate) fn with_class(mut self, class: Class) -> Self {
+        self.0.class = class;
+        self
+    }
+
     pub(crate) fn with_status(mut self, status: u16) -> Self {
         self.0.status = Some(status);
         self
@@ -227,7 +232,7 @@ impl Error {
         self.0.class == Class::ConditionFailed
     }
 
-    /// Whether the service asked for fewer requests.
+    /// Whether the service asked for fewer requests: this one was refused, or had no turn in time.
     pub fn is_throttled(&self) -> bool {
         matches!(self.0.class, Class::Throttled | Class::Unavailable)
     }

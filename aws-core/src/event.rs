@@ -12,7 +12,8 @@ use crate::overrides;
 
 /// Sees each attempt of each request, and may add header fields to it before it is signed.
 ///
-/// An operation that is tried three times is three attempts. The hooks run in the caller's task and should be
+/// An operation that is tried three times is three attempts; what the pool replays by itself, since a connection
+/// was lost, is part of one. The hooks run in the caller's task and should be
 /// quick. Nothing that they see is a secret: neither credentials nor signatures, header fields or bodies.
 ///
 /// ```

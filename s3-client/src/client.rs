@@ -4,8 +4,8 @@ use std::time::{Duration, SystemTime};
 
 use aws_core::dispatch::{Dispatch, DispatchBuilder};
 use aws_core::{
-    Addressing, Clock, Credentials, Endpoint, Error, Operation, ProvideCredentials, Result,
-    RetryConfig, Transport,
+    Addressing, AttemptEvent, Clock, Credentials, Endpoint, Error, Middleware, Operation,
+    ProvideCredentials, Result, RetryConfig, Transport,
 };
 use aws_sigv2::s3::SubResources;
 use pipeline_pool::HttpPool;
@@ -13,6 +13,7 @@ use pipeline_pool::HttpPool;
 use crate::bucket::Bucket;
 use crate::negotiate::Memory;
 use crate::ops::buckets::ListBuckets;
+use crate::redirect::Redirects;
 use crate::service::S3;
 use crate::signature::{Signature, Signer, region_of};
 
@@ -37,6 +38,7 @@ impl S3Client {
             sign_bodies: true,
             negotiate: false,
             anonymous: false,
+            redirects_to: Vec::new(),
             dispatch: Dispatch::builder(),
         }
     }
@@ -102,6 +104,7 @@ pub struct S3Builder {
     sign_bodies: bool,
     negotiate: bool,
     anonymous: bool,
+    redirects_to: Vec<String>,
     dispatch: DispatchBuilder,
 }
 
@@ -195,6 +198,31 @@ impl S3Builder {
         self
     }
 
+    /// Also follows answers that send requests on to hosts of this domain, with requests signed by the same
+    /// credentials: to the domain itself and to what is below it. May be said several times.
+    ///
+    /// Answers 301, 307 and 308 are followed, three times at most for a request, at Amazon to the S3 of other
+    /// regions, elsewhere to the endpoint's own host and to what is below it, and never from TLS to without; to
+    /// other hosts only when they are named here.
+    pub fn redirects_to(mut self, domain: impl Into<String>) -> Self {
+        self.redirects_to.push(domain.into().to_ascii_lowercase());
+        self
+    }
+
+    /// Tells this function of each attempt of each request when it is over: what it was, how long it took and how it
+    /// ended. It runs in the caller's task. May be said several times.
+    pub fn on_attempt(mut self, hook: impl Fn(&AttemptEvent<'_>) + Send + Sync + 'static) -> Self {
+        self.dispatch.on_attempt(hook);
+        self
+    }
+
+    /// Shows each attempt to this before it is signed, when it may add header fields, and when it is over. May be
+    /// said several times.
+    pub fn middleware(mut self, middleware: impl Middleware + 'static) -> Self {
+        self.dispatch.middleware(middleware);
+        self
+    }
+
     /// The client. Nothing is connected yet.
     ///
     /// # Errors
@@ -218,6 +246,7 @@ impl S3Builder {
         let mut service = S3::new(signer);
         service.sub_resources = self.sub_resources;
         service.sign_bodies = self.sign_bodies;
+        service.redirects = Redirects::new(&endpoint, self.redirects_to);
         service.memory = self.negotiate.then(Memory::default);
         if endpoint.is_amazon() {
             service.region = region_of(endpoint.origin().host()).to_owned();

@@ -66,11 +66,13 @@ mod ops;
 mod payload;
 mod post;
 mod presign;
+mod redirect;
 mod service;
 mod signature;
 mod wire;
 
 pub use aws_core::credentials;
+pub use aws_core::event;
 pub use aws_core::{
     Addressing, Body, Class, Clock, Credentials, Endpoint, Error, Idempotency, Kind,
     ProvideCredentials, Result, RetryConfig, Transport,

@@ -20,7 +20,26 @@ macro_rules! from_wire {
             service: &$crate::wire::S3,
             attempt: &aws_core::operation::Attempt<'_>,
         ) -> aws_core::Result<pipeline_pool::Request> {
-            self.wire.request(service, attempt)
+            match attempt.place() {
+                None => self.wire.request(service, attempt),
+                Some(place) => self.wire.moved(place).request(service, attempt),
+            }
+        }
+
+        fn key(&self) -> Option<std::borrow::Cow<'_, str>> {
+            self.wire.key()
+        }
+
+        fn place(&self, service: &$crate::wire::S3) -> Option<aws_core::Place> {
+            service.redirects.place(self.wire.bucket())
+        }
+
+        fn redirect(
+            &self,
+            service: &$crate::wire::S3,
+            redirect: &aws_core::operation::Redirect<'_>,
+        ) -> std::result::Result<Option<aws_core::Place>, String> {
+            service.redirects.follow(self.wire.bucket(), redirect)
         }
 
         fn extra_time(&self) -> std::time::Duration {

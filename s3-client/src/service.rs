@@ -7,6 +7,7 @@ use aws_sigv2::s3::SubResources;
 use pipeline_pool::Head;
 
 use crate::negotiate::{self, Memory};
+use crate::redirect::Redirects;
 use crate::signature::Signer;
 
 #[derive(Debug)]
@@ -20,6 +21,8 @@ pub(crate) struct S3 {
     pub(crate) region: String,
     /// What buckets want, when the client is to find out by itself.
     pub(crate) memory: Option<Memory>,
+    /// Where buckets are that are not at the endpoint.
+    pub(crate) redirects: Redirects,
 }
 
 impl S3 {
@@ -30,6 +33,7 @@ impl S3 {
             sign_bodies: true,
             region: "us-east-1".to_owned(),
             memory: None,
+            redirects: Redirects::default(),
         }
     }
 

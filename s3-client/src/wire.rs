@@ -4,9 +4,9 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_core::operation::{Answer, Attempt};
+use aws_core::operation::Attempt;
 use aws_core::v4::{self, CHUNK, ChunkSigner, Chunks};
-use aws_core::{Error, ErrorBody, Result};
+use aws_core::{Endpoint, Place, Result};
 use aws_sigv2::escape;
 use bytes::Bytes;
 use pipeline_pool::{Method, Origin, Request};
@@ -17,7 +17,7 @@ use crate::limits;
 use crate::options::Options;
 use crate::payload::Payload;
 pub(crate) use crate::service::S3;
-use crate::signature::{Signer, Unsigned};
+use crate::signature::{Signer, Unsigned, region_of};
 
 /// Bodies over this size that go over TLS are not hashed for their signature.
 const HASHED: usize = 1 << 20;
@@ -39,6 +39,8 @@ pub(crate) struct Wire {
     fields: Vec<Field>,
     payload: Payload,
     patience: Duration,
+    /// The region of the place that it was moved to, where that is Amazon's.
+    region: Option<String>,
     options: Options,
 }
 
@@ -55,6 +57,7 @@ impl Wire {
             fields: Vec::new(),
             payload: Payload::None,
             patience: Duration::ZERO,
+            region: None,
             options: Options::default(),
         }
     }
@@ -94,6 +97,7 @@ impl Wire {
             fields: Vec::new(),
             payload: Payload::None,
             patience: Duration::ZERO,
+            region: None,
             options: Options::default(),
         })
     }
@@ -164,6 +168,50 @@ impl Wire {
         self.bucket.as_deref().filter(|_| self.bucket_in_host)
     }
 
+    /// The key of the object that it is about.
+    pub(crate) fn key(&self) -> Option<Cow<'_, str>> {
+        let path = self.target[..self.path_len].strip_prefix('/')?;
+        let key = match &self.bucket {
+            Some(bucket) if !self.bucket_in_host => {
+                path.strip_prefix(&**bucket)?.strip_prefix('/')?
+            }
+            _ => path,
+        };
+        (!key.is_empty()).then(|| unescaped(key))
+    }
+
+    /// The same request, sent to another place.
+    pub(crate) fn moved(&self, place: &Place) -> Self {
+        let mut target = String::with_capacity(self.target.len() + 64);
+        let mut path = &self.target[..];
+        if let Some(bucket) = &self.bucket {
+            if !self.bucket_in_host {
+                path = &path[1 + bucket.len()..];
+            }
+            if !place.bucket_in_host {
+                target.push('/');
+                target.push_str(bucket);
+            }
+        }
+        let query_len = self.target.len() - self.path_len;
+        target.push_str(path);
+        Self {
+            method: self.method,
+            origin: place.origin.clone(),
+            bucket: self.bucket.clone(),
+            bucket_in_host: place.bucket_in_host,
+            path_len: target.len() - query_len,
+            target,
+            fields: self.fields.clone(),
+            payload: self.payload.clone(),
+            options: self.options.clone(),
+            patience: self.patience,
+            region: Endpoint::new(place.origin.clone())
+                .is_amazon()
+                .then(|| region_of(place.origin.host()).to_owned()),
+        }
+    }
+
     pub(crate) fn origin(&self) -> &Origin {
         &self.origin
     }
@@ -183,7 +231,7 @@ impl Wire {
             fields: self.all_fields(attempt),
         };
         let mut chunks = None;
-        match service.signer(self.bucket.as_ref()) {
+        match self.signer(service) {
             Signer::Anonymous => {
                 for (name, value) in unsigned.fields {
                     request.header(name, value)?;
@@ -217,6 +265,15 @@ impl Wire {
         Ok(request)
     }
 
+    fn signer(&self, service: &S3) -> Signer {
+        match (service.signer(self.bucket.as_ref()), &self.region) {
+            (Signer::V4(scope), Some(region)) if scope.region() != region => {
+                Signer::V4(v4::Scope::s3(region))
+            }
+            (signer, _) => signer,
+        }
+    }
+
     /// What Version 4 signs of the body; nothing when it is to be signed in chunks.
     fn v4_payload(&self, sign: bool) -> Option<v4::Payload<'_>> {
         let tls = self.origin.is_tls();
@@ -242,13 +299,21 @@ impl Wire {
     }
 }
 
-/// The error in the body of an answer whose head says that all went well: S3 begins to answer what takes long
-/// before it knows how it ends.
-pub(crate) fn refusal(answer: &Answer) -> Result<()> {
-    match ErrorBody::parse(&answer.bytes()) {
-        Some(body) => Err(Error::service(answer.head.status(), body, None)),
-        None => Ok(()),
+/// A path as it was before it was escaped.
+fn unescaped(path: &str) -> Cow<'_, str> {
+    if !path.contains('%') {
+        return Cow::Borrowed(path);
     }
+    let mut bytes = Vec::with_capacity(path.len());
+    let mut rest = path.bytes();
+    while let Some(b) = rest.next() {
+        let mut digit = || rest.next().and_then(|b| char::from(b).to_digit(16));
+        bytes.push(match b {
+            b'%' => (digit().unwrap_or(0) * 16 + digit().unwrap_or(0)) as u8,
+            b => b,
+        });
+    }
+    Cow::Owned(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 #[cfg(test)]
@@ -353,6 +418,44 @@ mod tests {
         assert_eq!(field(&headers, "x-amz-acl"), Some("public-read"));
         assert_eq!(field(&headers, "x-trace"), Some("7"));
         assert_ne!(before, after);
+    }
+
+    #[test]
+    fn a_request_can_be_moved() {
+        let far = bucket("http://h", Addressing::Path);
+        let mut wire = Wire::object(Method::Get, &far, "a b/johnsmith/\u{e9}").unwrap();
+        wire.query("versionId", "x");
+        let place = |url: &str, bucket_in_host| Place {
+            origin: Origin::parse(url).unwrap(),
+            bucket_in_host,
+        };
+        let (_, by_path) = sent(&wire, None);
+        let in_host = wire.moved(&place("http://johnsmith.s3.test:81", true));
+        assert_eq!(in_host.target, "/a%20b/johnsmith/%C3%A9?versionId=x");
+        assert_eq!(&in_host.target[in_host.path_len..], "?versionId=x");
+        let (_, headers) = sent(&in_host, None);
+        assert_eq!(field(&headers, "host"), Some("johnsmith.s3.test:81"));
+        assert_eq!(
+            field(&headers, "authorization"),
+            field(&by_path, "authorization")
+        );
+        let back = in_host.moved(&place("http://other", false));
+        assert_eq!((&back.target, back.path_len), (&wire.target, wire.path_len));
+        for wire in [&wire, &in_host, &back] {
+            assert_eq!(wire.key().as_deref(), Some("a b/johnsmith/\u{e9}"));
+        }
+        let europe = place("http://johnsmith.s3.eu-west-1.amazonaws.com", true);
+        let service = S3::new(Signer::V4(v4::Scope::s3("us-east-1")));
+        let region = |wire: &Wire| match wire.signer(&service) {
+            Signer::V4(scope) => scope.region().to_owned(),
+            other => format!("{other:?}"),
+        };
+        assert_eq!(region(&wire), "us-east-1");
+        assert_eq!(region(&wire.moved(&europe)), "eu-west-1");
+        let root = Wire::bucket_root(Method::Get, &far).unwrap();
+        assert_eq!(root.key(), None);
+        let moved = root.moved(&place("http://johnsmith.s3.test", true));
+        assert_eq!((moved.target.as_str(), moved.key()), ("/", None));
     }
 
     #[test]

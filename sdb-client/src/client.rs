@@ -3,7 +3,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_core::dispatch::{Dispatch, DispatchBuilder};
-use aws_core::{Clock, Endpoint, Operation, ProvideCredentials, Result, RetryConfig, Transport};
+use aws_core::{
+    AttemptEvent, Clock, Endpoint, Middleware, Operation, ProvideCredentials, Result, RetryConfig,
+    Transport,
+};
 use pipeline_pool::HttpPool;
 
 use crate::domain::Domain;
@@ -181,6 +184,20 @@ impl SdbBuilder {
     /// Tells the time by this clock. Defaults to the system's, corrected by what the server says of it.
     pub fn clock(mut self, clock: Clock) -> Self {
         self.dispatch.clock(clock);
+        self
+    }
+
+    /// Tells this function of each attempt of each request when it is over: what it was, how long it took and how it
+    /// ended. It runs in the caller's task. May be said several times.
+    pub fn on_attempt(mut self, hook: impl Fn(&AttemptEvent<'_>) + Send + Sync + 'static) -> Self {
+        self.dispatch.on_attempt(hook);
+        self
+    }
+
+    /// Shows each attempt to this before it is signed, when it may add header fields, and when it is over. May be
+    /// said several times.
+    pub fn middleware(mut self, middleware: impl Middleware + 'static) -> Self {
+        self.dispatch.middleware(middleware);
         self
     }
 

@@ -84,6 +84,7 @@ mod version;
 mod wire;
 
 pub use aws_core::credentials;
+pub use aws_core::event;
 pub use aws_core::{
     Class, Clock, Credentials, Endpoint, Error, Idempotency, Kind, ProvideCredentials, Result,
     RetryConfig, Transport,

@@ -11,6 +11,10 @@ macro_rules! from_wire {
             self.wire.domain()
         }
 
+        fn key(&self) -> Option<std::borrow::Cow<'_, str>> {
+            self.wire.item().map(Into::into)
+        }
+
         fn overrides(&self) -> Option<&aws_core::Overrides> {
             Some(self.wire.overrides())
         }

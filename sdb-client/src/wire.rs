@@ -121,6 +121,13 @@ impl Wire {
         &self.origin
     }
 
+    /// The item that it is about, where that is one.
+    pub(crate) fn item(&self) -> Option<&str> {
+        let mut params = self.params.iter();
+        let found = params.find(|(name, _)| name == "ItemName");
+        found.map(|(_, value)| value.as_str())
+    }
+
     pub(crate) fn domain(&self) -> Option<&Arc<str>> {
         self.domain.as_ref()
     }

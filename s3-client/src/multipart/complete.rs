@@ -14,7 +14,7 @@ use crate::idempotency::{self, Row};
 use crate::limits;
 use crate::object::ObjectHead;
 use crate::options::Options;
-use crate::wire::{Field, S3, Wire, refusal};
+use crate::wire::{Field, S3, Wire};
 
 /// Time beyond the usual for putting the parts together, which takes a store minutes when they are many.
 const PATIENCE: Duration = Duration::from_secs(300);
@@ -220,7 +220,6 @@ impl Operation for Complete {
     }
 
     fn parse(&self, _: &S3, answer: Answer) -> Result<Completed> {
-        refusal(&answer)?;
         let etag = read(&answer.bytes())?;
         let head = ObjectHead::new(answer.head);
         Ok(Completed {

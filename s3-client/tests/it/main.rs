@@ -11,5 +11,6 @@ mod objects;
 mod raw;
 #[cfg(feature = "reqwest")]
 mod reqwest;
+mod robust;
 mod signing;
 mod store;

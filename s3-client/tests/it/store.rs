@@ -140,6 +140,16 @@ impl Store {
         &self.endpoint
     }
 
+    /// What the emulator does wrong on purpose.
+    pub(crate) fn faults(&self) -> emulator::Faults {
+        self.emulator.as_ref().unwrap().faults()
+    }
+
+    /// How many requests the emulator has had.
+    pub(crate) fn requests(&self) -> u64 {
+        self.emulator.as_ref().unwrap().stats().requests
+    }
+
     pub(crate) fn access_key(&self) -> &str {
         &self.access_key
     }

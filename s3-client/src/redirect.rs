@@ -1,0 +1,250 @@
+//! Answers that send a request to another server: which are followed, and what is remembered of them.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use aws_core::operation::Redirect;
+use aws_core::{Endpoint, Place};
+use pipeline_pool::Origin;
+use tokio::time::Instant;
+
+/// The most buckets whose place is remembered.
+const BUCKETS: usize = 1000;
+/// How long a place is remembered: a bucket can be removed and made anew elsewhere.
+const REMEMBERED: Duration = Duration::from_secs(600);
+
+/// What a client knows of places other than its endpoint.
+#[derive(Debug, Default)]
+pub(crate) struct Redirects {
+    endpoint: Option<Endpoint>,
+    /// Domains whose hosts may see what is signed for the endpoint.
+    trusted: Vec<String>,
+    /// Whether there is one, so that requests need not ask for the lock.
+    any: AtomicBool,
+    known: Mutex<HashMap<Arc<str>, (Place, Instant)>>,
+}
+
+impl Redirects {
+    pub(crate) fn new(endpoint: &Endpoint, trusted: Vec<String>) -> Self {
+        Self {
+            endpoint: Some(endpoint.clone()),
+            trusted,
+            ..Self::default()
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Arc<str>, (Place, Instant)>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Where a bucket is, if it is known to be elsewhere.
+    pub(crate) fn place(&self, bucket: Option<&Arc<str>>) -> Option<Place> {
+        if !self.any.load(Ordering::Relaxed) {
+            return None;
+        }
+        let bucket = bucket?;
+        let mut known = self.lock();
+        let (place, since) = known.get(bucket)?;
+        if since.elapsed() < REMEMBERED {
+            return Some(place.clone());
+        }
+        known.remove(bucket);
+        None
+    }
+
+    /// Where an answer sends a request about this bucket.
+    pub(crate) fn follow(
+        &self,
+        bucket: Option<&Arc<str>>,
+        redirect: &Redirect<'_>,
+    ) -> Result<Option<Place>, String> {
+        let Some(endpoint) = &self.endpoint else {
+            return Ok(None);
+        };
+        let Some(origin) = target(endpoint, redirect) else {
+            return Ok(None);
+        };
+        let own = endpoint.origin();
+        if redirect.from.is_tls() && !origin.is_tls() {
+            return Err(format!(
+                "it is sent on to {origin}, without TLS, which is not followed"
+            ));
+        }
+        let host = origin.host();
+        let name = bucket.map(|name| &**name);
+        if !endpoint.trusts(&origin, name) && !self.trusts(host) {
+            return Err(format!(
+                "it is sent on to {origin}, which is no part of {own}: set that as the endpoint, or allow it \
+                 by redirects_to({host:?})"
+            ));
+        }
+        let in_front = |name: &str| {
+            let rest = host.strip_prefix(name);
+            host != own.host() && rest.is_some_and(|rest| rest.starts_with('.'))
+        };
+        let place = Place {
+            bucket_in_host: name.is_some_and(in_front),
+            origin,
+        };
+        if place.origin == *redirect.from {
+            return Err("it is sent on to where it was".to_owned());
+        }
+        if let (Some(bucket), 301 | 308) = (bucket, redirect.status) {
+            let mut known = self.lock();
+            if known.len() >= BUCKETS {
+                known.clear();
+            }
+            known.insert(bucket.clone(), (place.clone(), Instant::now()));
+            self.any.store(true, Ordering::Relaxed);
+        }
+        Ok(Some(place))
+    }
+
+    fn trusts(&self, host: &str) -> bool {
+        self.trusted.iter().any(|domain| {
+            let rest = host.strip_suffix(domain.as_str());
+            rest.is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+        })
+    }
+}
+
+/// The server that an answer names: by its `Location`, by the host in its error, or by a region of Amazon's.
+fn target(endpoint: &Endpoint, redirect: &Redirect<'_>) -> Option<Origin> {
+    if let Some(location) = redirect.location {
+        let (scheme, rest) = location.split_once("://")?;
+        let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+        return Origin::parse(&format!("{scheme}://{}", &rest[..end])).ok();
+    }
+    let tls = redirect.from.is_tls();
+    let scheme = if tls { "https" } else { "http" };
+    if let Some(host) = redirect.endpoint {
+        return Origin::parse(&format!("{scheme}://{host}")).ok();
+    }
+    let region = redirect.region.filter(|region| {
+        let legal = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+        endpoint.is_amazon() && !region.is_empty() && region.bytes().all(legal)
+    })?;
+    let suffix = if endpoint.origin().host().ends_with(".cn") {
+        ".cn"
+    } else {
+        ""
+    };
+    let host = format!("s3.{region}.amazonaws.com{suffix}");
+    Origin::new(tls, &host, redirect.from.port()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn follow(
+        endpoint: &str,
+        status: u16,
+        set: impl Fn(&mut Redirect<'static>),
+    ) -> Result<Option<(String, bool)>, String> {
+        let origin: &'static Origin = Box::leak(Box::new(Origin::parse(endpoint).unwrap()));
+        let endpoint = Endpoint::new(origin.clone());
+        let redirects = Redirects::new(&endpoint, vec!["friend.example".to_owned()]);
+        let mut redirect = Redirect::new(origin, status);
+        set(&mut redirect);
+        let bucket: Arc<str> = "photos".into();
+        let followed = redirects.follow(Some(&bucket), &redirect)?;
+        let remembered = redirects.place(Some(&bucket));
+        let for_good = matches!(status, 301 | 308);
+        assert_eq!(remembered, followed.clone().filter(|_| for_good));
+        Ok(followed.map(|place| (place.origin.to_string(), place.bucket_in_host)))
+    }
+
+    fn to(location: &'static str) -> impl Fn(&mut Redirect<'static>) {
+        move |redirect| redirect.location = Some(location)
+    }
+
+    #[test]
+    fn places_of_the_same_party_are_followed() {
+        let amazon = "http://s3.amazonaws.com";
+        for (endpoint, location, origin, in_host) in [
+            (
+                amazon,
+                "http://photos.s3-eu-west-1.amazonaws.com/k?acl",
+                "http://photos.s3-eu-west-1.amazonaws.com",
+                true,
+            ),
+            (
+                amazon,
+                "https://s3.eu-west-1.amazonaws.com/photos/k",
+                "https://s3.eu-west-1.amazonaws.com",
+                false,
+            ),
+            (
+                "http://store.example:9000",
+                "http://photos.store.example:9000/k",
+                "http://photos.store.example:9000",
+                true,
+            ),
+            (
+                "http://store.example:9000",
+                "http://eu.friend.example/photos/k",
+                "http://eu.friend.example",
+                false,
+            ),
+        ] {
+            let followed = follow(endpoint, 307, to(location));
+            assert_eq!(
+                followed,
+                Ok(Some((origin.to_owned(), in_host))),
+                "{location}"
+            );
+        }
+        let named = follow(amazon, 301, |redirect| {
+            redirect.endpoint = Some("photos.s3.eu-west-1.amazonaws.com");
+        });
+        let photos = "http://photos.s3.eu-west-1.amazonaws.com".to_owned();
+        assert_eq!(named, Ok(Some((photos, true))));
+        let region = follow(amazon, 301, |redirect| redirect.region = Some("eu-west-1"));
+        let europe = "http://s3.eu-west-1.amazonaws.com".to_owned();
+        assert_eq!(region, Ok(Some((europe, false))));
+    }
+
+    #[test]
+    fn other_parties_are_not_and_the_error_says_what_to_set() {
+        for (endpoint, location) in [
+            ("http://s3.amazonaws.com", "http://evil.example/"),
+            (
+                "http://s3.amazonaws.com",
+                "http://other.s3.amazonaws.com.evil.example/",
+            ),
+            ("http://store.example", "http://evil.example/photos/k"),
+            ("http://store.example", "http://store.example:81/photos/k"),
+            ("http://127.0.0.1:9000", "http://127.0.0.1:9001/photos/k"),
+        ] {
+            let why = follow(endpoint, 301, to(location)).unwrap_err();
+            let host = location.split(['/', ':']).nth(3).unwrap();
+            assert!(why.contains(host) && why.contains("redirects_to"), "{why}");
+        }
+        let why = follow("http://store.example", 301, to("http://store.example/k"));
+        assert_eq!(why.unwrap_err(), "it is sent on to where it was");
+    }
+
+    #[test]
+    fn nonsense_leads_nowhere() {
+        for location in [
+            "",
+            "/photos/k",
+            "ftp://x/",
+            "http://",
+            "http://u@h/",
+            "http://a b/",
+        ] {
+            let followed = follow("http://store.example", 301, to(location));
+            assert_eq!(followed, Ok(None), "{location}");
+        }
+        let nothing = follow("http://store.example", 301, |_| {});
+        assert_eq!(nothing, Ok(None));
+        let region = follow("http://s3.amazonaws.com", 301, |redirect| {
+            redirect.region = Some("x.evil.example/");
+        });
+        assert_eq!(region, Ok(None));
+    }
+}
