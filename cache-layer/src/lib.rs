@@ -1,20 +1,22 @@
-//! Where a key lives on a set of memcached servers.
-//!
-//! This is the lowest part of a read-through cache: pure functions from a list of
-//! servers and a key to the server that should hold it.
+//! A cache on memcached.
 //!
 //! **In scope now**
 //!
-//! - [`Server`]: a host, a port and a weight, read from `host:port`, from
+//! - [`Memcached`]: a client of several servers as one cache. It pipelines the commands of all
+//!   tasks over few connections, ejects servers that fail, and does not serve what it has
+//!   changed while one was away; see the [module](memcached).
+//! - [`Ring`]: where a key lives on a set of servers, by consistent hashing in three [`Mode`]s that
+//!   other programs use and that disagree with each other: libmemcached's `KETAMA_WEIGHTED` (the
+//!   default), the original libketama, and libmemcached's `KETAMA_SPY`. A ring never changes; when
+//!   the list changes, build another.
+//! - [`Server`]: a host, a port and a weight, or a unix socket, read from `host:port`, from
 //!   `host:port weight`, or, with [`parse_list`], from a libketama server file.
-//! - [`Ring`]: consistent hashing in three [`Mode`]s that other programs use and
-//!   that disagree with each other: libmemcached's `KETAMA_WEIGHTED` (the default),
-//!   the original libketama, and libmemcached's `KETAMA_SPY`.
-//! - [`Ring::successors`]: the servers to try after the first one, in ring order.
 //!
-//! **Not here**: connections, the memcached protocol, storing or reading entries,
-//! expiry, health checks, name resolution, and any decision to fail over. A ring
-//! never changes; when the server list changes, build another.
+//! **Not here**: reading through to what is cached, and anything of what that is.
+//!
+//! Cargo feature `tls` brings TLS to the servers, by rustls with ring.
+//!
+//! The ring by itself:
 //!
 //! ```
 //! use cache_layer::{Mode, Ring, parse_list};
@@ -38,8 +40,10 @@
 
 mod ketama;
 mod list;
+pub mod memcached;
 mod server;
 
 pub use ketama::{Mode, ModeError, Point, Points, Ring, RingError, Successors};
 pub use list::{ListError, parse_list};
+pub use memcached::Memcached;
 pub use server::{DEFAULT_PORT, Server, ServerError};

@@ -28,9 +28,7 @@ pub fn parse_list(text: &str) -> Result<Vec<Server>, ListError> {
             continue;
         }
         let server = parse(content)
-            .and_then(|(host, port, weight)| {
-                Server::new(host, port, weight.ok_or(ServerError::NoWeight)?)
-            })
+            .and_then(|(place, weight)| Server::at(&place, weight.ok_or(ServerError::NoWeight)?))
             .map_err(|error| ListError::Server { line, error })?;
         if let Some(first) = seen.insert(server.endpoint(), line) {
             return Err(ListError::Duplicate { line, first });

@@ -15,7 +15,10 @@ pub const DEFAULT_PORT: u16 = 11211;
 // RFC 1035 section 2.3.4, less the root dot.
 const MAX_NAME: usize = 253;
 
-/// A memcached server: a host, a TCP port and a weight.
+// What `sun_path` holds on Linux, less the final zero.
+const MAX_PATH: usize = 107;
+
+/// A memcached server: a host and a TCP port, or a unix socket; and a weight.
 ///
 /// The host is kept exactly as written, since a ring hashes that text: `cache-a` and
 /// `CACHE-A` reach one machine but make different rings. Names may hold ASCII letters,
@@ -28,6 +31,9 @@ const MAX_NAME: usize = 253;
 /// megabytes is the customary unit. It is never 0. [`FromStr`] takes `host:port`, with
 /// weight 1, and `host:port weight`, with blanks or tabs between. `Display` writes
 /// `host:port`, without the weight.
+///
+/// A text that begins with `/` is the path of a unix socket, without a port. Rings hash it as
+/// libmemcached does, as a host of that name with port 0.
 ///
 /// ```
 /// use cache_layer::Server;
@@ -43,8 +49,15 @@ const MAX_NAME: usize = 253;
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Server {
     host: String,
+    /// 0 for a unix socket, and for nothing else.
     port: u16,
     weight: NonZeroU32,
+}
+
+/// Where a server listens, as read and not yet checked.
+pub(crate) enum Place<'a> {
+    Tcp(&'a str, u16),
+    Unix(&'a str),
 }
 
 impl Server {
@@ -76,12 +89,44 @@ impl Server {
         })
     }
 
-    /// The host name or address, an IPv6 address without its brackets.
+    /// A server that listens on a unix socket: an absolute path, at most 107 bytes, without
+    /// blanks and control characters.
+    ///
+    /// # Errors
+    ///
+    /// [`ServerError::Host`], or [`ServerError::Weight`] if `weight` is 0.
+    pub fn unix(path: &str, weight: u32) -> Result<Self, ServerError> {
+        let plain = path.bytes().all(|b| b > b' ' && b != 0x7f);
+        if !path.starts_with('/') || path.len() > MAX_PATH || !plain {
+            return Err(ServerError::Host(path.to_owned()));
+        }
+        let weight = NonZeroU32::new(weight).ok_or_else(|| ServerError::Weight("0".to_owned()))?;
+        Ok(Self {
+            host: path.to_owned(),
+            port: 0,
+            weight,
+        })
+    }
+
+    pub(crate) fn at(place: &Place<'_>, weight: u32) -> Result<Self, ServerError> {
+        match *place {
+            Place::Tcp(host, port) => Self::new(host, port, weight),
+            Place::Unix(path) => Self::unix(path, weight),
+        }
+    }
+
+    /// The path, for a unix socket.
+    pub fn unix_path(&self) -> Option<&str> {
+        (self.port == 0).then_some(&self.host)
+    }
+
+    /// The host name or address, an IPv6 address without its brackets; for a unix socket its
+    /// path.
     pub fn host(&self) -> &str {
         &self.host
     }
 
-    /// The TCP port, 1 to 65535.
+    /// The TCP port, 1 to 65535; 0 for a unix socket.
     pub fn port(&self) -> u16 {
         self.port
     }
@@ -89,6 +134,11 @@ impl Server {
     /// The weight, at least 1.
     pub fn weight(&self) -> u32 {
         self.weight.get()
+    }
+
+    /// Host and port as libmemcached writes them, a unix socket with port 0.
+    pub(crate) fn ring_text(&self) -> impl fmt::Display {
+        format!("{}:{}", self.host_text(), self.port)
     }
 
     /// The host as it stands before a port: an IPv6 address in brackets.
@@ -100,6 +150,7 @@ impl Server {
     pub(crate) fn endpoint(&self) -> (String, u16) {
         let host = match self.host.parse::<IpAddr>() {
             Ok(address) => address.to_string(),
+            Err(_) if self.port == 0 => self.host.clone(),
             Err(_) => self.host.to_ascii_lowercase(),
         };
         (host, self.port)
@@ -108,7 +159,10 @@ impl Server {
 
 impl fmt::Display for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.host_text(), self.port)
+        match self.unix_path() {
+            Some(path) => f.write_str(path),
+            None => write!(f, "{}:{}", self.host_text(), self.port),
+        }
     }
 }
 
@@ -116,10 +170,8 @@ impl FromStr for Server {
     type Err = ServerError;
 
     fn from_str(text: &str) -> Result<Self, ServerError> {
-        match parse(text)? {
-            (host, port, None) => Self::new(host, port, 1),
-            (host, port, Some(weight)) => Self::new(host, port, weight),
-        }
+        let (place, weight) = parse(text)?;
+        Self::at(&place, weight.unwrap_or(1))
     }
 }
 
@@ -135,8 +187,8 @@ impl fmt::Display for HostText<'_> {
     }
 }
 
-/// Host, port and weight, if there is one; the host is not checked.
-pub(crate) fn parse(text: &str) -> Result<(&str, u16, Option<u32>), ServerError> {
+/// The place, and the weight if there is one; the host is not checked.
+pub(crate) fn parse(text: &str) -> Result<(Place<'_>, Option<u32>), ServerError> {
     let mut fields = text.split_ascii_whitespace();
     let address = fields.next().ok_or(ServerError::Empty)?;
     let weight = fields.next();
@@ -144,6 +196,12 @@ pub(crate) fn parse(text: &str) -> Result<(&str, u16, Option<u32>), ServerError>
         return Err(ServerError::Trailing(rest.to_owned()));
     }
 
+    let weight = weight
+        .map(|w| number(w).ok_or_else(|| ServerError::Weight(w.to_owned())))
+        .transpose();
+    if address.starts_with('/') {
+        return Ok((Place::Unix(address), weight?));
+    }
     let (host, port) = address.rsplit_once(':').ok_or(ServerError::NoPort)?;
     if port.ends_with(']') {
         return Err(ServerError::NoPort);
@@ -152,10 +210,7 @@ pub(crate) fn parse(text: &str) -> Result<(&str, u16, Option<u32>), ServerError>
         return Err(ServerError::Host(address.to_owned()));
     }
     let port = number(port).ok_or_else(|| ServerError::Port(port.to_owned()))?;
-    let weight = weight
-        .map(|w| number(w).ok_or_else(|| ServerError::Weight(w.to_owned())))
-        .transpose()?;
-    Ok((host, port, weight))
+    Ok((Place::Tcp(host, port), weight?))
 }
 
 // `FromStr` alone would let "+11211" and "011211" through, which libketama hashes as
@@ -207,7 +262,7 @@ impl fmt::Display for ServerError {
             Self::NoPort => f.write_str("no port, want host:port"),
             Self::Host(text) => write!(
                 f,
-                "bad host {text:?}, want a name, an IPv4 address or an [IPv6 address]"
+                "bad host {text:?}, want a name, an IPv4 address, an [IPv6 address] or a /path"
             ),
             Self::Port(text) => write!(f, "bad port {text:?}, want 1 to 65535"),
             Self::Weight(text) => write!(f, "bad weight {text:?}, want 1 to {}", u32::MAX),
@@ -298,5 +353,28 @@ mod tests {
         assert_eq!(Server::new("a", 0, 1), Err(Port("0".into())));
         assert_eq!(Server::new("a", 1, 0), Err(Weight("0".into())));
         assert_eq!(Server::new("a:1", 1, 1), Err(Host("a:1".into())));
+    }
+
+    #[test]
+    fn a_path_is_a_unix_socket() {
+        let server: Server = "/run/memcached.sock 5".parse().unwrap();
+        assert_eq!(server.unix_path(), Some("/run/memcached.sock"));
+        assert_eq!((server.port(), server.weight()), (0, 5));
+        assert_eq!(server.to_string(), "/run/memcached.sock");
+        assert_eq!(server.ring_text().to_string(), "/run/memcached.sock:0");
+        assert_eq!("a:1".parse::<Server>().unwrap().unix_path(), None);
+        let other = Server::unix("/RUN/memcached.sock", 5).unwrap();
+        assert_ne!(server.endpoint(), other.endpoint());
+        for path in [
+            "run/m.sock",
+            "",
+            "/a b",
+            "/a\n",
+            &format!("/{}", "a".repeat(107)),
+        ] {
+            assert_eq!(Server::unix(path, 1), Err(ServerError::Host(path.into())));
+        }
+        assert_eq!(Server::unix("/a", 0), Err(ServerError::Weight("0".into())));
+        assert_eq!(fail("/a x"), ServerError::Weight("x".into()));
     }
 }

@@ -5,7 +5,7 @@ use crate::Server;
 
 pub(super) fn place(server: &Server, share: Share, put: &mut impl FnMut(u32)) {
     for i in 0..digests(server, share) {
-        let text = format!("{server}-{i}");
+        let text = format!("{}-{i}", server.ring_text());
         hash::md5(text.as_bytes()).into_iter().for_each(&mut *put);
     }
 }

@@ -1,0 +1,192 @@
+//! When a server counts as dead, and when it is tried again. Without a clock.
+
+use std::time::{Duration, Instant};
+
+/// The rules.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rules {
+    /// Failures in a row until it is ejected.
+    pub(crate) failures: u32,
+    /// The first and the longest pause until it is tried again.
+    pub(crate) pause: (Duration, Duration),
+}
+
+/// What is known of one server.
+#[derive(Debug)]
+pub(crate) struct Health {
+    rules: Rules,
+    state: State,
+    failures: u32,
+    /// When the last failure that counts was known.
+    counted: Option<Instant>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Up,
+    /// Not before this instant is it tried, for the so-manieth time.
+    Down(Instant, u32),
+    Probing(u32),
+}
+
+/// What becomes of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Admit {
+    Go,
+    /// It does not go, and neither does anything else for now.
+    Away,
+    /// It does not go, and its caller's task is to see that one probe does.
+    Probe,
+}
+
+impl Health {
+    pub(crate) fn new(rules: Rules) -> Self {
+        Self {
+            rules,
+            state: State::Up,
+            failures: 0,
+            counted: None,
+        }
+    }
+
+    pub(crate) fn is_up(&self) -> bool {
+        self.state == State::Up
+    }
+
+    /// Failures in a row.
+    pub(crate) fn failures(&self) -> u32 {
+        self.failures
+    }
+
+    /// May a request go to the server now?
+    pub(crate) fn admit(&mut self, now: Instant) -> Admit {
+        match self.state {
+            State::Up => Admit::Go,
+            State::Down(until, round) if until <= now => {
+                self.state = State::Probing(round);
+                Admit::Probe
+            }
+            State::Down(..) | State::Probing(_) => Admit::Away,
+        }
+    }
+
+    /// The server has answered.
+    pub(crate) fn succeeded(&mut self) {
+        self.failures = 0;
+        self.counted = None;
+    }
+
+    /// A request that began at `began` has failed; says whether the server was ejected for it.
+    /// `jitter` is drawn from 0 to 1.
+    ///
+    /// Requests that were under way together fail together, and that is one failure.
+    pub(crate) fn failed(&mut self, began: Instant, now: Instant, jitter: f64) -> bool {
+        if self.state != State::Up || self.counted.is_some_and(|counted| began < counted) {
+            return false;
+        }
+        self.failures += 1;
+        self.counted = Some(now);
+        if self.failures < self.rules.failures {
+            return false;
+        }
+        self.state = State::Down(now + self.pause(0, jitter), 1);
+        true
+    }
+
+    /// Ejects the server, to be probed at once.
+    pub(crate) fn eject(&mut self, now: Instant) {
+        self.state = State::Down(now, 0);
+    }
+
+    /// A probe is over.
+    pub(crate) fn probed(&mut self, well: bool, now: Instant, jitter: f64) {
+        let State::Probing(round) = self.state else {
+            return;
+        };
+        if well {
+            self.state = State::Up;
+            self.succeeded();
+        } else {
+            self.state = State::Down(now + self.pause(round, jitter), round.saturating_add(1));
+        }
+    }
+
+    /// Twice as long each time, up to the longest; a random part of the second half is taken off,
+    /// so that the clients of one server do not come back together.
+    fn pause(&self, round: u32, jitter: f64) -> Duration {
+        let (first, longest) = self.rules.pause;
+        let whole = first.saturating_mul(2u32.saturating_pow(round.min(30)));
+        whole
+            .min(longest.max(first))
+            .mul_f64(1.0 - jitter.clamp(0.0, 1.0) / 2.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn health() -> Health {
+        Health::new(Rules {
+            failures: 3,
+            pause: (SECOND, 5 * SECOND),
+        })
+    }
+
+    #[test]
+    fn failures_in_a_row_eject() {
+        let (mut health, start) = (health(), Instant::now());
+        let at = |n: u32| start + SECOND * n;
+        assert!(!health.failed(at(0), at(1), 0.0));
+        assert!(!health.failed(at(1), at(2), 0.0));
+        health.succeeded();
+        assert!(!health.failed(at(2), at(3), 0.0));
+        assert!(!health.failed(at(3), at(4), 0.0));
+        assert_eq!(health.admit(at(4)), Admit::Go);
+        assert!(health.failed(at(4), at(5), 0.0));
+        assert_eq!(health.admit(at(5)), Admit::Away);
+        assert!(!health.failed(at(4), at(6), 0.0), "it is out already");
+    }
+
+    #[test]
+    fn what_fails_together_counts_once() {
+        let (mut health, start) = (health(), Instant::now());
+        for i in 0..100 {
+            let later = start + SECOND + Duration::from_millis(i);
+            assert!(!health.failed(start, later, 0.0));
+        }
+        assert_eq!(health.failures(), 1);
+    }
+
+    #[test]
+    fn one_probe_at_a_time_at_growing_intervals() {
+        let (mut health, mut now) = (health(), Instant::now());
+        health.eject(now);
+        for pause in [1, 2, 4, 5, 5] {
+            assert_eq!(health.admit(now), Admit::Probe);
+            assert_eq!(
+                health.admit(now + 100 * SECOND),
+                Admit::Away,
+                "one is under way"
+            );
+            health.probed(false, now, 0.0);
+            now += pause * SECOND;
+            assert_eq!(health.admit(now - SECOND / 1000), Admit::Away);
+        }
+        assert_eq!(health.admit(now), Admit::Probe);
+        health.probed(true, now, 0.0);
+        assert_eq!(health.admit(now), Admit::Go);
+        assert_eq!(health.failures(), 0);
+    }
+
+    #[test]
+    fn a_jittered_pause_is_from_half_to_all_of_it() {
+        let health = health();
+        assert_eq!(health.pause(1, 0.0), 2 * SECOND);
+        assert_eq!(health.pause(1, 0.5), SECOND * 3 / 2);
+        assert_eq!(health.pause(1, 1.0), SECOND);
+        assert_eq!(health.pause(u32::MAX, 0.0), 5 * SECOND);
+    }
+}

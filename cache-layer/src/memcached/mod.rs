@@ -1,0 +1,79 @@
+//! A client for memcached: many servers as one cache, sharded by [ketama](crate::Ring).
+//!
+//! - **Pipelined**: a few connections to each server carry the commands of all tasks, on the
+//!   engine of [`pipeline_pool`]; a reply reaches the command it belongs to, or nobody.
+//! - **Two protocols**, the meta and the classic one, the second for old servers and proxies;
+//!   which it is is found out when a connection opens, or [said](MemcachedBuilder::dialect).
+//! - **Any key** ([`Key`]) and values up to the server's limit, or
+//!   [split](MemcachedBuilder::split) beyond it.
+//! - **Servers die and return.** One that fails several times in a row is ejected: its keys miss,
+//!   or move to the next server of the ring, by [choice](MemcachedBuilder::on_dead). One probe at a
+//!   time finds out when it is back.
+//! - **Nothing waits longer** than the [time of an operation](MemcachedBuilder::timeout).
+//!
+//! Not here: the binary protocol, and with it SASL; UDP; compression.
+//!
+//! # What a returning server has
+//!
+//! A server that was out of reach comes back with what it had, and some of that has changed. Each
+//! change that this client could not make, or does not know to have been made, is noted: a delete
+//! of that key is *owed*. The server is used again once all that it is owed has been done, and a
+//! key that is owed is absent to this client in the meantime. If more is owed than
+//! [fits](MemcachedBuilder::max_owed), the server is emptied before it is used. So **what this
+//! client has set or deleted while a server was away is not undone by its return**, and if all
+//! writers are clients of this kind, that holds for all of them once each has reached the server.
+//!
+//! Not promised: what other programs changed, or a process of this program that has ended since,
+//! can be read until its time to live is over; so can what went elsewhere as programs disagreed on
+//! which servers are there. A write that was sent and not answered may run when a server that was
+//! stopped goes on; its key is owed one delete when the server is back and one more a second
+//! later, so only a server that is slower than that with one command and quick with another brings
+//! it back. Entries want a time to live for all this.
+//!
+//! # Changing the list of servers
+//!
+//! The list comes from the builder, or from a [file](MemcachedBuilder::servers_file) that is read
+//! again when it changes. A server that leaves the list and comes back to it is emptied first, by
+//! each client that saw it leave. Keys that move between servers that stay leave their entries
+//! behind; if the list changes back within their time to live, those are read again.
+#![doc = concat!("\n# ", include_str!("idempotency.md"))]
+
+/// Lets a request be awaited as it is.
+macro_rules! awaitable {
+    ($request:ty, $output:ty) => {
+        impl std::future::IntoFuture for $request {
+            type Output = $crate::memcached::Result<$output>;
+            type IntoFuture =
+                std::pin::Pin<Box<dyn std::future::Future<Output = Self::Output> + Send>>;
+
+            fn into_future(self) -> Self::IntoFuture {
+                Box::pin(self.send())
+            }
+        }
+    };
+}
+
+mod begin;
+mod builder;
+mod client;
+mod error;
+mod health;
+mod key;
+mod node;
+mod ops;
+mod owed;
+mod split;
+mod stats;
+mod topology;
+mod value;
+mod wire;
+
+pub use builder::{Dialect, MemcachedBuilder, OnDead};
+pub use client::Memcached;
+pub use error::{Error, Kind, Result};
+pub use key::Key;
+pub use ops::{
+    Count, Delete, EachServer, Fill, Flush, Found, Get, GetLease, GetMany, Inspect, Store, Touch,
+};
+pub use stats::{ServerState, ServerStats};
+pub use value::{Lease, Leased, Stored, Value};

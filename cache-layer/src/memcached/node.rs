@@ -1,0 +1,482 @@
+//! One server: its pool, its health, and what it is owed.
+
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use pipeline_pool::{ConnectionId, Origin, Pool, PoolBuilder};
+use tokio::runtime::Handle;
+
+use super::begin::{Greeter, Greeting};
+use super::error::{Error, Kind, Result};
+use super::health::{Admit, Health, Rules};
+use super::key::WireKey;
+use super::owed::{Debt, Due, Owed};
+use super::stats::{Counters, ServerState, ServerStats};
+use super::wire::{Codec, Command, Delete, Fetch, Op, Outcome, Refusal, Reply, Status};
+use crate::Server;
+
+/// memcached's `item_size_max` unless it is told otherwise, in bytes.
+const ITEM_SIZE: usize = 1024 * 1024;
+/// What an entry takes beside its key and value, in bytes, and a little more.
+const OVERHEAD: usize = 80;
+
+/// The instant now, on tokio's clock.
+pub(crate) fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
+}
+
+/// How the servers of one client are treated.
+#[derive(Clone, Debug)]
+pub(crate) struct Terms {
+    pub(crate) pool: PoolBuilder,
+    pub(crate) rules: Rules,
+    pub(crate) tls: bool,
+    pub(crate) login: Option<super::begin::Login>,
+    pub(crate) dialect: super::Dialect,
+    pub(crate) max_value: Option<usize>,
+    pub(crate) max_read: usize,
+    pub(crate) max_owed: usize,
+}
+
+/// When a failed write leaves the entry in question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Doubt {
+    /// Whether it ran or not.
+    Always,
+    /// When it may have run.
+    IfSent,
+    /// Never: whatever it left is as good as what was there.
+    Never,
+}
+
+#[derive(Debug)]
+pub(crate) struct Node {
+    pub(crate) server: Server,
+    pool: Pool<Codec>,
+    greeting: Arc<Greeting>,
+    max_value: Option<usize>,
+    health: Mutex<Health>,
+    pause: Duration,
+    /// It is ejected; as `health` says, without its lock.
+    away: AtomicBool,
+    /// Failures were counted since it last answered.
+    failing: AtomicBool,
+    pub(crate) owed: Owed,
+    pub(crate) counters: Counters,
+    this: Weak<Self>,
+}
+
+impl Node {
+    /// # Errors
+    /// [`Kind::Config`] for a host that cannot be one.
+    pub(crate) fn new(server: &Server, terms: &Terms) -> Result<Arc<Self>> {
+        let scheme = if terms.tls { "memcacheds" } else { "memcached" };
+        let origin = match server.unix_path() {
+            Some(path) => Origin::other_unix(scheme, path),
+            None => Origin::other(scheme, terms.tls, server.host(), server.port())
+                .map_err(Error::of_pool)?,
+        };
+        let greeting = Greeting::new(terms.login.clone(), terms.dialect, terms.max_read);
+        let greeting = Arc::new(greeting);
+        let greeter = Greeter(greeting.clone());
+        Ok(Arc::new_cyclic(|this: &Weak<Self>| Self {
+            server: server.clone(),
+            pool: terms.pool.clone().build(&origin, greeter),
+            greeting,
+            max_value: terms.max_value,
+            health: Mutex::new(Health::new(terms.rules)),
+            pause: terms.rules.pause.0,
+            away: AtomicBool::new(false),
+            failing: AtomicBool::new(false),
+            owed: Owed::new(terms.max_owed),
+            counters: Counters::default(),
+            this: this.clone(),
+        }))
+    }
+
+    fn health(&self) -> MutexGuard<'_, Health> {
+        self.health.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn is_away(&self) -> bool {
+        self.away.load(Ordering::Acquire)
+    }
+
+    /// Has the server emptied before it is used: it was on the list before, and has entries of
+    /// that time.
+    pub(crate) fn distrust(&self) {
+        self.owed.add_all();
+        let mut health = self.health();
+        health.eject(now());
+        self.away.store(true, Ordering::Release);
+    }
+
+    /// The longest value that the server stores under this key, in bytes.
+    pub(crate) fn max_value(&self, key: &WireKey) -> usize {
+        self.max_value.unwrap_or_else(|| {
+            let size = self.greeting.item_size.load(Ordering::Relaxed);
+            let size = if size == 0 { ITEM_SIZE } else { size };
+            size.saturating_sub(OVERHEAD + key.placed().len())
+        })
+    }
+
+    /// Whether a request may go to the server now. If it is time to try it again, that is begun.
+    pub(crate) fn admits(&self) -> bool {
+        if !self.is_away() {
+            return true;
+        }
+        let admit = self.health().admit(now());
+        if admit == Admit::Probe {
+            self.spawn_probe();
+        }
+        admit == Admit::Go
+    }
+
+    fn down(&self) -> Error {
+        self.counters.skipped.fetch_add(1, Ordering::Relaxed);
+        Error::new(Kind::Down, "the server is ejected").at(&self.server)
+    }
+
+    /// Sends a command if the server is not ejected.
+    pub(crate) async fn ask(&self, op: Op) -> Result<Reply> {
+        match self.admits() {
+            true => self.send(op, None).await,
+            false => Err(self.down()),
+        }
+    }
+
+    /// Sends a command that changes the entry of `key`. When it fails so that the entry is in
+    /// question, the entry is owed a delete, and the error says so.
+    pub(crate) async fn change(
+        &self,
+        key: &WireKey,
+        op: Op,
+        on: Option<ConnectionId>,
+        doubt: Doubt,
+    ) -> Result<Reply> {
+        let deletes = matches!(op, Op::Delete(_));
+        if !deletes && self.owed.has(key) && self.admits() {
+            self.delete(key).await?;
+        }
+        let mut promise = Promise {
+            node: self,
+            key,
+            armed: doubt != Doubt::Never,
+        };
+        let result = match self.admits() {
+            true => self.send(op, on).await,
+            false => Err(self.down()),
+        };
+        promise.armed = false;
+        match result {
+            Ok(reply) => {
+                if deletes
+                    && matches!(
+                        reply.outcome,
+                        Outcome::Status(Status::Done | Status::NotFound)
+                    )
+                {
+                    self.owed.deleted(key);
+                }
+                Ok(reply)
+            }
+            Err(error) => {
+                let sent = error.may_have_been_sent();
+                let owed = match doubt {
+                    // What the server does not understand it does not run.
+                    _ if error.kind() == Kind::Unsupported => false,
+                    Doubt::Always => true,
+                    Doubt::IfSent => sent,
+                    Doubt::Never => false,
+                };
+                if !owed {
+                    return Err(error);
+                }
+                self.owe(key, sent);
+                Err(error.owed())
+            }
+        }
+    }
+
+    /// Deletes an entry that is not to be believed.
+    async fn delete(&self, key: &WireKey) -> Result<()> {
+        let op = Op::Delete(Delete {
+            key: key.clone(),
+            cas: None,
+            stale: None,
+        });
+        self.send(op, None).await?;
+        self.owed.deleted(key);
+        Ok(())
+    }
+
+    async fn send(&self, op: Op, on: Option<ConnectionId>) -> Result<Reply> {
+        let began = now();
+        let mut sending = self.pool.send(Command::new(op));
+        if let Some(connection) = on {
+            sending = sending.on(connection);
+        }
+        let result = sending.await;
+        let ended = now();
+        self.counters.took(ended.saturating_duration_since(began));
+        match result {
+            Ok(reply) => {
+                if self.failing.load(Ordering::Relaxed) {
+                    self.failing.store(false, Ordering::Relaxed);
+                    self.health().succeeded();
+                }
+                match reply.outcome {
+                    Outcome::Refused(refusal) => Err(self.refused(refusal)),
+                    Outcome::Unsupported => {
+                        let text =
+                            "the server speaks the classic protocol, which has no such command";
+                        Err(Error::new(Kind::Unsupported, text).at(&self.server))
+                    }
+                    _ => Ok(reply),
+                }
+            }
+            Err(error) => {
+                let error = Error::of_pool(error).at(&self.server);
+                self.counters.failed(&error);
+                if error.is_failure() {
+                    self.failed(began, ended);
+                }
+                Err(error)
+            }
+        }
+    }
+
+    fn refused(&self, refusal: Refusal) -> Error {
+        let (kind, text) = match refusal {
+            Refusal::TooLarge => (Kind::TooLarge, "the value is too large for the server"),
+            Refusal::OutOfMemory => (Kind::OutOfMemory, "the server has no memory for the value"),
+            Refusal::NotNumber => (Kind::NotNumber, "the value is no number"),
+        };
+        Error::new(kind, text).at(&self.server).seen()
+    }
+
+    fn failed(&self, began: Instant, ended: Instant) {
+        let mut health = self.health();
+        self.failing.store(true, Ordering::Relaxed);
+        if health.failed(began, ended, fastrand::f64()) {
+            self.away.store(true, Ordering::Release);
+            drop(health);
+            self.counters.ejections.fetch_add(1, Ordering::Relaxed);
+            tracing::debug!(server.address = %self.server, "memcached server ejected");
+        }
+    }
+
+    /// The entry of `key` is to be deleted before it is believed again.
+    pub(crate) fn owe(&self, key: &WireKey, doubt: bool) {
+        self.owed.add(key, doubt, None);
+        self.settle();
+    }
+
+    /// Another server stands in for this one and has, or may have, an entry of `key`: both are to
+    /// be deleted when this one is back. Says whether there was room to note it.
+    pub(crate) fn stand_in(&self, key: &WireKey, other: &Arc<Self>) -> bool {
+        self.owed.add(key, false, Some(Arc::downgrade(other)))
+    }
+
+    /// Sees that what is owed is paid, if the server is there.
+    pub(crate) fn settle(&self) {
+        if self.is_away() || Handle::try_current().is_err() || !self.owed.take_task() {
+            return;
+        }
+        match self.this.upgrade() {
+            Some(node) => {
+                tokio::spawn(pay(Payer(node)));
+            }
+            None => self.owed.leave_task(),
+        }
+    }
+
+    /// Pays these.
+    ///
+    /// # Errors
+    /// When one of them could not be paid; they are all owed still, or paid.
+    async fn pay(&self, keys: Vec<(WireKey, Debt)>) -> Result<()> {
+        let one = |(key, debt): (WireKey, Debt)| {
+            Box::pin(async move {
+                if let Some(other) = debt.stand_in.as_ref().and_then(Weak::upgrade)
+                    && (other.is_away() || other.delete(&key).await.is_err())
+                {
+                    other.owe(&key, false);
+                }
+                let op = Op::Delete(Delete {
+                    key: key.clone(),
+                    cas: None,
+                    stale: None,
+                });
+                self.send(op, None).await?;
+                self.owed.paid(&key, &debt, now());
+                Ok(())
+            })
+        };
+        join(keys.into_iter().map(one).collect())
+            .await
+            .into_iter()
+            .collect()
+    }
+
+    /// Pays all that can be paid now; says when the rest can be.
+    async fn pay_due(&self) -> Result<Option<Instant>> {
+        loop {
+            match self.owed.due(now()) {
+                Due::Nothing => return Ok(None),
+                Due::Later(at) => return Ok(Some(at)),
+                Due::Keys(keys) => self.pay(keys).await?,
+                Due::Everything => {
+                    let turn = self.owed.turn();
+                    self.send(Op::Flush { delay: 0 }, None).await?;
+                    self.owed.paid_all(turn, now());
+                }
+            }
+        }
+    }
+
+    fn spawn_probe(&self) {
+        let over = |node: &Self| node.probed(false);
+        match (self.this.upgrade(), Handle::try_current()) {
+            (Some(node), Ok(runtime)) => {
+                runtime.spawn(async move {
+                    let mut probe = Probe(Some(node.clone()));
+                    let well = node.probe().await.is_ok();
+                    probe.0 = None;
+                    node.probed(well);
+                    if well {
+                        node.settle();
+                    }
+                });
+            }
+            _ => over(self),
+        }
+    }
+
+    /// Finds out whether the server is back, and pays what it is owed before anybody reads there.
+    async fn probe(&self) -> Result<()> {
+        // Every server and proxy knows `get`; this is no key of anybody's.
+        let key = super::Key::from(Bytes::new()).wire(false);
+        self.send(Op::Get(Fetch::plain(key)), None).await?;
+        self.pay_due().await.map(drop)
+    }
+
+    fn probed(&self, well: bool) {
+        let mut health = self.health();
+        health.probed(well, now(), fastrand::f64());
+        let up = health.is_up();
+        self.away.store(!up, Ordering::Release);
+        drop(health);
+        if well && up {
+            self.counters.rejoins.fetch_add(1, Ordering::Relaxed);
+            tracing::debug!(server.address = %self.server, "memcached server is back");
+        }
+    }
+
+    pub(crate) fn stats(&self) -> ServerStats {
+        let health = self.health();
+        let (up, failures) = (health.is_up(), health.failures());
+        drop(health);
+        let state = match (up, failures) {
+            (false, _) => ServerState::Ejected,
+            (true, 0) => ServerState::Up,
+            (true, failures) => ServerState::Failing(failures),
+        };
+        let pool = self.pool.stats();
+        self.counters
+            .stats(self.server.clone(), state, self.owed.len(), pool)
+    }
+
+    pub(crate) async fn close(&self, grace: Duration) {
+        self.pool.clone().close(grace).await;
+    }
+}
+
+/// Pays until nothing is owed, or the server is away.
+async fn pay(payer: Payer) {
+    loop {
+        let node = &payer.0;
+        let until = match node.pay_due().await {
+            Ok(None) => break,
+            Ok(Some(at)) => at,
+            // Each try counts for the server's health.
+            Err(_) => now() + node.pause,
+        };
+        tokio::time::sleep_until(until.into()).await;
+        if node.is_away() {
+            break;
+        }
+    }
+    let node = payer.0.clone();
+    drop(payer);
+    // What was added when the task had looked for the last time has nobody else.
+    if !node.is_away() && matches!(node.owed.due(now()), Due::Keys(_) | Due::Everything) {
+        node.settle();
+    }
+}
+
+/// The task of paying, given back when it ends or its runtime does.
+struct Payer(Arc<Node>);
+
+impl Drop for Payer {
+    fn drop(&mut self) {
+        self.0.owed.leave_task();
+    }
+}
+
+/// A probe that its runtime did not see to the end counts as one that failed.
+struct Probe(Option<Arc<Node>>);
+
+impl Drop for Probe {
+    fn drop(&mut self) {
+        if let Some(node) = self.0.take() {
+            node.probed(false);
+        }
+    }
+}
+
+/// A change under way; one that nobody waits for any more may run or not.
+struct Promise<'a> {
+    node: &'a Node,
+    key: &'a WireKey,
+    armed: bool,
+}
+
+impl Drop for Promise<'_> {
+    fn drop(&mut self) {
+        if self.armed {
+            self.node.owe(self.key, true);
+        }
+    }
+}
+
+/// Runs these together; gives what they give in their order.
+pub(crate) async fn join<F: Future>(futures: Vec<Pin<Box<F>>>) -> Vec<F::Output> {
+    let mut places: Vec<_> = futures.into_iter().map(Ok).collect();
+    poll_fn(|cx| {
+        let mut pending = false;
+        for place in &mut places {
+            if let Ok(future) = place {
+                match future.as_mut().poll(cx) {
+                    Poll::Ready(output) => *place = Err(output),
+                    Poll::Pending => pending = true,
+                }
+            }
+        }
+        if pending {
+            Poll::Pending
+        } else {
+            Poll::Ready(())
+        }
+    })
+    .await;
+    places
+        .into_iter()
+        .filter_map(std::result::Result::err)
+        .collect()
+}

@@ -1,0 +1,90 @@
+//! Counters.
+
+use std::time::Duration;
+
+use super::strange;
+use crate::memcached::client::Memcached;
+use crate::memcached::error::{Kind, Result};
+use crate::memcached::key::WireKey;
+use crate::memcached::node::{Doubt, Node};
+use crate::memcached::topology::Route;
+use crate::memcached::value::exptime;
+use crate::memcached::wire::{Arith, Mode, Op, Outcome, Status, Store};
+
+/// Changes a counter; made by [`Memcached::incr`] and [`Memcached::decr`]. Gives its new value, or
+/// nothing when there is none.
+#[derive(Clone, Debug)]
+#[must_use = "nothing is sent until this is awaited"]
+pub struct Count {
+    client: Memcached,
+    arith: Arith,
+}
+
+impl Count {
+    pub(crate) fn new(client: Memcached, key: WireKey, up: bool, by: u64) -> Self {
+        let arith = Arith {
+            key,
+            up,
+            by,
+            initial: None,
+        };
+        Self { client, arith }
+    }
+
+    /// Makes the counter with this value where there is none, to live for `ttl`, or for ever
+    /// without. Defaults to making none. Over the classic protocol this takes up to three commands.
+    pub fn initial(mut self, value: u64, ttl: Option<Duration>) -> Self {
+        self.arith.initial = Some((value, exptime(ttl)));
+        self
+    }
+
+    /// Sends it.
+    ///
+    /// # Errors
+    /// [`Kind::NotNumber`]; [`Kind::Down`] while the server is ejected, and others when it is in
+    /// trouble: whether it was counted is then not known if the command
+    /// [may have been sent](crate::memcached::Error::may_have_been_sent).
+    pub async fn send(self) -> Result<Option<u64>> {
+        let Self { client, mut arith } = self;
+        let Route { node, home } = client.route(&arith.key);
+        if let Some(home) = home {
+            home.stand_in(&arith.key, &node);
+        }
+        match change(&node, &arith).await {
+            Err(error) if error.kind() == Kind::Unsupported => {}
+            other => return other,
+        }
+        let Some((value, ttl)) = arith.initial.take() else {
+            return Ok(None);
+        };
+        if let Some(count) = change(&node, &arith).await? {
+            return Ok(Some(count));
+        }
+        let add = Op::Store(Store {
+            mode: Mode::Add,
+            key: arith.key.clone(),
+            value: value.to_string().into(),
+            flags: 0,
+            ttl,
+            cas: None,
+        });
+        let added = node.change(&arith.key, add, None, Doubt::IfSent).await?;
+        match added.outcome {
+            Outcome::Status(Status::Done) => Ok(Some(value)),
+            // Somebody else has made it meanwhile.
+            _ => change(&node, &arith).await,
+        }
+    }
+}
+
+async fn change(node: &Node, arith: &Arith) -> Result<Option<u64>> {
+    let op = Op::Arith(arith.clone());
+    let reply = node.change(&arith.key, op, None, Doubt::Never).await?;
+    match reply.outcome {
+        Outcome::Number(count) => Ok(Some(count)),
+        Outcome::Status(Status::NotFound | Status::NotStored) => Ok(None),
+        other => Err(strange(node, &other)),
+    }
+}
+
+awaitable!(Count, Option<u64>);

@@ -1,0 +1,193 @@
+//! Reading with the right to fill, and filling.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::store::{stored, too_large};
+use super::strange;
+use crate::memcached::client::Memcached;
+use crate::memcached::error::{Error, Kind, Result};
+use crate::memcached::key::WireKey;
+use crate::memcached::node::Doubt;
+use crate::memcached::split;
+use crate::memcached::value::{Lease, Leased, Stored, exptime};
+use crate::memcached::wire::{Fetch, Mode, Op, Outcome, Status, Store};
+
+/// How long an entry waits to be filled, unless it is said otherwise.
+const LEASE: Duration = Duration::from_secs(10);
+
+/// Reads a value or asks for the right to fill it; made by [`Memcached::get_lease`].
+#[derive(Clone, Debug)]
+#[must_use = "nothing is sent until this is awaited"]
+pub struct GetLease {
+    client: Memcached,
+    fetch: Fetch,
+}
+
+impl GetLease {
+    pub(crate) fn new(client: Memcached, key: WireKey) -> Self {
+        let mut fetch = Fetch::plain(key);
+        fetch.cas = true;
+        fetch.vivify = Some(exptime(Some(LEASE)));
+        Self { client, fetch }
+    }
+
+    /// How long others wait for the one who fills before the next is asked to. Defaults to 10 s;
+    /// at least 1 s.
+    pub fn lease(mut self, time: Duration) -> Self {
+        self.fetch.vivify = Some(exptime(Some(time)).max(1));
+        self
+    }
+
+    /// Asks one caller to fill the entry anew when less than this is left of its time, while the
+    /// others read on. Defaults to never. Whole seconds.
+    pub fn refill_within(mut self, left: Duration) -> Self {
+        self.fetch.recache = Some(u32::try_from(left.as_secs()).unwrap_or(u32::MAX));
+        self
+    }
+
+    /// Sends it.
+    ///
+    /// # Errors
+    /// [`Kind::Unsupported`] when the server does not speak the meta protocol; as
+    /// [`Memcached::get`] else.
+    pub async fn send(self) -> Result<Leased> {
+        let Self { client, fetch } = self;
+        let route = client.route(&fetch.key);
+        let node = route.node;
+        if node.owed.has(&fetch.key) && !node.is_away() {
+            node.settle();
+            client.count(&node, 0, 1);
+            return Ok(Leased::Away);
+        }
+        if let Some(home) = route.home
+            && !home.stand_in(&fetch.key, &node)
+        {
+            return Ok(Leased::Away);
+        }
+        let key = fetch.key.clone();
+        let reply = match node.ask(Op::Get(fetch)).await {
+            Ok(reply) => reply,
+            Err(error) if error.kind() == Kind::Down => return Ok(Leased::Away),
+            Err(error) => return Err(error),
+        };
+        let item = match reply.outcome {
+            Outcome::Value(item) => item,
+            // There was no memory for the place that is to be filled.
+            Outcome::Status(Status::NotFound) => {
+                client.count(&node, 0, 1);
+                return Ok(Leased::Away);
+            }
+            other => return Err(strange(&node, &other)),
+        };
+        let (won, taken, stale) = (item.won, item.taken, item.stale);
+        let lease = || {
+            let cas = item.cas.filter(|_| won)?;
+            Some(Lease {
+                node: node.clone(),
+                connection: reply.connection,
+                key: key.clone(),
+                cas,
+            })
+        };
+        let lease = lease();
+        // A place that waits to be filled is empty. An empty value that is to be filled anew
+        // cannot be told from it, and is taken for one.
+        let place = item.data.is_empty() && (won || taken);
+        let value = match place {
+            true => None,
+            false => split::open(&client, &key, item).await?,
+        };
+        client.count(&node, usize::from(value.is_some()), 1);
+        Ok(match (value, lease) {
+            (Some(value), refill) => Leased::Hit {
+                value,
+                stale,
+                refill,
+            },
+            (None, Some(lease)) => Leased::Miss(lease),
+            (None, None) if place => Leased::Wait,
+            (None, None) => Leased::Away,
+        })
+    }
+}
+
+awaitable!(GetLease, Leased);
+
+/// Fills an entry; made by [`Memcached::fill`].
+#[derive(Clone, Debug)]
+#[must_use = "nothing is sent until this is awaited"]
+pub struct Fill {
+    client: Memcached,
+    lease: Lease,
+    store: Store,
+}
+
+impl Fill {
+    pub(crate) fn new(client: Memcached, lease: Lease, value: Bytes) -> Self {
+        let store = Store {
+            mode: Mode::Set,
+            key: lease.key.clone(),
+            value,
+            flags: 0,
+            ttl: 0,
+            cas: Some(lease.cas),
+        };
+        Self {
+            client,
+            lease,
+            store,
+        }
+    }
+
+    /// How long the entry lives; as [`Store::ttl`](super::Store::ttl).
+    pub fn ttl(mut self, ttl: Duration) -> Self {
+        self.store.ttl = exptime(Some(ttl));
+        self
+    }
+
+    /// A number that is kept with the value. Defaults to 0.
+    pub fn flags(mut self, flags: u32) -> Self {
+        self.store.flags = flags;
+        self
+    }
+
+    /// Sends it.
+    ///
+    /// # Errors
+    /// [`Kind::Gone`] when the connection that granted the lease is no more, or the key belongs to
+    /// another server now: nothing was stored. As for [`Memcached::set`] else; nothing has to be
+    /// made good, since a fill that comes late is refused by the server.
+    pub async fn send(self) -> Result<Stored> {
+        let Self {
+            client,
+            lease,
+            mut store,
+        } = self;
+        if client.0.split && store.flags & split::FLAG != 0 {
+            let text = "the highest bit of the flags is taken by split values";
+            return Err(Error::new(Kind::Config, text));
+        }
+        let node = lease.node;
+        if !Arc::ptr_eq(&client.route(&store.key).node, &node) || node.owed.has(&store.key) {
+            let text = "the key belongs to another server now, or was changed";
+            return Err(Error::new(Kind::Gone, text).at(&node.server));
+        }
+        if store.value.len() > node.max_value(&store.key) {
+            if !client.0.split {
+                return Err(too_large(&node, &store).await);
+            }
+            split::write(&client, &mut store).await?;
+        }
+        let key = store.key.clone();
+        let on = Some(lease.connection);
+        let reply = node
+            .change(&key, Op::Store(store), on, Doubt::Never)
+            .await?;
+        stored(&node, &reply.outcome)
+    }
+}
+
+awaitable!(Fill, Stored);

@@ -1,0 +1,31 @@
+//! What can be asked, one file for each kind.
+
+mod count;
+mod delete;
+mod each;
+mod get;
+mod inspect;
+mod lease;
+mod many;
+mod store;
+mod touch;
+
+pub use count::Count;
+pub use delete::Delete;
+pub use each::{EachServer, Flush};
+pub use get::Get;
+pub use inspect::Inspect;
+pub use lease::{Fill, GetLease};
+pub use many::{Found, GetMany};
+pub use store::Store;
+pub use touch::Touch;
+
+use super::error::Error;
+use super::node::Node;
+use super::wire::{Outcome, line};
+
+/// An answer that the protocol gave and this operation cannot have.
+fn strange(node: &Node, outcome: &Outcome) -> Error {
+    let text = line::bad(format!("an answer that does not belong here: {outcome:?}"));
+    Error::of_pool(text).at(&node.server).seen()
+}

@@ -1,0 +1,248 @@
+//! Which servers there are now, and the file that says so.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::{Duration, Instant, SystemTime};
+
+use tokio::runtime::Handle;
+
+use super::OnDead;
+use super::error::{Error, Kind, Result};
+use super::key::WireKey;
+use super::node::{Node, Terms, now};
+use crate::{Mode, Ring, Server, parse_list};
+
+/// The servers at one time.
+#[derive(Debug)]
+pub(crate) struct Topology {
+    ring: Ring,
+    pub(crate) nodes: Vec<Arc<Node>>,
+}
+
+/// Where a request goes.
+pub(crate) struct Route {
+    pub(crate) node: Arc<Node>,
+    /// The server that the key belongs to, when another stands in for it.
+    pub(crate) home: Option<Arc<Node>>,
+}
+
+impl Topology {
+    fn owner(&self, key: &WireKey) -> &Arc<Node> {
+        &self.nodes[self.ring.server(key.placed())]
+    }
+
+    pub(crate) fn route(&self, key: &WireKey, on_dead: OnDead) -> Route {
+        let home = self.owner(key);
+        if on_dead == OnDead::Next && !home.admits() {
+            let others = self.ring.successors(key.placed()).skip(1);
+            let mut others = others.map(|index| &self.nodes[index]);
+            if let Some(node) = others.find(|node| node.admits()) {
+                return Route {
+                    node: node.clone(),
+                    home: Some(home.clone()),
+                };
+            }
+        }
+        Route {
+            node: home.clone(),
+            home: None,
+        }
+    }
+}
+
+/// The servers of one client as they change.
+#[derive(Debug)]
+pub(crate) struct Servers {
+    mode: Mode,
+    terms: Terms,
+    current: RwLock<Arc<Topology>>,
+    /// Servers that were on the list once and are not now.
+    left: Mutex<HashSet<(String, u16)>>,
+    watch: Option<Watch>,
+}
+
+/// A file with the list of servers.
+#[derive(Debug)]
+struct Watch {
+    path: PathBuf,
+    every: Duration,
+    state: Mutex<Watched>,
+}
+
+#[derive(Debug)]
+struct Watched {
+    stamp: Option<Stamp>,
+    /// Not looked at before this.
+    next: Instant,
+    error: Option<String>,
+}
+
+/// By what a changed file is known without reading it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Stamp {
+    modified: Option<SystemTime>,
+    len: u64,
+    inode: u64,
+}
+
+impl Stamp {
+    fn of(path: &Path) -> std::io::Result<Self> {
+        let file = std::fs::metadata(path)?;
+        Ok(Self {
+            modified: file.modified().ok(),
+            len: file.len(),
+            #[cfg(unix)]
+            inode: std::os::unix::fs::MetadataExt::ino(&file),
+            #[cfg(not(unix))]
+            inode: 0,
+        })
+    }
+}
+
+impl Watch {
+    fn lock(&self) -> MutexGuard<'_, Watched> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn config(error: impl std::fmt::Display) -> Error {
+    Error::new(Kind::Config, error.to_string())
+}
+
+fn read(path: &Path) -> Result<Vec<Server>> {
+    let shown = path.display();
+    let text = std::fs::read_to_string(path).map_err(|e| config(format!("{shown}: {e}")))?;
+    let servers = parse_list(&text).map_err(|e| config(format!("{shown}, {e}")))?;
+    match servers.is_empty() {
+        true => Err(config(format!("{shown}: there are no servers in it"))),
+        false => Ok(servers),
+    }
+}
+
+impl Servers {
+    /// The servers of this list, or of the file, which is looked at again after each `every`.
+    ///
+    /// # Errors
+    /// [`Kind::Config`] for a list that makes no ring, or a file that cannot be read.
+    pub(crate) fn new(
+        mode: Mode,
+        terms: Terms,
+        servers: &[Server],
+        file: Option<(PathBuf, Duration)>,
+    ) -> Result<Self> {
+        let mut watch = None;
+        let listed;
+        let servers = match file {
+            None => servers,
+            Some((path, every)) => {
+                let stamp = Stamp::of(&path).ok();
+                listed = read(&path)?;
+                let state = Mutex::new(Watched {
+                    stamp,
+                    next: now() + every,
+                    error: None,
+                });
+                watch = Some(Watch { path, every, state });
+                &listed[..]
+            }
+        };
+        let ring = Ring::new(mode, servers).map_err(config)?;
+        let nodes = servers.iter().map(|server| Node::new(server, &terms));
+        let nodes = nodes.collect::<Result<_>>()?;
+        Ok(Self {
+            mode,
+            terms,
+            current: RwLock::new(Arc::new(Topology { ring, nodes })),
+            left: Mutex::default(),
+            watch,
+        })
+    }
+
+    /// The servers now. If the file is to be looked at, that is begun.
+    pub(crate) fn now(self: &Arc<Self>) -> Arc<Topology> {
+        if let Some(watch) = &self.watch
+            && watch.lock().next <= now()
+        {
+            // One looks, whoever is first.
+            watch.lock().next = now() + watch.every;
+            if let Ok(runtime) = Handle::try_current() {
+                let servers = self.clone();
+                // Its outcome is kept for who asks; those who are busy go on with what there is.
+                drop(runtime.spawn_blocking(move || servers.reload()));
+            }
+        }
+        let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
+        current.clone()
+    }
+
+    /// What was wrong with the file when it was last read.
+    pub(crate) fn file_error(&self) -> Option<String> {
+        self.watch.as_ref()?.lock().error.clone()
+    }
+
+    /// Reads the file if it has changed; says whether the servers have. Blocks.
+    ///
+    /// # Errors
+    /// When the list cannot be used: the one before stays.
+    pub(crate) fn reload(&self) -> Result<bool> {
+        let Some(watch) = &self.watch else {
+            return Ok(false);
+        };
+        let mut state = watch.lock();
+        let stamp = Stamp::of(&watch.path).ok();
+        if stamp.is_some() && stamp == state.stamp {
+            return match &state.error {
+                Some(error) => Err(config(error)),
+                None => Ok(false),
+            };
+        }
+        state.stamp = stamp;
+        let result = read(&watch.path).and_then(|servers| self.replace(&servers));
+        state.error = result.as_ref().err().map(ToString::to_string);
+        if let Some(error) = &state.error {
+            tracing::warn!(error.message = error, "memcached server list not read");
+        }
+        result
+    }
+
+    /// Puts these servers in place of those before; those that stay keep their connections and
+    /// what is known of them. Says whether anything has changed.
+    fn replace(&self, servers: &[Server]) -> Result<bool> {
+        let ring = Ring::new(self.mode, servers).map_err(config)?;
+        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+        if current.nodes.iter().map(|node| &node.server).eq(servers) {
+            return Ok(false);
+        }
+        let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = |server: &Server| {
+            let mut nodes = current.nodes.iter();
+            nodes.find(|node| node.server.endpoint() == server.endpoint())
+        };
+        let mut nodes = Vec::with_capacity(servers.len());
+        let mut returned = Vec::new();
+        for server in servers {
+            if let Some(node) = known(server) {
+                // A new weight is the ring's business.
+                nodes.push(node.clone());
+                continue;
+            }
+            let node = Node::new(server, &self.terms)?;
+            if left.contains(&server.endpoint()) {
+                node.distrust();
+                returned.push(server.endpoint());
+            }
+            nodes.push(node);
+        }
+        for endpoint in returned {
+            left.remove(&endpoint);
+        }
+        let stays = |node: &Arc<Node>| nodes.iter().any(|other| Arc::ptr_eq(other, node));
+        for node in current.nodes.iter().filter(|node| !stays(node)) {
+            left.insert(node.server.endpoint());
+        }
+        drop(left);
+        *current = Arc::new(Topology { ring, nodes });
+        Ok(true)
+    }
+}

@@ -1,0 +1,159 @@
+//! What is read, and what becomes of what is stored.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use pipeline_pool::ConnectionId;
+
+use super::key::WireKey;
+use super::node::Node;
+
+/// The longest time to live that memcached takes as one: beyond it is a time of the calendar.
+const RELATIVE: u64 = 30 * 24 * 60 * 60;
+
+/// A value as it was read.
+///
+/// The bytes are a piece of what one read brought, and keep all of that in memory: copy them to
+/// keep them for long.
+#[derive(Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Value {
+    /// The bytes.
+    pub data: Bytes,
+    /// The number that was stored with them; what it means is up to who stored it.
+    pub flags: u32,
+    /// What [`Store::cas`](super::Store::cas) takes to store only if nobody has since. There when it
+    /// was asked for.
+    pub cas: Option<u64>,
+}
+
+/// Without the bytes.
+impl fmt::Debug for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Value")
+            .field("bytes", &self.data.len())
+            .field("flags", &self.flags)
+            .field("cas", &self.cas)
+            .finish()
+    }
+}
+
+/// What became of a value that was to be stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Stored {
+    /// It is stored.
+    Stored,
+    /// It is not: there was an entry (add), or none (replace, append, prepend).
+    NotStored,
+    /// It is not: the entry has been changed since it was read (cas, fill).
+    Exists,
+    /// It is not: the entry has gone since it was read (cas, fill).
+    NotFound,
+}
+
+impl Stored {
+    /// Whether the value is stored.
+    pub fn is_stored(self) -> bool {
+        self == Self::Stored
+    }
+}
+
+/// The right to fill an entry, granted to one caller at a time by the server.
+///
+/// It is good for one [`fill`](super::Memcached::fill), on the connection that granted it: numbers
+/// of a server that was restarted begin anew, so that an old one could be taken for a new. A
+/// delete of the entry voids it.
+#[derive(Clone)]
+pub struct Lease {
+    pub(crate) node: Arc<Node>,
+    pub(crate) connection: ConnectionId,
+    pub(crate) key: WireKey,
+    pub(crate) cas: u64,
+}
+
+impl fmt::Debug for Lease {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lease")
+            .field(
+                "key",
+                &format_args!("\"{}\"", self.key.placed().escape_ascii()),
+            )
+            .field("server", &format_args!("{}", self.node.server))
+            .finish_non_exhaustive()
+    }
+}
+
+/// What [`get_lease`](super::Memcached::get_lease) found.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Leased {
+    /// A value.
+    Hit {
+        /// It.
+        value: Value,
+        /// It was marked stale by [`Delete::stale`](super::Delete::stale).
+        stale: bool,
+        /// This caller is asked to fill it anew: it is stale, or near the end of its time.
+        refill: Option<Lease>,
+    },
+    /// No value, and this caller is asked to fill it.
+    Miss(Lease),
+    /// No value, and another caller is about to fill it.
+    Wait,
+    /// No value, and no filling: the server is away, or what it has is not to be believed yet.
+    Away,
+}
+
+/// A time to live in memcached's terms: nothing is for ever. Parts of a second count as a whole
+/// one, no time at all as being over, and more than 30 days become a date, by this machine's clock.
+pub(crate) fn exptime(ttl: Option<Duration>) -> i32 {
+    let Some(ttl) = ttl else {
+        return 0;
+    };
+    let seconds = ttl
+        .as_secs()
+        .saturating_add(u64::from(ttl.subsec_nanos() > 0));
+    let since = match seconds {
+        0 => return -1,
+        1..=RELATIVE => 0,
+        _ => {
+            let now = std::time::SystemTime::UNIX_EPOCH.elapsed();
+            now.map_or(0, |now| now.as_secs())
+        }
+    };
+    i32::try_from(seconds.saturating_add(since)).unwrap_or(i32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_to_live_in_memcacheds_terms() {
+        let day = Duration::from_secs(24 * 60 * 60);
+        assert_eq!(exptime(None), 0);
+        assert_eq!(exptime(Some(Duration::ZERO)), -1);
+        assert_eq!(exptime(Some(Duration::from_nanos(1))), 1);
+        assert_eq!(exptime(Some(Duration::from_millis(1001))), 2);
+        assert_eq!(exptime(Some(30 * day)), 2_592_000);
+        let date = exptime(Some(31 * day));
+        let now = std::time::SystemTime::UNIX_EPOCH
+            .elapsed()
+            .unwrap()
+            .as_secs();
+        assert!((i64::from(date) - (now as i64 + 31 * 86_400)).abs() < 60);
+        assert_eq!(exptime(Some(Duration::MAX)), i32::MAX);
+    }
+
+    #[test]
+    fn values_are_not_in_debug() {
+        let value = Value {
+            data: Bytes::from_static(b"hidden"),
+            ..Value::default()
+        };
+        assert!(!format!("{value:?}").contains("hidden"));
+    }
+}

@@ -1,0 +1,268 @@
+//! memcached's two text protocols, without a socket: commands to bytes, bytes to replies.
+//!
+//! [`Codec`] speaks one of them on one connection. A meta command carries an opaque number that
+//! its reply must repeat; a classic reply must name the key that was asked for. Whatever else comes
+//! ends the connection, since memcached answers a bad chunk twice and every later reply would go
+//! to the wrong command.
+
+mod class;
+mod classic;
+mod command;
+pub(crate) mod line;
+mod meta;
+mod reply;
+
+use bytes::{Buf, BytesMut};
+use pipeline_pool::{Class, ConnectionId, Decoded, Encoded, Error, Outbox, Protocol};
+
+pub(crate) use command::{Arith, Command, Delete, Fetch, Mode, Op, Store};
+pub(crate) use line::{bad, number, take_line};
+pub(crate) use reply::{Item, Outcome, Refusal, Reply, Status};
+
+/// Which of the protocols a connection speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Dialect {
+    Meta,
+    Classic,
+}
+
+/// Pairs that one answer may have: far more than any `stats` brings.
+const MAX_PAIRS: usize = 100_000;
+
+/// One connection's memcached.
+pub(crate) struct Codec {
+    dialect: Dialect,
+    connection: ConnectionId,
+    /// The longest value that is read, in bytes.
+    max_value: usize,
+    next_opaque: u64,
+    /// A value whose bytes are not all here.
+    body: Option<Body>,
+    /// What has come of an answer in several parts.
+    part: Part,
+}
+
+/// A value under way: what its line said of it.
+struct Body {
+    item: Item,
+    len: usize,
+    /// Which of the keys asked for it answers.
+    index: usize,
+}
+
+#[derive(Default)]
+enum Part {
+    #[default]
+    None,
+    Values(Vec<Option<Item>>),
+    Pairs(Vec<(String, String)>),
+}
+
+impl Codec {
+    pub(crate) fn new(dialect: Dialect, connection: ConnectionId, max_value: usize) -> Self {
+        Self {
+            dialect,
+            connection,
+            max_value,
+            next_opaque: 1,
+            body: None,
+            part: Part::None,
+        }
+    }
+
+    /// Reads all that is here of the answer to `command`.
+    fn read(&mut self, command: &Command, input: &mut BytesMut) -> Result<Option<Outcome>, Error> {
+        loop {
+            if let Some(body) = self.body.take() {
+                let whole = body.len + 2;
+                if input.len() < whole {
+                    input.reserve(whole - input.len());
+                    self.body = Some(body);
+                    return Ok(None);
+                }
+                if let Some(outcome) = self.take_body(command, body, input)? {
+                    return Ok(Some(outcome));
+                }
+                continue;
+            }
+            let Some(line) = take_line(input)? else {
+                return Ok(None);
+            };
+            if let Some(outcome) = line::refusal(&command.op, &line)? {
+                return Ok(Some(outcome));
+            }
+            let outcome = match &command.op {
+                Op::Version => Some(line::version(&line)?),
+                Op::Flush { .. } => {
+                    Some(line::exactly(&line, b"OK", Outcome::Status(Status::Done))?)
+                }
+                Op::Stats { .. } => self.pair(&line)?,
+                _ if command.unsupported => {
+                    line::version(&line)?;
+                    Some(Outcome::Unsupported)
+                }
+                _ => match self.dialect {
+                    Dialect::Meta => self.meta_line(command, &line)?,
+                    Dialect::Classic => self.classic_line(command, &line)?,
+                },
+            };
+            if outcome.is_some() {
+                return Ok(outcome);
+            }
+        }
+    }
+
+    /// Has the next `len` bytes be the value of `item`.
+    fn expect(&mut self, item: Item, len: usize, index: usize) -> Result<(), Error> {
+        if len > self.max_value {
+            let most = self.max_value;
+            return Err(bad(format!(
+                "a value of {len} bytes came, and the most that is read is {most}"
+            )));
+        }
+        self.body = Some(Body { item, len, index });
+        Ok(())
+    }
+
+    fn take_body(
+        &mut self,
+        command: &Command,
+        body: Body,
+        input: &mut BytesMut,
+    ) -> Result<Option<Outcome>, Error> {
+        let Body {
+            mut item,
+            len,
+            index,
+        } = body;
+        item.data = input.split_to(len).freeze();
+        if input.get(..2) != Some(b"\r\n") {
+            return Err(bad("a value did not end where it said"));
+        }
+        input.advance(2);
+        match (&command.op, &mut self.part) {
+            (Op::Arith(_), _) => {
+                let number = number(item.data.trim_ascii())
+                    .ok_or_else(|| bad("a counter's value is no number"))?;
+                Ok(Some(Outcome::Number(number)))
+            }
+            (Op::Many { .. }, Part::Values(values)) => {
+                if let Some(place) = values.get_mut(index) {
+                    *place = Some(item);
+                }
+                Ok(None)
+            }
+            _ if self.dialect == Dialect::Meta => Ok(Some(Outcome::Value(item))),
+            _ => {
+                // The END is still to come.
+                self.part = Part::Values(vec![Some(item)]);
+                Ok(None)
+            }
+        }
+    }
+
+    /// The values so far, with room for as many as were asked for.
+    fn values(&mut self, count: usize) -> &mut Vec<Option<Item>> {
+        if !matches!(self.part, Part::Values(_)) {
+            self.part = Part::Values((0..count).map(|_| None).collect());
+        }
+        match &mut self.part {
+            Part::Values(values) => values,
+            _ => unreachable!("it was made just now"),
+        }
+    }
+
+    fn take_values(&mut self, count: usize) -> Vec<Option<Item>> {
+        self.values(count);
+        match std::mem::take(&mut self.part) {
+            Part::Values(values) => values,
+            _ => Vec::new(),
+        }
+    }
+
+    fn pair(&mut self, line: &[u8]) -> Result<Option<Outcome>, Error> {
+        if !matches!(self.part, Part::Pairs(_)) {
+            self.part = Part::Pairs(Vec::new());
+        }
+        let Part::Pairs(pairs) = &mut self.part else {
+            return Ok(None);
+        };
+        if let Some(pair) = line::stat(line) {
+            if pairs.len() == MAX_PAIRS {
+                return Err(bad("the statistics do not end"));
+            }
+            pairs.push(pair);
+            return Ok(None);
+        }
+        if matches!(line, b"END" | b"RESET" | b"OK") {
+            return Ok(Some(Outcome::Pairs(std::mem::take(pairs))));
+        }
+        Err(line::unexpected(line))
+    }
+}
+
+impl Protocol for Codec {
+    type Request = Command;
+    type Reply = Reply;
+
+    fn class(command: &Command) -> Class {
+        Class {
+            repeatable: class::row_of(&command.op).repeatable,
+            alone: false,
+        }
+    }
+
+    fn encode(&mut self, command: &mut Command, out: &mut Outbox) -> Encoded {
+        command.opaque = self.next_opaque;
+        self.next_opaque += command.op.opaques();
+        command.unsupported = false;
+        match &command.op {
+            Op::Version => out.put(b"version\r\n"),
+            Op::Stats { what } => line::words(out, b"stats", what),
+            Op::Flush { delay } => match delay {
+                0 => out.put(b"flush_all\r\n"),
+                delay => line::words(
+                    out,
+                    b"flush_all",
+                    itoa::Buffer::new().format(*delay).as_bytes(),
+                ),
+            },
+            op => match self.dialect {
+                Dialect::Meta => meta::encode(op, command.opaque, out),
+                Dialect::Classic => {
+                    command.unsupported = !classic::encode(op, out);
+                    if command.unsupported {
+                        // Every command has its answer, so that this one has a place in the order.
+                        out.put(b"version\r\n");
+                    }
+                }
+            },
+        }
+        Encoded::Wholly
+    }
+
+    fn decode(
+        &mut self,
+        command: &Command,
+        input: &mut BytesMut,
+        _eof: bool,
+    ) -> Result<Decoded<Reply>, Error> {
+        Ok(match self.read(command, input)? {
+            None => Decoded::More,
+            Some(outcome) => {
+                self.part = Part::None;
+                Decoded::Reply {
+                    reply: Reply {
+                        outcome,
+                        connection: self.connection,
+                    },
+                    reusable: true,
+                }
+            }
+        })
+    }
+
+    fn is_amid(&self) -> bool {
+        self.body.is_some() || !matches!(self.part, Part::None)
+    }
+}
