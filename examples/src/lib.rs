@@ -1,7 +1,13 @@
 //! What the short examples share: a server to talk to.
 //!
 //! The examples themselves are beside this folder: `small_objects` is the large one, `s3_basics` and
-//! `sdb_basics` are the programs of the README.
+//! `sdb_basics` are the programs of the README, `sdb`, `sdb_dump`, `sdb_restore` and `sdb_batcher` are tools for
+//! SimpleDB.
+
+pub mod lines;
+pub mod place;
+pub mod state;
+pub mod table;
 
 use std::error::Error;
 use std::time::SystemTime;
@@ -18,7 +24,7 @@ pub struct Server {
     /// Whose requests it takes.
     pub keys: Credentials,
     /// Serves until this value is dropped.
-    _emulator: Option<Emulator>,
+    emulator: Option<Emulator>,
 }
 
 impl Server {
@@ -28,20 +34,34 @@ impl Server {
     /// # Errors
     /// When the variable is set but the keys are not, or the emulator cannot be started.
     pub async fn from_env(variable: &str) -> Result<Self, Box<dyn Error>> {
-        let Ok(url) = std::env::var(variable) else {
+        Self::open(std::env::var(variable).ok()).await
+    }
+
+    /// The server at this address, with the keys of the environment; without one, an emulator on a thread of its
+    /// own.
+    ///
+    /// # Errors
+    /// When there is an address but no keys, or the emulator cannot be started.
+    pub async fn open(url: Option<String>) -> Result<Self, Box<dyn Error>> {
+        let Some(url) = url else {
             let emulator = Emulator::start_blocking()?;
             return Ok(Self {
                 url: emulator.url(),
                 keys: Credentials::new(emulator.access_key(), emulator.secret_key()),
-                _emulator: Some(emulator),
+                emulator: Some(emulator),
             });
         };
         let provided = Environment::new().provide(SystemTime::now()).await?;
         Ok(Self {
             url,
             keys: provided.credentials,
-            _emulator: None,
+            emulator: None,
         })
+    }
+
+    /// Whether it is an emulator that was started for this value, and is empty.
+    pub fn is_new(&self) -> bool {
+        self.emulator.is_some()
     }
 }
 

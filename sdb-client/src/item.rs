@@ -18,6 +18,21 @@ pub struct Item {
 }
 
 impl Item {
+    /// An item made by hand.
+    pub fn new<N: Into<String>, V: Into<String>>(
+        name: impl Into<String>,
+        attributes: impl IntoIterator<Item = (N, V)>,
+    ) -> Self {
+        let attribute = |(name, value): (N, V)| Attribute {
+            name: name.into(),
+            value: value.into(),
+        };
+        Self {
+            name: name.into(),
+            attributes: attributes.into_iter().map(attribute).collect(),
+        }
+    }
+
     /// One value of an attribute: any, if it has many.
     pub fn first(&self, name: &str) -> Option<&str> {
         self.attributes
