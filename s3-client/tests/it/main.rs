@@ -1,10 +1,13 @@
 //! The client over a store: the emulator, or a real server where the environment names one.
 
+mod attributes;
 mod buckets;
 mod config;
+mod copies;
 mod failures;
 mod files;
 mod links;
+mod integrity;
 mod listing;
 mod multipart;
 mod objects;
@@ -14,3 +17,4 @@ mod reqwest;
 mod robust;
 mod signing;
 mod store;
+mod versions;

@@ -9,7 +9,7 @@ use s3_client::{Fetched, HeadFetched, Kind};
 
 use crate::store::{Feature, Store};
 
-const NASTY: &[&str] = &[
+pub(crate) const NASTY: &[&str] = &[
     "plain",
     "with space",
     "plus+plus",

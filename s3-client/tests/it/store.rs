@@ -30,6 +30,22 @@ pub(crate) enum Feature {
     EtagOfUnchanged,
     /// `If-Match` of a put takes the entity tag in its quotes.
     QuotedIfMatchOfPut,
+    /// A copy takes over the tags of its source.
+    TagsOfCopies,
+    /// Copies keep to conditions on what they replace.
+    ConditionsOfCopies,
+    /// Deletes keep to conditions.
+    ConditionsOfDeletes,
+    /// Encrypted objects can be copied.
+    CopiesOfEncrypted,
+    /// Checksums other than MD5 are compared and kept.
+    Checksums,
+    /// Storage classes of Amazon's names.
+    StorageClasses,
+    /// Encryption with keys that the store keeps.
+    StoreEncryption,
+    /// One part of an object can be read by its number.
+    ReadsOfParts,
     /// Regions of Amazon's names.
     Regions,
     /// A public access block that was not stored is not there.
@@ -124,6 +140,14 @@ impl Store {
                     | Feature::QuotedIfMatchOfPut
                     | Feature::AmazonsConfigs
                     | Feature::KeyMarkerOfAllVersions
+                    | Feature::TagsOfCopies
+                    | Feature::ConditionsOfCopies
+                    | Feature::ConditionsOfDeletes
+                    | Feature::CopiesOfEncrypted
+                    | Feature::Checksums
+                    | Feature::StorageClasses
+                    | Feature::StoreEncryption
+                    | Feature::ReadsOfParts
                     | Feature::Regions
                     | Feature::UnsetPublicAccessBlock
                     | Feature::Websites
@@ -152,6 +176,16 @@ impl Store {
 
     pub(crate) fn access_key(&self) -> &str {
         &self.access_key
+    }
+
+    /// The faults of the emulator.
+    pub(crate) fn faults(&self) -> emulator::Faults {
+        self.emulator.as_ref().unwrap().faults()
+    }
+
+    /// How many requests the emulator has seen.
+    pub(crate) fn requests(&self) -> u64 {
+        self.emulator.as_ref().unwrap().stats().s3_requests
     }
 
     /// A builder of clients of this store.

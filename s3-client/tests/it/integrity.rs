@@ -1,0 +1,183 @@
+//! Checksums: sent, kept, and compared with what comes back.
+
+use aws_core::transport::{ResponseFuture, Transport};
+use bytes::{Bytes, BytesMut};
+use futures_util::{StreamExt as _, TryStreamExt as _};
+use pipeline_pool::{HttpPool, Method, Origin, Request, Response};
+use s3_client::{Checksum, Kind, RetryConfig, VerifiedBy};
+
+use crate::store::{Feature, Store};
+
+/// Turns one bit of every body that a GET brings.
+#[derive(Debug)]
+struct Damage(HttpPool);
+
+impl Transport for Damage {
+    fn send(&self, origin: &Origin, request: Request) -> ResponseFuture {
+        let get = request.method() == Method::Get;
+        let sending = HttpPool::send(&self.0, origin, request);
+        ResponseFuture::new(async move {
+            let (head, body) = sending.await?.into_parts();
+            if !get || head.status() != 200 {
+                return Ok(Response::new(head, body));
+            }
+            if let Some(whole) = body.as_whole() {
+                let mut bytes = BytesMut::from(&whole[..]);
+                bytes[0] ^= 1;
+                return Ok(Response::new(head, bytes.freeze()));
+            }
+            let mut first = true;
+            let len = body.remaining();
+            let pieces = body.map_ok(move |piece| {
+                let mut bytes = BytesMut::from(&piece[..]);
+                if std::mem::take(&mut first) {
+                    bytes[0] ^= 1;
+                }
+                bytes.freeze()
+            });
+            Ok(Response::new(
+                head,
+                pipeline_pool::Body::from_stream(len, pieces),
+            ))
+        })
+    }
+}
+
+fn bytes(len: usize) -> Bytes {
+    (0..len).map(|i| (i % 251) as u8).collect()
+}
+
+#[tokio::test]
+async fn checksums_are_kept_and_told() {
+    let store = Store::start().await;
+    let bucket = store.bucket().await;
+    for checksum in Checksum::ALL {
+        for len in [0, 5, 200_000] {
+            let body = bytes(len);
+            let value = checksum.of(&body);
+            let stored = bucket.put("k", body.clone()).checksum(checksum);
+            let stored = stored.await.unwrap();
+            let head = bucket.head("k").checksums(true).await.unwrap();
+            let object = bucket.get("k").verify(true).await.unwrap();
+            if store.lacks(Feature::Checksums) {
+                assert_eq!(
+                    (stored.checksum(checksum), head.checksum(checksum)),
+                    (None, None)
+                );
+                assert_eq!(object.verified_by(), Some(VerifiedBy::EntityTag));
+            } else {
+                assert_eq!(stored.checksum(checksum), Some(value.as_str()));
+                assert_eq!(head.checksum(checksum), Some(value.as_str()));
+                assert!(!head.is_composite());
+                let by = Some(VerifiedBy::Checksum(checksum));
+                assert_eq!(object.verified_by(), by, "{len} bytes");
+            }
+            assert_eq!(object.body.bytes(1 << 20).await.unwrap(), body);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_checksum_is_refused() {
+    let store = Store::start().await;
+    let bucket = store.bucket().await;
+    for checksum in Checksum::ALL {
+        let put = bucket
+            .put("k", "right")
+            .checksum_is(checksum, checksum.of(b"wrong"));
+        let outcome = put.await;
+        if store.lacks(Feature::Checksums) {
+            outcome.unwrap();
+            continue;
+        }
+        let error = outcome.unwrap_err();
+        assert_eq!(
+            (error.status(), error.code()),
+            (Some(400), Some("BadDigest"))
+        );
+        let put = bucket
+            .put("k", "right")
+            .checksum_is(checksum, checksum.of(b"right"));
+        put.await.unwrap();
+    }
+    for (checksum, value, word) in [
+        (Checksum::Sha256, "y/Q5Jg==", "4 bytes, not the 32"),
+        (Checksum::Crc32, "!", "Base64"),
+    ] {
+        let put = bucket.put("k", "x").checksum_is(checksum, value);
+        let error = put.await.unwrap_err();
+        assert_eq!(error.kind(), Kind::Invalid);
+        assert!(error.to_string().contains(word), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn damaged_bytes_are_an_error() {
+    let store = Store::start().await;
+    let pool = HttpPool::builder().build();
+    let damaged = store
+        .builder()
+        .transport(Damage(pool))
+        .retry(RetryConfig::none())
+        .build()
+        .unwrap();
+    let bucket = store.bucket().await;
+    let seen = damaged.bucket(bucket.name());
+    for checksum in [None, Some(Checksum::Crc64Nvme), Some(Checksum::Sha256)] {
+        for len in [9, 3 << 20] {
+            let put = bucket.put("k", bytes(len));
+            let put = match checksum {
+                Some(checksum) => put.checksum(checksum),
+                None => put,
+            };
+            put.await.unwrap();
+            // Nobody asked: nobody is told.
+            let object = seen.get("k").await.unwrap();
+            assert_eq!(object.verified_by(), None);
+            assert_ne!(object.body.bytes(len).await.unwrap(), bytes(len));
+            let error = if len == 9 {
+                seen.get("k").verify(true).await.map(drop).unwrap_err()
+            } else {
+                // The end of a stream tells; what came before it has been handed on.
+                let mut body = seen.get("k").verify(true).await.unwrap().body;
+                let mut passed = 0;
+                let error = loop {
+                    match body.next().await {
+                        Some(Ok(piece)) => passed += piece.len(),
+                        Some(Err(error)) => break error,
+                        None => panic!("the body ended as if nothing were wrong"),
+                    }
+                };
+                assert_eq!(passed, len);
+                assert!(body.next().await.is_none());
+                let whole = seen.get("k").verify(true).await.unwrap().body.bytes(len);
+                assert_eq!(whole.await.unwrap_err().kind(), Kind::Protocol);
+                error
+            };
+            assert_eq!(error.kind(), Kind::Protocol);
+            assert!(error.to_string().starts_with("S3 GetObject at"), "{error}");
+            // A range has nothing to be compared with.
+            let part = seen.get("k").range(..4).verify(true).await.unwrap();
+            assert_eq!(part.verified_by(), None);
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_checksum_of_a_copy() {
+    let store = Store::start().await;
+    let bucket = store.bucket().await;
+    bucket
+        .put("from", "x")
+        .checksum(Checksum::Crc32)
+        .await
+        .unwrap();
+    bucket.copy("from", "same").await.unwrap();
+    let copy = bucket.copy("from", "other").checksum(Checksum::Sha1);
+    copy.await.unwrap();
+    for (key, checksum) in [("same", Checksum::Crc32), ("other", Checksum::Sha1)] {
+        let head = bucket.head(key).checksums(true).await.unwrap();
+        let kept = (!store.lacks(Feature::Checksums)).then(|| checksum.of(b"x"));
+        assert_eq!(head.checksum(checksum), kept.as_deref());
+    }
+}
