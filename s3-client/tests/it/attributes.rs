@@ -263,7 +263,7 @@ async fn keys_of_the_store() {
         .encryption(ServerSideEncryption::store());
     let stored = put.await;
     if store.lacks(Feature::StoreEncryption) {
-        assert!(stored.is_err_and(|error| error.kind() == Kind::Service));
+        assert_eq!(stored.unwrap().encryption(), None);
     } else {
         assert_eq!(stored.unwrap().encryption(), Some("AES256"));
         let object = bucket.get("k").verify(true).await.unwrap();
@@ -312,8 +312,8 @@ async fn keys_of_the_customer() {
 
     let without = bucket.get("k").await.unwrap_err();
     assert_eq!(
-        (without.status(), without.code()),
-        (Some(400), Some("InvalidRequest"))
+        (without.kind(), without.status()),
+        (Kind::Service, Some(400))
     );
     let wrong = bucket.get("k").customer_key(other.clone()).await;
     assert!(matches!(wrong.unwrap_err().status(), Some(400 | 403)));

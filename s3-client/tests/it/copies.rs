@@ -51,11 +51,7 @@ async fn what_describes_it_is_taken_over_or_replaced() {
         (Some("image/jpeg"), Some("sleepy"))
     );
     let tags = bucket.get_object_tagging("same").await.unwrap();
-    if store.lacks(Feature::TagsOfCopies) {
-        assert!(tags.tags.is_empty());
-    } else {
-        assert_eq!(tags.tags, [("a", "1").into()]);
-    }
+    assert_eq!(tags.tags, [("a", "1").into()]);
 
     let copy = bucket.copy("from", "new").replace_metadata();
     let copy = copy.content_type("image/png").metadata("age", "7");
@@ -70,7 +66,11 @@ async fn what_describes_it_is_taken_over_or_replaced() {
         (Some("image/png"), None, Some("7"))
     );
     let tags = bucket.get_object_tagging("new").await.unwrap();
-    assert_eq!(tags.tags, [("b", "2").into()]);
+    if store.lacks(Feature::TagsOfCopies) {
+        assert!(tags.tags.is_empty());
+    } else {
+        assert_eq!(tags.tags, [("b", "2").into()]);
+    }
 
     let error = bucket
         .copy("from", "k")
@@ -112,14 +112,19 @@ async fn conditions_on_the_source() {
         let shown = format!("{held:?}");
         held.await.unwrap_or_else(|e| panic!("{shown}: {e}"));
     }
-    for failed in [
+    for (at, failed) in [
         copy().from_if_match("\"other\""),
         copy().from_if_none_match(etag),
+        copy().from_if_modified_since(after),
         copy().from_if_unmodified_since(before),
-    ] {
-        let shown = format!("{failed:?}");
-        let error = failed.await.map(drop).expect_err(&shown);
-        assert!(error.is_condition_failed(), "{shown}: {error}");
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        match failed.await {
+            Err(error) => assert!(error.is_condition_failed(), "{at}: {error}"),
+            Ok(_) => assert!(store.lacks(Feature::ConditionsOfCopies), "{at}"),
+        }
     }
     let error = copy()
         .from_if_unmodified_since(SystemTime::UNIX_EPOCH - Duration::from_secs(5))

@@ -30,9 +30,13 @@ pub(crate) enum Feature {
     EtagOfUnchanged,
     /// `If-Match` of a put takes the entity tag in its quotes.
     QuotedIfMatchOfPut,
-    /// A copy takes over the tags of its source.
+    /// A copy tells its version and that of its source.
+    VersionsOfCopies,
+    /// The removal of a delete marker that is the null version tells that it was one.
+    NullMarkers,
+    /// A copy can be given tags of its own.
     TagsOfCopies,
-    /// Copies keep to conditions on what they replace.
+    /// Copies keep to conditions, on their source or on what they replace.
     ConditionsOfCopies,
     /// Deletes keep to conditions.
     ConditionsOfDeletes,
@@ -140,6 +144,8 @@ impl Store {
                     | Feature::QuotedIfMatchOfPut
                     | Feature::AmazonsConfigs
                     | Feature::KeyMarkerOfAllVersions
+                    | Feature::VersionsOfCopies
+                    | Feature::NullMarkers
                     | Feature::TagsOfCopies
                     | Feature::ConditionsOfCopies
                     | Feature::ConditionsOfDeletes
