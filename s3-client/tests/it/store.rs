@@ -184,16 +184,6 @@ impl Store {
         &self.access_key
     }
 
-    /// The faults of the emulator.
-    pub(crate) fn faults(&self) -> emulator::Faults {
-        self.emulator.as_ref().unwrap().faults()
-    }
-
-    /// How many requests the emulator has seen.
-    pub(crate) fn requests(&self) -> u64 {
-        self.emulator.as_ref().unwrap().stats().s3_requests
-    }
-
     /// A builder of clients of this store.
     pub(crate) fn builder(&self) -> S3Builder {
         let builder = S3Client::builder()
