@@ -277,3 +277,61 @@ fn position(parts: Vec<String>) -> Result<Position> {
         Err(_) => Err(Error::next_token()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::sdb::options::SdbOptions;
+    use crate::users::Users;
+
+    fn name() -> impl Strategy<Value = String> {
+        let index = "[0-9]{1,2}|x|";
+        prop_oneof![
+            "DomainName|ItemName|ConsistentRead|NextToken|SelectExpression|MaxNumberOfDomains|Version",
+            index.prop_map(|index| format!("AttributeName.{index}")),
+            (index, "Name|Value|Replace|")
+                .prop_map(|(index, field)| format!("Attribute.{index}.{field}")),
+            (index, "Name|Value|Exists")
+                .prop_map(|(index, field)| format!("Expected.{index}.{field}")),
+            (
+                index,
+                "ItemName|Attribute.1.Name|Attribute.1.Value|Attribute.2.Name"
+            )
+                .prop_map(|(index, field)| format!("Item.{index}.{field}")),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn no_parameters_make_an_action_fall_over(
+            calls in prop::collection::vec((
+                "CreateDomain|DeleteDomain|ListDomains|DomainMetadata|PutAttributes|GetAttributes|\
+                 DeleteAttributes|BatchPutAttributes|BatchDeleteAttributes|Select",
+                prop::collection::vec((name(), prop_oneof![
+                    "dom|2009-04-15|true|false|[0-9]{1,3}|a|",
+                    "select (\\*|count\\(\\*\\)) from dom( where a [=<>] '[a-z]')?( limit [0-9])?",
+                    "\\PC{0,5}",
+                ]), 0..8),
+                any::<bool>(),
+            ), 1..12),
+        ) {
+            let options = SdbOptions::default();
+            let sdb = SdbHalf::new(Users::default(), Default::default(), options, Default::default()).unwrap();
+            for (action, params, usual) in calls {
+                let mut pairs = vec![(b"Action".to_vec(), action.into_bytes())];
+                if usual {
+                    for (name, value) in [("Version", "2009-04-15"), ("DomainName", "dom"), ("ItemName", "a")] {
+                        pairs.push((name.into(), value.into()));
+                    }
+                }
+                pairs.extend(params.into_iter().map(|(name, value)| (name.into_bytes(), value.into_bytes())));
+                let answer = sdb.act(&Call::default(), &Params(pairs), SdbModes::default());
+                if let Err(error) = answer {
+                    prop_assert!(error.status().is_client_error(), "{error:?}");
+                }
+            }
+        }
+    }
+}

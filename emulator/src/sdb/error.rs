@@ -23,7 +23,7 @@ impl Error {
     pub(crate) fn missing(parameter: &str) -> Self {
         Self::new(
             "MissingParameter",
-            format!("The request must contain the parameter {parameter}."),
+            format!("The request must contain the parameter {parameter}"),
         )
     }
 

@@ -276,11 +276,14 @@ fn boolean(value: &str, name: &str) -> Result<bool> {
     match value.to_ascii_lowercase().as_str() {
         "true" => Ok(true),
         "false" => Ok(false),
-        _ => Err(Error::invalid_value(
-            value,
-            name,
-            &format!("The {name} flag should be either true or false."),
-        )),
+        _ => {
+            let flag = match name {
+                "Expected.Exists" => name.to_owned(),
+                _ => format!("The {name} flag"),
+            };
+            let why = format!("{flag} should be either true or false.");
+            Err(Error::invalid_value(value, name, &why))
+        }
     }
 }
 
@@ -296,8 +299,8 @@ fn sized<'a>(value: &'a str, name: &str) -> Result<&'a str> {
 /// A name: not too long, and not empty.
 pub(crate) fn checked<'a>(value: &'a str, name: &str) -> Result<&'a str> {
     if value.is_empty() {
-        let why = format!("The empty string is an illegal {name}.");
-        return Err(Error::invalid_value(value, name, &why));
+        let why = "The empty string is an illegal attribute name";
+        return Err(Error::invalid_value(value, name, why));
     }
     sized(value, name)
 }

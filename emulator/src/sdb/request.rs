@@ -16,7 +16,7 @@ const FORM_MAX: usize = 2 << 20;
 const BATCH_MAX: usize = 1 << 20;
 
 /// The parts of a request that stay when its parameters are taken out.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Call {
     method: Method,
     host: String,

@@ -24,9 +24,11 @@ pub(crate) struct Signer {
     pub(crate) drift: i64,
 }
 
-pub(crate) fn escape(text: &str) -> String {
+pub(crate) fn escape(text: impl AsRef<[u8]>) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
-    text.bytes()
+    text.as_ref()
+        .iter()
+        .copied()
         .map(|byte| match plain(byte) {
             true => char::from(byte).to_string(),
             false => format!("%{byte:02X}"),
@@ -64,7 +66,19 @@ impl Signer {
 
     /// The wire form of a call; a parameter given here wins over one that is always there.
     pub(crate) fn request(&self, params: &[(&str, &str)]) -> Vec<u8> {
-        let mut all: BTreeMap<String, String> = BTreeMap::new();
+        let params: Vec<_> = params
+            .iter()
+            .map(|(name, value)| (name.as_bytes().to_vec(), value.as_bytes().to_vec()))
+            .collect();
+        self.request_of("", &params)
+    }
+
+    /// The same for an action, and with any bytes.
+    pub(crate) fn request_of(&self, action: &str, params: &[(Vec<u8>, Vec<u8>)]) -> Vec<u8> {
+        let mut all: BTreeMap<Vec<u8>, Vec<u8>> = BTreeMap::new();
+        if !action.is_empty() {
+            all.insert("Action".into(), action.into());
+        }
         for (name, value) in [
             ("AWSAccessKeyId", self.access_key.as_str()),
             (
@@ -76,11 +90,11 @@ impl Signer {
         ] {
             all.insert(name.into(), value.into());
         }
-        if !params.iter().any(|(name, _)| *name == "Expires") {
-            all.insert("Timestamp".into(), iso8601(now() + self.drift));
+        if !params.iter().any(|(name, _)| name == b"Expires") {
+            all.insert("Timestamp".into(), iso8601(now() + self.drift).into());
         }
         for (name, value) in params {
-            all.insert((*name).into(), (*value).into());
+            all.insert(name.clone(), value.clone());
         }
         let pairs: Vec<_> = all
             .iter()

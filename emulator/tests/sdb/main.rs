@@ -8,6 +8,7 @@ mod clients;
 mod disk;
 mod modes;
 mod protocol;
+mod refusals;
 mod selects;
 #[path = "../support/wire.rs"]
 mod wire;
