@@ -1,6 +1,9 @@
 use std::time::SystemTime;
 
-use super::{CredentialsError, Environment, Profile, ProvideCredentials, ProvideFuture};
+use super::{
+    Container, Credentials, CredentialsError, Environment, Instance, Profile, ProvideCredentials,
+    ProvideFuture, WebIdentity,
+};
 
 /// The first of several providers that has keys.
 ///
@@ -15,9 +18,17 @@ impl Chain {
         Self(Vec::new())
     }
 
-    /// The usual one: [`Environment`], then [`Profile`].
+    /// The usual one: [`Environment`], [`WebIdentity`], [`Profile`], [`Container`], [`Instance`].
+    ///
+    /// What was set for this process comes before what belongs to its user, and that before what belongs to the
+    /// machine. On a machine that is no instance of EC2 and has no keys, it takes up to a second to find that out.
     pub fn standard() -> Self {
-        Self::new().or(Environment::new()).or(Profile::new())
+        Self::new()
+            .or(Environment::new())
+            .or(WebIdentity::new())
+            .or(Profile::new())
+            .or(Container::new())
+            .or(Instance::new())
     }
 
     /// The chain with another provider at its end.
@@ -53,5 +64,13 @@ impl ProvideCredentials for Chain {
                 "no credentials found: {why}"
             )))
         })
+    }
+
+    fn forget(&self, used: &Credentials, now: SystemTime) -> bool {
+        // Which of them gave the keys is not known; asking again is what may give others.
+        for provider in &self.0 {
+            provider.forget(used, now);
+        }
+        true
     }
 }

@@ -5,14 +5,25 @@
 //! | [`Credentials`] itself | nothing: fixed keys |
 //! | [`Environment`] | `AWS_ACCESS_KEY_ID` and its companions, or the older `AMAZON_ACCESS_KEY_ID` |
 //! | [`Profile`] | `~/.aws/credentials` and `~/.aws/config` |
-//! | [`Chain`] | the first of several that has any |
+//! | [`WebIdentity`] | a token in a file, in exchange for keys from STS |
+//! | [`Container`] | the service beside a container of ECS or EKS |
+//! | [`Instance`] | the metadata service of an EC2 instance, version 2 |
+//! | `Sdk` | a provider of the AWS SDK for Rust (feature `aws-credential-types`) |
+//! | [`Chain`] | the first of several that has any; [`Chain::standard`] is the usual order |
 //! | [`Cached`] | another provider, once for all waiters, and again before expiry |
 
 mod cached;
 mod chain;
+mod container;
 mod environment;
+mod fetch;
 mod ini;
+mod instance;
+mod json;
 mod profile;
+#[cfg(feature = "aws-credential-types")]
+mod sdk;
+mod web_identity;
 
 use std::fmt;
 use std::future::Future;
@@ -23,8 +34,13 @@ use std::time::SystemTime;
 pub use aws_sigv2::Credentials;
 pub use cached::Cached;
 pub use chain::Chain;
+pub use container::Container;
 pub use environment::Environment;
+pub use instance::Instance;
 pub use profile::Profile;
+#[cfg(feature = "aws-credential-types")]
+pub use sdk::Sdk;
+pub use web_identity::WebIdentity;
 
 /// Keys, and until when they work.
 #[derive(Clone, Debug)]

@@ -164,7 +164,9 @@ impl Transport for Picky {
             .headers()
             .find(|(name, _)| name.eq_ignore_ascii_case("authorization"));
         let signed = field.map_or(String::new(), |(_, value)| value.to_owned());
-        let region = signed.split('/').nth(2).unwrap_or("none").to_owned();
+        let scope = signed.strip_prefix("AWS4-HMAC-SHA256 ");
+        let region = scope.and_then(|scope| scope.split('/').nth(2));
+        let region = region.unwrap_or("none").to_owned();
         let moved = request.target().starts_with("/moved/");
         self.seen.lock().unwrap().push(region.clone());
         let (status, body, hint) = match region.as_str() {

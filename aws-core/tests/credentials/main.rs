@@ -5,6 +5,13 @@
     reason = "this is test code outside of a test function"
 )]
 
+mod container;
+mod instance;
+#[cfg(feature = "aws-credential-types")]
+mod sdk;
+mod server;
+mod web_identity;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -16,6 +23,15 @@ use aws_core::credentials::{
     Provided,
 };
 use tokio::sync::Semaphore;
+
+/// What is in all secrets of these tests, and in nothing that is shown.
+const HIDDEN: &str = "hidden";
+
+type Outcome = Result<Provided, CredentialsError>;
+
+fn now() -> SystemTime {
+    SystemTime::now()
+}
 
 /// A home with these files under `.aws`, gone when dropped.
 struct Home(PathBuf);
@@ -315,6 +331,44 @@ async fn keys_are_renewed_before_they_expire() {
             .to_string(),
         "failure 3"
     );
+}
+
+#[tokio::test]
+async fn refused_keys_are_fetched_again_unless_they_stay_the_same() {
+    let source = Gated::new(Some(Duration::from_secs(3600)), 9);
+    source.gate.add_permits(9);
+    let cached = Cached::new(source.clone());
+    let start = SystemTime::now();
+    let first = cached.provide(start).await.unwrap().credentials;
+    assert!(cached.forget(&first, start));
+    assert!(cached.ready(start).is_none());
+    // Others that were refused with the same keys wait for the same fetch.
+    assert!(cached.forget(&first, start));
+    let second = cached.provide(start).await.unwrap().credentials;
+    assert_eq!((second.access_key(), source.calls()), ("K1", 2));
+    assert!(cached.forget(&first, start), "there are others already");
+    assert_eq!(cached.ready(start).unwrap().access_key(), "K1");
+    // A source that gives the same keys again is left in peace for a while.
+    let same = Cached::new(Same);
+    let keys = same.provide(start).await.unwrap().credentials;
+    assert!(same.forget(&keys, start));
+    same.provide(start).await.unwrap();
+    assert!(!same.forget(&keys, start + Duration::from_secs(29)));
+    assert!(same.ready(start).is_some());
+    assert!(same.forget(&keys, start + Duration::from_secs(30)));
+    let fixed = Cached::new(Credentials::new("A", "hidden"));
+    assert!(!fixed.forget(&Credentials::new("A", "hidden"), start));
+}
+
+#[derive(Debug)]
+struct Same;
+
+impl ProvideCredentials for Same {
+    fn provide(&self, _: SystemTime) -> ProvideFuture<'_> {
+        Box::pin(std::future::ready(Ok(
+            Credentials::new("S", "hidden").into()
+        )))
+    }
 }
 
 #[tokio::test]

@@ -1,0 +1,187 @@
+//! Keys of an instance's role.
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use aws_core::credentials::{Instance, ProvideCredentials};
+use aws_core::transport::{ResponseFuture, Transport};
+
+use crate::server::{Asked, Server};
+use crate::{HIDDEN, Outcome, now};
+
+const ROLES: &str = "GET /latest/meta-data/iam/security-credentials/";
+const KEYS: &str = r#"{"Code":"Success","LastUpdated":"2026-01-01T00:00:00Z","Type":"AWS-HMAC","AccessKeyId":"ASIA",
+    "SecretAccessKey":"hidden secret","Token":"hidden token","Expiration":"2036-01-01T00:00:00Z"}"#;
+
+fn at(server: &Server) -> Instance {
+    Instance::from_fn(|_| None).endpoint(&server.url)
+}
+
+/// What an instance with the role `web` answers, if the right token comes with the question.
+fn well(asked: &Asked, token: &str) -> (u16, String) {
+    if asked.line == "PUT /latest/api/token" {
+        let ttl = asked.field("x-aws-ec2-metadata-token-ttl-seconds");
+        return (if ttl == Some("21600") { 200 } else { 400 }, token.into());
+    }
+    if asked.field("x-aws-ec2-metadata-token") != Some(token) {
+        return (401, String::new());
+    }
+    match asked.line.strip_prefix(ROLES) {
+        Some("") => (200, "web role\n".into()),
+        Some("web%20role") => (200, KEYS.into()),
+        _ => (404, String::new()),
+    }
+}
+
+#[tokio::test]
+async fn keys_of_the_role() {
+    let server = Server::start(|asked, _| well(asked, "tok")).await;
+    let provided = at(&server).provide(now()).await.unwrap();
+    assert_eq!(provided.credentials.access_key(), "ASIA");
+    assert_eq!(provided.credentials.secret_key(), "hidden secret");
+    assert_eq!(provided.credentials.session_token(), Some("hidden token"));
+    let expires = UNIX_EPOCH + Duration::from_secs(2_082_758_400);
+    assert_eq!(provided.expires, Some(expires));
+    let role = format!("{ROLES}web%20role");
+    assert_eq!(server.lines(), ["PUT /latest/api/token", ROLES, &role]);
+}
+
+#[tokio::test]
+async fn a_token_that_ran_out_is_fetched_again() {
+    let server = Server::start(|asked, n| match n {
+        0 => (200, "old".into()),
+        _ => well(asked, "new"),
+    })
+    .await;
+    let provided = at(&server).provide(now()).await.unwrap();
+    assert_eq!(provided.credentials.access_key(), "ASIA");
+    assert_eq!(
+        server.lines()[..3],
+        ["PUT /latest/api/token", ROLES, "PUT /latest/api/token"]
+    );
+    let hostile = Server::start(|asked, _| match asked.line.starts_with("PUT") {
+        true => (200, "tok".into()),
+        false => (401, String::new()),
+    })
+    .await;
+    let error = at(&hostile).provide(now()).await.unwrap_err();
+    assert!(
+        !error.is_absent() && error.to_string().contains("its own token"),
+        "{error}"
+    );
+    assert_eq!(hostile.lines().len(), 4);
+}
+
+async fn outcome(
+    answer: impl Fn(&Asked, usize) -> (u16, String) + Send + Sync + 'static,
+) -> Outcome {
+    let server = Server::start(answer).await;
+    at(&server).provide(now()).await
+}
+
+#[tokio::test]
+async fn no_role_and_no_service_are_no_faults() {
+    for status in [403, 404] {
+        let error = outcome(move |asked, _| match asked.line.starts_with("PUT") {
+            true => (if status == 403 { 403 } else { 200 }, "tok".into()),
+            false => (404, String::new()),
+        });
+        let error = error.await.unwrap_err();
+        assert!(error.is_absent(), "{error}");
+    }
+    let empty = outcome(|_, n| (200, if n == 0 { "tok".into() } else { String::new() }));
+    assert!(empty.await.unwrap_err().is_absent());
+    // Nobody listens there.
+    let nobody = Instance::from_fn(|_| None).endpoint("http://127.0.0.1:1");
+    let error = nobody.provide(now()).await.unwrap_err();
+    assert!(error.is_absent(), "{error}");
+    let off = |name: &str| (name == "AWS_EC2_METADATA_DISABLED").then(|| "TRUE".to_owned());
+    let off = Instance::from_fn(off).endpoint("http://127.0.0.1:1");
+    let error = off.provide(now()).await.unwrap_err().to_string();
+    assert!(error.contains("AWS_EC2_METADATA_DISABLED"), "{error}");
+}
+
+/// Never answers.
+#[derive(Debug)]
+struct Void;
+
+impl Transport for Void {
+    fn send(&self, _: &pipeline_pool::Origin, _: pipeline_pool::Request) -> ResponseFuture {
+        ResponseFuture::new(std::future::pending())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_that_does_not_answer_is_waited_for_once() {
+    let start = tokio::time::Instant::now();
+    let error = Instance::from_fn(|_| None)
+        .transport(Void)
+        .provide(now())
+        .await;
+    assert!(error.unwrap_err().is_absent());
+    assert_eq!(start.elapsed(), Duration::from_secs(1));
+    let patient = Instance::from_fn(|_| None)
+        .transport(Void)
+        .timeout(Duration::from_secs(9));
+    assert!(patient.provide(now()).await.is_err());
+    assert_eq!(start.elapsed(), Duration::from_secs(10));
+}
+
+#[tokio::test]
+async fn what_is_wrong_is_said_and_no_secret() {
+    let with = |keys: &'static str| {
+        outcome(move |_, n| match n {
+            0 => (200, "tok".into()),
+            1 => (200, "role".into()),
+            _ => (200, keys.into()),
+        })
+    };
+    for (keys, said) in [
+        ("<html>hidden</html>", "no JSON"),
+        (
+            r#"{"Code":"AssumeRoleUnauthorizedAccess","Message":"hidden"}"#,
+            "AssumeRoleUnauthorizedAccess",
+        ),
+        (
+            r#"{"Code":"Success","SecretAccessKey":"hidden"}"#,
+            "AccessKeyId",
+        ),
+        (
+            r#"{"Code":"Success","AccessKeyId":"A","SecretAccessKey":""}"#,
+            "SecretAccessKey",
+        ),
+        (
+            r#"{"AccessKeyId":"A","SecretAccessKey":"hidden","Expiration":"hidden"}"#,
+            "Expiration",
+        ),
+    ] {
+        let error = with(keys).await.unwrap_err();
+        let shown = format!("{error} {error:?}");
+        assert!(!error.is_absent() && shown.contains(said), "{shown}");
+        assert!(!shown.contains(HIDDEN), "{shown}");
+    }
+    let old = outcome(|_, _| (405, String::new())).await.unwrap_err();
+    assert!(old.to_string().contains("version 2"), "{old}");
+    let odd = outcome(|_, _| (200, "hidden\r\nx: y".into()))
+        .await
+        .unwrap_err();
+    assert!(
+        odd.to_string().contains("no token") && !odd.to_string().contains(HIDDEN),
+        "{odd}"
+    );
+    let bad = Instance::from_fn(|_| None)
+        .endpoint("ftp://x")
+        .provide(now())
+        .await;
+    assert!(!bad.unwrap_err().is_absent());
+}
+
+#[tokio::test]
+async fn a_failure_of_the_service_is_tried_again() {
+    let server = Server::start(|asked, n| match n {
+        0 | 2 => (500, String::new()),
+        _ => well(asked, "tok"),
+    })
+    .await;
+    assert!(at(&server).provide(now()).await.is_ok());
+    assert_eq!(server.lines().len(), 5);
+}
