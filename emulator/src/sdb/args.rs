@@ -70,3 +70,55 @@ impl SdbArgs {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        sdb: SdbArgs,
+    }
+
+    fn options(args: &[&str]) -> Result<SdbOptions, clap::Error> {
+        let line = Line::try_parse_from([&["emulator"], args].concat())?;
+        Ok(line.sdb.options())
+    }
+
+    #[test]
+    fn the_command_line_says_what_the_options_say() {
+        let defaults = (options(&[]).unwrap(), SdbOptions::default());
+        assert_eq!(format!("{:?}", defaults.0), format!("{:?}", defaults.1));
+        let modes = SdbModes::default()
+            .seed(7)
+            .stale(Duration::from_millis(1500))
+            .rows_max(3);
+        let said = SdbOptions::default()
+            .dir("a/b")
+            .fsync(true)
+            .journal_max(9)
+            .domains_max(1)
+            .domain_bytes_max(2)
+            .domain_pairs_max(3)
+            .select_time_max(Duration::from_millis(4))
+            .modes(modes);
+        let line = "--sdb-dir a/b --fsync --sdb-journal-max 9 --sdb-domains-max 1 --sdb-domain-bytes-max 2 \
+                    --sdb-domain-pairs-max 3 --sdb-select-time-max 4 --sdb-seed 7 --sdb-stale 1500 --sdb-rows-max 3";
+        let line: Vec<_> = line.split_whitespace().collect();
+        assert_eq!(
+            format!("{:?}", options(&line).unwrap()),
+            format!("{said:?}")
+        );
+        for wrong in [
+            "--fsync",
+            "--sdb-rows-max=0",
+            "--sdb-stale=x",
+            "--sdb-journal-max=1",
+        ] {
+            assert!(options(&[wrong]).is_err(), "{wrong}");
+        }
+    }
+}

@@ -278,33 +278,15 @@ impl Content {
                 before.as_deref().unwrap_or(&none),
                 now.map_or(&none, |item| item),
             );
-            // A name may be the last of its attribute in one and the first in the other.
-            let names: Vec<&Text> = before_item
-                .keys()
-                .chain(
-                    after_item
-                        .keys()
-                        .filter(|name| !before_item.contains_key(*name)),
-                )
-                .collect();
-            let known = |index: &Index| {
-                let known = names.iter().filter(|name| index.attribute(name).is_some());
-                known.fold((0, 0), |(count, bytes), name| {
-                    (count + 1, bytes + name.len())
-                })
-            };
-            let (count_before, bytes_before) = known(&self.index);
             self.index.update(&name, before_item, after_item);
-            let (count_after, bytes_after) = known(&self.index);
             if before.is_some() {
                 self.sizes.remove(&name, before_item);
             }
             if now.is_some() {
                 self.sizes.add(&name, after_item);
             }
-            self.sizes.names = self.sizes.names + count_after - count_before;
-            self.sizes.name_bytes = self.sizes.name_bytes + bytes_after - bytes_before;
         }
+        (self.sizes.names, self.sizes.name_bytes) = self.index.names();
     }
 }
 

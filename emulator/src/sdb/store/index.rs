@@ -6,7 +6,10 @@ use std::ops::Bound;
 use super::{Item, Text};
 
 #[derive(Debug, Default)]
-pub(crate) struct Index(BTreeMap<Text, Attribute>);
+pub(crate) struct Index {
+    attributes: BTreeMap<Text, Attribute>,
+    name_bytes: usize,
+}
 
 /// One attribute of a domain, over all of its items.
 #[derive(Debug, Default)]
@@ -19,12 +22,17 @@ pub(crate) struct Attribute {
 
 impl Index {
     pub(crate) fn attribute(&self, name: &str) -> Option<&Attribute> {
-        self.0.get(name)
+        self.attributes.get(name)
+    }
+
+    /// How many attributes there are, and the bytes of their names.
+    pub(super) fn names(&self) -> (usize, usize) {
+        (self.attributes.len(), self.name_bytes)
     }
 
     /// The name as the index has it, so that it is kept once.
     pub(super) fn name(&self, name: &str) -> Text {
-        match self.0.get_key_value(name) {
+        match self.attributes.get_key_value(name) {
             Some((known, _)) => known.clone(),
             None => Text::from(name),
         }
@@ -34,7 +42,7 @@ impl Index {
     pub(super) fn update(&mut self, item: &Text, before: &Item, after: &Item) {
         for (name, values) in before {
             let kept = after.get(name);
-            let Some(attribute) = self.0.get_mut(name) else {
+            let Some(attribute) = self.attributes.get_mut(name) else {
                 continue;
             };
             attribute.multi -= usize::from(values.len() > 1);
@@ -44,12 +52,16 @@ impl Index {
                 }
             }
             if attribute.entries.is_empty() && kept.is_none() {
-                self.0.remove(name);
+                self.attributes.remove(name);
+                self.name_bytes -= name.len();
             }
         }
         for (name, values) in after {
             let was = before.get(name);
-            let attribute = self.0.entry(name.clone()).or_default();
+            let attribute = self.attributes.entry(name.clone()).or_insert_with(|| {
+                self.name_bytes += name.len();
+                Attribute::default()
+            });
             attribute.multi += usize::from(values.len() > 1);
             for value in values {
                 if was.is_none_or(|was| !was.contains(value)) {
@@ -137,7 +149,7 @@ mod tests {
         assert!(index.attribute("b").is_none());
         index.update(&i, &two, &none);
         index.update(&j, &two, &none);
-        assert_eq!(index.0.len(), 0);
+        assert_eq!(index.names(), (0, 0));
     }
 
     #[test]
