@@ -187,6 +187,7 @@ impl Dispatch {
         let mut renewed = false;
         let mut lessons = 0;
         let mut redirects = 0;
+        let mut expect = true;
         loop {
             let origin = place
                 .as_ref()
@@ -205,6 +206,7 @@ impl Dispatch {
                 retry,
                 number,
                 deadline,
+                expect,
                 place: place.as_ref(),
             };
             let outcome = shared.attempt(service, operation, &course).await;
@@ -228,6 +230,11 @@ impl Dispatch {
                 _ if !operation.can_repeat() => None,
                 _ if failed.learnt && lessons < MAX_LESSONS => {
                     lessons += 1;
+                    Some(Duration::ZERO)
+                }
+                // RFC 9110, 15.5.18: some proxy on the way does not know the expectation.
+                _ if failed.error.status() == Some(417) && expect => {
+                    expect = false;
                     Some(Duration::ZERO)
                 }
                 _ if failed.redirect.is_some() => {

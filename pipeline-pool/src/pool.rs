@@ -19,6 +19,7 @@ use crate::engine::spare::Spares;
 use crate::error::Error;
 use crate::http1::codec::Http1;
 use crate::http1::decode::Limits;
+use crate::http1::wait::Silences;
 use crate::http1::{Request, Response};
 use crate::origin::Origin;
 use crate::protocol::ConnectionId;
@@ -115,6 +116,7 @@ impl HttpPool {
             let opener = Opener {
                 connect: connect::Opener::new(origin, &self.0.connect),
                 limits: self.0.limits,
+                silences: Silences::default(),
             };
             Endpoint::new(
                 self.0.config.clone(),
@@ -199,13 +201,15 @@ impl Hasher for Hashed {
 struct Opener {
     connect: connect::Opener,
     limits: Limits,
+    silences: Silences,
 }
 
 impl Open<Http1> for Opener {
     fn open<'a>(&'a self, spares: &'a dyn Spares, _: ConnectionId) -> Opening<'a, Http1> {
         Box::pin(async {
             let opened = self.connect.open(spares).await?;
-            Ok((opened, Http1::new(self.limits)))
+            let http = Http1::new(self.limits).with_silences(self.silences.clone());
+            Ok((opened, http))
         })
     }
 

@@ -39,6 +39,7 @@ impl S3Client {
             negotiate: false,
             anonymous: false,
             redirects_to: Vec::new(),
+            expect_from: Some(1 << 20),
             dispatch: Dispatch::builder(),
         }
     }
@@ -105,6 +106,7 @@ pub struct S3Builder {
     negotiate: bool,
     anonymous: bool,
     redirects_to: Vec<String>,
+    expect_from: Option<u64>,
     dispatch: DispatchBuilder,
 }
 
@@ -209,6 +211,16 @@ impl S3Builder {
         self
     }
 
+    /// From how many bytes on a body waits until the store has seen the head and wants it: an upload that is refused,
+    /// or sent on to another host, then costs no more than its head
+    /// ([`Expect: 100-continue`](https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html)). It waits for a
+    /// second at most, and at a store that does not answer such heads only the first two times. Defaults to 1 MiB; with
+    /// nothing all bodies go out at once.
+    pub fn expect_continue(mut self, bytes: Option<u64>) -> Self {
+        self.expect_from = bytes;
+        self
+    }
+
     /// Tells this function of each attempt of each request when it is over: what it was, how long it took and how it
     /// ended. It runs in the caller's task. May be said several times.
     pub fn on_attempt(mut self, hook: impl Fn(&AttemptEvent<'_>) + Send + Sync + 'static) -> Self {
@@ -246,6 +258,7 @@ impl S3Builder {
         let mut service = S3::new(signer);
         service.sub_resources = self.sub_resources;
         service.sign_bodies = self.sign_bodies;
+        service.expect_from = self.expect_from;
         service.redirects = Redirects::new(&endpoint, self.redirects_to);
         service.memory = self.negotiate.then(Memory::default);
         if endpoint.is_amazon() {

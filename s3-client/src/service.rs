@@ -21,6 +21,8 @@ pub(crate) struct S3 {
     pub(crate) region: String,
     /// What buckets want, when the client is to find out by itself.
     pub(crate) memory: Option<Memory>,
+    /// The length in bytes from which on a body waits until the store wants it.
+    pub(crate) expect_from: Option<u64>,
     /// Where buckets are that are not at the endpoint.
     pub(crate) redirects: Redirects,
 }
@@ -33,6 +35,7 @@ impl S3 {
             sign_bodies: true,
             region: "us-east-1".to_owned(),
             memory: None,
+            expect_from: Some(1 << 20),
             redirects: Redirects::default(),
         }
     }

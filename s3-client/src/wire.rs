@@ -22,6 +22,9 @@ use crate::signature::{Signer, Unsigned, region_of};
 /// Bodies over this size that go over TLS are not hashed for their signature.
 const HASHED: usize = 1 << 20;
 
+/// How long a body waits for the store to want it.
+const PATIENCE: Duration = Duration::from_secs(1);
+
 /// Bodies from this size on get a connection without neighbours.
 const ALONE: usize = 256 << 10;
 
@@ -245,6 +248,10 @@ impl Wire {
                     chunks = Some(unsigned.v4_chunks(&mut request, attempt, &scope, len)?);
                 }
             },
+        }
+        let len = self.payload.len();
+        if service.expect_from.is_some_and(|least| len >= least) {
+            request.expect_continue(Some(PATIENCE));
         }
         match &self.payload {
             Payload::None => {}

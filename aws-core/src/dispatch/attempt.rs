@@ -29,6 +29,8 @@ pub(super) struct Course<'a> {
     pub(super) retry: &'a RetryConfig,
     pub(super) number: u32,
     pub(super) deadline: Instant,
+    /// Whether a large body may wait until the server wants it.
+    pub(super) expect: bool,
     /// Where it goes, if not where the operation says.
     pub(super) place: Option<&'a Place>,
 }
@@ -191,6 +193,9 @@ impl Shared {
         let mut request = operation.request(service, &attempt)?;
         trail.method = Some(request.method());
         trail.sent = request.body_len();
+        if !course.expect {
+            request.expect_continue(None);
+        }
         request.repeatable(operation.idempotency() == Idempotency::Repeatable);
         request.deadline(deadline.into_std());
         let extra = operation.extra_time();

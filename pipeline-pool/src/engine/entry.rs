@@ -79,6 +79,33 @@ impl<P: Protocol> Entry<P> {
         }
     }
 
+    /// Tells the caller of a reply that ends its request: what the request holds is free when the
+    /// caller hears of it.
+    pub(crate) fn finish(self, reply: P::Reply) {
+        let Self {
+            request, teller, ..
+        } = self;
+        drop(request);
+        if let Some(teller) = teller {
+            teller.tell(Outcome::Done(Ok(reply)));
+        }
+    }
+
+    /// Tells the caller of a failure that ends its request, as [`finish`](Self::finish) does.
+    pub(crate) fn end(self, error: &Error) {
+        let Self {
+            request,
+            teller,
+            ticket,
+            ..
+        } = self;
+        drop(request);
+        if let Some(teller) = teller {
+            let sent = ticket.sent.max(error.sent());
+            teller.tell_failure(Outcome::Done(Err(error.clone().with_sent(sent))));
+        }
+    }
+
     /// Tells the caller of a failure.
     pub(crate) fn fail(&mut self, error: &Error) {
         if let Some(teller) = self.teller.take() {

@@ -295,6 +295,7 @@ impl<P: Protocol> Pipeline<P> {
             if head.start >= self.out.written() && !self.input.is_empty() {
                 return Err(unasked());
             }
+            let mut last = None;
             let reusable = match self
                 .protocol
                 .decode(&head.request, &mut self.input, self.eof)?
@@ -315,14 +316,16 @@ impl<P: Protocol> Pipeline<P> {
                 }
                 Decoded::Reply { reply, reusable } => {
                     self.sample.answered(head.sent_at, self.late_after, now);
-                    head.reply(reply);
+                    last = Some(reply);
                     reusable
                 }
                 Decoded::End { reusable } => reusable,
             };
             // An answer before the whole request is out leaves the connection in doubt.
             let early = head.end > self.out.written() || (self.encoding && self.flight.len() == 1);
-            self.flight.pop_front();
+            if let (Some(entry), Some(reply)) = (self.flight.pop_front(), last) {
+                entry.finish(reply);
+            }
             self.open = false;
             self.replies += 1;
             self.done += 1;
@@ -438,7 +441,7 @@ impl<P: Protocol> Pipeline<P> {
             let may_replay = entry.class.repeatable && entry.ticket.replays < config.max_replays;
             let bound = entry.ticket.bound.is_some();
             if at_fault || bound || !(may_move || sent != Sent::No && may_replay) {
-                entry.fail(cause);
+                entry.end(cause);
                 continue;
             }
             if sent == Sent::No {

@@ -8,6 +8,7 @@ use super::body::body_failed;
 use super::decode::{Decoder, Limits};
 use super::request::{Method, Payload, Request};
 use super::response::Response;
+use super::wait::{Silences, Wait};
 use crate::error::{Error, Kind};
 use crate::outbox::Outbox;
 use crate::protocol::{Class, Decoded, Encoded, Protocol};
@@ -20,6 +21,9 @@ pub(crate) struct Http1 {
     decoder: Decoder,
     /// Bytes of the streamed request body that are still to come, when its length is known.
     left: Option<u64>,
+    /// The body is held back until the server wants it.
+    wait: Option<Wait>,
+    silences: Silences,
 }
 
 impl Http1 {
@@ -27,6 +31,23 @@ impl Http1 {
         Self {
             decoder: Decoder::new(limits),
             left: None,
+            wait: None,
+            silences: Silences::default(),
+        }
+    }
+
+    /// Shares what is known of a server's answers to `Expect` with its other connections.
+    pub(crate) fn with_silences(mut self, silences: Silences) -> Self {
+        self.silences = silences;
+        self
+    }
+
+    /// Holds the body of this request back, if that is wanted.
+    fn expect(&mut self, request: &Request, out: &mut Outbox) {
+        let patience = request.expect.filter(|_| !self.silences.is_known());
+        self.wait = patience.map(Wait::new);
+        if self.wait.is_some() {
+            out.put(b"expect: 100-continue\r\n");
         }
     }
 }
@@ -43,7 +64,7 @@ impl Protocol for Http1 {
             .is_some_and(|body| body.len() <= PIPELINED_BODY);
         Class {
             repeatable,
-            alone: request.alone || !repeatable || !small,
+            alone: request.alone || request.expect.is_some() || !repeatable || !small,
         }
     }
 
@@ -64,12 +85,21 @@ impl Protocol for Http1 {
                 Encoded::Wholly
             }
             Payload::Whole(bytes) => {
+                if !bytes.is_empty() {
+                    self.expect(request, out);
+                }
                 length(out, bytes.len() as u64);
+                if self.wait.is_some() {
+                    return Encoded::Partly;
+                }
                 out.put_bytes(bytes.clone());
                 Encoded::Wholly
             }
             Payload::Stream { len, .. } => {
                 self.left = *len;
+                if *len != Some(0) {
+                    self.expect(request, out);
+                }
                 match len {
                     Some(len) => length(out, *len),
                     None => out.put(b"transfer-encoding: chunked\r\n\r\n"),
@@ -85,8 +115,18 @@ impl Protocol for Http1 {
         out: &mut Outbox,
         cx: &mut Context<'_>,
     ) -> Poll<Result<bool, Error>> {
-        let Payload::Stream { stream, len } = &mut request.payload else {
-            return Poll::Ready(Ok(true));
+        if let Some(wait) = &mut self.wait {
+            let heard = ready!(wait.poll(cx));
+            self.silences.note(heard);
+            self.wait = None;
+        }
+        let (stream, len) = match &mut request.payload {
+            Payload::Stream { stream, len } => (stream, len),
+            Payload::Whole(bytes) => {
+                out.put_bytes(bytes.clone());
+                return Poll::Ready(Ok(true));
+            }
+            Payload::None => return Poll::Ready(Ok(true)),
         };
         let chunk = match ready!(stream.as_mut().poll_next(cx)) {
             Some(chunk) => Some(chunk.map_err(body_failed)?),
@@ -128,7 +168,13 @@ impl Protocol for Http1 {
         input: &mut BytesMut,
         eof: bool,
     ) -> Result<Decoded<Response>, Error> {
-        self.decoder.decode(request.method, input, eof)
+        let decoded = self.decoder.decode(request.method, input, eof);
+        if self.decoder.take_continued()
+            && let Some(wait) = &mut self.wait
+        {
+            wait.end();
+        }
+        decoded
     }
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {

@@ -84,6 +84,8 @@ pub(crate) struct Decoder {
     sender: Option<Sender>,
     heads: Heads,
     interim: u8,
+    /// Whether the server has said that the body may come.
+    continued: bool,
     /// Bytes thrown away since the reader of the open body went away.
     drained: usize,
 }
@@ -97,6 +99,7 @@ impl Decoder {
             sender: None,
             heads: Heads::default(),
             interim: 0,
+            continued: false,
             drained: 0,
         }
     }
@@ -115,6 +118,11 @@ impl Decoder {
                 _ => Poll::Ready(Ok(())),
             },
         }
+    }
+
+    /// Whether a 100 has come since this was last asked.
+    pub(crate) fn take_continued(&mut self) -> bool {
+        std::mem::take(&mut self.continued)
     }
 
     pub(crate) fn is_amid(&self) -> bool {
@@ -205,6 +213,7 @@ impl Decoder {
             if parsed.chunked || parsed.length.is_some() {
                 return Err(violation("an interim answer with a body"));
             }
+            self.continued |= status == 100;
             input.advance(parsed.end);
             return Ok(Some(Decoded::Interim));
         }

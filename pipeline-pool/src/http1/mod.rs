@@ -13,6 +13,7 @@ mod lines;
 mod properties;
 pub(crate) mod request;
 pub(crate) mod response;
+pub(crate) mod wait;
 
 pub use body::Body;
 pub use request::{BodyError, Method, Request};

@@ -66,7 +66,7 @@ pub(crate) enum Payload {
 /// An HTTP/1.1 request.
 ///
 /// Built by [`Request::new`], then [`header`](Self::header) and a body. The pool itself writes
-/// `host`, `content-length`, `transfer-encoding` and `connection`; they cannot be set here.
+/// `host`, `content-length`, `transfer-encoding`, `connection` and `expect`; they cannot be set here.
 pub struct Request {
     pub(crate) method: Method,
     /// Request line and fields, each with its line end; the empty line is not in it.
@@ -77,6 +77,7 @@ pub struct Request {
     pub(crate) alone: bool,
     pub(crate) timeout: Option<Duration>,
     pub(crate) deadline: Option<Instant>,
+    pub(crate) expect: Option<Duration>,
 }
 
 impl Request {
@@ -115,6 +116,7 @@ impl Request {
             alone: false,
             timeout: None,
             deadline: None,
+            expect: None,
         })
     }
 
@@ -133,6 +135,7 @@ impl Request {
         let own = match name.len() {
             4 => "host",
             10 => "connection",
+            6 => "expect",
             14 => "content-length",
             17 => "transfer-encoding",
             _ => "",
@@ -198,9 +201,28 @@ impl Request {
         self.timeout = Some(timeout);
     }
 
+    /// Sends the head first, with `Expect: 100-continue`, and the body when the server says that it
+    /// wants it, or when it has said nothing for this long: for bodies that are too large to be sent
+    /// for nothing. Such a request has its connection alone. Defaults to none: the body goes out at
+    /// once, and so does that of a request that has none.
+    ///
+    /// An answer that comes instead is the answer to the request; nothing has then been taken from
+    /// a streamed body. After two requests in a row to which a server says nothing it is not
+    /// asked any more.
+    ///
+    /// [RFC 9110, 10.1.1](https://www.rfc-editor.org/rfc/rfc9110#section-10.1.1)
+    pub fn expect_continue(&mut self, patience: Option<Duration>) {
+        self.expect = patience;
+    }
+
     /// The instant by which the head of the answer must be here, whatever [`timeout`](Self::timeout) says.
     pub fn deadline(&mut self, deadline: Instant) {
         self.deadline = Some(deadline);
+    }
+
+    /// Whether the head is sent first, and for how long the body then waits for the server.
+    pub fn expects_continue(&self) -> Option<Duration> {
+        self.expect
     }
 
     /// The method.

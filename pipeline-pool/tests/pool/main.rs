@@ -4,6 +4,7 @@
 
 mod bodies;
 mod choice;
+mod expect;
 mod generic;
 mod peer;
 mod requests;

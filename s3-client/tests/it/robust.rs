@@ -265,6 +265,38 @@ async fn a_bucket_that_has_moved_is_found_and_remembered() {
 }
 
 #[tokio::test]
+async fn a_body_that_can_be_read_once_is_not_read_for_a_refusal() {
+    use futures_util::stream;
+    let (first, second, client) = two().await;
+    let port = first.addr().port();
+    let large = |bytes: usize| {
+        let pieces = stream::iter([Ok::<_, std::io::Error>(bytes::Bytes::from(vec![7; bytes]))]);
+        (bytes as u64, pieces)
+    };
+    let photos = client.bucket("photos");
+    let there = Fault::redirect(307, format!("http://photos.eu.store.test:{port}"));
+    let hits = first.faults().add(Rule::new(there.early()));
+    photos.create().await.unwrap();
+    // Refused with its head by the one, taken by the other.
+    let (len, pieces) = large(2 << 20);
+    photos.put_stream("large", len, pieces).await.unwrap();
+    assert_eq!(hits.count(), 2);
+    assert_eq!(photos.head("large").await.unwrap().size(), Some(2 << 20));
+    // A smaller one goes out at once, and is gone.
+    let (len, pieces) = large(1000);
+    let error = photos.put_stream("small", len, pieces).await.unwrap_err();
+    assert!(
+        error.status() == Some(307) || error.may_have_been_sent(),
+        "{error}"
+    );
+    second
+        .faults()
+        .add(Rule::new(Fault::error(417, "ExpectationFailed").early()).times(1));
+    let (len, pieces) = large(3 << 20);
+    photos.put_stream("larger", len, pieces).await.unwrap();
+}
+
+#[tokio::test]
 async fn credentials_go_to_no_other_party() {
     let (first, _second, client) = two().await;
     let port = first.addr().port();
