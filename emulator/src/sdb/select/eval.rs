@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::parse::{Expr, Pattern, Subject, Test};
+use super::tree::{Expr, Pattern, Subject, Test};
 use crate::sdb::store::Item;
 
 /// One item, seen as what comparisons look at.

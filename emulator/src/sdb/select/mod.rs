@@ -9,3 +9,4 @@ pub(super) mod page;
 pub(super) mod parse;
 mod plan;
 mod rows;
+mod tree;

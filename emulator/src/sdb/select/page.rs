@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 pub(crate) use super::rows::Position;
 
 use super::eval::Subjects;
-use super::parse::{Output, Select};
 use super::rows::{Rows, rows};
+use super::tree::{Output, Select};
 use crate::sdb::error::{Error, Result};
 use crate::sdb::store::{Item, View};
 use crate::sdb::xml;
@@ -189,8 +189,8 @@ mod tests {
             }
             let sort = match &select.order {
                 Some(order) => match &order.by {
-                    super::super::parse::Subject::ItemName => Some(String::new()),
-                    super::super::parse::Subject::Attribute(attribute) => {
+                    super::super::tree::Subject::ItemName => Some(String::new()),
+                    super::super::tree::Subject::Attribute(attribute) => {
                         let values = item.get(attribute.as_str());
                         let value = values.and_then(|values| match order.descending {
                             true => values.last(),

@@ -1,7 +1,7 @@
 //! Which items an expression can hold for at all, as far as the index can tell.
 
 use super::eval::{by_value, flatten};
-use super::parse::{Expr, Pattern, Subject, Test};
+use super::tree::{Expr, Pattern, Subject, Test};
 use crate::sdb::store::Content;
 
 /// Values of a subject, from one on up to but without another, in the order of their bytes.

@@ -2,8 +2,8 @@
 
 use std::ops::Bound;
 
-use super::parse::{Order, Select, Subject};
 use super::plan::{Span, after, plan, range_of};
+use super::tree::{Order, Select, Subject};
 use crate::sdb::store::{Attribute, Content, Item, Text, View};
 
 /// An item: its sort value, its name and itself.

@@ -6,6 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
 
 use super::history::{History, Overlay};
+use super::sizes::Sizes;
 use super::{Batch, Condition, Index, Item, Text, rules};
 use crate::sdb::disk::record::Record;
 use crate::sdb::disk::{Journal, Ticket};
@@ -32,21 +33,10 @@ pub(crate) struct Terms<'a> {
 pub(crate) struct Content {
     items: BTreeMap<Text, Arc<Item>>,
     index: Index,
-    sizes: Metadata,
+    sizes: Sizes,
     history: History,
     /// The domain was deleted while someone still held it.
     closed: bool,
-}
-
-/// The sizes of a domain; an attribute name counts once, however many items have it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Metadata {
-    pub(crate) items: usize,
-    pub(crate) item_bytes: usize,
-    pub(crate) names: usize,
-    pub(crate) name_bytes: usize,
-    pub(crate) values: usize,
-    pub(crate) value_bytes: usize,
 }
 
 /// Items and what they become; an empty item goes.
@@ -166,7 +156,7 @@ impl Content {
         &self.index
     }
 
-    pub(crate) fn sizes(&self) -> Metadata {
+    pub(crate) fn sizes(&self) -> Sizes {
         self.sizes
     }
 
@@ -290,31 +280,6 @@ impl Content {
     }
 }
 
-impl Metadata {
-    /// What counts against the size of a domain.
-    fn bytes(&self) -> u64 {
-        (self.item_bytes + self.name_bytes + self.value_bytes) as u64
-    }
-
-    fn add(&mut self, name: &str, item: &Item) {
-        self.items += 1;
-        self.item_bytes += name.len();
-        for values in item.values() {
-            self.values += values.len();
-            self.value_bytes += values.iter().map(|value| value.len()).sum::<usize>();
-        }
-    }
-
-    fn remove(&mut self, name: &str, item: &Item) {
-        self.items -= 1;
-        self.item_bytes -= name.len();
-        for values in item.values() {
-            self.values -= values.len();
-            self.value_bytes -= values.iter().map(|value| value.len()).sum::<usize>();
-        }
-    }
-}
-
 /// A domain as one read sees it.
 #[derive(Debug)]
 pub(crate) struct View<'a> {
@@ -422,7 +387,7 @@ mod tests {
         world.delete("i", &[change("a", "4", false)]);
         assert!(world.domain.read().get("i").is_none());
         world.delete("i", &[]);
-        assert_eq!(world.domain.read().sizes(), Metadata::default());
+        assert_eq!(world.domain.read().sizes(), Sizes::default());
     }
 
     #[test]

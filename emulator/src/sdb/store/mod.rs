@@ -4,6 +4,7 @@ mod domain;
 mod history;
 mod index;
 mod rules;
+mod sizes;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError, RwLock};

@@ -1,0 +1,369 @@
+//! Folders after all that can happen to the process that wrote them.
+
+use std::sync::Barrier;
+use std::sync::atomic::AtomicU32;
+use std::time::Duration;
+
+use super::super::options::Limits;
+use super::super::store::{Change, Terms};
+use super::*;
+
+/// A folder of its own, that goes with it.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("emulator-disk-{}-{count}", std::process::id());
+        let dir = std::env::temp_dir().join(name);
+        std::fs::create_dir_all(&dir).unwrap();
+        Self(dir)
+    }
+
+    fn copy(&self) -> Self {
+        let copy = Self::new();
+        for entry in std::fs::read_dir(&self.0).unwrap() {
+            let path = entry.unwrap().path();
+            std::fs::copy(&path, copy.0.join(path.file_name().unwrap())).unwrap();
+        }
+        copy
+    }
+
+    fn names(&self) -> Vec<String> {
+        let entries = std::fs::read_dir(&self.0).unwrap();
+        let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let mut names: Vec<_> = names.filter(|name| name != "lock").collect();
+        names.sort();
+        names
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+struct World {
+    domains: Arc<Domains>,
+    journal: Journal,
+    limits: Limits,
+}
+
+impl World {
+    fn open(dir: &Folder, journal_max: u64) -> io::Result<Self> {
+        let options = DiskOptions {
+            dir: dir.0.clone(),
+            journal_max,
+        };
+        let domains = Arc::default();
+        let journal = Journal::open(&options, false, &domains)?;
+        Ok(Self {
+            domains,
+            journal,
+            limits: Limits::default(),
+        })
+    }
+
+    fn create(&self, name: &str) {
+        self.domains
+            .create(name, &self.limits, &self.journal)
+            .unwrap();
+    }
+
+    fn write(&self, domain: &str, item: &str, pairs: &[(&str, Option<&str>)], delete: bool) {
+        let changes = pairs.iter().map(|(name, value)| Change {
+            name: (*name).to_owned(),
+            value: value.map(str::to_owned),
+            replace: true,
+        });
+        let batch = [(item.to_owned(), changes.collect())];
+        let terms = Terms {
+            limits: &self.limits,
+            journal: &self.journal,
+            stale: Duration::ZERO,
+        };
+        let domain = self.domains.get(domain).unwrap();
+        if delete {
+            domain.delete(&batch, None, terms).unwrap();
+        } else {
+            domain.put(&batch, None, terms).unwrap();
+        }
+    }
+
+    fn put(&self, domain: &str, item: &str, value: &str) {
+        self.write(domain, item, &[("a", Some(value))], false);
+    }
+
+    /// Everything, as text.
+    fn state(&self) -> String {
+        let mut out = String::new();
+        for domain in self.domains.all() {
+            let content = domain.read();
+            let view = content.view(0);
+            let mut items: Vec<_> = view.all().map(|item| format!("{item:?}")).collect();
+            items.sort();
+            out += &format!("{} {:?} {items:?}\n", domain.name(), content.sizes());
+        }
+        out
+    }
+
+    /// Waits for a fold that is under way.
+    fn folded(&self) {
+        let disk = self.journal.0.as_ref().unwrap();
+        if let Some(thread) = disk.folding.lock().unwrap().take() {
+            thread.join().unwrap();
+        }
+    }
+}
+
+fn sample(world: &World) {
+    world.create("abc");
+    world.create("gone");
+    world.put("gone", "i", "1");
+    world.put("abc", "i", "1");
+    world.write(
+        "abc",
+        "é",
+        &[("b", Some("\0")), ("b", Some("2")), ("c", Some(""))],
+        false,
+    );
+    world.write("abc", "i", &[("a", Some("1"))], true);
+    world.write("abc", "é", &[("c", None)], true);
+    world.domains.delete("gone", &world.journal).unwrap();
+    world.create("gone");
+    world.put("abc", "last", "3");
+}
+
+#[test]
+fn what_was_written_is_there_again() {
+    let dir = Folder::new();
+    let world = World::open(&dir, u64::MAX).unwrap();
+    sample(&world);
+    let state = world.state();
+    drop(world);
+    for _ in 0..2 {
+        let world = World::open(&dir, u64::MAX).unwrap();
+        assert_eq!(world.state(), state);
+    }
+    let world = World::open(&dir, u64::MAX).unwrap();
+    world.put("abc", "more", "4");
+    let state = world.state();
+    drop(world);
+    assert_eq!(World::open(&dir, u64::MAX).unwrap().state(), state);
+}
+
+#[test]
+fn one_at_a_time_uses_a_folder() {
+    let dir = Folder::new();
+    let world = World::open(&dir, u64::MAX).unwrap();
+    let second = World::open(&dir, u64::MAX).map(|_| ()).unwrap_err();
+    assert!(
+        second.to_string().ends_with("in use by another emulator"),
+        "{second}"
+    );
+    drop(world);
+    World::open(&dir, u64::MAX).unwrap();
+}
+
+#[test]
+fn a_last_record_that_is_cut_anywhere_is_as_if_it_was_never_begun() {
+    let dir = Folder::new();
+    let world = World::open(&dir, u64::MAX).unwrap();
+    sample(&world);
+    let before = world.state();
+    let path = journal_path(&dir.0, 0);
+    let start = std::fs::metadata(&path).unwrap().len();
+    world.put("abc", "late", &"x".repeat(100));
+    let after = world.state();
+    drop(world);
+    let end = std::fs::metadata(&path).unwrap().len();
+    for len in start..=end {
+        let copy = dir.copy();
+        let file = OpenOptions::new()
+            .write(true)
+            .open(journal_path(&copy.0, 0))
+            .unwrap();
+        file.set_len(len).unwrap();
+        let world = World::open(&copy, u64::MAX).unwrap();
+        assert_eq!(world.state(), if len < end { &*before } else { &*after });
+        // What is written behind it is found again.
+        world.put("abc", "next", "1");
+        let state = world.state();
+        drop(world);
+        assert_eq!(World::open(&copy, u64::MAX).unwrap().state(), state);
+    }
+    // Power may go between the length of a file and its bytes.
+    let copy = dir.copy();
+    let mut bytes = std::fs::read(&path).unwrap();
+    let start = usize::try_from(start).unwrap();
+    bytes[start..].fill(0);
+    std::fs::write(journal_path(&copy.0, 0), &bytes).unwrap();
+    assert_eq!(World::open(&copy, u64::MAX).unwrap().state(), before);
+}
+
+#[test]
+fn a_journal_cut_before_its_first_record_begins_anew() {
+    for len in 0..=8 {
+        let dir = Folder::new();
+        std::fs::write(journal_path(&dir.0, 0), &MAGIC[..len]).unwrap();
+        let world = World::open(&dir, u64::MAX).unwrap();
+        world.create("abc");
+        drop(world);
+        let world = World::open(&dir, u64::MAX).unwrap();
+        assert!(world.state().starts_with("abc "));
+    }
+}
+
+#[test]
+fn damage_is_told_and_nothing_is_cut_off_for_it() {
+    let dir = Folder::new();
+    let world = World::open(&dir, u64::MAX).unwrap();
+    sample(&world);
+    drop(world);
+    let path = journal_path(&dir.0, 0);
+    let bytes = std::fs::read(&path).unwrap();
+    // In the length of a record, in its checksum and in its text.
+    for at in [
+        MAGIC.len(),
+        MAGIC.len() + 3,
+        MAGIC.len() + 5,
+        MAGIC.len() + 15,
+        60,
+    ] {
+        let mut wrong = bytes.clone();
+        wrong[at] ^= 0x10;
+        std::fs::write(&path, &wrong).unwrap();
+        let error = World::open(&dir, u64::MAX)
+            .map(|_| ())
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("damaged at byte"), "{at}: {error}");
+        assert_eq!(std::fs::read(&path).unwrap(), wrong);
+    }
+    std::fs::write(&path, b"something else").unwrap();
+    let error = World::open(&dir, u64::MAX)
+        .map(|_| ())
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("not a journal"), "{error}");
+}
+
+#[test]
+fn a_long_journal_is_folded_while_writes_go_on() {
+    let dir = Folder::new();
+    let world = World::open(&dir, 20_000).unwrap();
+    world.create("abc");
+    let (threads, rounds) = (4, 300);
+    let barrier = Barrier::new(threads);
+    thread::scope(|scope| {
+        for thread in 0..threads {
+            let (world, barrier) = (&world, &barrier);
+            scope.spawn(move || {
+                barrier.wait();
+                for round in 0..rounds {
+                    let item = format!("{thread}-{}", round % 50);
+                    if round % 7 == 3 {
+                        world.write("abc", &item, &[], true);
+                    } else {
+                        world.put("abc", &item, &round.to_string());
+                    }
+                }
+            });
+        }
+    });
+    world.folded();
+    let state = world.state();
+    drop(world);
+    let names = dir.names();
+    assert!(
+        names.iter().any(|name| name.starts_with("snapshot-")),
+        "{names:?}"
+    );
+    assert!(
+        !names.contains(&"journal-0000000000".to_owned()),
+        "{names:?}"
+    );
+    let world = World::open(&dir, 20_000).unwrap();
+    assert_eq!(world.state(), state);
+}
+
+#[test]
+fn a_fold_that_was_cut_short_costs_nothing() {
+    let dir = Folder::new();
+    let world = World::open(&dir, 1).unwrap();
+    sample(&world);
+    world.folded();
+    let state = world.state();
+    drop(world);
+    let world = World::open(&dir, u64::MAX).unwrap();
+    let generation = world
+        .journal
+        .0
+        .as_ref()
+        .unwrap()
+        .inner
+        .generation
+        .load(Ordering::Relaxed);
+    drop(world);
+    assert!(generation > 0);
+    // The next journal was begun, and a part of its snapshot written.
+    let next = generation + 1;
+    drop(create(&journal_path(&dir.0, next)).unwrap());
+    std::fs::write(snapshot_path(&dir.0, next).with_extension("part"), b"sdb").unwrap();
+    let world = World::open(&dir, u64::MAX).unwrap();
+    assert_eq!(world.state(), state);
+    world.put("abc", "next", "1");
+    let state = world.state();
+    drop(world);
+    assert_eq!(World::open(&dir, u64::MAX).unwrap().state(), state);
+    // The process may have died in the middle of a record at that moment.
+    let path = journal_path(&dir.0, generation);
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes.extend_from_slice(&[7; 5]);
+    std::fs::write(&path, &bytes).unwrap();
+    drop(create(&journal_path(&dir.0, next)).unwrap());
+    assert_eq!(World::open(&dir, u64::MAX).unwrap().state(), state);
+    // But never left half a record behind and went on elsewhere.
+    std::fs::write(&path, &bytes).unwrap();
+    let mut other = MAGIC.to_vec();
+    Record::Create("other").write(&mut other);
+    std::fs::write(journal_path(&dir.0, next), other).unwrap();
+    let error = World::open(&dir, u64::MAX)
+        .map(|_| ())
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("damaged"), "{error}");
+    std::fs::remove_file(&path).unwrap();
+    let error = World::open(&dir, u64::MAX)
+        .map(|_| ())
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("is missing"), "{error}");
+}
+
+#[test]
+fn a_damaged_snapshot_is_told() {
+    let dir = Folder::new();
+    let world = World::open(&dir, 1).unwrap();
+    sample(&world);
+    world.folded();
+    drop(world);
+    let name = dir
+        .names()
+        .into_iter()
+        .find(|name| name.starts_with("snapshot-"))
+        .unwrap();
+    let path = dir.0.join(name);
+    let bytes = std::fs::read(&path).unwrap();
+    let last = bytes.len() - 1;
+    for wrong in [&bytes[..last], &bytes[..bytes.len() / 2], &bytes[1..], &[]] {
+        std::fs::write(&path, wrong).unwrap();
+        let error = World::open(&dir, u64::MAX)
+            .map(|_| ())
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("damaged at byte"), "{error}");
+    }
+}
