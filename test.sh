@@ -11,6 +11,8 @@ absent() {
     for tool in "${!package[@]}"; do
         command -v "$tool" >/dev/null || printf '%s\n' "${package[$tool]}"
     done | sort
+    # Tests compile a program with it, to compare.
+    [[ -e /usr/include/libmemcached/memcached.h ]] || echo libmemcached-dev
 }
 
 if ! command -v cargo >/dev/null; then

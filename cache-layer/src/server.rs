@@ -137,7 +137,7 @@ impl Server {
     }
 
     /// Host and port as libmemcached writes them, a unix socket with port 0.
-    pub(crate) fn ring_text(&self) -> impl fmt::Display {
+    pub(crate) fn ring_text(&self) -> String {
         format!("{}:{}", self.host_text(), self.port)
     }
 
@@ -361,7 +361,7 @@ mod tests {
         assert_eq!(server.unix_path(), Some("/run/memcached.sock"));
         assert_eq!((server.port(), server.weight()), (0, 5));
         assert_eq!(server.to_string(), "/run/memcached.sock");
-        assert_eq!(server.ring_text().to_string(), "/run/memcached.sock:0");
+        assert_eq!(server.ring_text(), "/run/memcached.sock:0");
         assert_eq!("a:1".parse::<Server>().unwrap().unix_path(), None);
         let other = Server::unix("/RUN/memcached.sock", 5).unwrap();
         assert_ne!(server.endpoint(), other.endpoint());

@@ -85,6 +85,11 @@ pub trait Protocol: Send + 'static {
 pub struct ConnectionId(NonZeroU64);
 
 impl ConnectionId {
+    /// A name that no connection has, for the test of a protocol without a pool.
+    pub fn unused() -> Self {
+        Self::next()
+    }
+
     pub(crate) fn next() -> Self {
         static LAST: AtomicU64 = AtomicU64::new(0);
         let serial = LAST.fetch_add(1, Ordering::Relaxed);

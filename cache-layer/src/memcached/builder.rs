@@ -206,13 +206,13 @@ impl MemcachedBuilder {
         self
     }
 
-    /// Logs in on each connection, as memcached's option `--auth-file` wants it. Without
-    /// [TLS](Self::tls) the password can be read on the way.
+    /// Logs in on each connection, as memcached's option `--auth-file` wants it. Without TLS the
+    /// password can be read on the way.
     ///
-    /// Neither may hold a line break, nor the name a blank.
+    /// Neither may hold a blank or a line break, nor the name a colon.
     pub fn login(mut self, user: &str, password: &str) -> Self {
-        let bad = |text: &str| text.is_empty() || text.contains(['\r', '\n', '\0']);
-        if bad(user) || bad(password) || user.contains([' ', ':']) {
+        let bad = |text: &str| text.is_empty() || text.contains([' ', '\r', '\n', '\0']);
+        if bad(user) || bad(password) || user.contains(':') {
             self.wrong(
                 "the login's name or password is empty or has an illegal character".to_owned(),
             );

@@ -186,8 +186,7 @@ impl Memcached {
 
     /// The servers now, in the order of their list.
     pub fn servers(&self) -> Vec<Server> {
-        let now = self.now();
-        now.nodes.iter().map(|node| node.server.clone()).collect()
+        self.now().servers.clone()
     }
 
     /// The server that a key belongs to, whether it is there or not.

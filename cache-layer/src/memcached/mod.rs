@@ -53,6 +53,17 @@ macro_rules! awaitable {
     };
 }
 
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod check {
+    //! What is to hold for any bytes.
+
+    /// See the tests of the protocols.
+    pub fn answers(data: &[u8]) {
+        super::wire::check::answers(data);
+    }
+}
+
 mod begin;
 mod builder;
 mod client;

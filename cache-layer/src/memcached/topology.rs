@@ -17,6 +17,7 @@ use crate::{Mode, Ring, Server, parse_list};
 #[derive(Debug)]
 pub(crate) struct Topology {
     ring: Ring,
+    pub(crate) servers: Vec<Server>,
     pub(crate) nodes: Vec<Arc<Node>>,
 }
 
@@ -153,7 +154,11 @@ impl Servers {
         Ok(Self {
             mode,
             terms,
-            current: RwLock::new(Arc::new(Topology { ring, nodes })),
+            current: RwLock::new(Arc::new(Topology {
+                ring,
+                servers: servers.to_vec(),
+                nodes,
+            })),
             left: Mutex::default(),
             watch,
         })
@@ -211,7 +216,7 @@ impl Servers {
     fn replace(&self, servers: &[Server]) -> Result<bool> {
         let ring = Ring::new(self.mode, servers).map_err(config)?;
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
-        if current.nodes.iter().map(|node| &node.server).eq(servers) {
+        if current.servers == servers {
             return Ok(false);
         }
         let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
@@ -242,7 +247,11 @@ impl Servers {
             left.insert(node.server.endpoint());
         }
         drop(left);
-        *current = Arc::new(Topology { ring, nodes });
+        *current = Arc::new(Topology {
+            ring,
+            servers: servers.to_vec(),
+            nodes,
+        });
         Ok(true)
     }
 }

@@ -198,7 +198,7 @@ async fn every_server_is_asked() {
             stats
                 .unwrap()
                 .iter()
-                .any(|(name, value)| name == "pid" && value != "")
+                .any(|(name, value)| name == "pid" && !value.is_empty())
         );
     }
     let (_, settings) = cache.server_stats("settings").await.unwrap().remove(1);

@@ -43,7 +43,7 @@ async fn any_key_has_an_entry_of_its_own() {
         for (i, key) in keys().iter().enumerate() {
             writer.set(key, i.to_string()).await.unwrap();
         }
-        let all = reader.get_many(&keys()).await.unwrap();
+        let all = reader.get_many(keys()).await.unwrap();
         assert!(all.errors.is_empty());
         for (i, key) in keys().iter().enumerate() {
             let value = reader.get(key).await.unwrap().unwrap();

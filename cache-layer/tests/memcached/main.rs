@@ -2,7 +2,12 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod access;
 mod commands;
+mod failures;
+mod interop;
 mod keys;
 mod leases;
+mod list;
+mod scripted;
 mod server;

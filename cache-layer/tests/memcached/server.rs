@@ -2,7 +2,7 @@
 #![allow(unreachable_pub)]
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -84,10 +84,6 @@ impl Server {
         self.name
             .starts_with('/')
             .then(|| PathBuf::from(&self.name))
-    }
-
-    pub fn address(&self) -> SocketAddr {
-        self.name.parse().unwrap()
     }
 
     fn signal(&self, signal: Signal) {

@@ -150,7 +150,7 @@ enum Way {
     Custom(Arc<dyn Connect>),
     #[cfg(unix)]
     Unix(std::path::PathBuf),
-    Direct(Host),
+    Direct(Box<Host>),
     #[cfg(feature = "http1")]
     Tunnel(Arc<Host>, Via),
 }
@@ -279,6 +279,6 @@ impl Way {
                 return Self::Tunnel(host.clone(), via.clone());
             }
         }
-        Self::Direct(shared.settings.host(origin.host(), origin.port()))
+        Self::Direct(Box::new(shared.settings.host(origin.host(), origin.port())))
     }
 }

@@ -5,7 +5,7 @@
 use pipeline_pool::{Error, Outbox};
 
 use super::line::unexpected;
-use super::{Codec, Command, Delete, Item, Mode, Op, Outcome, Part, Status, Store, bad, number};
+use super::{Codec, Command, Delete, Item, Mode, Op, Outcome, Status, Store, bad, number};
 
 fn word(out: &mut Outbox, number: impl itoa::Integer) {
     out.put(b" ");
@@ -109,10 +109,7 @@ impl Codec {
         };
         if line != b"END" {
             let (key, item, len) = value(line)?;
-            let seen = match &self.part {
-                Part::Values(values) => &values[..],
-                _ => &[],
-            };
+            let seen = self.values.as_deref().unwrap_or_default();
             // They come in the order of the keys, unless a proxy has put them together.
             let next = seen.iter().rposition(Option::is_some).map_or(0, |i| i + 1);
             let here = |i: &usize| keys[*i].text == key;
@@ -146,8 +143,10 @@ fn value(line: &[u8]) -> Result<(&[u8], Item, usize), Error> {
     }
     let wrong = || bad("the line of a value cannot be read");
     let key = words.next().ok_or_else(wrong)?;
-    let mut item = Item::default();
-    item.flags = words.next().and_then(number).ok_or_else(wrong)?;
+    let mut item = Item {
+        flags: words.next().and_then(number).ok_or_else(wrong)?,
+        ..Item::default()
+    };
     let len = words.next().and_then(number).ok_or_else(wrong)?;
     // Some servers put a blank at the end.
     item.cas = match words.next().filter(|word| !word.is_empty()) {

@@ -12,6 +12,11 @@ pub(crate) mod line;
 mod meta;
 mod reply;
 
+#[cfg(any(test, fuzzing))]
+pub(crate) mod check;
+#[cfg(test)]
+mod properties;
+
 use bytes::{Buf, BytesMut};
 use pipeline_pool::{Class, ConnectionId, Decoded, Encoded, Error, Outbox, Protocol};
 
@@ -38,8 +43,9 @@ pub(crate) struct Codec {
     next_opaque: u64,
     /// A value whose bytes are not all here.
     body: Option<Body>,
-    /// What has come of an answer in several parts.
-    part: Part,
+    /// What has come of an answer in several parts, whose end is to come.
+    values: Option<Vec<Option<Item>>>,
+    pairs: Option<Vec<(String, String)>>,
 }
 
 /// A value under way: what its line said of it.
@@ -50,14 +56,6 @@ struct Body {
     index: usize,
 }
 
-#[derive(Default)]
-enum Part {
-    #[default]
-    None,
-    Values(Vec<Option<Item>>),
-    Pairs(Vec<(String, String)>),
-}
-
 impl Codec {
     pub(crate) fn new(dialect: Dialect, connection: ConnectionId, max_value: usize) -> Self {
         Self {
@@ -66,7 +64,8 @@ impl Codec {
             max_value,
             next_opaque: 1,
             body: None,
-            part: Part::None,
+            values: None,
+            pairs: None,
         }
     }
 
@@ -140,13 +139,13 @@ impl Codec {
             return Err(bad("a value did not end where it said"));
         }
         input.advance(2);
-        match (&command.op, &mut self.part) {
+        match (&command.op, &mut self.values) {
             (Op::Arith(_), _) => {
                 let number = number(item.data.trim_ascii())
                     .ok_or_else(|| bad("a counter's value is no number"))?;
                 Ok(Some(Outcome::Number(number)))
             }
-            (Op::Many { .. }, Part::Values(values)) => {
+            (Op::Many { .. }, Some(values)) => {
                 if let Some(place) = values.get_mut(index) {
                     *place = Some(item);
                 }
@@ -155,7 +154,7 @@ impl Codec {
             _ if self.dialect == Dialect::Meta => Ok(Some(Outcome::Value(item))),
             _ => {
                 // The END is still to come.
-                self.part = Part::Values(vec![Some(item)]);
+                self.values = Some(vec![Some(item)]);
                 Ok(None)
             }
         }
@@ -163,30 +162,16 @@ impl Codec {
 
     /// The values so far, with room for as many as were asked for.
     fn values(&mut self, count: usize) -> &mut Vec<Option<Item>> {
-        if !matches!(self.part, Part::Values(_)) {
-            self.part = Part::Values((0..count).map(|_| None).collect());
-        }
-        match &mut self.part {
-            Part::Values(values) => values,
-            _ => unreachable!("it was made just now"),
-        }
+        self.values
+            .get_or_insert_with(|| (0..count).map(|_| None).collect())
     }
 
     fn take_values(&mut self, count: usize) -> Vec<Option<Item>> {
-        self.values(count);
-        match std::mem::take(&mut self.part) {
-            Part::Values(values) => values,
-            _ => Vec::new(),
-        }
+        std::mem::take(self.values(count))
     }
 
     fn pair(&mut self, line: &[u8]) -> Result<Option<Outcome>, Error> {
-        if !matches!(self.part, Part::Pairs(_)) {
-            self.part = Part::Pairs(Vec::new());
-        }
-        let Part::Pairs(pairs) = &mut self.part else {
-            return Ok(None);
-        };
+        let pairs = self.pairs.get_or_insert_default();
         if let Some(pair) = line::stat(line) {
             if pairs.len() == MAX_PAIRS {
                 return Err(bad("the statistics do not end"));
@@ -250,7 +235,8 @@ impl Protocol for Codec {
         Ok(match self.read(command, input)? {
             None => Decoded::More,
             Some(outcome) => {
-                self.part = Part::None;
+                self.values = None;
+                self.pairs = None;
                 Decoded::Reply {
                     reply: Reply {
                         outcome,
@@ -263,6 +249,6 @@ impl Protocol for Codec {
     }
 
     fn is_amid(&self) -> bool {
-        self.body.is_some() || !matches!(self.part, Part::None)
+        self.body.is_some() || self.values.is_some() || self.pairs.is_some()
     }
 }
