@@ -66,6 +66,20 @@ pub(crate) const DELETE_OBJECT_IF: Row = Row::new(
     Once,
     "a replay meets what the first has just removed, and reports a false conflict",
 );
+pub(crate) const DELETE_OBJECTS: Row = Row::new(
+    "DeleteObjects",
+    "plain",
+    Repeatable,
+    "what is gone stays gone; under versioning a replay adds more delete markers: say `once()` where that matters",
+);
+pub(crate) const DELETE_OBJECTS_VERSIONS: Row = Row::new(
+    "DeleteObjects",
+    "all with a version",
+    Repeatable,
+    "a version that is gone stays gone, and the answer is the same",
+);
+pub(crate) const DELETE_OBJECTS_ONCE: Row =
+    Row::new("DeleteObjects", "with `once()`", Once, "the caller says so");
 pub(crate) const DELETE_OBJECT_ONCE: Row =
     Row::new("DeleteObject", "with `once()`", Once, "the caller says so");
 pub(crate) const COPY_OBJECT: Row = Row::new(
@@ -193,6 +207,9 @@ const ROWS: &[Row] = &[
     DELETE_OBJECT_VERSION,
     DELETE_OBJECT_IF,
     DELETE_OBJECT_ONCE,
+    DELETE_OBJECTS,
+    DELETE_OBJECTS_VERSIONS,
+    DELETE_OBJECTS_ONCE,
     COPY_OBJECT,
     COPY_OBJECT_IF,
     COPY_OBJECT_ONCE,

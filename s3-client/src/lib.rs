@@ -59,6 +59,7 @@ mod etag;
 mod file;
 pub mod idempotency;
 mod limits;
+mod many;
 mod multipart;
 mod negotiate;
 mod object;
@@ -84,6 +85,10 @@ pub use client::{S3Builder, S3Client};
 pub use encryption::{CustomerKey, ServerSideEncryption};
 #[cfg(feature = "fs")]
 pub use file::Save;
+pub use many::{
+    DeleteMany, DeleteSummary, Deletions, GetListed, GetMany, ObjectId, Purge, PurgePosition,
+    PurgeStep, PurgeSteps, PurgeSummary, PutMany, Removed, Results,
+};
 pub use multipart::{
     AbortMultipart, CompleteMultipart, Completed, CopyPart, CreateMultipart, ListMultipart,
     ListParts, MultipartInfo, MultipartPage, MultipartPages, MultipartUpload, Multiparts, Part,
@@ -93,7 +98,7 @@ pub use object::{Object, ObjectHead};
 pub use ops::acl::{GetObjectAcl, PutObjectAcl};
 pub use ops::buckets::{
     AclChange, BucketInfo, Config, CreateBucket, DeleteBucket, DeleteConfig, GetConfig, HeadBucket,
-    ListBuckets, PutBucketAcl, PutConfig, Removable, Settable,
+    IsEmpty, ListBuckets, PutBucketAcl, PutConfig, Removable, Settable,
 };
 pub use ops::copy::{Copied, Copy};
 pub use ops::delete::{Delete, Deleted};

@@ -37,6 +37,11 @@ impl Delete {
         }
     }
 
+    pub(crate) fn options(mut self, options: Options) -> Self {
+        self.options = options;
+        self
+    }
+
     /// Removes this version of it for good. Defaults to the current one: a bucket that keeps versions then hides it
     /// behind a delete marker.
     pub fn version(mut self, id: impl Into<String>) -> Self {

@@ -4,6 +4,7 @@ pub(crate) mod acl;
 pub(crate) mod buckets;
 pub(crate) mod copy;
 pub(crate) mod delete;
+pub(crate) mod delete_batch;
 pub(crate) mod get;
 pub(crate) mod head;
 pub(crate) mod list;

@@ -9,6 +9,7 @@ mod files;
 mod links;
 mod integrity;
 mod listing;
+mod many;
 mod multipart;
 mod objects;
 mod raw;

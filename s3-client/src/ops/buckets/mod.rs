@@ -5,6 +5,7 @@ mod config;
 mod create;
 mod delete;
 mod head;
+mod is_empty;
 mod list;
 
 pub use acl::{AclChange, PutBucketAcl};
@@ -12,6 +13,7 @@ pub use config::{Config, DeleteConfig, GetConfig, PutConfig, Removable, Settable
 pub use create::CreateBucket;
 pub use delete::DeleteBucket;
 pub use head::HeadBucket;
+pub use is_empty::IsEmpty;
 pub use list::{BucketInfo, ListBuckets};
 
 pub(crate) use config::{ROWS, document_fields};

@@ -80,7 +80,11 @@ impl List {
         self.page().await
     }
 
-    pub(crate) async fn page(&self) -> Result<ListPage> {
+    pub(crate) fn bucket(&self) -> &Bucket {
+        &self.bucket
+    }
+
+    async fn page(&self) -> Result<ListPage> {
         let more = [
             ("start-after", self.start_after.as_deref()),
             ("fetch-owner", self.fetch_owner.then_some("true")),

@@ -1,0 +1,261 @@
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use aws_core::operation::Answer;
+use aws_core::xml::{Element, Xml, XmlError};
+use aws_core::{Error, ErrorBody, Idempotency, Operation, Result};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use md5::{Digest, Md5};
+use pipeline_pool::Method;
+
+use crate::bucket::Bucket;
+use crate::checksum::Checksum;
+use crate::idempotency::{self, Row};
+use crate::many::{ObjectId, Removed};
+use crate::options::Options;
+use crate::wire::{Field, S3, Wire};
+
+/// One request to remove up to 1,000 objects.
+pub(crate) struct DeleteBatch {
+    pub(crate) quiet: bool,
+    pub(crate) once: bool,
+    pub(crate) checksum: Option<Checksum>,
+    pub(crate) bypass_governance: bool,
+    pub(crate) options: Options,
+}
+
+impl DeleteBatch {
+    /// What becomes of each; if the request fails, that is each one's error.
+    pub(crate) async fn send(
+        self,
+        bucket: &Bucket,
+        ids: Vec<ObjectId>,
+    ) -> Vec<(ObjectId, Result<Removed>)> {
+        let quiet = self.quiet;
+        match self.answer(bucket, &ids).await {
+            Ok(answers) => {
+                let result = |id: ObjectId| {
+                    let result = answers.of(&id, quiet);
+                    (id, result)
+                };
+                ids.into_iter().map(result).collect()
+            }
+            Err(error) => ids.into_iter().map(|id| (id, Err(error.clone()))).collect(),
+        }
+    }
+
+    async fn answer(self, bucket: &Bucket, ids: &[ObjectId]) -> Result<Answers> {
+        let body = document(ids, self.quiet)?;
+        let digest = STANDARD.encode(Md5::digest(&body));
+        let mut fields: Vec<Field> = vec![
+            (Cow::Borrowed("content-md5"), digest),
+            (Cow::Borrowed("content-type"), "application/xml".to_owned()),
+        ];
+        if let Some(checksum) = self.checksum {
+            let name = Cow::Borrowed("x-amz-sdk-checksum-algorithm");
+            fields.push((name, checksum.name().to_owned()));
+            fields.push((
+                Cow::Borrowed(checksum.header()),
+                checksum.of(body.as_bytes()),
+            ));
+        }
+        if self.bypass_governance {
+            let name = Cow::Borrowed("x-amz-bypass-governance-retention");
+            fields.push((name, "true".to_owned()));
+        }
+        let mut wire = Wire::bucket_root(Method::Post, bucket)?;
+        wire.options(self.options);
+        wire.query("delete", "");
+        wire.fields(fields);
+        wire.body(Bytes::from(body));
+        let row = if self.once {
+            idempotency::DELETE_OBJECTS_ONCE
+        } else if ids.iter().all(|id| id.version_id.is_some()) {
+            idempotency::DELETE_OBJECTS_VERSIONS
+        } else {
+            idempotency::DELETE_OBJECTS
+        };
+        bucket.client.call(&DeleteObjects { wire, row }).await
+    }
+}
+
+fn document(ids: &[ObjectId], quiet: bool) -> Result<String> {
+    let mut delete =
+        Element::new("Delete").with_attribute("xmlns", "http://s3.amazonaws.com/doc/2006-03-01/");
+    if quiet {
+        delete.push(Element::new("Quiet").with_text("true"));
+    }
+    for id in ids {
+        let mut object = Element::new("Object").with(Element::new("Key").with_text(&*id.key));
+        if let Some(version) = &id.version_id {
+            object.push(Element::new("VersionId").with_text(&**version));
+        }
+        delete.push(object);
+    }
+    delete.to_xml()
+}
+
+/// What the store says, by key.
+#[derive(Debug, Default)]
+struct Answers(HashMap<String, Vec<Said>>);
+
+#[derive(Debug)]
+struct Said {
+    /// As in the request.
+    version_id: Option<String>,
+    result: Result<Removed>,
+}
+
+impl Answers {
+    fn of(&self, id: &ObjectId, quiet: bool) -> Result<Removed> {
+        let said = self.0.get(&id.key);
+        // A server that writes a carriage return as it is has it read as a line feed.
+        let read = || {
+            let key = id.key.replace("\r\n", "\n").replace('\r', "\n");
+            self.0.get(&key)
+        };
+        let said = said.or_else(read).map(Vec::as_slice).unwrap_or_default();
+        let same = said.iter().find(|said| said.version_id == id.version_id);
+        // Some servers tell no version, or tell the one that a key without a version came to.
+        let alike = || {
+            let other = |said: &&Said| id.version_id.is_none() || said.version_id.is_none();
+            said.iter().find(other)
+        };
+        match same.or_else(alike) {
+            Some(said) => said.result.clone(),
+            None if quiet => Ok(Removed {
+                version_id: id.version_id.clone(),
+                is_marker: false,
+            }),
+            None => Err(Error::protocol("the answer says nothing of this key")),
+        }
+    }
+}
+
+struct DeleteObjects {
+    wire: Wire,
+    row: Row,
+}
+
+impl Operation for DeleteObjects {
+    type Output = Answers;
+    const NAME: &'static str = idempotency::DELETE_OBJECTS.operation;
+
+    from_wire!();
+
+    fn idempotency(&self) -> Idempotency {
+        self.row.idempotency
+    }
+
+    fn parse(&self, _: &S3, answer: Answer) -> Result<Answers> {
+        Ok(read(&answer.bytes())?)
+    }
+}
+
+fn read(text: &[u8]) -> Result<Answers, XmlError> {
+    let mut answers = Answers::default();
+    let mut xml = Xml::new(text)?;
+    xml.expect_root("DeleteResult")?;
+    while let Some(tag) = xml.child()? {
+        let failed = match tag.name() {
+            "Deleted" => false,
+            "Error" => true,
+            _ => {
+                xml.skip()?;
+                continue;
+            }
+        };
+        let (mut key, mut version_id, mut marker_version) = (None, None, None);
+        let (mut is_marker, mut code, mut message) = (false, String::new(), String::new());
+        while let Some(tag) = xml.child()? {
+            match tag.name() {
+                "Key" => key = Some(xml.text()?),
+                "VersionId" => version_id = Some(xml.text()?).filter(|id| !id.is_empty()),
+                "DeleteMarker" => is_marker = xml.value()?,
+                "DeleteMarkerVersionId" => marker_version = Some(xml.text()?),
+                "Code" => code = xml.text()?,
+                "Message" => message = xml.text()?,
+                _ => xml.skip()?,
+            }
+        }
+        let key = key.ok_or_else(|| XmlError::new("a result without its key"))?;
+        let result = if failed {
+            Err(Error::service(200, ErrorBody::new(code, message), None))
+        } else {
+            let told = marker_version.filter(|id| !id.is_empty());
+            Ok(Removed {
+                version_id: told.or_else(|| version_id.clone()),
+                is_marker,
+            })
+        };
+        let said = Said { version_id, result };
+        answers.0.entry(key).or_default().push(said);
+    }
+    Ok(answers)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn documents_carry_hostile_keys() {
+        let ids = [
+            ObjectId::from(" a<&>\"'\r\n\t\u{e9} "),
+            ObjectId::from(("k", "v1")),
+        ];
+        let text = document(&ids, true).unwrap();
+        let read = Element::parse(text.as_bytes()).unwrap();
+        assert_eq!(read.child("Quiet").unwrap().text(), "true");
+        let keys: Vec<_> = read.children()[1..]
+            .iter()
+            .map(|o| o.child("Key").unwrap().text())
+            .collect();
+        assert_eq!(keys, [" a<&>\"'\r\n\t\u{e9} ", "k"]);
+        assert!(text.contains("<Key>&#32;a&lt;&amp;"), "{text}");
+        assert!(text.contains("<VersionId>v1</VersionId>"), "{text}");
+        assert!(document(&["\u{1}".into()], false).is_err());
+    }
+
+    #[test]
+    fn answers_are_told_apart() {
+        let answers = read(
+            b"<DeleteResult><Deleted><Key>a</Key></Deleted><Deleted><Key>r\r\n\r</Key></Deleted><Deleted><Key>b</Key><DeleteMarker>true</DeleteMarker>\
+              <DeleteMarkerVersionId>m1</DeleteMarkerVersionId></Deleted><Deleted><Key>c</Key><VersionId>1</VersionId>\
+              </Deleted><Error><Key>c</Key><VersionId>2</VersionId><Code>AccessDenied</Code><Message>no</Message>\
+              </Error></DeleteResult>",
+        )
+        .unwrap();
+        assert_eq!(answers.of(&"a".into(), false).unwrap(), Removed::default());
+        assert!(answers.of(&"r\r\n\r".into(), false).is_ok());
+        let marker = answers.of(&"b".into(), false).unwrap();
+        assert_eq!(
+            (marker.version_id.as_deref(), marker.is_marker),
+            (Some("m1"), true)
+        );
+        let version = answers.of(&("c", "1").into(), false).unwrap();
+        assert_eq!(version.version_id.as_deref(), Some("1"));
+        let error = answers.of(&("c", "2").into(), false).unwrap_err();
+        assert_eq!(
+            (error.code(), error.message()),
+            (Some("AccessDenied"), "no")
+        );
+        assert!(answers.of(&"d".into(), true).is_ok());
+        let silent = answers.of(&"d".into(), false).unwrap_err();
+        assert!(silent.to_string().contains("says nothing"), "{silent}");
+    }
+
+    #[test]
+    fn nonsense_is_an_error() {
+        for text in [
+            "<DeleteResult><Deleted/></DeleteResult>",
+            "<DeleteResult><Deleted><Key>a</Key><DeleteMarker>x</DeleteMarker></Deleted></DeleteResult>",
+            "<DeleteResult>",
+            "<Other/>",
+        ] {
+            assert!(read(text.as_bytes()).is_err(), "{text}");
+        }
+    }
+}
