@@ -11,6 +11,7 @@ use crate::object::Object;
 use crate::ops::get::Get;
 use crate::ops::list::{List, ObjectInfo};
 
+type Wanted = Box<dyn FnMut(&ObjectInfo) -> bool + Send>;
 type Refine = Arc<dyn Fn(Get) -> Get + Send + Sync>;
 
 /// A request to fetch many objects; made by [`Bucket::get_many`] and [`Bucket::get_many_from`].
@@ -26,7 +27,7 @@ pub struct GetMany {
 #[must_use = "nothing is sent before results() is read"]
 pub struct GetListed {
     list: List,
-    filter: Option<Box<dyn FnMut(&ObjectInfo) -> bool + Send>>,
+    filter: Option<Wanted>,
     concurrency: usize,
     each: Option<Refine>,
 }
