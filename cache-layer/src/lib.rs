@@ -42,8 +42,13 @@ mod ketama;
 mod list;
 pub mod memcached;
 mod server;
+mod through;
 
 pub use ketama::{Mode, ModeError, Point, Points, Ring, RingError, Successors};
 pub use list::{ListError, parse_list};
 pub use memcached::Memcached;
 pub use server::{DEFAULT_PORT, Server, ServerError};
+pub use through::{
+    Cache, CacheBuilder, CacheStats, ConfigError, Entry, Found, Loaded, Name, Prices, Saved,
+    Source, Want, Writing,
+};

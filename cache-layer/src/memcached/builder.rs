@@ -340,6 +340,7 @@ impl MemcachedBuilder {
             on_dead: self.on_dead,
             binary: self.binary,
             split: self.split,
+            timeout: self.timeout,
         })))
     }
 }

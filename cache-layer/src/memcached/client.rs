@@ -53,6 +53,7 @@ pub(crate) struct Shared {
     pub(crate) on_dead: OnDead,
     pub(crate) binary: bool,
     pub(crate) split: bool,
+    pub(crate) timeout: Duration,
 }
 
 impl Memcached {
@@ -182,6 +183,11 @@ impl Memcached {
     /// The figures of each server as this client saw it.
     pub fn stats(&self) -> Vec<ServerStats> {
         self.now().nodes.iter().map(|node| node.stats()).collect()
+    }
+
+    /// How long an operation takes at most, as the [builder](MemcachedBuilder::timeout) was told.
+    pub fn timeout(&self) -> Duration {
+        self.0.timeout
     }
 
     /// The servers now, in the order of their list.

@@ -11,3 +11,4 @@ mod leases;
 mod list;
 mod scripted;
 mod server;
+mod through;

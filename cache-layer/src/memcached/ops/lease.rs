@@ -13,7 +13,7 @@ use crate::memcached::key::WireKey;
 use crate::memcached::node::Doubt;
 use crate::memcached::split;
 use crate::memcached::value::{Lease, Leased, Stored, exptime};
-use crate::memcached::wire::{Fetch, Mode, Op, Outcome, Status, Store};
+use crate::memcached::wire::{Delete, Fetch, Mode, Op, Outcome, Status, Store};
 
 /// How long an entry waits to be filled, unless it is said otherwise.
 const LEASE: Duration = Duration::from_secs(10);
@@ -191,3 +191,18 @@ impl Fill {
 }
 
 awaitable!(Fill, Stored);
+
+impl Lease {
+    /// Gives the right back, so that the next reader gets it and need not wait until it ends by itself.
+    ///
+    /// # Errors
+    /// As for [`Memcached::get`]. Nothing has to be made good.
+    pub async fn give_back(self) -> Result<()> {
+        let delete = Delete {
+            key: self.key,
+            cas: Some(self.cas),
+            stale: None,
+        };
+        self.node.ask(Op::Delete(delete)).await.map(drop)
+    }
+}

@@ -1,0 +1,315 @@
+//! The cache as its users see it.
+
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::core::{Config, Core};
+use super::entry::{Entry, Form};
+#[cfg(feature = "local")]
+use super::local::Local;
+use super::name::Name;
+use super::read::{Found, Loaded, Want};
+use super::stats::CacheStats;
+use super::write;
+use crate::memcached::Memcached;
+
+/// A read-through cache on memcached; cheap to clone, clones share everything.
+///
+/// It fails open: whatever goes wrong with memcached makes a read a miss, and counts in the [stats](Self::stats);
+/// it never fails the read, and holds it up no longer than the time of one operation of memcached.
+///
+/// # What it promises
+///
+/// - A read never returns what a write **of this process** that ended before it has made old. Every write goes
+///   through [`write`](Self::write), which deletes before and after; where a deletion is not acknowledged, or
+///   the write may still happen, this process reads the key past the cache for as long as anything can be kept.
+/// - A fill that began before a deletion does not land after it, a restart of memcached included.
+/// - **Other processes** that use the cache do not read it either, once the write has returned, as long as its
+///   deletions were acknowledged. If not, and in the first tier of other processes, they can read what was
+///   until its time to live is over. So can anybody, after a write that went past the cache.
+/// - A damaged entry, or one of another form, is a miss.
+#[derive(Clone)]
+pub struct Cache {
+    core: Arc<Core<Memcached>>,
+}
+
+impl Cache {
+    /// A cache on these servers, whose entries live for `ttl`: 1 s and more.
+    ///
+    /// That is the longest time for which a reader can see what something else than this cache's users has
+    /// changed, so there is no default.
+    pub fn builder(memcached: Memcached, ttl: Duration) -> CacheBuilder {
+        CacheBuilder {
+            memcached,
+            namespace: String::new(),
+            version: 0,
+            #[cfg(feature = "local")]
+            local: None,
+            config: Config {
+                prefix: String::new(),
+                ttl,
+                absent_ttl: Some(ttl.min(Duration::from_secs(5))),
+                stale_for: Duration::ZERO,
+                jitter: 0.1,
+                max_value: 1_000_000,
+                form: Form::default(),
+                lease: Duration::from_secs(10),
+                wait: Duration::from_millis(50),
+                max_doubted: 100_000,
+                write_through: false,
+            },
+        }
+    }
+
+    /// What a thing is called in this cache. Owners share no entries: what one may read another may not. `group`
+    /// and `rest` together name one thing.
+    ///
+    /// A write by one owner deletes what all owners have of the thing that have read in this process. Owners of
+    /// other processes only can read what was until its time to live is over.
+    pub fn name(&self, owner: &str, group: &str, rest: &str) -> Name {
+        Name::new(&self.core.config.prefix, owner, group, rest)
+    }
+
+    /// What is kept of a thing, if that may be believed; asks nobody else, and fills nothing.
+    pub async fn peek(&self, name: &Name, operation: &'static str) -> Option<Entry> {
+        self.core.peek(name, operation).await
+    }
+
+    /// Reads a thing through the cache, and with `load` from where it is when the cache lacks it. Tasks that
+    /// read the same at once share one `load`.
+    ///
+    /// # Errors
+    /// Those of `load`.
+    pub async fn read<T, E, L, F>(&self, name: &Name, want: Want, load: L) -> Result<Found<T>, E>
+    where
+        T: Send + 'static,
+        E: Clone + Send + Sync + 'static,
+        L: Fn() -> F + Send + Sync + 'static,
+        F: Future<Output = Result<Loaded<T>, E>> + Send + 'static,
+    {
+        self.core.read(name, want, load).await
+    }
+
+    /// Begins a write of these things: to be called before it is sent. `through` says that
+    /// [`finish`](Writing::finish) will be told what a read would find.
+    pub async fn write(&self, names: Vec<Name>, through: bool) -> Writing {
+        Writing(self.core.clone().write(names, through).await)
+    }
+
+    /// Whether [writes are stored](CacheBuilder::write_through).
+    pub fn writes_through(&self) -> bool {
+        self.core.config.write_through
+    }
+
+    /// Has this process read everything of the group of this name past the cache, for as long as anything can
+    /// be kept: for writes that change things that nobody can name, such as the deletion of a domain.
+    ///
+    /// Other processes can read what was until its time to live is over.
+    pub fn forget_group(&self, name: &Name) {
+        self.core.doubt_group(name, Instant::now().into_std());
+    }
+
+    /// The most bytes of head and body that are kept.
+    pub fn max_value(&self) -> usize {
+        self.core.config.max_value
+    }
+
+    /// The servers below.
+    pub fn memcached(&self) -> &Memcached {
+        &self.core.shelf
+    }
+
+    /// What the cache has done so far.
+    pub fn stats(&self) -> CacheStats {
+        let core = &self.core;
+        #[cfg(feature = "local")]
+        let local_bytes = core.local.as_ref().map_or(0, Local::bytes);
+        #[cfg(not(feature = "local"))]
+        let local_bytes = 0;
+        CacheStats {
+            doubted: core.fences().doubted(Instant::now().into_std()),
+            local_bytes,
+            servers: core.shelf.stats(),
+            ..core.counters.stats()
+        }
+    }
+}
+
+impl fmt::Debug for Cache {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cache")
+            .field("config", &self.core.config)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A write under way, from [`Cache::write`]. Reads of its keys in this process go past the cache until it is
+/// finished. Dropped instead, it counts as a write that may still happen.
+#[must_use = "a write that is not finished makes its keys read past the cache for as long as anything is kept"]
+pub struct Writing(write::Write<Memcached>);
+
+impl Writing {
+    /// The write has ended. `certain` says that it happened or not, and that no part of it is still on its way;
+    /// `wrote` is what a read would now find, if that is known.
+    pub async fn finish(self, certain: bool, wrote: Option<Entry>) {
+        self.0.finish(certain, wrote).await;
+    }
+}
+
+impl fmt::Debug for Writing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Writing")
+    }
+}
+
+/// Builds a [`Cache`].
+#[must_use = "nothing is built before build()"]
+pub struct CacheBuilder {
+    memcached: Memcached,
+    namespace: String,
+    version: u32,
+    #[cfg(feature = "local")]
+    local: Option<(u64, Duration)>,
+    config: Config,
+}
+
+impl CacheBuilder {
+    /// What the keys of this cache begin with, so that programs that share servers do not share entries.
+    /// Defaults to nothing.
+    pub fn namespace(mut self, name: impl Into<String>) -> Self {
+        self.namespace = name.into();
+        self
+    }
+
+    /// The version of the namespace: another one leaves all entries so far behind, at once. Defaults to 0.
+    pub fn version(mut self, version: u32) -> Self {
+        self.version = version;
+        self
+    }
+
+    /// The share of the time to live by which it is cut at random, so that what was stored together does not
+    /// end together: 0 to 1. Defaults to 0.1.
+    pub fn jitter(mut self, share: f64) -> Self {
+        self.config.jitter = share.clamp(0.0, 1.0);
+        self
+    }
+
+    /// How long it is remembered that a thing does not exist; `None` for not at all. Defaults to the time to
+    /// live, but no more than 5 s.
+    pub fn absent_ttl(mut self, ttl: impl Into<Option<Duration>>) -> Self {
+        self.config.absent_ttl = ttl.into().filter(|t| !t.is_zero());
+        self
+    }
+
+    /// How long after its time to live an entry is served once more, while one reader of all processes
+    /// fetches it anew. Defaults to no time: an entry past its time is a miss.
+    pub fn stale_for(mut self, time: Duration) -> Self {
+        self.config.stale_for = time;
+        self
+    }
+
+    /// The most bytes of an answer that is kept, head and body. Defaults to 1,000,000; memcached's own limit
+    /// is 1 MiB as shipped, and what is over that is not kept either.
+    pub fn max_value(mut self, bytes: usize) -> Self {
+        self.config.max_value = bytes;
+        self
+    }
+
+    /// Compresses bodies of this many bytes and more by LZ4, if that makes them smaller. Defaults to none.
+    #[cfg(feature = "lz4")]
+    pub fn compress_from(mut self, bytes: usize) -> Self {
+        self.config.form.compress_from = Some(bytes);
+        self
+    }
+
+    /// Keeps up to so many bytes of entries in the memory of this process too, each for `ttl` at most. Another
+    /// process's write is seen after that time only, so it should be short. Defaults to none.
+    #[cfg(feature = "local")]
+    pub fn local(mut self, bytes: u64, ttl: Duration) -> Self {
+        self.local = Some((bytes, ttl));
+        self
+    }
+
+    /// How long the right to fill a key lasts: a reader that dies without a word keeps others from filling it
+    /// for that time. Defaults to 10 s; 1 s and more.
+    pub fn lease(mut self, time: Duration) -> Self {
+        self.config.lease = time.max(Duration::from_secs(1));
+        self
+    }
+
+    /// How long a read waits for another process that is about to fill the key, before it asks the service
+    /// itself. Defaults to 50 ms; never more than the time of one operation of memcached.
+    pub fn wait(mut self, time: Duration) -> Self {
+        self.config.wait = time;
+        self
+    }
+
+    /// Stores what a write has written, where it says all that a read would find. Defaults to no: a write
+    /// deletes, and the next read fills.
+    pub fn write_through(mut self, yes: bool) -> Self {
+        self.config.write_through = yes;
+        self
+    }
+
+    /// The most keys that are remembered one by one as doubtful, after writes that failed; beyond it whole
+    /// servers are. Defaults to 100,000.
+    pub fn max_doubted(mut self, keys: usize) -> Self {
+        self.config.max_doubted = keys;
+        self
+    }
+
+    /// The cache.
+    ///
+    /// # Errors
+    /// When the time to live is under a second, which memcached cannot tell from none.
+    pub fn build(self) -> Result<Cache, ConfigError> {
+        let mut config = self.config;
+        if config.ttl < Duration::from_secs(1) {
+            return Err(ConfigError(config.ttl));
+        }
+        config.prefix = match self.namespace.as_str() {
+            "" => format!("{}:", self.version),
+            name => format!("{name}:{}:", self.version),
+        };
+        #[cfg(feature = "local")]
+        let local = self.local.map(|(bytes, ttl)| Local::new(bytes, ttl));
+        Ok(Cache {
+            core: Arc::new(Core::new(
+                self.memcached,
+                config,
+                #[cfg(feature = "local")]
+                local,
+            )),
+        })
+    }
+}
+
+impl fmt::Debug for CacheBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CacheBuilder")
+            .field("namespace", &self.namespace)
+            .field("version", &self.version)
+            .field("config", &self.config)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The time to live of a [`Cache`] is under a second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConfigError(Duration);
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "the time to live of a cache is 1 s or more, not {:?}",
+            self.0
+        )
+    }
+}
+
+impl std::error::Error for ConfigError {}

@@ -1,0 +1,123 @@
+//! The first tier: entries in the memory of this process, for a short time.
+
+#[cfg(feature = "local")]
+use std::time::{Duration, Instant};
+
+#[cfg(feature = "local")]
+use bytes::Bytes;
+#[cfg(feature = "local")]
+use quick_cache::{Weighter, sync::Cache};
+
+#[cfg(feature = "local")]
+use super::entry::Entry;
+#[cfg(feature = "local")]
+use crate::memcached::Key;
+
+/// What an entry takes beside its bytes, about.
+#[cfg(feature = "local")]
+const OVERHEAD: usize = 160;
+
+#[cfg(feature = "local")]
+#[derive(Clone)]
+struct Weight;
+
+#[cfg(feature = "local")]
+impl Weighter<Key, (Entry, Instant)> for Weight {
+    fn weight(&self, key: &Key, (entry, _): &(Entry, Instant)) -> u64 {
+        (OVERHEAD + key.as_bytes().len() + entry.head.len() + entry.body.len()) as u64
+    }
+}
+
+/// Entries up to so many bytes.
+#[cfg(feature = "local")]
+pub(crate) struct Local {
+    cache: Cache<Key, (Entry, Instant), Weight>,
+    ttl: Duration,
+}
+
+#[cfg(feature = "local")]
+impl Local {
+    pub(crate) fn new(bytes: u64, ttl: Duration) -> Self {
+        // The number is an estimate that sizes its tables.
+        let items = usize::try_from(bytes / 1024)
+            .unwrap_or(usize::MAX)
+            .clamp(16, 1 << 20);
+        Self {
+            cache: Cache::with_weighter(items, bytes, Weight),
+            ttl,
+        }
+    }
+
+    pub(crate) fn get(&self, key: &Key, now: Instant) -> Option<Entry> {
+        let (entry, until) = self.cache.get(key)?;
+        if now < until {
+            return Some(entry);
+        }
+        self.cache.remove(key);
+        None
+    }
+
+    /// Keeps a copy of its own: the bytes at hand may be a small piece of a large buffer.
+    pub(crate) fn insert(&self, key: &Key, entry: &Entry, now: Instant, fresh: Duration) {
+        let entry = Entry {
+            head: Bytes::copy_from_slice(&entry.head),
+            body: Bytes::copy_from_slice(&entry.body),
+            ..*entry
+        };
+        self.cache
+            .insert(key.clone(), (entry, now + self.ttl.min(fresh)));
+    }
+
+    pub(crate) fn remove(&self, key: &Key) {
+        self.cache.remove(key);
+    }
+
+    pub(crate) fn bytes(&self) -> u64 {
+        self.cache.weight()
+    }
+
+    pub(crate) fn clear(&self) {
+        self.cache.clear();
+    }
+}
+
+/// There is none in a build without the feature.
+#[cfg(not(feature = "local"))]
+pub(crate) enum Local {}
+
+#[cfg(all(test, feature = "local"))]
+mod tests {
+    use super::*;
+
+    fn entry(bytes: usize) -> Entry {
+        Entry {
+            absent: false,
+            cost: 0.0,
+            head: Bytes::new(),
+            body: vec![7; bytes].into(),
+        }
+    }
+
+    #[test]
+    fn entries_end_and_memory_is_bounded() {
+        let (local, now) = (Local::new(100_000, Duration::from_secs(2)), Instant::now());
+        let key = Key::from("k");
+        local.insert(&key, &entry(10), now, Duration::from_secs(60));
+        assert!(local.get(&key, now + Duration::from_millis(1999)).is_some());
+        assert!(local.get(&key, now + Duration::from_secs(2)).is_none());
+        // What is fresh for a shorter time stays for that.
+        local.insert(&key, &entry(10), now, Duration::from_secs(1));
+        assert!(local.get(&key, now + Duration::from_secs(1)).is_none());
+        for i in 0..1000 {
+            local.insert(
+                &Key::from(format!("k{i}")),
+                &entry(1000),
+                now,
+                Duration::from_secs(9),
+            );
+            assert!(local.bytes() <= 100_000);
+        }
+        local.clear();
+        assert_eq!(local.bytes(), 0);
+    }
+}

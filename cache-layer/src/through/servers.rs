@@ -1,0 +1,136 @@
+//! Memcached as the one who keeps entries.
+//!
+//! Over the meta protocol the server grants leases by itself. Over the classic one a lease is a **place**: an
+//! entry of a value that nobody else stores, added by the one who is to fill, with the number that the server
+//! gave it. A deletion takes the place away, and a fill replaces the entry of that number only. What is lacking
+//! there is the tie to a connection: after a restart of the server numbers begin anew, and a fill from before
+//! could replace an entry of the same number from after.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::shelf::{Filled, Shelf};
+use super::steps::Looked;
+use crate::memcached::{Error, Key, Kind, Lease, Leased, Memcached, Stored};
+
+/// What tells a place from a value; all values begin otherwise.
+const PLACE: &[u8] = b"rcplace:";
+
+/// The right to fill a key.
+pub(crate) enum Held {
+    Meta(Lease),
+    Classic(Key, u64),
+}
+
+impl Shelf for Memcached {
+    type Lease = Held;
+
+    async fn look(
+        &self,
+        key: &Key,
+        lease: Duration,
+        renew: Option<Duration>,
+    ) -> Looked<Held, Bytes> {
+        let mut look = self.get_lease(key.clone()).lease(lease);
+        if let Some(renew) = renew {
+            look = look.refill_within(renew);
+        }
+        match look.await {
+            Ok(Leased::Hit { value, refill, .. }) => match refill {
+                Some(lease) => Looked::Renew(value.data, Held::Meta(lease)),
+                None => Looked::Hit(value.data),
+            },
+            Ok(Leased::Miss(lease)) => Looked::Win(Held::Meta(lease)),
+            Ok(Leased::Wait) => Looked::Lost,
+            Ok(Leased::Away) => Looked::Down,
+            Err(error) if error.kind() == Kind::Unsupported => {
+                classic_look(self, key, lease).await.unwrap_or(Looked::Down)
+            }
+            Err(_) => Looked::Down,
+        }
+    }
+
+    async fn peek(&self, key: &Key) -> Option<Bytes> {
+        let value = self.get(key.clone()).await.ok()??;
+        Some(value.data)
+    }
+
+    async fn fill(&self, lease: Held, value: Bytes, ttl: Duration) -> Filled {
+        let stored = match lease {
+            Held::Meta(lease) => Memcached::fill(self, lease, value).ttl(ttl).await,
+            Held::Classic(key, number) => self.cas(key, value, number).ttl(ttl).await,
+        };
+        filled(stored)
+    }
+
+    async fn cancel(&self, lease: Held) {
+        // If it cannot be given back, it ends by itself.
+        match lease {
+            Held::Meta(lease) => {
+                let _ = lease.give_back().await;
+            }
+            Held::Classic(key, number) => {
+                let place = self.gets(key.clone()).await;
+                if place.is_ok_and(|p| p.is_some_and(|p| p.cas == Some(number))) {
+                    let _ = Memcached::delete(self, key).await;
+                }
+            }
+        }
+    }
+
+    async fn delete(&self, key: &Key) -> bool {
+        match Memcached::delete(self, key.clone()).await {
+            Ok(_) => true,
+            // This client reads it as absent until it is deleted.
+            Err(error) => error.is_owed(),
+        }
+    }
+
+    fn shard(&self, key: &Key) -> usize {
+        let mut hasher = DefaultHasher::new();
+        Memcached::shard(self, key.clone()).hash(&mut hasher);
+        hasher.finish() as usize
+    }
+
+    fn timeout(&self) -> Duration {
+        Memcached::timeout(self)
+    }
+}
+
+fn filled(stored: Result<Stored, Error>) -> Filled {
+    match stored {
+        Ok(stored) if stored.is_stored() => Filled::Stored,
+        Ok(_) => Filled::Refused,
+        Err(error) if matches!(error.kind(), Kind::Gone | Kind::TooLarge) => Filled::Refused,
+        Err(_) => Filled::Down,
+    }
+}
+
+async fn classic_look(
+    memcached: &Memcached,
+    key: &Key,
+    lease: Duration,
+) -> Result<Looked<Held, Bytes>, Error> {
+    let look = async || -> Result<_, Error> { memcached.gets(key.clone()).await };
+    match look().await? {
+        Some(value) if value.data.starts_with(PLACE) => return Ok(Looked::Lost),
+        Some(value) => return Ok(Looked::Hit(value.data)),
+        None => {}
+    }
+    let place = [PLACE, format!("{:016x}", fastrand::u64(..)).as_bytes()].concat();
+    let place = Bytes::from(place);
+    let added = memcached.add(key.clone(), place.clone()).ttl(lease).await?;
+    if !added.is_stored() {
+        return Ok(Looked::Lost);
+    }
+    // The number that the server gave it, if it is there still.
+    Ok(match look().await? {
+        Some(value) if value.data == place => match value.cas {
+            Some(number) => Looked::Win(Held::Classic(key.clone(), number)),
+            None => Looked::Down,
+        },
+        _ => Looked::Lost,
+    })
+}

@@ -1,0 +1,59 @@
+//! What the cache asks of memcached.
+
+use std::future::Future;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::steps::Looked;
+use crate::memcached::Key;
+
+/// What became of a fill.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Filled {
+    /// It is stored.
+    Stored,
+    /// It is not: the lease is no longer good, or the value is too large.
+    Refused,
+    /// Nobody knows.
+    Down,
+}
+
+/// The one who keeps entries; each call takes no longer than its own time limit.
+pub(crate) trait Shelf: Send + Sync + 'static {
+    /// The right to fill a key.
+    type Lease: Send + Sync + 'static;
+
+    /// Reads a key. If there is nothing, asks for the lease, which ends by itself after `lease`; if less than
+    /// `renew` of its time is left, asks for the lease too.
+    fn look(
+        &self,
+        key: &Key,
+        lease: Duration,
+        renew: Option<Duration>,
+    ) -> impl Future<Output = Looked<Self::Lease, Bytes>> + Send;
+
+    /// Reads a key, and nothing else; nothing if there is none, or no answer.
+    fn peek(&self, key: &Key) -> impl Future<Output = Option<Bytes>> + Send;
+
+    /// Stores a value under a lease.
+    fn fill(
+        &self,
+        lease: Self::Lease,
+        value: Bytes,
+        ttl: Duration,
+    ) -> impl Future<Output = Filled> + Send;
+
+    /// Gives a lease back.
+    fn cancel(&self, lease: Self::Lease) -> impl Future<Output = ()> + Send;
+
+    /// Deletes a key. Says whether nobody of this process will read what was there before: it is deleted, or
+    /// will be before it is read.
+    fn delete(&self, key: &Key) -> impl Future<Output = bool> + Send;
+
+    /// The number of the shard that a key belongs to.
+    fn shard(&self, key: &Key) -> usize;
+
+    /// The longest time that one call takes.
+    fn timeout(&self) -> Duration;
+}

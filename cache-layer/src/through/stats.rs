@@ -1,0 +1,169 @@
+//! What the cache has done, and what it has saved.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Mutex, PoisonError};
+
+use crate::memcached::ServerStats;
+
+macro_rules! counters {
+    ($($(#[$doc:meta])* $name:ident,)*) => {
+        #[derive(Debug, Default)]
+        pub(crate) struct Counters {
+            $(pub(crate) $name: AtomicU64,)*
+            saved: Mutex<Vec<Saved>>,
+        }
+
+        /// What a cache has done so far.
+        #[derive(Clone, Debug, Default)]
+        #[non_exhaustive]
+        pub struct CacheStats {
+            $($(#[$doc])* pub $name: u64,)*
+            /// Keys that this process reads past the cache now, since a write of them is under way, or ended
+            /// so that what memcached has is not certain.
+            pub doubted: usize,
+            /// Bytes in the first tier.
+            pub local_bytes: u64,
+            /// What was not asked of the service, by operation.
+            pub saved: Vec<Saved>,
+            /// The figures of each server.
+            pub servers: Vec<ServerStats>,
+        }
+
+        impl Counters {
+            pub(crate) fn stats(&self) -> CacheStats {
+                CacheStats {
+                    $($name: self.$name.load(Relaxed),)*
+                    saved: self.saved.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+                    ..CacheStats::default()
+                }
+            }
+        }
+    };
+}
+
+counters! {
+    /// Reads answered by the first tier.
+    local_hits,
+    /// Reads answered by memcached, stale ones included.
+    hits,
+    /// Those of the hits that said that the thing does not exist.
+    absent_hits,
+    /// Those of the hits that were stale, and fetched anew behind the answer.
+    stale_hits,
+    /// Reads that waited for the same read of another task and shared its answer.
+    joined,
+    /// Reads that memcached had nothing for.
+    misses,
+    /// Entries stored.
+    fills,
+    /// Fills that were dropped, since the key was written or deleted meanwhile.
+    refused_fills,
+    /// Answers that were too large, or of a kind that is not kept.
+    unkept,
+    /// Reads past the cache, since this process was writing the key or doubted what memcached has.
+    past,
+    /// Reads that memcached had no answer for in time, or none that makes sense.
+    errors,
+    /// Entries that were damaged, of another form, or another key's.
+    corrupt,
+    /// Keys deleted on behalf of writes, each write of one counted once.
+    invalidations,
+    /// Those of them that were not acknowledged.
+    unacknowledged,
+}
+
+/// What one operation has not cost.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Saved {
+    /// The operation, as the service names it.
+    pub operation: &'static str,
+    /// Requests that were not sent.
+    pub requests: u64,
+    /// What the answers had cost when they were fetched, in the service's unit: machine hours for SimpleDB,
+    /// nothing for S3, which bills by the request.
+    pub cost: f64,
+}
+
+/// What a service costs, for an estimate of what was saved. The figures are the caller's: see the price list
+/// of the service.
+#[derive(Clone, Debug, Default)]
+pub struct Prices {
+    /// The price of a thousand requests of an operation, by its name, such as `("GetObject", 0.0004)`.
+    pub per_thousand: Vec<(&'static str, f64)>,
+    /// The price of one unit of [`Saved::cost`], such as that of a machine hour.
+    pub per_unit: f64,
+}
+
+impl CacheStats {
+    /// Reads that needed no request.
+    pub fn answered(&self) -> u64 {
+        self.local_hits + self.hits + self.joined
+    }
+
+    /// The share of reads that the cache was asked for and that needed no request, 0 to 1; 0 when there were
+    /// none.
+    pub fn hit_rate(&self) -> f64 {
+        let asked = self.answered() + self.misses + self.errors;
+        if asked == 0 {
+            return 0.0;
+        }
+        self.answered() as f64 / asked as f64
+    }
+
+    /// About what was saved, in the currency of the prices.
+    pub fn money(&self, prices: &Prices) -> f64 {
+        let price = |operation: &str| {
+            let mut all = prices.per_thousand.iter();
+            all.find(|(name, _)| *name == operation)
+                .map_or(0.0, |p| p.1)
+        };
+        let of =
+            |s: &Saved| s.requests as f64 / 1000.0 * price(s.operation) + s.cost * prices.per_unit;
+        self.saved.iter().map(of).sum()
+    }
+}
+
+impl Counters {
+    pub(crate) fn add(counter: &AtomicU64) {
+        counter.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn save(&self, operation: &'static str, cost: f64) {
+        let mut saved = self.saved.lock().unwrap_or_else(PoisonError::into_inner);
+        match saved.iter_mut().find(|s| s.operation == operation) {
+            Some(s) => {
+                s.requests += 1;
+                s.cost += cost;
+            }
+            None => saved.push(Saved {
+                operation,
+                requests: 1,
+                cost,
+            }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn money_follows_the_price_list() {
+        let counters = Counters::default();
+        for _ in 0..500 {
+            counters.save("GetObject", 0.0);
+        }
+        counters.save("GetAttributes", 0.5);
+        counters.save("HeadObject", 0.0);
+        let prices = Prices {
+            per_thousand: vec![("GetObject", 0.4), ("HeadObject", 1000.0)],
+            per_unit: 0.1,
+        };
+        let stats = counters.stats();
+        assert_eq!(stats.saved.len(), 3);
+        assert!((stats.money(&prices) - (0.2 + 1.0 + 0.05)).abs() < 1e-9);
+        assert_eq!(stats.hit_rate(), 0.0);
+    }
+}
