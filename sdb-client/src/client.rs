@@ -25,6 +25,8 @@ struct Inner {
     endpoint: Endpoint,
     /// One for each operation, so that what it costs is counted by itself.
     services: Vec<Sdb>,
+    #[cfg(feature = "export")]
+    exports: crate::export::Exports,
     in_url: bool,
     dispatch: Dispatch,
 }
@@ -56,6 +58,8 @@ impl SdbClient {
         SdbBuilder {
             endpoint: "https://sdb.amazonaws.com".to_owned(),
             in_url: false,
+            #[cfg(feature = "export")]
+            region: None,
             dispatch: Dispatch::builder(),
         }
     }
@@ -81,6 +85,22 @@ impl SdbClient {
     /// [Select](https://docs.aws.amazon.com/AmazonSimpleDB/latest/DeveloperGuide/SDB_API_Select.html)
     pub fn select(&self, expression: impl Into<Expression>) -> Select {
         Select::new(self.clone(), expression.into())
+    }
+
+    /// Tells of an export by its ARN (feature `export`).
+    ///
+    /// [GetExport](https://docs.aws.amazon.com/AmazonSimpleDB/latest/DeveloperGuide/SDB_API_GetExport.html)
+    #[cfg(feature = "export")]
+    pub fn export(&self, arn: impl Into<String>) -> crate::export::GetExport {
+        crate::export::GetExport::new(self.clone(), arn.into())
+    }
+
+    /// Lists the exports of these credentials (feature `export`).
+    ///
+    /// [ListExports](https://docs.aws.amazon.com/AmazonSimpleDB/latest/DeveloperGuide/SDB_API_ListExports.html)
+    #[cfg(feature = "export")]
+    pub fn list_exports(&self) -> crate::export::ListExports {
+        crate::export::ListExports::new(self.clone())
     }
 
     /// What all answers so far have cost; clones of a client count together.
@@ -112,6 +132,14 @@ impl SdbClient {
         self.0.dispatch.call(service, operation).await
     }
 
+    #[cfg(feature = "export")]
+    pub(crate) async fn export_call<O: Operation<Service = crate::export::Exports>>(
+        &self,
+        operation: &O,
+    ) -> Result<O::Output> {
+        self.0.dispatch.call(&self.0.exports, operation).await
+    }
+
     pub(crate) fn sends_in_url(&self) -> bool {
         self.0.in_url
     }
@@ -133,6 +161,8 @@ impl fmt::Debug for SdbClient {
 pub struct SdbBuilder {
     endpoint: String,
     in_url: bool,
+    #[cfg(feature = "export")]
+    region: Option<String>,
     dispatch: DispatchBuilder,
 }
 
@@ -159,6 +189,14 @@ impl SdbBuilder {
     /// Sends over this transport instead of a pool.
     pub fn transport(mut self, transport: impl Transport + 'static) -> Self {
         self.dispatch.transport(transport);
+        self
+    }
+
+    /// The region in which exports are signed (feature `export`); nothing else needs it. Defaults to the one in the
+    /// host, `sdb.REGION.amazonaws.com`, and else to `us-east-1`.
+    #[cfg(feature = "export")]
+    pub fn region(mut self, region: impl Into<String>) -> Self {
+        self.region = Some(region.into());
         self
     }
 
@@ -209,8 +247,13 @@ impl SdbBuilder {
         let endpoint = Endpoint::parse(&self.endpoint)?;
         let dispatch = self.dispatch.build()?;
         Ok(SdbClient(Arc::new(Inner {
-            endpoint,
             services: services(),
+            #[cfg(feature = "export")]
+            exports: {
+                let region = crate::export::region_of(endpoint.origin().host());
+                crate::export::Exports::new(self.region.as_deref().unwrap_or(region))
+            },
+            endpoint,
             in_url: self.in_url,
             dispatch,
         })))

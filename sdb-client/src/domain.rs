@@ -52,6 +52,14 @@ impl Domain {
         Query::all(self.name.clone())
     }
 
+    /// Has SimpleDB export the domain into a bucket of S3 (feature `export`): see [`export`](crate::export).
+    ///
+    /// [StartDomainExport](https://docs.aws.amazon.com/AmazonSimpleDB/latest/DeveloperGuide/SDB_API_StartDomainExport.html)
+    #[cfg(feature = "export")]
+    pub fn start_export(&self, bucket: impl Into<String>) -> crate::export::StartExport {
+        crate::export::StartExport::new(self.clone(), bucket.into())
+    }
+
     /// Writes attributes of an item.
     ///
     /// [PutAttributes](https://docs.aws.amazon.com/AmazonSimpleDB/latest/DeveloperGuide/SDB_API_PutAttributes.html)

@@ -56,6 +56,14 @@ pub(crate) const BATCH_DELETE_ATTRIBUTES: Row = Row::new(
     "as a plain DeleteAttributes: it takes no condition",
 );
 pub(crate) const SELECT: Row = Row::new("Select", "always", Repeatable, "it reads");
+pub(crate) const START_DOMAIN_EXPORT: Row = Row::new(
+    "StartDomainExport",
+    "always",
+    Repeatable,
+    "it carries a token by which the service knows it again",
+);
+pub(crate) const GET_EXPORT: Row = Row::new("GetExport", "always", Repeatable, "it reads");
+pub(crate) const LIST_EXPORTS: Row = Row::new("ListExports", "always", Repeatable, "it reads");
 
 /// All rows.
 pub const TABLE: &[Row] = &[
@@ -71,6 +79,9 @@ pub const TABLE: &[Row] = &[
     DELETE_ATTRIBUTES_IF,
     BATCH_DELETE_ATTRIBUTES,
     SELECT,
+    START_DOMAIN_EXPORT,
+    GET_EXPORT,
+    LIST_EXPORTS,
 ];
 
 #[cfg(test)]

@@ -18,8 +18,9 @@
 //! - [`ordered`] has texts of numbers and dates that sort as they do; [`PutItem::replace_long`] takes values
 //!   of more than 1,024 bytes.
 //! - With the feature `serde`, the module `typed` makes items of types, and types of items.
+//! - With the feature `export`, the module `export` has SimpleDB itself write a domain to S3.
 //!
-//! Not here: a cache, SimpleDB's export to S3, and the API of before 2009.
+//! Not here: a cache, and the API of before 2009.
 //!
 //! What may be sent twice, and why, is [one table](idempotency). Limits are checked before anything is sent,
 //! and named with the value that breaks them. [`Code`] has the codes of the service's errors.
@@ -68,6 +69,8 @@ mod change;
 mod client;
 mod code;
 mod domain;
+#[cfg(feature = "export")]
+pub mod export;
 pub mod idempotency;
 mod item;
 mod limits;

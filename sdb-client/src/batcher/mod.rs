@@ -25,7 +25,8 @@ use crate::usage::Usage;
 ///
 /// Each task puts one item and gets the result of that item; underneath, what waits goes out together by
 /// BatchPutAttributes: as soon as there are 25 items, or when the first of them has waited for
-/// [`max_wait`](BatcherBuilder::max_wait). That saves most requests, and with them most of their time and BoxUsage.
+/// [`max_wait`](BatcherBuilder::max_wait). That saves most requests, and with them time and connections; what SimpleDB bills goes by the items, so it
+/// saves little of that.
 ///
 /// - **Order**: puts of the same item are written in the order in which they were first polled, each after the one
 ///   before was answered, whatever the answer was.

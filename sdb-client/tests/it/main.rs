@@ -8,6 +8,8 @@
 mod batcher;
 mod batches;
 mod common;
+#[cfg(feature = "export")]
+mod exports;
 mod failures;
 mod items;
 mod selects;

@@ -1,0 +1,198 @@
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use aws_core::awaitable;
+use aws_core::operation::Answer;
+use aws_core::paginate::{IntoItems, Items, Paged, Pages};
+use aws_core::{Error, Idempotency, Operation, Result};
+use serde_json::Map;
+
+use crate::client::SdbClient;
+use crate::export::{ExportStatus, ExportWire, Exports, Fields, from_export_wire, sized};
+use crate::idempotency;
+use crate::limits;
+use crate::options::Options;
+
+/// A request that lists exports; made by [`SdbClient::list_exports`].
+///
+/// [`exports`](Self::exports) and [`pages`](Self::pages) make streams of it; awaited, it gives one page.
+#[must_use = "nothing is sent until this is awaited or made a stream"]
+#[derive(Clone, Debug)]
+pub struct ListExports {
+    client: SdbClient,
+    domain: Option<Arc<str>>,
+    page_size: Option<u32>,
+    token: Option<Arc<str>>,
+    options: Options,
+}
+
+/// The stream of [`ListExports::exports`].
+pub type ExportItems = Items<ListExports>;
+/// The stream of [`ListExports::pages`].
+pub type ExportPages = Pages<ListExports>;
+
+/// One export in a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ExportSummary {
+    /// What it is known by.
+    pub arn: String,
+    /// How far it is.
+    pub status: ExportStatus,
+    /// The domain.
+    pub domain: String,
+    /// When it was asked for.
+    pub requested_at: SystemTime,
+}
+
+/// One page of exports.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ExportPage {
+    /// The exports.
+    pub exports: Vec<ExportSummary>,
+    /// Where the next page begins; nothing on the last.
+    pub next_token: Option<String>,
+}
+
+impl IntoItems for ExportPage {
+    type Item = ExportSummary;
+
+    fn into_items(self) -> impl Iterator<Item = ExportSummary> {
+        self.exports.into_iter()
+    }
+}
+
+impl ListExports {
+    pub(crate) fn new(client: SdbClient) -> Self {
+        Self {
+            client,
+            domain: None,
+            page_size: None,
+            token: None,
+            options: Options::default(),
+        }
+    }
+
+    /// Only those of this domain. Defaults to all.
+    pub fn domain(mut self, name: impl Into<Arc<str>>) -> Self {
+        self.domain = Some(name.into());
+        self
+    }
+
+    /// The most exports of one page, from 1. Defaults to the service's choice.
+    pub fn page_size(mut self, exports: u32) -> Self {
+        self.page_size = Some(exports);
+        self
+    }
+
+    /// Goes on where an earlier page ended.
+    pub fn token(mut self, token: impl Into<Arc<str>>) -> Self {
+        self.token = Some(token.into());
+        self
+    }
+
+    /// The exports, one after another; page after page is fetched as they are read.
+    pub fn exports(self) -> ExportItems {
+        Items::new(self)
+    }
+
+    /// The pages.
+    pub fn pages(self) -> ExportPages {
+        Pages::new(self)
+    }
+
+    /// Fetches one page.
+    ///
+    /// # Errors
+    /// [`Kind::Invalid`](crate::Kind::Invalid) when a limit is broken; otherwise as sending and the service say.
+    pub async fn send(self) -> Result<ExportPage> {
+        self.page().await
+    }
+
+    async fn page(&self) -> Result<ExportPage> {
+        let mut params = Map::new();
+        if let Some(domain) = &self.domain {
+            limits::domain(domain)?;
+            params.insert("domainName".into(), (&**domain).into());
+        }
+        if let Some(size) = self.page_size {
+            if size == 0 {
+                return Err(Error::invalid("a page size of 0 is not at least 1"));
+            }
+            params.insert("maxResults".into(), size.into());
+        }
+        if let Some(token) = &self.token {
+            sized("token", token, 1..=2048)?;
+            params.insert("nextToken".into(), (&**token).into());
+        }
+        let options = self.options.clone();
+        let domain = self.domain.as_ref();
+        let wire = ExportWire::new(
+            &self.client,
+            ListExportsOperation::NAME,
+            domain,
+            params,
+            options,
+        );
+        let page = self
+            .client
+            .export_call(&ListExportsOperation { wire })
+            .await?;
+        if page.next_token.is_some() && page.next_token.as_deref() == self.token.as_deref() {
+            return Err(Error::protocol(
+                "the list does not get on: the next page is this one",
+            ));
+        }
+        Ok(page)
+    }
+}
+
+options!(ListExports);
+awaitable!(ListExports, ExportPage);
+
+impl Paged for ListExports {
+    type Page = ExportPage;
+
+    async fn fetch(mut self) -> Result<(ExportPage, Option<Self>)> {
+        let page = self.page().await?;
+        let next = page.next_token.as_deref().map(|token| {
+            self.token = Some(token.into());
+            self
+        });
+        Ok((page, next))
+    }
+}
+
+struct ListExportsOperation {
+    wire: ExportWire,
+}
+
+impl Operation for ListExportsOperation {
+    type Output = ExportPage;
+    const NAME: &'static str = idempotency::LIST_EXPORTS.operation;
+
+    from_export_wire!();
+
+    fn idempotency(&self) -> Idempotency {
+        idempotency::LIST_EXPORTS.idempotency
+    }
+
+    fn parse(&self, _: &Exports, answer: Answer) -> Result<ExportPage> {
+        let mut fields = Fields::read(&answer)?;
+        let summary = |value| {
+            let mut fields = Fields::of(value)?;
+            Ok(ExportSummary {
+                arn: fields.text("exportArn")?,
+                status: fields.text("exportStatus")?.into(),
+                domain: fields.text("domainName")?,
+                requested_at: fields.time("requestedAt")?,
+            })
+        };
+        let exports = fields.list("exportSummaries")?;
+        Ok(ExportPage {
+            exports: exports.into_iter().map(summary).collect::<Result<_>>()?,
+            next_token: fields.maybe_text("nextToken")?.filter(|t| !t.is_empty()),
+        })
+    }
+}
