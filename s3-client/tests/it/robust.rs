@@ -183,6 +183,16 @@ async fn an_error_within_a_success_is_an_error() {
     let once = faults.add(late("InternalError").operation("CopyObject").times(1));
     bucket.copy("cat", "copy").await.unwrap();
     assert_eq!(once.count(), 1);
+    let upload = bucket.create_multipart("large").await.unwrap();
+    let part = upload.part(1, "meow").await.unwrap();
+    let completes = late("InternalError").operation("CompleteMultipartUpload");
+    let hits = faults.add(completes);
+    let error = upload.complete([part]).await.unwrap_err();
+    assert_eq!(
+        (error.status(), error.code()),
+        (Some(200), Some("InternalError"))
+    );
+    assert!(hits.count() >= 1 && u64::from(error.attempts()) == hits.count());
     faults.add(late("AccessDenied").operation("CopyObject"));
     let error = bucket.copy("cat", "copy").await.unwrap_err();
     assert_eq!(
@@ -193,8 +203,16 @@ async fn an_error_within_a_success_is_an_error() {
 
 #[tokio::test]
 async fn the_clock_of_the_server_is_followed_both_ways() {
-    for ahead in [7200, -7200] {
+    use s3_client::Signature;
+    for (ahead, signature) in [
+        (7200, Signature::V2),
+        (-7200, Signature::V2),
+        (7200, Signature::v4("us-east-1")),
+        (-7200, Signature::v4("us-east-1")),
+    ] {
         let (store, bucket) = photos().await;
+        let client = store.builder().signature(signature).build().unwrap();
+        let bucket = client.bucket(bucket.name());
         store.faults().set_clock_ahead(ahead);
         let object = bucket.get("cat").await.unwrap();
         assert_eq!(object.body.bytes(9).await.unwrap(), "meow");

@@ -12,5 +12,6 @@ mod common;
 mod exports;
 mod failures;
 mod items;
+mod robust;
 mod selects;
 mod updates;
