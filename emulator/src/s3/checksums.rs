@@ -96,6 +96,74 @@ impl Given {
     }
 }
 
+/// Which checksum an object gets that comes in parts.
+#[derive(Clone, Debug)]
+pub(super) struct OfParts {
+    kind: String,
+    /// Whether it is one of the checksums of the parts, rather than of all bytes.
+    composite: bool,
+}
+
+impl OfParts {
+    /// What the request to begin the upload asks for.
+    pub(super) fn new(
+        algorithm: Option<&ChecksumAlgorithm>,
+        kind: Option<&ChecksumType>,
+    ) -> S3Result<Self> {
+        let name = algorithm.map_or(ChecksumAlgorithm::CRC64NVME, ChecksumAlgorithm::as_str);
+        // Checksums of wholes can be put together from those of parts for CRCs alone.
+        let whole_only = name == ChecksumAlgorithm::CRC64NVME;
+        let sha = name == ChecksumAlgorithm::SHA1 || name == ChecksumAlgorithm::SHA256;
+        let composite = match kind.map(ChecksumType::as_str) {
+            None => !whole_only,
+            Some(ChecksumType::COMPOSITE) if !whole_only => true,
+            Some(ChecksumType::FULL_OBJECT) if !sha => false,
+            Some(kind) => {
+                return Err(s3_error!(
+                    InvalidRequest,
+                    "The {kind} checksum type cannot be used with the {name} checksum algorithm."
+                ));
+            }
+        };
+        of(name, &[])?;
+        Ok(Self {
+            kind: name.to_owned(),
+            composite,
+        })
+    }
+
+    /// The checksum of an object of parts of these sizes.
+    pub(super) fn of(&self, body: &[u8], sizes: &[u64]) -> S3Result<Checksum> {
+        if !self.composite {
+            return of(&self.kind, body);
+        }
+        let mut rest = body;
+        let mut joined = Vec::new();
+        for size in sizes {
+            let size = usize::try_from(*size).unwrap_or(usize::MAX);
+            let (part, behind) = rest.split_at(size.min(rest.len()));
+            rest = behind;
+            let sums = of(&self.kind, part)?;
+            let value = value_of(&sums, &self.kind).unwrap_or_default();
+            joined.extend(BASE64_STANDARD.decode(value).unwrap_or_default());
+        }
+        let mut sums = of(&self.kind, &joined)?;
+        for value in [
+            &mut sums.checksum_crc32,
+            &mut sums.checksum_crc32c,
+            &mut sums.checksum_sha1,
+            &mut sums.checksum_sha256,
+        ]
+        .into_iter()
+        .flatten()
+        {
+            value.push_str(&format!("-{}", sizes.len()));
+        }
+        sums.checksum_type = Some(ChecksumType::from_static(ChecksumType::COMPOSITE));
+        Ok(sums)
+    }
+}
+
 /// The checksum of this kind.
 pub(super) fn of(kind: &str, body: &[u8]) -> S3Result<Checksum> {
     let mut hasher = ChecksumHasher::default();
@@ -174,6 +242,32 @@ mod tests {
             ..Given::default()
         };
         assert!(unknown.check(TEXT).is_err());
+    }
+
+    #[test]
+    fn parts_have_checksums_of_checksums() {
+        let named = |name: &'static str| ChecksumAlgorithm::from_static(name);
+        let sha = OfParts::new(Some(&named("SHA256")), None).unwrap();
+        let sums = sha.of(b"ab", &[1, 1]).unwrap();
+        // sha256(sha256("a") + sha256("b")) by Python's hashlib.
+        assert_eq!(
+            sums.checksum_sha256.as_deref(),
+            Some("5aAf7hTg7VxIcU8iGA8lrYNltT+XefedxKPX6Tlj+Uo=-2")
+        );
+        let whole = OfParts::new(None, None).unwrap();
+        let sums = whole.of(TEXT, &[4, 5]).unwrap();
+        assert_eq!(sums.checksum_crc64nvme.as_deref(), Some("rosUhgp5mIg="));
+        for (name, kind) in [
+            ("SHA256", ChecksumType::FULL_OBJECT),
+            ("CRC64NVME", ChecksumType::COMPOSITE),
+            ("MD4", ChecksumType::COMPOSITE),
+        ] {
+            let kind = ChecksumType::from_static(kind);
+            assert!(
+                OfParts::new(Some(&named(name)), Some(&kind)).is_err(),
+                "{name}"
+            );
+        }
     }
 
     #[test]

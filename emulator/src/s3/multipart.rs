@@ -13,9 +13,10 @@ use s3s::dto::{
     Part as PartEntry, Range, StorageClass, Timestamp, UploadPartCopyInput, UploadPartCopyOutput,
     UploadPartInput, UploadPartOutput,
 };
-use s3s::{S3Error, S3Result, s3_error};
+use s3s::{S3Error, S3Result, TrailingHeaders, s3_error};
 
 use super::attributes::{Headers, customer_key, headers, source_key};
+use super::checksums::{OfParts, given};
 use super::conditions::check_write;
 use super::copy::copy_source;
 use super::list::{Encoding, owner, page_size};
@@ -35,6 +36,7 @@ struct Part {
 #[derive(Debug)]
 struct Upload {
     headers: Headers,
+    checksum: OfParts,
     initiated: SystemTime,
     parts: BTreeMap<i32, Part>,
 }
@@ -74,8 +76,13 @@ pub(super) fn create(
     store: &Store,
     mut input: CreateMultipartUploadInput,
 ) -> S3Result<CreateMultipartUploadOutput> {
+    let checksum = OfParts::new(
+        input.checksum_algorithm.as_ref(),
+        input.checksum_type.as_ref(),
+    )?;
     let upload = Upload {
         headers: headers!(input),
+        checksum,
         initiated: SystemTime::now(),
         parts: BTreeMap::new(),
     };
@@ -122,18 +129,29 @@ fn store_part(
 
 pub(super) async fn upload_part(
     store: &Store,
-    input: UploadPartInput,
+    mut input: UploadPartInput,
+    trailers: Option<TrailingHeaders>,
 ) -> S3Result<UploadPartOutput> {
     check_number(input.part_number)?;
     let bucket = store.bucket(&input.bucket)?;
     bucket
         .uploads
         .with(&input.key, &input.upload_id, |_| Ok(()))?;
+    let mut given = given!(input);
     let content = collect(input.body, input.content_md5.as_deref()).await?;
+    if let Some(trailers) = trailers.and_then(|trailers| trailers.take()) {
+        given.trailing(&trailers);
+    }
+    let sums = given.check(&content.0)?;
     let name = (input.key.as_str(), input.upload_id.as_str());
     let etag = store_part(&bucket, name, input.part_number, content)?;
     Ok(UploadPartOutput {
         e_tag: Some(etag),
+        checksum_crc32: sums.checksum_crc32,
+        checksum_crc32c: sums.checksum_crc32c,
+        checksum_crc64nvme: sums.checksum_crc64nvme,
+        checksum_sha1: sums.checksum_sha1,
+        checksum_sha256: sums.checksum_sha256,
         ..Default::default()
     })
 }
@@ -217,13 +235,13 @@ pub(super) fn complete(
                  published schema"
             )
         })?;
-    let (etag, version_id) = store.within(&input.bucket, |bucket| {
+    let (etag, sums, version_id) = store.within(&input.bucket, |bucket| {
         let object = bucket
             .uploads
             .with(&input.key, &input.upload_id, |upload| {
                 join(upload, &wanted, store.part_min)
             })?;
-        let etag = object.etag();
+        let (etag, sums) = (object.etag(), object.checksums.clone());
         let mut objects = bucket.write();
         check_write(
             objects.get(&input.key).map(Arc::as_ref),
@@ -233,13 +251,19 @@ pub(super) fn complete(
         let version_id = objects.insert(input.key.clone(), Arc::new(object));
         let name = (input.key.clone(), input.upload_id);
         bucket.uploads.lock().remove(&name);
-        Ok((etag, version_id))
+        Ok((etag, sums, version_id))
     })?;
     Ok(CompleteMultipartUploadOutput {
         location: Some(format!("/{}/{}", input.bucket, input.key)),
         bucket: Some(input.bucket),
         key: Some(input.key),
         e_tag: Some(etag),
+        checksum_crc32: sums.checksum_crc32,
+        checksum_crc32c: sums.checksum_crc32c,
+        checksum_crc64nvme: sums.checksum_crc64nvme,
+        checksum_sha1: sums.checksum_sha1,
+        checksum_sha256: sums.checksum_sha256,
+        checksum_type: sums.checksum_type,
         version_id,
         ..Default::default()
     })
@@ -281,6 +305,7 @@ fn join(upload: &Upload, wanted: &[CompletedPart], part_min: u64) -> S3Result<Ob
     }
     let etag = format!("{}-{}", encode::hex(&encode::md5(&digests)), wanted.len());
     let mut object = Object::new(body.freeze(), etag, upload.headers.clone());
+    object.checksums = upload.checksum.of(&object.body, &sizes)?;
     object.parts = sizes.into();
     Ok(object)
 }

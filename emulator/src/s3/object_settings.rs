@@ -116,9 +116,11 @@ pub(super) fn get_attributes(
     let version = input.version_id.as_deref();
     let (object, version_id) = store.find(&input.bucket, &input.key, version)?;
     object.headers.encryption.unlock(customer_key!(input))?;
+    // They come in several fields, or in one with commas.
     let asks = |name: &str| {
-        let mut asked = input.object_attributes.iter();
-        asked.any(|attribute| attribute.as_str() == name)
+        let asked = input.object_attributes.iter();
+        let mut asked = asked.flat_map(|attributes| attributes.as_str().split(','));
+        asked.any(|attribute| attribute.trim() == name)
     };
     let parts = i32::try_from(object.parts.len()).ok();
     let parts = parts.filter(|parts| *parts > 0 && asks(ObjectAttributes::OBJECT_PARTS));

@@ -280,7 +280,7 @@ impl S3 for Engine {
     }
 
     async fn upload_part(&self, req: S3Request<UploadPartInput>) -> Answer<UploadPartOutput> {
-        answer(multipart::upload_part(self, req.input).await?)
+        answer(multipart::upload_part(self, req.input, req.trailing_headers).await?)
     }
 
     async fn upload_part_copy(
