@@ -9,6 +9,7 @@ use pipeline_pool::BodyError;
 use crate::client::S3Client;
 use crate::config::Tagging;
 use crate::ops::acl::{GetObjectAcl, PutObjectAcl};
+use crate::ops::attributes::GetObjectAttributes;
 use crate::ops::buckets::{AclChange, CreateBucket, DeleteBucket, HeadBucket};
 use crate::ops::copy::Copy;
 use crate::ops::delete::Delete;
@@ -16,6 +17,7 @@ use crate::ops::get::Get;
 use crate::ops::head::Head;
 use crate::ops::list::{List, ListV1, ListVersions};
 use crate::ops::put::Put;
+use crate::ops::restore::Restore;
 use crate::ops::tagging::{DeleteObjectTagging, GetObjectTagging, PutObjectTagging};
 use crate::payload::Source;
 
@@ -138,6 +140,20 @@ impl Bucket {
     /// [DeleteObjectTagging](https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjectTagging.html)
     pub fn delete_object_tagging(&self, key: impl Into<String>) -> DeleteObjectTagging {
         DeleteObjectTagging::new(self.clone(), key.into())
+    }
+
+    /// Fetches what the store keeps of an object: its checksums, and how it came in parts.
+    ///
+    /// [GetObjectAttributes](https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObjectAttributes.html)
+    pub fn get_object_attributes(&self, key: impl Into<String>) -> GetObjectAttributes {
+        GetObjectAttributes::new(self.clone(), key.into())
+    }
+
+    /// Brings an archived object back for this many days.
+    ///
+    /// [RestoreObject](https://docs.aws.amazon.com/AmazonS3/latest/API/API_RestoreObject.html)
+    pub fn restore(&self, key: impl Into<String>, days: u32) -> Restore {
+        Restore::new(self.clone(), key.into(), days)
     }
 
     /// Fetches who may do what with an object.

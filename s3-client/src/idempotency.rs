@@ -97,6 +97,14 @@ pub(crate) const COPY_OBJECT_IF: Row = Row::new(
 );
 pub(crate) const COPY_OBJECT_ONCE: Row =
     Row::new("CopyObject", "with `once()`", Once, "the caller says so");
+pub(crate) const GET_OBJECT_ATTRIBUTES: Row =
+    Row::new("GetObjectAttributes", "always", Repeatable, "it reads");
+pub(crate) const RESTORE_OBJECT: Row = Row::new(
+    "RestoreObject",
+    "always",
+    Once,
+    "a replay reports that the restoration which the first has begun is in progress already",
+);
 pub(crate) const GET_OBJECT_ACL: Row = Row::new("GetObjectAcl", "always", Repeatable, "it reads");
 pub(crate) const PUT_OBJECT_ACL: Row = Row::new(
     "PutObjectAcl",
@@ -213,6 +221,8 @@ const ROWS: &[Row] = &[
     COPY_OBJECT,
     COPY_OBJECT_IF,
     COPY_OBJECT_ONCE,
+    GET_OBJECT_ATTRIBUTES,
+    RESTORE_OBJECT,
     GET_OBJECT_ACL,
     PUT_OBJECT_ACL,
     GET_OBJECT_TAGGING,

@@ -96,6 +96,7 @@ pub use multipart::{
 };
 pub use object::{Object, ObjectHead};
 pub use ops::acl::{GetObjectAcl, PutObjectAcl};
+pub use ops::attributes::{GetObjectAttributes, ObjectAttributes, PartAttributes};
 pub use ops::buckets::{
     AclChange, BucketInfo, Config, CreateBucket, DeleteBucket, DeleteConfig, GetConfig, HeadBucket,
     IsEmpty, ListBuckets, PutBucketAcl, PutConfig, Removable, Settable,
@@ -109,6 +110,7 @@ pub use ops::list::{
     ObjectsV1, RestoreStatus, VersionInfo, VersionPages, Versions, VersionsPage,
 };
 pub use ops::put::{Put, Stored};
+pub use ops::restore::{Restore, Restored};
 pub use ops::tagging::{DeleteObjectTagging, GetObjectTagging, PutObjectTagging};
 pub use payload::Source;
 pub use pipeline_pool::HttpPool;

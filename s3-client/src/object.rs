@@ -118,6 +118,12 @@ impl ObjectHead {
         self.0.header("x-amz-mp-parts-count")?.parse().ok()
     }
 
+    /// How far it is [brought back](crate::Bucket::restore) from an archive: `ongoing-request="true"`, or
+    /// `ongoing-request="false", expiry-date="..."`. Nothing where that was not asked for.
+    pub fn restore(&self) -> Option<&str> {
+        self.0.header("x-amz-restore")
+    }
+
     /// A checksum that the store keeps, in Base64, where it was asked for: by [`Get::verify`](crate::Get::verify) or
     /// [`Head::checksums`](crate::Head::checksums). That of an object that came in parts may be one
     /// [of checksums](Self::is_composite), and then ends in their number: `...=-3`.

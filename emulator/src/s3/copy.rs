@@ -33,6 +33,7 @@ pub(super) fn copy_source(
     };
     let (object, version) = store.find(bucket, name, version_id.as_deref())?;
     object.headers.encryption.unlock(key)?;
+    object.check_there()?;
     let [if_match, if_none_match] = conditions;
     let [if_modified_since, if_unmodified_since] = times;
     let checked = Conditions {

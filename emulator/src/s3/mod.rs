@@ -2,6 +2,7 @@
 //! a store in memory.
 
 mod acl;
+mod archive;
 mod attributes;
 pub(crate) mod auth;
 mod checksums;
@@ -101,11 +102,14 @@ impl S3Half {
             body
         };
         let answered = self.engine.call(Request::from_parts(parts, body)).await;
-        let response = answered.unwrap_or_else(|_| {
+        let mut response = answered.unwrap_or_else(|_| {
             let message = "We encountered an internal error. Please try again.";
             Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "InternalError", message)
                 .into_response(request_id)
         });
+        if response.extensions().get::<archive::Begun>().is_some() {
+            *response.status_mut() = StatusCode::ACCEPTED;
+        }
         (response, false)
     }
 }

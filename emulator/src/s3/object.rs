@@ -227,6 +227,7 @@ macro_rules! output {
             metadata: headers.metadata,
             website_redirect_location: headers.website_redirect,
             storage_class: headers.storage_class,
+            restore: object.restore_field(),
             sse_customer_algorithm: headers.encryption.customer_algorithm(),
             sse_customer_key_md5: headers.encryption.customer_key,
             server_side_encryption: headers.encryption.kind,
@@ -264,6 +265,7 @@ macro_rules! found {
 
 pub(super) fn get(store: &Store, input: &GetObjectInput) -> S3Result<GetObjectOutput> {
     let (object, version_id) = found!(store, input);
+    object.check_there()?;
     let (output, body) = output!(GetObjectOutput, input, &*object, version_id);
     let tags = i32::try_from(object.headers.tags.len()).ok();
     // What the request wants the answer to say is said by the engine.

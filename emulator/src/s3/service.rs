@@ -8,7 +8,7 @@ use s3s::{S3, S3Request, S3Response, S3Result, s3_error};
 
 use super::store::Store;
 use super::versions::Status;
-use super::{acl, copy, delete, list, list_versions, multipart, object, object_settings};
+use super::{acl, archive, copy, delete, list, list_versions, multipart, object, object_settings};
 
 type Answer<T> = S3Result<S3Response<T>>;
 
@@ -226,6 +226,13 @@ impl S3 for Engine {
         req: S3Request<PutObjectAclInput>,
     ) -> Answer<PutObjectAclOutput> {
         answer(object_settings::put_acl(self, req.input)?)
+    }
+
+    async fn restore_object(
+        &self,
+        req: S3Request<RestoreObjectInput>,
+    ) -> Answer<RestoreObjectOutput> {
+        archive::restore(self, &req.input)
     }
 
     async fn get_object_attributes(

@@ -26,6 +26,8 @@ pub(super) struct Object {
     pub(super) checksums: Checksum,
     /// The sizes of the parts that it came in; none for what came by one put.
     pub(super) parts: Arc<[u64]>,
+    /// Until when it can be read, for an archived one that was brought back.
+    pub(super) restored: Option<SystemTime>,
 }
 
 impl Object {
@@ -41,6 +43,7 @@ impl Object {
             headers,
             checksums: Checksum::default(),
             parts: Arc::default(),
+            restored: None,
         }
     }
 

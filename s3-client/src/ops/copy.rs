@@ -13,6 +13,7 @@ use crate::attributes::{Attributes, put};
 use crate::bucket::Bucket;
 use crate::checksum::Checksum;
 use crate::encryption::{CustomerKey, Of};
+use crate::etag::quoted;
 use crate::idempotency::{self, Row};
 use crate::limits;
 use crate::object::ObjectHead;
@@ -327,14 +328,6 @@ fn read(text: &[u8]) -> Result<(Option<String>, Option<SystemTime>), XmlError> {
         }
     }
     Ok((etag, last_modified))
-}
-
-/// RGW leaves the quotes out here, and only here.
-fn quoted(etag: String) -> String {
-    if etag.ends_with('"') {
-        return etag;
-    }
-    format!("\"{etag}\"")
 }
 
 #[cfg(test)]

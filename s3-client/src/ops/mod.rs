@@ -1,6 +1,7 @@
 //! One verb, one file.
 
 pub(crate) mod acl;
+pub(crate) mod attributes;
 pub(crate) mod buckets;
 pub(crate) mod copy;
 pub(crate) mod delete;
@@ -9,4 +10,5 @@ pub(crate) mod get;
 pub(crate) mod head;
 pub(crate) mod list;
 pub(crate) mod put;
+pub(crate) mod restore;
 pub(crate) mod tagging;

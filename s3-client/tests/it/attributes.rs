@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use s3_client::config::{CannedAcl, Grant, Grantee, Permission, Tagging};
-use s3_client::{CustomerKey, Kind, ServerSideEncryption};
+use s3_client::{Checksum, CustomerKey, Kind, Restored, ServerSideEncryption};
 
 use crate::store::{Feature, Store};
 
@@ -373,12 +373,67 @@ async fn parts_are_read_singly() {
     assert_eq!(head.size(), Some((5 << 20) + 7));
     let missing = bucket.get("k").part(3).await.unwrap_err();
     assert_eq!(missing.status(), Some(416));
-    // The tag of parts is no digest: nothing is compared with it.
-    let whole = bucket.get("k").verify(true).await.unwrap();
-    assert_eq!(whole.verified_by(), None);
     bucket.put("k", "x").await.unwrap();
     let only = bucket.get("k").part(1).await.unwrap();
     assert_eq!((only.head.parts(), only.head.size()), (None, Some(1)));
     let since = SystemTime::now() - Duration::from_secs(3600);
     assert!(bucket.head("k").if_modified_since(since).await.is_ok());
+}
+
+#[tokio::test]
+async fn what_the_store_keeps() {
+    let store = Store::start().await;
+    let bucket = store.bucket().await;
+    let put = bucket.put("k", "123456789").checksum(Checksum::Crc32);
+    let stored = put.await.unwrap();
+    let outcome = bucket.get_object_attributes("k").await;
+    if store.lacks(Feature::Attributes) {
+        assert_eq!(outcome.unwrap_err().kind(), Kind::Protocol);
+        return;
+    }
+    let found = outcome.unwrap();
+    assert_eq!(found.etag.as_deref(), stored.etag());
+    assert_eq!((found.size, found.parts_count), (Some(9), None));
+    assert_eq!(found.storage_class.as_deref(), Some("STANDARD"));
+    assert_eq!(found.checksum(Checksum::Crc32), Some("y/Q5Jg=="));
+    assert!(!found.is_composite() && found.last_modified.is_some());
+    let missing = bucket.get_object_attributes("no").await.unwrap_err();
+    assert!(missing.is_not_found());
+    let bad = bucket.get_object_attributes("k").parts_behind(0).await;
+    assert_eq!(bad.unwrap_err().kind(), Kind::Invalid);
+}
+
+#[tokio::test]
+async fn archived_objects_are_brought_back() {
+    let store = Store::start().await;
+    let bucket = store.bucket().await;
+    bucket.put("k", "x").await.unwrap();
+    let zero = bucket.restore("k", 0).await.unwrap_err();
+    assert_eq!(zero.kind(), Kind::Invalid);
+    let outcome = bucket.restore("k", 1).tier("Bulk").await;
+    assert_eq!(outcome.unwrap_err().kind(), Kind::Service);
+    if store.lacks(Feature::StorageClasses) {
+        return;
+    }
+    bucket.put("k", "x").storage_class("GLACIER").await.unwrap();
+    let away = bucket.get("k").await.unwrap_err();
+    assert_eq!(
+        (away.status(), away.code()),
+        (Some(403), Some("InvalidObjectState"))
+    );
+    let head = bucket.head("k").await.unwrap();
+    assert_eq!(
+        (head.storage_class(), head.restore()),
+        (Some("GLACIER"), None)
+    );
+    let days = |n| bucket.restore("k", n);
+    assert_eq!(days(1).await.unwrap(), Restored::Begun);
+    assert_eq!(days(2).await.unwrap(), Restored::Prolonged);
+    let back = bucket.get("k").await.unwrap();
+    let restore = back.head.restore().unwrap();
+    assert!(
+        restore.starts_with("ongoing-request=\"false\""),
+        "{restore}"
+    );
+    assert_eq!(back.body.bytes(9).await.unwrap(), "x");
 }

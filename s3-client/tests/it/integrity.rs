@@ -181,3 +181,45 @@ async fn the_checksum_of_a_copy() {
         assert_eq!(head.checksum(checksum), kept.as_deref());
     }
 }
+
+#[tokio::test]
+async fn checksums_of_what_came_in_parts() {
+    let store = Store::start().await;
+    let bucket = store.bucket().await;
+    let (one, two) = (bytes(5 << 20), bytes(9));
+    let whole = Bytes::from([&one[..], &two[..]].concat());
+    for (checksum, composite) in [(Checksum::Sha256, true), (Checksum::Crc64Nvme, false)] {
+        let upload = bucket.create_multipart("k");
+        let upload = upload.header("x-amz-checksum-algorithm", checksum.name());
+        let upload = upload.await.unwrap();
+        let mut parts = Vec::new();
+        for (number, body) in [(1, &one), (2, &two)] {
+            let part = upload.part(number, body.clone());
+            let part = part.header(
+                format!("x-amz-checksum-{}", checksum.name().to_lowercase()),
+                checksum.of(body),
+            );
+            parts.push(part.await.unwrap());
+        }
+        upload.complete(parts).await.unwrap();
+        let object = bucket.get("k").verify(true).await.unwrap();
+        if store.lacks(Feature::Checksums) {
+            assert_eq!(object.head.checksum(checksum), None);
+            // Nor is the tag of parts a digest.
+            assert_eq!(object.verified_by(), None);
+            continue;
+        }
+        // A checksum of checksums is known for what it is, and not held against the bytes.
+        assert_eq!(object.head.is_composite(), composite);
+        let value = object.head.checksum(checksum).unwrap();
+        assert_eq!(value.ends_with("-2"), composite);
+        let by = (!composite).then_some(VerifiedBy::Checksum(checksum));
+        assert_eq!(object.verified_by(), by);
+        assert_eq!(object.body.bytes(whole.len()).await.unwrap(), whole);
+        let found = bucket.get_object_attributes("k").await.unwrap();
+        assert_eq!(
+            (found.parts_count, found.is_composite()),
+            (Some(2), composite)
+        );
+    }
+}

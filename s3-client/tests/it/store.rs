@@ -44,6 +44,8 @@ pub(crate) enum Feature {
     CopiesOfEncrypted,
     /// Checksums other than MD5 are compared and kept.
     Checksums,
+    /// The attributes of an object can be asked for.
+    Attributes,
     /// Storage classes of Amazon's names.
     StorageClasses,
     /// Encryption with keys that the store keeps.
@@ -151,6 +153,7 @@ impl Store {
                     | Feature::ConditionsOfDeletes
                     | Feature::CopiesOfEncrypted
                     | Feature::Checksums
+                    | Feature::Attributes
                     | Feature::StorageClasses
                     | Feature::StoreEncryption
                     | Feature::ReadsOfParts
