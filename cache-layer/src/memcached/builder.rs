@@ -79,6 +79,7 @@ impl Default for MemcachedBuilder {
                 .max_connections(2)
                 .fixed_pipeline(1024)
                 .max_replays(1)
+                .connect_timeout(Duration::from_secs(1))
                 .idle_timeout(Duration::from_secs(60)),
             timeout: Duration::from_millis(500),
             rules: Rules {
@@ -165,8 +166,8 @@ impl MemcachedBuilder {
         self
     }
 
-    /// How long opening a connection may take. Defaults to 5 s; an operation waits for it no
-    /// longer than it may take.
+    /// How long opening a connection may take. Defaults to 1 s; an operation waits for it no
+    /// longer than it may take itself.
     pub fn connect_timeout(mut self, limit: Duration) -> Self {
         self.pool = self.pool.connect_timeout(limit);
         self

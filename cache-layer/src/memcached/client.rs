@@ -10,7 +10,7 @@ use bytes::Bytes;
 use super::builder::{MemcachedBuilder, OnDead};
 use super::error::{Error, Kind, Result};
 use super::key::{Key, WireKey};
-use super::node::join;
+use super::node::{Noted, join};
 use super::ops::{
     Count, Delete, EachServer, Fill, Flush, Get, GetLease, GetMany, Inspect, Store, Touch,
 };
@@ -72,6 +72,27 @@ impl Memcached {
 
     pub(crate) fn route(&self, key: &WireKey) -> Route {
         self.now().route(key, self.0.on_dead)
+    }
+
+    /// Where a change of this key goes. Servers that are away are told that another stands in for
+    /// them; without room for that, they are to be emptied, and it says so.
+    pub(crate) fn place(&self, key: &WireKey) -> (Route, bool) {
+        loop {
+            let route = self.route(key);
+            let mut room = true;
+            let mut back = false;
+            for away in &route.skipped {
+                match away.note(key, &route.node) {
+                    Noted::Yes => {}
+                    Noted::Full => room = false,
+                    // It has come back since, and is the one to go to.
+                    Noted::Back => back = true,
+                }
+            }
+            if !back {
+                return (route, room);
+            }
+        }
     }
 
     /// Reads a value; nothing when there is none.

@@ -54,6 +54,16 @@ pub(crate) enum Doubt {
     Never,
 }
 
+/// Whether a server that is away was told that another stands in for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Noted {
+    Yes,
+    /// There is no room for it: everything is owed.
+    Full,
+    /// It is not away.
+    Back,
+}
+
 #[derive(Debug)]
 pub(crate) struct Node {
     pub(crate) server: Server,
@@ -150,18 +160,41 @@ impl Node {
         }
     }
 
-    /// Sends a command that changes the entry of `key`. When it fails so that the entry is in
-    /// question, the entry is owed a delete, and the error says so.
+    /// As [`ask`](Self::ask), of a command that may leave an entry here in place of those that are
+    /// `skipped`.
+    pub(crate) async fn stand_in(
+        &self,
+        key: &WireKey,
+        op: Op,
+        skipped: &[Arc<Self>],
+    ) -> Result<Reply> {
+        let _standing = StandingIn {
+            node: self,
+            key,
+            skipped,
+        };
+        self.ask(op).await
+    }
+
+    /// Sends a command that changes the entry of `key`, in place of those that are `skipped`. When
+    /// it fails so that the entry is in question, the entry is owed a delete, and the error says so.
     pub(crate) async fn change(
         &self,
         key: &WireKey,
         op: Op,
         on: Option<ConnectionId>,
         doubt: Doubt,
+        skipped: &[Arc<Self>],
     ) -> Result<Reply> {
+        let _standing = StandingIn {
+            node: self,
+            key,
+            skipped,
+        };
         let deletes = matches!(op, Op::Delete(_));
         if !deletes && self.owed.has(key) && self.admits() {
-            self.delete(key).await?;
+            self.delete(key).await.map_err(Error::owed)?;
+            self.owed.deleted(key);
         }
         let mut promise = Promise {
             node: self,
@@ -210,9 +243,7 @@ impl Node {
             cas: None,
             stale: None,
         });
-        self.send(op, None).await?;
-        self.owed.deleted(key);
-        Ok(())
+        self.send(op, None).await.map(drop)
     }
 
     async fn send(&self, op: Op, on: Option<ConnectionId>) -> Result<Reply> {
@@ -278,9 +309,17 @@ impl Node {
     }
 
     /// Another server stands in for this one and has, or may have, an entry of `key`: both are to
-    /// be deleted when this one is back. Says whether there was room to note it.
-    pub(crate) fn stand_in(&self, key: &WireKey, other: &Arc<Self>) -> bool {
-        self.owed.add(key, false, Some(Arc::downgrade(other)))
+    /// be deleted before this one is used again.
+    pub(crate) fn note(&self, key: &WireKey, other: &Self) -> Noted {
+        // Locked, so that it does not come back before it has been told.
+        let health = self.health();
+        if health.is_up() {
+            return Noted::Back;
+        }
+        match self.owed.add(key, false, Some(&other.this)) {
+            true => Noted::Yes,
+            false => Noted::Full,
+        }
     }
 
     /// Sees that what is owed is paid, if the server is there.
@@ -303,17 +342,12 @@ impl Node {
     async fn pay(&self, keys: Vec<(WireKey, Debt)>) -> Result<()> {
         let one = |(key, debt): (WireKey, Debt)| {
             Box::pin(async move {
-                if let Some(other) = debt.stand_in.as_ref().and_then(Weak::upgrade)
-                    && (other.is_away() || other.delete(&key).await.is_err())
-                {
-                    other.owe(&key, false);
+                for other in debt.stand_ins.iter().filter_map(Weak::upgrade) {
+                    if other.is_away() || other.delete(&key).await.is_err() {
+                        other.owe(&key, false);
+                    }
                 }
-                let op = Op::Delete(Delete {
-                    key: key.clone(),
-                    cas: None,
-                    stale: None,
-                });
-                self.send(op, None).await?;
+                self.delete(&key).await?;
                 self.owed.paid(&key, &debt, now());
                 Ok(())
             })
@@ -341,20 +375,23 @@ impl Node {
     }
 
     fn spawn_probe(&self) {
-        let over = |node: &Self| node.probed(false);
         match (self.this.upgrade(), Handle::try_current()) {
             (Some(node), Ok(runtime)) => {
                 runtime.spawn(async move {
                     let mut probe = Probe(Some(node.clone()));
                     let well = node.probe().await.is_ok();
                     probe.0 = None;
-                    node.probed(well);
-                    if well {
-                        node.settle();
+                    match well {
+                        true => node.settle(),
+                        false => {
+                            node.probed(false);
+                        }
                     }
                 });
             }
-            _ => over(self),
+            _ => {
+                self.probed(false);
+            }
         }
     }
 
@@ -363,11 +400,21 @@ impl Node {
         // Every server and proxy knows `get`; this is no key of anybody's.
         let key = super::Key::from(Bytes::new()).wire(false);
         self.send(Op::Get(Fetch::plain(key)), None).await?;
-        self.pay_due().await.map(drop)
+        loop {
+            self.pay_due().await?;
+            if self.probed(true) {
+                return Ok(());
+            }
+        }
     }
 
-    fn probed(&self, well: bool) {
+    /// A probe is over. Says whether the server is used again: not when something was added to what
+    /// it is owed since that was paid.
+    fn probed(&self, well: bool) -> bool {
         let mut health = self.health();
+        if well && matches!(self.owed.due(now()), Due::Keys(_) | Due::Everything) {
+            return false;
+        }
         health.probed(well, now(), fastrand::f64());
         let up = health.is_up();
         self.away.store(!up, Ordering::Release);
@@ -376,6 +423,7 @@ impl Node {
             self.counters.rejoins.fetch_add(1, Ordering::Relaxed);
             tracing::debug!(server.address = %self.server, "memcached server is back");
         }
+        up
     }
 
     pub(crate) fn stats(&self) -> ServerStats {
@@ -451,6 +499,24 @@ impl Drop for Promise<'_> {
     fn drop(&mut self) {
         if self.armed {
             self.node.owe(self.key, true);
+        }
+    }
+}
+
+/// A change in place of servers that are away. One that comes back meanwhile has had the entry
+/// deleted here, which may have been before the change: it is deleted again.
+struct StandingIn<'a> {
+    node: &'a Node,
+    key: &'a WireKey,
+    skipped: &'a [Arc<Node>],
+}
+
+impl Drop for StandingIn<'_> {
+    fn drop(&mut self) {
+        for away in self.skipped {
+            if away.note(self.key, self.node) != Noted::Yes {
+                self.node.owe(self.key, false);
+            }
         }
     }
 }

@@ -40,8 +40,8 @@ pub(crate) struct Debt {
     doubt: bool,
     /// Not to be paid before this.
     due: Option<Instant>,
-    /// Another server that has an entry of this key while this one is away.
-    pub(crate) stand_in: Option<Weak<Node>>,
+    /// Other servers that have, or may have, an entry of this key since this one is away.
+    pub(crate) stand_ins: Vec<Weak<Node>>,
 }
 
 /// What is to be paid now.
@@ -91,7 +91,7 @@ impl Owed {
 
     /// Adds a delete of this key; `doubt` when the write may still run. Says whether there was
     /// room for it: without, everything is owed.
-    pub(crate) fn add(&self, key: &WireKey, doubt: bool, stand_in: Option<Weak<Node>>) -> bool {
+    pub(crate) fn add(&self, key: &WireKey, doubt: bool, stand_in: Option<&Weak<Node>>) -> bool {
         let mut debts = self.lock();
         debts.turn += 1;
         let turn = debts.turn;
@@ -100,7 +100,11 @@ impl Owed {
             debt.turn = turn;
             debt.doubt |= doubt;
             debt.due = None;
-            debt.stand_in = stand_in.or(debt.stand_in.take());
+            if let Some(other) = stand_in
+                && !debt.stand_ins.iter().any(|known| known.ptr_eq(other))
+            {
+                debt.stand_ins.push(other.clone());
+            }
             return true;
         }
         if debts.keys.len() >= self.most {
@@ -111,7 +115,7 @@ impl Owed {
             turn,
             doubt,
             due: None,
-            stand_in,
+            stand_ins: stand_in.into_iter().cloned().collect(),
         };
         debts.keys.insert(key.clone(), debt);
         true
@@ -168,7 +172,7 @@ impl Owed {
             return;
         }
         let mut debts = self.lock();
-        let certain = |debt: &Debt| !debt.doubt && debt.due.is_none() && debt.stand_in.is_none();
+        let certain = |debt: &Debt| !debt.doubt && debt.due.is_none() && debt.stand_ins.is_empty();
         if debts.keys.get(key).is_some_and(certain) {
             debts.keys.remove(key);
             self.settle(&debts);
@@ -189,7 +193,7 @@ impl Owed {
                 debt.doubt = false;
                 debt.due = Some(now + AGAIN);
             }
-            debt.turn > turn || debt.due.is_some() || debt.stand_in.is_some()
+            debt.turn > turn || debt.due.is_some() || !debt.stand_ins.is_empty()
         });
         self.settle(&debts);
     }

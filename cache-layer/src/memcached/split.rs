@@ -125,7 +125,8 @@ pub(crate) async fn write(client: &Memcached, store: &mut Store) -> Result<()> {
                 let key = part.key.clone();
                 let node = client.route(&key).node;
                 // Nobody reads a piece that no entry names.
-                node.change(&key, Op::Store(part), None, Doubt::Never).await
+                let op = Op::Store(part);
+                node.change(&key, op, None, Doubt::Never, &[]).await
             })
         });
         for stored in join(pieces.collect()).await {

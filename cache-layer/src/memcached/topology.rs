@@ -24,8 +24,9 @@ pub(crate) struct Topology {
 /// Where a request goes.
 pub(crate) struct Route {
     pub(crate) node: Arc<Node>,
-    /// The server that the key belongs to, when another stands in for it.
-    pub(crate) home: Option<Arc<Node>>,
+    /// Those that come before it on the ring and are away: the server that the key belongs to, and
+    /// others that would stand in for it.
+    pub(crate) skipped: Vec<Arc<Node>>,
 }
 
 impl Topology {
@@ -36,18 +37,18 @@ impl Topology {
     pub(crate) fn route(&self, key: &WireKey, on_dead: OnDead) -> Route {
         let home = self.owner(key);
         if on_dead == OnDead::Next && !home.admits() {
-            let others = self.ring.successors(key.placed()).skip(1);
-            let mut others = others.map(|index| &self.nodes[index]);
-            if let Some(node) = others.find(|node| node.admits()) {
-                return Route {
-                    node: node.clone(),
-                    home: Some(home.clone()),
-                };
+            let mut skipped = vec![home.clone()];
+            for index in self.ring.successors(key.placed()).skip(1) {
+                let node = self.nodes[index].clone();
+                if node.admits() {
+                    return Route { node, skipped };
+                }
+                skipped.push(node);
             }
         }
         Route {
             node: home.clone(),
-            home: None,
+            skipped: Vec::new(),
         }
     }
 }

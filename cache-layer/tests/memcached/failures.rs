@@ -335,3 +335,92 @@ async fn nothing_is_lost_between_runtimes() {
     let error = cache.get("a").await.unwrap_err();
     assert_eq!(error.kind(), Kind::Shutdown);
 }
+
+/// What a task does next; from a generator with a fixed seed.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % sides
+    }
+}
+
+/// Sets, deletes and reads keys of its own; says what it read that was not what it set last.
+async fn work(cache: Memcached, task: u64, rounds: u64) -> Vec<String> {
+    let mut dice = Dice(task * 7919 + 17);
+    let mut last = vec![None; 4];
+    let mut wrong = Vec::new();
+    for round in 0..rounds {
+        let index = dice.roll(4) as usize;
+        let key = format!("task-{task}-{index}");
+        match dice.roll(4) {
+            0 => {
+                let value = format!("{task} {index} {round}");
+                last[index] = Some(value.clone());
+                let _ = cache.set(&key, value).await;
+            }
+            1 => {
+                last[index] = None;
+                let _ = cache.delete(&key).await;
+            }
+            _ => {
+                let got = match dice.roll(2) {
+                    0 => cache.get(&key).await.ok().flatten(),
+                    _ => cache.get_many([&key]).await.unwrap().values.remove(0),
+                };
+                let want = last[index].as_deref();
+                if let Some(got) = got
+                    && Some(&got.data[..]) != want.map(str::as_bytes)
+                {
+                    wrong.push(format!("{key}: {got:?} {:?} for {want:?}", got.data));
+                }
+            }
+        }
+        tokio::task::yield_now().await;
+    }
+    wrong
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whatever_dies_a_client_reads_what_it_wrote_last_or_nothing() {
+    for on_dead in [OnDead::Miss, OnDead::Next] {
+        // One thread each: what was sent first is run first.
+        let mut servers: Vec<_> = (0..3).map(|_| Server::with(&["-t", "1"])).collect();
+        let cache = nervous(&[&servers[0], &servers[1], &servers[2]])
+            .timeout(Duration::from_millis(100))
+            .on_dead(on_dead)
+            .build()
+            .unwrap();
+        let work: Vec<_> = (0..6)
+            .map(|task| tokio::spawn(work(cache.clone(), task, 4000)))
+            .collect();
+        let mut dice = Dice(4711);
+        while work.iter().any(|task| !task.is_finished()) {
+            let server = &mut servers[dice.roll(3) as usize];
+            let pause = Duration::from_millis(20 + dice.roll(200));
+            if dice.roll(2) == 0 {
+                server.stop();
+                tokio::time::sleep(pause).await;
+                server.go_on();
+            } else {
+                server.kill();
+                tokio::time::sleep(pause).await;
+                server.start_again();
+            }
+            tokio::time::sleep(pause).await;
+        }
+        for task in work {
+            assert_eq!(task.await.unwrap(), [""; 0], "{on_dead:?}");
+        }
+        let stats = cache.stats();
+        let ejections: u64 = stats.iter().map(|server| server.ejections).sum();
+        let hits: u64 = stats.iter().map(|server| server.hits).sum();
+        assert!(
+            ejections > 0 && hits > 100,
+            "{ejections} ejections, {hits} hits"
+        );
+    }
+}

@@ -113,8 +113,19 @@ impl Server {
 
     /// The same again, after it was killed.
     pub fn start_again(&mut self) {
-        self.child = run(&self.args);
-        assert!(self.wait(), "its port was taken");
+        let begun = Instant::now();
+        loop {
+            self.child = run(&self.args);
+            if self.wait() {
+                return;
+            }
+            // Somebody's outgoing connection may have taken its port.
+            assert!(
+                begun.elapsed() < Duration::from_secs(60),
+                "its port is taken"
+            );
+            std::thread::sleep(Duration::from_millis(50));
+        }
     }
 
     /// Says something to it over a connection of its own, and takes one line of what it answers.

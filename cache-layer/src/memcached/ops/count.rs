@@ -6,7 +6,7 @@ use super::strange;
 use crate::memcached::client::Memcached;
 use crate::memcached::error::{Kind, Result};
 use crate::memcached::key::WireKey;
-use crate::memcached::node::{Doubt, Node};
+use crate::memcached::node::Doubt;
 use crate::memcached::topology::Route;
 use crate::memcached::value::exptime;
 use crate::memcached::wire::{Arith, Mode, Op, Outcome, Status, Store};
@@ -46,18 +46,16 @@ impl Count {
     /// [may have been sent](crate::memcached::Error::may_have_been_sent).
     pub async fn send(self) -> Result<Option<u64>> {
         let Self { client, mut arith } = self;
-        let Route { node, home } = client.route(&arith.key);
-        if let Some(home) = home {
-            home.stand_in(&arith.key, &node);
-        }
-        match change(&node, &arith).await {
+        // Without room to note it everything is owed there.
+        let (route, _) = client.place(&arith.key);
+        match change(&route, &arith).await {
             Err(error) if error.kind() == Kind::Unsupported => {}
             other => return other,
         }
         let Some((value, ttl)) = arith.initial.take() else {
             return Ok(None);
         };
-        if let Some(count) = change(&node, &arith).await? {
+        if let Some(count) = change(&route, &arith).await? {
             return Ok(Some(count));
         }
         let add = Op::Store(Store {
@@ -68,18 +66,24 @@ impl Count {
             ttl,
             cas: None,
         });
-        let added = node.change(&arith.key, add, None, Doubt::IfSent).await?;
+        let Route { node, skipped } = &route;
+        let added = node
+            .change(&arith.key, add, None, Doubt::IfSent, skipped)
+            .await?;
         match added.outcome {
             Outcome::Status(Status::Done) => Ok(Some(value)),
             // Somebody else has made it meanwhile.
-            _ => change(&node, &arith).await,
+            _ => change(&route, &arith).await,
         }
     }
 }
 
-async fn change(node: &Node, arith: &Arith) -> Result<Option<u64>> {
+async fn change(route: &Route, arith: &Arith) -> Result<Option<u64>> {
+    let Route { node, skipped } = route;
     let op = Op::Arith(arith.clone());
-    let reply = node.change(&arith.key, op, None, Doubt::Never).await?;
+    let reply = node
+        .change(&arith.key, op, None, Doubt::Never, skipped)
+        .await?;
     match reply.outcome {
         Outcome::Number(count) => Ok(Some(count)),
         Outcome::Status(Status::NotFound | Status::NotStored) => Ok(None),

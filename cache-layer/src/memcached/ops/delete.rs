@@ -54,17 +54,14 @@ impl Delete {
     pub async fn send(self) -> Result<bool> {
         let Self { client, mut delete } = self;
         let key = delete.key.clone();
-        let Route { node, home } = client.route(&key);
-        if let Some(home) = home {
-            // Without room for it everything is owed there.
-            home.stand_in(&key, &node);
-        }
+        // Without room to note it everything is owed there.
+        let (Route { node, skipped }, _) = client.place(&key);
         let op = Op::Delete(delete.clone());
-        let reply = match node.change(&key, op, None, Doubt::Always).await {
+        let reply = match node.change(&key, op, None, Doubt::Always, &skipped).await {
             Err(error) if error.kind() == Kind::Unsupported && delete.cas.is_none() => {
                 delete.stale = None;
                 let op = Op::Delete(delete);
-                node.change(&key, op, None, Doubt::Always).await?
+                node.change(&key, op, None, Doubt::Always, &skipped).await?
             }
             other => other?,
         };

@@ -12,6 +12,7 @@ use crate::memcached::error::{Error, Kind, Result};
 use crate::memcached::key::WireKey;
 use crate::memcached::node::Doubt;
 use crate::memcached::split;
+use crate::memcached::topology::Route;
 use crate::memcached::value::{Lease, Leased, Stored, exptime};
 use crate::memcached::wire::{Delete, Fetch, Mode, Op, Outcome, Status, Store};
 
@@ -55,20 +56,18 @@ impl GetLease {
     /// [`Memcached::get`] else.
     pub async fn send(self) -> Result<Leased> {
         let Self { client, fetch } = self;
-        let route = client.route(&fetch.key);
-        let node = route.node;
+        let (Route { node, skipped }, room) = client.place(&fetch.key);
+        if !room {
+            return Ok(Leased::Away);
+        }
         if node.owed.has(&fetch.key) && !node.is_away() {
             node.settle();
             client.count(&node, 0, 1);
             return Ok(Leased::Away);
         }
-        if let Some(home) = route.home
-            && !home.stand_in(&fetch.key, &node)
-        {
-            return Ok(Leased::Away);
-        }
         let key = fetch.key.clone();
-        let reply = match node.ask(Op::Get(fetch)).await {
+        let asked = node.stand_in(&key, Op::Get(fetch), &skipped);
+        let reply = match asked.await {
             Ok(reply) => reply,
             Err(error) if error.kind() == Kind::Down => return Ok(Leased::Away),
             Err(error) => return Err(error),
@@ -171,20 +170,21 @@ impl Fill {
             return Err(Error::new(Kind::Config, text));
         }
         let node = lease.node;
-        if !Arc::ptr_eq(&client.route(&store.key).node, &node) || node.owed.has(&store.key) {
+        let (route, room) = client.place(&store.key);
+        if !room || !Arc::ptr_eq(&route.node, &node) || node.owed.has(&store.key) {
             let text = "the key belongs to another server now, or was changed";
             return Err(Error::new(Kind::Gone, text).at(&node.server));
         }
         if store.value.len() > node.max_value(&store.key) {
             if !client.0.split {
-                return Err(too_large(&node, &store).await);
+                return Err(too_large(&node, &store, &route.skipped).await);
             }
             split::write(&client, &mut store).await?;
         }
         let key = store.key.clone();
         let on = Some(lease.connection);
         let reply = node
-            .change(&key, Op::Store(store), on, Doubt::Never)
+            .change(&key, Op::Store(store), on, Doubt::Never, &route.skipped)
             .await?;
         stored(&node, &reply.outcome)
     }

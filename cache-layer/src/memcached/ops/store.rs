@@ -1,5 +1,6 @@
 //! Storing a value.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -70,17 +71,15 @@ impl Store {
             let text = "the highest bit of the flags is taken by split values";
             return Err(Error::new(Kind::Config, text));
         }
-        let Route { node, home } = client.route(&store.key);
-        if let Some(home) = home
-            && !home.stand_in(&store.key, &node)
-        {
-            let text = "the server is ejected, and too much was changed meanwhile";
-            return Err(Error::new(Kind::Down, text).at(&home.server).owed());
+        let (Route { node, skipped }, room) = client.place(&store.key);
+        if !room {
+            let text = "servers are ejected, and too much was changed meanwhile";
+            return Err(Error::new(Kind::Down, text).owed());
         }
         if store.value.len() > node.max_value(&store.key) {
             let whole = matches!(store.mode, Mode::Set | Mode::Add | Mode::Replace);
             if !client.0.split || !whole {
-                return Err(too_large(&node, &store).await);
+                return Err(too_large(&node, &store, &skipped).await);
             }
             split::write(&client, &mut store).await?;
         }
@@ -89,7 +88,9 @@ impl Store {
             _ => Doubt::Always,
         };
         let key = store.key.clone();
-        let reply = node.change(&key, Op::Store(store), None, doubt).await?;
+        let reply = node
+            .change(&key, Op::Store(store), None, doubt, &skipped)
+            .await?;
         stored(&node, &reply.outcome)
     }
 }
@@ -107,7 +108,7 @@ pub(super) fn stored(node: &Node, outcome: &Outcome) -> Result<Stored> {
 }
 
 /// Deletes what the value was to replace, and says that it is too large.
-pub(super) async fn too_large(node: &Node, store: &wire::Store) -> Error {
+pub(super) async fn too_large(node: &Node, store: &wire::Store, skipped: &[Arc<Node>]) -> Error {
     let (limit, len) = (node.max_value(&store.key), store.value.len());
     let text = format!("a value of {len} bytes is over the limit of {limit}");
     let error = Error::new(Kind::TooLarge, text).at(&node.server);
@@ -121,7 +122,7 @@ pub(super) async fn too_large(node: &Node, store: &wire::Store) -> Error {
     };
     // By the classic protocol only the plain one.
     let deleted = node
-        .change(&store.key, Op::Delete(delete), None, Doubt::Always)
+        .change(&store.key, Op::Delete(delete), None, Doubt::Always, skipped)
         .await;
     match deleted {
         Err(failed) if failed.is_owed() => error.owed(),
