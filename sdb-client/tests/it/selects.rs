@@ -66,6 +66,10 @@ async fn every_form_of_filter_means_what_it_says() {
         (attr("note").contains("'quoted' `na"), "o'hara"),
         (attr("note").not_starts_with("3"), "o'hara"),
         (attr("note").like("3%"), "cyd zoe"),
+        (attr("note").starts_with("3%"), "cyd"),
+        (attr("note").ends_with("%"), "cyd"),
+        (attr("note").contains("%"), "cyd"),
+        (attr("note").not_contains("%"), "o'hara zoe"),
         (attr("from").eq("x"), "ann"),
     ];
     for (filter, names) in table {

@@ -307,19 +307,30 @@ impl Parser {
         }
     }
 
+    /// `%` stands for any text at the ends, and nowhere else; `\%` stands for itself.
     fn pattern(&mut self) -> Result<Pattern> {
-        let text = self.value()?;
-        let open_start = text.starts_with('%');
-        let inner = text.strip_prefix('%').unwrap_or(&text);
-        let open_end = inner.ends_with('%');
-        let inner = inner.strip_suffix('%').unwrap_or(inner);
-        if inner.contains('%') {
-            return Err(Error::syntax());
+        let given = self.value()?;
+        let open_start = given.starts_with('%');
+        let mut rest = given.strip_prefix('%').unwrap_or(&given);
+        let (mut text, mut open_end) = (String::new(), false);
+        while let Some(at) = rest.find('%') {
+            let before = &rest[..at];
+            rest = &rest[at + 1..];
+            if let Some(before) = before.strip_suffix('\\') {
+                text.push_str(before);
+                text.push('%');
+            } else if rest.is_empty() {
+                text.push_str(before);
+                open_end = true;
+            } else {
+                return Err(Error::syntax());
+            }
         }
+        text.push_str(rest);
         Ok(Pattern {
             open_start,
             open_end,
-            text: inner.to_owned(),
+            text,
         })
     }
 
@@ -452,6 +463,33 @@ mod tests {
     }
 
     #[test]
+    fn a_percent_sign_can_stand_for_itself() {
+        for (given, open_start, text, open_end) in [
+            ("%", true, "", false),
+            ("%%", true, "", true),
+            ("x%", false, "x", true),
+            (r"%3\%", true, "3%", false),
+            (r"3\%%", false, "3%", true),
+            (r"\%\%", false, "%%", false),
+            (r"a\b", false, r"a\b", false),
+        ] {
+            let select = parse(&format!("select * from d where a like '{given}'")).unwrap();
+            let Some(Expr::Compare {
+                test: Test::Like(pattern),
+                ..
+            }) = select.filter
+            else {
+                panic!("no pattern: {given}");
+            };
+            assert_eq!(
+                (pattern.open_start, pattern.text.as_str(), pattern.open_end),
+                (open_start, text, open_end),
+                "{given}"
+            );
+        }
+    }
+
+    #[test]
     fn bad_syntax_is_refused() {
         for wrong in [
             "",
@@ -463,6 +501,7 @@ mod tests {
             "select * from d where",
             "select * from d where a = b",
             "select * from d where a like 'x%y'",
+            r"select * from d where a like 'x\%%y'",
             "select * from d where every(a) is null",
             "select * from d where (a = '1'",
             "select * from d where a = '1' limit",
