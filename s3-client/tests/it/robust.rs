@@ -1,5 +1,10 @@
 //! A server on a bad day: what the client makes of it.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "this is test code outside of a test function"
+)]
+
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -223,7 +228,7 @@ async fn the_clock_of_the_server_is_followed_both_ways() {
     }
 }
 
-/// Finds `*.one.test` and `*.two.test` on two addresses of this machine.
+/// Finds `*.eu.store.test` and all else on two addresses of this machine.
 struct Hosts;
 
 impl Resolve for Hosts {
@@ -316,7 +321,7 @@ async fn a_body_that_can_be_read_once_is_not_read_for_a_refusal() {
 
 #[tokio::test]
 async fn credentials_go_to_no_other_party() {
-    let (first, _second, client) = two().await;
+    let (first, second, client) = two().await;
     let port = first.addr().port();
     let elsewhere = Emulator::start().await.unwrap();
     for location in [
@@ -341,7 +346,7 @@ async fn credentials_go_to_no_other_party() {
     let circle = Fault::redirect(307, format!("http://eu.store.test:{port}"));
     let back = Fault::redirect(307, format!("http://store.test:{port}"));
     let hits = first.faults().add(Rule::new(circle));
-    let more = _second.faults().add(Rule::new(back));
+    let more = second.faults().add(Rule::new(back));
     let error = client.bucket("photos").get("k").await.unwrap_err();
     assert_eq!(
         (error.status(), hits.count() + more.count()),
