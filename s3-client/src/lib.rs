@@ -70,6 +70,7 @@ mod presign;
 mod redirect;
 mod service;
 mod signature;
+mod transfer;
 mod wire;
 
 pub use aws_core::credentials;
@@ -117,3 +118,6 @@ pub use pipeline_pool::HttpPool;
 pub use post::{PostForm, PostPolicy};
 pub use presign::{Link, Presign};
 pub use signature::Signature;
+#[cfg(feature = "fs")]
+pub use transfer::{Download, DownloadFile};
+pub use transfer::{Progress, Upload, Uploaded};

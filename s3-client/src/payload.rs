@@ -9,9 +9,11 @@ use aws_core::{Error, Kind, Result};
 use bytes::{Bytes, BytesMut};
 use futures_core::Stream;
 use pipeline_pool::BodyError;
+use tokio::io::{AsyncRead, AsyncReadExt as _};
 
 #[cfg(feature = "fs")]
 use crate::file::FilePart;
+use crate::transfer::Feed;
 
 pub(crate) type Pieces = Pin<Box<dyn Stream<Item = Result<Bytes, BodyError>> + Send>>;
 
@@ -85,7 +87,7 @@ impl fmt::Debug for Payload {
     }
 }
 
-/// A body that can be put into an object: bytes, a stream of known length, or a file.
+/// What an object is made of: bytes, a stream, or a file.
 ///
 /// Bytes and files can be sent again when an attempt fails. A stream can not, once something has been read
 /// from it: the failure of the attempt is then that of the request.
@@ -96,6 +98,8 @@ pub struct Source(pub(crate) Kept);
 #[derive(Clone)]
 pub(crate) enum Kept {
     Here(Payload),
+    /// A stream of unknown length.
+    Unsized(Arc<OneShot>),
     #[cfg(feature = "fs")]
     Path(Arc<std::path::Path>),
 }
@@ -115,6 +119,31 @@ impl Source {
         }))))
     }
 
+    /// A stream that is read until it ends, for [`Bucket::upload`](crate::Bucket::upload): a single put has to know
+    /// the length.
+    pub fn unsized_stream<S, E>(stream: S) -> Self
+    where
+        S: Stream<Item = Result<Bytes, E>> + Send + 'static,
+        E: Into<BodyError> + 'static,
+    {
+        let stream: Pieces = Box::pin(Boxed(Box::pin(stream)));
+        Self(Kept::Unsized(Arc::new(OneShot {
+            len: 0,
+            slot: Mutex::new(Some(stream)),
+        })))
+    }
+
+    /// A reader that is read until it ends, for [`Bucket::upload`](crate::Bucket::upload).
+    pub fn reader(reader: impl AsyncRead + Send + 'static) -> Self {
+        let step = |mut reader: Pin<Box<dyn AsyncRead + Send>>| async move {
+            let mut piece = BytesMut::with_capacity(64 << 10);
+            let n = reader.read_buf(&mut piece).await?;
+            Ok::<_, BodyError>((n > 0).then(|| (piece.freeze(), reader)))
+        };
+        let reader: Pin<Box<dyn AsyncRead + Send>> = Box::pin(reader);
+        Self::unsized_stream(Steps::new(reader, step))
+    }
+
     /// Bytes in several pieces, which are sent without being copied together.
     pub fn pieces(pieces: impl IntoIterator<Item = Bytes>) -> Self {
         let pieces: Vec<Bytes> = pieces.into_iter().filter(|p| !p.is_empty()).collect();
@@ -132,10 +161,25 @@ impl Source {
         Self(Kept::Path(path.as_ref().into()))
     }
 
+    pub(crate) fn of(payload: Payload) -> Self {
+        Self(Kept::Here(payload))
+    }
+
+    /// What is sent, to be cut into parts; with `hash` those of a file keep the digest of what was read.
+    pub(crate) async fn feed(self, hash: bool) -> Result<Feed> {
+        match self.0 {
+            Kept::Unsized(once) => Ok(Feed::of_stream(Box::pin(once.lend()?), None)),
+            _ => Feed::new(self.payload().await?, hash),
+        }
+    }
+
     /// What is sent; a file is asked for its length.
     pub(crate) async fn payload(self) -> Result<Payload> {
         match self.0 {
             Kept::Here(payload) => Ok(payload),
+            Kept::Unsized(_) => Err(Error::invalid(
+                "a stream of unknown length cannot be put in one request: upload it, or say its length",
+            )),
             #[cfg(feature = "fs")]
             Kept::Path(path) => Ok(Payload::File(Arc::new(FilePart::whole(path).await?))),
         }
@@ -164,6 +208,7 @@ impl fmt::Debug for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             Kept::Here(payload) => f.debug_tuple("Source").field(payload).finish(),
+            Kept::Unsized(_) => f.write_str("Source(unsized)"),
             #[cfg(feature = "fs")]
             Kept::Path(path) => f.debug_tuple("Source").field(path).finish(),
         }
@@ -249,14 +294,12 @@ impl Stream for Ready {
 }
 
 /// A stream made of steps, each of which gives a piece and the state of the next.
-#[cfg(feature = "fs")]
 pub(crate) struct Steps<S, F, R> {
     state: Option<S>,
     step: F,
     running: Option<Pin<Box<R>>>,
 }
 
-#[cfg(feature = "fs")]
 impl<S, F, R> Steps<S, F, R> {
     pub(crate) fn new(state: S, step: F) -> Self {
         Self {
@@ -267,7 +310,6 @@ impl<S, F, R> Steps<S, F, R> {
     }
 }
 
-#[cfg(feature = "fs")]
 impl<S, F, R> Stream for Steps<S, F, R>
 where
     S: Unpin,

@@ -6,7 +6,7 @@ mod temporary;
 
 pub(crate) use read::FilePart;
 pub use save::Save;
-pub(crate) use temporary::Temporary;
+pub(crate) use temporary::{Temporary, sync_folder};
 
 use std::io;
 use std::path::Path;

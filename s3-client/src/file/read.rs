@@ -18,6 +18,8 @@ pub(crate) struct FilePart {
     path: Arc<Path>,
     start: u64,
     len: u64,
+    /// The length of the whole file.
+    file_len: u64,
     modified: Option<SystemTime>,
     /// The digest of what was read, for parts that ask for it.
     digest: Option<Mutex<Option<[u8; 16]>>>,
@@ -41,20 +43,22 @@ impl FilePart {
         Ok(Self {
             start: 0,
             len: found.len(),
+            file_len: found.len(),
             modified: found.modified().ok(),
             digest: None,
             path,
         })
     }
 
-    /// A part of it, whose digest is kept when it was read to its end.
-    pub(crate) fn part(&self, start: u64, len: u64) -> Self {
+    /// A part of it; with `hash` its digest is kept when it was read to its end.
+    pub(crate) fn part(&self, start: u64, len: u64, hash: bool) -> Self {
         Self {
             path: self.path.clone(),
             start: self.start + start,
             len,
+            file_len: self.file_len,
             modified: self.modified,
-            digest: Some(Mutex::new(None)),
+            digest: hash.then(|| Mutex::new(None)),
         }
     }
 
@@ -80,7 +84,7 @@ impl FilePart {
     /// When it has another length or was modified.
     pub(crate) async fn check_unchanged(&self) -> Result<()> {
         let now = Self::whole(self.path.clone()).await?;
-        if (now.len, now.modified) == (self.len, self.modified) {
+        if (now.len, now.modified) == (self.file_len, self.modified) {
             return Ok(());
         }
         let cause = io::Error::new(io::ErrorKind::InvalidData, "it has changed meanwhile");

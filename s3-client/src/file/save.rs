@@ -2,12 +2,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use aws_core::{Body, Error, Result, awaitable};
-use md5::{Digest, Md5};
 use tokio::fs::File;
 use tokio::io::AsyncWriteExt as _;
 
 use super::{Temporary, failed};
-use crate::etag;
 use crate::object::ObjectHead;
 use crate::ops::get::Get;
 
@@ -45,9 +43,8 @@ impl Save {
         self
     }
 
-    /// Compares the MD5 digest of the bytes with the entity tag, where the tag is one: of whole objects that
-    /// came by one put and are not encrypted with a key of the caller's or of KMS. The length is compared in
-    /// any case. Defaults to yes; not for stores whose tags look like MD5 and are not.
+    /// Compares the bytes with a checksum of the store or with the entity tag, as [`Get::verify`] says. The
+    /// length is compared in any case. Defaults to yes; not for stores whose tags look like MD5 and are not.
     pub fn verify(mut self, yes: bool) -> Self {
         self.verify = yes;
         self
@@ -60,8 +57,7 @@ impl Save {
     /// [`Kind::Protocol`](crate::Kind::Protocol) when what came is not what the entity tag says.
     pub async fn send(self) -> Result<ObjectHead> {
         let mut temporary = Temporary::beside(&self.path)?;
-        let object = self.get.send().await?;
-        let expected = etag::md5_of_whole(&object.head).filter(|_| self.verify);
+        let object = self.get.verify(self.verify).send().await?;
         let length = match object.head.range() {
             Some(range) => Some(range.end.saturating_sub(range.start)),
             None => object.head.size(),
@@ -69,15 +65,12 @@ impl Save {
         let Some(file) = &mut temporary.file else {
             return Err(failed("write", &self.path, io::ErrorKind::NotFound.into()));
         };
-        let (written, digest) = pour(object.body, file, expected.is_some(), &self.path).await?;
+        let written = pour(object.body, file, &self.path).await?;
         if length.is_some_and(|length| length != written) {
             return Err(Error::protocol(format!(
                 "the object came with {written} bytes, not with the {} that were announced",
                 length.unwrap_or_default()
             )));
-        }
-        if digest != expected {
-            return Err(etag::mismatch());
         }
         temporary.rename(self.sync).await?;
         Ok(object.head)
@@ -86,24 +79,15 @@ impl Save {
 
 awaitable!(Save, ObjectHead);
 
-/// Writes a body to a file; how many bytes it had, and their digest if that is asked for.
-async fn pour(
-    mut body: Body,
-    file: &mut File,
-    digest: bool,
-    path: &Path,
-) -> Result<(u64, Option<[u8; 16]>)> {
-    let mut digest = digest.then(Md5::new);
+/// Writes a body to a file; how many bytes it had.
+async fn pour(mut body: Body, file: &mut File, path: &Path) -> Result<u64> {
     let mut written = 0;
     while let Some(piece) = body.chunk().await.transpose()? {
-        if let Some(digest) = &mut digest {
-            digest.update(&piece);
-        }
         let wrote = file.write_all(&piece).await;
         wrote.map_err(|e| failed("write", path, e))?;
         written += piece.len() as u64;
     }
     // The last write may still be under way.
     file.flush().await.map_err(|e| failed("write", path, e))?;
-    Ok((written, digest.map(|digest| digest.finalize().into())))
+    Ok(written)
 }

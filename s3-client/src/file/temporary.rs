@@ -41,6 +41,11 @@ impl Temporary {
         }
     }
 
+    /// Where it is now.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Becomes the target, in one step; whatever was there is replaced. With `sync`, after the bytes are on the
     /// disk, and before this returns the name is too.
     pub(crate) async fn rename(mut self, sync: bool) -> Result<()> {

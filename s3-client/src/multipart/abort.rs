@@ -24,6 +24,11 @@ impl AbortMultipart {
         }
     }
 
+    pub(crate) fn with(mut self, options: Options) -> Self {
+        self.options = options;
+        self
+    }
+
     /// Sends it.
     ///
     /// # Errors

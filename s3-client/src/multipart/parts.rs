@@ -146,6 +146,11 @@ impl ListParts {
         }
     }
 
+    pub(crate) fn with(mut self, options: Options) -> Self {
+        self.options = options;
+        self
+    }
+
     /// Only parts of higher numbers. Defaults to all.
     pub fn after(mut self, number: u32) -> Self {
         self.after = Some(number);

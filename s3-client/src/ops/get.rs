@@ -136,6 +136,11 @@ impl Get {
 }
 
 impl<M: Mode> Get<M> {
+    pub(crate) fn with(mut self, options: Options) -> Self {
+        self.options = options;
+        self
+    }
+
     /// Fetches these bytes of it, counted from 0: `..1024` or `512..`. Defaults to all.
     ///
     /// A range that begins behind the end is the error `InvalidRange`.

@@ -85,6 +85,11 @@ impl Head {
 }
 
 impl<M: HeadMode> Head<M> {
+    pub(crate) fn with(mut self, options: Options) -> Self {
+        self.options = options;
+        self
+    }
+
     /// Has the store send the [checksums](ObjectHead::checksum) that it keeps. Defaults to no.
     pub fn checksums(mut self, yes: bool) -> Self {
         self.checksums = yes;

@@ -17,7 +17,7 @@ use crate::limits;
 use crate::object::ObjectHead;
 use crate::options::Options;
 use crate::payload::Source;
-use crate::wire::{S3, Wire};
+use crate::wire::{Field, S3, Wire};
 
 /// A request to store an object; made by [`Bucket::put`].
 #[must_use = "nothing is sent until this is awaited"]
@@ -54,6 +54,22 @@ impl Put {
             md5: false,
             row: idempotency::PUT_OBJECT,
             options: Options::default(),
+        }
+    }
+
+    /// The same with what an upload was told.
+    pub(crate) fn with(
+        mut self,
+        attributes: Attributes,
+        condition: Option<Field>,
+        options: Options,
+    ) -> Self {
+        self.attributes = attributes;
+        self.options = options;
+        match condition {
+            Some((_, etag)) if etag != "*" => self.if_match(etag),
+            Some(_) => self.if_none_match_any(),
+            None => self,
         }
     }
 
@@ -165,6 +181,10 @@ impl fmt::Debug for Put {
 pub struct Stored(ObjectHead);
 
 impl Stored {
+    pub(crate) fn head(&self) -> &ObjectHead {
+        &self.0
+    }
+
     /// The entity tag, in its quotes.
     pub fn etag(&self) -> Option<&str> {
         self.0.etag()

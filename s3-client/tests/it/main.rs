@@ -18,4 +18,5 @@ mod reqwest;
 mod robust;
 mod signing;
 mod store;
+mod transfer;
 mod versions;

@@ -16,7 +16,7 @@ use crate::store::{Feature, Store};
 
 const MIN: usize = 5 << 20;
 
-async fn uploads(bucket: &Bucket) -> usize {
+pub(crate) async fn uploads(bucket: &Bucket) -> usize {
     let all: Vec<_> = bucket
         .list_multipart()
         .stream()
@@ -306,7 +306,7 @@ async fn uploads_are_listed() {
 pub(crate) struct Meddler {
     pool: HttpPool,
     which: fn(&Request) -> bool,
-    left: Arc<AtomicU32>,
+    pub(crate) left: Arc<AtomicU32>,
     how: How,
 }
 
@@ -316,6 +316,10 @@ pub(crate) enum How {
     Lose,
     /// The store hears nothing of it.
     Answer(u16, &'static str),
+    /// The same, with success and this entity tag.
+    Tag(&'static str),
+    /// The store answers, and the body is cut off after this many bytes.
+    Cut(usize),
 }
 
 impl Meddler {
@@ -345,6 +349,22 @@ impl Transport for Meddler {
                 let head = Head::new(status, []);
                 ResponseFuture::ready(Ok(Response::new(head, Bytes::from(body))))
             }
+            How::Tag(tag) => {
+                let head = Head::new(200, [("etag", tag.as_bytes())]);
+                ResponseFuture::ready(Ok(Response::new(head, Bytes::new())))
+            }
+            How::Cut(len) => {
+                let sending = self.pool.send(origin, request);
+                ResponseFuture::new(async move {
+                    let (head, body) = sending.await?.into_parts();
+                    let bytes = body.bytes(64 << 20).await?;
+                    let cut = pipeline_pool::Error::new(pipeline_pool::Kind::Closed, "cut");
+                    let start = bytes.slice(..len.min(bytes.len()));
+                    let items = [Ok(start), Err(cut.with_sent(Sent::All))];
+                    let body = pipeline_pool::Body::from_stream(None, stream::iter(items));
+                    Ok(Response::new(head, body))
+                })
+            }
             How::Lose => {
                 let sending = self.pool.send(origin, request);
                 ResponseFuture::new(async move {
@@ -362,7 +382,7 @@ pub(crate) fn is_complete(request: &Request) -> bool {
     request.method() == Method::Post && request.target().contains("uploadId=")
 }
 
-async fn with(store: &Store, bucket: &Bucket, meddler: Meddler) -> Bucket {
+pub(crate) async fn with(store: &Store, bucket: &Bucket, meddler: Meddler) -> Bucket {
     let retry = RetryConfig::new().random(|| 0.0);
     let client = store
         .builder()

@@ -68,6 +68,8 @@ pub(crate) enum Feature {
     ConditionsOfPartCopies,
     /// The listing of uploads in parts behind a key alone has none of that key.
     UploadsBehindKeys,
+    /// The completion of an upload in parts keeps to its conditions.
+    ConditionsOfCompletions,
 }
 
 /// The servers that are known.
@@ -165,6 +167,7 @@ impl Store {
                     | Feature::PrefixesOfUploads
                     | Feature::ConditionsOfPartCopies
                     | Feature::UploadsBehindKeys
+                    | Feature::ConditionsOfCompletions
             ),
         }
     }

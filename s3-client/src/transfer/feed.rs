@@ -1,0 +1,239 @@
+//! Cuts what is to be sent into the bodies of its parts.
+
+use std::future::poll_fn;
+use std::task::{Context, Poll, ready};
+
+use aws_core::{Error, Kind, Result};
+use bytes::Bytes;
+
+#[cfg(feature = "fs")]
+use crate::file::FilePart;
+use crate::payload::{Payload, Pieces};
+
+/// What is left of what is to be sent.
+pub(crate) struct Feed {
+    from: From,
+    /// How much has been given.
+    given: u64,
+    /// How much there is, if that is known.
+    len: Option<u64>,
+    /// Whether parts of a file keep the digest of what was read.
+    hash: bool,
+}
+
+enum From {
+    Bytes(Bytes),
+    #[cfg(feature = "fs")]
+    File(std::sync::Arc<FilePart>),
+    Stream {
+        stream: Pieces,
+        /// What came beyond the end of a part.
+        over: Bytes,
+        /// The part that is being gathered.
+        part: Vec<u8>,
+        ended: bool,
+    },
+}
+
+/// A buffer begins with this, and grows to the size of its part.
+const FIRST: usize = 64 << 10;
+
+impl Feed {
+    /// Of what can be read as often as is needed; nothing of a stream.
+    pub(crate) fn new(payload: Payload, hash: bool) -> Result<Self> {
+        let len = Some(payload.len());
+        let from = match payload {
+            Payload::None => From::Bytes(Bytes::new()),
+            Payload::Whole(bytes) => From::Bytes(bytes),
+            #[cfg(feature = "fs")]
+            Payload::File(part) => From::File(part),
+            other => return Ok(Self::of_stream(other.open()?, len)),
+        };
+        Ok(Self {
+            from,
+            given: 0,
+            len,
+            hash,
+        })
+    }
+
+    /// Of a stream, the parts of which are kept in memory while they are sent.
+    pub(crate) fn of_stream(stream: Pieces, len: Option<u64>) -> Self {
+        Self {
+            from: From::Stream {
+                stream,
+                over: Bytes::new(),
+                part: Vec::new(),
+                ended: false,
+            },
+            given: 0,
+            len,
+            hash: false,
+        }
+    }
+
+    pub(crate) fn len(&self) -> Option<u64> {
+        self.len
+    }
+
+    /// The next `size` bytes, fewer at the end, and none behind it.
+    pub(crate) async fn next(&mut self, size: u64) -> Result<Payload> {
+        poll_fn(|cx| self.poll_next(size, cx)).await
+    }
+
+    /// As [`next`](Self::next); nothing is lost between two polls.
+    pub(crate) fn poll_next(&mut self, size: u64, cx: &mut Context<'_>) -> Poll<Result<Payload>> {
+        let part = match &mut self.from {
+            From::Bytes(bytes) => {
+                let n = size.min(bytes.len() as u64) as usize;
+                Payload::Whole(bytes.split_to(n))
+            }
+            #[cfg(feature = "fs")]
+            From::File(file) => {
+                let n = size.min(file.len() - self.given);
+                Payload::File(std::sync::Arc::new(file.part(self.given, n, self.hash)))
+            }
+            From::Stream { .. } => Payload::Whole(ready!(self.poll_gather(size, cx))?),
+        };
+        self.given += part.len();
+        Poll::Ready(Ok(part))
+    }
+
+    fn poll_gather(&mut self, size: u64, cx: &mut Context<'_>) -> Poll<Result<Bytes>> {
+        let From::Stream {
+            stream,
+            over,
+            part,
+            ended,
+        } = &mut self.from
+        else {
+            return Poll::Ready(Ok(Bytes::new()));
+        };
+        loop {
+            let room = usize::try_from(size).unwrap_or(usize::MAX) - part.len();
+            if room == 0 {
+                break;
+            }
+            if !over.is_empty() {
+                let piece = over.split_to(room.min(over.len()));
+                reserve(part, piece.len(), size);
+                part.extend_from_slice(&piece);
+                continue;
+            }
+            if *ended {
+                break;
+            }
+            match ready!(stream.as_mut().poll_next(cx)) {
+                Some(Ok(piece)) => *over = piece,
+                Some(Err(cause)) => {
+                    let text = format!("the request's body failed: {cause}");
+                    return Poll::Ready(Err(Error::new(Kind::Body, text)));
+                }
+                None => *ended = true,
+            }
+        }
+        let given = self.given + part.len() as u64;
+        let done = *ended;
+        if self
+            .len
+            .is_some_and(|len| given > len || (done && given < len))
+        {
+            return Poll::Ready(Err(Error::new(
+                Kind::Body,
+                format!(
+                    "the request's body is not as long as it was stated: {given} bytes came of {}",
+                    self.len.unwrap_or_default()
+                ),
+            )));
+        }
+        Poll::Ready(Ok(std::mem::take(part).into()))
+    }
+}
+
+/// Room for more, doubled up to the size of the part, so that no more is ever taken than that.
+fn reserve(part: &mut Vec<u8>, more: usize, size: u64) {
+    let wanted = part.len() + more;
+    if wanted > part.capacity() {
+        let most = usize::try_from(size).unwrap_or(usize::MAX);
+        let room = wanted
+            .max(part.capacity() * 2)
+            .max(FIRST)
+            .min(most.max(wanted));
+        part.reserve_exact(room - part.len());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::payload::Source;
+
+    struct Items(std::vec::IntoIter<Result<Bytes, std::io::Error>>);
+
+    impl futures_core::Stream for Items {
+        type Item = Result<Bytes, std::io::Error>;
+        fn poll_next(
+            mut self: std::pin::Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Self::Item>> {
+            Poll::Ready(self.0.next())
+        }
+    }
+
+    fn items(sizes: &[usize]) -> Items {
+        let piece = |n: &usize| Ok(Bytes::from(vec![b'x'; *n]));
+        Items(sizes.iter().map(piece).collect::<Vec<_>>().into_iter())
+    }
+
+    async fn parts(feed: &mut Feed, size: u64) -> Result<Vec<u64>> {
+        let mut parts = Vec::new();
+        loop {
+            let part = feed.next(size).await?;
+            if part.len() == 0 {
+                return Ok(parts);
+            }
+            parts.push(part.len());
+        }
+    }
+
+    #[tokio::test]
+    async fn everything_comes_in_parts_of_the_size() {
+        for (sizes, cut) in [
+            (vec![], vec![]),
+            (vec![0, 10, 0], vec![10]),
+            (vec![3, 3, 3, 3], vec![10, 2]),
+            (vec![25], vec![10, 10, 5]),
+            (vec![10, 10], vec![10, 10]),
+            (vec![200_000], vec![10; 20_000]),
+        ] {
+            let total: usize = sizes.iter().sum();
+            let stream = Source::stream(total as u64, items(&sizes));
+            let mut feed = Feed::new(stream.payload().await.unwrap(), true).unwrap();
+            assert_eq!(parts(&mut feed, 10).await.unwrap(), cut, "{sizes:?}");
+            let mut feed = Feed::new(Payload::Whole(vec![b'x'; total].into()), true).unwrap();
+            assert_eq!(parts(&mut feed, 10).await.unwrap(), cut, "{sizes:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_stream_has_to_keep_to_its_length() {
+        for len in [11, 13] {
+            let stream = Source::stream(len, items(&[3, 3, 3, 3]));
+            let mut feed = Feed::new(stream.payload().await.unwrap(), true).unwrap();
+            let error = parts(&mut feed, 10).await.unwrap_err();
+            assert_eq!(error.kind(), Kind::Body, "{error}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_buffer_is_no_larger_than_its_part() {
+        let mut part = Vec::new();
+        let size = 10 << 20;
+        while part.len() < size {
+            let piece = vec![0; 1000.min(size - part.len())];
+            reserve(&mut part, piece.len(), size as u64);
+            part.extend_from_slice(&piece);
+            assert!(part.capacity() <= size, "{}", part.capacity());
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! Where a download is until it is whole.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use aws_core::Result;
+use tokio::fs::File;
+
+use super::noted::{self, Noted};
+use crate::file::{Temporary, failed, sync_folder};
+
+/// The text of a state is no longer than this.
+const MAX_STATE: u64 = 64 << 10;
+
+/// Where the bytes are until they are all there.
+pub(super) enum Place {
+    Once(Temporary),
+    Kept {
+        data: PathBuf,
+        state: PathBuf,
+        next_state: PathBuf,
+    },
+}
+
+impl Place {
+    /// A file that goes unless it is finished.
+    pub(super) async fn once(target: &Path, size: u64) -> Result<Self> {
+        let temporary = Temporary::beside(target)?;
+        if let Some(file) = &temporary.file {
+            file.set_len(size)
+                .await
+                .map_err(|e| failed("write", target, e))?;
+        }
+        Ok(Self::Once(temporary))
+    }
+
+    /// A file that stays, with what is in it of the object that is wanted.
+    pub(super) async fn resume(target: &Path, fresh: Noted) -> Result<(Self, Noted)> {
+        if target.file_name().is_none() {
+            let cause = io::Error::new(io::ErrorKind::InvalidInput, "it names no file");
+            return Err(failed("write", target, cause));
+        }
+        let data = noted::partial(target);
+        let state = noted::state(target);
+        let io = |e| failed("write", &data, e);
+        let found = read_state(&state).await;
+        let found = found.filter(|found| found.etag == fresh.etag && found.size == fresh.size);
+        let length = tokio::fs::metadata(&data).await.map(|found| found.len());
+        let (noted, new) = match found {
+            Some(found) if length.is_ok_and(|length| length == fresh.size) => (found, false),
+            _ => (fresh, true),
+        };
+        if new {
+            // Of another object, perhaps: what was noted must not outlast what it was about.
+            let _none = tokio::fs::remove_file(&state).await;
+            let file = File::create(&data).await.map_err(io)?;
+            file.set_len(noted.size).await.map_err(io)?;
+        }
+        let place = Self::Kept {
+            next_state: noted::next_state(target),
+            state,
+            data,
+        };
+        Ok((place, noted))
+    }
+
+    pub(super) fn data(&self) -> &Path {
+        match self {
+            Self::Once(temporary) => temporary.path(),
+            Self::Kept { data, .. } => data,
+        }
+    }
+
+    /// Notes what is there, if that is for later.
+    pub(super) async fn note(&self, noted: &Noted) -> Result<()> {
+        let Self::Kept {
+            state, next_state, ..
+        } = self
+        else {
+            return Ok(());
+        };
+        let write = async {
+            tokio::fs::write(next_state, noted.to_text()).await?;
+            tokio::fs::rename(next_state, state).await
+        };
+        write.await.map_err(|e| failed("write", state, e))
+    }
+
+    /// Becomes the target.
+    pub(super) async fn finish(self, target: &Path, sync: bool) -> Result<()> {
+        match self {
+            Self::Once(temporary) => temporary.rename(sync).await,
+            Self::Kept { data, state, .. } => {
+                let rename = async {
+                    if sync {
+                        File::open(&data).await?.sync_all().await?;
+                    }
+                    tokio::fs::rename(&data, target).await
+                };
+                rename.await.map_err(|e| failed("write", target, e))?;
+                let _already_gone = tokio::fs::remove_file(&state).await;
+                if sync {
+                    sync_folder(target).await?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Leaves nothing.
+    pub(super) async fn forget(self) {
+        if let Self::Kept { data, state, .. } = self {
+            let _already_gone = tokio::fs::remove_file(&state).await;
+            let _already_gone = tokio::fs::remove_file(&data).await;
+        }
+    }
+}
+
+async fn read_state(path: &Path) -> Option<Noted> {
+    let found = tokio::fs::metadata(path).await.ok()?;
+    if found.len() > MAX_STATE {
+        return None;
+    }
+    Noted::parse(&tokio::fs::read_to_string(path).await.ok()?)
+}
