@@ -9,7 +9,12 @@ use std::time::{Duration, SystemTime};
 use pipeline_pool::{HttpPool, Sent};
 use tokio::time::Instant;
 
-use self::attempt::{Course, log_failure, site};
+#[cfg(feature = "cache")]
+pub(crate) use self::attempt::service_error;
+pub(crate) use self::attempt::site;
+use self::attempt::{Course, log_failure};
+#[cfg(feature = "cache")]
+use crate::cached::Caching;
 use crate::classify::{Class, Failure, Verdict, classify};
 use crate::clock::Clock;
 use crate::credentials::{Cached, Credentials, ProvideCredentials};
@@ -37,6 +42,10 @@ pub struct DispatchBuilder {
     timeout: Duration,
     clock: Clock,
     hooks: Hooks,
+    #[cfg(feature = "cache")]
+    cache: Option<cache_layer::Cache>,
+    #[cfg(feature = "cache")]
+    cache_owner: Option<Arc<str>>,
 }
 
 impl DispatchBuilder {
@@ -76,6 +85,19 @@ impl DispatchBuilder {
         self.hooks.push(OnAttempt(hook));
     }
 
+    /// Reads through this cache, where operations can, and has every write tell it. Defaults to none.
+    #[cfg(feature = "cache")]
+    pub fn cache(&mut self, cache: cache_layer::Cache) {
+        self.cache = Some(cache);
+    }
+
+    /// Whose entries in the cache these are: clients that name the same owner share them, and must be allowed to
+    /// read the same. Defaults to an owner of their own for each access key.
+    #[cfg(feature = "cache")]
+    pub fn cache_owner(&mut self, owner: impl Into<Arc<str>>) {
+        self.cache_owner = Some(owner.into());
+    }
+
     /// The dispatcher.
     ///
     /// # Errors
@@ -102,6 +124,11 @@ impl DispatchBuilder {
             clock: self.clock,
             hooks: self.hooks,
             throttle: Throttle::new(),
+            #[cfg(feature = "cache")]
+            caching: {
+                let owner = self.cache_owner;
+                self.cache.map(|cache| Caching::new(cache, owner))
+            },
         })))
     }
 }
@@ -120,6 +147,8 @@ struct Shared {
     clock: Clock,
     hooks: Hooks,
     throttle: Throttle,
+    #[cfg(feature = "cache")]
+    caching: Option<Caching>,
 }
 
 impl Dispatch {
@@ -132,6 +161,10 @@ impl Dispatch {
             timeout: Duration::from_secs(30),
             clock: Clock::system(),
             hooks: Hooks::default(),
+            #[cfg(feature = "cache")]
+            cache: None,
+            #[cfg(feature = "cache")]
+            cache_owner: None,
         }
     }
 
@@ -163,6 +196,45 @@ impl Dispatch {
         &self,
         service: &O::Service,
         operation: &O,
+    ) -> Result<O::Output> {
+        #[cfg(feature = "cache")]
+        if let Some(caching) = &self.0.caching {
+            use crate::cached::CacheUse;
+            let changes = operation.cache();
+            if matches!(changes, CacheUse::Write(_) | CacheUse::WriteAll) {
+                return self
+                    .write_cached(caching, service, operation, changes)
+                    .await;
+            }
+        }
+        self.attempts(service, operation, &mut false).await
+    }
+
+    #[cfg(feature = "cache")]
+    pub(crate) fn caching(&self) -> Option<&Caching> {
+        self.0.caching.as_ref()
+    }
+
+    /// Waits for a body within the time of an operation.
+    #[cfg(feature = "cache")]
+    pub(crate) async fn in_time<T>(&self, body: impl Future<Output = Result<T>>) -> Result<T> {
+        let limit = self.0.timeout;
+        let late = || {
+            Error::new(
+                Kind::Timeout,
+                format!("the answer's body was not here within {limit:?}"),
+            )
+        };
+        let read = tokio::time::timeout(limit, body).await;
+        read.unwrap_or_else(|_| Err(late()))
+    }
+
+    /// The attempts of an operation, to its end. `loose` hears if one of them may still run.
+    pub(crate) async fn attempts<O: Operation>(
+        &self,
+        service: &O::Service,
+        operation: &O,
+        loose: &mut bool,
     ) -> Result<O::Output> {
         let shared = &*self.0;
         let overrides = operation.overrides();
@@ -220,6 +292,7 @@ impl Dispatch {
                 Err(failed) => failed,
             };
             sent = sent.max(failed.error.sent());
+            *loose |= is_loose(&failed.error);
             log_failure::<O>(number, &failed.error);
             let class = failed.error.class();
             if matches!(class, Class::Throttled | Class::Unavailable) && retry.is_adaptive() {
@@ -281,6 +354,12 @@ impl Dispatch {
             }
         }
     }
+}
+
+/// Whether a failed attempt may still run, or be running: no service has answered it.
+pub(crate) fn is_loose(error: &Error) -> bool {
+    let answered = error.kind() == Kind::Service && !matches!(error.status(), Some(502 | 504));
+    !answered && error.sent() != Sent::No
 }
 
 impl Shared {

@@ -64,6 +64,8 @@
 
 mod awaitable;
 pub mod body;
+#[cfg(feature = "cache")]
+pub mod cached;
 pub mod classify;
 mod clock;
 pub mod credentials;

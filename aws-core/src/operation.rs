@@ -97,6 +97,40 @@ pub trait Operation: Send + Sync {
         None
     }
 
+    /// What it has to do with a cache of its client's. Defaults to nothing.
+    #[cfg(feature = "cache")]
+    fn cache(&self) -> crate::cached::CacheUse<'_> {
+        crate::cached::CacheUse::Past
+    }
+
+    /// The answer to this very request out of what is kept of the whole thing; nothing if only the service knows it.
+    /// Defaults to what is kept.
+    #[cfg(feature = "cache")]
+    fn from_kept(&self, kept: crate::cached::Kept) -> Option<crate::cached::Kept> {
+        Some(kept)
+    }
+
+    /// Whether this answer says that the thing does not exist. Defaults to no.
+    #[cfg(feature = "cache")]
+    fn is_absence(&self, kept: &crate::cached::Kept) -> bool {
+        let _ = kept;
+        false
+    }
+
+    /// What a read would find now that this has been written, if all of it is known. Defaults to nothing.
+    #[cfg(feature = "cache")]
+    fn wrote(&self, output: &Self::Output) -> Option<crate::cached::Kept> {
+        let _ = output;
+        None
+    }
+
+    /// What an answer cost, in the unit that the service bills by beside the number of requests. Defaults to 0.
+    #[cfg(feature = "cache")]
+    fn cost(&self, kept: &crate::cached::Kept) -> f64 {
+        let _ = kept;
+        0.0
+    }
+
     /// The request, signed; asked for again for each attempt. It carries and signs
     /// [`Attempt::headers`] besides its own.
     ///
@@ -235,6 +269,8 @@ pub struct Answer {
     pub head: Head,
     /// The body; whole unless the operation streams.
     pub body: Body,
+    /// Whether it comes from a cache: this request has cost nothing.
+    pub cached: bool,
 }
 
 impl Answer {

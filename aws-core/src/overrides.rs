@@ -30,6 +30,8 @@ struct Inner {
     timeout: Option<Duration>,
     retry: Option<RetryConfig>,
     headers: Vec<(String, String)>,
+    #[cfg(feature = "cache")]
+    cache: crate::cached::CacheMode,
 }
 
 /// Fields that the connection, the signature or the body decides: RFC 9110, 7.6.1, and what signing writes.
@@ -73,6 +75,17 @@ impl Overrides {
     /// Version 2 of S3 those are the names that begin with `x-amz-`.
     pub fn header(&mut self, name: impl Into<String>, value: impl Into<String>) {
         put(&mut self.inner().headers, name.into(), value.into());
+    }
+
+    /// What the request does with the cache of its client. Defaults to using it.
+    #[cfg(feature = "cache")]
+    pub fn cache(&mut self, mode: crate::cached::CacheMode) {
+        self.inner().cache = mode;
+    }
+
+    #[cfg(feature = "cache")]
+    pub(crate) fn cache_mode(&self) -> crate::cached::CacheMode {
+        self.0.as_ref().map(|inner| inner.cache).unwrap_or_default()
     }
 
     /// Whether everything in it is legal.

@@ -269,6 +269,7 @@ impl Shared {
         let answer = Answer {
             head,
             body: Body::new(body, site(operation, origin)),
+            cached: false,
         };
         operation
             .parse(service, answer)
@@ -322,7 +323,7 @@ async fn error_body(mut body: pipeline_pool::Body) -> Bytes {
     all.freeze()
 }
 
-fn service_error<S: Service>(
+pub(crate) fn service_error<S: Service>(
     service: &S,
     resource: Option<&Arc<str>>,
     head: &Head,
@@ -371,7 +372,7 @@ fn foreign_text(bytes: &[u8]) -> Option<String> {
     (!short.is_empty()).then(|| format!("an answer that is no error of the service: {short:?}"))
 }
 
-pub(super) fn site<O: Operation>(operation: &O, origin: &Origin) -> Site {
+pub(crate) fn site<O: Operation>(operation: &O, origin: &Origin) -> Site {
     Site {
         service: O::Service::NAME,
         operation: O::NAME,

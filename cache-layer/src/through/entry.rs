@@ -82,19 +82,24 @@ impl Form {
         out.freeze()
     }
 
-    #[cfg(feature = "lz4")]
     fn pack(self, body: &[u8]) -> Option<Vec<u8>> {
         if body.len() < self.compress_from? {
             return None;
         }
-        let packed = lz4_flex::block::compress(body);
-        (packed.len() < body.len()).then_some(packed)
+        compress(body)
     }
+}
 
-    #[cfg(not(feature = "lz4"))]
-    fn pack(self, _: &[u8]) -> Option<Vec<u8>> {
-        None
-    }
+#[cfg(feature = "lz4")]
+fn compress(body: &[u8]) -> Option<Vec<u8>> {
+    let packed = lz4_flex::block::compress(body);
+    (packed.len() < body.len()).then_some(packed)
+}
+
+/// Nothing asks for it in a build without the feature.
+#[cfg(not(feature = "lz4"))]
+fn compress(_: &[u8]) -> Option<Vec<u8>> {
+    None
 }
 
 /// Reads what memcached had under this key; nothing if it is damaged, of another form, or was stored under

@@ -1,27 +1,19 @@
 //! The first tier: entries in the memory of this process, for a short time.
 
-#[cfg(feature = "local")]
 use std::time::{Duration, Instant};
 
-#[cfg(feature = "local")]
 use bytes::Bytes;
-#[cfg(feature = "local")]
 use quick_cache::{Weighter, sync::Cache};
 
-#[cfg(feature = "local")]
 use super::entry::Entry;
-#[cfg(feature = "local")]
 use crate::memcached::Key;
 
 /// What an entry takes beside its bytes, about.
-#[cfg(feature = "local")]
 const OVERHEAD: usize = 160;
 
-#[cfg(feature = "local")]
 #[derive(Clone)]
 struct Weight;
 
-#[cfg(feature = "local")]
 impl Weighter<Key, (Entry, Instant)> for Weight {
     fn weight(&self, key: &Key, (entry, _): &(Entry, Instant)) -> u64 {
         (OVERHEAD + key.as_bytes().len() + entry.head.len() + entry.body.len()) as u64
@@ -29,13 +21,11 @@ impl Weighter<Key, (Entry, Instant)> for Weight {
 }
 
 /// Entries up to so many bytes.
-#[cfg(feature = "local")]
 pub(crate) struct Local {
     cache: Cache<Key, (Entry, Instant), Weight>,
     ttl: Duration,
 }
 
-#[cfg(feature = "local")]
 impl Local {
     pub(crate) fn new(bytes: u64, ttl: Duration) -> Self {
         // The number is an estimate that sizes its tables.
@@ -81,11 +71,7 @@ impl Local {
     }
 }
 
-/// There is none in a build without the feature.
-#[cfg(not(feature = "local"))]
-pub(crate) enum Local {}
-
-#[cfg(all(test, feature = "local"))]
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -5,6 +5,7 @@ mod core;
 mod entry;
 mod fence;
 mod flight;
+#[cfg(feature = "local")]
 mod local;
 #[cfg(test)]
 mod model;

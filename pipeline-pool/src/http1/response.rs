@@ -35,6 +35,20 @@ impl Head {
         }
     }
 
+    /// A head of lines as they go on the wire, each with its line end; nothing when one of them is no field.
+    pub fn from_lines(status: u16, fields: Bytes) -> Option<Self> {
+        let legal = |line: &[u8]| {
+            let line = line.strip_suffix(b"\r\n")?;
+            let colon = memchr::memchr(b':', line)?;
+            let name = &line[..colon];
+            let token = !name.is_empty() && name.iter().all(|&b| super::request::is_token(b));
+            let text = !line.iter().any(|b| matches!(b, b'\r' | 0));
+            (token && text).then_some(())
+        };
+        let all = fields.split_inclusive(|&b| b == b'\n').try_for_each(legal);
+        all.map(|()| Self { status, fields })
+    }
+
     /// The status code, 200 to 999.
     pub fn status(&self) -> u16 {
         self.status
@@ -151,6 +165,28 @@ mod tests {
         );
         assert_eq!(head.header("etag"), Some("\"x\""));
         assert_eq!(head.headers().count(), 1);
+    }
+
+    #[test]
+    fn lines_are_fields_or_no_head() {
+        let read = |lines: &'static [u8]| Head::from_lines(200, Bytes::from_static(lines));
+        let head = read(b"ETag: \"x\"\r\na:b\r\n").unwrap();
+        assert_eq!(
+            (head.header("etag"), head.header("a")),
+            (Some("\"x\""), Some("b"))
+        );
+        assert_eq!(read(b"").unwrap().headers().count(), 0);
+        for lines in [
+            &b"a: b"[..],
+            b"a: b\n",
+            b"a\r\n",
+            b": b\r\n",
+            b"a b: c\r\n",
+            b"a: \0\r\n",
+            b"a: b\rc\r\n",
+        ] {
+            assert!(read(lines).is_none(), "{}", lines.escape_ascii());
+        }
     }
 
     #[test]
