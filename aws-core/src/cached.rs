@@ -68,7 +68,7 @@ pub enum CacheMode {
 /// A whole answer, as it is kept.
 #[derive(Clone, Debug)]
 pub struct Kept {
-    /// Status and fields; those of one connection or one request are left out, `content-length` too.
+    /// Status and fields; those of one connection or one request are left out.
     pub head: Head,
     /// The body.
     pub body: Bytes,
@@ -313,6 +313,8 @@ fn entry<O: Operation>(operation: &O, kept: &Kept, absent: bool) -> Entry {
             head.put_slice(b"\r\n");
         }
     }
+    // That of a body in chunks is known by now.
+    head.put_slice(format!("content-length: {}\r\n", kept.body.len()).as_bytes());
     Entry {
         absent,
         cost: operation.cost(kept),

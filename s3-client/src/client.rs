@@ -84,6 +84,40 @@ impl S3Client {
     }
 }
 
+#[cfg(feature = "cache")]
+impl S3Client {
+    /// Runs an operation that reads, through the cache if there is one.
+    pub(crate) async fn read<O: Operation<Service = S3> + 'static>(
+        &self,
+        operation: O,
+    ) -> Result<O::Output> {
+        let service = Shared(self.0.clone());
+        self.0.dispatch.call_cached(service, operation).await
+    }
+}
+
+#[cfg(not(feature = "cache"))]
+impl S3Client {
+    /// Runs an operation that reads.
+    pub(crate) async fn read<O: Operation<Service = S3>>(&self, operation: O) -> Result<O::Output> {
+        self.call(&operation).await
+    }
+}
+
+/// The service, held.
+#[cfg(feature = "cache")]
+#[derive(Clone)]
+struct Shared(Arc<Inner>);
+
+#[cfg(feature = "cache")]
+impl std::ops::Deref for Shared {
+    type Target = S3;
+
+    fn deref(&self) -> &S3 {
+        &self.0.service
+    }
+}
+
 impl fmt::Debug for S3Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("S3Client")
@@ -191,6 +225,28 @@ impl S3Builder {
     /// Defaults to 30 s.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.dispatch.timeout(timeout);
+        self
+    }
+
+    /// Reads objects through this cache, and has every write tell it (feature `cache`). Defaults to none.
+    ///
+    /// Whole current objects are kept, up to the cache's own [limit](cache_layer::Cache::max_value), and the fact that
+    /// there is none. From those, ranges, conditions and [`head`](crate::Bucket::head) are answered too, where that is
+    /// exactly what the store would say; all else goes past the cache: versions, parts, keys of the customer's,
+    /// checksums, overridden response fields and fields of one's own.
+    ///
+    /// Entries belong to one access key: what only one may read is not given to another.
+    #[cfg(feature = "cache")]
+    pub fn cache(mut self, cache: cache_layer::Cache) -> Self {
+        self.dispatch.cache(cache);
+        self
+    }
+
+    /// Shares the entries of the cache with all clients that name the same owner: they must be allowed to read the
+    /// same (feature `cache`). Defaults to an owner of its own for each access key.
+    #[cfg(feature = "cache")]
+    pub fn cache_owner(mut self, owner: impl Into<Arc<str>>) -> Self {
+        self.dispatch.cache_owner(owner);
         self
     }
 

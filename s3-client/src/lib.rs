@@ -50,6 +50,8 @@ mod attributes;
 mod reading;
 
 mod bucket;
+#[cfg(feature = "cache")]
+mod cached;
 mod checksum;
 mod client;
 pub mod config;
@@ -73,6 +75,8 @@ mod signature;
 mod transfer;
 mod wire;
 
+#[cfg(feature = "cache")]
+pub use aws_core::cached::CacheMode;
 pub use aws_core::credentials;
 pub use aws_core::event;
 pub use aws_core::{
@@ -81,6 +85,8 @@ pub use aws_core::{
 };
 pub use aws_sigv2::s3::{Server, SubResources};
 pub use bucket::Bucket;
+#[cfg(feature = "cache")]
+pub use cache_layer;
 pub use checksum::{Checksum, ChecksumHasher, VerifiedBy};
 pub use client::{S3Builder, S3Client};
 pub use encryption::{CustomerKey, ServerSideEncryption};

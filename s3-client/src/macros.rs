@@ -1,3 +1,23 @@
+/// What an operation that changes one object tells a cache.
+macro_rules! changes_object {
+    () => {
+        #[cfg(feature = "cache")]
+        fn cache(&self) -> aws_core::cached::CacheUse<'_> {
+            $crate::cached::write(&self.wire)
+        }
+    };
+}
+
+/// What an operation that changes things of a bucket that it does not name tells a cache.
+macro_rules! changes_bucket {
+    () => {
+        #[cfg(feature = "cache")]
+        fn cache(&self) -> aws_core::cached::CacheUse<'_> {
+            aws_core::cached::CacheUse::WriteAll
+        }
+    };
+}
+
 /// What every operation takes from its [`Wire`](crate::wire::Wire).
 macro_rules! from_wire {
     () => {

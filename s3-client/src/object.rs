@@ -35,6 +35,11 @@ impl ObjectHead {
         Self(head)
     }
 
+    #[cfg(feature = "cache")]
+    pub(crate) fn fields(&self) -> &pipeline_pool::Head {
+        &self.0
+    }
+
     /// The entity tag, in its quotes.
     pub fn etag(&self) -> Option<&str> {
         self.0.header("etag")

@@ -36,6 +36,14 @@ macro_rules! options {
                 self
             }
 
+            /// What this request does with the client's cache (feature `cache`). Defaults to using it. Writes tell it in
+            /// any case.
+            #[cfg(feature = "cache")]
+            pub fn cache(mut self, mode: $crate::CacheMode) -> Self {
+                self.options.cache(mode);
+                self
+            }
+
             /// Agrees to pay for this request to a bucket [whose requesters
             /// pay](https://docs.aws.amazon.com/AmazonS3/latest/userguide/RequesterPaysBuckets.html). Defaults to no:
             /// such a bucket then answers `AccessDenied`.

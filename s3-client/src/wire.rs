@@ -183,6 +183,22 @@ impl Wire {
         (!key.is_empty()).then(|| unescaped(key))
     }
 
+    /// The fields that the operation itself has set.
+    #[cfg(feature = "cache")]
+    pub(crate) fn own_fields(&self) -> &[Field] {
+        &self.fields
+    }
+
+    #[cfg(feature = "cache")]
+    pub(crate) fn has_query(&self) -> bool {
+        self.target.len() > self.path_len
+    }
+
+    #[cfg(feature = "cache")]
+    pub(crate) fn whole_payload(&self) -> Option<Bytes> {
+        self.payload.whole()
+    }
+
     /// The same request, sent to another place.
     pub(crate) fn moved(&self, place: &Place) -> Self {
         let mut target = String::with_capacity(self.target.len() + 64);

@@ -214,6 +214,7 @@ impl Operation for Complete {
     const NAME: &'static str = idempotency::COMPLETE_MULTIPART_UPLOAD.operation;
 
     from_wire!();
+    changes_object!();
 
     fn idempotency(&self) -> Idempotency {
         self.row.idempotency

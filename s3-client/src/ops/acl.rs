@@ -145,6 +145,7 @@ impl Operation for PutOperation {
     const NAME: &'static str = idempotency::PUT_OBJECT_ACL.operation;
 
     from_wire!();
+    changes_object!();
 
     fn idempotency(&self) -> Idempotency {
         idempotency::PUT_OBJECT_ACL.idempotency

@@ -296,6 +296,7 @@ impl Operation for CopyObject {
     const NAME: &'static str = idempotency::COPY_OBJECT.operation;
 
     from_wire!();
+    changes_object!();
 
     fn idempotency(&self) -> Idempotency {
         self.row.idempotency

@@ -149,6 +149,7 @@ impl Operation for DeleteObject {
     const NAME: &'static str = idempotency::DELETE_OBJECT.operation;
 
     from_wire!();
+    changes_object!();
 
     fn idempotency(&self) -> Idempotency {
         self.row.idempotency

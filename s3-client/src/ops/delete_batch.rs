@@ -77,7 +77,13 @@ impl DeleteBatch {
         } else {
             idempotency::DELETE_OBJECTS
         };
-        bucket.client.call(&DeleteObjects { wire, row }).await
+        let operation = DeleteObjects {
+            wire,
+            row,
+            #[cfg(feature = "cache")]
+            keys: ids.iter().map(|id| id.key.clone()).collect(),
+        };
+        bucket.client.call(&operation).await
     }
 }
 
@@ -137,6 +143,8 @@ impl Answers {
 struct DeleteObjects {
     wire: Wire,
     row: Row,
+    #[cfg(feature = "cache")]
+    keys: Vec<String>,
 }
 
 impl Operation for DeleteObjects {
@@ -147,6 +155,11 @@ impl Operation for DeleteObjects {
 
     fn idempotency(&self) -> Idempotency {
         self.row.idempotency
+    }
+
+    #[cfg(feature = "cache")]
+    fn cache(&self) -> aws_core::cached::CacheUse<'_> {
+        aws_core::cached::CacheUse::Write(self.keys.iter().map(Into::into).collect())
     }
 
     fn parse(&self, _: &S3, answer: Answer) -> Result<Answers> {

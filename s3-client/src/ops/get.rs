@@ -247,7 +247,7 @@ impl<M: Mode> Get<M> {
             verify: self.verify,
             mode: PhantomData,
         };
-        client.call(&operation).await
+        client.read(operation).await
     }
 }
 
@@ -293,6 +293,21 @@ impl<M: Mode> Operation for GetObject<M> {
 
     fn idempotency(&self) -> Idempotency {
         idempotency::GET_OBJECT.idempotency
+    }
+
+    #[cfg(feature = "cache")]
+    fn cache(&self) -> aws_core::cached::CacheUse<'_> {
+        crate::cached::read(&self.wire, true)
+    }
+
+    #[cfg(feature = "cache")]
+    fn from_kept(&self, kept: aws_core::cached::Kept) -> Option<aws_core::cached::Kept> {
+        crate::cached::answer(&self.wire, kept, M::MAY_BE_UNCHANGED)
+    }
+
+    #[cfg(feature = "cache")]
+    fn is_absence(&self, kept: &aws_core::cached::Kept) -> bool {
+        crate::cached::is_absence(kept)
     }
 
     fn accepts(&self, status: u16) -> bool {

@@ -136,7 +136,7 @@ impl<M: HeadMode> Head<M> {
             part,
             mode: PhantomData,
         };
-        client.call(&operation).await
+        client.read(operation).await
     }
 }
 
@@ -163,6 +163,18 @@ impl<M: HeadMode> Operation for HeadObject<M> {
     const NAME: &'static str = idempotency::HEAD_OBJECT.operation;
 
     from_wire!();
+
+    #[cfg(feature = "cache")]
+    fn cache(&self) -> aws_core::cached::CacheUse<'_> {
+        crate::cached::read(&self.wire, false)
+    }
+
+    #[cfg(feature = "cache")]
+    fn from_kept(&self, kept: aws_core::cached::Kept) -> Option<aws_core::cached::Kept> {
+        let mut kept = crate::cached::answer(&self.wire, kept, M::MAY_BE_UNCHANGED)?;
+        kept.body = bytes::Bytes::new();
+        Some(kept)
+    }
 
     fn idempotency(&self) -> Idempotency {
         idempotency::HEAD_OBJECT.idempotency

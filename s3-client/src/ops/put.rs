@@ -221,9 +221,15 @@ impl Operation for PutObject {
     const NAME: &'static str = idempotency::PUT_OBJECT.operation;
 
     from_wire!();
+    changes_object!();
 
     fn idempotency(&self) -> Idempotency {
         self.row.idempotency
+    }
+
+    #[cfg(feature = "cache")]
+    fn wrote(&self, stored: &Stored) -> Option<aws_core::cached::Kept> {
+        crate::cached::wrote(&self.wire, &stored.0)
     }
 
     fn parse(&self, _: &S3, answer: Answer) -> Result<Stored> {

@@ -106,6 +106,7 @@ impl Operation for RestoreOperation {
     const NAME: &'static str = idempotency::RESTORE_OBJECT.operation;
 
     from_wire!();
+    changes_object!();
 
     fn idempotency(&self) -> Idempotency {
         idempotency::RESTORE_OBJECT.idempotency

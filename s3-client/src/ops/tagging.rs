@@ -163,6 +163,7 @@ impl Operation for PutOperation {
     const NAME: &'static str = idempotency::PUT_OBJECT_TAGGING.operation;
 
     from_wire!();
+    changes_object!();
 
     fn idempotency(&self) -> Idempotency {
         idempotency::PUT_OBJECT_TAGGING.idempotency
@@ -182,6 +183,7 @@ impl Operation for DeleteOperation {
     const NAME: &'static str = idempotency::DELETE_OBJECT_TAGGING.operation;
 
     from_wire!();
+    changes_object!();
 
     fn idempotency(&self) -> Idempotency {
         idempotency::DELETE_OBJECT_TAGGING.idempotency

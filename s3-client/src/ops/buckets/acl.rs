@@ -99,6 +99,7 @@ impl Operation for PutAclOperation {
     const NAME: &'static str = ROW.operation;
 
     from_wire!();
+    changes_bucket!();
 
     fn idempotency(&self) -> Idempotency {
         ROW.idempotency

@@ -268,6 +268,7 @@ impl<C: Settable> Operation for PutOperation<C> {
     const NAME: &'static str = C::PUT.operation;
 
     from_wire!();
+    changes_bucket!();
 
     fn idempotency(&self) -> Idempotency {
         self.row.idempotency
@@ -288,6 +289,7 @@ impl<C: Removable> Operation for DeleteOperation<C> {
     const NAME: &'static str = C::DELETE.operation;
 
     from_wire!();
+    changes_bucket!();
 
     fn idempotency(&self) -> Idempotency {
         C::DELETE.idempotency

@@ -49,6 +49,7 @@ impl Operation for DeleteBucketOperation {
     const NAME: &'static str = idempotency::DELETE_BUCKET.operation;
 
     from_wire!();
+    changes_bucket!();
 
     fn idempotency(&self) -> Idempotency {
         idempotency::DELETE_BUCKET.idempotency

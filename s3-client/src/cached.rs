@@ -1,0 +1,295 @@
+//! What a cache keeps of objects, and what it can answer from that exactly as the store would.
+//!
+//! Whole current objects are kept, as a plain GET brings them. Conditions and ranges on them are worked out here, by
+//! [RFC 9110, 13.2.2](https://www.rfc-editor.org/rfc/rfc9110#section-13.2.2) and
+//! [14](https://www.rfc-editor.org/rfc/rfc9110#section-14); whatever else a request asks for goes past the cache, and
+//! so does what would be an error, which is the store's to word.
+
+use std::borrow::Cow;
+
+use aws_core::cached::{CacheUse, Kept};
+use aws_core::time::parse_http;
+use bytes::Bytes;
+use pipeline_pool::Head;
+
+use crate::object::ObjectHead;
+use crate::wire::Wire;
+
+/// Fields of a request that can be worked out from what is kept.
+const WORKED_OUT: [&str; 5] = [
+    "if-match",
+    "if-modified-since",
+    "if-none-match",
+    "if-unmodified-since",
+    "range",
+];
+
+/// What a GET (`fills`) or a HEAD has to do with the cache.
+pub(crate) fn read(wire: &Wire, fills: bool) -> CacheUse<'_> {
+    let known = |name: &str| WORKED_OUT.contains(&name);
+    let fields = wire.own_fields();
+    if wire.has_query() || !fields.iter().all(|(name, _)| known(name)) {
+        return CacheUse::Past;
+    }
+    match wire.key() {
+        Some(key) if fills && fields.is_empty() => CacheUse::Read(key),
+        Some(key) => CacheUse::Peek(key),
+        None => CacheUse::Past,
+    }
+}
+
+/// What an operation that changes one object has to do with it.
+pub(crate) fn write(wire: &Wire) -> CacheUse<'_> {
+    CacheUse::Write(wire.key().into_iter().collect())
+}
+
+/// Whether an answer to a GET says that there is no such object.
+pub(crate) fn is_absence(kept: &Kept) -> bool {
+    let code = b"<Code>NoSuchKey</Code>";
+    kept.head.status() == 404 && kept.body.windows(code.len()).any(|w| w == code)
+}
+
+/// The answer to this request out of what is kept of the whole object.
+pub(crate) fn answer(wire: &Wire, kept: Kept, may_be_unchanged: bool) -> Option<Kept> {
+    let fields = wire.own_fields();
+    if fields.is_empty() {
+        return Some(kept);
+    }
+    let field = |name: &str| {
+        let found = fields.iter().find(|(n, _)| n == name);
+        found.map(|(_, value)| value.as_str())
+    };
+    let etag = kept.head.header("etag");
+    let stored = kept.head.header("last-modified").and_then(parse_http);
+    let lists = |tags: &str| {
+        tags.trim() == "*"
+            || tags
+                .split(',')
+                .any(|tag| Some(unquoted(tag)) == etag.map(unquoted))
+    };
+    if let Some(tags) = field("if-match") {
+        if !lists(tags) {
+            return None;
+        }
+    } else if let Some(date) = field("if-unmodified-since")
+        && stored? > parse_http(date)?
+    {
+        return None;
+    }
+    let unchanged = match (field("if-none-match"), field("if-modified-since")) {
+        (Some(tags), _) => lists(tags),
+        (None, Some(date)) => stored? <= parse_http(date)?,
+        (None, None) => false,
+    };
+    if unchanged {
+        return may_be_unchanged.then(|| Kept {
+            head: with_fields(304, &kept.head, &[]),
+            body: Bytes::new(),
+        });
+    }
+    match field("range") {
+        Some(range) => ranged(&kept, range),
+        None => Some(kept),
+    }
+}
+
+fn unquoted(tag: &str) -> &str {
+    tag.trim().trim_matches('"')
+}
+
+fn ranged(kept: &Kept, range: &str) -> Option<Kept> {
+    let len = kept.body.len();
+    let (first, last) = range.strip_prefix("bytes=")?.split_once('-')?;
+    let (start, end) = match (first.parse::<usize>(), last.parse::<usize>()) {
+        (Ok(first), Ok(last)) => (first, last.saturating_add(1).min(len)),
+        (Ok(first), Err(_)) if last.is_empty() => (first, len),
+        (Err(_), Ok(n)) if first.is_empty() => (len.saturating_sub(n), len),
+        _ => return None,
+    };
+    if start >= end {
+        return None;
+    }
+    let range = format!("bytes {start}-{}/{len}", end - 1);
+    let size = (end - start).to_string();
+    Some(Kept {
+        head: with_fields(
+            206,
+            &kept.head,
+            &[("content-range", &range), ("content-length", &size)],
+        ),
+        body: kept.body.slice(start..end),
+    })
+}
+
+/// The same head with another status and these fields, and without the length of the whole.
+fn with_fields(status: u16, head: &Head, more: &[(&str, &str)]) -> Head {
+    let old = head
+        .headers()
+        .filter(|(name, _)| !name.eq_ignore_ascii_case("content-length"));
+    Head::new(
+        status,
+        old.chain(more.iter().map(|(name, value)| (*name, value.as_bytes()))),
+    )
+}
+
+/// What a GET finds after a put of this body with these fields; nothing if not all of it is known. The time is that
+/// of the store's answer.
+pub(crate) fn wrote(wire: &Wire, stored: &ObjectHead) -> Option<Kept> {
+    let body = wire.whole_payload()?;
+    let named = |name: &str| {
+        matches!(
+            name,
+            "cache-control"
+                | "content-disposition"
+                | "content-encoding"
+                | "content-language"
+                | "content-type"
+                | "expires"
+        ) || name.starts_with("x-amz-meta-")
+    };
+    // These say how it is to be stored, and nothing that a read repeats.
+    let silent = |name: &str| matches!(name, "if-match" | "if-none-match" | "content-md5");
+    let fields = wire.own_fields();
+    let typed = fields.iter().any(|(name, _)| name == "content-type");
+    if !typed || !fields.iter().all(|(name, _)| named(name) || silent(name)) {
+        return None;
+    }
+    let head = stored.fields();
+    let (etag, date) = (head.header("etag")?, head.header("date")?);
+    let version = head.header("x-amz-version-id");
+    let size = body.len().to_string();
+    let of_put = fields.iter().filter(|(name, _)| named(name));
+    let of_put = of_put.map(|(name, value)| (Cow::as_ref(name), value.as_bytes()));
+    let own = [
+        ("accept-ranges", "bytes"),
+        ("content-length", &size),
+        ("etag", etag),
+        ("last-modified", date),
+    ];
+    let own = own
+        .into_iter()
+        .chain(version.map(|id| ("x-amz-version-id", id)));
+    Some(Kept {
+        head: Head::new(
+            200,
+            of_put.chain(own.map(|(name, value)| (name, value.as_bytes()))),
+        ),
+        body: body.clone(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Credentials, S3Client};
+    use pipeline_pool::Method;
+
+    fn wire(fields: &[(&'static str, &str)]) -> Wire {
+        let client = S3Client::builder()
+            .endpoint("http://h")
+            .credentials(Credentials::new("i", "s"));
+        let bucket = client.build().unwrap().bucket("photos");
+        let mut wire = Wire::object(Method::Get, &bucket, "a b").unwrap();
+        let fields = fields
+            .iter()
+            .map(|(n, v)| (Cow::Borrowed(*n), (*v).to_owned()));
+        wire.fields(fields.collect());
+        wire
+    }
+
+    fn whole() -> Kept {
+        let head: [(&str, &[u8]); 4] = [
+            ("ETag", b"\"abc\""),
+            ("Last-Modified", b"Thu, 30 Apr 2026 00:00:00 GMT"),
+            ("content-length", b"10"),
+            ("x-amz-meta-a", b"b"),
+        ];
+        Kept {
+            head: Head::new(200, head),
+            body: Bytes::from_static(b"0123456789"),
+        }
+    }
+
+    fn status(fields: &[(&'static str, &str)]) -> Option<u16> {
+        answer(&wire(fields), whole(), true).map(|kept| kept.head.status())
+    }
+
+    #[test]
+    fn what_is_plain_fills_and_what_is_special_goes_past() {
+        assert_eq!(read(&wire(&[]), true), CacheUse::Read("a b".into()));
+        assert_eq!(read(&wire(&[]), false), CacheUse::Peek("a b".into()));
+        assert_eq!(
+            read(&wire(&[("range", "bytes=0-1")]), true),
+            CacheUse::Peek("a b".into())
+        );
+        let secret = wire(&[("x-amz-server-side-encryption-customer-key", "k")]);
+        assert_eq!(read(&secret, true), CacheUse::Past);
+        let mut version = wire(&[]);
+        version.query("versionId", "v");
+        assert_eq!(read(&version, true), CacheUse::Past);
+    }
+
+    #[test]
+    fn conditions_are_worked_out_in_their_order() {
+        const BEFORE: &str = "Wed, 29 Apr 2026 00:00:00 GMT";
+        const AT: &str = "Thu, 30 Apr 2026 00:00:00 GMT";
+        assert_eq!(status(&[("if-match", "\"abc\"")]), Some(200));
+        assert_eq!(status(&[("if-match", "*")]), Some(200));
+        assert_eq!(status(&[("if-match", "\"x\", \"abc\"")]), Some(200));
+        assert_eq!(status(&[("if-match", "\"x\"")]), None);
+        assert_eq!(status(&[("if-none-match", "\"abc\"")]), Some(304));
+        assert_eq!(status(&[("if-none-match", "\"x\"")]), Some(200));
+        assert_eq!(status(&[("if-modified-since", AT)]), Some(304));
+        assert_eq!(status(&[("if-modified-since", BEFORE)]), Some(200));
+        assert_eq!(status(&[("if-unmodified-since", AT)]), Some(200));
+        assert_eq!(status(&[("if-unmodified-since", BEFORE)]), None);
+        // The tag counts for more than the time.
+        assert_eq!(
+            status(&[("if-none-match", "\"x\""), ("if-modified-since", AT)]),
+            Some(200)
+        );
+        assert_eq!(
+            status(&[("if-match", "\"abc\""), ("if-unmodified-since", BEFORE)]),
+            Some(200)
+        );
+        assert_eq!(status(&[("if-modified-since", "yesterday")]), None);
+        let unchanged = answer(&wire(&[("if-none-match", "*")]), whole(), true).unwrap();
+        assert!(unchanged.body.is_empty());
+        assert_eq!(unchanged.head.header("etag"), Some("\"abc\""));
+        // Nobody asked whether it has changed.
+        assert!(answer(&wire(&[("if-none-match", "*")]), whole(), false).is_none());
+    }
+
+    #[test]
+    fn ranges_are_cut_out() {
+        for (range, bytes, said) in [
+            ("bytes=0-3", "0123", "bytes 0-3/10"),
+            ("bytes=8-", "89", "bytes 8-9/10"),
+            ("bytes=8-99", "89", "bytes 8-9/10"),
+            ("bytes=-3", "789", "bytes 7-9/10"),
+            ("bytes=-30", "0123456789", "bytes 0-9/10"),
+            ("bytes=0-18446744073709551615", "0123456789", "bytes 0-9/10"),
+        ] {
+            let kept = answer(&wire(&[("range", range)]), whole(), false).unwrap();
+            assert_eq!(
+                (kept.head.status(), &kept.body[..]),
+                (206, bytes.as_bytes())
+            );
+            assert_eq!(kept.head.header("content-range"), Some(said));
+            let size = bytes.len().to_string();
+            assert_eq!(kept.head.header("content-length"), Some(size.as_str()));
+            assert_eq!(kept.head.header("x-amz-meta-a"), Some("b"));
+        }
+        for range in [
+            "bytes=10-",
+            "bytes=20-30",
+            "bytes=5-4",
+            "bytes=-0",
+            "bytes=x-",
+            "bytes=0-1,3-4",
+            "items=0-1",
+        ] {
+            assert_eq!(status(&[("range", range)]), None, "{range}");
+        }
+    }
+}
