@@ -210,6 +210,12 @@ impl Dispatch {
         self.attempts(service, operation, &mut false).await
     }
 
+    /// Whether there is a cache.
+    #[cfg(feature = "cache")]
+    pub fn is_cached(&self) -> bool {
+        self.0.caching.is_some()
+    }
+
     #[cfg(feature = "cache")]
     pub(crate) fn caching(&self) -> Option<&Caching> {
         self.0.caching.as_ref()

@@ -140,8 +140,47 @@ impl SdbClient {
         self.0.dispatch.call(&self.0.exports, operation).await
     }
 
+    /// Runs an operation that reads, through the cache if there is one.
+    #[cfg(feature = "cache")]
+    pub(crate) async fn read<O: Operation<Service = Sdb> + 'static>(
+        &self,
+        operation: O,
+    ) -> Result<O::Output> {
+        let service = Shared(self.0.clone(), O::NAME);
+        self.0.dispatch.call_cached(service, operation).await
+    }
+
+    /// Runs an operation that reads.
+    #[cfg(not(feature = "cache"))]
+    pub(crate) async fn read<O: Operation<Service = Sdb>>(
+        &self,
+        operation: O,
+    ) -> Result<O::Output> {
+        self.call(&operation).await
+    }
+
+    /// Whether reads go through a cache.
+    #[cfg(feature = "cache")]
+    pub(crate) fn is_cached(&self) -> bool {
+        self.0.dispatch.is_cached()
+    }
+
     pub(crate) fn sends_in_url(&self) -> bool {
         self.0.in_url
+    }
+}
+
+/// The service of one operation, held.
+#[cfg(feature = "cache")]
+#[derive(Clone)]
+struct Shared(Arc<Inner>, &'static str);
+
+#[cfg(feature = "cache")]
+impl std::ops::Deref for Shared {
+    type Target = Sdb;
+
+    fn deref(&self) -> &Sdb {
+        self.0.service(self.1)
     }
 }
 
@@ -216,6 +255,28 @@ impl SdbBuilder {
     /// The longest time of one request, all its attempts and pauses included. Defaults to 30 s.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.dispatch.timeout(timeout);
+        self
+    }
+
+    /// Reads items through this cache, and has every write tell it (feature `cache`). Defaults to none.
+    ///
+    /// [`Domain::get`](crate::Domain::get) is answered from it, also for some attributes of an item that is kept
+    /// whole; what fills it is read consistently. A read that asks to be [consistent](crate::Get::consistent) itself
+    /// goes past it, and so do selects. A write that a service ran is not seen by other processes whose cache could
+    /// not be told; see [`Cache`](cache_layer::Cache).
+    ///
+    /// Entries belong to one access key: what only one may read is not given to another.
+    #[cfg(feature = "cache")]
+    pub fn cache(mut self, cache: cache_layer::Cache) -> Self {
+        self.dispatch.cache(cache);
+        self
+    }
+
+    /// Shares the entries of the cache with all clients that name the same owner: they must be allowed to read the
+    /// same (feature `cache`). Defaults to an owner of its own for each access key.
+    #[cfg(feature = "cache")]
+    pub fn cache_owner(mut self, owner: impl Into<Arc<str>>) -> Self {
+        self.dispatch.cache_owner(owner);
         self
     }
 

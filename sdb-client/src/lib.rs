@@ -86,6 +86,8 @@ mod usage;
 mod version;
 mod wire;
 
+#[cfg(feature = "cache")]
+pub use aws_core::cached::CacheMode;
 pub use aws_core::credentials;
 pub use aws_core::event;
 pub use aws_core::{
@@ -94,6 +96,8 @@ pub use aws_core::{
 };
 pub use batch::{BatchOutcome, Batches};
 pub use batcher::{Batcher, BatcherBuilder, BatcherStats, QueuedPut};
+#[cfg(feature = "cache")]
+pub use cache_layer;
 pub use change::{DeleteItem, PutItem};
 pub use client::{SdbBuilder, SdbClient};
 pub use code::Code;

@@ -1,3 +1,23 @@
+/// What an operation that changes items tells a cache.
+macro_rules! changes_items {
+    () => {
+        #[cfg(feature = "cache")]
+        fn cache(&self) -> aws_core::cached::CacheUse<'_> {
+            aws_core::cached::CacheUse::Write(self.wire.items())
+        }
+    };
+}
+
+/// What an operation that changes a whole domain tells a cache.
+macro_rules! changes_domain {
+    () => {
+        #[cfg(feature = "cache")]
+        fn cache(&self) -> aws_core::cached::CacheUse<'_> {
+            aws_core::cached::CacheUse::WriteAll
+        }
+    };
+}
+
 /// What every operation takes from its [`Wire`](crate::wire::Wire).
 macro_rules! from_wire {
     () => {

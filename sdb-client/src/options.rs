@@ -22,6 +22,14 @@ macro_rules! options {
                 self.options.retry(retry);
                 self
             }
+
+            /// What this request does with the client's cache (feature `cache`). Defaults to using it. Writes tell it in
+            /// any case.
+            #[cfg(feature = "cache")]
+            pub fn cache(mut self, mode: $crate::CacheMode) -> Self {
+                self.options.cache(mode);
+                self
+            }
         }
     };
 }

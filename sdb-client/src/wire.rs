@@ -128,6 +128,18 @@ impl Wire {
         found.map(|(_, value)| value.as_str())
     }
 
+    /// The names of all items that it is about.
+    #[cfg(feature = "cache")]
+    pub(crate) fn items(&self) -> Vec<Cow<'_, str>> {
+        let names = self
+            .params
+            .iter()
+            .filter(|(name, _)| name.ends_with("ItemName"));
+        names
+            .map(|(_, value)| Cow::Borrowed(value.as_str()))
+            .collect()
+    }
+
     pub(crate) fn domain(&self) -> Option<&Arc<str>> {
         self.domain.as_ref()
     }
@@ -189,12 +201,17 @@ pub(crate) fn read(
     answer: &Answer,
     result: impl FnMut(&mut Xml<'_>) -> Result<(), XmlError>,
 ) -> Result<Usage> {
-    let usage = read_envelope(&answer.bytes(), result)?;
+    let mut usage = read_envelope(&answer.bytes(), result)?;
+    if answer.cached {
+        // It was paid for when it was fetched.
+        usage.box_usage = 0.0;
+        return Ok(usage);
+    }
     service.meter.add(usage.box_usage);
     Ok(usage)
 }
 
-fn read_envelope(
+pub(crate) fn read_envelope(
     text: &[u8],
     mut result: impl FnMut(&mut Xml<'_>) -> Result<(), XmlError>,
 ) -> Result<Usage, XmlError> {

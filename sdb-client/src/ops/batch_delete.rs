@@ -109,6 +109,7 @@ impl Operation for BatchDeleteAttributes {
     const NAME: &'static str = idempotency::BATCH_DELETE_ATTRIBUTES.operation;
 
     from_wire!();
+    changes_items!();
 
     fn idempotency(&self) -> Idempotency {
         idempotency::BATCH_DELETE_ATTRIBUTES.idempotency

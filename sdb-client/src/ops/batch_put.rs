@@ -110,6 +110,7 @@ impl Operation for BatchPutAttributes {
     const NAME: &'static str = idempotency::BATCH_PUT_ATTRIBUTES.operation;
 
     from_wire!();
+    changes_items!();
 
     fn idempotency(&self) -> Idempotency {
         idempotency::BATCH_PUT_ATTRIBUTES.idempotency

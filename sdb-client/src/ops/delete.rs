@@ -107,6 +107,7 @@ impl Operation for DeleteAttributes {
     const NAME: &'static str = idempotency::DELETE_ATTRIBUTES.operation;
 
     from_wire!();
+    changes_items!();
 
     fn idempotency(&self) -> Idempotency {
         self.row.idempotency

@@ -53,6 +53,7 @@ impl Operation for CreateDomainOperation {
     const NAME: &'static str = idempotency::CREATE_DOMAIN.operation;
 
     from_wire!();
+    changes_domain!();
 
     fn idempotency(&self) -> Idempotency {
         idempotency::CREATE_DOMAIN.idempotency
@@ -103,6 +104,7 @@ impl Operation for DeleteDomainOperation {
     const NAME: &'static str = idempotency::DELETE_DOMAIN.operation;
 
     from_wire!();
+    changes_domain!();
 
     fn idempotency(&self) -> Idempotency {
         idempotency::DELETE_DOMAIN.idempotency

@@ -69,14 +69,26 @@ impl Get {
         let mut wire = Wire::about(&self.domain.client, GetAttributes::NAME, &self.domain.name)?;
         wire.options(self.options);
         wire.param("ItemName", &*self.item);
-        for (i, name) in self.attributes.into_iter().enumerate() {
-            limits::attribute(&name)?;
-            wire.param(format!("AttributeName.{}", i + 1), name);
+        let client = &self.domain.client;
+        // What fills a cache must not be older than the last write that told it.
+        #[cfg(feature = "cache")]
+        let consistent = self.consistent || client.is_cached();
+        #[cfg(not(feature = "cache"))]
+        let consistent = self.consistent;
+        for (i, name) in self.attributes.iter().enumerate() {
+            limits::attribute(name)?;
+            wire.param(format!("AttributeName.{}", i + 1), &**name);
         }
-        if self.consistent {
+        if consistent {
             wire.param("ConsistentRead", "true");
         }
-        let mut fetched = self.domain.client.call(&GetAttributes { wire }).await?;
+        let operation = GetAttributes {
+            wire,
+            #[cfg(feature = "cache")]
+            past: self.consistent,
+            names: self.attributes,
+        };
+        let mut fetched = client.read(operation).await?;
         fetched.item.name = self.item;
         Ok(fetched)
     }
@@ -87,6 +99,11 @@ awaitable!(Get, Fetched);
 
 struct GetAttributes {
     wire: Wire,
+    /// Nothing kept is new enough.
+    #[cfg(feature = "cache")]
+    past: bool,
+    /// Only these attributes, unless there are none.
+    names: Vec<String>,
 }
 
 impl Operation for GetAttributes {
@@ -97,6 +114,29 @@ impl Operation for GetAttributes {
 
     fn idempotency(&self) -> Idempotency {
         idempotency::GET_ATTRIBUTES.idempotency
+    }
+
+    #[cfg(feature = "cache")]
+    fn cache(&self) -> aws_core::cached::CacheUse<'_> {
+        use aws_core::cached::CacheUse;
+        match self.wire.item() {
+            Some(item) if !self.past && self.names.is_empty() => CacheUse::Read(item.into()),
+            Some(item) if !self.past => CacheUse::Peek(item.into()),
+            _ => CacheUse::Past,
+        }
+    }
+
+    #[cfg(feature = "cache")]
+    fn is_absence(&self, kept: &aws_core::cached::Kept) -> bool {
+        // An item without attributes does not exist.
+        let attribute = b"<Attribute>";
+        !kept.body.windows(attribute.len()).any(|w| w == attribute)
+    }
+
+    #[cfg(feature = "cache")]
+    fn cost(&self, kept: &aws_core::cached::Kept) -> f64 {
+        let usage = crate::wire::read_envelope(&kept.body, |xml| xml.skip());
+        usage.map_or(0.0, |usage| usage.box_usage)
     }
 
     fn parse(&self, service: &Sdb, answer: Answer) -> Result<Fetched> {
@@ -110,6 +150,11 @@ impl Operation for GetAttributes {
             }
             Ok(())
         })?;
+        if !self.names.is_empty() {
+            // What is kept of an item is all of it.
+            let wanted = |name: &str| self.names.iter().any(|n| n == name);
+            fetched.item.attributes.retain(|a| wanted(&a.name));
+        }
         Ok(fetched)
     }
 }

@@ -107,6 +107,7 @@ impl Operation for PutAttributes {
     const NAME: &'static str = idempotency::PUT_ATTRIBUTES.operation;
 
     from_wire!();
+    changes_items!();
 
     fn idempotency(&self) -> Idempotency {
         self.row.idempotency
