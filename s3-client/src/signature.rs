@@ -107,6 +107,7 @@ where
     H: Iterator<Item = (&'a str, &'a str)> + Clone,
 {
     /// The fields, for as long as others live that go with them.
+    #[expect(clippy::map_identity, reason = "it shortens their lifetime")]
     fn shorter<'s>(&self) -> impl Iterator<Item = (&'s str, &'s str)> + Clone
     where
         'a: 's,

@@ -117,23 +117,27 @@ fn lower(name: &str) -> impl Iterator<Item = u8> + '_ {
 }
 
 fn push_lower(out: &mut String, name: &str) {
-    if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
-        out.push_str(&name.to_ascii_lowercase());
-    } else {
-        out.push_str(name);
+    let start = out.len();
+    out.push_str(name);
+    if let Some(written) = out.get_mut(start..) {
+        written.make_ascii_lowercase();
     }
 }
 
 /// Writes a value without surrounding spaces, with runs of spaces as one, and unfolded: no value can add a line.
 fn push_value(out: &mut String, value: &str) {
+    // Most values have no blank at all. Without an early exit the compiler takes many bytes at a time.
+    if !value
+        .bytes()
+        .fold(false, |found, byte| found | (byte <= b' '))
+    {
+        out.push_str(value);
+        return;
+    }
     let value = value.trim_matches([' ', '\r', '\n']);
-    let mut last = 0;
-    let odd = value.bytes().fold(false, |odd, byte| {
-        let found = (byte == b' ' && last == b' ') | (byte == b'\r') | (byte == b'\n');
-        last = byte;
-        odd | found
-    });
-    if !odd {
+    let fold = |byte: u8| matches!(byte, b'\r' | b'\n');
+    let run = |pair: &[u8]| pair == b"  ";
+    if !value.bytes().any(fold) && !value.as_bytes().windows(2).any(run) {
         out.push_str(value);
         return;
     }

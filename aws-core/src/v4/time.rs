@@ -14,12 +14,32 @@ impl AmzDate {
     pub fn new(time: SystemTime) -> Self {
         let iso = date::iso8601(time);
         let mut text = *b"00000101T000000Z";
-        let marks = |b: &u8| !matches!(b, b'-' | b':');
-        for (to, from) in text
-            .iter_mut()
-            .zip(iso.as_ref().bytes().filter(|b| marks(b)))
+        if let [
+            y0,
+            y1,
+            y2,
+            y3,
+            _,
+            m0,
+            m1,
+            _,
+            d0,
+            d1,
+            _,
+            h0,
+            h1,
+            _,
+            n0,
+            n1,
+            _,
+            s0,
+            s1,
+            ..,
+        ] = *iso.as_ref().as_bytes()
         {
-            *to = from;
+            text = [
+                y0, y1, y2, y3, m0, m1, d0, d1, b'T', h0, h1, n0, n1, s0, s1, b'Z',
+            ];
         }
         Self(text)
     }
