@@ -3,13 +3,13 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::{Bytes, BytesMut};
 use futures_core::Stream;
-use hmac::{Hmac, Mac};
-use sha2::{Digest, Sha256};
 
+use super::mac::{Key, sha256};
 use super::payload::EMPTY;
 use super::push_hex;
 use super::scope::Scope;
@@ -26,7 +26,7 @@ const FIELD: &str = ";chunk-signature=";
 /// Signs the chunks of one body in their order, each over the signature before; made by
 /// [`Request::sign_chunks`](super::Request::sign_chunks).
 pub struct ChunkSigner {
-    key: Hmac<Sha256>,
+    key: Arc<Key>,
     /// What all the strings to sign begin with: algorithm, time and scope, each with its line end.
     prefix: String,
     /// The signature before, in hexadecimal.
@@ -34,7 +34,7 @@ pub struct ChunkSigner {
 }
 
 impl ChunkSigner {
-    pub(super) fn new(key: Hmac<Sha256>, scope: &Scope, date: AmzDate, seed: &str) -> Self {
+    pub(super) fn new(key: Arc<Key>, scope: &Scope, date: AmzDate, seed: &str) -> Self {
         let mut prefix = String::with_capacity(64 + scope.len());
         prefix.push_str("AWS4-HMAC-SHA256-PAYLOAD\n");
         prefix.push_str(date.as_ref());
@@ -50,17 +50,15 @@ impl ChunkSigner {
 
     /// The line that goes before a chunk; after it goes CR LF. An empty chunk ends the body.
     pub fn head(&mut self, chunk: &[u8]) -> String {
-        let mut key = self.key.clone();
-        key.update(self.prefix.as_bytes());
-        key.update(self.last.as_bytes());
-        let mut digests = String::with_capacity(2 + 2 * EMPTY.len());
-        digests.push('\n');
-        digests.push_str(EMPTY);
-        digests.push('\n');
-        push_hex(&mut digests, &Sha256::digest(chunk));
-        key.update(digests.as_bytes());
+        let mut text = String::with_capacity(self.prefix.len() + 3 * 64 + 2);
+        text.push_str(&self.prefix);
+        text.push_str(&self.last);
+        text.push('\n');
+        text.push_str(EMPTY);
+        text.push('\n');
+        push_hex(&mut text, &sha256(chunk));
         self.last.clear();
-        push_hex(&mut self.last, &key.finalize().into_bytes());
+        push_hex(&mut self.last, &self.key.sign(text.as_bytes()));
         format!("{:x}{FIELD}{}\r\n", chunk.len(), self.last)
     }
 

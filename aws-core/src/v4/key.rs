@@ -1,11 +1,11 @@
 //! The key of a day, derived once.
 
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use aws_sigv2::Credentials;
-use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
 use zeroize::Zeroizing;
+
+use super::mac::Key;
 
 /// Keys kept: those of two days around midnight, for two credentials around a renewal, or some callers' own.
 const KEPT: usize = 8;
@@ -17,7 +17,7 @@ pub(super) struct Keys(RwLock<Vec<Day>>);
 struct Day {
     credentials: Credentials,
     day: [u8; 8],
-    key: Hmac<Sha256>,
+    key: Arc<Key>,
 }
 
 impl Keys {
@@ -27,7 +27,7 @@ impl Keys {
         day: [u8; 8],
         region: &str,
         service: &str,
-    ) -> Hmac<Sha256> {
+    ) -> Arc<Key> {
         {
             let days = self.0.read().unwrap_or_else(PoisonError::into_inner);
             let known = |d: &&Day| d.day == day && d.credentials == *credentials;
@@ -35,7 +35,7 @@ impl Keys {
                 return found.key.clone();
             }
         }
-        let key = derive(credentials.secret_key(), &day, region, service);
+        let key = Arc::new(derive(credentials.secret_key(), &day, region, service));
         let mut days = self.0.write().unwrap_or_else(PoisonError::into_inner);
         if days.len() == KEPT {
             days.remove(0);
@@ -49,22 +49,15 @@ impl Keys {
     }
 }
 
-fn derive(secret: &str, day: &[u8], region: &str, service: &str) -> Hmac<Sha256> {
+fn derive(secret: &str, day: &[u8], region: &str, service: &str) -> Key {
     let mut first = Zeroizing::new(Vec::with_capacity(4 + secret.len()));
     first.extend_from_slice(b"AWS4");
     first.extend_from_slice(secret.as_bytes());
-    let mut key = keyed(&first);
+    let mut key = Key::new(&first);
     for part in [day, region.as_bytes(), service.as_bytes(), b"aws4_request"] {
-        key.update(part);
-        let next = Zeroizing::new(<[u8; 32]>::from(key.finalize().into_bytes()));
-        key = keyed(&*next);
+        key = Key::new(&*Zeroizing::new(key.sign(part)));
     }
     key
-}
-
-fn keyed(key: &[u8]) -> Hmac<Sha256> {
-    // HMAC hashes a long key and pads a short one, so every length is a key.
-    Hmac::new_from_slice(key).expect("HMAC takes a key of any length")
 }
 
 #[cfg(test)]
@@ -76,13 +69,13 @@ mod tests {
     fn the_published_derivation() {
         // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
         let secret = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
-        let mut key = derive(secret, b"20150830", "us-east-1", "iam");
-        key.update(
+        let key = derive(secret, b"20150830", "us-east-1", "iam");
+        let signature = key.sign(
             b"AWS4-HMAC-SHA256\n20150830T123600Z\n20150830/us-east-1/iam/aws4_request\n\
               f536975d06c0309214f805bb90ccff089219ecd68b2577efef23edd43b7e1a59",
         );
         let mut hex = String::new();
-        push_hex(&mut hex, &key.finalize().into_bytes());
+        push_hex(&mut hex, &signature);
         assert_eq!(
             hex,
             "5d672d79c15b13162d9279b0855cfba6789a8edb4c82c400e06b5924a6f2b5d7"
@@ -93,8 +86,7 @@ mod tests {
     fn keys_are_kept_apart_and_few() {
         let keys = Keys::default();
         let of = |credentials: &Credentials, day: &[u8; 8]| {
-            let key = keys.get(credentials, *day, "r", "s");
-            <[u8; 32]>::from(key.finalize().into_bytes())
+            keys.get(credentials, *day, "r", "s").sign(b"")
         };
         let (one, other) = (Credentials::new("A", "a"), Credentials::new("A", "b"));
         let first = of(&one, b"20150830");

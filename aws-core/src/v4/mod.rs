@@ -56,6 +56,7 @@ mod canonical;
 mod chunk;
 mod fields;
 mod key;
+mod mac;
 mod payload;
 pub mod policy;
 mod request;

@@ -2,8 +2,7 @@
 
 use std::fmt;
 
-use sha2::{Digest, Sha256};
-
+use super::mac::sha256;
 use super::push_hex;
 
 /// What is signed of a body.
@@ -29,7 +28,7 @@ impl Payload<'_> {
     pub(super) fn text(&self) -> PayloadText {
         match self {
             Self::Bytes([]) => PayloadText::Word(EMPTY),
-            Self::Bytes(bytes) => PayloadText::digest(&Sha256::digest(bytes)),
+            Self::Bytes(bytes) => PayloadText::digest(&sha256(bytes)),
             Self::Sha256(digest) => PayloadText::digest(digest),
             Self::Unsigned => PayloadText::Word("UNSIGNED-PAYLOAD"),
             Self::Chunks => PayloadText::Word("STREAMING-AWS4-HMAC-SHA256-PAYLOAD"),
@@ -83,7 +82,7 @@ mod tests {
     #[test]
     fn words_and_digests() {
         let empty: &[u8] = b"";
-        assert_eq!(PayloadText::digest(&Sha256::digest(empty)).as_str(), EMPTY);
+        assert_eq!(PayloadText::digest(&sha256(empty)).as_str(), EMPTY);
         assert_eq!(Payload::Bytes(b"").text().as_str(), EMPTY);
         let welcome = "44ce7dd67c959e0d3524ffac1771dfbba87d2b6b4b4e99e42034a8b803f8b072";
         assert_eq!(

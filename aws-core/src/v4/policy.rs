@@ -9,7 +9,6 @@ use aws_sigv2::Credentials;
 use aws_sigv2::policy::Builder;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use hmac::Mac;
 
 use super::scope::Scope;
 use super::time::AmzDate;
@@ -62,9 +61,10 @@ pub fn sign_document(
     date: AmzDate,
 ) -> (String, String) {
     let document = STANDARD.encode(json);
-    let mut key = scope.key(credentials, date);
-    key.update(document.as_bytes());
     let mut signature = String::with_capacity(64);
-    push_hex(&mut signature, &key.finalize().into_bytes());
+    push_hex(
+        &mut signature,
+        &scope.key(credentials, date).sign(document.as_bytes()),
+    );
     (document, signature)
 }

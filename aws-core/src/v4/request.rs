@@ -4,13 +4,12 @@ use std::fmt;
 use std::time::{Duration, SystemTime};
 
 use aws_sigv2::{Credentials, escape};
-use hmac::Mac;
-use sha2::{Digest, Sha256};
 
 use super::authorization::Authorization;
 use super::canonical::{push_path, push_query};
 use super::chunk::ChunkSigner;
 use super::fields::Fields;
+use super::mac::sha256;
 use super::payload::{Payload, PayloadText};
 use super::scope::Scope;
 use super::time::AmzDate;
@@ -82,7 +81,7 @@ where
         time: SystemTime,
     ) -> String {
         let mut out = self.canonical_request(scope, credentials, time);
-        let digest = Sha256::digest(out.as_bytes());
+        let digest = sha256(out.as_bytes());
         out.clear();
         push_string_to_sign(&mut out, scope, AmzDate::new(time), &digest);
         out
@@ -347,12 +346,10 @@ fn signature(
     credentials: &Credentials,
     date: AmzDate,
 ) -> [u8; 32] {
-    let digest = Sha256::digest(canonical.as_bytes());
+    let digest = sha256(canonical.as_bytes());
     canonical.clear();
     push_string_to_sign(canonical, scope, date, &digest);
-    let mut key = scope.key(credentials, date);
-    key.update(canonical.as_bytes());
-    key.finalize().into_bytes().into()
+    scope.key(credentials, date).sign(canonical.as_bytes())
 }
 
 /// Whether a query parameter is one that a link of this version or its signature consists of.

@@ -4,10 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use aws_sigv2::Credentials;
-use hmac::Hmac;
-use sha2::Sha256;
 
 use super::key::Keys;
+use super::mac::Key;
 use super::time::AmzDate;
 
 /// A region and a service: what a signature is valid for besides its day.
@@ -103,7 +102,7 @@ impl Scope {
         self.rules
     }
 
-    pub(super) fn key(&self, credentials: &Credentials, date: AmzDate) -> Hmac<Sha256> {
+    pub(super) fn key(&self, credentials: &Credentials, date: AmzDate) -> Arc<Key> {
         let inner = &*self.inner;
         inner
             .keys
