@@ -16,6 +16,7 @@ use crate::ops::buckets::ListBuckets;
 use crate::redirect::Redirects;
 use crate::service::S3;
 use crate::signature::{Signature, Signer, region_of};
+use crate::wire::Wire;
 
 /// A client of one S3 endpoint; cheap to clone.
 #[derive(Clone)]
@@ -66,9 +67,15 @@ impl S3Client {
         &self.0.service.sub_resources
     }
 
-    /// How requests about this bucket are signed.
-    pub(crate) fn signer(&self, bucket: &Arc<str>) -> Signer {
-        self.0.service.signer(Some(bucket))
+    /// A request as it goes to where its bucket is known to be, and how it is signed there.
+    pub(crate) fn placed(&self, wire: Wire) -> (Wire, Signer) {
+        let service = &self.0.service;
+        let wire = match service.redirects.place(wire.bucket()) {
+            Some(place) => wire.moved(&place),
+            None => wire,
+        };
+        let signer = wire.signer(service);
+        (wire, signer)
     }
 
     /// The credentials and the time that a link is signed with.

@@ -3,11 +3,12 @@
 //! [`S3Client`] speaks to any S3-compatible store over one bounded pool of pipelined connections, which it can
 //! share with other clients. [`S3Client::bucket`] gives a [`Bucket`]; a verb on it returns a request that owns
 //! what it needs; setters refine it, `.await` (or `.send()`, which saves an allocation) sends it. Listings are
-//! streams. Requests are signed by Signature Version 2.
+//! streams. Requests are signed by Signature Version 4 at amazonaws.com, by Version 2 elsewhere, or as
+//! [`Signature`] says; [`Bucket::presign_get`] and its like make links, [`Bucket::post_policy`] forms.
 //!
 //! Here now: buckets (create, head, delete, list), objects (put, get, head, delete) with ranges, conditions
 //! and metadata, and listing. Not here: copying, multipart uploads, versions, access control, streamed
-//! uploads, Signature Version 4.
+//! uploads.
 //!
 //! What may be sent twice, and why, is [one table](idempotency). Limits are checked before anything is sent,
 //! and named with the value that breaks them.

@@ -150,10 +150,10 @@ impl PostPolicy {
                 self.expires
             )));
         }
-        let wire = Wire::bucket_root(Method::Post, &self.bucket)?;
-        let url = format!("{}{}", url(wire.origin())?, wire.path());
         let client = &self.bucket.client;
-        let signer = client.signer(&self.bucket.name);
+        let wire = Wire::bucket_root(Method::Post, &self.bucket)?;
+        let (wire, signer) = client.placed(wire);
+        let url = format!("{}{}", url(wire.origin())?, wire.path());
         let (credentials, now) = client.signing().await?;
         let expires = now
             .checked_add(self.expires)

@@ -165,7 +165,9 @@ impl Presign {
         for (name, value) in &self.fields {
             limits::link_field(name, value)?;
         }
+        let client = &self.bucket.client;
         let wire = Wire::object(self.method, &self.bucket, &self.key)?;
+        let (wire, signer) = client.placed(wire);
         let base = url(wire.origin())?;
         let (path, mut query) = (wire.path(), String::new());
         for (name, value) in &self.query {
@@ -176,8 +178,6 @@ impl Presign {
             query.push('=');
             aws_sigv2::escape::push_component(&mut query, value);
         }
-        let client = &self.bucket.client;
-        let signer = client.signer(&self.bucket.name);
         let (credentials, now) = client.signing().await?;
         let fields = self.fields.iter().map(|(n, v)| (&**n, v.as_str()));
         let (signed, until) = match signer {

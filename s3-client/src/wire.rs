@@ -288,7 +288,8 @@ impl Wire {
         Ok(request)
     }
 
-    fn signer(&self, service: &S3) -> Signer {
+    /// How it is signed where it goes.
+    pub(crate) fn signer(&self, service: &S3) -> Signer {
         match (service.signer(self.bucket.as_ref()), &self.region) {
             (Signer::V4(scope), Some(region)) if scope.region() != region => {
                 Signer::V4(v4::Scope::s3(region))

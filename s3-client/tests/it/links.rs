@@ -7,7 +7,10 @@
 
 use std::time::{Duration, SystemTime};
 
-use s3_client::{Bucket, Clock, Credentials, Kind, S3Client, Signature};
+use aws_core::transport::ResponseFuture;
+use bytes::Bytes;
+use pipeline_pool::{Head, Origin, Request, Response};
+use s3_client::{Bucket, Clock, Credentials, Kind, S3Client, Signature, Transport};
 
 use crate::raw::{form, send};
 use crate::signing::KEYS;
@@ -359,4 +362,52 @@ async fn forms_end() {
         );
         assert!(now.get("k").await.unwrap_err().is_not_found());
     }
+}
+
+/// A store whose buckets are all in another region.
+#[derive(Debug)]
+struct Moved;
+
+impl Transport for Moved {
+    fn send(&self, origin: &Origin, _: Request) -> ResponseFuture {
+        let (status, body) = match origin.host() {
+            "photos.s3.eu-west-1.amazonaws.com" => (204, ""),
+            _ => (
+                301,
+                "<Error><Code>PermanentRedirect</Code><Message>m</Message><Bucket>photos</Bucket>\
+                 <Endpoint>photos.s3.eu-west-1.amazonaws.com</Endpoint></Error>",
+            ),
+        };
+        ResponseFuture::ready(Ok(Response::new(
+            Head::new(status, []),
+            Bytes::from_static(body.as_bytes()),
+        )))
+    }
+}
+
+#[tokio::test]
+async fn links_lead_to_where_the_bucket_is() {
+    let keys = Credentials::new("AKID", "hush");
+    let client = S3Client::builder()
+        .endpoint("http://s3.amazonaws.com")
+        .credentials(keys)
+        .transport(Moved);
+    let photos = client.build().unwrap().bucket("photos");
+    let before = photos.presign_get("k").await.unwrap();
+    assert!(
+        before
+            .url()
+            .starts_with("http://photos.s3.amazonaws.com/k?")
+    );
+    assert!(before.url().contains("%2Fus-east-1%2F"));
+    photos.delete("k").await.unwrap();
+    let after = photos.presign_get("k").await.unwrap();
+    assert!(
+        after
+            .url()
+            .starts_with("http://photos.s3.eu-west-1.amazonaws.com/k?")
+    );
+    assert!(after.url().contains("%2Feu-west-1%2F"));
+    let form = photos.post_policy().key("k").await.unwrap();
+    assert_eq!(form.url(), "http://photos.s3.eu-west-1.amazonaws.com/");
 }
