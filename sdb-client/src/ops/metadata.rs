@@ -44,7 +44,11 @@ impl Metadata {
     /// Bytes that are [billed](https://docs.aws.amazon.com/AmazonSimpleDB/latest/DeveloperGuide/SDB_API_DomainMetadata.html)
     /// as storage without the service's overhead of 45 bytes for each item, name and pair.
     pub fn bytes(&self) -> u64 {
-        self.item_name_bytes + self.attribute_name_bytes + self.attribute_value_bytes
+        // What a server says may be anything.
+        let names = self
+            .item_name_bytes
+            .saturating_add(self.attribute_name_bytes);
+        names.saturating_add(self.attribute_value_bytes)
     }
 }
 

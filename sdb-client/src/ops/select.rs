@@ -103,7 +103,7 @@ impl Select {
         let mut total = Count::default();
         let mut pages = self.counts();
         while let Some((count, usage)) = pages.try_next().await? {
-            total.count += count;
+            total.count = total.count.saturating_add(count);
             total.usage.add(&usage);
         }
         Ok(total)

@@ -4,13 +4,15 @@
 #[doc(hidden)]
 pub mod check;
 mod filter;
+mod key;
 
 use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
 use aws_core::{Error, Result};
 
-pub use self::filter::{Filter, Key, attr, every, item_name};
+pub use self::filter::Filter;
+pub use self::key::{Key, attr, every, item_name};
 use crate::limits;
 use crate::quote::quote_name;
 

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
-use crate::common::{builder, emulator};
+use crate::common::{Act, Script, builder, emulator};
 use aws_core::transport::{ResponseFuture, Transport};
 use pipeline_pool::{Head, Origin, Request, Response};
 use sdb_client::{Clock, Credentials, Expected, Kind, RetryConfig, SdbClient};
@@ -154,4 +154,34 @@ async fn a_wrong_clock_is_put_right_by_the_server() {
         );
         assert_eq!(client.list_domains().await.unwrap().names, ["users"]);
     }
+}
+
+#[tokio::test]
+async fn an_answer_that_is_none_is_an_error() {
+    let service = emulator().await;
+    let answer = |inside: &str| format!("<XResponse>{inside}</XResponse>");
+    for body in [
+        "busy".to_owned(),
+        answer("<XResult><ItemCount>many</ItemCount></XResult>"),
+        answer("<XResult><ItemCount>-1</ItemCount></XResult>"),
+        answer("<XResult><Timestamp>99999999999999999999</Timestamp></XResult>"),
+        answer("<ResponseMetadata><BoxUsage>much</BoxUsage></ResponseMetadata>"),
+        answer("<XResult>"),
+    ] {
+        let script = Script::new(move |_| Act::Reply(200, body.clone()));
+        let sdb = builder(&service)
+            .transport(script)
+            .retry(RetryConfig::none())
+            .build()
+            .unwrap();
+        let users = sdb.domain("users");
+        let error = users.metadata().await.unwrap_err();
+        assert_eq!(error.kind(), Kind::Protocol, "{error}");
+    }
+    // Absent numbers are nothing, and a time beyond what can be told is no panic.
+    let late = answer("<XResult><Timestamp>18446744073709551615</Timestamp></XResult>");
+    let script = Script::new(move |_| Act::Reply(200, late.clone()));
+    let sdb = builder(&service).transport(script).build().unwrap();
+    let size = sdb.domain("users").metadata().await.unwrap();
+    assert_eq!((size.items, size.bytes()), (0, 0));
 }
