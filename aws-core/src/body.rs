@@ -141,3 +141,72 @@ impl Inspect for Both {
         self.1.finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Kind;
+    use futures_util::{StreamExt as _, stream};
+    use pipeline_pool::Origin;
+
+    /// Wants this many bytes.
+    struct Count(usize);
+
+    impl Inspect for Count {
+        fn update(&mut self, piece: &[u8]) {
+            self.0 = self.0.wrapping_sub(piece.len());
+        }
+
+        fn finish(self: Box<Self>) -> Result<()> {
+            match self.0 {
+                0 => Ok(()),
+                n => Err(Error::protocol(format!("{n} off"))),
+            }
+        }
+    }
+
+    fn body(inner: pipeline_pool::Body) -> Body {
+        let site = Site {
+            service: "S3",
+            operation: "GetObject",
+            origin: Origin::parse("http://h").unwrap(),
+            resource: None,
+        };
+        Body::new(inner, site)
+    }
+
+    fn streamed() -> Body {
+        let pieces = ["me", "ow"].map(|piece| Ok(Bytes::from(piece)));
+        body(pipeline_pool::Body::from_stream(
+            Some(4),
+            stream::iter(pieces),
+        ))
+    }
+
+    #[test]
+    fn what_is_here_is_inspected_at_once() {
+        let whole = || body(Bytes::from("meow").into());
+        assert!(whole().inspected(Count(4)).is_ok());
+        assert!(whole().inspected(Count(5)).is_err());
+    }
+
+    #[tokio::test]
+    async fn a_stream_is_inspected_as_it_is_read() {
+        let right = streamed().inspected(Count(4)).unwrap();
+        let right = right.inspected(Count(4)).unwrap();
+        assert_eq!(right.bytes(9).await.unwrap(), "meow");
+        // Each of two is asked.
+        for (first, second) in [(5, 4), (4, 5)] {
+            let two = || {
+                let one = streamed().inspected(Count(first)).unwrap();
+                one.inspected(Count(second)).unwrap()
+            };
+            let error = two().bytes(9).await.unwrap_err();
+            assert_eq!(error.kind(), Kind::Protocol);
+            assert!(error.to_string().contains("GetObject"), "{error}");
+            let pieces: Vec<_> = two().collect().await;
+            let ok: Vec<_> = pieces.iter().map(Result::is_ok).collect();
+            assert_eq!(ok, [true, true, false]);
+        }
+    }
+}

@@ -11,8 +11,8 @@
 //! SimpleDB is there whole: its select language, its limits and codes, and, by [`SdbOptions`], its
 //! domains on disk and reads of the past.
 //!
-//! Not in scope: keeping S3's objects on disk, TLS, access rights between users, versions of objects,
-//! and speed beyond that of one machine's tests.
+//! Not in scope: keeping S3's objects on disk, TLS, and speed beyond that of one machine's tests. Access
+//! control lists are kept and told, and keep nobody out.
 //!
 //! ```
 //! use emulator::Emulator;

@@ -6,9 +6,9 @@
 //! streams. Requests are signed by Signature Version 4 at amazonaws.com, by Version 2 elsewhere, or as
 //! [`Signature`] says; [`Bucket::presign_get`] and its like make links, [`Bucket::post_policy`] forms.
 //!
-//! Here now: buckets (create, head, delete, list), objects (put, get, head, delete) with ranges, conditions
-//! and metadata, and listing. Not here: copying, multipart uploads, versions, access control, streamed
-//! uploads.
+//! Here are buckets and their [configurations](config); objects, put, fetched, copied and deleted, with ranges,
+//! conditions, versions, metadata, tags, access control, encryption and [checksums](Checksum); listings; uploads in
+//! parts. Not here: S3 Select, access points and directory buckets, replication, analytics and inventories.
 //!
 //! What may be sent twice, and why, is [one table](idempotency). Limits are checked before anything is sent,
 //! and named with the value that breaks them.

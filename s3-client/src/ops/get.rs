@@ -177,7 +177,7 @@ impl<M: Mode> Get<M> {
     /// Has the store send the checksums that it keeps, and compares the bytes with one of them, or with the entity
     /// tag where that is their MD5 digest. [`Object::verified_by`] tells whether there was anything to compare with:
     /// there is nothing for ranges and parts, nor for what came in parts and has a checksum of checksums. Defaults to
-    /// no.
+    /// no; not for stores that keep no checksums and have entity tags that look like MD5 and are not.
     ///
     /// What does not match is an error of [`Kind::Protocol`](crate::Kind::Protocol): of the request when the body is
     /// small, which is then fetched again, else in place of the body's end.
