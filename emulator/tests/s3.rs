@@ -735,3 +735,56 @@ async fn a_second_judge_agrees() {
         assert_eq!(first.status == 403, !right, "{text}");
     }
 }
+
+#[tokio::test]
+async fn configurations_are_checked_and_kept() {
+    let mut bench = bench().await;
+    let good = b"<CORSConfiguration xmlns='http://s3.amazonaws.com/doc/2006-03-01/'><CORSRule><AllowedOrigin>*\
+        </AllowedOrigin><AllowedMethod>GET</AllowedMethod></CORSRule></CORSConfiguration>";
+    let missing = bench.call("GET", "/bkt/?cors", &[], b"").await;
+    assert_eq!(missing.error(), (404, "NoSuchCORSConfiguration"));
+    assert_eq!(bench.call("PUT", "/bkt/?cors", &[], good).await.status, 200);
+    let kept = bench.call("GET", "/bkt/?cors", &[], b"").await;
+    assert!(
+        kept.text().contains("<AllowedMethod>GET</AllowedMethod>"),
+        "{}",
+        kept.text()
+    );
+    // The other form of the bucket's path, and the parameter with an equals sign.
+    assert_eq!(bench.call("GET", "/bkt?cors=", &[], b"").await.status, 200);
+    for bad in [
+        &b"<CORSConfiguration/>"[..],
+        b"<CORSConfiguration>",
+        b"",
+        b"<Tagging><TagSet/></Tagging>",
+        b"<CORSConfiguration><CORSRule><Odd/></CORSRule></CORSConfiguration>",
+        b"\xff",
+    ] {
+        let refused = bench.call("PUT", "/bkt/?cors", &[], bad).await;
+        assert_eq!(refused.error(), (400, "MalformedXML"));
+    }
+    let digest = [("Content-MD5", "1B2M2Y8AsgTpgAmY7PhCfg==")];
+    let refused = bench.call("PUT", "/bkt/?cors", &digest, good).await;
+    assert_eq!(refused.error(), (400, "BadDigest"));
+    let nowhere = bench.call("PUT", "/nowhere/?cors", &[], good).await;
+    assert_eq!(nowhere.error(), (404, "NoSuchBucket"));
+    assert_eq!(
+        bench.call("DELETE", "/bkt/?cors", &[], b"").await.status,
+        204
+    );
+    let gone = bench.call("GET", "/bkt/?cors", &[], b"").await;
+    assert_eq!(gone.error(), (404, "NoSuchCORSConfiguration"));
+    let wrong = bench.call("DELETE", "/bkt/?requestPayment", &[], b"").await;
+    assert_eq!(wrong.error(), (405, "MethodNotAllowed"));
+}
+
+#[tokio::test]
+async fn configurations_are_for_those_who_sign() {
+    let mut bench = bench().await;
+    for (method, query) in [("GET", "acl"), ("PUT", "policy"), ("DELETE", "cors")] {
+        let request =
+            format!("{method} /bkt/?{query} HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n");
+        let refused = bench.wire.call(request.as_bytes()).await;
+        assert_eq!(refused.error(), (403, "AccessDenied"), "{method} {query}");
+    }
+}

@@ -7,7 +7,8 @@
 //! [`Signature`] says; [`Bucket::presign_get`] and its like make links, [`Bucket::post_policy`] forms.
 //!
 //! Here are buckets and their [configurations](config); objects, put, fetched, copied and deleted, with ranges,
-//! conditions, versions, metadata, tags, access control, encryption and [checksums](Checksum); listings; uploads in
+//! conditions, versions, metadata, tags, access control, encryption and [checksums](Checksum); listings; many objects
+//! at once ([`Bucket::get_many`], [`Bucket::put_many`], [`Bucket::delete_many`], [`Bucket::purge`]); uploads in
 //! parts. Not here: S3 Select, access points and directory buckets, replication, analytics and inventories.
 //!
 //! What may be sent twice, and why, is [one table](idempotency). Limits are checked before anything is sent,

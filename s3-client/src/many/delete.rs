@@ -103,6 +103,7 @@ pub struct DeleteMany {
     ids: Boxed<ObjectId>,
     concurrency: usize,
     how: How,
+    options: Options,
 }
 
 /// What is the same for all batches.
@@ -157,6 +158,7 @@ impl Bucket {
                 bypass_governance: false,
                 options: Options::default(),
             },
+            options: Options::default(),
         }
     }
 }
@@ -200,10 +202,21 @@ impl DeleteMany {
         self
     }
 
+    pub(super) fn options(mut self, options: Options) -> Self {
+        self.options = options;
+        self
+    }
+
     /// What became of each, in the order in which requests are done. A request that fails is the failure of each
     /// of its keys.
     pub fn results(self) -> Deletions {
-        let Self { bucket, how, .. } = self;
+        let Self {
+            bucket,
+            mut how,
+            options,
+            ..
+        } = self;
+        how.options = options;
         let size = how.batch_size;
         let batches = Batches {
             ids: Some(self.ids),
@@ -243,15 +256,8 @@ impl DeleteMany {
     }
 }
 
+options!(DeleteMany);
 awaitable!(DeleteMany, DeleteSummary);
-
-impl DeleteMany {
-    /// Sends this header field with each request too. It is signed where the scheme signs it.
-    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.how.options.header(name, value);
-        self
-    }
-}
 
 impl fmt::Debug for DeleteMany {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

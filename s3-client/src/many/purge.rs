@@ -1,4 +1,3 @@
-use std::collections::VecDeque;
 use std::future::poll_fn;
 
 use aws_core::paginate::{Paged, Pages};
@@ -9,6 +8,7 @@ use super::delete::DeleteSummary;
 use super::{ObjectId, boxed, of_iter};
 use crate::bucket::Bucket;
 use crate::multipart::MultipartInfo;
+use crate::options::Options;
 
 /// How many failures a summary keeps.
 const MAX_FAILURES: usize = 1000;
@@ -34,6 +34,7 @@ pub struct Purge {
     position: PurgePosition,
     /// What the last page began with: a store that still lists it must not be asked for ever.
     first: Option<ObjectId>,
+    options: Options,
 }
 
 /// The stream of [`Purge::steps`].
@@ -113,6 +114,7 @@ impl Bucket {
             page_size: None,
             position: PurgePosition::default(),
             first: None,
+            options: Options::default(),
         }
     }
 }
@@ -186,7 +188,7 @@ impl Purge {
     }
 
     async fn remove_versions(&self, after: &After) -> Result<PurgeStep> {
-        let mut list = self.bucket.list_versions();
+        let mut list = self.bucket.list_versions().options(self.options.clone());
         if let Some(prefix) = &self.prefix {
             list = list.prefix(prefix.as_str());
         }
@@ -206,7 +208,7 @@ impl Purge {
     }
 
     async fn remove_objects(&self, after: &After) -> Result<PurgeStep> {
-        let mut list = self.bucket.list();
+        let mut list = self.bucket.list().options(self.options.clone());
         if let Some(prefix) = &self.prefix {
             list = list.prefix(prefix.as_str());
         }
@@ -238,7 +240,10 @@ impl Purge {
             deleted, failures, ..
         } = match ids.is_empty() {
             true => DeleteSummary::default(),
-            false => self.bucket.delete_many(ids).quiet(true).send().await?,
+            false => {
+                let delete = self.bucket.delete_many(ids).quiet(true);
+                delete.options(self.options.clone()).send().await?
+            }
         };
         let stage = match next {
             Some(next) if stuck || !failures.is_empty() => Stage::Objects(Some(next)),
@@ -256,7 +261,7 @@ impl Purge {
     }
 
     async fn abort_uploads(&self, after: &After) -> Result<PurgeStep> {
-        let mut list = self.bucket.list_multipart();
+        let mut list = self.bucket.list_multipart().options(self.options.clone());
         if let Some(prefix) = &self.prefix {
             list = list.prefix(prefix.as_str());
         }
@@ -277,33 +282,31 @@ impl Purge {
         };
         for (key, result) in self.abort(page.uploads).await {
             match result {
-                Err(error) if !error.is_not_found() => {
-                    step.failures.push((ObjectId::new(key), error));
-                }
-                // One that is gone was completed or aborted by somebody else.
-                _ => step.aborted += 1,
+                Ok(()) => step.aborted += 1,
+                Err(error) => step.failures.push((ObjectId::new(key), error)),
             }
         }
         Ok(step)
     }
 
-    async fn abort(&self, uploads: Vec<MultipartInfo>) -> VecDeque<(String, Result<()>)> {
-        let bucket = self.bucket.clone();
+    async fn abort(&self, uploads: Vec<MultipartInfo>) -> Vec<(String, Result<()>)> {
+        let (bucket, options) = (self.bucket.clone(), self.options.clone());
         let jobs = boxed(of_iter(uploads), move |upload: MultipartInfo| {
             let handle = bucket.multipart(upload.key.as_str(), upload.id);
-            let job: Job<_> =
-                Box::pin(async move { (upload.key, handle.abort().send().await.map(drop)) });
+            let abort = handle.abort().with(options.clone());
+            let job: Job<_> = Box::pin(async move { (upload.key, abort.send().await) });
             Some(job)
         });
         let mut crowd = Crowd::new(jobs, ABORTS);
-        let mut results = VecDeque::new();
+        let mut results = Vec::new();
         while let Some(result) = poll_fn(|cx| crowd.poll(cx)).await {
-            results.push_back(result);
+            results.push(result);
         }
         results
     }
 }
 
+options!(Purge);
 awaitable!(Purge, PurgeSummary);
 
 impl Paged for Purge {

@@ -4,9 +4,12 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use aws_core::transport::ResponseFuture;
+use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
+use pipeline_pool::{Head, Origin, Request, Response};
 use s3_client::config::Status;
-use s3_client::{Bucket, Checksum, Kind, ObjectId, PurgeStep};
+use s3_client::{Bucket, Checksum, Credentials, Kind, ObjectId, PurgeStep, S3Client, Transport};
 
 use crate::store::Store;
 
@@ -324,4 +327,111 @@ async fn a_purge_can_be_of_a_prefix_and_leave_versions() {
     assert_eq!(summary.deleted, 24);
     let left = bucket.list_versions().await.unwrap();
     assert_eq!(left.versions.len(), 1);
+}
+
+/// A store that lists the same objects for ever, and removes none of them or only says so.
+#[derive(Clone, Debug)]
+struct Stubborn {
+    says_removed: bool,
+    requests: Arc<AtomicUsize>,
+}
+
+impl Transport for Stubborn {
+    fn send(&self, _: &Origin, request: Request) -> ResponseFuture {
+        let target = request.target();
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        let page = if target.contains("delete=") && self.says_removed {
+            "<DeleteResult/>"
+        } else if target.contains("delete=") {
+            "<DeleteResult><Error><Key>a</Key><VersionId>1</VersionId><Code>AccessDenied</Code></Error></DeleteResult>"
+        } else if target.contains("versions=") && target.contains("key-marker=b") {
+            "<ListVersionsResult/>"
+        } else if target.contains("versions=") {
+            "<ListVersionsResult><IsTruncated>true</IsTruncated><Version><Key>a</Key><VersionId>1</VersionId>\
+             </Version><Version><Key>b</Key><VersionId>2</VersionId></Version><NextKeyMarker>b</NextKeyMarker>\
+             <NextVersionIdMarker>2</NextVersionIdMarker></ListVersionsResult>"
+        } else {
+            "<ListMultipartUploadsResult/>"
+        };
+        let answer = Response::new(Head::new(200, []), Bytes::from_static(page.as_bytes()));
+        ResponseFuture::ready(Ok(answer))
+    }
+}
+
+#[tokio::test]
+async fn a_purge_ends_where_objects_stay() {
+    for says_removed in [false, true] {
+        let store = Stubborn {
+            says_removed,
+            requests: Arc::default(),
+        };
+        let client = S3Client::builder().endpoint("http://h");
+        let client = client.credentials(Credentials::new("id", "secret"));
+        let bucket = client
+            .transport(store.clone())
+            .build()
+            .unwrap()
+            .bucket("photos");
+        let summary = bucket.purge().await.unwrap();
+        if says_removed {
+            assert_eq!((summary.deleted, summary.failed), (4, 0));
+        } else {
+            assert_eq!((summary.deleted, summary.failed), (1, 1));
+            let (id, error) = &summary.failures[0];
+            assert_eq!(
+                (id.key.as_str(), id.version_id.as_deref()),
+                ("a", Some("1"))
+            );
+            assert_eq!(error.code(), Some("AccessDenied"));
+        }
+        assert!(store.requests.load(Ordering::Relaxed) < 8);
+    }
+}
+
+/// Counts the requests under way.
+#[derive(Clone, Debug, Default)]
+struct Counting {
+    now: Arc<AtomicUsize>,
+    most: Arc<AtomicUsize>,
+}
+
+impl Transport for Counting {
+    fn send(&self, _: &Origin, _: Request) -> ResponseFuture {
+        let counts = self.clone();
+        let now = counts.now.fetch_add(1, Ordering::Relaxed) + 1;
+        counts.most.fetch_max(now, Ordering::Relaxed);
+        ResponseFuture::new(async move {
+            for _ in 0..3 {
+                tokio::task::yield_now().await;
+            }
+            counts.now.fetch_sub(1, Ordering::Relaxed);
+            Ok(Response::new(Head::new(200, []), Bytes::new()))
+        })
+    }
+}
+
+#[tokio::test]
+async fn no_more_requests_run_than_were_allowed() {
+    let counts = Counting::default();
+    let client = S3Client::builder().endpoint("http://h");
+    let client = client.credentials(Credentials::new("id", "secret"));
+    let bucket = client
+        .transport(counts.clone())
+        .build()
+        .unwrap()
+        .bucket("photos");
+    let keys = (0u64..).map(|i| i.to_string());
+    let mut got = bucket.get_many(keys.clone()).concurrency(9).results();
+    for _ in 0..500 {
+        got.next().await.unwrap().1.unwrap();
+    }
+    drop(got);
+    let mut stored = bucket
+        .put_many(keys.map(|key| (key, "x")))
+        .concurrency(9)
+        .results();
+    for _ in 0..500 {
+        stored.next().await.unwrap().1.unwrap();
+    }
+    assert_eq!(counts.most.load(Ordering::Relaxed), 9);
 }

@@ -1,6 +1,7 @@
 use aws_core::{Result, awaitable};
 
 use crate::bucket::Bucket;
+use crate::options::Options;
 
 /// A question whether there is nothing in a bucket; made by [`Bucket::is_empty`].
 #[must_use = "nothing is sent until this is awaited"]
@@ -9,6 +10,7 @@ pub struct IsEmpty {
     bucket: Bucket,
     prefix: Option<String>,
     versions: bool,
+    options: Options,
 }
 
 impl Bucket {
@@ -18,6 +20,7 @@ impl Bucket {
             bucket: self.clone(),
             prefix: None,
             versions: false,
+            options: Options::default(),
         }
     }
 }
@@ -43,12 +46,15 @@ impl IsEmpty {
     pub async fn send(self) -> Result<bool> {
         let prefix = self.prefix.unwrap_or_default();
         if self.versions {
-            let list = self.bucket.list_versions().prefix(prefix).page_size(1);
+            let list = self.bucket.list_versions().options(self.options);
+            let list = list.prefix(prefix).page_size(1);
             return Ok(list.versions().try_next().await?.is_none());
         }
-        let list = self.bucket.list().prefix(prefix).page_size(1);
+        let list = self.bucket.list().options(self.options);
+        let list = list.prefix(prefix).page_size(1);
         Ok(list.objects().try_next().await?.is_none())
     }
 }
 
+options!(IsEmpty);
 awaitable!(IsEmpty, bool);

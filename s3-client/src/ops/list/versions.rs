@@ -98,6 +98,11 @@ impl ListVersions {
         }
     }
 
+    pub(crate) fn options(mut self, options: Options) -> Self {
+        self.options = options;
+        self
+    }
+
     /// Only keys after this one: where an earlier page ended.
     pub fn key_marker(mut self, key: impl Into<String>) -> Self {
         self.key_marker = Some(key.into());
