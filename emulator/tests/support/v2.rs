@@ -8,10 +8,12 @@ use sha1::Sha1;
 
 use crate::wire::now;
 
-const SUB_RESOURCES: [&str; 7] = [
+const SUB_RESOURCES: [&str; 9] = [
+    "cors",
     "delete",
     "location",
     "partNumber",
+    "requestPayment",
     "response-content-type",
     "uploadId",
     "uploads",
