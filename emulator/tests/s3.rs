@@ -763,7 +763,7 @@ async fn configurations_are_checked_and_kept() {
         let refused = bench.call("PUT", "/bkt/?cors", &[], bad).await;
         assert_eq!(refused.error(), (400, "MalformedXML"));
     }
-    let digest = [("Content-MD5", "1B2M2Y8AsgTpgAmY7PhCfg==")];
+    let digest = [("content-md5", "1B2M2Y8AsgTpgAmY7PhCfg==")];
     let refused = bench.call("PUT", "/bkt/?cors", &digest, good).await;
     assert_eq!(refused.error(), (400, "BadDigest"));
     let nowhere = bench.call("PUT", "/nowhere/?cors", &[], good).await;
