@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use aws_core::operation::Answer;
 use aws_core::time::parse_iso8601;
 use aws_core::xml::{Xml, XmlError};
-use aws_core::{Error, ErrorBody, Idempotency, Operation, Result, awaitable, http_date};
+use aws_core::{Error, Idempotency, Operation, Result, awaitable, http_date};
 use aws_sigv2::escape;
 use pipeline_pool::Method;
 
@@ -190,7 +190,8 @@ impl Copy {
         Ok(source)
     }
 
-    /// Sends it. The answer can take long: the store may read and write up to 5 GiB meanwhile.
+    /// Sends it. The answer can take long, as the store may read and write up to 5 GiB meanwhile: give a large copy more
+    /// [time](Self::timeout) than the client's 30 s.
     ///
     /// # Errors
     /// [`is_not_found`](crate::Error::is_not_found) when there is no such source;
@@ -304,10 +305,6 @@ impl Operation for CopyObject {
 
     fn parse(&self, _: &S3, answer: Answer) -> Result<Copied> {
         let text = answer.bytes();
-        // A copy that takes long begins its answer before it knows how it ends.
-        if let Some(body) = ErrorBody::parse(&text) {
-            return Err(Error::service(answer.head.status(), body, None));
-        }
         let (etag, last_modified) = read(&text)?;
         Ok(Copied {
             head: ObjectHead::new(answer.head),
