@@ -1,8 +1,10 @@
-//! Access control lists of objects; they are kept and told, and nobody is kept out by them.
+//! Access control lists of objects; they are kept and told. Nobody who signs is kept out by them, and what all
+//! users may read is read without a signature.
 
 use s3s::dto::{AccessControlPolicy, Grant, Grantee, ObjectCannedACL, Permission, Type};
 use s3s::{S3Result, s3_error};
 
+use super::attributes::Headers;
 use super::list::owner;
 
 const ALL_USERS: &str = "http://acs.amazonaws.com/groups/global/AllUsers";
@@ -50,6 +52,23 @@ pub(super) fn given(
         Some(name) => named(name.as_str()).map(Some),
         None => check(grants).map(|grants| Some(grants).filter(|grants| !grants.is_empty())),
     }
+}
+
+/// Whether the list lets all users read the object.
+pub(super) fn let_everybody_read(headers: &Headers) -> bool {
+    let reads = |grant: &Grant| {
+        let grantee = grant
+            .grantee
+            .as_ref()
+            .and_then(|grantee| grantee.uri.as_deref());
+        let permission = grant.permission.as_ref().map(Permission::as_str);
+        grantee == Some(ALL_USERS)
+            && matches!(
+                permission,
+                Some(Permission::READ | Permission::FULL_CONTROL)
+            )
+    };
+    headers.grants.iter().flatten().any(reads)
 }
 
 /// The list of a document.

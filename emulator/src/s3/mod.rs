@@ -35,6 +35,7 @@ use hyper::{Method, Request, Response, StatusCode};
 use s3s::access::{S3Access, S3AccessContext};
 use s3s::auth::SimpleAuth;
 use s3s::config::{S3Config, S3ConfigProvider};
+use s3s::path::S3Path;
 use s3s::service::{S3Service, S3ServiceBuilder};
 use s3s::{Body, S3Result, s3_error};
 
@@ -62,7 +63,7 @@ impl S3Half {
             keys.register(access_key.to_owned(), user.secret.as_str().into());
         }
         builder.set_auth(keys);
-        builder.set_access(SignedOnly);
+        builder.set_access(Access(Arc::clone(&store)));
         builder.set_route(config::Route {
             store,
             domain: checker.domain.clone(),
@@ -175,13 +176,30 @@ impl S3ConfigProvider for Clock {
     }
 }
 
-/// Lets in what either half of the signature check has let in.
-struct SignedOnly;
+/// Lets in what either half of the signature check has let in, and everybody to what everybody may read.
+struct Access(Arc<Store>);
+
+impl Access {
+    fn is_for_everybody(&self, cx: &S3AccessContext<'_>) -> bool {
+        let S3Path::Object { bucket, key } = cx.s3_path() else {
+            return false;
+        };
+        let query = encode::form_pairs(cx.uri().query().unwrap_or_default().as_bytes());
+        let version = query.iter().find(|(name, _)| name == b"versionId");
+        let version = version.and_then(|(_, id)| std::str::from_utf8(id).ok());
+        matches!(cx.s3_op().name(), "GetObject" | "HeadObject")
+            && self
+                .0
+                .find(bucket, key, version)
+                .is_ok_and(|(object, _)| grants::let_everybody_read(&object.headers))
+    }
+}
 
 #[async_trait::async_trait]
-impl S3Access for SignedOnly {
+impl S3Access for Access {
     async fn check(&self, cx: &mut S3AccessContext<'_>) -> S3Result<()> {
-        if cx.credentials().is_some() || cx.extensions_mut().get::<Verified>().is_some() {
+        let verified = cx.extensions_mut().get::<Verified>().is_some();
+        if verified || cx.credentials().is_some() || self.is_for_everybody(cx) {
             Ok(())
         } else {
             Err(s3_error!(AccessDenied, "Access Denied"))

@@ -13,7 +13,7 @@ use futures_util::stream;
 use pipeline_pool::{Head, Origin, Request, Response};
 use s3_client::{Credentials, S3Builder, S3Client, Signature, Source, Transport};
 
-use crate::store::{Feature, Store};
+use crate::store::Store;
 
 /// Keys that a signature trips over.
 pub(crate) const KEYS: [&str; 14] = [
@@ -139,11 +139,15 @@ async fn anonymous_requests_need_no_keys() {
         (error.status(), error.code()),
         (Some(403), Some("AccessDenied"))
     );
-    let public = nobody.get("public").await;
-    if store.lacks(Feature::AnonymousReads) {
-        assert_eq!(public.unwrap_err().code(), Some("AccessDenied"));
-    } else {
-        assert_eq!(public.unwrap().body.bytes(100).await.unwrap(), "for all");
+    let public = nobody.get("public").await.unwrap();
+    assert_eq!(public.body.bytes(100).await.unwrap(), "for all");
+    assert_eq!(nobody.head("public").await.unwrap().size(), Some(7));
+    for error in [
+        nobody.delete("public").await.unwrap_err(),
+        nobody.get("missing").await.unwrap_err(),
+        nobody.list().send().await.unwrap_err(),
+    ] {
+        assert_eq!(error.status(), Some(403), "{error}");
     }
     assert!(
         nobody.presign_get("public").await.is_err(),

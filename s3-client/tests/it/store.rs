@@ -22,8 +22,6 @@ use s3_client::{Bucket, Credentials, RetryConfig, S3Builder, S3Client, Signature
 pub(crate) enum Feature {
     /// Ownership of objects, acceleration, and more that only Amazon has.
     AmazonsConfigs,
-    /// What everybody may read is read without a signature.
-    AnonymousReads,
     /// A key marker alone leaves out all versions of its key.
     KeyMarkerOfAllVersions,
     /// A 304 tells the entity tag.
@@ -140,8 +138,7 @@ impl Store {
     /// The table of what servers lack.
     pub(crate) fn lacks(&self, feature: Feature) -> bool {
         match self.server {
-            Server::Emulator => feature == Feature::AnonymousReads,
-            Server::Other => false,
+            Server::Emulator | Server::Other => false,
             Server::Rgw => matches!(
                 feature,
                 Feature::EtagOfUnchanged
