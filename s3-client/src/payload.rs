@@ -87,6 +87,9 @@ impl fmt::Debug for Payload {
     }
 }
 
+/// Up to this many bytes in pieces are put together.
+const FEW: u64 = 64 << 10;
+
 /// What an object is made of: bytes, a stream, or a file.
 ///
 /// Bytes and files can be sent again when an attempt fails. A stream can not, once something has been read
@@ -144,13 +147,15 @@ impl Source {
         Self::unsized_stream(Steps::new(reader, step))
     }
 
-    /// Bytes in several pieces, which are sent without being copied together.
+    /// Bytes in several pieces, which are sent without being copied together unless they are few.
     pub fn pieces(pieces: impl IntoIterator<Item = Bytes>) -> Self {
         let pieces: Vec<Bytes> = pieces.into_iter().filter(|p| !p.is_empty()).collect();
         let len = pieces.iter().map(|piece| piece.len() as u64).sum();
         Self(Kept::Here(match pieces.len() {
             0 => Payload::None,
             1 => Payload::Whole(pieces.into_iter().next().unwrap_or_default()),
+            // A streamed body has its connection alone.
+            _ if len <= FEW => Payload::Whole(pieces.concat().into()),
             _ => Payload::Rope(pieces.into(), len),
         }))
     }

@@ -166,8 +166,8 @@ impl Upload {
             Begun::Done(uploaded) => return Ok(uploaded),
             Begun::Large(sizes, feed, first) => (sizes, feed, first),
         };
+        #[cfg(feature = "fs")]
         let file = match &first {
-            #[cfg(feature = "fs")]
             Payload::File(part) => Some(part.clone()),
             _ => None,
         };
