@@ -11,7 +11,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use emulator::Emulator;
 use object_store::integration as suite;
 use object_store::path::Path;
-use object_store::{CopyMode, CopyOptions, Error, ObjectStore, ObjectStoreExt as _, PutMode};
+use object_store::{
+    Attribute, Attributes, CopyMode, CopyOptions, Error, ObjectStore, ObjectStoreExt as _, PutMode,
+    PutOptions,
+};
 use s3_client::{Credentials, S3Client};
 use s3_object_store::S3Store;
 
@@ -98,7 +101,31 @@ async fn objects_are_put_read_listed_and_deleted() {
 #[tokio::test]
 async fn attributes_are_kept() {
     let fixture = Fixture::start().await;
-    suite::put_get_attributes(&fixture.store).await;
+    if fixture.is_real() {
+        // Ceph RGW up to 16.2 takes an underscore in a header name for a hyphen, and then refuses the signature.
+        let path = Path::from("k");
+        let named = |name: &'static str| {
+            let attributes = [(Attribute::Metadata(name.into()), "value")];
+            PutOptions::from(Attributes::from_iter(attributes))
+        };
+        let refused = fixture
+            .store
+            .put_opts(&path, "x".into(), named("a_b"))
+            .await;
+        assert!(matches!(refused, Err(Error::Unauthenticated { .. })));
+        fixture
+            .store
+            .put_opts(&path, "x".into(), named("a-b"))
+            .await
+            .unwrap();
+        let kept = fixture.store.get(&path).await.unwrap().attributes;
+        assert_eq!(
+            kept.get(&Attribute::Metadata("a-b".into())),
+            Some(&"value".into())
+        );
+    } else {
+        suite::put_get_attributes(&fixture.store).await;
+    }
     fixture.end().await;
 }
 
@@ -116,7 +143,8 @@ async fn puts_keep_to_their_conditions() {
 async fn objects_are_copied_and_renamed() {
     let fixture = Fixture::start().await;
     suite::rename_and_copy(&fixture.store).await;
-    suite::copy_rename_nonexistent_object(&fixture.store).await;
+    let if_absent = fixture.store.clone().copies_if_absent(true);
+    suite::copy_rename_nonexistent_object(&if_absent).await;
     let never = CopyOptions::new().with_mode(CopyMode::Create);
     let refused = fixture
         .store
@@ -125,8 +153,7 @@ async fn objects_are_copied_and_renamed() {
     assert!(matches!(refused, Err(Error::NotImplemented { .. })));
     // A server that does not know the condition would replace what is there.
     if !fixture.is_real() {
-        let store = fixture.store.clone().copies_if_absent(true);
-        suite::copy_if_not_exists(&store).await;
+        suite::copy_if_not_exists(&if_absent).await;
     }
     fixture.end().await;
 }
@@ -143,7 +170,10 @@ async fn parts_make_objects() {
     let fixture = Fixture::start().await;
     let store = &fixture.store;
     suite::multipart(store, store).await;
-    suite::multipart_with_opts(store, store).await;
+    // Its metadata has an underscore.
+    if !fixture.is_real() {
+        suite::multipart_with_opts(store, store).await;
+    }
     suite::multipart_put_part_out_of_order(store, store).await;
     suite::multipart_out_of_order(store).await;
     fixture.end().await;

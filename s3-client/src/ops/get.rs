@@ -136,6 +136,7 @@ impl Get {
 }
 
 impl<M: Mode> Get<M> {
+    #[cfg(feature = "fs")]
     pub(crate) fn with(mut self, options: Options) -> Self {
         self.options = options;
         self

@@ -85,6 +85,7 @@ impl Head {
 }
 
 impl<M: HeadMode> Head<M> {
+    #[cfg(feature = "fs")]
     pub(crate) fn with(mut self, options: Options) -> Self {
         self.options = options;
         self

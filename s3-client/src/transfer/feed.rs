@@ -18,6 +18,7 @@ pub(crate) struct Feed {
     /// How much there is, if that is known.
     len: Option<u64>,
     /// Whether parts of a file keep the digest of what was read.
+    #[cfg(feature = "fs")]
     hash: bool,
 }
 
@@ -41,6 +42,8 @@ const FIRST: usize = 64 << 10;
 impl Feed {
     /// Of what can be read as often as is needed; nothing of a stream.
     pub(crate) fn new(payload: Payload, hash: bool) -> Result<Self> {
+        #[cfg(not(feature = "fs"))]
+        let _only_of_files = hash;
         let len = Some(payload.len());
         let from = match payload {
             Payload::None => From::Bytes(Bytes::new()),
@@ -53,6 +56,7 @@ impl Feed {
             from,
             given: 0,
             len,
+            #[cfg(feature = "fs")]
             hash,
         })
     }
@@ -68,6 +72,7 @@ impl Feed {
             },
             given: 0,
             len,
+            #[cfg(feature = "fs")]
             hash: false,
         }
     }
