@@ -17,6 +17,7 @@ pub mod clients;
 pub mod goal;
 pub mod load;
 pub mod machine;
+pub mod memcached;
 pub mod ratio;
 pub mod report;
 pub mod scenario;

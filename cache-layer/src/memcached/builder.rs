@@ -194,8 +194,8 @@ impl MemcachedBuilder {
     }
 
     /// How many changes that a server has missed are noted for it. Defaults to 65,536, at least 1.
-    /// Beyond that the server is emptied (`flush_all`), for all its users, when it is back. Each
-    /// takes up to half a kilobyte.
+    /// Beyond that the server is emptied (`flush_all`), for all its users, when it is back; one that
+    /// refuses that, as some proxies do, stays ejected. Each takes up to half a kilobyte.
     pub fn max_owed(mut self, keys: usize) -> Self {
         self.max_owed = keys.max(1);
         self

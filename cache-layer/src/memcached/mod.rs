@@ -23,6 +23,10 @@
 //! client has set or deleted while a server was away is not undone by its return**, and if all
 //! writers are clients of this kind, that holds for all of them once each has reached the server.
 //!
+//! Where another server [stands in](OnDead::Next), each server that was passed over is told which
+//! other has, or may have, an entry of the key, and that entry is deleted too before the first is
+//! used again: an entry that was stored in place of another does not outlive it.
+//!
 //! Not promised: what other programs changed, or a process of this program that has ended since,
 //! can be read until its time to live is over; so can what went elsewhere as programs disagreed on
 //! which servers are there. A write that was sent and not answered may run when a server that was
