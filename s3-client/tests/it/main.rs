@@ -2,6 +2,8 @@
 
 mod attributes;
 mod buckets;
+#[cfg(feature = "cache")]
+mod cached;
 mod config;
 mod copies;
 mod failures;
@@ -10,6 +12,8 @@ mod integrity;
 mod links;
 mod listing;
 mod many;
+#[cfg(feature = "cache")]
+mod memcached;
 mod multipart;
 mod objects;
 mod raw;
