@@ -53,7 +53,6 @@ impl Operation for CreateDomainOperation {
     const NAME: &'static str = idempotency::CREATE_DOMAIN.operation;
 
     from_wire!();
-    changes_domain!();
 
     fn idempotency(&self) -> Idempotency {
         idempotency::CREATE_DOMAIN.idempotency

@@ -7,11 +7,15 @@
 
 mod batcher;
 mod batches;
+#[cfg(feature = "cache")]
+mod cached;
 mod common;
 #[cfg(feature = "export")]
 mod exports;
 mod failures;
 mod items;
+#[cfg(feature = "cache")]
+mod memcached;
 mod robust;
 mod selects;
 mod updates;
