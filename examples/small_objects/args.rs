@@ -3,12 +3,14 @@
 use std::path::PathBuf;
 
 use clap::Parser;
+use examples::prices;
 
 /// Puts many small things into S3 and their index into SimpleDB, reads all back, and compares.
 ///
 /// Every file becomes an object with metadata (path, mtime, md5) and an item of the index (path,
 /// size, md5, mtime). Then all objects are read back and compared byte for byte, the index is
-/// selected and compared, and everything is deleted. A table at the end tells how fast it was and
+/// selected and compared, and everything is deleted. With --cache, objects and items are read
+/// through memcached, each twice. A table at the end tells how fast it was and
 /// what it took. Without --endpoint it needs nothing: it starts an emulator of both services as a
 /// child process.
 ///
@@ -56,6 +58,12 @@ pub(crate) struct Args {
           value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub depth: Option<u16>,
 
+    /// How often everything is read, one round after the other. Without it: twice with --cache, so
+    /// that the second round finds what the first has left there, else once.
+    #[arg(long, value_name = "N", help_heading = "How",
+          value_parser = clap::value_parser!(u16).range(1..))]
+    pub rounds: Option<u16>,
+
     /// Threads of the client.
     #[arg(long, value_name = "N", default_value_t = 1, help_heading = "How",
           value_parser = clap::value_parser!(u16).range(1..=256))]
@@ -88,7 +96,43 @@ pub(crate) struct Args {
     #[arg(long, help_heading = "Where")]
     pub keep: bool,
 
+    /// Read objects and items through a cache on these memcached servers: host:port,... or the
+    /// paths of unix sockets. Entries are this run's own. A server that is dead, or no memcached,
+    /// is said to be so, and what it should have is read from the store.
+    #[arg(
+        long,
+        value_name = "SERVER,...",
+        value_delimiter = ',',
+        help_heading = "Cache"
+    )]
+    pub cache: Vec<String>,
+
+    /// How many seconds an entry of the cache lives.
+    #[arg(long, value_name = "SECONDS", default_value_t = 300, requires = "cache",
+          help_heading = "Cache", value_parser = clap::value_parser!(u32).range(1..=30 * 86_400))]
+    pub cache_ttl: u32,
+
+    /// Dollars for 1,000 GETs, for an estimate of what the cache saved. The default is what Amazon
+    /// publishes for S3 Standard in US East.
+    #[arg(long, value_name = "DOLLARS", default_value_t = prices::GET, requires = "cache",
+          help_heading = "Cache", value_parser = prices::parse)]
+    pub price_get: f64,
+
+    /// Dollars for a machine hour of SimpleDB, for the same estimate. The default is what Amazon
+    /// publishes for US East.
+    #[arg(long, value_name = "DOLLARS", default_value_t = prices::BOX_HOUR, requires = "cache",
+          help_heading = "Cache", value_parser = prices::parse)]
+    pub price_box_hour: f64,
+
     /// Print one JSON object in place of the table.
     #[arg(long)]
     pub json: bool,
+}
+
+impl Args {
+    /// How often everything is read.
+    pub(crate) fn rounds(&self) -> u16 {
+        let usual = if self.cache.is_empty() { 1 } else { 2 };
+        self.rounds.unwrap_or(usual)
+    }
 }

@@ -76,6 +76,14 @@ impl Index {
         put.map(drop).map_err(|error| about(name, &error))
     }
 
+    /// What the item of a thing says; nothing if it is not whole.
+    pub(crate) async fn get(&self, name: &str, tally: &Tally) -> Result<Option<Entry>, Failure> {
+        let get = self.domain.get(self.item(name)).send();
+        let fetched = tally.time(get, |fetched| size_of_item(&fetched.item)).await;
+        let fetched = fetched.map_err(|error| about(name, &error))?;
+        Ok(entry_of(&fetched.item, name))
+    }
+
     pub(crate) async fn delete(&self, name: &str, tally: &Tally) -> Result<(), Failure> {
         let deleted = tally
             .time(self.domain.delete(self.item(name)).send(), |_| 0)

@@ -2,12 +2,11 @@
 //!
 //! Read `run` first: it is the whole story. `store` has the requests to S3 and `index` those to
 //! SimpleDB, `servers` builds the clients, `phase` runs many jobs at once and measures them. The
-//! rest is the command line (`args`), what is stored (`source`), the server that runs when no other
-//! is given (`emulator`) and the table at the end.
+//! rest is the command line (`args`), what is stored (`source`), the cache (`cache`) and the table at the end.
 
 mod args;
+mod cache;
 mod cpu;
-mod emulator;
 mod index;
 mod phase;
 mod run;
@@ -42,7 +41,7 @@ impl From<s3_client::Error> for Failure {
 }
 
 fn main() -> ExitCode {
-    if let Some(code) = emulator::serve_if_asked() {
+    if let Some(code) = examples::child::serve_if_asked() {
         return code;
     }
     match start(&Args::parse()) {

@@ -1,12 +1,14 @@
-//! One run: put, get, select, delete.
+//! One run: put, get, get again if asked, select, delete.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime};
 
+use cache_layer::Cache;
 use indicatif::ProgressBar;
 
 use crate::args::Args;
+use crate::cache::{self, Cached};
 use crate::index::Index;
 use crate::phase::{self, Tally};
 use crate::servers::Servers;
@@ -20,6 +22,8 @@ struct Run {
     source: Source,
     store: Store,
     index: Option<Index>,
+    cache: Option<Cache>,
+    rounds: u16,
     concurrency: usize,
     tallies: Tallies,
     /// What was sent of each thing; set before its first request.
@@ -35,6 +39,9 @@ struct Tallies {
     put: Tally,
     put_item: Tally,
     get: Tally,
+    get_item: Tally,
+    get_again: Tally,
+    get_item_again: Tally,
     select: Tally,
     delete_item: Tally,
     delete: Tally,
@@ -50,7 +57,11 @@ pub(crate) async fn run(args: &Args) -> Result<Report, Failure> {
     for skipped in &source.skipped {
         say(format_args!("skipped {skipped}"));
     }
-    let servers = Servers::open(args).await?;
+    let cache = cache::open(args, &name)?;
+    if let Some(cache) = &cache {
+        cache::look(cache).await;
+    }
+    let servers = Servers::open(args, cache.as_ref()).await?;
     let index = servers.sdb.as_ref().map(|sdb| {
         let domain = args.domain.as_deref();
         Index::new(sdb, domain.unwrap_or(&name), domain.is_none(), index_prefix)
@@ -64,6 +75,8 @@ pub(crate) async fn run(args: &Args) -> Result<Report, Failure> {
             store_prefix,
         ),
         index,
+        cache,
+        rounds: args.rounds(),
         concurrency: args.concurrency.into(),
         tallies: Tallies::new(),
         entries: source.things.iter().map(|_| OnceLock::new()).collect(),
@@ -103,7 +116,14 @@ impl Run {
             index.open(&self.tallies.manage).await?;
         }
         self.each("put", Self::put).await?;
-        self.each("get", Self::get).await?;
+        self.each("get", |run, number, bar| Self::get(run, number, bar, false))
+            .await?;
+        for _ in 1..self.rounds {
+            self.each("again", |run, number, bar| {
+                Self::get(run, number, bar, true)
+            })
+            .await?;
+        }
         self.select().await
     }
 
@@ -144,17 +164,33 @@ impl Run {
         Ok(())
     }
 
-    async fn get(self: Arc<Self>, number: usize, bar: ProgressBar) -> Result<(), Failure> {
+    /// Reads an object and, through the cache, its item too: without it the index is selected only.
+    async fn get(
+        self: Arc<Self>,
+        number: usize,
+        bar: ProgressBar,
+        again: bool,
+    ) -> Result<(), Failure> {
         let thing = &self.source.things[number];
         let Some(entry) = self.entries[number].get() else {
             return Ok(());
         };
-        let (bytes, stored) = self.store.get(&thing.name, &self.tallies.get).await?;
+        let tallies = &self.tallies;
+        let (tally, item_tally) = match again {
+            false => (&tallies.get, &tallies.get_item),
+            true => (&tallies.get_again, &tallies.get_item_again),
+        };
+        let (bytes, stored) = self.store.get(&thing.name, tally).await?;
+        let item = match &self.index {
+            Some(index) if self.cache.is_some() => index.get(&thing.name, item_tally).await?,
+            _ => Some(entry.clone()),
+        };
         let original = self.source.read(thing).await.ok();
         let verdict = self.source.count(|| match original {
             _ if stored.as_ref() != Some(entry) => {
                 Verdict::Different("its metadata is not what was put")
             }
+            _ if item.as_ref() != Some(entry) => Verdict::Different("its item is not what was put"),
             Some(original) if original.bytes == bytes => Verdict::Same,
             // Not what is on disk: either the file is another one now, or the bytes are wrong.
             _ if Entry::of(&bytes, entry.mtime) == *entry => Verdict::Changed,
@@ -242,6 +278,11 @@ impl Run {
         let requests: u64 = rows.iter().map(|(_, seen)| seen.requests()).sum();
         let stats = servers.transport.pool.stats();
         let work = self.source.work();
+        let cached = self.cache.as_ref().map(|cache| Cached::of(cache, args));
+        if let Some(cached) = &cached {
+            cached.complain();
+        }
+        let answered = cached.as_ref().map_or(0, |cached| cached.stats.answered());
         Report {
             files: self
                 .entries
@@ -263,12 +304,13 @@ impl Run {
                 .map(|origin| origin.depth)
                 .max()
                 .unwrap_or(0),
-            retries: servers.transport.attempts().saturating_sub(requests),
+            retries: (servers.transport.attempts() + answered).saturating_sub(requests),
             replays: stats.replays(),
             received: stats.origins.iter().map(|origin| origin.bytes_in).sum(),
             sent: stats.origins.iter().map(|origin| origin.bytes_out).sum(),
             cpu: cpu.saturating_sub(work),
             work,
+            cached,
             box_usage: servers.sdb.as_ref().map(|sdb| sdb.usage().box_usage),
         }
     }
@@ -287,23 +329,40 @@ impl Tallies {
             put: Tally::new("put object"),
             put_item: Tally::new("put item"),
             get: Tally::new("get object"),
+            get_item: Tally::new("get item"),
+            get_again: Tally::new("get object again"),
+            get_item_again: Tally::new("get item again"),
             select: Tally::new("select"),
             delete_item: Tally::new("delete item"),
             delete: Tally::new("delete object"),
         }
     }
 
-    fn all(&self) -> [&Tally; 7] {
+    fn all(&self) -> [&Tally; 10] {
         let Self {
             manage,
             put,
             put_item,
             get,
+            get_item,
+            get_again,
+            get_item_again,
             select,
             delete_item,
             delete,
         } = self;
-        [manage, put, put_item, get, select, delete_item, delete]
+        [
+            manage,
+            put,
+            put_item,
+            get,
+            get_item,
+            get_again,
+            get_item_again,
+            select,
+            delete_item,
+            delete,
+        ]
     }
 }
 

@@ -3,8 +3,10 @@
 use std::fmt;
 use std::time::Duration;
 
+use examples::table::grouped;
 use serde_json::{Value, json};
 
+use crate::cache::Cached;
 use crate::phase::Seen;
 
 /// The figures of a whole run.
@@ -35,6 +37,8 @@ pub(crate) struct Report {
     pub cpu: Duration,
     /// CPU time of reading, hashing and comparing.
     pub work: Duration,
+    /// What the cache did; nothing without one.
+    pub cached: Option<Cached>,
     /// Machine hours; nothing without SimpleDB.
     pub box_usage: Option<f64>,
 }
@@ -72,6 +76,7 @@ impl Report {
             "socket_bytes_sent": self.sent,
             "cpu_us_per_request": per_request(self.cpu, &total),
             "work_cpu_us_per_request": per_request(self.work, &total),
+            "cache": self.cached.as_ref().map(Cached::json),
             "box_usage_hours": self.box_usage,
         })
     }
@@ -175,6 +180,11 @@ impl fmt::Display for Report {
         if let Some(hours) = self.box_usage {
             line(f, "BoxUsage", format_args!("{hours:.10} machine hours"))?;
         }
+        if let Some(cached) = &self.cached {
+            line(f, "cache", format_args!("{}", cached.outcome()))?;
+            line(f, "", format_args!("{}", cached.trouble()))?;
+            line(f, "saved", format_args!("{}", cached.saved()))?;
+        }
         Ok(())
     }
 }
@@ -212,17 +222,4 @@ fn short(number: f64) -> String {
         _ => 0,
     };
     format!("{number:.decimals$}")
-}
-
-/// Digits in groups of three.
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }

@@ -1,11 +1,14 @@
-//! What the short examples share: a server to talk to.
+//! What the examples share: servers to talk to, and tables.
 //!
-//! The examples themselves are beside this folder: `small_objects` is the large one, `s3_basics` and
-//! `sdb_basics` are the programs of the README, `sdb`, `sdb_dump`, `sdb_restore` and `sdb_batcher` are tools for
+//! The examples themselves are beside this folder: `small_objects` is the large one, `cached_reads` shows
+//! the cache while one of its servers dies, `s3_basics` and `sdb_basics` are the programs of the README, `sdb`, `sdb_dump`, `sdb_restore` and `sdb_batcher` are tools for
 //! SimpleDB.
 
+pub mod child;
 pub mod lines;
+pub mod memcached;
 pub mod place;
+pub mod prices;
 pub mod state;
 pub mod table;
 

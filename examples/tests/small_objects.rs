@@ -9,6 +9,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use emulator::Emulator;
+use examples::memcached::Memcached;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
@@ -191,6 +192,99 @@ fn the_index_can_be_left_out() {
     let (report, _) = report(small_objects().args(["--count", "5", "--no-sdb"]));
     assert_eq!(report["total"]["requests"], 5 * 3 + 2);
     assert!(report["box_usage_hours"].is_null());
+}
+
+fn requests(report: &serde_json::Value, name: &str) -> u64 {
+    let rows = report["rows"].as_array().unwrap();
+    let row = rows.iter().find(|row| row["name"] == name);
+    row.map_or(0, |row| row["requests"].as_u64().unwrap())
+}
+
+#[test]
+fn the_cache_answers_the_second_round() {
+    let servers = [(); 2].map(|()| Memcached::start("memcached").unwrap());
+    let list = servers.each_ref().map(|s| s.addr.to_string()).join(",");
+    // A cache that is slow on a busy machine answers less: what is compared is what came.
+    let cached = ["--count", "50", "--rounds", "3", "--cache", &list];
+    let (report, _) = report(small_objects().args(cached));
+    assert_eq!(report["different"], 0);
+    for (name, expected) in [
+        ("get object", 50),
+        ("get item", 50),
+        ("get object again", 100),
+        ("get item again", 100),
+    ] {
+        assert_eq!(requests(&report, name), expected, "{name}");
+    }
+    let cache = &report["cache"];
+    let figure = |name: &str| cache[name].as_u64().unwrap();
+    assert!(figure("hits") > 0 && figure("fills") > 0, "{cache}");
+    assert_eq!(figure("corrupt"), 0);
+    assert_eq!(figure("saved_requests"), figure("hits"));
+    assert_eq!(
+        figure("hits") + figure("misses") + figure("past"),
+        300,
+        "{cache}"
+    );
+    assert!(cache["saved_dollars"].as_f64() > Some(0.0));
+}
+
+#[test]
+fn the_table_tells_of_the_cache() {
+    let server = Memcached::start("memcached").unwrap();
+    let list = server.addr.to_string();
+    let prices = ["--price-get", "1000", "--price-box-hour", "0"];
+    let mut command = small_objects();
+    command.args(["--count", "20", "--no-sdb", "--cache", &list]);
+    let (code, stdout, _) = outcome(command.args(prices));
+    assert_eq!(code, Some(0));
+    for words in [
+        "get object again",
+        " hits (",
+        " misses, ",
+        " fills",
+        " errors, ",
+        "$1000 per 1,000 GETs and $0 per machine hour",
+    ] {
+        assert!(stdout.contains(words), "no {words} in\n{stdout}");
+    }
+}
+
+#[test]
+fn without_a_cache_everything_can_be_read_several_times_too() {
+    let (report, _) = report(small_objects().args(["--count", "5", "--rounds", "2"]));
+    assert_eq!(requests(&report, "get object again"), 5);
+    assert_eq!(requests(&report, "get item"), 0);
+    assert!(report["cache"].is_null());
+}
+
+#[test]
+fn a_cache_that_is_dead_or_something_else_is_said_to_be_so() {
+    let dead = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let emulator = Emulator::start_blocking().unwrap();
+    let other = emulator.url().strip_prefix("http://").unwrap().to_owned();
+    for addr in [dead.to_string(), other] {
+        let cached = ["--count", "20", "--no-sdb", "--cache", &addr];
+        let (report, stderr) = report(small_objects().args(cached));
+        assert_eq!(report["different"], 0);
+        assert_eq!(requests(&report, "get object"), 20);
+        assert_eq!(report["cache"]["hits"], 0);
+        assert!(
+            stderr.contains("goes on without") && stderr.contains(&addr),
+            "{stderr}"
+        );
+    }
+    let line = failure(small_objects().args(["--count", "1", "--cache", "host:port:x"]));
+    assert!(
+        line.contains("--cache: ") && line.contains("host:port:x"),
+        "{line}"
+    );
+    let (code, _, stderr) = outcome(small_objects().args(["--cache-ttl", "5"]));
+    assert_eq!(code, Some(2), "{stderr}");
+    assert!(stderr.contains("--cache"), "{stderr}");
 }
 
 #[test]
@@ -421,7 +515,12 @@ fn the_help_is_complete() {
         "--concurrency",
         "--connections",
         "--depth",
+        "--rounds",
         "--threads",
+        "--cache",
+        "--cache-ttl",
+        "--price-get",
+        "--price-box-hour",
         "--endpoint",
         "--sdb-endpoint",
         "--no-sdb",

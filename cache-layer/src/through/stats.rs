@@ -52,7 +52,7 @@ counters! {
     stale_hits,
     /// Reads that waited for the same read of another task and shared its answer.
     joined,
-    /// Reads that memcached had nothing for.
+    /// Reads that memcached had nothing for, or no answer.
     misses,
     /// Entries stored.
     fills,
@@ -104,7 +104,7 @@ impl CacheStats {
     /// The share of reads that the cache was asked for and that needed no request, 0 to 1; 0 when there were
     /// none.
     pub fn hit_rate(&self) -> f64 {
-        let asked = self.answered() + self.misses + self.errors;
+        let asked = self.answered() + self.misses;
         if asked == 0 {
             return 0.0;
         }

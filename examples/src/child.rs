@@ -1,16 +1,14 @@
 //! The emulator as a child process, so that its work does not count as the client's.
 
 use std::ffi::OsString;
-use std::io::{BufRead, BufReader};
+use std::io::{self, BufRead, BufReader, Error};
 use std::process::{Child, Command, ExitCode, Stdio};
 
-use crate::Failure;
-
-/// The first argument that makes this program an emulator.
+/// The first argument that makes a program an emulator.
 const ROLE: &str = "serve-emulator";
 
 /// Runs as the emulator if this process was started as one.
-pub(crate) fn serve_if_asked() -> Option<ExitCode> {
+pub fn serve_if_asked() -> Option<ExitCode> {
     let mut args = std::env::args_os();
     let program = args.next()?;
     if args.next()? != ROLE {
@@ -20,38 +18,52 @@ pub(crate) fn serve_if_asked() -> Option<ExitCode> {
 }
 
 /// An emulator that ends with this value, or with this process, however that ends.
-pub(crate) struct Emulator {
+///
+/// The program has to call [`serve_if_asked`] first of all.
+#[derive(Debug)]
+pub struct Emulator {
+    /// Its address, as `http://host:port`.
     pub url: String,
+    /// Whose requests it takes.
     pub access_key: String,
-    pub secret_key: String,
+    /// What they are signed with; not in `Debug`.
+    pub secret_key: Secret,
     child: Child,
 }
 
+/// A text that `Debug` does not show.
+pub struct Secret(pub String);
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("***")
+    }
+}
+
 impl Emulator {
-    pub(crate) fn start() -> Result<Self, Failure> {
-        let explain = |error: std::io::Error| Failure(format!("the emulator: {error}"));
-        let program = std::env::current_exe().map_err(explain)?;
-        let args = [ROLE, "--json", "--exit-with-parent"].map(OsString::from);
-        let mut child = Command::new(program)
+    /// Starts this program as an emulator with these arguments, and waits until it serves.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub fn start(args: &[String]) -> io::Result<Self> {
+        let mut child = Command::new(std::env::current_exe()?)
+            .args([ROLE, "--json", "--exit-with-parent"].map(OsString::from))
             .args(args)
             // The child reads this pipe, and exits when it closes.
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .spawn()
-            .map_err(explain)?;
+            .spawn()?;
         let mut line = String::new();
         if let Some(stdout) = child.stdout.take() {
-            BufReader::new(stdout)
-                .read_line(&mut line)
-                .map_err(explain)?;
+            BufReader::new(stdout).read_line(&mut line)?;
         }
         let ready: serde_json::Value = serde_json::from_str(&line)
-            .map_err(|_| Failure("the emulator ended before it was ready".to_owned()))?;
+            .map_err(|_| Error::other("it ended before it was ready"))?;
         let field = |name: &str| ready[name].as_str().unwrap_or_default().to_owned();
         Ok(Self {
             url: field("url"),
             access_key: field("access_key"),
-            secret_key: field("secret_key"),
+            secret_key: Secret(field("secret_key")),
             child,
         })
     }
@@ -62,5 +74,16 @@ impl Drop for Emulator {
         drop(self.child.stdin.take());
         // It may have ended by itself; there is nobody left to tell.
         let _ = self.child.wait();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_are_not_shown() {
+        let secret = Secret("hidden".to_owned());
+        assert_eq!(format!("{secret:?}"), "***");
     }
 }
