@@ -344,7 +344,7 @@ fn answer_with<O: Operation>(
         return Some(Err(absence(service, operation, &kept)));
     }
     let kept = if cached {
-        operation.from_kept(kept)?
+        operation.out_of(kept)?
     } else {
         kept
     };

@@ -106,7 +106,7 @@ pub trait Operation: Send + Sync {
     /// The answer to this very request out of what is kept of the whole thing; nothing if only the service knows it.
     /// Defaults to what is kept.
     #[cfg(feature = "cache")]
-    fn from_kept(&self, kept: crate::cached::Kept) -> Option<crate::cached::Kept> {
+    fn out_of(&self, kept: crate::cached::Kept) -> Option<crate::cached::Kept> {
         Some(kept)
     }
 

@@ -174,7 +174,7 @@ pub(crate) fn wrote(wire: &Wire, stored: &ObjectHead) -> Option<Kept> {
             200,
             of_put.chain(own.map(|(name, value)| (name, value.as_bytes()))),
         ),
-        body: body.clone(),
+        body,
     })
 }
 

@@ -489,7 +489,7 @@ fn successors(world: &World, rules: &Rules) -> Vec<(String, Next)> {
                     let writing = Writing::new(rules.through);
                     write_step(w, rules, p, WriteStep::Delete, writing, 0, false);
                     Ok(())
-                })
+                });
             }
             Writer::Writing(writing) => {
                 let done = writing.clone();

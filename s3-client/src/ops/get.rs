@@ -302,7 +302,7 @@ impl<M: Mode> Operation for GetObject<M> {
     }
 
     #[cfg(feature = "cache")]
-    fn from_kept(&self, kept: aws_core::cached::Kept) -> Option<aws_core::cached::Kept> {
+    fn out_of(&self, kept: aws_core::cached::Kept) -> Option<aws_core::cached::Kept> {
         crate::cached::answer(&self.wire, kept, M::MAY_BE_UNCHANGED)
     }
 

@@ -171,7 +171,7 @@ impl<M: HeadMode> Operation for HeadObject<M> {
     }
 
     #[cfg(feature = "cache")]
-    fn from_kept(&self, kept: aws_core::cached::Kept) -> Option<aws_core::cached::Kept> {
+    fn out_of(&self, kept: aws_core::cached::Kept) -> Option<aws_core::cached::Kept> {
         let mut kept = crate::cached::answer(&self.wire, kept, M::MAY_BE_UNCHANGED)?;
         kept.body = bytes::Bytes::new();
         Some(kept)

@@ -1,5 +1,10 @@
 //! Objects read through a cache, on a real memcached.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "this is test code outside of a test function"
+)]
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::{Duration, SystemTime};
@@ -349,7 +354,7 @@ async fn one_key_does_not_read_what_only_another_may() {
     two.get("k").await.unwrap();
     assert_eq!(sent.load(SeqCst), 0);
     // The keys of users are in no key of memcached, nor in what is shown.
-    let shown = format!("{:?} {:?}", one, cache);
+    let shown = format!("{one:?} {cache:?}");
     assert!(!shown.contains("secret-"), "{shown}");
     let dump = cache.memcached().server_stats("cachedump 5 100").await;
     assert!(!format!("{dump:?}").contains("AKID"));
