@@ -1,4 +1,5 @@
-//! Reads of values that are there: the client of this workspace beside a loop by hand and, with
+//! Reads of values that are there: the client of this workspace, and the S3 client's cache above it, beside a loop by
+//! hand and, with
 //! `--features memcached-peers`, others. Each in a process of its own on core 1, memcached on core 0.
 
 use std::io::Write;
@@ -7,9 +8,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use benches::load::{Meter, Sample, spawn};
+use benches::memcached::cached::Cached;
 use benches::memcached::{Ours, Server, raw};
 use benches::ratio::{self, Ratio};
-use benches::server::millis;
+use benches::server::{self, Mode, millis};
 use benches::{BoxError, child, machine};
 use clap::{Parser, Subcommand, ValueEnum};
 
@@ -27,6 +29,8 @@ struct Cli {
 enum Cmd {
     /// Run one client against a server that is up, and print the sample as JSON.
     Client(ClientArgs),
+    /// Be the store of what is cached.
+    Serve(server::Args),
 }
 
 #[derive(Clone, clap::Args)]
@@ -57,6 +61,9 @@ struct ClientArgs {
     client: Which,
     #[arg(long)]
     server: SocketAddr,
+    /// The store, for what is cached.
+    #[arg(long)]
+    store: SocketAddr,
     #[command(flatten)]
     args: Args,
 }
@@ -65,6 +72,8 @@ struct ClientArgs {
 enum Which {
     Raw,
     Ours,
+    /// Objects through the cache of the S3 client.
+    Cached,
     #[cfg(feature = "memcached-peers")]
     AsyncMemcached,
     #[cfg(feature = "memcached-peers")]
@@ -79,6 +88,9 @@ fn runtime() -> Result<tokio::runtime::Runtime, BoxError> {
 fn main() -> Result<(), BoxError> {
     let cli = Cli::parse();
     let mut out = std::io::stdout();
+    if let Some(Cmd::Serve(args)) = cli.command {
+        return args.serve();
+    }
     if let Some(Cmd::Client(args)) = cli.command {
         machine::pin(&[1])?;
         let sample = runtime()?.block_on(async { tokio::spawn(measure(args)).await? })?;
@@ -89,6 +101,12 @@ fn main() -> Result<(), BoxError> {
     let args = cli.args;
     let server = Server::start(&[0])?;
     runtime()?.block_on(Ours::new(server.addr, None)?.fill(args.body))?;
+    let mode = Mode {
+        body: args.body,
+        ..Mode::default()
+    };
+    let store = child::Running::own(&mode, &[0])?;
+    runtime()?.block_on(Cached::new(server.addr, store.addr, None)?.fill())?;
     let all = Which::value_variants();
     let mut samples = vec![Vec::new(); all.len()];
     for rep in 0..args.reps {
@@ -99,6 +117,7 @@ fn main() -> Result<(), BoxError> {
             let line = [
                 format!("--client={}", name.get_name()),
                 format!("--server={}", server.addr),
+                format!("--store={}", store.addr),
                 format!("--body={}", args.body),
                 format!("--tasks={}", args.tasks),
                 format!("--connections={}", args.connections),
@@ -141,8 +160,10 @@ async fn measure(client: ClientArgs) -> Result<Sample, BoxError> {
     let ClientArgs {
         client,
         server,
+        store,
         args,
     } = client;
+    let mut cached = None;
     let meter = Arc::new(Meter::new(args.body)?);
     match client {
         Which::Ours => spawn(
@@ -150,6 +171,11 @@ async fn measure(client: ClientArgs) -> Result<Sample, BoxError> {
             args.tasks,
             &meter,
         ),
+        Which::Cached => {
+            let client = Cached::new(server, store, Some(args.connections))?;
+            spawn(&client, args.tasks, &meter);
+            cached = Some(client);
+        }
         Which::Raw => {
             for _ in 0..args.connections {
                 let (meter, depth) = (meter.clone(), args.tasks / args.connections.max(1));
@@ -185,5 +211,8 @@ async fn measure(client: ClientArgs) -> Result<Sample, BoxError> {
             }
         }
     }
-    meter.measure(args.warm_up, args.time).await
+    let mut sample = meter.measure(args.warm_up, args.time).await?;
+    // A miss is no hit, however right its answer.
+    sample.errors += cached.map_or(0, |cached| cached.misses());
+    Ok(sample)
 }

@@ -1,5 +1,6 @@
 //! memcached: the clients that are measured on it, and the server.
 
+pub mod cached;
 #[cfg(feature = "memcached-peers")]
 pub mod peers;
 pub mod raw;
