@@ -258,7 +258,8 @@ impl Drop for Forget<'_> {
 fn group<O: Operation>(operation: &O) -> String {
     let resource = operation.resource().map_or("", |name| &**name);
     let authority = operation.origin().authority();
-    format!("{}:{authority}/{resource}/", O::Service::NAME)
+    // Every hit comes here, and joining is several times quicker than formatting.
+    [O::Service::NAME, ":", authority, "/", resource, "/"].concat()
 }
 
 /// Fetches what an operation answers with, to be kept if it can be.

@@ -37,7 +37,8 @@ impl Shelf for Memcached {
         if let Some(renew) = renew {
             look = look.refill_within(renew);
         }
-        match look.await {
+        // Not boxed, as every hit comes this way; what is rare is.
+        match look.send().await {
             Ok(Leased::Hit { value, refill, .. }) => match refill {
                 Some(lease) => Looked::Renew(value.data, Held::Meta(lease)),
                 None => Looked::Hit(value.data),
@@ -46,14 +47,15 @@ impl Shelf for Memcached {
             Ok(Leased::Wait) => Looked::Lost,
             Ok(Leased::Away) => Looked::Down,
             Err(error) if error.kind() == Kind::Unsupported => {
-                classic_look(self, key, lease).await.unwrap_or(Looked::Down)
+                let look = Box::pin(classic_look(self, key, lease));
+                look.await.unwrap_or(Looked::Down)
             }
             Err(_) => Looked::Down,
         }
     }
 
     async fn peek(&self, key: &Key) -> Option<Bytes> {
-        let value = self.get(key.clone()).await.ok()??;
+        let value = self.get(key.clone()).send().await.ok()??;
         Some(value.data)
     }
 
