@@ -1,6 +1,11 @@
 //! Buckets.
 
-use s3_client::Kind;
+use std::sync::{Arc, Mutex};
+
+use aws_core::transport::ResponseFuture;
+use pipeline_pool::{HttpPool, Origin, Request};
+use s3_client::config::{Payer, RequestPayment};
+use s3_client::{Kind, Transport};
 
 use crate::store::Store;
 
@@ -37,4 +42,47 @@ async fn buckets() {
             Kind::Invalid
         );
     }
+}
+
+/// Keeps what each request says of who pays.
+#[derive(Clone, Debug)]
+struct Bills {
+    pool: HttpPool,
+    payers: Arc<Mutex<Vec<Option<String>>>>,
+}
+
+impl Transport for Bills {
+    fn send(&self, origin: &Origin, request: Request) -> ResponseFuture {
+        let payer = |(name, _): &(&str, &str)| name.eq_ignore_ascii_case("x-amz-request-payer");
+        let payer = request.headers().find(payer);
+        let payer = payer.map(|(_, value)| value.to_owned());
+        self.payers.lock().expect("a lock").push(payer);
+        Transport::send(&self.pool, origin, request)
+    }
+}
+
+#[tokio::test]
+async fn who_pays_is_said() {
+    let store = Store::start().await;
+    let bucket = store.bucket().await;
+    let requester = RequestPayment::new().payer(Payer::Requester);
+    bucket.put_request_payment(requester).await.unwrap();
+    let bills = Bills {
+        pool: HttpPool::builder().build(),
+        payers: Arc::default(),
+    };
+    let client = store.builder().transport(bills.clone()).build().unwrap();
+    let seen = client.bucket(bucket.name());
+    // It is signed too, or the store would refuse it.
+    seen.put("k", "x").request_payer().await.unwrap();
+    let object = seen.get("k").request_payer().await.unwrap();
+    assert_eq!(object.body.bytes(9).await.unwrap(), "x");
+    seen.head("k").request_payer().await.unwrap();
+    let listed = seen.list().request_payer().await.unwrap();
+    assert_eq!(listed.objects.len(), 1);
+    seen.delete("k").request_payer().await.unwrap();
+    let said = std::mem::take(&mut *bills.payers.lock().unwrap());
+    assert_eq!(said, vec![Some("requester".to_owned()); 5]);
+    seen.put("k", "x").await.unwrap();
+    assert_eq!(*bills.payers.lock().unwrap(), [None]);
 }

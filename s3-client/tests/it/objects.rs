@@ -251,6 +251,30 @@ async fn conditions() {
 }
 
 #[tokio::test]
+async fn times_are_conditions_too() {
+    let store = Store::start().await;
+    let photos = store.bucket().await;
+    photos.put("k", "one").await.unwrap();
+    let stored = photos.head("k").await.unwrap().last_modified().unwrap();
+    let before = stored - Duration::from_secs(3600);
+    let unchanged = photos.get("k").if_modified_since(stored).await.unwrap();
+    assert!(matches!(unchanged, Fetched::NotModified(_)));
+    let unchanged = photos.head("k").if_modified_since(stored).await.unwrap();
+    assert!(matches!(unchanged, HeadFetched::NotModified(_)));
+    let changed = photos.get("k").if_modified_since(before).await.unwrap();
+    let changed = changed.object().unwrap();
+    assert_eq!(changed.body.bytes(9).await.unwrap(), "one");
+
+    let same = photos.get("k").if_unmodified_since(stored).await.unwrap();
+    assert_eq!(same.body.bytes(9).await.unwrap(), "one");
+    photos.head("k").if_unmodified_since(stored).await.unwrap();
+    let late = photos.get("k").if_unmodified_since(before).await;
+    assert!(late.unwrap_err().is_condition_failed());
+    let late = photos.head("k").if_unmodified_since(before).await;
+    assert_eq!(late.unwrap_err().status(), Some(412));
+}
+
+#[tokio::test]
 async fn requests_own_what_they_need() {
     let store = Store::start().await;
     let photos = store.bucket().await;
