@@ -253,10 +253,8 @@ impl Drop for Store {
     }
 }
 
+/// Versions and uploads go too.
 async fn sweep(bucket: &Bucket) {
-    let mut objects = bucket.list().objects();
-    while let Ok(Some(object)) = objects.try_next().await {
-        let _refused = bucket.delete(object.key).await;
-    }
+    let _refused = bucket.purge().await;
     let _refused = bucket.delete_bucket().await;
 }
