@@ -9,7 +9,7 @@ use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use s3_client::cache_layer::{Cache, CacheBuilder, Memcached};
+use cache_layer::{Cache, CacheBuilder, Memcached};
 
 pub(crate) struct Server {
     child: Child,

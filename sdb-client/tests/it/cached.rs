@@ -184,3 +184,18 @@ async fn what_fills_it_is_read_consistently() {
     }
     emulator.shutdown().await;
 }
+
+#[tokio::test]
+async fn without_memcached_all_goes_on() {
+    let (emulator, mut server, a, _b) = start().await;
+    a.domain.put("u").replace("v", "1").await.unwrap();
+    assert_eq!(a.values("u", "v").await, ["1"]);
+    server.kill();
+    assert_eq!(a.values("u", "v").await, ["1"]);
+    a.domain.put("u").replace("v", "2").await.unwrap();
+    assert_eq!(a.values("u", "v").await, ["2"]);
+    a.domain.delete("u").await.unwrap();
+    assert!(a.values("u", "v").await.is_empty());
+    assert!(a.cache.stats().errors > 0);
+    emulator.shutdown().await;
+}

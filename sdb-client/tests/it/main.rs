@@ -15,6 +15,7 @@ mod exports;
 mod failures;
 mod items;
 #[cfg(feature = "cache")]
+#[path = "../../../s3-client/tests/it/memcached.rs"]
 mod memcached;
 mod robust;
 mod selects;
