@@ -335,7 +335,7 @@ impl<S: Shelf> Lead<S> {
             // It is this read's to fill: what is there is written over.
             return Some(Looked::Win(lease));
         }
-        if std::mem::replace(mended, true) || !core.shelf.delete(&self.name.key).await {
+        if std::mem::replace(mended, true) || !core.shelf.delete(&self.name.key).await.is_safe() {
             return Some(Looked::Down);
         }
         None

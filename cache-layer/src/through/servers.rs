@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::shelf::{Filled, Shelf};
+use super::shelf::{Deleted, Filled, Shelf};
 use super::steps::Looked;
 use crate::memcached::{Error, Key, Kind, Lease, Leased, Memcached, Stored};
 
@@ -82,11 +82,11 @@ impl Shelf for Memcached {
         }
     }
 
-    async fn delete(&self, key: &Key) -> bool {
+    async fn delete(&self, key: &Key) -> Deleted {
         match Memcached::delete(self, key.clone()).await {
-            Ok(_) => true,
-            // This client reads it as absent until it is deleted.
-            Err(error) => error.is_owed(),
+            Ok(_) => Deleted::Done,
+            Err(error) if error.is_owed() => Deleted::Owed,
+            Err(_) => Deleted::Unknown,
         }
     }
 

@@ -19,6 +19,24 @@ pub(crate) enum Filled {
     Down,
 }
 
+/// What became of a deletion.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Deleted {
+    /// It was acknowledged.
+    Done,
+    /// It was not; this client reads the key as absent until it is.
+    Owed,
+    /// Nobody knows.
+    Unknown,
+}
+
+impl Deleted {
+    /// Whether nobody here will read what was there before.
+    pub(crate) fn is_safe(self) -> bool {
+        self != Self::Unknown
+    }
+}
+
 /// The one who keeps entries; each call takes no longer than its own time limit.
 pub(crate) trait Shelf: Send + Sync + 'static {
     /// The right to fill a key.
@@ -47,9 +65,8 @@ pub(crate) trait Shelf: Send + Sync + 'static {
     /// Gives a lease back.
     fn cancel(&self, lease: Self::Lease) -> impl Future<Output = ()> + Send;
 
-    /// Deletes a key. Says whether nobody of this process will read what was there before: it is deleted, or
-    /// will be before it is read.
-    fn delete(&self, key: &Key) -> impl Future<Output = bool> + Send;
+    /// Deletes a key.
+    fn delete(&self, key: &Key) -> impl Future<Output = Deleted> + Send;
 
     /// The number of the shard that a key belongs to.
     fn shard(&self, key: &Key) -> usize;

@@ -120,7 +120,8 @@ impl CacheStats {
         };
         let of =
             |s: &Saved| s.requests as f64 / 1000.0 * price(s.operation) + s.cost * prices.per_unit;
-        self.saved.iter().map(of).sum()
+        // A sum of nothing would be minus zero.
+        self.saved.iter().map(of).fold(0.0, |all, one| all + one)
     }
 }
 
@@ -165,5 +166,7 @@ mod tests {
         assert_eq!(stats.saved.len(), 3);
         assert!((stats.money(&prices) - (0.2 + 1.0 + 0.05)).abs() < 1e-9);
         assert_eq!(stats.hit_rate(), 0.0);
+        let nothing = Counters::default().stats().money(&prices);
+        assert!(nothing == 0.0 && nothing.is_sign_positive());
     }
 }

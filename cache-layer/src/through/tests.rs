@@ -18,7 +18,7 @@ use super::entry::{Entry, Form};
 use super::local::Local;
 use super::name::Name;
 use super::read::{Found, Loaded, Source, Want};
-use super::shelf::{Filled, Shelf};
+use super::shelf::{Deleted, Filled, Shelf};
 use super::steps::Looked;
 use crate::memcached::Key;
 
@@ -149,13 +149,13 @@ impl Shelf for Mem {
         }
     }
 
-    async fn delete(&self, key: &Key) -> bool {
+    async fn delete(&self, key: &Key) -> Deleted {
         yield_now().await;
         if self.is_down() {
-            return false;
+            return Deleted::Unknown;
         }
         self.0.items.lock().unwrap().remove(key);
-        true
+        Deleted::Done
     }
 
     fn shard(&self, _: &Key) -> usize {

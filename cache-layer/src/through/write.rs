@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::core::Core;
 use super::entry::{self, Entry};
 use super::name::Name;
-use super::shelf::{Filled, Shelf};
+use super::shelf::{Deleted, Filled, Shelf};
 use super::stats::Counters;
 use super::steps::{Looked, WriteStep, Writing};
 
@@ -46,7 +46,7 @@ impl<S: Shelf> Core<S> {
         };
         let core = &write.core;
         let begin = async |i: usize, name: &Name| {
-            let deleted = core.shelf.delete(&name.key).await;
+            let deleted = core.shelf.delete(&name.key).await.is_safe();
             if !deleted || !through || i > 0 {
                 return (deleted, None);
             }
@@ -88,11 +88,11 @@ impl<S: Shelf> Write<S> {
                     }
                     WriteStep::Done { doubted } => break doubted,
                     _ => {
-                        let acknowledged = core.shelf.delete(&name.key).await;
-                        if !acknowledged {
+                        let deleted = core.shelf.delete(&name.key).await;
+                        if deleted != Deleted::Done {
                             Counters::add(&core.counters.unacknowledged);
                         }
-                        writing.deleted(acknowledged)
+                        writing.deleted(deleted.is_safe())
                     }
                 }
             };
