@@ -185,3 +185,44 @@ async fn an_answer_that_is_none_is_an_error() {
     let size = sdb.domain("users").metadata().await.unwrap();
     assert_eq!((size.items, size.bytes()), (0, 0));
 }
+
+/// Answers all requests with this, in pieces of so many bytes: the first of one length, the others of another.
+#[derive(Clone, Debug)]
+struct InPieces(usize, usize);
+
+const CUT: &str = "<?xml version=\"1.0\"?><GetAttributesResponse xmlns=\"http://sdb.amazonaws.com/doc/2009-04-15/\">\
+    <GetAttributesResult><Attribute><Name>a&amp;b</Name><Value>caf\u{e9} &#x3c;</Value></Attribute><Attribute>\
+    <Name>bin</Name><Value encoding=\"base64\">AQI=</Value></Attribute></GetAttributesResult><ResponseMetadata>\
+    <RequestId>r</RequestId><BoxUsage>0.5</BoxUsage></ResponseMetadata></GetAttributesResponse>";
+
+impl Transport for InPieces {
+    fn send(&self, _: &Origin, _: Request) -> ResponseFuture {
+        let (first, rest) = CUT.as_bytes().split_at(self.0);
+        let pieces = std::iter::once(first).chain(rest.chunks(self.1));
+        let pieces: Vec<_> = pieces.map(|piece| Ok(piece.into())).collect();
+        let body = pipeline_pool::Body::from_stream(None, futures_util::stream::iter(pieces));
+        ResponseFuture::ready(Ok(Response::new(Head::new(200, []), body)))
+    }
+}
+
+#[tokio::test]
+async fn an_answer_is_read_alike_wherever_it_is_cut() {
+    let all = CUT.len();
+    for (first, others) in (0..all).map(|cut| (cut, all)).chain([(1, 1), (0, 3)]) {
+        let sdb = SdbClient::builder()
+            .endpoint("http://sdb.example")
+            .credentials(Credentials::new("AKID", SECRET))
+            .transport(InPieces(first, others))
+            .build()
+            .expect("a client");
+        let fetched = sdb.domain("users").get("u").await.expect("an answer");
+        let attributes = fetched.item.attributes.iter();
+        let pairs: Vec<_> = attributes.map(|a| (&*a.name, &*a.value)).collect();
+        assert_eq!(
+            pairs,
+            [("a&b", "caf\u{e9} <"), ("bin", "\u{1}\u{2}")],
+            "cut at {first}"
+        );
+        assert_eq!(fetched.usage.box_usage, 0.5);
+    }
+}
