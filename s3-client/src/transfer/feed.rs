@@ -4,8 +4,9 @@ use std::future::poll_fn;
 use std::task::{Context, Poll, ready};
 
 use aws_core::{Error, Kind, Result};
-use bytes::Bytes;
+use bytes::{Buf as _, Bytes};
 
+use super::blocks::Blocks;
 #[cfg(feature = "fs")]
 use crate::file::FilePart;
 use crate::payload::{Payload, Pieces};
@@ -31,13 +32,10 @@ enum From {
         /// What came beyond the end of a part.
         over: Bytes,
         /// The part that is being gathered.
-        part: Vec<u8>,
+        part: Blocks,
         ended: bool,
     },
 }
-
-/// A buffer begins with this, and grows to the size of its part.
-const FIRST: usize = 64 << 10;
 
 impl Feed {
     /// Of what can be read as often as is needed; nothing of a stream.
@@ -67,7 +65,7 @@ impl Feed {
             from: From::Stream {
                 stream,
                 over: Bytes::new(),
-                part: Vec::new(),
+                part: Blocks::default(),
                 ended: false,
             },
             given: 0,
@@ -83,11 +81,17 @@ impl Feed {
 
     /// The next `size` bytes, fewer at the end, and none behind it.
     pub(crate) async fn next(&mut self, size: u64) -> Result<Payload> {
-        poll_fn(|cx| self.poll_next(size, cx)).await
+        poll_fn(|cx| self.poll_next(size, size, cx)).await
     }
 
-    /// As [`next`](Self::next); nothing is lost between two polls.
-    pub(crate) fn poll_next(&mut self, size: u64, cx: &mut Context<'_>) -> Poll<Result<Payload>> {
+    /// As [`next`](Self::next); nothing is lost between two polls. Of a stream no more than `most` of the part is
+    /// read into memory now: with that much, and less than all, it is pending until it is asked with more.
+    pub(crate) fn poll_next(
+        &mut self,
+        size: u64,
+        most: u64,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Payload>> {
         let part = match &mut self.from {
             From::Bytes(bytes) => {
                 let n = size.min(bytes.len() as u64) as usize;
@@ -98,13 +102,13 @@ impl Feed {
                 let n = size.min(file.len() - self.given);
                 Payload::File(std::sync::Arc::new(file.part(self.given, n, self.hash)))
             }
-            From::Stream { .. } => Payload::Whole(ready!(self.poll_gather(size, cx))?),
+            From::Stream { .. } => ready!(self.poll_gather(size, most, cx))?,
         };
         self.given += part.len();
         Poll::Ready(Ok(part))
     }
 
-    fn poll_gather(&mut self, size: u64, cx: &mut Context<'_>) -> Poll<Result<Bytes>> {
+    fn poll_gather(&mut self, size: u64, most: u64, cx: &mut Context<'_>) -> Poll<Result<Payload>> {
         let From::Stream {
             stream,
             over,
@@ -112,17 +116,18 @@ impl Feed {
             ended,
         } = &mut self.from
         else {
-            return Poll::Ready(Ok(Bytes::new()));
+            return Poll::Ready(Ok(Payload::None));
         };
-        loop {
-            let room = usize::try_from(size).unwrap_or(usize::MAX) - part.len();
-            if room == 0 {
-                break;
-            }
+        let in_memory = |bytes| usize::try_from(bytes).unwrap_or(usize::MAX);
+        let (size, most) = (in_memory(size), in_memory(most.min(size)));
+        while part.len() < size {
             if !over.is_empty() {
-                let piece = over.split_to(room.min(over.len()));
-                reserve(part, piece.len(), size);
-                part.extend_from_slice(&piece);
+                let room = most.saturating_sub(part.len());
+                if room == 0 {
+                    return Poll::Pending;
+                }
+                let n = part.fill(&over[..room.min(over.len())]);
+                over.advance(n);
                 continue;
             }
             if *ended {
@@ -151,20 +156,7 @@ impl Feed {
                 ),
             )));
         }
-        Poll::Ready(Ok(std::mem::take(part).into()))
-    }
-}
-
-/// Room for more, doubled up to the size of the part, so that no more is ever taken than that.
-fn reserve(part: &mut Vec<u8>, more: usize, size: u64) {
-    let wanted = part.len() + more;
-    if wanted > part.capacity() {
-        let most = usize::try_from(size).unwrap_or(usize::MAX);
-        let room = wanted
-            .max(part.capacity() * 2)
-            .max(FIRST)
-            .min(most.max(wanted));
-        part.reserve_exact(room - part.len());
+        Poll::Ready(Ok(part.take()))
     }
 }
 
@@ -227,18 +219,6 @@ mod tests {
             let mut feed = Feed::new(stream.payload().await.unwrap(), true).unwrap();
             let error = parts(&mut feed, 10).await.unwrap_err();
             assert_eq!(error.kind(), Kind::Body, "{error}");
-        }
-    }
-
-    #[tokio::test]
-    async fn a_buffer_is_no_larger_than_its_part() {
-        let mut part = Vec::new();
-        let size = 10 << 20;
-        while part.len() < size {
-            let piece = vec![0; 1000.min(size - part.len())];
-            reserve(&mut part, piece.len(), size as u64);
-            part.extend_from_slice(&piece);
-            assert!(part.capacity() <= size, "{}", part.capacity());
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Whole objects of any size, several parts at a time.
 
+mod blocks;
 #[cfg(feature = "fs")]
 mod download;
 mod feed;

@@ -1,6 +1,7 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::future::poll_fn;
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -22,7 +23,7 @@ use crate::options::Options;
 use crate::payload::{Payload, Source};
 use crate::wire::Field;
 
-/// How many parts are sent at the same time unless it is told.
+/// How many parts are worked on at the same time unless it is told.
 const PARALLEL: usize = 4;
 /// How often a part is sent whose bytes were not what arrived.
 const TRIES: u32 = 3;
@@ -35,8 +36,10 @@ const CLEANUP: Duration = Duration::from_secs(60);
 /// is sent again by itself when it fails. Header fields, time limits and retries that this request is told hold for
 /// each of the requests that it makes; the limit of the client's grows with the bytes of a part.
 ///
-/// **Memory**: of a stream, at most [`parallel`](Self::parallel) parts are in memory at any time, the one that is
-/// being gathered included. Files are read as they are sent, and bytes at hand are not copied.
+/// **Memory**: a transfer takes less than [`parallel`](Self::parallel) times the [size of a
+/// part](Self::part_size), all that it needs besides included, where that is more than one part. Of a stream, one
+/// of the parts is being gathered while the others are sent, and only half of it until one of those is done; the same
+/// memory is used for the next. Files are read as they are sent, and bytes at hand are not copied.
 ///
 /// **Failure and giving up**: when a part fails, or this request is dropped before it is done, the upload is aborted,
 /// so that no parts are left in the store. That is the work of a task of its own, which outlives the drop by 60 s at
@@ -105,7 +108,7 @@ impl Upload {
         self
     }
 
-    /// How many parts are sent at the same time, at least 1. Defaults to 4.
+    /// How many parts are worked on at the same time, at least 1: sent or, one of a stream, gathered. Defaults to 4.
     pub fn parallel(mut self, parts: usize) -> Self {
         self.parallel = parts.max(1);
         self
@@ -256,11 +259,15 @@ impl Upload {
                 sending.spawn(send_part(part, body, self.verify));
             }
             let room = sending.len() < self.parallel;
+            let size = sizes.of(number + 1);
+            // What a transfer takes besides its parts fits into the half that has to wait.
+            let last = self.parallel > 1 && sending.len() + 1 == self.parallel;
+            let most = if last { size / 2 } else { size };
             let event = poll_fn(|cx| {
                 if let Poll::Ready(Some(sent)) = sending.poll_join_next(cx) {
                     return Poll::Ready(Event::Sent(sent));
                 }
-                if room && let Poll::Ready(body) = feed.poll_next(sizes.of(number + 1), cx) {
+                if room && let Poll::Ready(body) = feed.poll_next(size, most, cx) {
                     return Poll::Ready(Event::Body(body));
                 }
                 Poll::Pending
@@ -356,27 +363,36 @@ struct Hash {
 
 impl Hash {
     fn of(body: &Payload, verify: bool) -> Self {
-        let bytes = body.whole().filter(|_| verify);
-        let hash = |bytes: Bytes| tokio::task::spawn_blocking(move || Md5::digest(&bytes).into());
+        let pieces: Option<Arc<[Bytes]>> = match body {
+            Payload::Rope(pieces, _) => Some(pieces.clone()),
+            other => other.whole().map(|bytes| [bytes].into()),
+        };
+        let hash = |pieces: Arc<[Bytes]>| {
+            tokio::task::spawn_blocking(move || {
+                let mut hash = Md5::new();
+                pieces.iter().for_each(|piece| hash.update(piece));
+                hash.finalize().into()
+            })
+        };
         Self {
             verify,
-            task: bytes.map(hash),
+            task: pieces.filter(|_| verify).map(hash),
             known: None,
         }
     }
 
     /// Whether the store can have taken this digest of what was sent. A file that was not read to its end has none
-    /// that it could be.
+    /// that it could be. Behind this nothing holds the bytes any more.
     async fn allows(&mut self, body: &Payload, kept: Option<[u8; 16]>) -> bool {
+        if let Some(task) = self.task.take() {
+            self.known = task.await.ok();
+        }
         if !self.verify || kept.is_none() {
             return true;
         }
         #[cfg(feature = "fs")]
         if let Payload::File(part) = body {
             return part.digest() == kept;
-        }
-        if let Some(task) = self.task.take() {
-            self.known = task.await.ok();
         }
         let _only_with_files = body;
         self.known.is_none() || self.known == kept

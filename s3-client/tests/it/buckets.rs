@@ -68,7 +68,7 @@ async fn who_pays_is_said() {
     let requester = RequestPayment::new().payer(Payer::Requester);
     bucket.put_request_payment(requester).await.unwrap();
     let bills = Bills {
-        pool: HttpPool::builder().build(),
+        pool: store.pool(),
         payers: Arc::default(),
     };
     let client = store.builder().transport(bills.clone()).build().unwrap();

@@ -114,10 +114,9 @@ async fn a_wrong_checksum_is_refused() {
 #[tokio::test]
 async fn damaged_bytes_are_an_error() {
     let store = Store::start().await;
-    let pool = HttpPool::builder().build();
     let damaged = store
         .builder()
-        .transport(Damage(pool))
+        .transport(Damage(store.pool()))
         .retry(RetryConfig::none())
         .build()
         .unwrap();

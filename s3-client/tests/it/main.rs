@@ -14,6 +14,8 @@ mod listing;
 mod many;
 #[cfg(feature = "cache")]
 mod memcached;
+#[cfg(target_os = "linux")]
+mod memory;
 mod multipart;
 mod objects;
 mod raw;

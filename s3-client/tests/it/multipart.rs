@@ -382,7 +382,8 @@ pub(crate) fn is_complete(request: &Request) -> bool {
     request.method() == Method::Post && request.target().contains("uploadId=")
 }
 
-pub(crate) async fn with(store: &Store, bucket: &Bucket, meddler: Meddler) -> Bucket {
+pub(crate) async fn with(store: &Store, bucket: &Bucket, mut meddler: Meddler) -> Bucket {
+    meddler.pool = store.pool();
     let retry = RetryConfig::new().random(|| 0.0);
     let client = store
         .builder()

@@ -132,8 +132,8 @@ async fn anonymous_requests_need_no_keys() {
         .header("x-amz-acl", "public-read")
         .await
         .unwrap();
-    let nobody = S3Client::builder().endpoint(store.endpoint()).anonymous();
-    let nobody = nobody.build().unwrap().bucket(bucket.name());
+    let nobody = store.builder().anonymous().build().unwrap();
+    let nobody = nobody.bucket(bucket.name());
     let error = nobody.get("private").await.unwrap_err();
     assert_eq!(
         (error.status(), error.code()),

@@ -1,7 +1,9 @@
 //! The store that tests talk to.
 //!
 //! That is an emulator of their own, or the server of `S3_TEST_ENDPOINT` with the keys `S3_TEST_ACCESS_KEY` and
-//! `S3_TEST_SECRET_KEY`. With `S3_TEST_REGION` requests are signed by Version 4. A test makes its buckets by [`Store::bucket`] and meets nobody else in them. What a
+//! `S3_TEST_SECRET_KEY`. With `S3_TEST_REGION` requests are signed by Version 4. With `S3_TEST_VIRTUAL_HOST`, the name
+//! under which a server knows itself, buckets stand in front of that name; where the name leads is not asked, all are
+//! at the server's address. A test makes its buckets by [`Store::bucket`] and meets nobody else in them. What a
 //! real server cannot do is said once, in [`Store::lacks`]; a test of it then asserts what that server answers
 //! instead.
 
@@ -15,7 +17,11 @@ use std::sync::{Mutex, OnceLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use emulator::Emulator;
-use s3_client::{Bucket, Credentials, RetryConfig, S3Builder, S3Client, Signature, SubResources};
+use pipeline_pool::{Resolve, Resolving};
+use s3_client::{
+    Addressing, Bucket, Credentials, HttpPool, RetryConfig, S3Builder, S3Client, Signature,
+    SubResources,
+};
 
 /// What not every store can do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,7 +88,8 @@ pub(crate) enum Server {
 /// A store, and the buckets that a test has made in it.
 pub(crate) struct Store {
     emulator: Option<Emulator>,
-    endpoint: String,
+    /// Where it is, `http://host:port`.
+    address: String,
     access_key: String,
     secret_key: String,
     server: Server,
@@ -92,12 +99,12 @@ pub(crate) struct Store {
 impl Store {
     /// The server that the environment names, else an emulator.
     pub(crate) async fn start() -> Self {
-        let Ok(endpoint) = std::env::var("S3_TEST_ENDPOINT") else {
+        let Ok(address) = std::env::var("S3_TEST_ENDPOINT") else {
             return Self::emulator().await;
         };
         let mut store = Self {
             emulator: None,
-            endpoint,
+            address,
             access_key: std::env::var("S3_TEST_ACCESS_KEY").unwrap(),
             secret_key: std::env::var("S3_TEST_SECRET_KEY").unwrap(),
             server: Server::Other,
@@ -109,9 +116,13 @@ impl Store {
 
     /// An emulator, whatever the environment says: for tests of what only it can be made to do.
     pub(crate) async fn emulator() -> Self {
-        let emulator = Emulator::start().await.unwrap();
+        let builder = match virtual_host() {
+            Some(name) => Emulator::builder().domain(name),
+            None => Emulator::builder(),
+        };
+        let emulator = builder.start().await.unwrap();
         Self {
-            endpoint: emulator.url(),
+            address: emulator.url(),
             access_key: emulator.access_key().to_owned(),
             secret_key: emulator.secret_key().to_owned(),
             server: Server::Emulator,
@@ -169,8 +180,21 @@ impl Store {
         }
     }
 
-    pub(crate) fn endpoint(&self) -> &str {
-        &self.endpoint
+    /// The address that clients are told.
+    pub(crate) fn endpoint(&self) -> String {
+        match virtual_host() {
+            Some(name) => format!("http://{name}:{}", self.address.rsplit_once(':').unwrap().1),
+            None => self.address.clone(),
+        }
+    }
+
+    /// A pool whose connections go to this store, whatever name it is called by.
+    pub(crate) fn pool(&self) -> HttpPool {
+        let address = self.address.strip_prefix("http://").unwrap().to_owned();
+        match virtual_host() {
+            Some(_) => HttpPool::builder().resolver(Always(address)).build(),
+            None => HttpPool::builder().build(),
+        }
     }
 
     /// What the emulator does wrong on purpose.
@@ -190,8 +214,13 @@ impl Store {
     /// A builder of clients of this store.
     pub(crate) fn builder(&self) -> S3Builder {
         let builder = S3Client::builder()
-            .endpoint(&self.endpoint)
-            .credentials(Credentials::new(&*self.access_key, &*self.secret_key));
+            .endpoint(self.endpoint())
+            .credentials(Credentials::new(&*self.access_key, &*self.secret_key))
+            .pool(self.pool());
+        let builder = match virtual_host() {
+            Some(_) => builder.addressing(Addressing::VirtualHost),
+            None => builder,
+        };
         let builder = match self.server {
             Server::Rgw => builder.sub_resources(SubResources::of(s3_client::Server::Rgw)),
             Server::Emulator | Server::Other => builder,
@@ -227,6 +256,34 @@ impl Store {
         let bucket = client.bucket(self.name());
         bucket.create().await.unwrap();
         bucket
+    }
+}
+
+/// The name behind that of a bucket, where requests go to such hosts.
+pub(crate) fn virtual_host() -> Option<String> {
+    std::env::var("S3_TEST_VIRTUAL_HOST").ok()
+}
+
+/// Where `host:port` of a link is to be found.
+pub(crate) fn address_of(authority: &str) -> String {
+    let Some(name) = virtual_host() else {
+        return authority.to_owned();
+    };
+    let (host, port) = authority.rsplit_once(':').unwrap();
+    assert!(host.ends_with(&name), "{host} is not of {name}");
+    let real = std::env::var("S3_TEST_ENDPOINT");
+    real.map_or(format!("127.0.0.1:{port}"), |url| {
+        url["http://".len()..].to_owned()
+    })
+}
+
+/// All names are of one host and port.
+struct Always(String);
+
+impl Resolve for Always {
+    fn resolve(&self, _: &str, _: u16) -> Resolving {
+        let found = tokio::net::lookup_host(self.0.clone());
+        Box::pin(async { Ok(found.await?.collect()) })
     }
 }
 

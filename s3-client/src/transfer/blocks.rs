@@ -1,0 +1,143 @@
+//! The memory that the parts of a stream are gathered in.
+
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use bytes::Bytes;
+
+use crate::payload::Payload;
+
+/// The bytes of a block.
+pub(crate) const BLOCK: usize = 256 << 10;
+
+/// Gathers bytes into blocks of one size.
+///
+/// Those that a part is done with are filled again: what is freed and taken anew, part by part, leaves holes that
+/// allocators keep. And a part may be begun in as much memory as there is, which one piece for all of it would not
+/// allow.
+#[derive(Default)]
+pub(crate) struct Blocks {
+    full: Vec<Bytes>,
+    /// The one that is being filled.
+    last: Vec<u8>,
+    idle: Arc<Idle>,
+}
+
+type Idle = Mutex<Vec<Vec<u8>>>;
+
+impl Blocks {
+    /// How many bytes have been gathered.
+    pub(crate) fn len(&self) -> usize {
+        self.full.len() * BLOCK + self.last.len()
+    }
+
+    /// Copies as many of these bytes as the block that is being filled has room for; how many those are.
+    pub(crate) fn fill(&mut self, bytes: &[u8]) -> usize {
+        if self.last.len() == BLOCK {
+            let next = lock(&self.idle).pop().unwrap_or_default();
+            let full = std::mem::replace(&mut self.last, next);
+            self.full.push(lend(full, &self.idle));
+        }
+        let room = BLOCK - self.last.len();
+        let fits = bytes.get(..room).unwrap_or(bytes);
+        // It costs nothing before it is filled, and what is large is not moved.
+        self.last.reserve_exact(BLOCK - self.last.len());
+        self.last.extend_from_slice(fits);
+        fits.len()
+    }
+
+    /// What was gathered; its blocks come back when nobody holds them any more.
+    pub(crate) fn take(&mut self) -> Payload {
+        let len = self.len() as u64;
+        let next = lock(&self.idle).pop().unwrap_or_default();
+        let last = std::mem::replace(&mut self.last, next);
+        let last = lend(last, &self.idle);
+        if self.full.is_empty() {
+            return Payload::Whole(last);
+        }
+        self.full.push(last);
+        Payload::Rope(std::mem::take(&mut self.full).into(), len)
+    }
+}
+
+fn lock(idle: &Idle) -> std::sync::MutexGuard<'_, Vec<Vec<u8>>> {
+    idle.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn lend(block: Vec<u8>, idle: &Arc<Idle>) -> Bytes {
+    let home = Arc::downgrade(idle);
+    Bytes::from_owner(Lent { block, home })
+}
+
+/// A block that is away from home.
+struct Lent {
+    block: Vec<u8>,
+    home: Weak<Idle>,
+}
+
+impl AsRef<[u8]> for Lent {
+    fn as_ref(&self) -> &[u8] {
+        &self.block
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        if let Some(idle) = self.home.upgrade() {
+            let mut block = std::mem::take(&mut self.block);
+            block.clear();
+            lock(&idle).push(block);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn gather(blocks: &mut Blocks, mut bytes: &[u8]) -> Payload {
+        while !bytes.is_empty() {
+            let n = blocks.fill(bytes);
+            bytes = &bytes[n..];
+        }
+        blocks.take()
+    }
+
+    fn pieces(payload: &Payload) -> Vec<Bytes> {
+        match payload {
+            Payload::Whole(bytes) => vec![bytes.clone()],
+            Payload::Rope(pieces, _) => pieces.to_vec(),
+            _ => Vec::new(),
+        }
+    }
+
+    #[test]
+    fn bytes_are_gathered_as_they_are() {
+        let mut blocks = Blocks::default();
+        let bytes: Vec<u8> = (0..3 * BLOCK + 5).map(|at| (at % 251) as u8).collect();
+        for len in [0, 1, BLOCK - 1, BLOCK, BLOCK + 1, 3 * BLOCK, 3 * BLOCK + 5] {
+            let payload = gather(&mut blocks, &bytes[..len]);
+            assert_eq!(payload.len(), len as u64);
+            assert_eq!(pieces(&payload).concat(), bytes[..len]);
+            assert_eq!(payload.whole().is_some(), len <= BLOCK);
+            assert_eq!(blocks.len(), 0);
+        }
+    }
+
+    #[test]
+    fn a_block_is_filled_again_when_nobody_holds_it() {
+        let mut blocks = Blocks::default();
+        let first = gather(&mut blocks, &[7; BLOCK]);
+        let place = pieces(&first)[0].as_ptr();
+        let held = pieces(&first)[0].slice(10..20);
+        drop(first);
+        let second = gather(&mut blocks, &[8; 2 * BLOCK]);
+        assert!(pieces(&second).iter().all(|piece| piece.as_ptr() != place));
+        assert_eq!(held, [7; 10][..]);
+        drop((held, second));
+        let third = gather(&mut blocks, &[9; 3 * BLOCK]);
+        assert!(pieces(&third).iter().any(|piece| piece.as_ptr() == place));
+        // Those that are away when the others are gone are freed.
+        drop(blocks);
+        drop(third);
+    }
+}
