@@ -33,14 +33,14 @@ impl Blocks {
     /// Copies as many of these bytes as the block that is being filled has room for; how many those are.
     pub(crate) fn fill(&mut self, bytes: &[u8]) -> usize {
         if self.last.len() == BLOCK {
-            let next = lock(&self.idle).pop().unwrap_or_default();
-            let full = std::mem::replace(&mut self.last, next);
+            let full = std::mem::take(&mut self.last);
             self.full.push(lend(full, &self.idle));
         }
-        let room = BLOCK - self.last.len();
-        let fits = bytes.get(..room).unwrap_or(bytes);
-        // It costs nothing before it is filled, and what is large is not moved.
-        self.last.reserve_exact(BLOCK - self.last.len());
+        if self.last.capacity() == 0 {
+            let idle = lock(&self.idle).pop();
+            self.last = idle.unwrap_or_else(|| Vec::with_capacity(BLOCK));
+        }
+        let fits = bytes.get(..BLOCK - self.last.len()).unwrap_or(bytes);
         self.last.extend_from_slice(fits);
         fits.len()
     }
@@ -48,9 +48,7 @@ impl Blocks {
     /// What was gathered; its blocks come back when nobody holds them any more.
     pub(crate) fn take(&mut self) -> Payload {
         let len = self.len() as u64;
-        let next = lock(&self.idle).pop().unwrap_or_default();
-        let last = std::mem::replace(&mut self.last, next);
-        let last = lend(last, &self.idle);
+        let last = lend(std::mem::take(&mut self.last), &self.idle);
         if self.full.is_empty() {
             return Payload::Whole(last);
         }
@@ -85,7 +83,9 @@ impl Drop for Lent {
         if let Some(idle) = self.home.upgrade() {
             let mut block = std::mem::take(&mut self.block);
             block.clear();
-            lock(&idle).push(block);
+            if block.capacity() > 0 {
+                lock(&idle).push(block);
+            }
         }
     }
 }
@@ -136,6 +136,7 @@ mod tests {
         drop((held, second));
         let third = gather(&mut blocks, &[9; 3 * BLOCK]);
         assert!(pieces(&third).iter().any(|piece| piece.as_ptr() == place));
+        assert!(lock(&blocks.idle).is_empty(), "there were only three");
         // Those that are away when the others are gone are freed.
         drop(blocks);
         drop(third);

@@ -7,6 +7,7 @@
     clippy::unwrap_used,
     reason = "this is test code outside of a test function"
 )]
+#![allow(clippy::print_stdout, reason = "the figures are of interest")]
 
 use std::path::Path;
 use std::process::Command;
