@@ -28,8 +28,12 @@ async fn basics(endpoint: &str, keys: Credentials) -> Result<()> {
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
+async fn main() -> std::process::ExitCode {
+    examples::exit("s3_basics", run().await)
+}
+
+async fn run() -> std::result::Result<bool, Box<dyn std::error::Error>> {
     let server = examples::Server::from_env("S3_ENDPOINT").await?;
     basics(&server.url, server.keys).await?;
-    Ok(())
+    Ok(true)
 }

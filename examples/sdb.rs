@@ -8,14 +8,14 @@ use std::time::Instant;
 
 use clap::Parser;
 use examples::table::{Table, grouped};
-use examples::{Server, lines};
+use examples::{Server, lines, say};
 use sdb_client::{Item, PutItem, SdbClient};
 use serde_json::json;
 
 /// Runs select expressions against SimpleDB, and shows what they find.
 ///
 /// With an expression it runs that one; without, it takes lines from standard input: an expression, `domains`,
-/// `size DOMAIN`, or `quit`. Keys come from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY. Without an endpoint it
+/// `size DOMAIN`, or `quit`. A `limit` in an expression is that of one request: all pages are shown, up to --most. Keys come from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY. Without an endpoint it
 /// starts an emulator with a domain `planets` to play with.
 #[derive(Parser, Debug)]
 #[command(name = "sdb", version)]
@@ -82,19 +82,7 @@ const PLANETS: [(&str, &[(&str, &str)]); 8] = [
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    match run(&Args::parse()).await {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(error) => {
-            say(&error.to_string());
-            ExitCode::FAILURE
-        }
-    }
-}
-
-/// That nobody reads it is no reason to stop.
-fn say(text: &str) {
-    let _ = writeln!(io::stderr(), "sdb: {text}");
+    examples::exit("sdb", run(&Args::parse()).await)
 }
 
 /// Whether all that was asked was answered.
@@ -139,7 +127,7 @@ async fn run(args: &Args) -> Result<bool, Box<dyn Error>> {
             text => {
                 if let Err(error) = command(&sdb, args, text).await {
                     all = false;
-                    say(&error.to_string());
+                    say("sdb", format_args!("{error}"));
                 }
             }
         }

@@ -60,17 +60,10 @@ struct Row {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    match run(&Args::parse()).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            // That nobody reads it is no reason to stop.
-            let _ = writeln!(io::stderr(), "sdb_batcher: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    examples::exit("sdb_batcher", run(&Args::parse()).await)
 }
 
-async fn run(args: &Args) -> Result<(), Box<dyn Error>> {
+async fn run(args: &Args) -> Result<bool, Box<dyn Error>> {
     let server = Server::open(args.endpoint.clone()).await?;
     let sdb = SdbClient::builder()
         .endpoint(&*server.url)
@@ -84,8 +77,12 @@ async fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     let domain = sdb.domain(format!("batcher-{:08x}", fastrand::u32(..)));
     domain.create().await?;
     let rows = measure(&sdb, &domain, args).await;
-    domain.delete_domain().await?;
-    print(&rows?, args)
+    let deleted = domain.delete_domain().await;
+    // What went wrong first counts.
+    let rows = rows?;
+    deleted?;
+    print(&rows, args)?;
+    Ok(true)
 }
 
 fn item(i: usize) -> PutItem {

@@ -12,43 +12,20 @@ mod stores;
 mod table;
 mod things;
 
-use std::fmt;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
 
+use examples::Failure;
+
 use crate::args::Args;
-
-/// Why a run cannot go on: one line that names the thing.
-#[derive(Clone, Debug)]
-pub(crate) struct Failure(pub String);
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl From<s3_client::Error> for Failure {
-    fn from(error: s3_client::Error) -> Self {
-        Self(error.to_string())
-    }
-}
 
 fn main() -> ExitCode {
     if let Some(code) = examples::child::serve_if_asked() {
         return code;
     }
-    match start(&Args::parse()) {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(failure) => {
-            // That nobody reads it is no reason to do otherwise.
-            let _ = writeln!(io::stderr(), "cached_reads: {failure}");
-            ExitCode::FAILURE
-        }
-    }
+    examples::exit("cached_reads", start(&Args::parse()))
 }
 
 /// Whether every read was right.

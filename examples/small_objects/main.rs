@@ -22,36 +22,15 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+use examples::Failure;
+
 use crate::args::Args;
-
-/// Why a run cannot go on: one line that names the thing.
-#[derive(Debug)]
-pub(crate) struct Failure(pub String);
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl From<s3_client::Error> for Failure {
-    fn from(error: s3_client::Error) -> Self {
-        Self(error.to_string())
-    }
-}
 
 fn main() -> ExitCode {
     if let Some(code) = examples::child::serve_if_asked() {
         return code;
     }
-    match start(&Args::parse()) {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(failure) => {
-            say(format_args!("{failure}"));
-            ExitCode::FAILURE
-        }
-    }
+    examples::exit("small_objects", start(&Args::parse()))
 }
 
 /// Whether everything came back as it went.
@@ -77,5 +56,5 @@ fn start(args: &Args) -> Result<bool, Failure> {
 
 /// Prints a line for a person; that nobody reads it is no reason to stop.
 pub(crate) fn say(line: fmt::Arguments<'_>) {
-    let _ = writeln!(io::stderr(), "small_objects: {line}");
+    examples::say("small_objects", line);
 }

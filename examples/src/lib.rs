@@ -1,10 +1,12 @@
 //! What the examples share: servers to talk to, and tables.
 //!
 //! The examples themselves are beside this folder: `small_objects` is the large one, `cached_reads` shows
-//! the cache while one of its servers dies, `s3_basics` and `sdb_basics` are the programs of the README, `sdb`, `sdb_dump`, `sdb_restore` and `sdb_batcher` are tools for
-//! SimpleDB.
+//! the cache while one of its servers dies, `s3_basics` and `sdb_basics` are the programs of the README,
+//! `sdb`, `sdb_dump`, `sdb_restore` and `sdb_batcher` are tools for SimpleDB.
 
 pub mod child;
+pub mod dump;
+mod failure;
 pub mod lines;
 pub mod memcached;
 pub mod place;
@@ -18,6 +20,8 @@ use std::time::SystemTime;
 use aws_core::Credentials;
 use aws_core::credentials::{Environment, ProvideCredentials};
 use emulator::Emulator;
+
+pub use failure::{Failure, exit, say};
 
 /// A server and the keys to it.
 #[derive(Debug)]

@@ -1,6 +1,7 @@
 //! A file, or an object in S3.
 
 use std::error::Error;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -52,44 +53,32 @@ impl Place {
         match self {
             Self::File(path) => path.with_added_extension(ending),
             Self::Object { bucket, key } => {
-                let name = format!("{bucket}-{key}.{ending}").replace('/', "-");
+                // A key may be longer than the name of a file.
+                let mut hash = DefaultHasher::new();
+                (bucket, key).hash(&mut hash);
+                let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
+                let text: String = key.chars().map(plain).take(100).collect();
+                let name = format!("{text}-{:016x}.{ending}", hash.finish());
                 std::env::temp_dir().join(name)
             }
         }
     }
 
-    /// Puts a finished file there; the file is gone afterwards.
+    /// Puts a finished file there; the file is gone afterwards. An object needs its store.
     ///
     /// # Errors
     /// When it cannot be moved or sent.
-    pub async fn store(&self, file: &Path, s3: &S3Client) -> Result<(), Box<dyn Error>> {
-        match self {
-            Self::File(path) => std::fs::rename(file, path)?,
-            Self::Object { bucket, key } => {
+    pub async fn store(&self, file: &Path, s3: Option<&S3Client>) -> Result<(), Box<dyn Error>> {
+        match (self, s3) {
+            (Self::File(path), _) => std::fs::rename(file, path)
+                .map_err(|error| format!("{}: {error}", path.display()))?,
+            (Self::Object { bucket, key }, Some(s3)) => {
                 s3.bucket(bucket.as_str()).put_file(key, file).await?;
                 std::fs::remove_file(file)?;
             }
+            (Self::Object { .. }, None) => return Err(format!("{self}: there is no store").into()),
         }
         Ok(())
-    }
-
-    /// A file with what is there: itself, or a copy of the object, which is the caller's to remove.
-    ///
-    /// # Errors
-    /// When it cannot be read.
-    pub async fn fetch(&self, s3: &S3Client) -> Result<PathBuf, Box<dyn Error>> {
-        match self {
-            Self::File(path) => Ok(path.clone()),
-            Self::Object { bucket, key } => {
-                let copy = self.beside("copy");
-                let mut file = std::fs::File::create(&copy)?;
-                let mut body = s3.bucket(bucket.as_str()).get(key).await?.body;
-                while let Some(piece) = body.chunk().await {
-                    std::io::Write::write_all(&mut file, &piece?)?;
-                }
-                Ok(copy)
-            }
-        }
     }
 }
 
@@ -102,7 +91,16 @@ mod tests {
         assert_eq!("a/b".parse(), Ok(Place::File("a/b".into())));
         let object: Place = "s3://b/k/l".parse().unwrap();
         assert_eq!(object.to_string(), "s3://b/k/l");
-        assert!(object.beside("part").ends_with("b-k-l.part"));
+        let name = |text: &str| text.parse::<Place>().unwrap().beside("part");
+        let file = name("s3://b/k/l");
+        let file = file.file_name().unwrap().to_str().unwrap();
+        assert!(
+            file.starts_with("k-l-") && file.ends_with(".part"),
+            "{file}"
+        );
+        assert_ne!(name("s3://b/k/l"), name("s3://b/k-l"));
+        let long = name(&format!("s3://b/{}", "k/".repeat(500)));
+        assert!(long.file_name().unwrap().len() < 200);
         for text in ["s3://", "s3://b", "s3://b/", "s3:///k"] {
             assert!(text.parse::<Place>().is_err(), "{text}");
         }

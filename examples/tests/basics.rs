@@ -32,6 +32,7 @@ fn a_server_without_keys_is_refused() {
     let (code, _, stderr) = outcome(example("s3_basics").env("S3_ENDPOINT", "http://127.0.0.1:1"));
     assert_eq!(code, Some(1));
     assert!(stderr.contains("AWS_ACCESS_KEY_ID"), "{stderr}");
+    assert!(stderr.starts_with("s3_basics: ") && stderr.lines().count() == 1);
 }
 
 #[test]

@@ -145,7 +145,7 @@ async fn both_go_on_where_they_were_stopped() {
     let last = examples::lines::read(lines[19]).unwrap();
     let state = |domain: &str| {
         json!({
-            "domain": domain, "last": last.name(), "items": 20, "pairs": 40, "bytes": bytes, "len": text.len(),
+            "endpoint": service.url(), "domain": domain, "last": last.name(), "items": 20, "pairs": 40, "bytes": bytes, "len": text.len(),
         })
         .to_string()
     };
@@ -163,7 +163,19 @@ async fn both_go_on_where_they_were_stopped() {
     std::fs::write(folder.file("dump.state"), state("other")).unwrap();
     assert_eq!(dump(&file)["items_of_earlier_runs"], 0);
     assert_eq!(std::fs::read_to_string(&file).unwrap(), text);
+    // Nor what another server has.
+    let elsewhere = state("from").replace(&service.url(), "http://127.0.0.1:1");
+    std::fs::write(folder.file("dump.part"), &text).unwrap();
+    std::fs::write(folder.file("dump.state"), elsewhere).unwrap();
+    assert_eq!(dump(&file)["items_of_earlier_runs"], 0);
 
+    let elsewhere = state("whole").replace(&service.url(), "http://127.0.0.1:1");
+    std::fs::write(folder.file("dump.restore"), elsewhere).unwrap();
+    let mut restore = over(&service, "sdb_restore");
+    restore.args(["--domain", "whole", "--json"]).arg(&file);
+    let (code, stdout, _) = outcome(&mut restore);
+    assert_eq!(code, Some(0));
+    assert_eq!(json(&stdout)["items_in_domain"], 60);
     std::fs::write(folder.file("dump.restore"), state("to")).unwrap();
     let mut restore = over(&service, "sdb_restore");
     restore.args(["--domain", "to", "--json"]).arg(&file);
@@ -202,6 +214,22 @@ async fn a_dump_can_be_an_object() {
         outcome(over(&service, "sdb_restore").args(["--domain", "copy", &target]));
     assert_eq!((code, &*stderr), (Some(0), ""));
     assert_eq!(items(&sdb, "copy").await, items(&sdb, "from").await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_object_is_restored_into_an_emulator() {
+    let store = Emulator::start_blocking().unwrap();
+    let keys = Credentials::new(store.access_key(), store.secret_key());
+    let s3 = s3_client::S3Client::builder().endpoint(store.url());
+    let bucket = s3.credentials(keys).build().unwrap().bucket("dumps");
+    bucket.create().await.unwrap();
+    let line = "{\"name\":\"u\",\"attributes\":{\"a\":[\"1\"]}}\n";
+    bucket.put("one", line).await.unwrap();
+    let mut restore = over(&store, "sdb_restore");
+    restore.env_remove("SDB_ENDPOINT");
+    let (code, stdout, stderr) = outcome(restore.args(["--json", "s3://dumps/one"]));
+    assert_eq!((code, &*stderr), (Some(0), ""));
+    assert_eq!(json(&stdout)["items_in_domain"], 1);
 }
 
 #[test]
