@@ -180,7 +180,7 @@ impl Dispatch {
     /// [`Kind::Credentials`] when there are none, or none in the time of an operation.
     pub async fn signing(&self) -> Result<(Credentials, SystemTime)> {
         let now = self.0.clock.now();
-        let deadline = Instant::now() + self.0.timeout;
+        let deadline = after(Instant::now(), self.0.timeout);
         let credentials = match self.0.credentials.ready(now) {
             Some(credentials) => credentials,
             None => self.0.fetch_credentials(now, deadline).await?,
@@ -250,8 +250,8 @@ impl Dispatch {
                 .map_err(|error| error.with_site(|| site(operation, operation.origin())))?;
         }
         let timeout = overrides.and_then(Overrides::get_timeout);
-        let usual = || shared.timeout + operation.extra_time();
-        let deadline = Instant::now() + timeout.unwrap_or_else(usual);
+        let usual = || shared.timeout.saturating_add(operation.extra_time());
+        let deadline = after(Instant::now(), timeout.unwrap_or_else(usual));
         let retry = overrides
             .and_then(Overrides::get_retry)
             .unwrap_or(&shared.retry);
@@ -339,7 +339,7 @@ impl Dispatch {
                 }
                 Verdict::Retry if tries < retry.attempts() => {
                     let pause = retry.pause(tries, failed.error.retry_after());
-                    let fits = Instant::now() + pause < deadline;
+                    let fits = after(Instant::now(), pause) < deadline;
                     (fits && shared.budget.take()).then_some(pause)
                 }
                 _ => None,
@@ -360,6 +360,12 @@ impl Dispatch {
             }
         }
     }
+}
+
+/// The instant so long after this one. What is out of the reach of a clock is 30 years away: nobody waits for it.
+fn after(now: Instant, time: Duration) -> Instant {
+    const FOREVER: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
+    now + time.min(FOREVER)
 }
 
 /// Whether a failed attempt may still run, or be running: no service has answered it.

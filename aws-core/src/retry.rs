@@ -128,10 +128,10 @@ impl RetryConfig {
             Some(random) => random().clamp(0.0, 1.0),
             None => fastrand::f64(),
         };
-        let pause = most.mul_f64(random);
+        let pause = Duration::try_from_secs_f64(most.as_secs_f64() * random).unwrap_or(most);
         match retry_after {
             // Jitter goes on top: the server asked everybody for the same moment.
-            Some(asked) => asked.min(self.max_retry_after) + pause,
+            Some(asked) => asked.min(self.max_retry_after).saturating_add(pause),
             None => pause,
         }
     }
@@ -220,6 +220,14 @@ mod tests {
         let asked = |s| Some(Duration::from_secs(s));
         assert_eq!(with(0.5).pause(1, asked(2)).as_millis(), 2050);
         assert_eq!(with(0.0).pause(1, asked(1_000_000)).as_millis(), 20_000);
+        let trusting = with(1.0).max_retry_after(Duration::MAX);
+        assert_eq!(trusting.pause(1, Some(Duration::MAX)), Duration::MAX);
+    }
+
+    #[test]
+    fn pauses_without_a_bound_are_no_fault() {
+        let endless = with(1.0).backoff(Duration::MAX, Duration::MAX);
+        assert_eq!(endless.pause(9, None), Duration::MAX);
     }
 
     #[test]

@@ -12,7 +12,10 @@
 //! - [`Server`]: a host, a port and a weight, or a unix socket, read from `host:port`, from
 //!   `host:port weight`, or, with [`parse_list`], from a libketama server file.
 //!
-//! **Not here**: reading through to what is cached, and anything of what that is.
+//! - [`Cache`]: reads through to whatever a loader of yours fetches, has every write delete, and
+//!   says what that promises to this process and to others.
+//!
+//! **Not here**: anything of what is cached.
 //!
 //! Cargo feature `tls` brings TLS to the servers, by rustls with ring.
 //!
@@ -43,6 +46,9 @@ mod list;
 pub mod memcached;
 mod server;
 mod through;
+
+/// The longest of all times, 30 years: an instant that far away can still be told.
+const FOREVER: std::time::Duration = std::time::Duration::from_secs(30 * 365 * 24 * 60 * 60);
 
 pub use ketama::{Mode, ModeError, Point, Points, Ring, RingError, Successors};
 pub use list::{ListError, parse_list};

@@ -6,7 +6,7 @@ use std::time::Duration;
 #[cfg(feature = "http1")]
 use crate::connect::Proxy;
 use crate::connect::{Connect, Resolve, Settings};
-use crate::engine::config::Config;
+use crate::engine::config::{Config, FOREVER};
 #[cfg(feature = "tls")]
 use crate::error::Error;
 use crate::event::{Event, Hook};
@@ -72,54 +72,54 @@ macro_rules! settings {
         /// How long a request may wait for a connection before it fails with
         /// [`Kind::WaitTimeout`]($crate::Kind::WaitTimeout). Defaults to 10 s.
         pub fn wait_timeout(mut self, limit: Duration) -> Self {
-            self.config.wait_timeout = limit;
+            self.config.wait_timeout = limit.min(FOREVER);
             self
         }
 
         /// How long a request may take from being sent until the head of its answer is here, waiting
         /// and replays included. Defaults to 60 s; a request can have its own.
         pub fn timeout(mut self, limit: Duration) -> Self {
-            self.config.timeout = limit;
+            self.config.timeout = limit.min(FOREVER);
             self
         }
 
         /// How long opening a connection may take: name resolution, TCP and TLS. Defaults to 5 s.
         pub fn connect_timeout(mut self, limit: Duration) -> Self {
-            self.config.connect_timeout = limit;
+            self.config.connect_timeout = limit.min(FOREVER);
             self
         }
 
         /// How long a server may take nothing of what is being written. Defaults to 20 s.
         pub fn write_timeout(mut self, limit: Duration) -> Self {
-            self.config.write_timeout = limit;
+            self.config.write_timeout = limit.min(FOREVER);
             self
         }
 
         /// How long a connection whose server owes an answer may stay silent before it is given up.
         /// Defaults to 30 s.
         pub fn first_byte_timeout(mut self, limit: Duration) -> Self {
-            self.config.first_byte_timeout = limit;
+            self.config.first_byte_timeout = limit.min(FOREVER);
             self
         }
 
         /// How long a server may pause within the body of an answer. Defaults to 30 s; the time that
         /// the body's reader takes does not count.
         pub fn body_timeout(mut self, limit: Duration) -> Self {
-            self.config.body_timeout = limit;
+            self.config.body_timeout = limit.min(FOREVER);
             self
         }
 
         /// How long a connection without work is kept. Defaults to 15 s: S3 closes after about 20 s,
         /// and a connection closed under a request is what users of other pools report most.
         pub fn idle_timeout(mut self, limit: Duration) -> Self {
-            self.config.idle_timeout = limit;
+            self.config.idle_timeout = limit.min(FOREVER);
             self
         }
 
         /// How long a connection is used at all, so that changes in DNS are followed. Defaults to
         /// 10 minutes.
         pub fn max_age(mut self, limit: Duration) -> Self {
-            self.config.max_age = limit;
+            self.config.max_age = limit.min(FOREVER);
             self
         }
 
@@ -172,7 +172,7 @@ macro_rules! settings {
         /// to 5 s, at least 100 ms; connections that open together share one lookup. Addresses serve
         /// for a minute longer while their host cannot be looked up.
         pub fn dns_ttl(mut self, limit: Duration) -> Self {
-            self.connect.dns_ttl = limit;
+            self.connect.dns_ttl = limit.min(FOREVER);
             self
         }
 

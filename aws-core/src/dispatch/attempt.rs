@@ -8,7 +8,7 @@ use bytes::{Bytes, BytesMut};
 use pipeline_pool::{Head, Method, Origin, Sent};
 use tokio::time::{Instant, timeout_at};
 
-use super::Shared;
+use super::{Shared, after};
 use crate::body::Body;
 use crate::classify::Idempotency;
 use crate::credentials::Credentials;
@@ -199,7 +199,7 @@ impl Shared {
         request.repeatable(operation.idempotency() == Idempotency::Repeatable);
         request.deadline(deadline.into_std());
         let extra = operation.extra_time();
-        let per_attempt = course.retry.per_attempt().map(|timeout| timeout + extra);
+        let per_attempt = course.retry.per_attempt().map(|t| t.saturating_add(extra));
         if let Some(timeout) = per_attempt {
             request.timeout(timeout);
         } else if !extra.is_zero() {
@@ -211,7 +211,7 @@ impl Shared {
         let response = if self.keeps_deadlines {
             sending.await
         } else {
-            let until = per_attempt.map_or(deadline, |t| deadline.min(Instant::now() + t));
+            let until = per_attempt.map_or(deadline, |t| deadline.min(after(Instant::now(), t)));
             within(until, sending).await
         };
         let (head, body) = response.map_err(Error::from)?.into_parts();

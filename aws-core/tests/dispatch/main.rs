@@ -111,6 +111,25 @@ async fn what_was_sent_once_stays_sent() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn times_that_no_clock_can_tell_are_no_limits() {
+    let endless = slow()
+        .max_retry_after(Duration::MAX)
+        .attempt_timeout(Duration::MAX);
+    for (asked, done) in [("1000000", true), ("18446744073709551615", false)] {
+        let asked: &'static [_] = Box::leak(Box::new([("Retry-After", asked)]));
+        let script = Script::new(vec![Step::Answer(503, asked, "")]);
+        let mut builder = Dispatch::builder();
+        builder.transport(script.clone());
+        builder.credentials(Credentials::new("id", "topsecret"));
+        builder.retry(endless.clone());
+        builder.timeout(Duration::MAX);
+        let outcome = builder.build().unwrap();
+        let outcome = outcome.call(&Toy, &Do::new(Repeatable)).await;
+        assert_eq!(outcome.is_ok(), done, "{asked:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn retry_after_is_waited_for() {
     let steps = vec![Step::Answer(503, &[("Retry-After", "3")], "")];
     let (outcome, script) = run(steps, slow(), Do::new(Repeatable)).await;

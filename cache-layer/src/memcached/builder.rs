@@ -13,7 +13,7 @@ use super::error::{Error, Kind, Result};
 use super::health::Rules;
 use super::node::Terms;
 use super::topology::Servers;
-use crate::{Mode, Server};
+use crate::{FOREVER, Mode, Server};
 
 /// Which of memcached's protocols is spoken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
@@ -132,7 +132,7 @@ impl MemcachedBuilder {
 
     /// How often the file is looked at, at most; only requests cause it to be. Defaults to 1 s.
     pub fn reload_interval(mut self, interval: Duration) -> Self {
-        self.reload_interval = interval;
+        self.reload_interval = interval.min(FOREVER);
         self
     }
 
@@ -162,7 +162,7 @@ impl MemcachedBuilder {
     /// Operations on several servers take as long, since they go out in parallel. A
     /// change that has to pay an owed delete first, and a value that is split, take twice as long.
     pub fn timeout(mut self, limit: Duration) -> Self {
-        self.timeout = limit;
+        self.timeout = limit.min(FOREVER);
         self
     }
 
@@ -183,7 +183,7 @@ impl MemcachedBuilder {
     /// How long an ejected server is left alone until it is tried again: `first`, then twice as
     /// long each time up to `longest`. Half of each pause is random. Defaults to 1 s and 30 s.
     pub fn retry_interval(mut self, first: Duration, longest: Duration) -> Self {
-        self.rules.pause = (first, longest);
+        self.rules.pause = (first.min(FOREVER), longest.min(FOREVER));
         self
     }
 

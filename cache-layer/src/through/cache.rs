@@ -15,6 +15,7 @@ use super::name::Name;
 use super::read::{Found, Loaded, Want};
 use super::stats::CacheStats;
 use super::write;
+use crate::FOREVER;
 use crate::memcached::Memcached;
 
 /// A read-through cache on memcached; cheap to clone, clones share everything.
@@ -51,7 +52,7 @@ impl Cache {
             local: None,
             config: Config {
                 prefix: String::new(),
-                ttl,
+                ttl: ttl.min(FOREVER),
                 absent_ttl: Some(ttl.min(Duration::from_secs(5))),
                 stale_for: Duration::ZERO,
                 jitter: 0.1,
@@ -201,14 +202,15 @@ impl CacheBuilder {
     /// How long it is remembered that a thing does not exist; `None` for not at all. Defaults to the time to
     /// live, but no more than 5 s.
     pub fn absent_ttl(mut self, ttl: impl Into<Option<Duration>>) -> Self {
-        self.config.absent_ttl = ttl.into().filter(|t| !t.is_zero());
+        let ttl = ttl.into().map(|t| t.min(FOREVER));
+        self.config.absent_ttl = ttl.filter(|t| !t.is_zero());
         self
     }
 
     /// How long after its time to live an entry is served once more, while one reader of all processes
     /// fetches it anew. Defaults to no time: an entry past its time is a miss.
     pub fn stale_for(mut self, time: Duration) -> Self {
-        self.config.stale_for = time;
+        self.config.stale_for = time.min(FOREVER);
         self
     }
 
@@ -230,21 +232,21 @@ impl CacheBuilder {
     /// process's write is seen after that time only, so it should be short. Defaults to none.
     #[cfg(feature = "local")]
     pub fn local(mut self, bytes: u64, ttl: Duration) -> Self {
-        self.local = Some((bytes, ttl));
+        self.local = Some((bytes, ttl.min(FOREVER)));
         self
     }
 
     /// How long the right to fill a key lasts: a reader that dies without a word keeps others from filling it
     /// for that time. Defaults to 10 s; 1 s and more.
     pub fn lease(mut self, time: Duration) -> Self {
-        self.config.lease = time.max(Duration::from_secs(1));
+        self.config.lease = time.clamp(Duration::from_secs(1), FOREVER);
         self
     }
 
     /// How long a read waits for another process that is about to fill the key, before it asks the service
     /// itself. Defaults to 50 ms; never more than the time of one operation of memcached.
     pub fn wait(mut self, time: Duration) -> Self {
-        self.config.wait = time;
+        self.config.wait = time.min(FOREVER);
         self
     }
 

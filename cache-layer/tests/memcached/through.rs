@@ -114,6 +114,35 @@ async fn processes_share_entries_and_see_writes() {
 }
 
 #[tokio::test]
+async fn times_that_no_clock_can_tell_are_no_limits() {
+    let server = Server::start();
+    let memcached = Memcached::builder()
+        .servers([server.name.as_str()])
+        .timeout(Duration::MAX)
+        .connect_timeout(Duration::MAX)
+        .retry_interval(Duration::MAX, Duration::MAX)
+        .build()
+        .unwrap();
+    let cache = Cache::builder(memcached, Duration::MAX)
+        .namespace("test")
+        .absent_ttl(Duration::MAX)
+        .stale_for(Duration::MAX)
+        .lease(Duration::MAX)
+        .wait(Duration::MAX)
+        .build()
+        .unwrap();
+    let service = Service::new();
+    let name = cache.name("me", "bucket/", "k");
+    for expected in [(1, Source::Service), (1, Source::Memcached)] {
+        assert_eq!(read(&cache, &service, &name).await, expected);
+    }
+    write(&cache, &service, &name).await;
+    for expected in [(2, Source::Service), (2, Source::Memcached)] {
+        assert_eq!(read(&cache, &service, &name).await, expected);
+    }
+}
+
+#[tokio::test]
 async fn a_lease_does_not_outlive_a_restart() {
     let mut server = Server::start();
     let (a, b) = (

@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use crate::event::Hook;
 
+/// The longest of all times, 30 years: an instant that far away can still be told, and nobody waits for it.
+pub(crate) const FOREVER: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
+
 /// Bounds and times; the builder says what each means.
 #[derive(Clone, Debug)]
 pub(crate) struct Config {

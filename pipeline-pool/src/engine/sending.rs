@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
+use super::config::FOREVER;
 use super::endpoint::Endpoint;
 use super::entry::{Entry, Outcome, Ticket};
 use crate::error::{Error, Kind, Sent};
@@ -75,7 +76,7 @@ impl<P: Protocol> Sending<P> {
     fn start(&mut self, fresh: Fresh<P>) -> Result<(), Error> {
         let now = tokio::time::Instant::now().into_std();
         let config = &self.endpoint.config;
-        let timeout = fresh.timeout.unwrap_or(config.timeout);
+        let timeout = fresh.timeout.unwrap_or(config.timeout).min(FOREVER);
         let mut deadline = now + timeout;
         if let Some(earlier) = fresh.deadline {
             deadline = deadline.min(earlier);

@@ -22,6 +22,29 @@ async fn a_request_is_answered() {
 }
 
 #[tokio::test]
+async fn limits_that_no_clock_can_tell_are_none() {
+    let mut peer = Peer::start().await;
+    let pool = HttpPool::builder()
+        .wait_timeout(Duration::MAX)
+        .timeout(Duration::MAX)
+        .connect_timeout(Duration::MAX)
+        .write_timeout(Duration::MAX)
+        .first_byte_timeout(Duration::MAX)
+        .body_timeout(Duration::MAX)
+        .idle_timeout(Duration::MAX)
+        .max_age(Duration::MAX)
+        .dns_ttl(Duration::MAX)
+        .build();
+    let mut request = get(&peer.origin, "/a");
+    request.timeout(Duration::MAX);
+    let sending = tokio::spawn(pool.send(&peer.origin, request));
+    let mut conn = peer.accept().await;
+    assert_eq!(conn.target().await, "/a");
+    conn.answer("a").await;
+    assert_eq!(sending.await.unwrap().unwrap().status(), 200);
+}
+
+#[tokio::test]
 async fn at_the_cap_requests_are_pipelined_up_to_the_depth() {
     let mut peer = Peer::start().await;
     let pool = HttpPool::builder()

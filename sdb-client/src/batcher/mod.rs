@@ -129,7 +129,8 @@ impl BatcherBuilder {
     /// How long an item waits for others. Defaults to 5 ms. With zero it waits only while as many requests as are
     /// allowed are under way.
     pub fn max_wait(mut self, wait: Duration) -> Self {
-        self.max_wait = wait;
+        // Whoever wants them to wait for a full batch means no instant that a clock can tell.
+        self.max_wait = wait.min(Duration::from_secs(365 * 24 * 60 * 60));
         self
     }
 

@@ -30,6 +30,17 @@ async fn spawn(
 }
 
 #[tokio::test]
+async fn a_wait_that_no_clock_can_tell_is_for_a_full_batch() {
+    let service = emulator().await;
+    let users = builder(&service).build().unwrap().domain("users");
+    users.create().await.unwrap();
+    let batcher = users.batcher().max_items(2).max_wait(Duration::MAX);
+    let batcher = batcher.start().unwrap();
+    let puts = spawn(&batcher, vec![item("a", "1"), item("b", "1")]).await;
+    assert!(puts.join_all().await.iter().all(|(_, put)| put.is_ok()));
+}
+
+#[tokio::test]
 async fn few_requests_carry_many_puts() {
     let service = emulator().await;
     let script = Script::new(|_| Act::Pass);
