@@ -1,5 +1,5 @@
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use aws_core::operation::Answer;
 use aws_core::xml::{Element, Xml, XmlError};
@@ -36,8 +36,14 @@ impl DeleteBatch {
         let quiet = self.quiet;
         match self.answer(bucket, &ids).await {
             Ok(answers) => {
+                let stray = answers.stray(&ids);
                 let result = |id: ObjectId| {
-                    let result = answers.of(&id, quiet);
+                    // A quiet store names failures only, so that one under another name may be that of
+                    // any key that it does not name.
+                    let result = match &stray {
+                        Some(error) if !answers.name(&id) => Err(error.clone()),
+                        _ => answers.of(&id, quiet),
+                    };
                     (id, result)
                 };
                 ids.into_iter().map(result).collect()
@@ -115,14 +121,35 @@ struct Said {
 }
 
 impl Answers {
-    fn of(&self, id: &ObjectId, quiet: bool) -> Result<Removed> {
-        let said = self.0.get(&id.key);
+    /// What is said of a key.
+    fn said(&self, key: &str) -> &[Said] {
+        let said = self.0.get(key);
         // A server that writes a carriage return as it is has it read as a line feed.
-        let read = || {
-            let key = id.key.replace("\r\n", "\n").replace('\r', "\n");
-            self.0.get(&key)
-        };
-        let said = said.or_else(read).map(Vec::as_slice).unwrap_or_default();
+        let read = || self.0.get(&as_read(key));
+        said.or_else(read).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// Whether anything is said of an object.
+    fn name(&self, id: &ObjectId) -> bool {
+        !self.said(&id.key).is_empty()
+    }
+
+    /// A failure of a key that was not asked for.
+    fn stray(&self, ids: &[ObjectId]) -> Option<Error> {
+        let asked: HashSet<_> = ids
+            .iter()
+            .flat_map(|id| [id.key.clone(), as_read(&id.key)])
+            .collect();
+        let mut others = self.0.iter().filter(|(key, _)| !asked.contains(*key));
+        let error =
+            others.find_map(|(_, said)| said.iter().find_map(|s| s.result.as_ref().err()))?;
+        Some(Error::protocol(format!(
+            "the answer tells of a failure of a key that was not asked for: {error}"
+        )))
+    }
+
+    fn of(&self, id: &ObjectId, quiet: bool) -> Result<Removed> {
+        let said = self.said(&id.key);
         let same = said.iter().find(|said| said.version_id == id.version_id);
         // Some servers tell no version, or tell the one that a key without a version came to.
         let alike = || {
@@ -138,6 +165,11 @@ impl Answers {
             None => Err(Error::protocol("the answer says nothing of this key")),
         }
     }
+}
+
+/// A key as it comes back from a server that writes carriage returns as they are.
+fn as_read(key: &str) -> String {
+    key.replace("\r\n", "\n").replace('\r', "\n")
 }
 
 struct DeleteObjects {
@@ -258,6 +290,24 @@ mod tests {
         assert!(answers.of(&"d".into(), true).is_ok());
         let silent = answers.of(&"d".into(), false).unwrap_err();
         assert!(silent.to_string().contains("says nothing"), "{silent}");
+    }
+
+    #[test]
+    fn a_failure_under_another_name_is_not_lost() {
+        let answers = read(
+            b"<DeleteResult><Error><Key>a%20b</Key><Code>AccessDenied</Code><Message>no</Message></Error></DeleteResult>",
+        )
+        .unwrap();
+        let asked = ["a b".into(), "c\r".into()];
+        let stray = answers.stray(&asked).unwrap().to_string();
+        assert!(
+            stray.contains("not asked for") && stray.contains("AccessDenied"),
+            "{stray}"
+        );
+        assert!(answers.stray(&["a%20b".into()]).is_none());
+        let returned =
+            read(b"<DeleteResult><Error><Key>c&#10;</Key></Error></DeleteResult>").unwrap();
+        assert!(returned.stray(&asked).is_none() && returned.name(&asked[1]));
     }
 
     #[test]
