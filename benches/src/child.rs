@@ -3,10 +3,11 @@
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::keys::{Keys, VARIABLE};
 use crate::load::Sample;
 use crate::server::{self, Counts, Mode, STATS_PATH};
 use crate::{BoxError, machine};
@@ -51,17 +52,24 @@ impl Running {
         })
     }
 
-    /// Starts nginx in one process on these cores, serving one file of `body` bytes at `target`.
+    /// Starts nginx in one process on these cores, serving one file of `body` bytes at `target`,
+    /// and with `puts` storing what is PUT.
     ///
     /// # Errors
     /// When nginx is not installed or does not start.
-    pub fn nginx(target: &str, body: usize, cores: &[usize]) -> Result<Self, BoxError> {
+    pub fn nginx(target: &str, body: usize, puts: bool, cores: &[usize]) -> Result<Self, BoxError> {
         let addr = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
         let files = std::env::temp_dir().join(format!("bench-nginx-{}", std::process::id()));
         let file = files.join("root").join(target.trim_start_matches('/'));
         std::fs::create_dir_all(file.parent().ok_or("the target must be a path")?)?;
         std::fs::write(&file, vec![b'x'; body])?;
         let dir = files.display();
+        // nginx tells no entity tag of what it has stored, and some clients insist on one.
+        let puts = if puts {
+            "dav_methods PUT; add_header ETag '\"0\"';"
+        } else {
+            ""
+        };
         // A single process, so that stopping it stops all of it. Apart from the requests per
         // connection (1,000 by default) it is as Debian ships it.
         let config = format!(
@@ -70,7 +78,7 @@ impl Running {
              http {{ access_log off; sendfile on; tcp_nopush on; keepalive_requests 1000000000;\n\
              client_body_temp_path {dir}/t1; proxy_temp_path {dir}/t2; fastcgi_temp_path {dir}/t3;\n\
              uwsgi_temp_path {dir}/t4; scgi_temp_path {dir}/t5;\n\
-             server {{ listen {addr}; root {dir}/root; }} }}\n"
+             server {{ listen {addr}; root {dir}/root; {puts} }} }}\n"
         );
         std::fs::write(files.join("nginx.conf"), config)?;
         let mut nginx = Command::new("nginx");
@@ -115,16 +123,24 @@ impl Drop for Running {
     }
 }
 
-/// Runs this program as a client with these options, to its end.
+/// Runs a program as a client with these arguments and keys, to its end: this one, or another.
 ///
 /// # Errors
 /// When it fails, or prints no sample.
-pub fn client(args: &[OsString]) -> Result<Sample, BoxError> {
-    let output = Command::new(std::env::current_exe()?)
-        .arg("client")
-        .args(args)
-        .stderr(Stdio::inherit())
-        .output()?;
+pub fn client(
+    program: Option<&Path>,
+    args: &[OsString],
+    keys: Option<&Keys>,
+) -> Result<Sample, BoxError> {
+    let mut command = match program {
+        Some(program) => Command::new(program),
+        None => Command::new(std::env::current_exe()?),
+    };
+    match keys {
+        Some(keys) => command.env(VARIABLE, keys.as_str()),
+        None => command.env_remove(VARIABLE),
+    };
+    let output = command.args(args).stderr(Stdio::inherit()).output()?;
     if !output.status.success() {
         return Err(format!("the client ended with {}", output.status).into());
     }

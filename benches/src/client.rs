@@ -1,9 +1,11 @@
 //! One client in one process of its own: what a child of the benchmark runs.
 
+use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use clap::ValueEnum;
 
 use crate::BoxError;
@@ -11,10 +13,11 @@ use crate::clients::hyper::Hyper;
 #[cfg(feature = "peers")]
 use crate::clients::object_store::Store;
 use crate::clients::pool::Pool;
-use crate::clients::raw;
 #[cfg(feature = "peers")]
 use crate::clients::reqwest::Reqwest;
 use crate::clients::s3::S3;
+use crate::clients::{Client, Puts, Writer, raw};
+use crate::keys::{Keys, VARIABLE};
 use crate::load::{Meter, Sample, spawn};
 use crate::machine;
 use crate::server::millis;
@@ -47,6 +50,14 @@ pub struct Args {
     /// Which client.
     #[arg(long, value_enum)]
     pub client: Which,
+    /// What it does, whichever it is.
+    #[command(flatten)]
+    pub work: Work,
+}
+
+/// What a client does, whichever it is.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Work {
     /// The server, as HOST:PORT.
     #[arg(long)]
     pub server: SocketAddr,
@@ -56,6 +67,9 @@ pub struct Args {
     /// Bytes that each body must have.
     #[arg(long, default_value_t = 1024)]
     pub body: usize,
+    /// PUT bodies of that many bytes there instead.
+    #[arg(long)]
+    pub put: bool,
     /// Tasks with one request at a time each. The raw loop has a task per connection instead.
     #[arg(long, default_value_t = 256)]
     pub tasks: usize,
@@ -80,6 +94,85 @@ pub struct Args {
     /// Milliseconds of measuring.
     #[arg(long, default_value = "1500", value_parser = millis)]
     pub time: Duration,
+    /// ACCESS:SECRET for those that sign; without it some that our own server takes.
+    #[arg(long, env = VARIABLE, hide_env_values = true)]
+    pub keys: Option<Keys>,
+}
+
+impl Work {
+    /// The server as a URL.
+    pub fn endpoint(&self) -> String {
+        format!("http://{}", self.server)
+    }
+
+    /// The most connections of a client that has no default of its own.
+    pub fn connections(&self) -> usize {
+        self.connections.unwrap_or(self.tasks)
+    }
+
+    /// What to sign with.
+    pub fn keys(&self) -> Keys {
+        self.keys.clone().unwrap_or_default()
+    }
+
+    /// The body that is stored, if any is.
+    fn stored(&self) -> Option<Bytes> {
+        self.put.then(|| vec![b'x'; self.body].into())
+    }
+
+    /// Starts the tasks; they end when the meter stops.
+    pub fn spawn<C>(&self, client: &C, meter: &Arc<Meter>)
+    where
+        C: Client<Session: Writer> + Clone,
+    {
+        match self.stored() {
+            Some(body) => spawn(&Puts(client.clone(), body), self.tasks, meter),
+            None => spawn(client, self.tasks, meter),
+        }
+    }
+
+    /// Sets this process up, and measures in it what `start` starts; what that returns is given to
+    /// `end` with the sample.
+    ///
+    /// # Errors
+    /// When the process cannot be set up, and those of `start`; failed requests are counted in the
+    /// sample instead.
+    pub fn run<S, F, T>(
+        self,
+        start: S,
+        end: impl FnOnce(T, &mut Sample) + Send + 'static,
+    ) -> Result<Sample, BoxError>
+    where
+        S: FnOnce(Self, Arc<Meter>) -> F + Send + 'static,
+        F: Future<Output = Result<T, BoxError>> + Send,
+        T: Send,
+    {
+        machine::pin(&self.cores)?;
+        if let Some(files) = self.files {
+            machine::limit_files(files)?;
+        }
+        let runtime = match self.workers {
+            0 => tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build(),
+            n => tokio::runtime::Builder::new_multi_thread()
+                .worker_threads(n)
+                .enable_all()
+                .build(),
+        }?;
+        let measure = async move {
+            let meter = Arc::new(Meter::new(self.body)?);
+            let (warm_up, time) = (self.warm_up, self.time);
+            let started = start(self, meter.clone()).await?;
+            let mut sample = meter.measure(warm_up, time).await?;
+            end(started, &mut sample);
+            Ok(sample)
+        };
+        // The measuring task runs on a worker as well, so that no thread more than needed is awake.
+        let sample = runtime.block_on(async { tokio::spawn(measure).await? });
+        runtime.shutdown_background();
+        sample
+    }
 }
 
 /// Runs it in this process.
@@ -87,56 +180,41 @@ pub struct Args {
 /// # Errors
 /// When the process cannot be set up; failed requests are counted in the sample instead.
 pub fn run(args: &Args) -> Result<Sample, BoxError> {
-    machine::pin(&args.cores)?;
-    if let Some(files) = args.files {
-        machine::limit_files(files)?;
-    }
-    let runtime = match args.workers {
-        0 => tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build(),
-        n => tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(n)
-            .enable_all()
-            .build(),
-    }?;
-    let args = args.clone();
-    // The measuring task runs on a worker as well, so that no thread more than needed is awake.
-    let sample = runtime.block_on(async { tokio::spawn(measure(args)).await? });
-    runtime.shutdown_background();
-    sample
+    let which = args.client;
+    args.work.clone().run(
+        move |work, meter| async move { start(which, &work, &meter) },
+        |pool: Option<Pool>, sample| {
+            if let Some(pool) = pool {
+                sample.deepest = pool.deepest();
+                sample.depth = pool.depth();
+                sample.per_write = pool.per_write();
+            }
+        },
+    )
 }
 
-async fn measure(args: Args) -> Result<Sample, BoxError> {
-    let meter = Arc::new(Meter::new(args.body)?);
-    let connections = args.connections.unwrap_or(args.tasks);
-    let mut pool = None;
-    match args.client {
+/// Starts the client's tasks; returns its pool if that is ours.
+fn start(which: Which, work: &Work, meter: &Arc<Meter>) -> Result<Option<Pool>, BoxError> {
+    let (endpoint, target, connections) = (work.endpoint(), &work.target, work.connections());
+    match which {
         Which::Pool => {
-            let endpoint = format!("http://{}", args.server);
-            let client = Pool::new(&endpoint, &args.target, args.connections, args.depth)?;
-            spawn(&client, args.tasks, &meter);
-            pool = Some(client);
+            let client = Pool::new(&endpoint, target, work.connections, work.depth)?;
+            work.spawn(&client, meter);
+            return Ok(Some(client));
         }
         Which::S3 => {
-            let endpoint = format!("http://{}", args.server);
-            let client = S3::new(&endpoint, &args.target, args.connections, args.depth)?;
-            spawn(&client, args.tasks, &meter);
-            pool = Some(client.pool().clone());
+            let keys = work.keys();
+            let client = S3::new(&endpoint, target, &keys, work.connections, work.depth)?;
+            work.spawn(&client, meter);
+            return Ok(Some(client.pool().clone()));
         }
-        Which::Hyper => {
-            spawn(
-                &Hyper::new(args.server, &args.target, connections)?,
-                args.tasks,
-                &meter,
-            );
-        }
+        Which::Hyper => work.spawn(&Hyper::new(work.server, target, connections)?, meter),
         Which::Raw => {
             for _ in 0..connections {
-                let (args, meter) = (args.clone(), meter.clone());
+                let (work, meter) = (work.clone(), meter.clone());
                 tokio::spawn(async move {
-                    let depth = args.depth.unwrap_or(32);
-                    let end = raw::run(args.server, &args.target, depth, meter.clone()).await;
+                    let (put, depth) = (work.stored(), work.depth.unwrap_or(32));
+                    let end = raw::run(work.server, &work.target, put, depth, meter.clone()).await;
                     if let Err(error) = end {
                         meter.done(Duration::ZERO, &Err(error));
                     }
@@ -144,30 +222,17 @@ async fn measure(args: Args) -> Result<Sample, BoxError> {
             }
         }
         #[cfg(feature = "peers")]
-        Which::Reqwest => {
-            let endpoint = format!("http://{}", args.server);
-            spawn(
-                &Reqwest::new(&endpoint, &args.target, connections)?,
-                args.tasks,
-                &meter,
-            );
+        Which::Reqwest => work.spawn(&Reqwest::new(&endpoint, target, connections)?, meter),
+        #[cfg(feature = "peers")]
+        Which::ObjectStore => {
+            work.spawn(&Store::new(&endpoint, target, connections, None)?, meter);
         }
         #[cfg(feature = "peers")]
-        Which::ObjectStore | Which::ObjectStoreSigned => {
-            let signed = args.client == Which::ObjectStoreSigned;
-            let endpoint = format!("http://{}", args.server);
-            spawn(
-                &Store::new(&endpoint, &args.target, connections, signed)?,
-                args.tasks,
-                &meter,
-            );
+        Which::ObjectStoreSigned => {
+            let keys = work.keys();
+            let client = Store::new(&endpoint, target, connections, Some(&keys))?;
+            work.spawn(&client, meter);
         }
     }
-    let mut sample = meter.measure(args.warm_up, args.time).await?;
-    if let Some(pool) = pool {
-        sample.deepest = pool.deepest();
-        sample.depth = pool.depth();
-        sample.per_write = pool.per_write();
-    }
-    Ok(sample)
+    Ok(None)
 }

@@ -100,9 +100,22 @@ pub struct Outcome {
     pub value: f64,
     /// The median of the peer's.
     pub peer: Option<f64>,
-    /// `yes`, `no`, `unsure` (the median is there, its bound is over 5 % short) or `-`.
+    /// `yes`, `no`, `unsure` (the median is there, but its bound is over 5 % short, or there were
+    /// fewer turns than [`ENOUGH`]) or `-`.
     pub reached: &'static str,
 }
+
+impl Outcome {
+    /// Whether something was to be reached.
+    pub fn is_wanted(&self) -> bool {
+        self.reached != SHOWN
+    }
+}
+
+/// So many turns make a goal sure: with fewer, the bounds are those of the lowest and the highest.
+pub const ENOUGH: usize = 7;
+
+const SHOWN: &str = "-";
 
 impl Goal {
     /// Judges it on samples taken in turns.
@@ -112,15 +125,16 @@ impl Goal {
         let against = peers.map(of);
         let ones = vec![1.0; values.len()];
         let r = Ratio::of(&values, against.as_deref().unwrap_or(&ones));
+        let enough = values.len() >= ENOUGH;
         let (wanted, reached) = match self.bound {
-            Bound::Shown => (String::new(), "-"),
+            Bound::Shown => (String::new(), SHOWN),
             Bound::AtLeast(x) => (
                 format!(">= {}", number(x)),
-                verdict(r.median >= x, r.low >= 0.95 * x),
+                verdict(r.median >= x, enough && r.low >= 0.95 * x),
             ),
             Bound::AtMost(x) => (
                 format!("<= {}", number(x)),
-                verdict(r.median <= x, r.high <= x / 0.95),
+                verdict(r.median <= x, enough && r.high <= x / 0.95),
             ),
         };
         let over = self
@@ -208,8 +222,16 @@ mod tests {
             peer: None,
             ..goal(Bound::AtMost(0.0))
         };
-        assert_eq!(alone.judge(&rates(&[0.0; 3]), None).reached, "yes");
-        assert_eq!(alone.judge(&rates(&[1.0; 3]), None).reached, "no");
+        assert_eq!(alone.judge(&rates(&[0.0; 7]), None).reached, "yes");
+        assert_eq!(alone.judge(&rates(&[1.0; 7]), None).reached, "no");
+    }
+
+    #[test]
+    fn few_turns_make_nothing_sure() {
+        let b = rates(&[1.0; 6]);
+        let judge = |a| goal(Bound::AtLeast(2.0)).judge(&rates(&[a; 6]), Some(&b));
+        assert_eq!(judge(3.0).reached, "unsure");
+        assert_eq!(judge(1.0).reached, "no");
     }
 
     #[test]

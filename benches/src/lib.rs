@@ -15,13 +15,16 @@ pub mod child;
 pub mod client;
 pub mod clients;
 pub mod goal;
+pub mod keys;
 pub mod load;
 pub mod machine;
 pub mod memcached;
+pub mod progress;
 pub mod ratio;
 pub mod report;
 pub mod scenario;
 pub mod server;
+pub mod turns;
 
 /// Why something could not be measured.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;

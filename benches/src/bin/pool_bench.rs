@@ -3,13 +3,19 @@
 use std::ffi::OsString;
 use std::io::Write;
 use std::net::{SocketAddr, ToSocketAddrs};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use benches::child::{Running, client, counts};
-use benches::report::{Report, Run};
-use benches::scenario::{NAMES, Scenario, Target};
-use benches::server::millis;
-use benches::{BoxError, machine};
+use benches::clients::s3::S3;
+use benches::keys::{Keys, VARIABLE};
+use benches::memcached::contest::{self, ClientArgs};
+use benches::progress::Progress;
+use benches::report::{Goals, Report};
+use benches::scenario::{NAMES, Options, Program, Scenario, Target, needs_a_server};
+use benches::server::{Mode, millis};
+use benches::{BoxError, turns};
+use clap::builder::PossibleValuesParser;
 use clap::{Parser, Subcommand};
 
 #[derive(Parser)]
@@ -26,14 +32,26 @@ struct Cli {
 enum Command {
     /// Run one client against a server that is up, and print the sample as JSON.
     Client(benches::client::Args),
+    /// Run one client of memcached, and print the sample as JSON.
+    #[command(name = MEMCACHED_CLIENT)]
+    MemcachedClient(ClientArgs),
     /// Be the server.
     Serve(benches::server::Args),
+}
+
+const MEMCACHED_CLIENT: &str = "memcached-client";
+
+/// The scenario that is about memcached, and not about a pool's clients.
+const MEMCACHED: &str = "memcached";
+
+fn names() -> impl Iterator<Item = &'static str> {
+    NAMES.into_iter().chain([MEMCACHED])
 }
 
 #[derive(clap::Args)]
 struct Args {
     /// Which scenarios; all that need no server of one's own, without it.
-    #[arg(long, value_delimiter = ',', value_parser = NAMES)]
+    #[arg(long, value_delimiter = ',', value_parser = PossibleValuesParser::new(names()))]
     scenario: Vec<String>,
     /// How often each client has its turn.
     #[arg(long, default_value_t = 7)]
@@ -59,9 +77,25 @@ struct Args {
     /// For rgw and far: the bytes of that object.
     #[arg(long, default_value_t = 1024)]
     body: usize,
-    /// Print JSON instead of tables.
+    /// For rgw and far: ACCESS:SECRET, for the whole clients, and for links that the others GET.
+    /// Better given in the environment, where nobody else sees it.
+    #[arg(long, env = VARIABLE, hide_env_values = true)]
+    keys: Option<Keys>,
+    /// For rgw and far, with keys: store the object at the target first, and make the bucket.
+    #[arg(long, requires = "endpoint")]
+    upload: bool,
+    /// For far: the rate beside hyper's that must be reached.
+    #[arg(long, default_value_t = 0.97)]
+    wanted: f64,
+    /// A program that runs the AWS SDK, as the package in `sdk` makes it.
     #[arg(long)]
-    json: bool,
+    sdk: Option<PathBuf>,
+    /// Print the goals of all scenarios in one table at the end.
+    #[arg(long)]
+    goals: bool,
+    /// Print JSON instead of tables; with a file, write it there as well as the tables here.
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "-")]
+    json: Option<PathBuf>,
 }
 
 fn main() -> Result<(), BoxError> {
@@ -69,6 +103,12 @@ fn main() -> Result<(), BoxError> {
     let mut out = std::io::stdout();
     match cli.command {
         Some(Command::Serve(args)) => return args.serve(),
+        Some(Command::MemcachedClient(args)) => {
+            let sample = contest::run(args)?;
+            writeln!(out, "{}", serde_json::to_string(&sample)?)?;
+            // A thread that blocks is not waited for.
+            std::process::exit(0);
+        }
         Some(Command::Client(args)) => {
             let sample = benches::client::run(&args)?;
             writeln!(out, "{}", serde_json::to_string(&sample)?)?;
@@ -78,90 +118,183 @@ fn main() -> Result<(), BoxError> {
     }
     let mut args = cli.args;
     if args.scenario.is_empty() {
-        let alone = |name: &&str| !matches!(*name, "rgw" | "far");
-        args.scenario = NAMES.into_iter().filter(alone).map(str::to_owned).collect();
+        let alone = |name: &&str| !needs_a_server(name);
+        args.scenario = names().filter(alone).map(str::to_owned).collect();
     }
-    let mut reports = Vec::new();
+    if args.upload && args.keys.is_none() {
+        return Err("--upload needs --keys".into());
+    }
+    // memcached is none of these.
+    let mut scenarios = Vec::new();
+    let mut turns = 0;
     for name in &args.scenario {
-        let report = measure(name, &args)?;
-        if !args.json {
-            writeln!(out, "{report}")?;
+        let scenario = match name.as_str() {
+            MEMCACHED => None,
+            name => Some(scenario(name, &args)?),
+        };
+        turns += match &scenario {
+            Some(scenario) => scenario.contenders.len() * args.reps,
+            None => contest::turns(args.reps),
+        };
+        scenarios.push((name.as_str(), scenario));
+    }
+    let progress = Progress::new(turns);
+    let to_file = args.json.as_ref().filter(|path| path.as_os_str() != "-");
+    let tables = args.json.is_none() || to_file.is_some();
+    let (mut reports, mut failures) = (Vec::new(), Vec::new());
+    for (name, scenario) in &scenarios {
+        let report = match scenario {
+            Some(scenario) => measure(name, scenario, &args, &progress),
+            None => {
+                let work = contest::Args {
+                    body: args.body,
+                    warm_up: args.warm_up,
+                    time: args.time,
+                    ..contest::Args::default()
+                };
+                contest::measure(&work, args.reps, MEMCACHED_CLIENT, &progress)
+            }
+        };
+        let report = match report {
+            Ok(report) => report,
+            // What the others gave is not lost by it.
+            Err(error) => {
+                failures.push(format!("{name} was not measured: {error}"));
+                continue;
+            }
+        };
+        if tables && args.goals {
+            progress.print(&report.figures())?;
+        } else if tables {
+            progress.print(&report)?;
         }
         reports.push(report);
     }
-    if args.json {
-        writeln!(out, "{}", serde_json::to_string_pretty(&reports)?)?;
+    drop(progress);
+    if tables && args.goals {
+        writeln!(out, "{}", Goals(&reports))?;
     }
-    Ok(())
+    if let Some(path) = &args.json {
+        let goals: Vec<_> = Goals(&reports).rows().collect();
+        let json = if args.goals {
+            serde_json::to_string_pretty(&serde_json::json!({
+                "goals": goals,
+                "scenarios": reports,
+            }))?
+        } else {
+            serde_json::to_string_pretty(&reports)?
+        };
+        match to_file {
+            Some(_) => std::fs::write(path, json)?,
+            None => writeln!(out, "{json}")?,
+        }
+    }
+    if failures.is_empty() {
+        Ok(())
+    } else {
+        Err(failures.join("; ").into())
+    }
 }
 
-fn measure(name: &str, args: &Args) -> Result<Report, BoxError> {
-    let mut scenario = Scenario::named(name, args.latency).ok_or("no such scenario")?;
+/// The scenario as the options want it.
+fn scenario(name: &str, args: &Args) -> Result<Scenario, BoxError> {
+    let options = Options {
+        latency: args.latency,
+        sdk: args.sdk.is_some(),
+        keys: args.keys.is_some(),
+        wanted: args.wanted,
+    };
+    let mut scenario = Scenario::named(name, &options).ok_or("no such scenario")?;
     if !args.only.is_empty() {
-        scenario
-            .contenders
-            .retain(|c| args.only.iter().any(|only| only == c.name));
+        let wanted = |name: &str| args.only.iter().any(|only| only == name);
+        scenario.contenders.retain(|c| wanted(c.name));
     }
+    Ok(scenario)
+}
+
+fn measure(
+    name: &str,
+    scenario: &Scenario,
+    args: &Args,
+    progress: &Progress,
+) -> Result<Report, BoxError> {
+    let given = matches!(scenario.target, Target::Given);
     let server = match &scenario.target {
-        Target::Own(mode) => Some(Running::own(mode, &[0])?),
-        Target::Nginx => Some(Running::nginx(&args.target, args.body, &[0])?),
+        Target::Own(mode) => {
+            let mode = Mode {
+                body: args.body,
+                ..mode.clone()
+            };
+            Some(Running::own(&mode, &[0])?)
+        }
+        Target::Nginx { puts } => Some(Running::nginx(&args.target, args.body, *puts, &[0])?),
         Target::Given => None,
     };
-    let addr = match &server {
-        Some(server) => server.addr,
-        None => resolve(
-            args.endpoint
-                .as_deref()
-                .ok_or("this scenario needs --endpoint")?,
-        )?,
+    let addr = match (&server, &args.endpoint) {
+        (Some(server), _) => server.addr,
+        (None, Some(endpoint)) => resolve(endpoint)?,
+        (None, None) => return Err("it needs --endpoint".into()),
+    };
+    // Our own server takes any keys, and is not to see others.
+    let keys = args.keys.as_ref().filter(|_| given);
+    let unsigned = match keys {
+        Some(keys) => prepare(addr, args, keys)?,
+        None => args.target.clone(),
     };
     let counted = matches!(scenario.target, Target::Own(_));
     let common: Vec<OsString> = vec![
         format!("--server={addr}").into(),
-        format!("--target={}", args.target).into(),
         format!("--body={}", args.body).into(),
         format!("--warm-up={}", args.warm_up.as_secs_f64() * 1e3).into(),
         format!("--time={}", args.time.as_secs_f64() * 1e3).into(),
     ];
-    let empty = |c: &benches::scenario::Contender| Run {
-        client: c.name,
-        samples: Vec::new(),
-    };
-    let mut runs: Vec<Run> = scenario.contenders.iter().map(empty).collect();
-    let before = machine::load()?;
-    for rep in 0..args.reps {
-        for i in 0..runs.len() {
-            // Another one begins each time: who follows whom may matter.
-            let i = (i + rep) % runs.len();
+    let clients: Vec<&'static str> = scenario.contenders.iter().map(|c| c.name).collect();
+    turns::take(
+        name,
+        scenario.about,
+        &clients,
+        &scenario.goals,
+        args.reps,
+        progress,
+        |i| {
+            let contender = &scenario.contenders[i];
             if counted {
                 counts(addr, true)?;
             }
-            let mut line = scenario.contenders[i].args.clone();
+            let mut line = vec!["client".into()];
+            line.extend_from_slice(&contender.args);
             line.extend_from_slice(&common);
-            let mut sample = client(&line)?;
+            let target = if contender.signs {
+                &args.target
+            } else {
+                &unsigned
+            };
+            line.push(format!("--target={target}").into());
+            let program = match contender.program {
+                Program::This => None,
+                Program::Sdk => args.sdk.as_deref(),
+            };
+            let mut sample = client(program, &line, keys)?;
             if counted {
                 let seen = counts(addr, false)?;
                 (sample.sockets, sample.opened) = (seen.most, seen.total);
             }
-            runs[i].samples.push(sample);
+            Ok(sample)
+        },
+    )
+}
+
+/// Stores the object if that is asked for. Returns what clients GET that do not sign.
+fn prepare(addr: SocketAddr, args: &Args, keys: &Keys) -> Result<String, BoxError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(async {
+        let s3 = S3::new(&format!("http://{addr}"), &args.target, keys, Some(1), None)?;
+        if args.upload {
+            s3.upload(args.body).await?;
         }
-    }
-    let of = |name: &str| {
-        runs.iter()
-            .find(|r| r.client == name)
-            .map(|r| r.samples.as_slice())
-    };
-    let judge = |goal: &benches::goal::Goal| match goal.peer {
-        Some(peer) => Some(goal.judge(of(goal.client)?, Some(of(peer)?))),
-        None => Some(goal.judge(of(goal.client)?, None)),
-    };
-    let goals = scenario.goals.iter().filter_map(judge).collect();
-    Ok(Report {
-        scenario: name.to_owned(),
-        about: scenario.about,
-        load: [before, machine::load()?],
-        goals,
-        runs,
+        s3.link().await
     })
 }
 

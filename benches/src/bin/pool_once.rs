@@ -8,6 +8,7 @@ use benches::BoxError;
 use benches::clients::pool::Pool;
 use benches::clients::s3::S3;
 use benches::clients::{Client, Session};
+use benches::keys::Keys;
 use clap::Parser;
 
 #[derive(Parser)]
@@ -44,7 +45,13 @@ fn main() -> Result<(), BoxError> {
     runtime.block_on(async {
         let (connections, depth) = (Some(args.connections), Some(args.depth));
         if args.s3 {
-            let s3 = S3::new(&args.endpoint, &args.target, connections, depth)?;
+            let s3 = S3::new(
+                &args.endpoint,
+                &args.target,
+                &Keys::default(),
+                connections,
+                depth,
+            )?;
             send(&s3, &args).await
         } else {
             let pool = Pool::new(&args.endpoint, &args.target, connections, depth)?;

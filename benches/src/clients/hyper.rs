@@ -8,17 +8,17 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Empty};
+use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1::{SendRequest, handshake};
-use hyper::{Request, Uri};
+use hyper::{Method, Request, Uri};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 
-use super::{Client, Session};
+use super::{Client, Session, Writer, stored};
 use crate::BoxError;
 
-type Sender = SendRequest<Empty<Bytes>>;
+type Sender = SendRequest<Full<Bytes>>;
 
 /// Connections of hyper, at most so many.
 #[derive(Clone)]
@@ -66,6 +66,22 @@ impl Client for Hyper {
 
 impl Session for Hyper {
     async fn get(&mut self) -> Result<usize, BoxError> {
+        match self.call(Method::GET, Bytes::new()).await? {
+            (200, len) => Ok(len),
+            (status, _) => Err(format!("status {status}").into()),
+        }
+    }
+}
+
+impl Writer for Hyper {
+    async fn put(&mut self, body: Bytes) -> Result<(), BoxError> {
+        stored(self.call(Method::PUT, body).await?.0)
+    }
+}
+
+impl Hyper {
+    /// The status and the length of the answer's body.
+    async fn call(&self, method: Method, body: Bytes) -> Result<(u16, usize), BoxError> {
         let _permit = self.0.permits.acquire().await?;
         let idle = self
             .0
@@ -78,20 +94,20 @@ impl Session for Hyper {
             _ => self.open().await?,
         };
         sender.ready().await?;
-        let request = Request::get(self.0.target.clone())
+        let request = Request::builder()
+            .method(method)
+            .uri(self.0.target.clone())
             .header(hyper::header::HOST, self.0.host.as_str())
-            .body(Empty::new())?;
+            .body(Full::new(body))?;
         let response = sender.send_request(request).await?;
-        if response.status() != 200 {
-            return Err(format!("status {}", response.status()).into());
-        }
+        let status = response.status().as_u16();
         let len = response.into_body().collect().await?.to_bytes().len();
         self.0
             .idle
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .push(sender);
-        Ok(len)
+        Ok((status, len))
     }
 }
 

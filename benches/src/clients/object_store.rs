@@ -6,13 +6,15 @@
 use std::fmt;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use object_store::aws::{AmazonS3, AmazonS3Builder};
 use object_store::path::Path;
 use object_store::{ClientOptions, ObjectStoreExt};
 use tokio::sync::Semaphore;
 
-use super::{Client, Session};
+use super::{Client, Session, Writer, bucket_and_key};
 use crate::BoxError;
+use crate::keys::Keys;
 
 /// A store with at most so many requests in flight.
 #[derive(Clone)]
@@ -23,7 +25,7 @@ pub struct Store {
 }
 
 impl Store {
-    /// At most `connections` at once.
+    /// At most `connections` at once; signed with these keys, or unsigned.
     ///
     /// # Errors
     /// When the target is not `/bucket/key`, or object_store refuses the rest.
@@ -31,26 +33,27 @@ impl Store {
         endpoint: &str,
         target: &str,
         connections: usize,
-        signed: bool,
+        keys: Option<&Keys>,
     ) -> Result<Self, BoxError> {
-        let path = target.strip_prefix('/').and_then(|t| t.split_once('/'));
-        let (bucket, key) = path.ok_or("the target must be /bucket/key")?;
+        let (bucket, key) = bucket_and_key(target)?;
         super::provide_tls();
-        let store = AmazonS3Builder::new()
+        let mut builder = AmazonS3Builder::new()
             .with_endpoint(endpoint)
             .with_bucket_name(bucket)
             .with_region("us-east-1")
-            .with_skip_signature(!signed)
-            .with_access_key_id("AKIDBENCH")
-            .with_secret_access_key("the-secret-of-the-benchmark")
+            .with_skip_signature(keys.is_none())
             .with_client_options(
                 ClientOptions::new()
                     .with_allow_http(true)
                     .with_pool_max_idle_per_host(connections),
-            )
-            .build()?;
+            );
+        if let Some(keys) = keys {
+            builder = builder
+                .with_access_key_id(keys.access()?)
+                .with_secret_access_key(keys.secret()?);
+        }
         Ok(Self {
-            store: Arc::new(store),
+            store: Arc::new(builder.build()?),
             path: Path::from(key),
             permits: Arc::new(Semaphore::new(connections)),
         })
@@ -69,6 +72,14 @@ impl Session for Store {
     async fn get(&mut self) -> Result<usize, BoxError> {
         let _permit = self.permits.acquire().await?;
         Ok(self.store.get(&self.path).await?.bytes().await?.len())
+    }
+}
+
+impl Writer for Store {
+    async fn put(&mut self, body: Bytes) -> Result<(), BoxError> {
+        let _permit = self.permits.acquire().await?;
+        self.store.put(&self.path, body.into()).await?;
+        Ok(())
     }
 }
 

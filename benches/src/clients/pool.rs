@@ -1,8 +1,9 @@
-//! The pool of this workspace: a fresh [`Request`] for each GET, the body taken whole.
+//! The pool of this workspace: a fresh [`Request`] each time, the body of the answer taken whole.
 
+use bytes::Bytes;
 use pipeline_pool::{HttpPool, Method, Origin, Request};
 
-use super::{Client, Session};
+use super::{Client, Session, Writer, stored};
 use crate::BoxError;
 
 /// The pool, one origin and one target.
@@ -82,5 +83,18 @@ impl Session for Pool {
             Some(bytes) => Ok(bytes.len()),
             None => Ok(body.bytes(usize::MAX).await?.len()),
         }
+    }
+}
+
+impl Writer for Pool {
+    async fn put(&mut self, body: Bytes) -> Result<(), BoxError> {
+        let mut request = Request::new(Method::Put, &self.origin, &self.target)?;
+        request.body(body);
+        let (head, body) = self.pool.send(&self.origin, request).await?.into_parts();
+        stored(head.status())?;
+        if body.as_whole().is_none() {
+            body.bytes(usize::MAX).await?;
+        }
+        Ok(())
     }
 }

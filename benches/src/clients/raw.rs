@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
+use bytes::Bytes;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -13,19 +14,28 @@ use crate::BoxError;
 use crate::load::Meter;
 
 /// Runs one connection until the meter stops, with `depth` requests in flight; new ones are
-/// written once half of them are answered.
+/// written once half of them are answered. They are GETs, or PUTs of the body given.
 ///
 /// # Errors
 /// When the connection fails, or an answer is not a 200 with a length.
 pub async fn run(
     addr: SocketAddr,
     target: &str,
+    put: Option<Bytes>,
     depth: usize,
     meter: Arc<Meter>,
 ) -> Result<(), BoxError> {
     let mut stream = TcpStream::connect(addr).await?;
     stream.set_nodelay(true)?;
-    let request = format!("GET {target} HTTP/1.1\r\nhost: {addr}\r\n\r\n");
+    let request = match &put {
+        None => format!("GET {target} HTTP/1.1\r\nhost: {addr}\r\n\r\n").into_bytes(),
+        Some(body) => {
+            let len = body.len();
+            let head =
+                format!("PUT {target} HTTP/1.1\r\nhost: {addr}\r\ncontent-length: {len}\r\n\r\n");
+            [head.as_bytes(), body].concat()
+        }
+    };
     let batch = request.repeat(depth);
     let mut input = vec![0; 256 * 1024];
     let (mut filled, mut in_flight) = (0, 0);
@@ -35,9 +45,7 @@ pub async fn run(
         if in_flight <= depth / 2 {
             let more = depth - in_flight;
             sent.push_back((Instant::now(), more));
-            stream
-                .write_all(&batch.as_bytes()[..more * request.len()])
-                .await?;
+            stream.write_all(&batch[..more * request.len()]).await?;
             in_flight = depth;
         }
         let n = stream.read(&mut input[filled..]).await?;
@@ -48,6 +56,7 @@ pub async fn run(
         let mut at = 0;
         let now = Instant::now();
         while let Some((len, body)) = answer(&input[at..filled])? {
+            let body = put.as_ref().map_or(body, Bytes::len);
             at += len;
             in_flight -= 1;
             if let Some((when, left)) = sent.front_mut() {
@@ -71,8 +80,10 @@ fn answer(input: &[u8]) -> Result<Option<(usize, usize)>, BoxError> {
     let httparse::Status::Complete(end) = head.parse(input)? else {
         return Ok(None);
     };
-    if head.code != Some(200) {
-        return Err(format!("status {:?}", head.code).into());
+    match head.code {
+        Some(200 | 201) => {}
+        Some(204) => return Ok(Some((end, 0))),
+        code => return Err(format!("status {code:?}").into()),
     }
     let mut fields = head.headers.iter();
     let length = fields.find(|field| field.name.eq_ignore_ascii_case("content-length"));
@@ -90,6 +101,8 @@ mod tests {
         let input = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabcHTTP";
         assert_eq!(answer(input).unwrap(), Some((input.len() - 4, 3)));
         assert_eq!(answer(&input[..input.len() - 5]).unwrap(), None);
+        let input = b"HTTP/1.1 204 No Content\r\n\r\nHTTP";
+        assert_eq!(answer(input).unwrap(), Some((input.len() - 4, 0)));
         assert!(answer(b"HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n").is_err());
     }
 }

@@ -5,9 +5,10 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use tokio::sync::Semaphore;
 
-use super::{Client, Session};
+use super::{Client, Session, Writer, stored};
 use crate::BoxError;
 
 /// A client of reqwest with at most so many requests in flight.
@@ -54,5 +55,15 @@ impl Session for Reqwest {
             .await?
             .error_for_status()?;
         Ok(response.bytes().await?.len())
+    }
+}
+
+impl Writer for Reqwest {
+    async fn put(&mut self, body: Bytes) -> Result<(), BoxError> {
+        let _permit = self.permits.acquire().await?;
+        let response = self.client.put(self.url.clone()).body(body).send().await?;
+        stored(response.status().as_u16())?;
+        response.bytes().await?;
+        Ok(())
     }
 }

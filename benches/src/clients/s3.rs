@@ -2,12 +2,19 @@
 //!
 //! The target is `/bucket/key`, path-style.
 
+use std::time::Duration;
+
+use bytes::Bytes;
 use pipeline_pool::HttpPool;
-use s3_client::{Bucket, Credentials, S3Client};
+use s3_client::{Addressing, Bucket, Credentials, S3Client, Signature};
 
 use super::pool::Pool;
-use super::{Client, Session};
+use super::{Client, Session, Writer, bucket_and_key};
 use crate::BoxError;
+use crate::keys::Keys;
+
+/// For how long a link is good.
+const LINK: Duration = Duration::from_hours(1);
 
 /// A bucket, a key in it, and the pool below.
 #[derive(Clone, Debug)]
@@ -18,23 +25,25 @@ pub struct S3 {
 }
 
 impl S3 {
-    /// A client of its own over a pool as [`Pool::new`] makes it.
+    /// A client of its own with these keys, over a pool as [`Pool::new`] makes it.
     ///
     /// # Errors
     /// When the target is not `/bucket/key`, or the endpoint cannot be read.
     pub fn new(
         endpoint: &str,
         target: &str,
+        keys: &Keys,
         connections: Option<usize>,
         depth: Option<usize>,
     ) -> Result<Self, BoxError> {
-        let path = target.strip_prefix('/').and_then(|t| t.split_once('/'));
-        let (bucket, key) = path.ok_or("the target must be /bucket/key")?;
+        let (bucket, key) = bucket_and_key(target)?;
         let pool = Pool::new(endpoint, target, connections, depth)?;
         let http: HttpPool = pool.inner().clone();
         let client = S3Client::builder()
             .endpoint(endpoint)
-            .credentials(Credentials::new("AKIDBENCH", "the-secret-of-the-benchmark"))
+            .addressing(Addressing::Path)
+            .signature(Signature::V2)
+            .credentials(Credentials::new(keys.access()?, keys.secret()?))
             .pool(http)
             .build()?;
         Ok(Self {
@@ -42,6 +51,32 @@ impl S3 {
             key: key.to_owned(),
             pool,
         })
+    }
+
+    /// Stores an object of so many bytes at the target, in a bucket that is made if need be.
+    ///
+    /// # Errors
+    /// What the server says.
+    pub async fn upload(&self, body: usize) -> Result<(), BoxError> {
+        if self.bucket.head_bucket().await.is_err() {
+            self.bucket.create().await?;
+        }
+        let body = vec![b'x'; body];
+        self.bucket.put(self.key.as_str(), body).await?;
+        Ok(())
+    }
+
+    /// The path and query of a link to the target that is good for an hour: for clients that do not sign.
+    ///
+    /// # Errors
+    /// When the key cannot be in a link.
+    pub async fn link(&self) -> Result<String, BoxError> {
+        let link = self.bucket.presign_get(self.key.as_str());
+        let url = link.expires(LINK).await?.into_url();
+        let path = url
+            .split_once("://")
+            .and_then(|(_, rest)| Some(&rest[rest.find('/')?..]));
+        Ok(path.ok_or("a link without a path")?.to_owned())
     }
 
     /// The pool below.
@@ -62,5 +97,12 @@ impl Session for S3 {
     async fn get(&mut self) -> Result<usize, BoxError> {
         let object = self.bucket.get(self.key.as_str()).send().await?;
         Ok(object.body.bytes(usize::MAX).await?.len())
+    }
+}
+
+impl Writer for S3 {
+    async fn put(&mut self, body: Bytes) -> Result<(), BoxError> {
+        self.bucket.put(self.key.as_str(), body).send().await?;
+        Ok(())
     }
 }

@@ -1,6 +1,7 @@
 //! memcached: the clients that are measured on it, and the server.
 
 pub mod cached;
+pub mod contest;
 #[cfg(feature = "memcached-peers")]
 pub mod peers;
 pub mod raw;

@@ -1,6 +1,4 @@
-//! The servers behave as their options say: figures taken on them mean nothing otherwise.
-
-#![allow(clippy::unwrap_used)]
+//! The servers behave as their options say.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -72,7 +70,7 @@ async fn times(addr: SocketAddr, n: usize) -> Vec<Duration> {
     times
 }
 
-async fn counts(addr: SocketAddr, query: &str) -> Counts {
+pub(super) async fn counts(addr: SocketAddr, query: &str) -> Counts {
     let mut stream = connect(addr).await;
     let request = format!("GET {STATS_PATH}{query} HTTP/1.1\r\nhost: x\r\n\r\n");
     stream.write_all(request.as_bytes()).await.unwrap();
