@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::BoxError;
 use crate::clients::{Client, Session};
@@ -29,7 +29,8 @@ pub struct Sample {
     pub seconds: f64,
     /// Requests per second.
     pub rate: f64,
-    /// User and system time of the client's process per request, in microseconds.
+    /// User and system time of the client's process per request, in microseconds; NaN without any.
+    #[serde(deserialize_with = "number_or_nan")]
     pub cpu_us: f64,
     /// Median time of a request, in milliseconds.
     pub p50_ms: f64,
@@ -39,7 +40,8 @@ pub struct Sample {
     pub p99_ms: f64,
     /// 999 of 1,000 requests took at most this, in milliseconds.
     pub p999_ms: f64,
-    /// The share of requests that took over 50 ms, 0 to 1.
+    /// The share of requests that took over 50 ms, 0 to 1; NaN without any.
+    #[serde(deserialize_with = "number_or_nan")]
     pub over_50ms: f64,
     /// The most memory the client's process ever held, in MiB (VmHWM).
     pub rss_mib: f64,
@@ -53,6 +55,11 @@ pub struct Sample {
     pub depth: usize,
     /// Requests that left in one write on average, as the pool counted; 0 for others.
     pub per_write: f64,
+}
+
+/// JSON has no NaN: null stands for it.
+fn number_or_nan<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
+    Ok(Option::deserialize(from)?.unwrap_or(f64::NAN))
 }
 
 /// Where requests are counted and timed.
@@ -230,4 +237,23 @@ fn chain(error: &dyn std::error::Error) -> String {
         cause = error.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sample_of_nothing_but_failures_survives_json() {
+        let sample = Sample {
+            errors: 3,
+            cpu_us: f64::NAN,
+            over_50ms: f64::NAN,
+            ..Sample::default()
+        };
+        let json = serde_json::to_string(&sample).unwrap();
+        let back: Sample = serde_json::from_str(&json).unwrap();
+        assert_eq!(back.errors, 3);
+        assert!(back.cpu_us.is_nan() && back.over_50ms.is_nan());
+    }
 }

@@ -54,7 +54,7 @@ impl Progress {
     /// # Errors
     /// When that cannot be written to.
     pub fn print(&self, what: &dyn fmt::Display) -> io::Result<()> {
-        self.bar.suspend(|| writeln!(io::stdout(), "{what}"))
+        self.bar.suspend(|| write!(io::stdout(), "{what}"))
     }
 }
 

@@ -173,7 +173,7 @@ impl fmt::Display for Goals<'_> {
         write!(f, ", {} not, {} unsure", count("no"), count("unsure"))?;
         let fewest = self.rows().map(|r| r.turns).min().unwrap_or(ENOUGH);
         if fewest < ENOUGH {
-            write!(f, "; {fewest} turns are too few to be sure: {ENOUGH} are")?;
+            write!(f, "; to be sure takes {ENOUGH} turns, not {fewest}")?;
         }
         writeln!(f)
     }
@@ -266,7 +266,7 @@ mod tests {
         assert_eq!(names, ["one", "three"]);
         let text = goals.to_string();
         assert!(text.contains("0 of 2 reached, 1 not, 1 unsure"), "{text}");
-        assert!(text.contains("1 turns are too few"), "{text}");
+        assert!(text.contains("takes 7 turns, not 1"), "{text}");
         assert!(text.contains("0.5 1.5"), "{text}");
         let json = serde_json::to_value(goals.rows().next().unwrap()).unwrap();
         assert_eq!(json["scenario"], "one");

@@ -172,7 +172,7 @@ fn main() -> Result<(), BoxError> {
     }
     drop(progress);
     if tables && args.goals {
-        writeln!(out, "{}", Goals(&reports))?;
+        write!(out, "{}", Goals(&reports))?;
     }
     if let Some(path) = &args.json {
         let goals: Vec<_> = Goals(&reports).rows().collect();

@@ -77,6 +77,19 @@ pub(super) async fn counts(addr: SocketAddr, query: &str) -> Counts {
     serde_json::from_slice(&answer(&mut stream, true).await.unwrap().1).unwrap()
 }
 
+/// Has it done again until it takes less than this: a busy machine makes anything late, but not every
+/// time.
+async fn in_time(most: Duration, mut what: impl AsyncFnMut() -> Duration) {
+    let until = Instant::now() + 30 * LIMIT;
+    loop {
+        let took = what().await;
+        if took < most {
+            return;
+        }
+        assert!(Instant::now() < until, "{took:?}");
+    }
+}
+
 #[tokio::test]
 async fn answers_come_in_order_whatever_the_splits() {
     let addr = start(Mode {
@@ -111,10 +124,13 @@ async fn a_concurrent_server_works_a_pipeline_at_once() {
         ..Mode::default()
     })
     .await;
-    let times = times(addr, 8).await;
-    assert!(times[0] >= latency, "{times:?}");
     // One after another they would take 240 ms.
-    assert!(times[7] < 5 * latency, "{times:?}");
+    in_time(5 * latency, async || {
+        let times = times(addr, 8).await;
+        assert!(times[0] >= latency, "{times:?}");
+        times[7]
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -126,22 +142,21 @@ async fn a_serial_server_works_each_connection_in_order_and_all_at_once() {
         ..Mode::default()
     };
     let addr = start(mode).await;
-    let start = Instant::now();
-    let mut tasks = tokio::task::JoinSet::new();
-    for _ in 0..10 {
-        tasks.spawn(times(addr, 5));
-    }
-    for times in tasks.join_all().await {
-        for (i, time) in (1..).zip(times) {
-            assert!(time >= i * latency, "{i}: {time:?}");
-        }
-    }
     // One connection after another they would take 500 ms.
-    assert!(
-        start.elapsed() < Duration::from_millis(350),
-        "{:?}",
+    in_time(Duration::from_millis(350), async || {
+        let start = Instant::now();
+        let mut tasks = tokio::task::JoinSet::new();
+        for _ in 0..10 {
+            tasks.spawn(times(addr, 5));
+        }
+        for times in tasks.join_all().await {
+            for (i, time) in (1..).zip(times) {
+                assert!(time >= i * latency, "{i}: {time:?}");
+            }
+        }
         start.elapsed()
-    );
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -153,10 +168,13 @@ async fn short_delays_are_not_rounded_up() {
         ..Mode::default()
     })
     .await;
-    let all = times(addr, 100).await;
-    assert!(all[99] >= 100 * latency, "{:?}", all[99]);
     // A timer that counts milliseconds would take 100 ms or more.
-    assert!(all[99] < Duration::from_millis(90), "{:?}", all[99]);
+    in_time(Duration::from_millis(90), async || {
+        let all = times(addr, 100).await;
+        assert!(all[99] >= 100 * latency, "{:?}", all[99]);
+        all[99]
+    })
+    .await;
 }
 
 #[tokio::test]
