@@ -1,10 +1,9 @@
 use std::fmt;
 use std::sync::Arc;
 
-use hmac::{Hmac, KeyInit};
-use sha1::Sha1;
-use sha2::Sha256;
 use zeroize::Zeroizing;
+
+use crate::mac::{Feed, Key, Sha1, Sha256};
 
 /// An access key, its secret, and the session token if the pair is temporary.
 ///
@@ -29,8 +28,8 @@ struct Keys {
     access: String,
     secret: Zeroizing<String>,
     token: Option<Zeroizing<String>>,
-    sha1: Hmac<Sha1>,
-    sha256: Hmac<Sha256>,
+    sha1: Key<Sha1>,
+    sha256: Key<Sha256>,
 }
 
 impl Credentials {
@@ -42,8 +41,8 @@ impl Credentials {
         let secret = Zeroizing::new(secret_key.into());
         Self(Arc::new(Keys {
             access: access_key.into(),
-            sha1: keyed(&secret),
-            sha256: keyed(&secret),
+            sha1: Key::new(secret.as_bytes()),
+            sha256: Key::new(secret.as_bytes()),
             secret,
             token: None,
         }))
@@ -82,18 +81,13 @@ impl Credentials {
         self.0.token.as_ref().map(|token| token.as_str())
     }
 
-    pub(crate) fn hmac_sha1(&self) -> Hmac<Sha1> {
-        self.0.sha1.clone()
+    pub(crate) fn hmac_sha1(&self) -> Feed<'_, Sha1> {
+        self.0.sha1.feed()
     }
 
-    pub(crate) fn hmac_sha256(&self) -> Hmac<Sha256> {
-        self.0.sha256.clone()
+    pub(crate) fn hmac_sha256(&self) -> Feed<'_, Sha256> {
+        self.0.sha256.feed()
     }
-}
-
-fn keyed<M: KeyInit>(secret: &str) -> M {
-    // HMAC hashes a long key and pads a short one, so every length is a key.
-    M::new_from_slice(secret.as_bytes()).expect("HMAC takes a key of any length")
 }
 
 impl PartialEq for Credentials {

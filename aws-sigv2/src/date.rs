@@ -28,14 +28,15 @@ pub fn http(t: SystemTime) -> HttpDate {
     const DAYS: &[u8; 21] = b"ThuFriSatSunMonTueWed";
     const MONTHS: &[u8; 36] = b"JanFebMarAprMayJunJulAugSepOctNovDec";
     let civil = Civil::of(t);
-    let mut text = *b"Thu, 01 Jan 1970 00:00:00 GMT";
+    let mut text = *b"Thu, 01 Jan 1970 00:00:00 GMT   ";
     text[..3].copy_from_slice(&DAYS[civil.weekday * 3..][..3]);
-    digits(&mut text[5..7], civil.day);
+    two(&mut text, 5, civil.day);
     text[8..11].copy_from_slice(&MONTHS[(civil.month as usize - 1) * 3..][..3]);
-    digits(&mut text[12..16], civil.year);
-    digits(&mut text[17..19], civil.hour);
-    digits(&mut text[20..22], civil.minute);
-    digits(&mut text[23..25], civil.second);
+    two(&mut text, 12, civil.year / 100);
+    two(&mut text, 14, civil.year % 100);
+    two(&mut text, 17, civil.hour);
+    two(&mut text, 20, civil.minute);
+    two(&mut text, 23, civil.second);
     HttpDate(text)
 }
 
@@ -52,38 +53,62 @@ pub fn iso8601(t: SystemTime) -> IsoDate {
 #[must_use]
 pub fn iso8601_millis(t: SystemTime) -> IsoDate {
     let civil = Civil::of(t);
-    let mut text = *b"1970-01-01T00:00:00.000Z";
-    digits(&mut text[0..4], civil.year);
-    digits(&mut text[5..7], civil.month);
-    digits(&mut text[8..10], civil.day);
-    digits(&mut text[11..13], civil.hour);
-    digits(&mut text[14..16], civil.minute);
-    digits(&mut text[17..19], civil.second);
-    digits(&mut text[20..23], civil.milli);
+    let mut text = *b"1970-01-01T00:00:00.000Z        ";
+    two(&mut text, 0, civil.year / 100);
+    two(&mut text, 2, civil.year % 100);
+    two(&mut text, 5, civil.month);
+    two(&mut text, 8, civil.day);
+    two(&mut text, 11, civil.hour);
+    two(&mut text, 14, civil.minute);
+    two(&mut text, 17, civil.second);
+    two(&mut text, 20, civil.milli / 10);
+    text[22] = b'0' + (civil.milli % 10) as u8;
     IsoDate { text, length: 24 }
 }
 
 /// A time as HTTP headers write it.
+///
+/// Its text is within some whole words, which makes it cheap to look at.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct HttpDate([u8; 29]);
+#[repr(align(8))]
+pub struct HttpDate([u8; 32]);
 
 /// A time as the Query API and policies write it.
+///
+/// Its text is within some whole words, which makes it cheap to look at.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(C, align(8))]
 pub struct IsoDate {
-    text: [u8; 24],
+    text: [u8; 32],
     length: u8,
 }
 
 impl AsRef<str> for HttpDate {
     fn as_ref(&self) -> &str {
-        std::str::from_utf8(&self.0).unwrap_or_default()
+        ascii(&self.0, 29)
     }
 }
 
 impl AsRef<str> for IsoDate {
     fn as_ref(&self) -> &str {
-        std::str::from_utf8(&self.text[..usize::from(self.length)]).unwrap_or_default()
+        ascii(&self.text, self.length.into())
     }
+}
+
+impl IsoDate {
+    /// The bytes of the text, which are ASCII.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.text[..usize::from(self.length)]
+    }
+}
+
+/// The first characters of a text that is ASCII. The whole of it is checked: that goes by the word, and what
+/// is left over after the last one by the byte.
+#[inline]
+fn ascii(text: &[u8; 32], length: usize) -> &str {
+    let text = std::str::from_utf8(text).unwrap_or_default();
+    text.get(..length).unwrap_or_default()
 }
 
 impl fmt::Display for HttpDate {
@@ -139,28 +164,28 @@ impl Civil {
             }
         };
         let seconds = seconds.clamp(FIRST, LAST);
-        let (days, within) = (seconds.div_euclid(DAY), seconds.rem_euclid(DAY) as u32);
-        // Counting years from 1 March puts the leap day last, so that months have a closed form:
-        // https://howardhinnant.github.io/date_algorithms.html#civil_from_days
-        let shifted = days + 719_468;
-        let era = shifted.div_euclid(146_097);
-        let day_of_era = shifted.rem_euclid(146_097);
-        let year_of_era =
-            (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-        let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-        let month_from_march = (5 * day_of_year + 2) / 153;
-        let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-        let month = if month_from_march < 10 {
-            month_from_march + 3
+        // Four centuries are the same number of days as any other four, and no days are negative after one
+        // more of them.
+        let days = (seconds.div_euclid(DAY) + 719_468 + 146_097) as u32;
+        let within = seconds.rem_euclid(DAY) as u32;
+        // Days become centuries, years of a century from 1 March on, and months, each by one product and its
+        // remainder: Neri and Schneider, https://doi.org/10.1002/spe.3172.
+        let (century, rest) = div_rem(4 * days + 3, 146_097);
+        let product = 2_939_745 * u64::from(rest | 3);
+        let (year, rest) = ((product >> 32) as u32, product as u32 / 2_939_745 / 4);
+        let month = 2141 * rest + 197_913;
+        let (month, day) = (month >> 16, (month & 0xffff) / 2141 + 1);
+        // January and February were counted as the last months of the year before.
+        let (turn, month) = if rest >= 306 {
+            (1, month - 12)
         } else {
-            month_from_march - 9
+            (0, month)
         };
-        let year = year_of_era + era * 400 + i64::from(month <= 2);
         Self {
-            year: year as u32,
-            month: month as u32,
-            day: day as u32,
-            weekday: days.rem_euclid(7) as usize,
+            year: 100 * century + year + turn - 400,
+            month,
+            day,
+            weekday: ((days + 6) % 7) as usize,
             hour: within / 3_600,
             minute: within / 60 % 60,
             second: within % 60,
@@ -169,11 +194,23 @@ impl Civil {
     }
 }
 
-fn digits(out: &mut [u8], mut number: u32) {
-    for digit in out.iter_mut().rev() {
-        *digit = b'0' + (number % 10) as u8;
-        number /= 10;
-    }
+fn div_rem(number: u32, by: u32) -> (u32, u32) {
+    (number / by, number % by)
+}
+
+/// Writes the two digits of a number below 100.
+#[inline]
+fn two(out: &mut [u8; 32], at: usize, number: u32) {
+    const DIGITS: [[u8; 2]; 100] = {
+        let mut digits = [[0; 2]; 100];
+        let mut number = 0;
+        while number < 100 {
+            digits[number as usize] = [b'0' + number / 10, b'0' + number % 10];
+            number += 1;
+        }
+        digits
+    };
+    out[at..at + 2].copy_from_slice(&DIGITS[number as usize % 100]);
 }
 
 #[cfg(test)]

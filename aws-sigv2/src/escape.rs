@@ -99,6 +99,25 @@ pub(crate) fn is_escaped(s: &str) -> bool {
     s.bytes().any(|byte| matches!(byte, b'%' | b'+'))
 }
 
+/// Whether a byte of this text is below `limit`, which is at most 0x80: `b' '` asks for control characters,
+/// `b'!'` for them and blanks. It takes eight bytes at a time, and does not stop at the first.
+#[inline]
+#[must_use]
+pub fn any_below(text: &[u8], limit: u8) -> bool {
+    const HIGH: u64 = u64::from_ne_bytes([0x80; 8]);
+    let limits = u64::from_ne_bytes([limit; 8]);
+    // A byte below the limit is one without its highest bit that borrows for it.
+    let within = |word: &[u8; 8]| {
+        let word = u64::from_ne_bytes(*word);
+        word.wrapping_sub(limits) & !word & HIGH
+    };
+    let Some(last) = text.last_chunk() else {
+        return text.iter().any(|byte| *byte < limit);
+    };
+    let words = text.as_chunks().0.iter();
+    words.fold(within(last), |found, word| found | within(word)) != 0
+}
+
 fn digit(hex: u8) -> Option<u8> {
     char::from(hex)
         .to_digit(16)
@@ -135,6 +154,30 @@ mod tests {
         assert_eq!(component(""), "");
         assert_eq!(path("//a//ü/"), "//a//%C3%BC/");
         assert_eq!(path("x{y}?z#%+ ~"), "x%7By%7D%3Fz%23%25%2B%20~");
+    }
+
+    #[test]
+    fn a_low_byte_is_found_anywhere() {
+        for (limit, low, high) in [
+            (b' ', &b"\r\n\t\0\x1f"[..], &b" ~\xc3\xff\x80\x7f"[..]),
+            (b'!', b" \r\n\t\0", b"!~\xc3\xff\x80\x7f"),
+            (0x80, b"\0\x7f", b"\x80\xff"),
+        ] {
+            for length in 0..40 {
+                let mut text: Vec<u8> = high.iter().copied().cycle().take(length).collect();
+                assert!(!any_below(&text, limit), "{limit} {length}");
+                for at in 0..length {
+                    for byte in low {
+                        let was = std::mem::replace(&mut text[at], *byte);
+                        assert!(
+                            any_below(&text, limit),
+                            "{limit} {byte} at {at} of {length}"
+                        );
+                        text[at] = was;
+                    }
+                }
+            }
+        }
     }
 
     #[test]

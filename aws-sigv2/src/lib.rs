@@ -8,6 +8,9 @@
 //! | [`policy`] | HMAC-SHA1 over a JSON policy, for browser uploads | the same |
 //! | [`query`] | HMAC-SHA256 (or SHA1) over sorted parameters | SimpleDB, older EC2-style services |
 //!
+//! [`mac`] is the hashing under all of them, for signers of other schemes too; [`date`] and [`escape`] are
+//! their spellings.
+//!
 //! Everything here is a pure function of its arguments. There is no socket, no clock, no HTTP type and no
 //! thread: the caller says what the request is and what time it is, and gets back what to add to it.
 //! The text that is signed can always be looked at (`string_to_sign`), which is what to compare when a
@@ -47,7 +50,7 @@ mod canonical;
 mod credentials;
 pub mod date;
 pub mod escape;
-mod mac;
+pub mod mac;
 pub mod policy;
 pub mod query;
 pub mod s3;

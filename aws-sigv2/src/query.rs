@@ -36,7 +36,7 @@ use std::fmt;
 use crate::canonical::List;
 use crate::credentials::Credentials;
 use crate::escape;
-use crate::mac::{Feed, SHA256_CHARS, Sink};
+use crate::mac::{SHA256_CHARS, Sink};
 
 /// The hash under the HMAC, sent as `SignatureMethod`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -130,13 +130,13 @@ impl Request<'_> {
         let mut signature = String::with_capacity(SHA256_CHARS);
         match a {
             Algorithm::HmacSha256 => {
-                let mut feed = Feed::new(c.hmac_sha256());
+                let mut feed = c.hmac_sha256();
                 self.put_head(&mut feed);
                 feed.put(out.as_bytes());
                 feed.push_base64(&mut signature);
             }
             Algorithm::HmacSha1 => {
-                let mut feed = Feed::new(c.hmac_sha1());
+                let mut feed = c.hmac_sha1();
                 self.put_head(&mut feed);
                 feed.put(out.as_bytes());
                 feed.push_base64(&mut signature);

@@ -39,7 +39,7 @@ use std::fmt;
 
 use crate::credentials::Credentials;
 use crate::escape;
-use crate::mac::{Feed, SHA1_CHARS};
+use crate::mac::SHA1_CHARS;
 
 pub use authorization::{Authorization, SECURITY_TOKEN};
 pub use sub_resources::{Server, SubResources};
@@ -188,7 +188,7 @@ where
     /// See [`Request::sign`].
     pub fn sign<'c>(&self, credentials: &'c Credentials) -> Authorization<'c> {
         let text = self.text(credentials, None);
-        let mut feed = Feed::new(credentials.hmac_sha1());
+        let mut feed = credentials.hmac_sha1();
         text.write(&mut feed);
         let mut value = String::with_capacity(5 + credentials.access_key().len() + SHA1_CHARS);
         value.push_str("AWS ");
@@ -202,7 +202,7 @@ where
     #[must_use]
     pub fn presign(&self, credentials: &Credentials, expires_unix: u64) -> String {
         let text = self.text(credentials, Some(expires_unix));
-        let mut feed = Feed::new(credentials.hmac_sha1());
+        let mut feed = credentials.hmac_sha1();
         text.write(&mut feed);
         let token = text.added_token();
 

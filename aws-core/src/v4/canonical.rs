@@ -3,11 +3,12 @@
 use std::borrow::Cow;
 
 use aws_sigv2::escape;
+use aws_sigv2::mac::Sink;
 
 use super::scope::Rules;
 
 /// Writes the path as this service signs it.
-pub(super) fn push_path(out: &mut String, path: &str, rules: Rules) {
+pub(super) fn put_path<S: Sink>(out: &mut S, path: &str, rules: Rules) {
     let absolute = if path.starts_with('/') {
         Cow::Borrowed(path)
     } else {
@@ -19,9 +20,9 @@ pub(super) fn push_path(out: &mut String, path: &str, rules: Rules) {
         absolute
     };
     if rules.escape_again {
-        escape::push_path(out, &path);
+        out.put(escape::path(&path).as_bytes());
     } else {
-        out.push_str(&path);
+        out.put(path.as_bytes());
     }
 }
 
@@ -50,7 +51,7 @@ fn normalize(path: &str) -> String {
 }
 
 /// Writes a query sorted, each name and value escaped anew, each with its `=`.
-pub(super) fn push_query(out: &mut String, query: &str) {
+pub(super) fn put_query<S: Sink>(out: &mut S, query: &str) {
     if query.is_empty() {
         return;
     }
@@ -65,11 +66,11 @@ pub(super) fn push_query(out: &mut String, query: &str) {
     pairs.sort_unstable();
     for (i, (name, value)) in pairs.iter().enumerate() {
         if i > 0 {
-            out.push('&');
+            out.put_byte(b'&');
         }
-        out.push_str(name);
-        out.push('=');
-        out.push_str(value);
+        out.put(name.as_bytes());
+        out.put_byte(b'=');
+        out.put(value.as_bytes());
     }
 }
 
@@ -152,9 +153,9 @@ mod tests {
     #[test]
     fn queries_are_read_and_written_anew() {
         let query = |query: &str| {
-            let mut out = String::new();
-            push_query(&mut out, query);
-            out
+            let mut out = Vec::new();
+            put_query(&mut out, query);
+            String::from_utf8(out).unwrap()
         };
         assert_eq!(query("acl"), "acl=");
         assert_eq!(query("b=2&a=1&b=1&&a"), "a=&a=1&b=1&b=2");

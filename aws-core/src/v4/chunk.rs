@@ -6,12 +6,12 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use aws_sigv2::mac::{Key, Sha256, Sink, hash};
 use bytes::{Bytes, BytesMut};
 use futures_core::Stream;
 
-use super::mac::{Key, sha256};
+use super::hex::Hex;
 use super::payload::EMPTY;
-use super::push_hex;
 use super::scope::Scope;
 use super::time::AmzDate;
 
@@ -26,7 +26,7 @@ const FIELD: &str = ";chunk-signature=";
 /// Signs the chunks of one body in their order, each over the signature before; made by
 /// [`Request::sign_chunks`](super::Request::sign_chunks).
 pub struct ChunkSigner {
-    key: Arc<Key>,
+    key: Arc<Key<Sha256>>,
     /// What all the strings to sign begin with: algorithm, time and scope, each with its line end.
     prefix: String,
     /// The signature before, in hexadecimal.
@@ -34,7 +34,7 @@ pub struct ChunkSigner {
 }
 
 impl ChunkSigner {
-    pub(super) fn new(key: Arc<Key>, scope: &Scope, date: AmzDate, seed: &str) -> Self {
+    pub(super) fn new(key: Arc<Key<Sha256>>, scope: &Scope, date: AmzDate, seed: &str) -> Self {
         let mut prefix = String::with_capacity(64 + scope.len());
         prefix.push_str("AWS4-HMAC-SHA256-PAYLOAD\n");
         prefix.push_str(date.as_ref());
@@ -50,15 +50,13 @@ impl ChunkSigner {
 
     /// The line that goes before a chunk; after it goes CR LF. An empty chunk ends the body.
     pub fn head(&mut self, chunk: &[u8]) -> String {
-        let mut text = String::with_capacity(self.prefix.len() + 3 * 64 + 2);
-        text.push_str(&self.prefix);
-        text.push_str(&self.last);
-        text.push('\n');
-        text.push_str(EMPTY);
-        text.push('\n');
-        push_hex(&mut text, &sha256(chunk));
+        let mut mac = self.key.feed();
+        for piece in [&self.prefix, &*self.last, "\n", EMPTY, "\n"] {
+            mac.put(piece.as_bytes());
+        }
+        mac.put(Hex::of(&hash::<Sha256>(chunk)).as_bytes());
         self.last.clear();
-        push_hex(&mut self.last, &self.key.sign(text.as_bytes()));
+        self.last.push_str(Hex::of(&mac.finish()).as_str());
         format!("{:x}{FIELD}{}\r\n", chunk.len(), self.last)
     }
 

@@ -3,9 +3,8 @@
 use std::sync::{Arc, PoisonError, RwLock};
 
 use aws_sigv2::Credentials;
+use aws_sigv2::mac::{Key, Sha256};
 use zeroize::Zeroizing;
-
-use super::mac::Key;
 
 /// Keys kept: those of two days around midnight, for two credentials around a renewal, or some callers' own.
 const KEPT: usize = 8;
@@ -17,45 +16,52 @@ pub(super) struct Keys(RwLock<Vec<Day>>);
 struct Day {
     credentials: Credentials,
     day: [u8; 8],
-    key: Arc<Key>,
+    key: Arc<Key<Sha256>>,
 }
 
 impl Keys {
-    pub(super) fn get(
+    /// Does something with a key. Others may use theirs meanwhile, but for those that have to derive one.
+    pub(super) fn with<T>(
         &self,
         credentials: &Credentials,
         day: [u8; 8],
         region: &str,
         service: &str,
-    ) -> Arc<Key> {
+        work: impl FnOnce(&Arc<Key<Sha256>>) -> T,
+    ) -> T {
         {
             let days = self.0.read().unwrap_or_else(PoisonError::into_inner);
             let known = |d: &&Day| d.day == day && d.credentials == *credentials;
             if let Some(found) = days.iter().find(known) {
-                return found.key.clone();
+                return work(&found.key);
             }
         }
         let key = Arc::new(derive(credentials.secret_key(), &day, region, service));
-        let mut days = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        if days.len() == KEPT {
-            days.remove(0);
-        }
-        days.push(Day {
+        self.keep(Day {
             credentials: credentials.clone(),
             day,
             key: key.clone(),
         });
-        key
+        work(&key)
+    }
+
+    fn keep(&self, day: Day) {
+        let mut days = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if days.len() == KEPT {
+            days.remove(0);
+        }
+        days.push(day);
     }
 }
 
-fn derive(secret: &str, day: &[u8], region: &str, service: &str) -> Key {
+fn derive(secret: &str, day: &[u8], region: &str, service: &str) -> Key<Sha256> {
     let mut first = Zeroizing::new(Vec::with_capacity(4 + secret.len()));
     first.extend_from_slice(b"AWS4");
     first.extend_from_slice(secret.as_bytes());
-    let mut key = Key::new(&first);
+    let mut key = Key::<Sha256>::new(&first);
     for part in [day, region.as_bytes(), service.as_bytes(), b"aws4_request"] {
-        key = Key::new(&*Zeroizing::new(key.sign(part)));
+        let next = Zeroizing::new(key.sign(part));
+        key = Key::new(&next[..]);
     }
     key
 }
@@ -63,7 +69,7 @@ fn derive(secret: &str, day: &[u8], region: &str, service: &str) -> Key {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::v4::push_hex;
+    use crate::v4::hex::Hex;
 
     #[test]
     fn the_published_derivation() {
@@ -74,10 +80,8 @@ mod tests {
             b"AWS4-HMAC-SHA256\n20150830T123600Z\n20150830/us-east-1/iam/aws4_request\n\
               f536975d06c0309214f805bb90ccff089219ecd68b2577efef23edd43b7e1a59",
         );
-        let mut hex = String::new();
-        push_hex(&mut hex, &signature);
         assert_eq!(
-            hex,
+            Hex::of(&signature).as_str(),
             "5d672d79c15b13162d9279b0855cfba6789a8edb4c82c400e06b5924a6f2b5d7"
         );
     }
@@ -86,7 +90,7 @@ mod tests {
     fn keys_are_kept_apart_and_few() {
         let keys = Keys::default();
         let of = |credentials: &Credentials, day: &[u8; 8]| {
-            keys.get(credentials, *day, "r", "s").sign(b"")
+            keys.with(credentials, *day, "r", "s", |key| key.sign(b""))
         };
         let (one, other) = (Credentials::new("A", "a"), Credentials::new("A", "b"));
         let first = of(&one, b"20150830");

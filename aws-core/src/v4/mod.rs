@@ -55,8 +55,8 @@ mod authorization;
 mod canonical;
 mod chunk;
 mod fields;
+mod hex;
 mod key;
-mod mac;
 mod payload;
 pub mod policy;
 mod request;
@@ -72,16 +72,3 @@ pub use time::AmzDate;
 
 /// The name of the algorithm, as requests carry it.
 pub const ALGORITHM: &str = "AWS4-HMAC-SHA256";
-
-/// Appends bytes in lowercase hexadecimal.
-fn push_hex(out: &mut String, bytes: &[u8]) {
-    const HEX: &[u8; 16] = b"0123456789abcdef";
-    let mut text = [0; 64];
-    for part in bytes.chunks(32) {
-        for (pair, byte) in text.chunks_exact_mut(2).zip(part) {
-            pair[0] = HEX[usize::from(byte >> 4)];
-            pair[1] = HEX[usize::from(byte & 15)];
-        }
-        out.push_str(std::str::from_utf8(&text[..2 * part.len()]).unwrap_or_default());
-    }
-}

@@ -2,8 +2,9 @@
 
 use std::fmt;
 
-use super::mac::sha256;
-use super::push_hex;
+use aws_sigv2::mac::{Sha256, hash};
+
+use super::hex::Hex;
 
 /// What is signed of a body.
 #[derive(Clone, Copy)]
@@ -28,8 +29,8 @@ impl Payload<'_> {
     pub(super) fn text(&self) -> PayloadText {
         match self {
             Self::Bytes([]) => PayloadText::Word(EMPTY),
-            Self::Bytes(bytes) => PayloadText::digest(&sha256(bytes)),
-            Self::Sha256(digest) => PayloadText::digest(digest),
+            Self::Bytes(bytes) => PayloadText::Hex(Hex::of(&hash::<Sha256>(bytes))),
+            Self::Sha256(digest) => PayloadText::Hex(Hex::of(digest)),
             Self::Unsigned => PayloadText::Word("UNSIGNED-PAYLOAD"),
             Self::Chunks => PayloadText::Word("STREAMING-AWS4-HMAC-SHA256-PAYLOAD"),
             Self::UnsignedTrailer => PayloadText::Word("STREAMING-UNSIGNED-PAYLOAD-TRAILER"),
@@ -54,23 +55,14 @@ pub(super) const EMPTY: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934c
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum PayloadText {
     Word(&'static str),
-    Hex([u8; 64]),
+    Hex(Hex),
 }
 
 impl PayloadText {
-    fn digest(digest: &[u8]) -> Self {
-        let mut hex = String::with_capacity(64);
-        push_hex(&mut hex, digest);
-        let mut text = [b'0'; 64];
-        let length = hex.len().min(64);
-        text[..length].copy_from_slice(&hex.as_bytes()[..length]);
-        Self::Hex(text)
-    }
-
     pub(super) fn as_str(&self) -> &str {
         match self {
             Self::Word(word) => word,
-            Self::Hex(text) => std::str::from_utf8(text).unwrap_or_default(),
+            Self::Hex(text) => text.as_str(),
         }
     }
 }
@@ -81,8 +73,7 @@ mod tests {
 
     #[test]
     fn words_and_digests() {
-        let empty: &[u8] = b"";
-        assert_eq!(PayloadText::digest(&sha256(empty)).as_str(), EMPTY);
+        assert_eq!(Hex::of(&hash::<Sha256>(b"")).as_str(), EMPTY);
         assert_eq!(Payload::Bytes(b"").text().as_str(), EMPTY);
         let welcome = "44ce7dd67c959e0d3524ffac1771dfbba87d2b6b4b4e99e42034a8b803f8b072";
         assert_eq!(

@@ -10,9 +10,10 @@ use aws_sigv2::policy::Builder;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use super::ALGORITHM;
+use super::hex::Hex;
 use super::scope::Scope;
 use super::time::AmzDate;
-use super::{ALGORITHM, push_hex};
 
 /// The fields of the form, in the order to send them: those that the conditions fix, `x-amz-algorithm`,
 /// `x-amz-credential`, `x-amz-date`, `x-amz-security-token` if the credentials are temporary, `policy` and
@@ -61,10 +62,6 @@ pub fn sign_document(
     date: AmzDate,
 ) -> (String, String) {
     let document = STANDARD.encode(json);
-    let mut signature = String::with_capacity(64);
-    push_hex(
-        &mut signature,
-        &scope.key(credentials, date).sign(document.as_bytes()),
-    );
-    (document, signature)
+    let signature = scope.with_key(credentials, date, |key| key.sign(document.as_bytes()));
+    (document, Hex::of(&signature).as_str().to_owned())
 }

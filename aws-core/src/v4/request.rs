@@ -1,19 +1,21 @@
 //! A request, and what signing it gives.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use aws_sigv2::mac::{Feed, Sha256, Sink, hash};
 use aws_sigv2::{Credentials, escape};
 
+use super::ALGORITHM;
 use super::authorization::Authorization;
-use super::canonical::{push_path, push_query};
+use super::canonical::{put_path, put_query};
 use super::chunk::ChunkSigner;
 use super::fields::Fields;
-use super::mac::sha256;
+use super::hex::Hex;
 use super::payload::{Payload, PayloadText};
 use super::scope::Scope;
 use super::time::AmzDate;
-use super::{ALGORITHM, push_hex};
 use crate::error::{Error, Result};
 
 /// The longest time that a link works: seven days.
@@ -67,9 +69,7 @@ where
     ) -> String {
         let (hash, date) = (self.payload.text(), AmzDate::new(time));
         let signing = self.signing(scope, credentials, &date, &hash);
-        let mut out = String::new();
-        signing.push_canonical(&mut out);
-        out
+        signing.readable()
     }
 
     /// The text that [`sign`](Self::sign) signs.
@@ -80,11 +80,16 @@ where
         credentials: &Credentials,
         time: SystemTime,
     ) -> String {
-        let mut out = self.canonical_request(scope, credentials, time);
-        let digest = sha256(out.as_bytes());
-        out.clear();
-        push_string_to_sign(&mut out, scope, AmzDate::new(time), &digest);
-        out
+        let canonical = self.canonical_request(scope, credentials, time);
+        let (date, mut name, mut out) = (AmzDate::new(time), String::new(), Vec::new());
+        scope.push(&mut name, date);
+        put_string_to_sign(
+            &mut out,
+            &name,
+            date,
+            &Hex::of(&hash::<Sha256>(canonical.as_bytes())),
+        );
+        text(out)
     }
 
     /// Signs the request for the `Authorization` header.
@@ -99,20 +104,24 @@ where
     ) -> Authorization<'c> {
         let (hash, date) = (self.payload.text(), AmzDate::new(time));
         let signing = self.signing(scope, credentials, &date, &hash);
-        // One buffer for all three texts: the last is what is handed out.
-        let mut out = String::with_capacity(signing.room());
-        signing.push_canonical(&mut out);
-        let signature = signature(&mut out, scope, credentials, date);
-        out.clear();
+        // What is signed goes straight into its hash, and is copied from what is sent where it is in there.
+        let mut out = String::with_capacity(signing.room(credentials));
         out.push_str(ALGORITHM);
         out.push_str(" Credential=");
         out.push_str(credentials.access_key());
         out.push('/');
+        let name = out.len();
         scope.push(&mut out, date);
+        let name = name..out.len();
         out.push_str(", SignedHeaders=");
-        signing.fields.push_names(&mut out, ";");
+        let names = out.len();
+        signing.fields.push_names(&mut out);
+        let mut canonical = Feed::<Sha256>::new();
+        signing.put_canonical(&mut canonical, &out[names..]);
+        let digest = Hex::of(&canonical.finish());
+        let signature = sign_digest(scope, credentials, date, &out[name], &digest);
         out.push_str(", Signature=");
-        push_hex(&mut out, &signature);
+        out.push_str(signature.as_str());
         Authorization {
             value: out,
             date,
@@ -141,7 +150,7 @@ where
         };
         let authorization = request.sign(scope, credentials, time);
         let date = authorization.date;
-        let key = scope.key(credentials, date);
+        let key = scope.with_key(credentials, date, Arc::clone);
         let chunks = ChunkSigner::new(key, scope, date, authorization.signature());
         (authorization, chunks)
     }
@@ -164,11 +173,14 @@ where
         expires: Duration,
     ) -> Result<String> {
         let date = AmzDate::new(time);
-        let (query, mut out) = self.presign_canonical(scope, credentials, date, expires)?;
-        let signature = signature(&mut out, scope, credentials, date);
-        let mut query = query;
+        let mut canonical = Feed::<Sha256>::new();
+        let mut query = self.link(scope, credentials, date, expires, &mut canonical)?;
+        let digest = Hex::of(&canonical.finish());
+        let mut name = String::with_capacity(scope.len());
+        scope.push(&mut name, date);
+        let signature = sign_digest(scope, credentials, date, &name, &digest);
         query.push_str("&X-Amz-Signature=");
-        push_hex(&mut query, &signature);
+        query.push_str(signature.as_str());
         Ok(query)
     }
 
@@ -184,16 +196,20 @@ where
         expires: Duration,
     ) -> Result<String> {
         let date = AmzDate::new(time);
-        Ok(self.presign_canonical(scope, credentials, date, expires)?.1)
+        let mut out = Vec::new();
+        self.link(scope, credentials, date, expires, &mut out)?;
+        Ok(text(out))
     }
 
-    fn presign_canonical(
+    /// The query of a link but for its signature; its canonical request goes into `out`.
+    fn link<S: Sink>(
         &self,
         scope: &Scope,
         credentials: &Credentials,
         date: AmzDate,
         expires: Duration,
-    ) -> Result<(String, String)> {
+        out: &mut S,
+    ) -> Result<String> {
         let seconds = expires.as_secs();
         if !(1..=MAX_EXPIRES.as_secs()).contains(&seconds) {
             return Err(Error::invalid(format!(
@@ -207,7 +223,8 @@ where
                 .iter()
                 .any(|own| own.eq_ignore_ascii_case(name))
         };
-        let fields = Fields::new(headers.filter(|(name, _)| !replaced(name)));
+        let mut fields = Fields::new();
+        fields.extend(headers.filter(|(name, _)| !replaced(name)));
         let mut query = String::with_capacity(self.query.len() + 384);
         for piece in self.query.split('&').filter(|piece| !piece.is_empty()) {
             let name = piece.split_once('=').map_or(piece, |(name, _)| name);
@@ -229,7 +246,9 @@ where
         query.push_str("&X-Amz-Expires=");
         query.push_str(&seconds.to_string());
         query.push_str("&X-Amz-SignedHeaders=");
-        fields.push_names(&mut query, "%3B");
+        let mut names = String::with_capacity(64);
+        fields.push_names(&mut names);
+        query.push_str(&names.replace(';', "%3B"));
         if let Some(token) = credentials.session_token() {
             query.push_str("&X-Amz-Security-Token=");
             escape::push_component(&mut query, token);
@@ -239,7 +258,6 @@ where
         } else {
             Payload::Unsigned.text()
         };
-        let mut out = String::with_capacity(query.len() + self.path.len() + 256);
         let signing = Signing {
             scope,
             method: self.method,
@@ -251,8 +269,8 @@ where
             add_date: false,
             add_content: false,
         };
-        signing.push_canonical(&mut out);
-        Ok((query, out))
+        signing.put_canonical(out, &names);
+        Ok(query)
     }
 
     fn signing<'s>(
@@ -265,30 +283,33 @@ where
     where
         'a: 's,
     {
-        let mut fields = Fields::new(self.headers.clone());
-        let token = credentials.session_token().filter(|_| !fields.has(TOKEN));
-        let add_date = !fields.has(DATE);
-        if add_date {
-            fields.insert(DATE, date.as_ref());
-        }
-        let add_content = scope.rules().content_sha256 && !fields.has(CONTENT);
-        if add_content {
-            fields.insert(CONTENT, hash.as_str());
-        }
-        if let Some(token) = token {
-            fields.insert(TOKEN, token);
-        }
-        Signing {
+        // The list of the fields is some size, so it is filled where it stays.
+        let mut signing = Signing {
             scope,
             method: self.method,
             path: self.path,
             query: self.query,
             hash,
-            fields,
-            token,
-            add_date,
-            add_content,
+            fields: Fields::new(),
+            token: None,
+            add_date: false,
+            add_content: false,
+        };
+        let fields = &mut signing.fields;
+        fields.extend(self.headers.clone());
+        signing.token = credentials.session_token().filter(|_| !fields.has(TOKEN));
+        signing.add_date = !fields.has(DATE);
+        signing.add_content = scope.rules().content_sha256 && !fields.has(CONTENT);
+        if signing.add_date {
+            fields.insert(DATE, date.as_ref());
         }
+        if signing.add_content {
+            fields.insert(CONTENT, hash.as_str());
+        }
+        if let Some(token) = signing.token {
+            fields.insert(TOKEN, token);
+        }
+        signing
     }
 }
 
@@ -306,50 +327,66 @@ struct Signing<'s> {
 }
 
 impl Signing<'_> {
-    fn push_canonical(&self, out: &mut String) {
-        out.push_str(self.method);
-        out.push('\n');
-        push_path(out, self.path, self.scope.rules());
-        out.push('\n');
-        push_query(out, self.query);
-        out.push('\n');
-        self.fields.push_lines(out);
-        out.push('\n');
-        self.fields.push_names(out, ";");
-        out.push('\n');
-        out.push_str(self.hash.as_str());
+    /// Writes the canonical request; `names` are those of the fields.
+    fn put_canonical<S: Sink>(&self, out: &mut S, names: &str) {
+        out.put(self.method.as_bytes());
+        out.put_byte(b'\n');
+        put_path(out, self.path, self.scope.rules());
+        out.put_byte(b'\n');
+        put_query(out, self.query);
+        out.put_byte(b'\n');
+        self.fields.put_lines(out, names);
+        out.put_byte(b'\n');
+        out.put(names.as_bytes());
+        out.put_byte(b'\n');
+        out.put(self.hash.as_str().as_bytes());
     }
 
-    /// About the bytes of the longest of the texts.
-    fn room(&self) -> usize {
+    fn readable(&self) -> String {
+        let (mut names, mut out) = (String::new(), Vec::new());
+        self.fields.push_names(&mut names);
+        self.put_canonical(&mut out, &names);
+        text(out)
+    }
+
+    /// At least the bytes of the value of the `Authorization` header.
+    fn room(&self, credentials: &Credentials) -> usize {
         let fields = self.fields.as_slice().iter();
-        let fields: usize = fields.map(|(n, v)| 2 * n.len() + v.len() + 3).sum();
-        let canonical = self.path.len() + 2 * self.query.len() + fields + 96;
-        canonical.max(160 + 2 * self.scope.len() + fields)
+        let names: usize = fields.map(|(name, _)| name.len() + 1).sum();
+        let fixed = " Credential=/, SignedHeaders=, Signature=".len() + ALGORITHM.len() + 64;
+        fixed + credentials.access_key().len() + self.scope.len() + names
     }
 }
 
-fn push_string_to_sign(out: &mut String, scope: &Scope, date: AmzDate, digest: &[u8]) {
-    out.push_str(ALGORITHM);
-    out.push('\n');
-    out.push_str(date.as_ref());
-    out.push('\n');
-    scope.push(out, date);
-    out.push('\n');
-    push_hex(out, digest);
+/// What is written here is made of texts.
+fn text(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).unwrap_or_default()
 }
 
-/// The signature of a canonical request, which is used up.
-fn signature(
-    canonical: &mut String,
+/// The signature of the digest of a canonical request.
+fn sign_digest(
     scope: &Scope,
     credentials: &Credentials,
     date: AmzDate,
-) -> [u8; 32] {
-    let digest = sha256(canonical.as_bytes());
-    canonical.clear();
-    push_string_to_sign(canonical, scope, date, &digest);
-    scope.key(credentials, date).sign(canonical.as_bytes())
+    name: &str,
+    digest: &Hex,
+) -> Hex {
+    scope.with_key(credentials, date, |key| {
+        let mut mac = key.feed();
+        put_string_to_sign(&mut mac, name, date, digest);
+        Hex::of(&mac.finish())
+    })
+}
+
+/// Writes the string to sign; `name` is that of the scope and day.
+fn put_string_to_sign<S: Sink>(out: &mut S, name: &str, date: AmzDate, digest: &Hex) {
+    out.put(ALGORITHM.as_bytes());
+    out.put_byte(b'\n');
+    out.put(date.as_bytes());
+    out.put_byte(b'\n');
+    out.put(name.as_bytes());
+    out.put_byte(b'\n');
+    out.put(digest.as_bytes());
 }
 
 /// Whether a query parameter is one that a link of this version or its signature consists of.

@@ -4,9 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use aws_sigv2::Credentials;
+use aws_sigv2::mac::{Key, Sha256};
 
 use super::key::Keys;
-use super::mac::Key;
 use super::time::AmzDate;
 
 /// A region and a service: what a signature is valid for besides its day.
@@ -21,6 +21,8 @@ pub struct Scope {
 struct Inner {
     region: Box<str>,
     service: Box<str>,
+    /// What goes after the day: `/us-east-1/s3/aws4_request`.
+    suffix: Box<str>,
     keys: Keys,
 }
 
@@ -64,6 +66,7 @@ impl Scope {
         let inner = Inner {
             region: region.into(),
             service: service.into(),
+            suffix: format!("/{region}/{service}/aws4_request").into(),
             keys: Keys::default(),
         };
         Self {
@@ -102,24 +105,31 @@ impl Scope {
         self.rules
     }
 
-    pub(super) fn key(&self, credentials: &Credentials, date: AmzDate) -> Arc<Key> {
-        let inner = &*self.inner;
-        inner
-            .keys
-            .get(credentials, date.day_bytes(), &inner.region, &inner.service)
+    /// Does something with the key of these credentials and this day.
+    pub(super) fn with_key<T>(
+        &self,
+        credentials: &Credentials,
+        date: AmzDate,
+        work: impl FnOnce(&Arc<Key<Sha256>>) -> T,
+    ) -> T {
+        let Inner {
+            region,
+            service,
+            keys,
+            ..
+        } = &*self.inner;
+        keys.with(credentials, date.day_bytes(), region, service, work)
     }
 
     /// Writes `20130524/us-east-1/s3/aws4_request`.
     pub(super) fn push(&self, out: &mut String, date: AmzDate) {
         out.push_str(date.day());
-        for part in [&*self.inner.region, &*self.inner.service, "aws4_request"] {
-            out.push('/');
-            out.push_str(part);
-        }
+        out.push_str(&self.inner.suffix);
     }
 
+    /// The bytes of it.
     pub(super) fn len(&self) -> usize {
-        "20130524///aws4_request".len() + self.inner.region.len() + self.inner.service.len()
+        8 + self.inner.suffix.len()
     }
 }
 
@@ -153,8 +163,8 @@ mod tests {
     fn debug_shows_no_key() {
         let scope = Scope::s3("eu-west-1");
         let keys = Credentials::new("AKID", "hush");
-        let _kept = scope.key(&keys, AmzDate::new(std::time::UNIX_EPOCH));
-        let shown = format!("{scope:?}");
+        let key = scope.with_key(&keys, AmzDate::new(std::time::UNIX_EPOCH), Arc::clone);
+        let shown = format!("{scope:?} {key:?}");
         assert!(
             shown.contains("eu-west-1") && !shown.contains("hush"),
             "{shown}"

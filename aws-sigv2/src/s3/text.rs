@@ -14,7 +14,9 @@ pub(super) struct Text<'r, 'a, 'c, H> {
     content_type: &'a str,
     date: &'a str,
     has_date: bool,
-    has_amz: bool,
+    /// How many `x-amz-` headers there are, and one of them.
+    amz: usize,
+    one: (&'a str, &'a str),
 }
 
 #[derive(Clone, Copy, Default)]
@@ -43,12 +45,12 @@ where
             content_type: "",
             date: "",
             has_date: false,
-            has_amz: false,
+            amz: 0,
+            one: ("", ""),
         };
         for (name, value) in request.headers.clone() {
             text.take(name, value);
         }
-        text.has_amz |= text.token.is_some();
         text
     }
 
@@ -59,7 +61,8 @@ where
             11 if name.eq_ignore_ascii_case("content-md5") => &mut self.md5,
             12 if name.eq_ignore_ascii_case("content-type") => &mut self.content_type,
             _ if is_amz(name) => {
-                self.has_amz = true;
+                self.amz += 1;
+                self.one = (name, value);
                 self.has_date |= name.eq_ignore_ascii_case("x-amz-date");
                 if name.eq_ignore_ascii_case(SECURITY_TOKEN) {
                     self.token = None;
@@ -103,9 +106,13 @@ where
             None => put_value(out, self.date),
         }
         out.put_byte(b'\n');
-        // Without such a header, which is how most reads go, there is no list to fill and sort.
-        if self.has_amz || self.expires.is_some() {
-            self.put_amz(out);
+        // Most requests have one such header or none, and then there is no list to fill and sort.
+        match (self.amz, self.token) {
+            _ if self.expires.is_some() => self.put_amz(out),
+            (0, None) => {}
+            (0, Some(token)) => put_header(out, SECURITY_TOKEN, token),
+            (1, None) => put_header(out, self.one.0, self.one.1),
+            _ => self.put_amz(out),
         }
         if let Some(bucket) = self.request.bucket {
             out.put_byte(b'/');
@@ -195,6 +202,14 @@ where
     }
 }
 
+/// Writes the line of a header that is not repeated.
+fn put_header<S: Sink>(out: &mut S, name: &str, value: &str) {
+    out.put_lower(name);
+    out.put_byte(b':');
+    put_value(out, value);
+    out.put_byte(b'\n');
+}
+
 /// Writes a query value as servers read it.
 fn put_unescaped<S: Sink>(out: &mut S, value: &str) {
     if escape::is_escaped(value) {
@@ -210,7 +225,8 @@ fn put_unescaped<S: Sink>(out: &mut S, value: &str) {
 /// becomes one space, so no value can add a line of its own.
 fn put_value<S: Sink>(out: &mut S, value: &str) {
     let value = trim(value);
-    if !is_folded(value) {
+    // A line break, or another control character.
+    if !escape::any_below(value.as_bytes(), b' ') {
         out.put(value.as_bytes());
         return;
     }
@@ -223,14 +239,6 @@ fn put_value<S: Sink>(out: &mut S, value: &str) {
         }
         out.put(line.as_bytes());
     }
-}
-
-#[inline]
-fn is_folded(value: &str) -> bool {
-    // Without an early exit this compiles to vector instructions.
-    value.bytes().fold(false, |found, byte| {
-        found | (byte == b'\r') | (byte == b'\n')
-    })
 }
 
 #[inline]
@@ -274,5 +282,26 @@ impl Decimal {
 
     pub(super) fn as_str(&self) -> &str {
         std::str::from_utf8(&self.digits[self.start..]).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_value_adds_a_line() {
+        for (value, written) in [
+            ("a", "a"),
+            (" \ta b\t ", "a b"),
+            ("a\tb", "a\tb"),
+            ("one\r\n  two", "one two"),
+            ("one\ntwo\r\n\r\n\tthree\n", "one two three"),
+            ("\r\n", ""),
+        ] {
+            let mut out = Vec::new();
+            put_value(&mut out, value);
+            assert_eq!(out, written.as_bytes(), "{value:?}");
+        }
     }
 }
