@@ -131,5 +131,6 @@ fn show(name: &str, work: impl Fn() -> usize) {
     };
     let best = (0..ROUNDS).map(|_| round()).min().unwrap_or(Duration::MAX);
     let each = best.as_nanos() / u128::from(EACH);
-    writeln!(std::io::stdout(), "{name}: {each} ns").unwrap();
+    let mut out = std::io::stdout();
+    writeln!(out, "{name}: {each} ns").unwrap();
 }
