@@ -46,11 +46,6 @@ fn show(name: &str, keys: &[String], find: impl Fn(&[u8]) -> usize) {
     };
     let best = (0..ROUNDS).map(|_| round()).min().unwrap_or(Duration::MAX);
     let tenths = 10 * best.as_nanos() / keys.len() as u128;
-    writeln!(
-        std::io::stdout(),
-        "{name}: {}.{} ns",
-        tenths / 10,
-        tenths % 10
-    )
-    .unwrap();
+    let mut out = std::io::stdout();
+    writeln!(out, "{name}: {}.{} ns", tenths / 10, tenths % 10).unwrap();
 }
