@@ -20,7 +20,7 @@ fn main() {
     });
     for servers in [1, 10, 100, 1000] {
         let list: Vec<Server> = (0..servers)
-            .map(|i| Server::new(format!("10.0.{}.{}", i / 250, i % 250), 11211, 1).unwrap())
+            .map(|i| Server::new(&format!("10.0.{}.{}", i / 250, i % 250), 11211, 1).unwrap())
             .collect();
         for mode in Mode::ALL {
             let ring = Ring::new(mode, &list).unwrap();
