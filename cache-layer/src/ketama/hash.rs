@@ -7,8 +7,7 @@ const BLOCK: usize = 64;
 /// The MD5 digest ([RFC 1321](https://www.rfc-editor.org/rfc/rfc1321)) as four little-endian words: the points of
 /// a server text; the first is the place of a key.
 ///
-/// Over the block function itself: most keys are one block, and the buffer of the streaming type costs a third
-/// of what that takes.
+/// Over the block function itself: most keys are one block, which needs no buffer.
 pub(super) fn md5(data: &[u8]) -> [u32; 4] {
     let mut state = [0x6745_2301, 0xefcd_ab89, 0x98ba_dcfe, 0x1032_5476];
     let (blocks, rest) = data.as_chunks::<BLOCK>();
