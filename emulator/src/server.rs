@@ -279,6 +279,12 @@ impl Emulator {
         format!("http://{}", self.addr)
     }
 
+    /// The account that all buckets belong to: requests that [expect another
+    /// owner](https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-owner-condition.html) are refused.
+    pub fn account(&self) -> &'static str {
+        crate::s3::ACCOUNT
+    }
+
     /// The access key of its first user.
     pub fn access_key(&self) -> &str {
         &self.first.0

@@ -281,10 +281,15 @@ impl S3Route for Route {
     }
 
     async fn check_access(&self, request: &mut S3Request<Body>) -> S3Result<()> {
-        if request.credentials.is_some() || request.extensions.get::<Verified>().is_some() {
-            return Ok(());
+        if request.credentials.is_none() && request.extensions.get::<Verified>().is_none() {
+            return Err(s3_error!(AccessDenied, "Access Denied"));
         }
-        Err(s3_error!(AccessDenied, "Access Denied"))
+        match self.target(&request.uri, &request.headers) {
+            Some((bucket, _)) if self.store.bucket(&bucket).is_ok() => {
+                super::check_owner(&request.headers)
+            }
+            _ => Ok(()),
+        }
     }
 
     async fn call(&self, request: S3Request<Body>) -> S3Result<S3Response<Body>> {

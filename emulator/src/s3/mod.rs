@@ -31,7 +31,7 @@ use std::time::SystemTime;
 use base64::prelude::*;
 use http_body_util::{BodyExt, Limited};
 use hyper::http::request::Parts;
-use hyper::{Method, Request, Response, StatusCode};
+use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use s3s::access::{S3Access, S3AccessContext};
 use s3s::auth::SimpleAuth;
 use s3s::config::{S3Config, S3ConfigProvider};
@@ -44,6 +44,9 @@ use self::error::Refusal;
 use self::store::Store;
 use crate::encode;
 use crate::faults::Faults;
+
+/// The account that all buckets belong to.
+pub(crate) const ACCOUNT: &str = "123456789012";
 
 /// The most that a multi-object delete may send: 1,000 keys, escaped, fit well.
 const DELETE_BODY_MAX: usize = 8 << 20;
@@ -199,10 +202,28 @@ impl Access {
 impl S3Access for Access {
     async fn check(&self, cx: &mut S3AccessContext<'_>) -> S3Result<()> {
         let verified = cx.extensions_mut().get::<Verified>().is_some();
-        if verified || cx.credentials().is_some() || self.is_for_everybody(cx) {
-            Ok(())
-        } else {
-            Err(s3_error!(AccessDenied, "Access Denied"))
+        if !(verified || cx.credentials().is_some() || self.is_for_everybody(cx)) {
+            return Err(s3_error!(AccessDenied, "Access Denied"));
+        }
+        let bucket = cx.s3_path().get_bucket_name();
+        match bucket.filter(|bucket| self.0.bucket(bucket).is_ok()) {
+            Some(_) => check_owner(cx.headers()),
+            None => Ok(()),
         }
     }
+}
+
+/// Refuses what is meant for the buckets of another account.
+///
+/// [Verifying bucket ownership](https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-owner-condition.html)
+fn check_owner(headers: &HeaderMap) -> S3Result<()> {
+    let expected = [
+        "x-amz-expected-bucket-owner",
+        "x-amz-source-expected-bucket-owner",
+    ];
+    let mut expected = expected.iter().filter_map(|name| headers.get(*name));
+    if expected.all(|account| account == ACCOUNT) {
+        return Ok(());
+    }
+    Err(s3_error!(AccessDenied, "Access Denied"))
 }

@@ -59,7 +59,7 @@ async fn headers_come_back() {
 
 #[tokio::test]
 async fn bad_headers_are_refused() {
-    let store = Store::emulator().await;
+    let store = Store::start().await;
     let bucket = store.bucket().await;
     let early = UNIX_EPOCH - Duration::from_secs(9);
     let late = UNIX_EPOCH + Duration::from_secs(253_402_300_800);
@@ -134,7 +134,9 @@ async fn bad_headers_are_refused() {
     let tags: Tagging = (0..11).map(|i| (i.to_string(), "")).collect();
     let error = bucket.put_object_tagging("k", tags).await.unwrap_err();
     assert!(error.to_string().contains("11 tags"), "{error}");
-    assert_eq!(store.requests(), 1, "only the bucket was made");
+    if store.account().is_some() {
+        assert_eq!(store.requests(), 1, "only the bucket was made");
+    }
 }
 
 #[tokio::test]
@@ -410,9 +412,18 @@ async fn archived_objects_are_brought_back() {
     bucket.put("k", "x").await.unwrap();
     let zero = bucket.restore("k", 0).await.unwrap_err();
     assert_eq!(zero.kind(), Kind::Invalid);
-    let outcome = bucket.restore("k", 1).tier("Bulk").await;
-    assert_eq!(outcome.unwrap_err().kind(), Kind::Service);
+    let refused = bucket.restore("k", 1).tier("Bulk").await.unwrap_err();
+    assert_eq!(refused.kind(), Kind::Service);
     if store.lacks(Feature::StorageClasses) {
+        // Nothing can be archived, and a request that it does not know is taken for a form where its signature lets it.
+        let answer = match std::env::var("S3_TEST_REGION") {
+            Ok(_) => (Some(501), Some("NotImplemented")),
+            Err(_) => (Some(400), Some("InvalidArgument")),
+        };
+        let plain = bucket.restore("k", 1).await.unwrap_err();
+        for error in [refused, plain] {
+            assert_eq!((error.status(), error.code()), answer, "{error}");
+        }
         return;
     }
     bucket.put("k", "x").storage_class("GLACIER").await.unwrap();

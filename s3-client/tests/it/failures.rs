@@ -147,13 +147,14 @@ async fn a_refused_connection_names_host_and_port() {
 
 #[tokio::test]
 async fn a_wrong_secret_is_said_and_not_shown() {
-    let store = Store::emulator().await;
+    let store = Store::start().await;
     let s3 = store
         .builder()
         .credentials(Credentials::new(store.access_key(), SECRET))
         .build()
         .unwrap();
-    let error = s3.bucket("photos").create().await.unwrap_err();
+    let name = store.name();
+    let error = s3.bucket(&*name).create().await.unwrap_err();
     assert_eq!(
         (error.status(), error.code()),
         (Some(403), Some("SignatureDoesNotMatch"))
@@ -163,7 +164,7 @@ async fn a_wrong_secret_is_said_and_not_shown() {
         .credentials(Credentials::new("NOBODY", SECRET))
         .build()
         .unwrap();
-    let unknown = nobody.bucket("photos").get("k").await.unwrap_err();
+    let unknown = nobody.bucket(&*name).get("k").await.unwrap_err();
     assert_eq!(unknown.code(), Some("InvalidAccessKeyId"));
     let put = s3.bucket("photos").put("k", "hush").metadata("a", "hush");
     let shown = format!(
@@ -178,12 +179,12 @@ async fn a_wrong_secret_is_said_and_not_shown() {
 
 #[tokio::test]
 async fn an_error_to_head_has_no_code() {
-    let store = Store::emulator().await;
+    let store = Store::start().await;
     let error = store
         .builder()
         .build()
         .unwrap()
-        .bucket("nowhere")
+        .bucket(store.name())
         .head("k")
         .await
         .unwrap_err();
@@ -212,7 +213,7 @@ async fn settings_are_checked() {
 
 #[tokio::test]
 async fn a_wrong_clock_is_put_right_by_the_server() {
-    let service = Store::emulator().await;
+    let service = Store::start().await;
     for hours in [-2, 2] {
         let clock = Clock::from_fn(move || {
             let now = SystemTime::now();
@@ -225,13 +226,14 @@ async fn a_wrong_clock_is_put_right_by_the_server() {
             .retry(RetryConfig::none())
             .build()
             .unwrap();
-        if let Err(error) = client.bucket("photos").create().await {
+        let bucket = client.bucket(service.name());
+        if let Err(error) = bucket.create().await {
             panic!("{hours}: {error}");
         }
         assert!(
             (clock.offset_ms().abs() - 7_200_000).abs() < 5_000,
             "{clock:?}"
         );
-        client.bucket("photos").delete_bucket().await.unwrap();
+        bucket.delete_bucket().await.unwrap();
     }
 }

@@ -123,7 +123,7 @@ async fn a_stream_that_is_not_as_long_as_it_says_stores_nothing() {
 
 #[tokio::test]
 async fn what_cannot_be_sent_is_said_before() {
-    let store = Store::emulator().await;
+    let store = Store::start().await;
     let bucket = store.bucket().await;
     let folder = Folder::new();
     let error = bucket.put_file("k", folder.file("none")).await.unwrap_err();

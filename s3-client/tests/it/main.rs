@@ -8,6 +8,7 @@ mod config;
 mod copies;
 mod failures;
 mod files;
+mod hosts;
 mod integrity;
 mod links;
 mod listing;
@@ -18,6 +19,7 @@ mod memcached;
 mod memory;
 mod multipart;
 mod objects;
+mod owners;
 mod raw;
 #[cfg(feature = "reqwest")]
 mod reqwest;

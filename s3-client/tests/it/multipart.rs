@@ -155,7 +155,7 @@ async fn parts_that_do_not_fit_are_refused() {
 
 #[tokio::test]
 async fn what_breaks_a_limit_is_not_sent() {
-    let store = Store::emulator().await;
+    let store = Store::start().await;
     let bucket = store.bucket().await;
     let upload = bucket.multipart("k", "id");
     for error in [
@@ -304,7 +304,7 @@ async fn uploads_are_listed() {
 /// A transport that loses the answers to some requests, or answers them itself.
 #[derive(Debug)]
 pub(crate) struct Meddler {
-    pool: HttpPool,
+    pub(crate) pool: HttpPool,
     which: fn(&Request) -> bool,
     pub(crate) left: Arc<AtomicU32>,
     how: How,
@@ -438,11 +438,12 @@ async fn an_upload_that_another_object_has_replaced_is_not_taken_for_done() {
     assert_eq!(error.code(), Some(code), "{error}");
 }
 
-const BROKEN: &str = "\n <Error><Code>InternalError</Code><Message>try again</Message></Error>";
+pub(crate) const BROKEN: &str =
+    "\n <Error><Code>InternalError</Code><Message>try again</Message></Error>";
 
 #[tokio::test]
 async fn an_error_in_an_answer_of_success_is_an_error() {
-    let store = Store::emulator().await;
+    let store = Store::start().await;
     let plain = store.bucket().await;
     let always = Meddler::new(u32::MAX, is_complete, How::Answer(200, BROKEN));
     let bucket = with(&store, &plain, always).await;
@@ -462,7 +463,7 @@ async fn an_error_in_an_answer_of_success_is_an_error() {
     upload.complete([part]).await.unwrap();
 }
 
-fn is_copy(request: &Request) -> bool {
+pub(crate) fn is_copy(request: &Request) -> bool {
     request
         .headers()
         .any(|(name, _)| name == "x-amz-copy-source")
@@ -471,7 +472,7 @@ fn is_copy(request: &Request) -> bool {
 #[tokio::test]
 async fn an_error_in_the_answer_to_a_copied_part_is_an_error() {
     const SLOW: &str = "<Error><Code>AccessDenied</Code></Error>";
-    let store = Store::emulator().await;
+    let store = Store::start().await;
     let plain = store.bucket().await;
     let bucket = with(
         &store,
@@ -486,7 +487,7 @@ async fn an_error_in_the_answer_to_a_copied_part_is_an_error() {
 
 #[tokio::test]
 async fn nothing_secret_is_shown() {
-    let store = Store::emulator().await;
+    let store = Store::start().await;
     let bucket = store.bucket().await;
     let upload = bucket
         .create_multipart("k")

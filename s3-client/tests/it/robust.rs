@@ -137,6 +137,38 @@ async fn attempts_are_seen_with_what_they_are_about() {
 }
 
 #[tokio::test]
+async fn hooks_see_what_any_store_answers() {
+    let store = Store::start().await;
+    let plain = store.bucket().await;
+    let lines = Arc::new(Mutex::new(Vec::new()));
+    let told = lines.clone();
+    let client = store.builder().on_attempt(move |event| {
+        let start = &event.start;
+        let line = format!(
+            "{} {:?} {:?} {:?}",
+            start.operation,
+            start.key.as_deref(),
+            event.status,
+            (event.sent, event.received)
+        );
+        assert!(event.request_id.is_some(), "{line}");
+        told.lock().unwrap().push(line);
+    });
+    let bucket = client.build().unwrap().bucket(plain.name());
+    bucket.put("a b/\u{e9}", "12345").await.unwrap();
+    bucket.get("a b/\u{e9}").await.unwrap();
+    assert!(bucket.head("none").await.unwrap_err().is_not_found());
+    assert_eq!(
+        *lines.lock().unwrap(),
+        [
+            "PutObject Some(\"a b/\u{e9}\") Some(200) (Some(5), Some(0))",
+            "GetObject Some(\"a b/\u{e9}\") Some(200) (Some(0), Some(5))",
+            "HeadObject Some(\"none\") Some(404) (Some(0), Some(0))",
+        ]
+    );
+}
+
+#[tokio::test]
 async fn what_did_not_run_is_tried_again_and_what_may_have_run_is_not() {
     let (store, bucket) = photos().await;
     let faults = store.faults();

@@ -40,6 +40,8 @@ pub(crate) enum Feature {
     NullMarkers,
     /// A copy can be given tags of its own.
     TagsOfCopies,
+    /// Requests are refused that expect a bucket to be of another account.
+    ExpectedOwners,
     /// Copies keep to conditions, on their source or on what they replace.
     ConditionsOfCopies,
     /// Deletes keep to conditions.
@@ -93,6 +95,8 @@ pub(crate) struct Store {
     access_key: String,
     secret_key: String,
     server: Server,
+    /// The name that buckets stand in front of, where requests go to such hosts.
+    domain: Option<String>,
     made: Mutex<Vec<String>>,
 }
 
@@ -108,6 +112,7 @@ impl Store {
             access_key: std::env::var("S3_TEST_ACCESS_KEY").unwrap(),
             secret_key: std::env::var("S3_TEST_SECRET_KEY").unwrap(),
             server: Server::Other,
+            domain: virtual_host(),
             made: Mutex::default(),
         };
         store.server = store.recognise().await;
@@ -116,7 +121,20 @@ impl Store {
 
     /// An emulator, whatever the environment says: for tests of what only it can be made to do.
     pub(crate) async fn emulator() -> Self {
-        let builder = match virtual_host() {
+        Self::emulator_at(virtual_host()).await
+    }
+
+    /// The server that the environment names if it names its domain too, else an emulator; buckets stand in front of
+    /// the host in any case.
+    pub(crate) async fn by_host() -> Self {
+        match virtual_host() {
+            Some(_) => Self::start().await,
+            None => Self::emulator_at(Some("store.test".to_owned())).await,
+        }
+    }
+
+    async fn emulator_at(domain: Option<String>) -> Self {
+        let builder = match &domain {
             Some(name) => Emulator::builder().domain(name),
             None => Emulator::builder(),
         };
@@ -126,6 +144,7 @@ impl Store {
             access_key: emulator.access_key().to_owned(),
             secret_key: emulator.secret_key().to_owned(),
             server: Server::Emulator,
+            domain,
             made: Mutex::default(),
             emulator: Some(emulator),
         }
@@ -159,6 +178,7 @@ impl Store {
                     | Feature::VersionsOfCopies
                     | Feature::NullMarkers
                     | Feature::TagsOfCopies
+                    | Feature::ExpectedOwners
                     | Feature::ConditionsOfCopies
                     | Feature::ConditionsOfDeletes
                     | Feature::CopiesOfEncrypted
@@ -182,7 +202,7 @@ impl Store {
 
     /// The address that clients are told.
     pub(crate) fn endpoint(&self) -> String {
-        match virtual_host() {
+        match &self.domain {
             Some(name) => format!("http://{name}:{}", self.address.rsplit_once(':').unwrap().1),
             None => self.address.clone(),
         }
@@ -191,7 +211,7 @@ impl Store {
     /// A pool whose connections go to this store, whatever name it is called by.
     pub(crate) fn pool(&self) -> HttpPool {
         let address = self.address.strip_prefix("http://").unwrap().to_owned();
-        match virtual_host() {
+        match self.domain {
             Some(_) => HttpPool::builder().resolver(Always(address)).build(),
             None => HttpPool::builder().build(),
         }
@@ -207,6 +227,11 @@ impl Store {
         self.emulator.as_ref().unwrap().stats().requests
     }
 
+    /// The account that the emulator's buckets belong to.
+    pub(crate) fn account(&self) -> Option<&'static str> {
+        self.emulator.as_ref().map(Emulator::account)
+    }
+
     pub(crate) fn access_key(&self) -> &str {
         &self.access_key
     }
@@ -217,7 +242,7 @@ impl Store {
             .endpoint(self.endpoint())
             .credentials(Credentials::new(&*self.access_key, &*self.secret_key))
             .pool(self.pool());
-        let builder = match virtual_host() {
+        let builder = match self.domain {
             Some(_) => builder.addressing(Addressing::VirtualHost),
             None => builder,
         };
@@ -259,8 +284,8 @@ impl Store {
     }
 }
 
-/// The name behind that of a bucket, where requests go to such hosts.
-pub(crate) fn virtual_host() -> Option<String> {
+/// The name that all requests are to have buckets in front of, if they are.
+fn virtual_host() -> Option<String> {
     std::env::var("S3_TEST_VIRTUAL_HOST").ok()
 }
 

@@ -306,7 +306,7 @@ impl Stream for Counted {
 
 #[tokio::test]
 async fn no_more_of_a_stream_is_in_memory_than_its_parts() {
-    let store = Store::emulator().await;
+    let store = Store::start().await;
     let bucket = store.bucket().await;
     for parallel in [1, 3] {
         let [taken, confirmed, most] = [(); 3].map(|()| Arc::new(AtomicU64::new(0)));
@@ -342,7 +342,7 @@ async fn no_more_of_a_stream_is_in_memory_than_its_parts() {
 
 #[tokio::test]
 async fn what_breaks_a_limit_is_not_sent() {
-    let store = Store::emulator().await;
+    let store = Store::start().await;
     let bucket = store.bucket().await;
     let folder = Folder::new();
     let none = || stream::empty::<Result<Bytes, io::Error>>();
@@ -606,7 +606,7 @@ async fn a_download_goes_on_where_it_was_interrupted() {
 
 #[tokio::test]
 async fn a_download_that_is_dropped_leaves_nothing() {
-    let store = Store::emulator().await;
+    let store = Store::start().await;
     let bucket = store.bucket().await;
     let folder = Folder::new();
     bucket.put("k", noise(8 << 20)).await.unwrap();
@@ -628,7 +628,7 @@ async fn a_download_that_is_dropped_leaves_nothing() {
 
 #[tokio::test]
 async fn nothing_secret_is_shown() {
-    let store = Store::emulator().await;
+    let store = Store::start().await;
     let bucket = store.bucket().await;
     let upload = bucket
         .upload("k", "hush")
