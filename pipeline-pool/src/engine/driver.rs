@@ -24,6 +24,8 @@ use crate::protocol::Protocol;
 
 /// The first read buffer's bytes; it grows when reads fill it.
 const READ_MIN: usize = 8 * 1024;
+/// A read has room for so many bytes at least.
+const READ_LEAST: usize = 1024;
 /// A server that ends a connection before this many answers is not made for pipelining.
 const FEW: u64 = 16;
 /// Pieces that one write joins.
@@ -211,16 +213,24 @@ impl<P: Protocol> Driver<P> {
             return Ok(false);
         };
         let mut any = false;
+        // The last read has taken all that was there.
+        let mut drained = false;
         loop {
             match self.pipeline.poll_ready(cx, now) {
                 Poll::Ready(ready) => ready?,
                 Poll::Pending => return Ok(any),
             }
             let input = &mut self.pipeline.input;
-            if input.capacity() - input.len() < self.read_size / 2 {
-                input.reserve(self.read_size);
+            let least = match drained {
+                true => READ_LEAST,
+                false => self.read_size / 2,
+            };
+            let mut room = input.capacity() - input.len();
+            // By the next time the replies of this one may be used up, and their buffer free again.
+            if room < least {
+                input.reserve(self.read_size.saturating_sub(input.len()).max(least));
+                room = input.capacity() - input.len();
             }
-            let room = input.capacity() - input.len();
             let read = pin!(stream.read_buf(input)).poll(cx);
             match read {
                 Poll::Pending => return Ok(any),
@@ -229,9 +239,11 @@ impl<P: Protocol> Driver<P> {
                     let counters = &self.endpoint.counters;
                     counters.reads.fetch_add(1, Ordering::Relaxed);
                     counters.bytes_in.fetch_add(n as u64, Ordering::Relaxed);
-                    if n == room {
+                    let full = n == room;
+                    if full && !drained {
                         self.read_size = (self.read_size * 2).min(self.endpoint.config.read_buffer);
                     }
+                    drained = !full;
                 }
                 Poll::Ready(Err(error)) => {
                     let lost = Error::new(Kind::Closed, "the connection was lost while reading");

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
+use super::call::Order;
 use super::config::Config;
 use super::driver;
 use super::entry::Entry;
@@ -80,6 +81,8 @@ pub(crate) struct Endpoint<P: Protocol> {
     pub(crate) aborted: AtomicBool,
     keeping: Mutex<Option<Instant>>,
     seq: AtomicU64,
+    /// When it was made.
+    pub(crate) born: Instant,
     this: Weak<Self>,
 }
 
@@ -111,6 +114,7 @@ impl<P: Protocol> Endpoint<P> {
             aborted: AtomicBool::new(false),
             keeping: Mutex::new(None),
             seq: AtomicU64::new(0),
+            born: Instant::now(),
             this: this.clone(),
         });
         let member: Weak<dyn Member> = endpoint.this.clone();
@@ -156,15 +160,20 @@ impl<P: Protocol> Endpoint<P> {
     /// [`Kind::NoRuntime`] when a connection is needed and there is nothing to open it in,
     /// [`Kind::Gone`] when the only connection that it may go to is no more.
     pub(crate) fn submit(&self, entry: Entry<P>, now: Instant) -> Result<(), Error> {
-        let seq = entry.ticket.seq;
+        let &Order { seq, bound, .. } = entry.order();
         let mut state = self.lock();
         if state.closed {
+            entry.withdraw();
             return Err(Error::new(Kind::Shutdown, "the pool is closed"));
         }
-        if let Some(connection) = entry.ticket.bound {
+        if let Some(connection) = bound {
             let handed = state.hand_to(connection, entry);
             drop(state);
-            if let Some(wake) = handed.ok_or_else(gone)? {
+            let wake = handed.map_err(|entry| {
+                entry.withdraw();
+                gone()
+            })?;
+            if let Some(wake) = wake {
                 wake.wake();
             }
             return Ok(());
@@ -172,8 +181,9 @@ impl<P: Protocol> Endpoint<P> {
         let waiting = state.line.len();
         let wake = match state.admit(entry, &self.config) {
             Ok(wake) => wake,
-            Err(_) => {
+            Err(entry) => {
                 drop(state);
+                entry.withdraw();
                 self.counters.refused.fetch_add(1, Ordering::Relaxed);
                 let text = format!("the waiting line is full: {waiting} requests");
                 return Err(Error::new(Kind::Busy, text));
@@ -184,7 +194,9 @@ impl<P: Protocol> Endpoint<P> {
             wake.wake();
         } else if state.line.len() > waiting {
             if Handle::try_current().is_err() {
-                drop(state.line.remove(seq));
+                if let Some(entry) = state.line.remove(seq) {
+                    entry.withdraw();
+                }
                 return Err(Error::new(
                     Kind::NoRuntime,
                     "a tokio runtime is needed to send",
@@ -307,10 +319,7 @@ impl<P: Protocol> Endpoint<P> {
         } = end;
         let mut state = self.lock();
         let mail = state.remove(id);
-        state.learn.forget(id, now);
-        if broken {
-            state.learn.spare(now);
-        }
+        state.unlearn(id, broken, now);
         if proven {
             state.failures = 0;
         } else if !again.is_empty() || !mail.is_empty() {
@@ -321,7 +330,7 @@ impl<P: Protocol> Endpoint<P> {
         }
         let mut replays = 0;
         for entry in again.into_iter().chain(mail) {
-            replays += u64::from(entry.ticket.replays > 0);
+            replays += u64::from(entry.trail.replays > 0);
             state.line.put_back(entry);
         }
         drop(state);

@@ -1,20 +1,25 @@
 //! One request on its way, wherever it is at the moment.
 
+use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Instant;
 
-use tokio::sync::oneshot;
+use bytes::BytesMut;
 
-use super::teller::Teller;
-use crate::error::{Error, Sent};
-use crate::protocol::{Class, ConnectionId, Protocol};
+use super::call::{Call, Order, Outcome};
+use crate::error::{Error, Kind, Sent};
+use crate::outbox::Outbox;
+use crate::protocol::{Class, Decoded, Encoded, Protocol};
 
-/// A request with all that the engine knows of it.
+/// A request as those hold it who serve it: small, as it moves from queue to queue.
 pub(crate) struct Entry<P: Protocol> {
-    pub(crate) request: P::Request,
+    call: Arc<Call<P>>,
     pub(crate) class: Class,
-    /// Where the outcome goes; nothing once it has been told.
-    pub(crate) teller: Option<Teller<P>>,
-    pub(crate) ticket: Ticket,
+    pub(crate) trail: Trail,
+    /// Its caller has been told.
+    told: bool,
+    /// The request is, or was, under way more than once.
+    hedged: bool,
     /// Where its bytes lie in what its connection writes.
     pub(crate) start: u64,
     pub(crate) end: u64,
@@ -22,126 +27,154 @@ pub(crate) struct Entry<P: Protocol> {
     pub(crate) sent_at: Option<Instant>,
 }
 
-/// What stays the same when a request moves to another connection.
+/// What a request has been through.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Ticket {
-    /// Its place in the order of arrival.
-    pub(crate) seq: u64,
-    /// Until when it may wait for a connection.
-    pub(crate) wait_until: Instant,
-    /// Until when its reply must have begun.
-    pub(crate) deadline: Instant,
+pub(crate) struct Trail {
     /// How much of it was written in the worst case so far.
     pub(crate) sent: Sent,
     pub(crate) replays: u8,
     pub(crate) moves: u8,
-    /// The only connection that it may go to.
-    pub(crate) bound: Option<ConnectionId>,
 }
 
-/// How it ended for one request.
-pub(crate) enum Outcome<P: Protocol> {
-    Done(Result<P::Reply, Error>),
-    /// The runtime that served it is gone: it has to be handed in again from its own.
-    Again(Box<(P::Request, Ticket)>),
+impl Trail {
+    /// Nothing yet.
+    pub(crate) const NONE: Self = Self {
+        sent: Sent::No,
+        replays: 0,
+        moves: 0,
+    };
 }
 
 impl<P: Protocol> Entry<P> {
-    pub(crate) fn new(
-        request: P::Request,
-        ticket: Ticket,
-    ) -> (Self, oneshot::Receiver<Outcome<P>>) {
-        let (teller, outcome) = oneshot::channel();
-        let mut class = P::class(&request);
+    pub(super) fn new(call: Arc<Call<P>>, mut class: Class, trail: Trail) -> Self {
         // What was lost once goes alone, so that it is not lost again for another's sake.
-        class.alone |= ticket.replays > 0;
-        let entry = Self {
-            request,
+        class.alone |= trail.replays > 0;
+        Self {
+            call,
             class,
-            teller: Some(Teller::One(teller)),
-            ticket,
+            trail,
+            told: false,
+            hedged: false,
             start: 0,
             end: 0,
             sent_at: None,
-        };
-        (entry, outcome)
+        }
+    }
+
+    /// What does not change while it is under way.
+    pub(crate) fn order(&self) -> &Order {
+        self.call.order()
     }
 
     /// Whether its caller has gone away, or has been told already.
     pub(crate) fn is_abandoned(&self) -> bool {
-        self.teller.as_ref().is_none_or(Teller::is_closed)
+        self.told || self.call.is_over()
+    }
+
+    /// Whether its caller has been told by way of this entry.
+    pub(crate) fn is_told(&self) -> bool {
+        self.told
+    }
+
+    /// Appends it to what is to be written.
+    pub(crate) fn encode(&mut self, protocol: &mut P, out: &mut Outbox) -> Encoded {
+        match &mut *self.call.request() {
+            Some(request) => protocol.encode(request, out),
+            None => Encoded::Wholly,
+        }
+    }
+
+    /// Appends more of it; ready with `true` once it is complete.
+    pub(crate) fn poll_encode(
+        &mut self,
+        protocol: &mut P,
+        out: &mut Outbox,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<bool, Error>> {
+        match &mut *self.call.request() {
+            Some(request) => protocol.poll_encode(request, out, cx),
+            None => Poll::Ready(Ok(true)),
+        }
+    }
+
+    /// Reads what answers it. Once that is here, what the request holds is free.
+    pub(crate) fn decode(
+        &mut self,
+        protocol: &mut P,
+        input: &mut BytesMut,
+        eof: bool,
+    ) -> Result<Decoded<P::Reply>, Error> {
+        let mut place = self.call.request();
+        let Some(request) = &*place else {
+            return Err(Error::new(Kind::Closed, "the request was lost"));
+        };
+        let decoded = protocol.decode(request, input, eof)?;
+        if matches!(decoded, Decoded::Reply { .. } | Decoded::End { .. }) {
+            *place = None;
+        }
+        Ok(decoded)
     }
 
     /// Tells the caller of a reply; a reply to nobody is dropped.
     pub(crate) fn reply(&mut self, reply: P::Reply) {
-        if let Some(teller) = self.teller.take() {
-            teller.tell(Outcome::Done(Ok(reply)));
+        if !std::mem::replace(&mut self.told, true) {
+            self.call.tell(Outcome::Done(Ok(reply)));
         }
     }
 
-    /// Tells the caller of a reply that ends its request: what the request holds is free when the
-    /// caller hears of it.
-    pub(crate) fn finish(self, reply: P::Reply) {
-        let Self {
-            request, teller, ..
-        } = self;
+    /// Tells the caller of a failure that ends its request: what the request holds is free when
+    /// the caller hears of it.
+    pub(crate) fn end(mut self, error: &Error) {
+        let request = self.call.request().take();
         drop(request);
-        if let Some(teller) = teller {
-            teller.tell(Outcome::Done(Ok(reply)));
-        }
-    }
-
-    /// Tells the caller of a failure that ends its request, as [`finish`](Self::finish) does.
-    pub(crate) fn end(self, error: &Error) {
-        let Self {
-            request,
-            teller,
-            ticket,
-            ..
-        } = self;
-        drop(request);
-        if let Some(teller) = teller {
-            let sent = ticket.sent.max(error.sent());
-            teller.tell_failure(Outcome::Done(Err(error.clone().with_sent(sent))));
-        }
+        self.fail(error);
     }
 
     /// Tells the caller of a failure.
     pub(crate) fn fail(&mut self, error: &Error) {
-        if let Some(teller) = self.teller.take() {
-            let sent = self.ticket.sent.max(error.sent());
-            teller.tell_failure(Outcome::Done(Err(error.clone().with_sent(sent))));
+        if !std::mem::replace(&mut self.told, true) {
+            let sent = self.trail.sent.max(error.sent());
+            let failed = || Outcome::Done(Err(error.clone().with_sent(sent)));
+            self.call.tell_failure(failed);
         }
+    }
+
+    /// Forgets a request that was not taken: its caller learns of that at once.
+    pub(crate) fn withdraw(mut self) {
+        self.told = true;
     }
 
     /// Hands the request back to its caller, to be sent from another runtime.
     pub(crate) fn bounce(mut self) {
-        if let Some(teller) = self.teller.take() {
-            teller.tell_failure(Outcome::Again(Box::new((self.request, self.ticket))));
+        if !std::mem::replace(&mut self.told, true) {
+            self.call.tell_failure(|| {
+                self.call.give_back();
+                Outcome::Again(self.trail)
+            });
         }
     }
 
     /// A second copy of a request that may run twice, for another connection.
     pub(crate) fn hedge(&mut self) -> Option<Self> {
-        let fixed = !self.class.repeatable || self.ticket.bound.is_some();
-        if fixed || self.is_abandoned() || self.is_hedged() {
+        let fixed = !self.class.repeatable || self.order().bound.is_some();
+        if fixed || self.hedged || self.is_abandoned() {
             return None;
         }
-        let request = P::duplicate(&self.request)?;
-        let (mine, teller) = self.teller.take()?.split();
-        self.teller = Some(mine);
-        Some(Self {
-            request,
-            class: self.class,
-            teller: Some(teller),
-            ticket: self.ticket,
-            start: 0,
-            end: 0,
-            sent_at: None,
-        })
+        let request = self.call.request().as_ref().and_then(P::duplicate)?;
+        self.hedged = true;
+        let mut copy = Self::new(Call::copy(&self.call, request), self.class, self.trail);
+        copy.hedged = true;
+        Some(copy)
     }
+}
 
-    fn is_hedged(&self) -> bool {
-        matches!(self.teller, Some(Teller::Shared(_)))
+/// Every way out tells the caller; this one is the net under them, and the request may have been
+/// written.
+impl<P: Protocol> Drop for Entry<P> {
+    fn drop(&mut self) {
+        if !self.told {
+            let lost = || Error::new(Kind::Closed, "the request was lost").with_sent(Sent::Part);
+            self.call.tell_failure(|| Outcome::Done(Err(lost())));
+        }
     }
 }

@@ -179,6 +179,15 @@ impl Learn {
         }
     }
 
+    /// The depths of all connections: that of the endpoint, and that of the one that tries another.
+    pub(crate) fn depths(&self) -> (usize, Option<(ConnId, usize)>) {
+        let tried = match self.phase {
+            Phase::During { trial, conn, .. } => Some((conn, self.depth_in(trial))),
+            _ => None,
+        };
+        (self.depth, tried)
+    }
+
     fn depth_in(&self, trial: Trial) -> usize {
         match trial {
             Trial::Up => (self.depth * 2).min(self.max),
@@ -189,6 +198,11 @@ impl Learn {
     /// The usual time from sending a request to its reply.
     pub(crate) fn usual(&self) -> Duration {
         Duration::from_secs_f64(self.usual)
+    }
+
+    /// The same in seconds.
+    pub(crate) fn usual_secs(&self) -> f64 {
+        self.usual
     }
 
     /// After this time without its reply a request is late; nothing while too little is known.

@@ -43,20 +43,20 @@ impl<P: Protocol> Line<P> {
 
     /// Puts an entry where its arrival says: one that comes back goes before all later ones.
     pub(crate) fn insert(&mut self, entry: Entry<P>) {
-        let until = entry.ticket.wait_until.min(entry.ticket.deadline);
+        let until = entry.order().leave_by();
         self.earliest = Some(self.earliest.map_or(until, |e| e.min(until)));
-        let seq = entry.ticket.seq;
-        if self.entries.back().is_none_or(|last| last.ticket.seq < seq) {
+        let seq = entry.order().seq;
+        if self.entries.back().is_none_or(|last| last.order().seq < seq) {
             self.entries.push_back(entry);
         } else {
-            let at = self.entries.partition_point(|e| e.ticket.seq < seq);
+            let at = self.entries.partition_point(|e| e.order().seq < seq);
             self.entries.insert(at, entry);
         }
     }
 
     /// Puts back an entry that had a connection; one that may only go to that one fails instead.
     pub(crate) fn put_back(&mut self, mut entry: Entry<P>) {
-        match entry.ticket.bound {
+        match entry.order().bound {
             Some(_) => entry.fail(&gone()),
             None => self.insert(entry),
         }
@@ -80,7 +80,7 @@ impl<P: Protocol> Line<P> {
     pub(crate) fn remove(&mut self, seq: u64) -> Option<Entry<P>> {
         let at = self
             .entries
-            .binary_search_by_key(&seq, |e| e.ticket.seq)
+            .binary_search_by_key(&seq, |e| e.order().seq)
             .ok()?;
         self.entries.remove(at)
     }
@@ -92,8 +92,7 @@ impl<P: Protocol> Line<P> {
         }
         let waiters = self.entries.len();
         self.entries.retain_mut(|entry| {
-            let ticket = &entry.ticket;
-            if ticket.deadline.min(ticket.wait_until) > now {
+            if entry.order().leave_by() > now {
                 return true;
             }
             let error = Error::new(
@@ -106,7 +105,7 @@ impl<P: Protocol> Line<P> {
         self.earliest = self
             .entries
             .iter()
-            .map(|e| e.ticket.deadline.min(e.ticket.wait_until))
+            .map(|e| e.order().leave_by())
             .min();
     }
 

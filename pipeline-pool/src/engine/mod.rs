@@ -4,6 +4,7 @@
 //! order), [`Line`](line::Line) (who waits) and [`State`](state::State) (which connection). The
 //! [`Driver`](driver::Driver) is the only place that touches a socket.
 
+pub(crate) mod call;
 pub(crate) mod config;
 pub(crate) mod driver;
 pub(crate) mod endpoint;
@@ -13,7 +14,7 @@ pub(crate) mod learn;
 pub(crate) mod line;
 pub(crate) mod permits;
 pub(crate) mod pipeline;
+pub(crate) mod ranks;
 pub(crate) mod sending;
 pub(crate) mod spare;
 pub(crate) mod state;
-pub(crate) mod teller;

@@ -216,15 +216,14 @@ impl<P: Protocol> Pipeline<P> {
             }
             entry.sent_at = Some(now);
             entry.start = self.out.end();
-            self.encoding =
-                self.protocol.encode(&mut entry.request, &mut self.out) == Encoded::Partly;
+            self.encoding = entry.encode(&mut self.protocol, &mut self.out) == Encoded::Partly;
             entry.end = self.out.end();
-            self.soonest = earlier(self.soonest, entry.ticket.deadline);
+            self.soonest = earlier(self.soonest, entry.order().deadline);
             self.flight.push_back(entry);
             self.deepest = self.deepest.max(self.flight.len());
         }
         for entry in &self.queued {
-            self.soonest = earlier(self.soonest, entry.ticket.deadline);
+            self.soonest = earlier(self.soonest, entry.order().deadline);
         }
     }
 
@@ -237,8 +236,7 @@ impl<P: Protocol> Pipeline<P> {
             let Some(entry) = self.flight.back_mut() else {
                 break;
             };
-            let out = &mut self.out;
-            let complete = ready!(self.protocol.poll_encode(&mut entry.request, out, cx))?;
+            let complete = ready!(entry.poll_encode(&mut self.protocol, &mut self.out, cx))?;
             entry.end = self.out.end();
             self.encoding = !complete;
         }
@@ -296,10 +294,7 @@ impl<P: Protocol> Pipeline<P> {
                 return Err(unasked());
             }
             let mut last = None;
-            let reusable = match self
-                .protocol
-                .decode(&head.request, &mut self.input, self.eof)?
-            {
+            let reusable = match head.decode(&mut self.protocol, &mut self.input, self.eof)? {
                 Decoded::More if self.eof => {
                     return Err(Error::new(
                         Kind::Closed,
@@ -323,8 +318,8 @@ impl<P: Protocol> Pipeline<P> {
             };
             // An answer before the whole request is out leaves the connection in doubt.
             let early = head.end > self.out.written() || (self.encoding && self.flight.len() == 1);
-            if let (Some(entry), Some(reply)) = (self.flight.pop_front(), last) {
-                entry.finish(reply);
+            if let (Some(mut entry), Some(reply)) = (self.flight.pop_front(), last) {
+                entry.reply(reply);
             }
             self.open = false;
             self.replies += 1;
@@ -377,8 +372,8 @@ impl<P: Protocol> Pipeline<P> {
         }
         let entries = self.flight.iter().chain(&self.queued);
         entries
-            .filter(|e| e.teller.is_some())
-            .fold(next, |next, e| earlier(next, e.ticket.deadline))
+            .filter(|e| !e.is_told())
+            .fold(next, |next, e| earlier(next, e.order().deadline))
     }
 
     /// Acts on what is due.
@@ -390,14 +385,14 @@ impl<P: Protocol> Pipeline<P> {
         let encoding = self.encoding;
         let last = self.flight.len().wrapping_sub(1);
         for (i, entry) in self.flight.iter_mut().enumerate() {
-            if entry.teller.is_some() && entry.ticket.deadline <= now {
+            if !entry.is_told() && entry.order().deadline <= now {
                 // It is encoded, so it will go out even if it has not yet.
                 let sent = sent(entry, written, encoding && i == last).max(Sent::Part);
                 entry.fail(&late().with_sent(sent));
             }
         }
         for entry in &mut self.queued {
-            if entry.ticket.deadline <= now {
+            if entry.order().deadline <= now {
                 entry.fail(&late());
             }
         }
@@ -433,31 +428,31 @@ impl<P: Protocol> Pipeline<P> {
                 continue;
             }
             let sent = sent(&entry, written, encoding && i == last);
-            entry.ticket.sent = entry.ticket.sent.max(sent);
+            entry.trail.sent = entry.trail.sent.max(sent);
             // The first is at fault for what came in its place; those behind it are not.
             let at_fault = i == 0 && matches!(cause.kind(), Kind::Protocol | Kind::Timeout)
                 || encoding && i == last && cause.kind() == Kind::Body;
-            let may_move = sent == Sent::No && !encoding && entry.ticket.moves < config.max_moves;
-            let may_replay = entry.class.repeatable && entry.ticket.replays < config.max_replays;
-            let bound = entry.ticket.bound.is_some();
+            let may_move = sent == Sent::No && !encoding && entry.trail.moves < config.max_moves;
+            let may_replay = entry.class.repeatable && entry.trail.replays < config.max_replays;
+            let bound = entry.order().bound.is_some();
             if at_fault || bound || !(may_move || sent != Sent::No && may_replay) {
                 entry.end(cause);
                 continue;
             }
             if sent == Sent::No {
-                entry.ticket.moves += 1;
+                entry.trail.moves += 1;
             } else {
-                entry.ticket.replays += 1;
+                entry.trail.replays += 1;
                 entry.class.alone = true;
             }
             again.push(entry);
         }
         self.done += self.queued.len();
         for mut entry in self.queued.drain(..) {
-            entry.ticket.moves += 1;
-            if entry.ticket.bound.is_some() {
+            entry.trail.moves += 1;
+            if entry.order().bound.is_some() {
                 entry.fail(&gone());
-            } else if entry.ticket.moves > config.max_moves {
+            } else if entry.trail.moves > config.max_moves {
                 entry.fail(cause);
             } else if !entry.is_abandoned() {
                 again.push(entry);

@@ -3,34 +3,31 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::{Duration, Instant};
 
-use tokio::sync::oneshot;
-
+use super::call::{Caller, Order, Outcome};
 use super::config::FOREVER;
 use super::endpoint::Endpoint;
-use super::entry::{Entry, Outcome, Ticket};
-use crate::error::{Error, Kind, Sent};
+use super::entry::Entry;
+use crate::error::{Error, Kind};
 use crate::protocol::{ConnectionId, Protocol};
 
 /// Resolves to the reply; dropping it gives the request up.
 pub(crate) struct Sending<P: Protocol> {
     endpoint: Arc<Endpoint<P>>,
-    step: Step<P>,
+    caller: Caller<P>,
+    step: Step,
 }
 
-enum Step<P: Protocol> {
-    Fresh(Fresh<P>),
-    Waiting(u64, oneshot::Receiver<Outcome<P>>),
+enum Step {
+    Fresh {
+        timeout: Option<Duration>,
+        deadline: Option<Instant>,
+        bound: Option<ConnectionId>,
+    },
+    Waiting,
     Done,
-}
-
-struct Fresh<P: Protocol> {
-    request: P::Request,
-    timeout: Option<Duration>,
-    deadline: Option<Instant>,
-    bound: Option<ConnectionId>,
 }
 
 impl<P: Protocol> Sending<P> {
@@ -40,57 +37,62 @@ impl<P: Protocol> Sending<P> {
         timeout: Option<Duration>,
         deadline: Option<Instant>,
     ) -> Self {
-        let step = Step::Fresh(Fresh {
-            request,
-            timeout,
-            deadline,
-            bound: None,
-        });
-        Self { endpoint, step }
+        Self {
+            caller: Caller::new(request, endpoint.born),
+            endpoint,
+            step: Step::Fresh {
+                timeout,
+                deadline,
+                bound: None,
+            },
+        }
     }
 
     /// Has the request go to this connection or nowhere. To be called before the first poll.
     pub(crate) fn bind(&mut self, connection: ConnectionId) {
-        if let Step::Fresh(fresh) = &mut self.step {
-            fresh.bound = Some(connection);
+        if let Step::Fresh { bound, .. } = &mut self.step {
+            *bound = Some(connection);
         }
     }
 
     /// Bounds the time of the request. To be called before the first poll.
-    pub(crate) fn limit(&mut self, timeout: Duration) {
-        if let Step::Fresh(fresh) = &mut self.step {
-            fresh.timeout = Some(timeout);
+    pub(crate) fn limit(&mut self, limit: Duration) {
+        if let Step::Fresh { timeout, .. } = &mut self.step {
+            *timeout = Some(limit);
         }
     }
 
-    fn submit(&mut self, request: P::Request, ticket: Ticket, now: Instant) -> Result<(), Error> {
-        let (entry, outcome) = Entry::new(request, ticket);
-        self.step = Step::Waiting(ticket.seq, outcome);
-        let submitted = self.endpoint.submit(entry, now);
-        if submitted.is_err() {
-            self.step = Step::Done;
-        }
-        submitted.map_err(|e| e.with_sent(ticket.sent))
-    }
-
-    fn start(&mut self, fresh: Fresh<P>) -> Result<(), Error> {
+    /// Hands the request in for the first time.
+    fn start(
+        &mut self,
+        timeout: Option<Duration>,
+        earlier: Option<Instant>,
+        bound: Option<ConnectionId>,
+        waker: &Waker,
+    ) -> Result<(), Error> {
         let now = tokio::time::Instant::now().into_std();
         let config = &self.endpoint.config;
-        let timeout = fresh.timeout.unwrap_or(config.timeout).min(FOREVER);
-        let mut deadline = now + timeout;
-        if let Some(earlier) = fresh.deadline {
-            deadline = deadline.min(earlier);
-        }
-        let ticket = Ticket {
+        let deadline = now + timeout.unwrap_or(config.timeout).min(FOREVER);
+        let order = Order {
             seq: self.endpoint.next_seq(),
             wait_until: now + config.wait_timeout,
-            deadline,
-            sent: Sent::No,
-            replays: 0,
-            moves: 0,
-            bound: fresh.bound,
+            deadline: earlier.map_or(deadline, |earlier| deadline.min(earlier)),
+            bound,
         };
-        self.submit(fresh.request, ticket, now)
+        let entry = self.caller.hand_in(order, waker);
+        self.submit(entry, now)
+    }
+
+    fn submit(&mut self, entry: Option<Entry<P>>, now: Instant) -> Result<(), Error> {
+        let Some(entry) = entry else {
+            return Err(done());
+        };
+        let sent = entry.trail.sent;
+        let submitted = self.endpoint.submit(entry, now);
+        if submitted.is_ok() {
+            self.step = Step::Waiting;
+        }
+        submitted.map_err(|e| e.with_sent(sent))
     }
 }
 
@@ -99,50 +101,48 @@ impl<P: Protocol> Future for Sending<P> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        loop {
-            match &mut this.step {
-                Step::Fresh(_) => {
-                    let Step::Fresh(fresh) = std::mem::replace(&mut this.step, Step::Done) else {
-                        continue;
-                    };
-                    if let Err(error) = this.start(fresh) {
-                        return Poll::Ready(Err(error));
-                    }
-                }
-                Step::Waiting(_, outcome) => {
-                    let outcome = ready!(Pin::new(outcome).poll(cx));
-                    this.step = Step::Done;
-                    match outcome {
-                        Ok(Outcome::Done(result)) => return Poll::Ready(result),
-                        Ok(Outcome::Again(again)) => {
-                            let (request, ticket) = *again;
-                            let now = tokio::time::Instant::now().into_std();
-                            if let Err(error) = this.submit(request, ticket, now) {
-                                return Poll::Ready(Err(error));
-                            }
-                        }
-                        // Every way out tells its caller; this one would be a fault of the engine,
-                        // and the request may then have been written.
-                        Err(_) => {
-                            let error = Error::new(Kind::Closed, "the request was lost");
-                            return Poll::Ready(Err(error.with_sent(Sent::Part)));
-                        }
-                    }
-                }
-                Step::Done => {
-                    let error = Error::new(Kind::Invalid, "polled after it was done");
-                    return Poll::Ready(Err(error));
+        match this.step {
+            Step::Fresh {
+                timeout,
+                deadline,
+                bound,
+            } => {
+                this.step = Step::Done;
+                match this.start(timeout, deadline, bound, cx.waker()) {
+                    // It is woken for whatever comes of it, and that may have been already.
+                    Ok(()) => Poll::Pending,
+                    Err(error) => Poll::Ready(Err(error)),
                 }
             }
+            Step::Waiting => {
+                let outcome = ready!(this.caller.poll(cx));
+                this.step = Step::Done;
+                match outcome {
+                    Outcome::Done(result) => Poll::Ready(result),
+                    Outcome::Again(trail) => {
+                        let now = tokio::time::Instant::now().into_std();
+                        let entry = this.caller.hand_in_again(trail, cx.waker());
+                        match this.submit(entry, now) {
+                            Ok(()) => Poll::Pending,
+                            Err(error) => Poll::Ready(Err(error)),
+                        }
+                    }
+                }
+            }
+            Step::Done => Poll::Ready(Err(done())),
         }
     }
 }
 
+fn done() -> Error {
+    Error::new(Kind::Invalid, "polled after it was done")
+}
+
 impl<P: Protocol> Drop for Sending<P> {
     fn drop(&mut self) {
-        if let Step::Waiting(seq, outcome) = &mut self.step {
-            outcome.close();
-            self.endpoint.forget(*seq);
+        if let Step::Waiting = self.step {
+            self.caller.give_up();
+            self.endpoint.forget(self.caller.order().seq);
         }
     }
 }

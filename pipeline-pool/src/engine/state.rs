@@ -12,6 +12,7 @@ use super::config::Config;
 use super::entry::Entry;
 use super::learn::{Learn, Sample};
 use super::line::Line;
+use super::ranks::Ranks;
 use crate::error::{Error, Kind};
 use crate::event::CloseReason;
 use crate::protocol::{ConnectionId, Protocol};
@@ -57,6 +58,11 @@ pub(crate) struct Slot<P: Protocol> {
 }
 
 impl<P: Protocol> Slot<P> {
+    /// Whether requests may be queued behind those that it has.
+    fn takes_more(&self) -> bool {
+        self.phase == Phase::Ready && self.proven && !self.stuck
+    }
+
     /// The time that a further request is expected to wait for its reply, in seconds.
     fn wait(&self, usual: f64) -> f64 {
         let pace = if self.pace > 0.0 {
@@ -72,6 +78,8 @@ impl<P: Protocol> Slot<P> {
 pub(crate) struct State<P: Protocol> {
     pub(crate) line: Line<P>,
     slots: Vec<Option<Slot<P>>>,
+    /// The expected wait at each connection that may have one more request pipelined now.
+    ranks: Ranks,
     live: usize,
     pub(crate) opening: usize,
     /// Sockets beside those of connections being opened.
@@ -100,6 +108,7 @@ impl<P: Protocol> State<P> {
         Self {
             line: Line::new(),
             slots: Vec::new(),
+            ranks: Ranks::new(),
             live: 0,
             opening: 0,
             racing: 0,
@@ -162,9 +171,34 @@ impl<P: Protocol> State<P> {
         }
     }
 
+    /// Notes the expected wait at a connection, after a change to what it has or may have.
+    fn rank(&mut self, id: ConnId) {
+        let wait = match self.slots.get(id.0) {
+            Some(Some(slot)) if slot.takes_more() && slot.load < self.learn.depth_of(id) => {
+                slot.wait(self.learn.usual_secs())
+            }
+            _ => f64::INFINITY,
+        };
+        self.ranks.set(id.0, wait);
+    }
+
+    fn rank_all(&mut self) {
+        (0..self.slots.len()).for_each(|i| self.rank(ConnId(i)));
+    }
+
+    /// A connection is gone: trials on it end, and with `spare` the server is spared pipelining.
+    pub(crate) fn unlearn(&mut self, id: ConnId, spare: bool, now: Instant) {
+        self.learn.forget(id, now);
+        if spare {
+            self.learn.spare(now);
+        }
+        self.rank_all();
+    }
+
     /// Takes a connection out; gives back what it had been handed and not taken.
     pub(crate) fn remove(&mut self, id: ConnId) -> VecDeque<Entry<P>> {
         self.idle.retain(|i| *i != id);
+        self.ranks.set(id.0, f64::INFINITY);
         match self.slots.get_mut(id.0).and_then(Option::take) {
             Some(slot) => {
                 self.live -= 1;
@@ -200,14 +234,17 @@ impl<P: Protocol> State<P> {
         &mut self,
         connection: ConnectionId,
         entry: Entry<P>,
-    ) -> Option<Option<Waker>> {
+    ) -> Result<Option<Waker>, Entry<P>> {
         let takes = |slot: &Slot<P>| {
             slot.connection == connection && matches!(slot.phase, Phase::Ready | Phase::Exclusive)
         };
         let found = |slot: &Option<Slot<P>>| slot.as_ref().is_some_and(takes);
-        let id = ConnId(self.slots.iter().position(found)?);
+        let Some(place) = self.slots.iter().position(found) else {
+            return Err(entry);
+        };
+        let id = ConnId(place);
         self.idle.retain(|i| *i != id);
-        Some(self.hand(id, entry))
+        Ok(self.hand(id, entry))
     }
 
     /// Takes a new request: onto a connection, whose driver may have to be woken, or into the line.
@@ -240,23 +277,18 @@ impl<P: Protocol> State<P> {
         if !self.at_cap(config) {
             return None;
         }
-        // A request that goes alone reserves a connection: it waits there, and nobody behind it.
-        let usual = self.learn.usual().as_secs_f64();
-        let mut best = None;
-        let mut least = f64::INFINITY;
-        for (i, slot) in self.slots.iter().enumerate() {
-            let Some(slot) = slot else { continue };
-            if slot.phase != Phase::Ready || !slot.proven || slot.stuck {
-                continue;
-            }
-            let id = ConnId(i);
-            let wait = slot.wait(usual);
-            if wait < least && (entry.class.alone || slot.load < self.learn.depth_of(id)) {
-                least = wait;
-                best = Some(id);
-            }
+        if !entry.class.alone {
+            return self.ranks.least().map(ConnId);
         }
-        best
+        // A request that goes alone reserves a connection: it waits there, and nobody behind it.
+        let usual = self.learn.usual_secs();
+        let slots = self.slots.iter().enumerate();
+        let waits = slots.filter_map(|(i, slot)| {
+            let slot = slot.as_ref().filter(|slot| slot.takes_more())?;
+            Some((ConnId(i), slot.wait(usual)))
+        });
+        let least = waits.min_by(|(_, a), (_, b)| a.total_cmp(b));
+        least.map(|(id, _)| id)
     }
 
     fn at_cap(&self, config: &Config) -> bool {
@@ -272,10 +304,10 @@ impl<P: Protocol> State<P> {
             slot.phase = Phase::Exclusive;
         }
         slot.mail.push_back(entry);
-        if std::mem::replace(&mut slot.awake, true) {
-            return None;
-        }
-        slot.waker.clone()
+        let asleep = !std::mem::replace(&mut slot.awake, true);
+        let waker = slot.waker.as_ref().filter(|_| asleep).cloned();
+        self.rank(id);
+        waker
     }
 
     /// Hands out what waits, as far as connections are free; adds who has to be woken.
@@ -301,6 +333,23 @@ impl<P: Protocol> State<P> {
     /// # Errors
     /// When the connection is to be closed, as it has nothing left to do and is not to be kept.
     pub(crate) fn report(
+        &mut self,
+        id: ConnId,
+        report: Report,
+        queue: &mut VecDeque<Entry<P>>,
+        now: Instant,
+    ) -> Result<usize, Error> {
+        let depths = self.learn.depths();
+        let moved = self.take_report(id, report, queue, now);
+        if self.learn.depths() == depths {
+            self.rank(id);
+        } else {
+            self.rank_all();
+        }
+        moved
+    }
+
+    fn take_report(
         &mut self,
         id: ConnId,
         report: Report,
@@ -348,7 +397,11 @@ impl<P: Protocol> State<P> {
                 self.line.put_back(entry);
             }
         }
-        queue.append(&mut slot.mail);
+        if queue.is_empty() {
+            std::mem::swap(queue, &mut slot.mail);
+        } else {
+            queue.append(&mut slot.mail);
+        }
         if slot.load == 0 && slot.phase == Phase::Exclusive && !report.streaming {
             slot.phase = Phase::Ready;
         }
@@ -431,7 +484,9 @@ impl<P: Protocol> State<P> {
         let slot = self.slot(id)?;
         slot.phase = Phase::Closing;
         slot.awake = true;
-        slot.waker.clone()
+        let waker = slot.waker.clone();
+        self.rank(id);
+        waker
     }
 
     /// Has every connection close when it has nothing left to do; gives back the drivers.

@@ -23,20 +23,24 @@ impl Heads {
         input: &mut BytesMut,
         limit: usize,
     ) -> Result<Option<Parsed>, Error> {
-        let seen = input.len().min(VERSION.len());
-        if input[..seen] != VERSION[..seen] {
-            return Err(violation("it does not begin with HTTP/1"));
-        }
         // What has been parsed in vain is parsed again only when its end is here: otherwise a
         // head that comes byte by byte costs the square of its length.
         if self.scanned > 0 && self.end(input, limit)?.is_none() {
             return Ok(None);
         }
-        let error = match self.lines.read(input) {
-            Ok(Some(parsed)) if parsed.end <= limit => {
-                self.scanned = 0;
-                return Ok(Some(parsed));
-            }
+        let read = self.lines.read(input);
+        if let Ok(Some(parsed)) = read
+            && parsed.end <= limit
+        {
+            self.scanned = 0;
+            return Ok(Some(parsed));
+        }
+        // Whatever else is wrong with it, this comes first, and before there is a line.
+        let seen = input.len().min(VERSION.len());
+        if input[..seen] != VERSION[..seen] {
+            return Err(violation("it does not begin with HTTP/1"));
+        }
+        let error = match read {
             Ok(Some(_)) => return Err(over_limit()),
             Ok(None) => None,
             Err(Fault::Error(error)) => return Err(error),

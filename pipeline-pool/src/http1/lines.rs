@@ -75,44 +75,45 @@ impl Lines {
     pub(super) fn read(&mut self, input: &[u8]) -> Result<Option<Parsed>, Fault> {
         // It is put back once a head has been read: what is noted on the way fits no other.
         let text = std::mem::take(&mut self.text);
-        let mut before = &text[..];
+        if text.is_empty() {
+            self.lines.clear();
+        }
         let mut changed = text.is_empty();
-        let mut rest = input;
+        // What is left of both, from the beginning of a line on, and how much of it is the same.
+        let (mut rest, mut before) = (input, &text[..]);
+        let mut same = common(rest, before);
         let mut parsed: Option<Parsed> = None;
         let mut count = 0;
         loop {
-            let old = match self.lines.get(count) {
-                Some(&line) if line.len <= before.len() => {
-                    let (text, after) = before.split_at(line.len);
-                    before = after;
-                    Some((line, text))
-                }
-                _ => None,
-            };
-            if let Some((line, text)) = old
-                && rest.starts_with(text)
-            {
+            let old = self.lines.get(count).copied();
+            if let Some(line) = old.filter(|line| line.len <= same) {
+                let (content, after) = before.split_at(line.len);
                 match (&mut parsed, line.frames) {
                     (None, _) => parsed = self.start,
                     (Some(parsed), Some(framing)) => {
-                        parsed.field(framing, &text[line.name + 1..text.len() - 2])?;
+                        parsed.field(framing, &content[line.name + 1..content.len() - 2])?;
                     }
                     (Some(_), None) => {}
                 }
-                rest = &rest[line.len..];
+                (rest, before) = (&rest[line.len..], after);
+                same -= line.len;
                 count += 1;
                 continue;
             }
-            let Some(end) = memchr::memchr(b'\n', rest) else {
+            // A line that was read ends with its only line feed: there is none in a part of it.
+            let Some(end) = memchr::memchr(b'\n', &rest[same..]) else {
+                if !changed {
+                    self.text = text;
+                }
                 return Ok(None);
             };
-            let (text, after) = rest.split_at(end + 1);
+            let (line, after) = rest.split_at(same + end + 1);
             // A line feed alone ends a line too (RFC 9112, 2.2), for those who wish; here it is
             // doubtful.
-            let content = text.strip_suffix(b"\r\n").ok_or_else(bare_lf)?;
+            let content = line.strip_suffix(b"\r\n").ok_or_else(bare_lf)?;
             rest = after;
-            let mut line = Line {
-                len: text.len(),
+            let mut new = Line {
+                len: line.len(),
                 name: 0,
                 frames: None,
             };
@@ -127,24 +128,32 @@ impl Lines {
                     return Err(violation("its head has too many fields").into());
                 }
                 Some(parsed) => {
-                    let same = old.filter(|(line, text)| content.starts_with(&text[..=line.name]));
-                    (line.name, line.frames) = match same {
-                        Some((line, _)) => (line.name, line.frames),
-                        None => name(content)?,
+                    let fresh = match old.filter(|old| old.name < same) {
+                        Some(old) => {
+                            (new.name, new.frames) = (old.name, old.frames);
+                            // The line end of the one would be no text in the other.
+                            same.min(old.len - 2).max(old.name + 1)
+                        }
+                        None => {
+                            (new.name, new.frames) = name(content)?;
+                            new.name + 1
+                        }
                     };
-                    if !is_text(&content[line.name + 1..]) {
+                    if !is_text(content.get(fresh..).unwrap_or_default()) {
                         return Err(violation("a character of its head is illegal").into());
                     }
-                    if let Some(framing) = line.frames {
-                        parsed.field(framing, &content[line.name + 1..])?;
+                    if let Some(framing) = new.frames {
+                        parsed.field(framing, &content[new.name + 1..])?;
                     }
                 }
             }
             changed = true;
             match self.lines.get_mut(count) {
-                Some(place) => *place = line,
-                None => self.lines.push(line),
+                Some(place) => *place = new,
+                None => self.lines.push(new),
             }
+            before = &before[old.map_or(0, |old| old.len)..];
+            same = common(rest, before);
             count += 1;
         }
         let Some(mut parsed) = parsed else {
@@ -168,6 +177,24 @@ impl Lines {
         }
         Ok(Some(parsed))
     }
+}
+
+/// How many bytes at the front of both are the same.
+fn common(a: &[u8], b: &[u8]) -> usize {
+    let n = a.len().min(b.len());
+    let (a, b) = (&a[..n], &b[..n]);
+    let blocks = a.as_chunks::<32>().0.iter().zip(b.as_chunks::<32>().0);
+    let mut at = 32 * blocks.take_while(|(a, b)| a == b).count();
+    let words = a[at..].as_chunks::<8>().0.iter();
+    for (a, b) in words.zip(b[at..].as_chunks::<8>().0) {
+        let differ = u64::from_le_bytes(*a) ^ u64::from_le_bytes(*b);
+        if differ != 0 {
+            return at + differ.trailing_zeros() as usize / 8;
+        }
+        at += 8;
+    }
+    let bytes = a[at..].iter().zip(&b[at..]);
+    at + bytes.take_while(|(a, b)| a == b).count()
 }
 
 /// The bytes of a field's name, and what it has to do with framing.

@@ -1,14 +1,14 @@
 //! The order of one connection under random events, against a model of the server.
 
 use std::collections::{HashMap, HashSet};
+use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use bytes::{Buf, BytesMut};
 use proptest::prelude::*;
-use tokio::sync::oneshot;
 
 use super::*;
-use crate::engine::entry::{Outcome, Ticket};
+use crate::engine::call::{Caller, Order, Outcome};
 use crate::protocol::Class;
 
 /// A protocol of lines: `r12` (repeatable) or `w12` (not) is answered by `12`.
@@ -97,17 +97,11 @@ enum Ending {
     Unasked,
 }
 
-/// What the test holds of one caller.
-struct Caller {
-    outcome: Option<oneshot::Receiver<Outcome<Lines>>>,
-    class: Class,
-}
-
 struct World {
     pipeline: Pipeline<Lines>,
     config: Config,
     now: Instant,
-    callers: HashMap<u32, Caller>,
+    callers: HashMap<u32, Option<Caller<Lines>>>,
     /// What has reached the server, and how much of it is whole requests served.
     wire: Vec<u8>,
     served: usize,
@@ -160,19 +154,16 @@ impl World {
                     repeatable,
                     alone: alone || !repeatable,
                 };
-                let ticket = Ticket {
+                let order = Order {
                     seq: u64::from(self.next),
                     wait_until: self.now + Duration::from_secs(10),
                     deadline: self.now + Duration::from_millis(deadline_ms),
-                    sent: Sent::No,
-                    replays: 0,
-                    moves: 0,
                     bound: None,
                 };
                 let id = self.next;
-                let (entry, outcome) = Entry::new(Line { id, class }, ticket);
-                let outcome = Some(outcome);
-                self.callers.insert(self.next, Caller { outcome, class });
+                let mut caller = Caller::new(Line { id, class }, self.now);
+                let entry = caller.hand_in(order, Waker::noop()).unwrap();
+                self.callers.insert(id, Some(caller));
                 self.pipeline.queued.push_back(entry);
                 self.next += 1;
             }
@@ -201,7 +192,7 @@ impl World {
             }
             Event::Drop(n) => {
                 if let Some(caller) = self.callers.get_mut(&(n as u32)) {
-                    caller.outcome = None;
+                    *caller = None;
                 }
             }
             Event::Tick(ms) => {
@@ -255,24 +246,24 @@ proptest! {
         let touched: HashSet<u32> = touched.collect();
 
         // What goes elsewhere is in order, once, and may go: repeatable, or never on the wire.
-        prop_assert!(again.windows(2).all(|w| w[0].ticket.seq < w[1].ticket.seq));
-        let moved: HashSet<u32> = again.iter().map(|e| e.request.id).collect();
+        prop_assert!(again.windows(2).all(|w| w[0].order().seq < w[1].order().seq));
+        let moved: HashSet<u32> = again.iter().map(|e| e.order().seq as u32).collect();
         for entry in &again {
-            let id = entry.request.id;
+            let id = entry.order().seq as u32;
             let on_wire = touched.contains(&id) || reached.contains(&id);
             prop_assert!(entry.class.repeatable || !on_wire, "{id} would run twice");
-            prop_assert!(!reached.contains(&id) || entry.ticket.sent == Sent::All);
+            prop_assert!(!reached.contains(&id) || entry.trail.sent == Sent::All);
         }
         for (id, caller) in &mut world.callers {
-            let Some(outcome) = &mut caller.outcome else { continue };
-            match outcome.try_recv() {
-                Ok(Outcome::Done(Ok(reply))) => {
+            let Some(caller) = caller else { continue };
+            match caller.poll(&mut Context::from_waker(Waker::noop())) {
+                Poll::Ready(Outcome::Done(Ok(reply))) => {
                     prop_assert!(!moved.contains(id), "{id} was answered and sent again");
                     // A forged answer is the one thing that a protocol without names cannot tell.
                     prop_assert!(reply == *id || forged);
                     prop_assert!(world.seen.contains(id) || forged);
                 }
-                Ok(Outcome::Done(Err(error))) => {
+                Poll::Ready(Outcome::Done(Err(error))) => {
                     prop_assert!(!moved.contains(id), "{id} failed and is sent again");
                     if reached.contains(id) {
                         prop_assert_ne!(error.sent(), Sent::No, "{} ran, and is told not to have", id);
@@ -281,11 +272,10 @@ proptest! {
                         prop_assert!(reached.contains(id));
                     }
                 }
-                Ok(Outcome::Again(_)) => prop_assert!(false, "nobody bounces here"),
+                Poll::Ready(Outcome::Again(_)) => prop_assert!(false, "nobody bounces here"),
                 // Not told yet: then it must go elsewhere.
-                Err(_) => prop_assert!(moved.contains(id), "{id} was forgotten"),
+                Poll::Pending => prop_assert!(moved.contains(id), "{id} was forgotten"),
             }
-            let _ = caller.class;
         }
     }
 }

@@ -1,0 +1,224 @@
+//! What the caller of a request shares with those who serve it: the request, and its outcome.
+//!
+//! It is made once and stays where it is, while the small [`Entry`] that stands for it goes from
+//! queue to queue.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::Instant;
+
+use super::entry::{Entry, Trail};
+use crate::error::Error;
+use crate::protocol::{ConnectionId, Protocol};
+
+/// A request and what came of it.
+pub(crate) struct Call<P: Protocol> {
+    order: Order,
+    /// Nobody waits for an outcome any more.
+    over: AtomicBool,
+    /// The request, until it is done with. Only those who serve it take this lock.
+    request: Mutex<Option<P::Request>>,
+    answer: Mutex<Answer<P>>,
+    /// The call whose request this is a second copy of: its caller hears what comes of this one.
+    original: Option<Arc<Self>>,
+}
+
+/// What stays the same when a request moves to another connection.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Order {
+    /// Its place in the order of arrival.
+    pub(crate) seq: u64,
+    /// Until when it may wait for a connection.
+    pub(crate) wait_until: Instant,
+    /// Until when its reply must have begun.
+    pub(crate) deadline: Instant,
+    /// The only connection that it may go to.
+    pub(crate) bound: Option<ConnectionId>,
+}
+
+impl Order {
+    /// When it must have come out of the line.
+    pub(crate) fn leave_by(&self) -> Instant {
+        self.wait_until.min(self.deadline)
+    }
+}
+
+/// How it ended for one request.
+pub(crate) enum Outcome<P: Protocol> {
+    Done(Result<P::Reply, Error>),
+    /// The runtime that served it is gone: it has to be handed in again from the caller's own.
+    Again(Trail),
+}
+
+struct Answer<P: Protocol> {
+    waker: Option<Waker>,
+    outcome: Option<Outcome<P>>,
+    /// How often the request is under way: the first reply counts, and only the last failure.
+    copies: u8,
+}
+
+impl<P: Protocol> Call<P> {
+    fn new(request: P::Request, order: Order, original: Option<Arc<Self>>) -> Self {
+        Self {
+            order,
+            over: AtomicBool::new(false),
+            request: Mutex::new(Some(request)),
+            answer: Mutex::new(Answer {
+                waker: None,
+                outcome: None,
+                copies: 1,
+            }),
+            original,
+        }
+    }
+
+    /// A call of a second copy of the request, whose outcome is heard by the same caller.
+    pub(super) fn copy(call: &Arc<Self>, request: P::Request) -> Arc<Self> {
+        let original = call.original.as_ref().unwrap_or(call);
+        original.answer().copies += 1;
+        Arc::new(Self::new(request, call.order, Some(original.clone())))
+    }
+
+    pub(super) fn order(&self) -> &Order {
+        &self.order
+    }
+
+    pub(super) fn request(&self) -> MutexGuard<'_, Option<P::Request>> {
+        self.request.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn answer(&self) -> MutexGuard<'_, Answer<P>> {
+        self.answer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The call whose caller waits.
+    fn heard(&self) -> &Self {
+        self.original.as_deref().unwrap_or(self)
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        self.heard().over.load(Ordering::Acquire)
+    }
+
+    /// Tells an outcome that ends the matter; one for nobody is dropped.
+    pub(super) fn tell(&self, outcome: Outcome<P>) {
+        let call = self.heard();
+        let mut answer = call.answer();
+        if call.over.load(Ordering::Relaxed) {
+            drop(answer);
+            return;
+        }
+        call.over.store(true, Ordering::Release);
+        answer.outcome = Some(outcome);
+        let waker = answer.waker.take();
+        drop(answer);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    /// Tells a failure, unless another copy of the request may still succeed.
+    pub(super) fn tell_failure(&self, outcome: impl FnOnce() -> Outcome<P>) {
+        let last = {
+            let mut answer = self.heard().answer();
+            answer.copies = answer.copies.saturating_sub(1);
+            answer.copies == 0
+        };
+        if last && !self.is_over() {
+            self.tell(outcome());
+        }
+    }
+
+    /// Puts the request where its caller hands it in again from.
+    pub(super) fn give_back(&self) {
+        if let Some(original) = &self.original {
+            let request = self.request().take();
+            *original.request() = request;
+        }
+    }
+}
+
+/// The caller's end of a request; dropping it gives the request up.
+pub(crate) struct Caller<P: Protocol> {
+    call: Arc<Call<P>>,
+    /// It has heard what came of the request.
+    heard: bool,
+}
+
+impl<P: Protocol> Caller<P> {
+    /// A request that is yet to be handed in; `then` is any instant.
+    pub(crate) fn new(request: P::Request, then: Instant) -> Self {
+        let order = Order {
+            seq: 0,
+            wait_until: then,
+            deadline: then,
+            bound: None,
+        };
+        Self {
+            call: Arc::new(Call::new(request, order, None)),
+            heard: false,
+        }
+    }
+
+    /// Hands the request in, to be heard of by this waker.
+    pub(crate) fn hand_in(&mut self, order: Order, waker: &Waker) -> Option<Entry<P>> {
+        // Nobody else has it yet.
+        let call = Arc::get_mut(&mut self.call)?;
+        call.order = order;
+        let answer = call.answer.get_mut();
+        answer.unwrap_or_else(PoisonError::into_inner).waker = Some(waker.clone());
+        let request = call.request.get_mut();
+        let request = request.unwrap_or_else(PoisonError::into_inner).as_ref();
+        let class = P::class(request?);
+        Some(Entry::new(self.call.clone(), class, Trail::NONE))
+    }
+
+    /// Hands the request in once more after [`Outcome::Again`].
+    pub(crate) fn hand_in_again(&mut self, trail: Trail, waker: &Waker) -> Option<Entry<P>> {
+        let class = self.call.request().as_ref().map(P::class)?;
+        let mut answer = self.call.answer();
+        answer.copies = 1;
+        answer.waker = Some(waker.clone());
+        self.call.over.store(false, Ordering::Release);
+        drop(answer);
+        self.heard = false;
+        Some(Entry::new(self.call.clone(), class, trail))
+    }
+
+    pub(crate) fn order(&self) -> &Order {
+        &self.call.order
+    }
+
+    /// Wants to hear no more of it.
+    pub(crate) fn give_up(&mut self) {
+        if std::mem::replace(&mut self.heard, true) {
+            return;
+        }
+        let mut answer = self.call.answer();
+        self.call.over.store(true, Ordering::Release);
+        // A reply may hold the other end of a body: it goes now, not when its connection is done.
+        let left = (answer.outcome.take(), answer.waker.take());
+        drop(answer);
+        drop(left);
+    }
+
+    /// What came of it, once.
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Outcome<P>> {
+        let mut answer = self.call.answer();
+        if let Some(outcome) = answer.outcome.take() {
+            self.heard = true;
+            return Poll::Ready(outcome);
+        }
+        if !answer.waker.as_ref().is_some_and(|w| w.will_wake(cx.waker())) {
+            answer.waker = Some(cx.waker().clone());
+        }
+        Poll::Pending
+    }
+}
+
+impl<P: Protocol> Drop for Caller<P> {
+    fn drop(&mut self) {
+        self.give_up();
+    }
+}
