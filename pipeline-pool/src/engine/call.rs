@@ -101,21 +101,19 @@ impl<P: Protocol> Call<P> {
         self.heard().over.load(Ordering::Acquire)
     }
 
-    /// Tells an outcome that ends the matter; one for nobody is dropped.
-    pub(super) fn tell(&self, outcome: Outcome<P>) {
+    /// Tells an outcome that ends the matter, and gives back who has to be woken for it; one for
+    /// nobody is dropped.
+    pub(super) fn tell(&self, outcome: Outcome<P>) -> Option<Waker> {
         let call = self.heard();
         let mut answer = call.answer();
         if call.over.load(Ordering::Relaxed) {
+            // What is dropped may have to do with other callers.
             drop(answer);
-            return;
+            return None;
         }
         call.over.store(true, Ordering::Release);
         answer.outcome = Some(outcome);
-        let waker = answer.waker.take();
-        drop(answer);
-        if let Some(waker) = waker {
-            waker.wake();
-        }
+        answer.waker.take()
     }
 
     /// Tells a failure, unless another copy of the request may still succeed.
@@ -125,8 +123,11 @@ impl<P: Protocol> Call<P> {
             answer.copies = answer.copies.saturating_sub(1);
             answer.copies == 0
         };
-        if last && !self.is_over() {
-            self.tell(outcome());
+        if last
+            && !self.is_over()
+            && let Some(waker) = self.tell(outcome())
+        {
+            waker.wake();
         }
     }
 
@@ -210,7 +211,11 @@ impl<P: Protocol> Caller<P> {
             self.heard = true;
             return Poll::Ready(outcome);
         }
-        if !answer.waker.as_ref().is_some_and(|w| w.will_wake(cx.waker())) {
+        if !answer
+            .waker
+            .as_ref()
+            .is_some_and(|w| w.will_wake(cx.waker()))
+        {
             answer.waker = Some(cx.waker().clone());
         }
         Poll::Pending

@@ -170,7 +170,12 @@ impl<P: Protocol> Driver<P> {
         }
         let now = now();
         let mut read = self.read(cx, now)?;
-        if self.gathers && !read && !std::mem::replace(&mut self.gathered, true) {
+        if self.gathers && !self.gathered && (!read || self.pipeline.has_done()) {
+            // Those who were answered, or who hand in requests now, go first.
+            if read {
+                self.sync(cx, now, true)?;
+            }
+            self.gathered = true;
             cx.waker().wake_by_ref();
             return Ok(());
         }
@@ -179,7 +184,7 @@ impl<P: Protocol> Driver<P> {
             if !std::mem::take(&mut read) {
                 self.read(cx, now)?;
             }
-            self.sync(cx, now)?;
+            self.sync(cx, now, false)?;
             if self.pipeline.begins_once() && self.stream.as_ref().is_some_and(Stream::is_dead) {
                 let text = "the server closed the connection before it was used again";
                 return Err(Error::new(Kind::Closed, text));
@@ -255,8 +260,9 @@ impl<P: Protocol> Driver<P> {
         }
     }
 
-    /// Tells the endpoint what is done and takes what there is to do.
-    fn sync(&mut self, cx: &mut Context<'_>, now: Instant) -> Result<(), Error> {
+    /// Tells the endpoint what is done and takes what there is to do; with `soon` this task looks
+    /// again without being woken for it.
+    fn sync(&mut self, cx: &mut Context<'_>, now: Instant, soon: bool) -> Result<(), Error> {
         self.count();
         let stuck = self.pipeline.is_stuck(now);
         // What has not gone out yet need not wait for a large reply, or behind one that is stuck.
@@ -293,7 +299,7 @@ impl<P: Protocol> Driver<P> {
         }
         self.pipeline.late_after = state.learn.late_after();
         if let Some(slot) = state.slot(self.id) {
-            slot.awake = false;
+            slot.awake = soon;
             if !slot.waker.as_ref().is_some_and(|w| w.will_wake(cx.waker())) {
                 slot.waker = Some(cx.waker().clone());
             }

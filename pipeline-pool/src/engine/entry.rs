@@ -1,7 +1,7 @@
 //! One request on its way, wherever it is at the moment.
 
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
 use bytes::BytesMut;
@@ -115,10 +115,13 @@ impl<P: Protocol> Entry<P> {
         Ok(decoded)
     }
 
-    /// Tells the caller of a reply; a reply to nobody is dropped.
-    pub(crate) fn reply(&mut self, reply: P::Reply) {
-        if !std::mem::replace(&mut self.told, true) {
-            self.call.tell(Outcome::Done(Ok(reply)));
+    /// Tells the caller of a reply, and gives back who has to be woken for it; a reply to nobody
+    /// is dropped.
+    #[must_use]
+    pub(crate) fn reply(&mut self, reply: P::Reply) -> Option<Waker> {
+        match std::mem::replace(&mut self.told, true) {
+            true => None,
+            false => self.call.tell(Outcome::Done(Ok(reply))),
         }
     }
 

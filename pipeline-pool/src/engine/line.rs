@@ -46,7 +46,11 @@ impl<P: Protocol> Line<P> {
         let until = entry.order().leave_by();
         self.earliest = Some(self.earliest.map_or(until, |e| e.min(until)));
         let seq = entry.order().seq;
-        if self.entries.back().is_none_or(|last| last.order().seq < seq) {
+        if self
+            .entries
+            .back()
+            .is_none_or(|last| last.order().seq < seq)
+        {
             self.entries.push_back(entry);
         } else {
             let at = self.entries.partition_point(|e| e.order().seq < seq);
@@ -102,11 +106,7 @@ impl<P: Protocol> Line<P> {
             entry.fail(&error);
             false
         });
-        self.earliest = self
-            .entries
-            .iter()
-            .map(|e| e.order().leave_by())
-            .min();
+        self.earliest = self.entries.iter().map(|e| e.order().leave_by()).min();
     }
 
     /// Takes all of them.

@@ -7,7 +7,7 @@
 //! Methods are of four kinds: getters, `handle_*` for what happened, commands, and `poll_*`.
 
 use std::collections::VecDeque;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
@@ -48,6 +48,8 @@ pub(crate) struct Pipeline<P: Protocol> {
     /// From this time on without its reply a request is late.
     pub(crate) late_after: Option<Duration>,
     deepest: usize,
+    /// Callers who have been told and are still to be woken.
+    wakes: Vec<Waker>,
     /// When bytes last came, or the wait for the present head began.
     heard: Instant,
     /// When bytes last went out, or began to wait.
@@ -75,6 +77,7 @@ impl<P: Protocol> Pipeline<P> {
             sample: Sample::default(),
             late_after: None,
             deepest: 0,
+            wakes: Vec::new(),
             heard: now,
             wrote: now,
             idle_since: now,
@@ -277,6 +280,15 @@ impl<P: Protocol> Pipeline<P> {
     /// # Errors
     /// When the connection has to be closed: the peer did, or what came is doubtful.
     pub(crate) fn handle_input(&mut self, now: Instant) -> Result<(), Error> {
+        let split = self.split_input(now);
+        // All at once: threads that find them one by one would write what they do next one by one.
+        for waker in self.wakes.drain(..) {
+            waker.wake();
+        }
+        split
+    }
+
+    fn split_input(&mut self, now: Instant) -> Result<(), Error> {
         if !self.input.is_empty() {
             self.heard = now;
         }
@@ -306,7 +318,7 @@ impl<P: Protocol> Pipeline<P> {
                 Decoded::Open(reply) => {
                     self.open = true;
                     self.sample.answered(head.sent_at, self.late_after, now);
-                    head.reply(reply);
+                    self.wakes.extend(head.reply(reply));
                     continue;
                 }
                 Decoded::Reply { reply, reusable } => {
@@ -319,7 +331,7 @@ impl<P: Protocol> Pipeline<P> {
             // An answer before the whole request is out leaves the connection in doubt.
             let early = head.end > self.out.written() || (self.encoding && self.flight.len() == 1);
             if let (Some(mut entry), Some(reply)) = (self.flight.pop_front(), last) {
-                entry.reply(reply);
+                self.wakes.extend(entry.reply(reply));
             }
             self.open = false;
             self.replies += 1;

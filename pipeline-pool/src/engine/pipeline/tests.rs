@@ -1,7 +1,6 @@
 //! The order of one connection under random events, against a model of the server.
 
 use std::collections::{HashMap, HashSet};
-use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use bytes::{Buf, BytesMut};
