@@ -85,21 +85,25 @@ impl Lines {
         let mut parsed: Option<Parsed> = None;
         let mut count = 0;
         loop {
-            let old = self.lines.get(count).copied();
-            if let Some(line) = old.filter(|line| line.len <= same) {
-                let (content, after) = before.split_at(line.len);
-                match (&mut parsed, line.frames) {
-                    (None, _) => parsed = self.start,
-                    (Some(parsed), Some(framing)) => {
-                        parsed.field(framing, &content[line.name + 1..content.len() - 2])?;
-                    }
-                    (Some(_), None) => {}
+            let mut skipped = 0;
+            for line in self.lines.get(count..).unwrap_or_default() {
+                if line.len > same - skipped {
+                    break;
                 }
-                (rest, before) = (&rest[line.len..], after);
-                same -= line.len;
+                if skipped == 0 && parsed.is_none() {
+                    parsed = self.start;
+                } else if let Some(framing) = line.frames
+                    && let Some(parsed) = &mut parsed
+                {
+                    let content = &before[skipped..skipped + line.len - 2];
+                    parsed.field(framing, &content[line.name + 1..])?;
+                }
+                skipped += line.len;
                 count += 1;
-                continue;
             }
+            (rest, before) = (&rest[skipped..], &before[skipped..]);
+            same -= skipped;
+            let old = self.lines.get(count).copied();
             // A line that was read ends with its only line feed: there is none in a part of it.
             let Some(end) = memchr::memchr(b'\n', &rest[same..]) else {
                 if !changed {
