@@ -5,6 +5,7 @@ use std::fmt;
 use std::future::Future;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -40,6 +41,8 @@ struct Inner {
     connect: Arc<Shared>,
     permits: Arc<Permits>,
     endpoints: RwLock<HashMap<Origin, Arc<Endpoint<Http1>>, BuildHasherDefault<Hashed>>>,
+    /// No new request is taken, nor for an origin that was not known then.
+    closed: AtomicBool,
 }
 
 impl Default for HttpPool {
@@ -66,6 +69,7 @@ impl HttpPool {
             limits,
             connect: Shared::new(settings),
             endpoints: RwLock::default(),
+            closed: AtomicBool::new(false),
         }))
     }
 
@@ -118,11 +122,15 @@ impl HttpPool {
                 limits: self.0.limits,
                 silences: Silences::default(),
             };
-            Endpoint::new(
+            let endpoint = Endpoint::new(
                 self.0.config.clone(),
                 Box::new(opener),
                 self.0.permits.clone(),
-            )
+            );
+            if self.0.closed.load(Ordering::Acquire) {
+                endpoint.retire(true);
+            }
+            endpoint
         };
         endpoints.entry(origin.clone()).or_insert_with(make).clone()
     }
@@ -145,6 +153,8 @@ impl HttpPool {
     /// Takes no new request, and resolves once every connection is closed; those that are not
     /// done after `grace` are given up.
     pub async fn close(self, grace: Duration) {
+        // Whoever adds an endpoint later, under the same lock, sees it.
+        self.0.closed.store(true, Ordering::Release);
         let endpoints: Vec<_> = {
             let endpoints = self
                 .0

@@ -45,6 +45,16 @@ async fn limits_that_no_clock_can_tell_are_none() {
 }
 
 #[tokio::test]
+async fn a_closed_pool_takes_no_request_for_a_new_origin() {
+    let peer = Peer::start().await;
+    let pool = HttpPool::new();
+    pool.clone().close(Duration::ZERO).await;
+    let refused = pool.send(&peer.origin, get(&peer.origin, "/a")).await;
+    assert_eq!(refused.unwrap_err().kind(), Kind::Shutdown);
+    assert_eq!(peer.accepted(), 0);
+}
+
+#[tokio::test]
 async fn at_the_cap_requests_are_pipelined_up_to_the_depth() {
     let mut peer = Peer::start().await;
     let pool = HttpPool::builder()
