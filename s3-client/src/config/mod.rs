@@ -24,6 +24,7 @@
 //! ```
 
 #[macro_use]
+mod declare;
 mod document;
 
 mod acl;

@@ -1,0 +1,230 @@
+//! Declares what documents are made of: their parts, and words.
+
+/// Declares parts of documents: structs with a field for each element that is known, and one for the others.
+///
+/// The kind of a field says how often its element is there and what its setter takes:
+/// `must` once, `opt` at most once, `val` the same and the setter takes no conversion, `all` any number,
+/// `set` any number within another element that is always there, `some` within one that is there unless empty.
+macro_rules! document {
+    ($(
+        $(#[$meta:meta])*
+        pub struct $name:ident {
+            $(
+                $(#[$doc:meta])*
+                $kind:ident $field:ident $(+ $one:ident)? : $of:ty = $tag:literal $(/ $inner:literal)?
+            ),* $(,)?
+        }
+    )*) => {$(
+        $(#[$meta])*
+        #[derive(Clone, Debug, Default, PartialEq, Eq)]
+        #[non_exhaustive]
+        pub struct $name {
+            $($(#[$doc])* pub $field: document!(@type $kind $of),)*
+            /// Elements that are not known here. They are written behind the others.
+            pub other: Vec<aws_core::xml::Element>,
+        }
+
+        impl $name {
+            /// One in which nothing is set.
+            #[must_use]
+            pub fn new() -> Self {
+                Self::default()
+            }
+
+            $(document!(@setter $kind $field $($one)? : $of);)*
+        }
+
+        impl $crate::config::Part for $name {
+            fn read(element: aws_core::xml::Element) -> Result<Self, aws_core::xml::XmlError> {
+                let mut this = Self::default();
+                for child in element.into_children() {
+                    match child.name() {
+                        $($tag => document!(@read this child $kind $field $($inner)?),)*
+                        _ => this.other.push(child),
+                    }
+                }
+                Ok(this)
+            }
+
+            fn write(&self, name: &str) -> aws_core::xml::Element {
+                let mut element = aws_core::xml::Element::new(name);
+                $(document!(@write self element $kind $field $tag $($inner)?);)*
+                let wrappers: &[&str] = &[$($(document!(@first $tag $inner),)?)*];
+                let rest = self.other.iter().filter(|rest| !wrappers.contains(&rest.name()));
+                for rest in rest {
+                    element.push(rest.clone());
+                }
+                element
+            }
+
+            #[cfg(test)]
+            fn any() -> proptest::strategy::BoxedStrategy<Self> {
+                use proptest::strategy::Strategy as _;
+                let this = proptest::strategy::Just(Self::default()).boxed();
+                $(
+                    let field = document!(@any $kind $of);
+                    let this = (this, field)
+                        .prop_map(|(mut this, field)| { this.$field = field; this })
+                        .boxed();
+                )*
+                (this, $crate::config::testing::others())
+                    .prop_map(|(mut this, other)| { this.other = other; this })
+                    .boxed()
+            }
+        }
+    )*};
+
+    (@type must $of:ty) => { $of };
+    (@type opt $of:ty) => { Option<$of> };
+    (@type val $of:ty) => { Option<$of> };
+    (@type $kind:ident $of:ty) => { Vec<$of> };
+
+    (@setter must $field:ident : $of:ty) => {
+        #[doc = concat!("Sets [`", stringify!($field), "`](#structfield.", stringify!($field), ").")]
+        #[must_use]
+        pub fn $field(mut self, value: impl Into<$of>) -> Self {
+            self.$field = value.into();
+            self
+        }
+    };
+    (@setter opt $field:ident : $of:ty) => {
+        #[doc = concat!("Sets [`", stringify!($field), "`](#structfield.", stringify!($field), ").")]
+        #[must_use]
+        pub fn $field(mut self, value: impl Into<$of>) -> Self {
+            self.$field = Some(value.into());
+            self
+        }
+    };
+    (@setter val $field:ident : $of:ty) => {
+        #[doc = concat!("Sets [`", stringify!($field), "`](#structfield.", stringify!($field), ").")]
+        #[must_use]
+        pub fn $field(mut self, value: $of) -> Self {
+            self.$field = Some(value);
+            self
+        }
+    };
+    (@setter $kind:ident $field:ident $one:ident : $of:ty) => {
+        #[doc = concat!("Adds one of [`", stringify!($field), "`](#structfield.", stringify!($field), ").")]
+        #[must_use]
+        pub fn $one(mut self, value: impl Into<$of>) -> Self {
+            self.$field.push(value.into());
+            self
+        }
+    };
+
+    (@read $this:ident $child:ident must $field:ident) => {
+        $this.$field = $crate::config::Part::read($child)?
+    };
+    (@read $this:ident $child:ident opt $field:ident) => {
+        $this.$field = Some($crate::config::Part::read($child)?)
+    };
+    (@read $this:ident $child:ident val $field:ident) => {
+        $this.$field = Some($crate::config::Part::read($child)?)
+    };
+    (@read $this:ident $child:ident all $field:ident) => {
+        $this.$field.push($crate::config::Part::read($child)?)
+    };
+    (@read $this:ident $child:ident $kind:ident $field:ident $inner:literal) => {
+        $crate::config::document::read_within($child, $inner, &mut $this.$field, &mut $this.other)?
+    };
+
+    (@write $this:ident $element:ident must $field:ident $tag:literal) => {
+        $element.push($this.$field.write($tag));
+    };
+    (@write $this:ident $element:ident set $field:ident $tag:literal $inner:literal) => {
+        let wrapper = $crate::config::document::write_within($tag, $inner, &$this.$field, &$this.other);
+        $element.push(wrapper);
+    };
+    (@write $this:ident $element:ident some $field:ident $tag:literal $inner:literal) => {
+        let wrapper = $crate::config::document::write_within($tag, $inner, &$this.$field, &$this.other);
+        if !wrapper.children().is_empty() {
+            $element.push(wrapper);
+        }
+    };
+    (@write $this:ident $element:ident all $field:ident $tag:literal) => {
+        for part in &$this.$field {
+            $element.push(part.write($tag));
+        }
+    };
+    (@write $this:ident $element:ident $kind:ident $field:ident $tag:literal) => {
+        if let Some(part) = &$this.$field {
+            $element.push(part.write($tag));
+        }
+    };
+
+    (@first $tag:literal $inner:literal) => { $tag };
+
+    (@any must $of:ty) => { <$of as $crate::config::Part>::any() };
+    (@any opt $of:ty) => { proptest::option::of(<$of as $crate::config::Part>::any()) };
+    (@any val $of:ty) => { proptest::option::of(<$of as $crate::config::Part>::any()) };
+    (@any $kind:ident $of:ty) => {
+        proptest::collection::vec(<$of as $crate::config::Part>::any(), 0..3)
+    };
+}
+
+/// Declares words: enums of what a text can be, which keep what they do not know.
+macro_rules! words {
+    ($(
+        $(#[$meta:meta])*
+        pub enum $name:ident {
+            $($(#[$doc:meta])* $variant:ident = $word:literal),* $(,)?
+        }
+    )*) => {$(
+        $(#[$meta])*
+        #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        pub enum $name {
+            $($(#[$doc])* $variant,)*
+            /// Another word.
+            Other(String),
+        }
+
+        impl $name {
+            /// The word as the service writes it.
+            pub fn as_str(&self) -> &str {
+                match self {
+                    $(Self::$variant => $word,)*
+                    Self::Other(word) => word,
+                }
+            }
+        }
+
+        impl From<&str> for $name {
+            fn from(word: &str) -> Self {
+                match word {
+                    $($word => Self::$variant,)*
+                    _ => Self::Other(word.to_owned()),
+                }
+            }
+        }
+
+        impl From<String> for $name {
+            fn from(word: String) -> Self {
+                Self::from(word.as_str())
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+
+        impl $crate::config::Part for $name {
+            fn read(element: aws_core::xml::Element) -> Result<Self, aws_core::xml::XmlError> {
+                Ok(Self::from(element.text().trim()))
+            }
+
+            fn write(&self, name: &str) -> aws_core::xml::Element {
+                aws_core::xml::Element::new(name).with_text(self.as_str())
+            }
+
+            #[cfg(test)]
+            fn any() -> proptest::strategy::BoxedStrategy<Self> {
+                use proptest::strategy::Strategy as _;
+                let known = proptest::sample::select(vec![$($word),*]).prop_map(Self::from);
+                proptest::prop_oneof![known, "[A-Za-z_]{0,9}".prop_map(Self::from)].boxed()
+            }
+        }
+    )*};
+}
