@@ -28,6 +28,7 @@
 //! # }
 //! ```
 
+mod builder;
 pub mod cli;
 mod clock;
 mod encode;
@@ -41,8 +42,9 @@ mod stats;
 mod users;
 mod xml;
 
+pub use builder::Builder;
 pub use cli::serve_main;
 pub use faults::{Fault, Faults, Gate, Hits, Injection, Rule, Seen, Service, SpecError};
 pub use sdb::options::{SdbModes, SdbOptions};
-pub use server::{Builder, Emulator};
+pub use server::Emulator;
 pub use stats::Stats;

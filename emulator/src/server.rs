@@ -1,7 +1,7 @@
 //! The listener, and the road from a request to the service it is for.
 
 use std::fmt;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
@@ -18,17 +18,14 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
+use crate::builder::Builder;
 use crate::faults::{Begin, Faults, Gone, Seen, begin, finish};
 use crate::s3::S3Half;
-use crate::s3::auth::Checker;
-use crate::sdb::options::{SdbModes, SdbOptions};
+use crate::sdb::options::SdbModes;
 use crate::sdb::{Modes, SdbHalf};
 use crate::socket::{Replies, Socket};
 use crate::stats::{Connection, Counters, Stats};
-use crate::users::{User, Users};
-
-const DEFAULT_ACCESS_KEY: &str = "AKIDEMULATOR";
-const DEFAULT_SECRET_KEY: &str = "emulator-secret-key";
+use crate::users::User;
 
 /// The most that a request's head may take, in bytes; S3 allows 8 KiB, and keys escape to 3 KiB.
 const HEAD_MAX: usize = 64 << 10;
@@ -36,190 +33,7 @@ const HEADERS_MAX: usize = 200;
 /// The most that a form of SimpleDB may hold, in bytes, for rules of faults to look at it.
 const FORM_MAX: usize = 8 << 20;
 
-/// Settings of an [`Emulator`], from [`Emulator::builder`].
-#[derive(Clone, Debug)]
-#[must_use]
-pub struct Builder {
-    listen: SocketAddr,
-    first: (String, User),
-    users: Users,
-    skew: Duration,
-    domain: Option<String>,
-    part_min: u64,
-    sdb: SdbOptions,
-}
-
-impl Default for Builder {
-    fn default() -> Self {
-        let user = User {
-            secret: DEFAULT_SECRET_KEY.to_owned(),
-            token: None,
-        };
-        Self {
-            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
-            first: (DEFAULT_ACCESS_KEY.to_owned(), user),
-            users: Users::default(),
-            skew: Duration::from_secs(15 * 60),
-            domain: None,
-            part_min: 5 << 20,
-            sdb: SdbOptions::default(),
-        }
-    }
-}
-
-impl Builder {
-    /// The address to listen on. Defaults to a free port of 127.0.0.1.
-    pub fn listen(mut self, addr: SocketAddr) -> Self {
-        self.listen = addr;
-        self
-    }
-
-    /// The port of 127.0.0.1 to listen on; 0, the default, takes a free one.
-    pub fn port(self, port: u16) -> Self {
-        self.listen(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
-    }
-
-    /// Adds a user. The first one added is the one that [`Emulator::access_key`] names, in place
-    /// of a default user that exists only if none is added.
-    pub fn user(self, access_key: impl Into<String>, secret_key: impl Into<String>) -> Self {
-        self.add(access_key.into(), secret_key.into(), None)
-    }
-
-    /// Adds a user with temporary credentials: its requests have to carry `session_token`, and
-    /// are refused with `InvalidToken` (S3) or `InvalidClientTokenId` (SimpleDB) otherwise.
-    pub fn user_with_token(
-        self,
-        access_key: impl Into<String>,
-        secret_key: impl Into<String>,
-        session_token: impl Into<String>,
-    ) -> Self {
-        let token = Some(session_token.into());
-        self.add(access_key.into(), secret_key.into(), token)
-    }
-
-    fn add(mut self, access_key: String, secret: String, token: Option<String>) -> Self {
-        let user = User { secret, token };
-        if self.users.is_empty() {
-            self.first = (access_key.clone(), user.clone());
-        }
-        self.users.insert(access_key, user);
-        self
-    }
-
-    /// How far the date of a request may be from the clock. Defaults to 15 minutes, as in S3.
-    pub fn skew(mut self, skew: Duration) -> Self {
-        self.skew = skew;
-        self
-    }
-
-    /// The domain under which `bucket.domain` is a virtual-hosted request; a port in it counts
-    /// for nothing. Without it, the default, every S3 request is path-style.
-    pub fn domain(mut self, domain: impl Into<String>) -> Self {
-        self.domain = Some(domain.into());
-        self
-    }
-
-    /// The least that a part of a multipart upload may hold, other than its last, in bytes.
-    /// Defaults to 5 MiB, as in S3.
-    pub fn part_min(mut self, bytes: u64) -> Self {
-        self.part_min = bytes;
-        self
-    }
-
-    /// Limits, modes and folder of the SimpleDB half. Defaults to Amazon's limits, in memory.
-    pub fn sdb(mut self, options: SdbOptions) -> Self {
-        self.sdb = options;
-        self
-    }
-
-    /// Starts the emulator on the runtime this is called from.
-    ///
-    /// # Errors
-    ///
-    /// When the address cannot be listened on, or SimpleDB's folder cannot be used: another
-    /// emulator has it, or what it holds is damaged.
-    pub async fn start(self) -> std::io::Result<Emulator> {
-        let listener = TcpListener::bind(self.listen).await?;
-        let addr = listener.local_addr()?;
-        let (stop, stopping) = watch::channel(false);
-        let (shared, first) = self.into_parts()?;
-        let counters = Arc::clone(&shared.counters);
-        let faults = shared.faults.clone();
-        let sdb_modes = shared.sdb.modes();
-        let task = tokio::spawn(serve(listener, shared, stopping));
-        Ok(Emulator {
-            addr,
-            first,
-            counters,
-            faults,
-            sdb_modes,
-            stop,
-            running: Some(Running::Task(task)),
-        })
-    }
-
-    /// Starts the emulator on a thread and a runtime of its own, so that it serves callers that
-    /// block, and does not take turns with a `current_thread` runtime of the caller.
-    ///
-    /// # Errors
-    ///
-    /// When the thread cannot be started, and as [`start`](Self::start).
-    pub fn start_blocking(self) -> std::io::Result<Emulator> {
-        let listener = std::net::TcpListener::bind(self.listen)?;
-        listener.set_nonblocking(true)?;
-        let addr = listener.local_addr()?;
-        let (stop, stopping) = watch::channel(false);
-        let (shared, first) = self.into_parts()?;
-        let counters = Arc::clone(&shared.counters);
-        let faults = shared.faults.clone();
-        let sdb_modes = shared.sdb.modes();
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?;
-        let listener = {
-            let _entered = runtime.enter();
-            TcpListener::from_std(listener)?
-        };
-        let thread = thread::Builder::new()
-            .name("emulator".into())
-            .spawn(move || runtime.block_on(serve(listener, shared, stopping)))?;
-        Ok(Emulator {
-            addr,
-            first,
-            counters,
-            faults,
-            sdb_modes,
-            stop,
-            running: Some(Running::Thread(thread)),
-        })
-    }
-
-    fn into_parts(mut self) -> std::io::Result<(Arc<Shared>, (String, User))> {
-        if self.users.is_empty() {
-            let (access_key, user) = self.first.clone();
-            self.users.insert(access_key, user);
-        }
-        let checker = Checker {
-            users: self.users.clone(),
-            skew: self.skew,
-            domain: self.domain,
-        };
-        let faults = Faults::default();
-        let counters = Arc::default();
-        let sdb = SdbHalf::new(self.users, self.skew, self.sdb, Arc::clone(&counters))?;
-        let shared = Shared {
-            domain: checker.domain.clone(),
-            s3: S3Half::new(checker, self.part_min, faults.clone()),
-            faults,
-            sdb,
-            counters,
-            request_ids: AtomicU64::new(1),
-        };
-        Ok((Arc::new(shared), self.first))
-    }
-}
-
-enum Running {
+pub(crate) enum Running {
     Task(JoinHandle<()>),
     Thread(thread::JoinHandle<()>),
 }
@@ -245,6 +59,28 @@ impl fmt::Debug for Emulator {
 }
 
 impl Emulator {
+    /// An emulator at this address, which `start` sets going.
+    pub(crate) fn run(
+        addr: SocketAddr,
+        first: (String, User),
+        shared: Arc<Shared>,
+        start: impl FnOnce(Arc<Shared>, watch::Receiver<bool>) -> std::io::Result<Running>,
+    ) -> std::io::Result<Self> {
+        let (stop, stopping) = watch::channel(false);
+        let counters = Arc::clone(&shared.counters);
+        let faults = shared.faults.clone();
+        let sdb_modes = shared.sdb.modes();
+        Ok(Self {
+            addr,
+            first,
+            counters,
+            faults,
+            sdb_modes,
+            stop,
+            running: Some(start(shared, stopping)?),
+        })
+    }
+
     /// Starts an emulator with the default settings of [`Builder`]: a free loopback port and one
     /// user, on the runtime this is called from.
     ///
@@ -342,17 +178,23 @@ impl Drop for Emulator {
     }
 }
 
-struct Shared {
-    faults: Faults,
+/// What all connections share.
+pub(crate) struct Shared {
+    pub(crate) faults: Faults,
     /// The domain of virtual-hosted requests.
-    domain: Option<String>,
-    s3: S3Half,
-    sdb: SdbHalf,
-    counters: Arc<Counters>,
-    request_ids: AtomicU64,
+    pub(crate) domain: Option<String>,
+    pub(crate) s3: S3Half,
+    pub(crate) sdb: SdbHalf,
+    pub(crate) counters: Arc<Counters>,
+    pub(crate) request_ids: AtomicU64,
 }
 
-async fn serve(listener: TcpListener, shared: Arc<Shared>, mut stopping: watch::Receiver<bool>) {
+/// Serves until it is told to stop.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    shared: Arc<Shared>,
+    mut stopping: watch::Receiver<bool>,
+) {
     // Dropped with this future, and every connection with it.
     let mut connections = JoinSet::new();
     loop {

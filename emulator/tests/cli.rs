@@ -80,6 +80,7 @@ fn wrong_arguments_end_it_and_show_no_secret() {
         assert!(!text.is_empty() && !text.contains("hunter2"), "{text}");
         if code == 1 {
             assert!(text.starts_with("emulator: "), "{text}");
+            assert!(text.contains(&taken), "{text}");
         }
     }
 }
