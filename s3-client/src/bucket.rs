@@ -61,6 +61,7 @@ impl Bucket {
     /// Asks whether the bucket is there and may be read.
     ///
     /// [HeadBucket](https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadBucket.html)
+    #[doc(alias = "exists")]
     pub fn head_bucket(&self) -> HeadBucket {
         HeadBucket::new(self.clone())
     }
@@ -99,6 +100,7 @@ impl Bucket {
     /// Fetches what is known of an object without its body.
     ///
     /// [HeadObject](https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html)
+    #[doc(alias = "exists")]
     pub fn head(&self, key: impl Into<String>) -> Head {
         Head::new(self.clone(), key.into())
     }

@@ -10,7 +10,8 @@
 //! conditions, versions, metadata, tags, access control, encryption and [checksums](Checksum); listings; many objects
 //! at once ([`Bucket::get_many`], [`Bucket::put_many`], [`Bucket::delete_many`], [`Bucket::purge`]); uploads in
 //! parts ([`Bucket::create_multipart`]) and whole transfers in parts ([`Bucket::upload`], `Bucket::download`), also of
-//! files with the feature `fs` (default). Not here: S3 Select, access points and directory buckets, replication, analytics and inventories.
+//! files with the feature `fs` (default). With the feature `cache`, reads of whole objects go through memcached, where the
+//! builder is given a cache. Not here: S3 Select, access points and directory buckets, replication, analytics and inventories.
 //!
 //! What may be sent twice, and why, is [one table](idempotency). Limits are checked before anything is sent,
 //! and named with the value that breaks them.

@@ -19,8 +19,9 @@
 //!   of more than 1,024 bytes.
 //! - With the feature `serde`, the module `typed` makes items of types, and types of items.
 //! - With the feature `export`, the module `export` has SimpleDB itself write a domain to S3.
+//! - With the feature `cache`, reads of whole items go through memcached, where the builder is given a cache.
 //!
-//! Not here: a cache, and the API of before 2009.
+//! Not here: the API of before 2009.
 //!
 //! What may be sent twice, and why, is [one table](idempotency). Limits are checked before anything is sent,
 //! and named with the value that breaks them. [`Code`] has the codes of the service's errors.

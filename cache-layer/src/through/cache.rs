@@ -33,6 +33,36 @@ use crate::memcached::Memcached;
 ///   deletions were acknowledged. If not, and in the first tier of other processes, they can read what was
 ///   until its time to live is over. So can anybody, after a write that went past the cache.
 /// - A damaged entry, or one of another form, is a miss.
+///
+/// # Example
+///
+/// It runs as it stands, also where there is no memcached.
+///
+/// ```
+/// use std::time::Duration;
+/// use cache_layer::{Cache, Entry, Found, Loaded, Memcached, Want};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let servers = Memcached::builder().servers(["127.0.0.1:11211"]).build()?;
+/// let cache = Cache::builder(servers, Duration::from_secs(60)).namespace("example").build()?;
+///
+/// // Whose it is, the group that can be forgotten as one, and what it is called there.
+/// let ann = cache.name("everybody", "users/", "ann");
+/// let want = Want { operation: "user", refresh: false };
+/// let load = || async {
+///     // Where it really is would be asked here. The type beside `Entry` is of answers that nothing may keep.
+///     let (head, body) = ("text/plain".into(), "Ann".into());
+///     Ok::<_, std::convert::Infallible>(Loaded::<()>::Entry(Entry { absent: false, cost: 1.0, head, body }))
+/// };
+/// if let Found::Entry(user, source) = cache.read(&ann, want, load).await? {
+///     println!("{:?}, from {source:?}", user.body);
+/// }
+///
+/// let write = cache.write(vec![ann], false).await;
+/// // ... write it where it really is; then say that this is over.
+/// write.finish(true, None).await;
+/// # Ok(()) }
+/// ```
 #[derive(Clone)]
 pub struct Cache {
     core: Arc<Core<Memcached>>,
