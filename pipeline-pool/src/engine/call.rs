@@ -227,3 +227,120 @@ impl<P: Protocol> Drop for Caller<P> {
         self.give_up();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::BytesMut;
+
+    use super::*;
+    use crate::error::{Kind, Sent};
+    use crate::outbox::Outbox;
+    use crate::protocol::{Class, Decoded, Encoded};
+
+    struct Nothing;
+
+    impl Protocol for Nothing {
+        type Request = u8;
+        type Reply = Arc<()>;
+
+        fn class(_: &u8) -> Class {
+            Class {
+                repeatable: true,
+                alone: false,
+            }
+        }
+
+        fn duplicate(request: &u8) -> Option<u8> {
+            Some(*request)
+        }
+
+        fn encode(&mut self, _: &mut u8, _: &mut Outbox) -> Encoded {
+            Encoded::Wholly
+        }
+
+        fn decode(&mut self, _: &u8, _: &mut BytesMut, _: bool) -> Result<Decoded<Arc<()>>, Error> {
+            Ok(Decoded::More)
+        }
+
+        fn is_amid(&self) -> bool {
+            false
+        }
+    }
+
+    fn handed_in() -> (Caller<Nothing>, Entry<Nothing>) {
+        let mut caller = Caller::new(7, Instant::now());
+        let order = *caller.order();
+        let entry = caller.hand_in(order, Waker::noop()).unwrap();
+        (caller, entry)
+    }
+
+    fn poll(caller: &mut Caller<Nothing>) -> Poll<Outcome<Nothing>> {
+        caller.poll(&mut Context::from_waker(Waker::noop()))
+    }
+
+    #[test]
+    fn a_request_that_is_lost_may_have_been_sent() {
+        let (mut caller, entry) = handed_in();
+        assert!(poll(&mut caller).is_pending());
+        drop(entry);
+        let Poll::Ready(Outcome::Done(Err(error))) = poll(&mut caller) else {
+            panic!("not told");
+        };
+        assert_eq!((error.kind(), error.sent()), (Kind::Closed, Sent::Part));
+    }
+
+    #[test]
+    fn of_two_copies_the_first_reply_counts_and_the_last_failure() {
+        let failure = |text: &'static str| Error::new(Kind::Closed, text);
+        let (mut caller, mut entry) = handed_in();
+        let copy = entry.hedge().unwrap();
+        assert!(entry.hedge().is_none());
+        entry.fail(&failure("first"));
+        assert!(!copy.is_abandoned() && poll(&mut caller).is_pending());
+        copy.end(&failure("second"));
+        let Poll::Ready(Outcome::Done(Err(error))) = poll(&mut caller) else {
+            panic!("not told");
+        };
+        assert_eq!(error.to_string(), failure("second").to_string());
+
+        let (mut caller, mut entry) = handed_in();
+        let mut copy = entry.hedge().unwrap();
+        assert!(copy.reply(Arc::new(())).is_some());
+        assert!(entry.is_abandoned());
+        assert!(entry.reply(Arc::new(())).is_none());
+        assert!(matches!(
+            poll(&mut caller),
+            Poll::Ready(Outcome::Done(Ok(_)))
+        ));
+    }
+
+    #[test]
+    fn a_reply_goes_with_its_caller() {
+        let reply = Arc::new(());
+        let (caller, mut entry) = handed_in();
+        assert!(entry.reply(reply.clone()).is_some());
+        assert_eq!(Arc::strong_count(&reply), 2);
+        drop(caller);
+        assert_eq!(Arc::strong_count(&reply), 1);
+        let (caller, mut entry) = handed_in();
+        drop(caller);
+        assert!(entry.is_abandoned());
+        assert!(entry.reply(reply.clone()).is_none());
+        assert_eq!(Arc::strong_count(&reply), 1);
+    }
+
+    #[test]
+    fn what_a_copy_gives_back_can_be_handed_in_again() {
+        let (mut caller, mut entry) = handed_in();
+        let copy = entry.hedge().unwrap();
+        entry.end(&Error::new(Kind::Closed, "first"));
+        copy.bounce();
+        let Poll::Ready(Outcome::Again(trail)) = poll(&mut caller) else {
+            panic!("not given back");
+        };
+        let mut entry = caller.hand_in_again(trail, Waker::noop()).unwrap();
+        assert!(!entry.is_abandoned() && poll(&mut caller).is_pending());
+        assert!(entry.reply(Arc::new(())).is_some());
+        assert!(poll(&mut caller).is_ready());
+    }
+}
