@@ -1,6 +1,7 @@
 //! The one loop that every operation goes through: credentials, sign, send, classify, again or done.
 
 mod attempt;
+mod run;
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,28 +11,18 @@ use pipeline_pool::{HttpPool, Sent};
 use tokio::time::Instant;
 
 #[cfg(feature = "cache")]
-pub(crate) use self::attempt::service_error;
-pub(crate) use self::attempt::site;
-use self::attempt::{Course, log_failure};
+pub(crate) use self::attempt::{service_error, site};
+use self::run::Run;
 #[cfg(feature = "cache")]
 use crate::cached::Caching;
-use crate::classify::{Class, Failure, Verdict, classify};
 use crate::clock::Clock;
 use crate::credentials::{Cached, Credentials, ProvideCredentials};
-use crate::endpoint::Place;
 use crate::error::{Error, Kind, Result};
 use crate::event::{AttemptEvent, Hooks, Middleware, OnAttempt};
 use crate::operation::Operation;
-use crate::overrides::Overrides;
 use crate::retry::{Budget, RetryConfig};
 use crate::throttle::Throttle;
 use crate::transport::Transport;
-
-/// How often an operation is tried again because its service learnt how to sign it.
-const MAX_LESSONS: u32 = 2;
-
-/// How often a request follows an answer to another server.
-const MAX_REDIRECTS: u32 = 3;
 
 /// Builds a [`Dispatch`]; the builders of the clients hold one.
 #[derive(Debug)]
@@ -202,12 +193,10 @@ impl Dispatch {
             use crate::cached::CacheUse;
             let changes = operation.cache();
             if matches!(changes, CacheUse::Write(_) | CacheUse::WriteAll) {
-                return self
-                    .write_cached(caching, service, operation, changes)
-                    .await;
+                return Box::pin(self.write_cached(caching, service, operation, changes)).await;
             }
         }
-        self.attempts(service, operation, &mut false).await
+        Run::new(&self.0, service, operation)?.go().await
     }
 
     /// Whether there is a cache.
@@ -236,129 +225,17 @@ impl Dispatch {
     }
 
     /// The attempts of an operation, to its end. `loose` hears if one of them may still run.
+    #[cfg(feature = "cache")]
     pub(crate) async fn attempts<O: Operation>(
         &self,
         service: &O::Service,
         operation: &O,
         loose: &mut bool,
     ) -> Result<O::Output> {
-        let shared = &*self.0;
-        let overrides = operation.overrides();
-        if let Some(overrides) = overrides {
-            overrides
-                .check()
-                .map_err(|error| error.with_site(|| site(operation, operation.origin())))?;
-        }
-        let timeout = overrides.and_then(Overrides::get_timeout);
-        let usual = || shared.timeout.saturating_add(operation.extra_time());
-        let deadline = after(Instant::now(), timeout.unwrap_or_else(usual));
-        let retry = overrides
-            .and_then(Overrides::get_retry)
-            .unwrap_or(&shared.retry);
-        let idempotency = operation.idempotency();
-        let mut place: Option<Place> = operation.place(service);
-        let mut sent = Sent::No;
-        let mut number = 0;
-        // What was answered without the request having run is no failed try.
-        let mut tries = 0;
-        let mut clock_corrected = false;
-        let mut renewed = false;
-        let mut lessons = 0;
-        let mut redirects = 0;
-        let mut expect = true;
-        loop {
-            let origin = place
-                .as_ref()
-                .map_or(operation.origin(), |place| &place.origin);
-            let begun = match shared.turn(retry, origin, deadline).await {
-                Ok(turn) => turn,
-                Err(error) => {
-                    return Err(error
-                        .with_attempts(number, sent)
-                        .with_site(|| site(operation, origin)));
-                }
-            };
-            number += 1;
-            tries += 1;
-            let course = Course {
-                retry,
-                number,
-                deadline,
-                expect,
-                place: place.as_ref(),
-            };
-            let outcome = shared.attempt(service, operation, &course).await;
-            let mut failed = match outcome {
-                Ok(output) => {
-                    if number == 1 {
-                        shared.budget.give_back();
-                    }
-                    return Ok(output);
-                }
-                Err(failed) => failed,
-            };
-            sent = sent.max(failed.error.sent());
-            *loose |= is_loose(&failed.error);
-            log_failure::<O>(number, &failed.error);
-            let class = failed.error.class();
-            if matches!(class, Class::Throttled | Class::Unavailable) && retry.is_adaptive() {
-                shared.throttle.refused(origin, begun, Instant::now());
-            }
-            let mut next = None;
-            let pause = match classify(Failure::of(&failed.error), idempotency) {
-                _ if !operation.can_repeat() => None,
-                _ if failed.learnt && lessons < MAX_LESSONS => {
-                    lessons += 1;
-                    Some(Duration::ZERO)
-                }
-                // RFC 9110, 15.5.18: some proxy on the way does not know the expectation.
-                _ if failed.error.status() == Some(417) && expect => {
-                    expect = false;
-                    Some(Duration::ZERO)
-                }
-                _ if failed.redirect.is_some() => {
-                    let told = failed.redirect(operation, service, origin);
-                    if redirects < MAX_REDIRECTS {
-                        next = told;
-                    }
-                    redirects += 1;
-                    next.is_some().then_some(Duration::ZERO)
-                }
-                Verdict::CorrectClock if !clock_corrected => {
-                    clock_corrected = true;
-                    let server = failed.server_date.take();
-                    let moved = server.is_some_and(|date| shared.clock.correct(date));
-                    // Another request may have moved the clock meanwhile. Some services have one code for a
-                    // request and for a token that has expired.
-                    let moved = moved || shared.clock.offset_ms() != failed.offset_ms;
-                    (moved || shared.renew(&failed)).then_some(Duration::ZERO)
-                }
-                Verdict::Renew if !renewed => {
-                    renewed = true;
-                    shared.renew(&failed).then_some(Duration::ZERO)
-                }
-                Verdict::Retry if tries < retry.attempts() => {
-                    let pause = retry.pause(tries, failed.error.retry_after());
-                    let fits = after(Instant::now(), pause) < deadline;
-                    (fits && shared.budget.take()).then_some(pause)
-                }
-                _ => None,
-            };
-            match pause {
-                None => {
-                    return Err(failed
-                        .error
-                        .with_attempts(number, sent)
-                        .with_site(|| site(operation, origin)));
-                }
-                Some(Duration::ZERO) => {}
-                Some(pause) => tokio::time::sleep(pause).await,
-            }
-            if next.is_some() {
-                place = next;
-                tries -= 1;
-            }
-        }
+        let mut run = Run::new(&self.0, service, operation)?;
+        let outcome = run.go().await;
+        *loose |= run.is_loose();
+        outcome
     }
 }
 
@@ -372,30 +249,6 @@ fn after(now: Instant, time: Duration) -> Instant {
 pub(crate) fn is_loose(error: &Error) -> bool {
     let answered = error.kind() == Kind::Service && !matches!(error.status(), Some(502 | 504));
     !answered && error.sent() != Sent::No
-}
-
-impl Shared {
-    /// Waits for the turn of an attempt, where the server wants fewer of them.
-    async fn turn(
-        &self,
-        retry: &RetryConfig,
-        origin: &pipeline_pool::Origin,
-        deadline: Instant,
-    ) -> Result<Instant> {
-        let now = Instant::now();
-        if !retry.is_adaptive() {
-            return Ok(now);
-        }
-        let Some(turn) = self.throttle.turn(origin, now, deadline) else {
-            let late =
-                "the server has asked for fewer requests, and the turn of this one is too late";
-            return Err(Error::new(Kind::Busy, late).with_class(Class::Throttled));
-        };
-        if turn > now {
-            tokio::time::sleep_until(turn).await;
-        }
-        Ok(turn)
-    }
 }
 
 impl fmt::Debug for Dispatch {

@@ -21,6 +21,7 @@ const BURST: f64 = 4.0;
 const FORGET: Duration = Duration::from_secs(60);
 /// The most servers whose rates are kept.
 const SERVERS: usize = 1000;
+/// Half a second, see [`Meter::window`].
 const WINDOW: Duration = Duration::from_millis(500);
 
 /// The rates of a client. Until the first refusal it costs a count.
@@ -94,7 +95,8 @@ struct Meter {
 
 impl Meter {
     fn window(age: Duration) -> u64 {
-        (age.as_millis() / WINDOW.as_millis()) as u64 & 0xffff_ffff
+        let half = u64::from(age.subsec_nanos() >= WINDOW.subsec_nanos());
+        (age.as_secs() * 2 + half) & 0xffff_ffff
     }
 
     fn count(&self, age: Duration) {

@@ -8,6 +8,7 @@ use pipeline_pool::BodyError;
 
 use crate::client::S3Client;
 use crate::config::Tagging;
+use crate::limits;
 use crate::ops::acl::{GetObjectAcl, PutObjectAcl};
 use crate::ops::attributes::GetObjectAttributes;
 use crate::ops::buckets::{AclChange, CreateBucket, DeleteBucket, HeadBucket};
@@ -27,15 +28,17 @@ pub struct Bucket {
     pub(crate) client: S3Client,
     pub(crate) name: Arc<str>,
     pub(crate) place: Place,
+    /// Whether the name is within the limits; each request would otherwise look at it again.
+    pub(crate) legal: bool,
 }
 
 impl Bucket {
     pub(crate) fn new(client: S3Client, name: Arc<str>) -> Self {
-        let place = client.endpoint().place(&name);
         Self {
+            place: client.endpoint().place(&name),
+            legal: limits::bucket(&name).is_ok(),
             client,
             name,
-            place,
         }
     }
 

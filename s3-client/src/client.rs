@@ -89,25 +89,47 @@ impl S3Client {
     ) -> Result<O::Output> {
         self.0.dispatch.call(&self.0.service, operation).await
     }
-}
 
-#[cfg(feature = "cache")]
-impl S3Client {
-    /// Runs an operation that reads, through the cache if there is one.
-    pub(crate) async fn read<O: Operation<Service = S3> + 'static>(
-        &self,
-        operation: O,
-    ) -> Result<O::Output> {
-        let service = Shared(self.0.clone());
-        self.0.dispatch.call_cached(service, operation).await
+    /// Runs an operation that is ready. The future holds it once, where it is; it is as large as what it holds, and is
+    /// moved by whoever awaits it.
+    #[expect(
+        clippy::manual_async_fn,
+        reason = "an async fn would hold its argument twice"
+    )]
+    pub(crate) fn run<O: Operation<Service = S3>>(
+        ready: Result<(Self, O)>,
+    ) -> impl Future<Output = Result<O::Output>> {
+        async move {
+            match ready {
+                Ok((ref client, ref operation)) => client.call(operation).await,
+                Err(error) => Err(error),
+            }
+        }
     }
-}
 
-#[cfg(not(feature = "cache"))]
-impl S3Client {
-    /// Runs an operation that reads.
-    pub(crate) async fn read<O: Operation<Service = S3>>(&self, operation: O) -> Result<O::Output> {
-        self.call(&operation).await
+    /// Runs an operation that reads and is ready, as [`run`](Self::run), through the cache if there is one.
+    #[cfg(feature = "cache")]
+    pub(crate) fn read<O: Operation<Service = S3> + 'static>(
+        ready: Result<(Self, O)>,
+    ) -> impl Future<Output = Result<O::Output>> {
+        async move {
+            match ready {
+                Ok((client, operation)) if client.0.dispatch.is_cached() => {
+                    let service = Shared(client.0.clone());
+                    Box::pin(client.0.dispatch.call_cached(service, operation)).await
+                }
+                Ok((ref client, ref operation)) => client.call(operation).await,
+                Err(error) => Err(error),
+            }
+        }
+    }
+
+    /// Runs an operation that reads and is ready.
+    #[cfg(not(feature = "cache"))]
+    pub(crate) fn read<O: Operation<Service = S3>>(
+        ready: Result<(Self, O)>,
+    ) -> impl Future<Output = Result<O::Output>> {
+        Self::run(ready)
     }
 }
 
@@ -332,5 +354,27 @@ impl S3Builder {
             service,
             dispatch: dispatch.build()?,
         })))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A future is as large as all that it may ever hold, and is moved with it.
+    #[test]
+    fn futures_of_small_requests_are_small() {
+        let builder = S3Client::builder().endpoint("http://h");
+        let client = builder.credentials(Credentials::new("id", "secret"));
+        let bucket = client.build().unwrap().bucket("photos");
+        let sizes = [
+            ("get", size_of_val(&bucket.get("k").send())),
+            ("head", size_of_val(&bucket.head("k").send())),
+            ("put", size_of_val(&bucket.put("k", "v").send())),
+            ("delete", size_of_val(&bucket.delete("k").send())),
+        ];
+        for (verb, bytes) in sizes {
+            assert!(bytes <= 960, "{verb}: {bytes} bytes; all: {sizes:?}");
+        }
     }
 }

@@ -179,14 +179,28 @@ impl Source {
     }
 
     /// What is sent; a file is asked for its length.
-    pub(crate) async fn payload(self) -> Result<Payload> {
-        match self.0 {
-            Kept::Here(payload) => Ok(payload),
-            Kept::Unsized(_) => Err(Error::invalid(
-                "a stream of unknown length cannot be put in one request: upload it, or say its length",
-            )),
+    pub(crate) async fn payload(mut self) -> Result<Payload> {
+        match self.at_hand() {
+            Some(payload) => payload,
             #[cfg(feature = "fs")]
-            Kept::Path(path) => Ok(Payload::File(Arc::new(FilePart::whole(path).await?))),
+            None => match self.0 {
+                Kept::Path(path) => Ok(Payload::File(Arc::new(FilePart::whole(path).await?))),
+                Kept::Here(_) | Kept::Unsized(_) => Ok(Payload::None),
+            },
+            #[cfg(not(feature = "fs"))]
+            None => Ok(Payload::None),
+        }
+    }
+
+    /// What is sent, taken out; nothing if that is a file, which has to be asked for its length.
+    pub(crate) fn at_hand(&mut self) -> Option<Result<Payload>> {
+        match &mut self.0 {
+            Kept::Here(payload) => Some(Ok(std::mem::take(payload))),
+            Kept::Unsized(_) => Some(Err(Error::invalid(
+                "a stream of unknown length cannot be put in one request: upload it, or say its length",
+            ))),
+            #[cfg(feature = "fs")]
+            Kept::Path(_) => None,
         }
     }
 }

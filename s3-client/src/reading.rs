@@ -7,6 +7,7 @@ use pipeline_pool::Method;
 
 use crate::attributes::put;
 use crate::bucket::Bucket;
+use crate::client::S3Client;
 use crate::encryption::{CustomerKey, Of};
 use crate::limits;
 use crate::wire::{Field, Wire};
@@ -85,11 +86,12 @@ impl Reading {
         }
     }
 
-    pub(crate) fn into_wire(mut self, method: Method) -> Result<Wire> {
+    /// The request, and the client to send it by.
+    pub(crate) fn into_wire(mut self, method: Method) -> Result<(S3Client, Wire)> {
         if let Some(error) = self.wrong {
             return Err(error);
         }
-        let mut wire = Wire::object(method, &self.bucket, &self.key)?;
+        let (client, mut wire) = Wire::object_of(method, self.bucket, &self.key)?;
         if let Some(part) = self.part {
             limits::part(part)?;
             wire.query("partNumber", &part.to_string());
@@ -106,7 +108,7 @@ impl Reading {
             key.put_fields(Of::Object, wire.origin(), &mut self.fields)?;
         }
         wire.fields(self.fields);
-        Ok(wire)
+        Ok((client, wire))
     }
 }
 

@@ -124,15 +124,16 @@ where
         list: &SubResources,
     ) -> Result<()> {
         let date = attempt.http_date();
+        let date = date.as_ref();
         let signed = s3::Request {
             method: self.method,
             bucket: self.bucket,
             path: self.path,
             query: self.query,
-            headers: std::iter::once(("date", date.as_ref())).chain(self.shorter()),
+            headers: std::iter::once(("date", date)).chain(self.shorter()),
         };
         let authorization = signed.sub_resources(list).sign(attempt.credentials());
-        request.header("date", date.as_ref())?;
+        request.header("date", date)?;
         for (name, value) in self.fields.clone() {
             request.header(name, value)?;
         }

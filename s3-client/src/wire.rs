@@ -68,32 +68,46 @@ impl Wire {
     /// A request about a bucket. Its path ends in a slash: servers refuse a signature over one form and a
     /// request in the other.
     pub(crate) fn bucket_root(method: Method, bucket: &Bucket) -> Result<Self> {
-        Self::within(method, bucket, 64)
+        let (_, wire) = Self::within(method, bucket.clone(), 64)?;
+        Ok(wire)
     }
 
     /// A request about an object.
     pub(crate) fn object(method: Method, bucket: &Bucket, key: &str) -> Result<Self> {
-        limits::key(key)?;
-        let mut wire = Self::within(method, bucket, key.len() + key.len() / 4 + 16)?;
-        escape::push_path(&mut wire.target, key);
-        wire.path_len = wire.target.len();
+        let (_, wire) = Self::object_of(method, bucket.clone(), key)?;
         Ok(wire)
     }
 
-    fn within(method: Method, bucket: &Bucket, room: usize) -> Result<Self> {
-        limits::bucket(&bucket.name)?;
-        let place = &bucket.place;
-        let mut target = String::with_capacity(bucket.name.len() + 2 + room);
+    /// A request about an object of a bucket that is not needed besides, and the client to send it by.
+    pub(crate) fn object_of(method: Method, bucket: Bucket, key: &str) -> Result<(S3Client, Self)> {
+        limits::key(key)?;
+        let (client, mut wire) = Self::within(method, bucket, key.len() + key.len() / 4 + 16)?;
+        escape::push_path(&mut wire.target, key);
+        wire.path_len = wire.target.len();
+        Ok((client, wire))
+    }
+
+    fn within(method: Method, bucket: Bucket, room: usize) -> Result<(S3Client, Self)> {
+        if !bucket.legal {
+            limits::bucket(&bucket.name)?;
+        }
+        let Bucket {
+            client,
+            name,
+            place,
+            legal: _,
+        } = bucket;
+        let mut target = String::with_capacity(name.len() + 2 + room);
         target.push('/');
         if !place.bucket_in_host {
             // A legal name needs no escape.
-            target.push_str(&bucket.name);
+            target.push_str(&name);
             target.push('/');
         }
-        Ok(Self {
+        let wire = Self {
             method,
-            origin: place.origin.clone(),
-            bucket: Some(bucket.name.clone()),
+            origin: place.origin,
+            bucket: Some(name),
             bucket_in_host: place.bucket_in_host,
             path_len: target.len(),
             target,
@@ -102,7 +116,8 @@ impl Wire {
             patience: Duration::ZERO,
             region: None,
             options: Options::default(),
-        })
+        };
+        Ok((client, wire))
     }
 
     pub(crate) fn query(&mut self, name: &str, value: &str) {

@@ -132,6 +132,23 @@ impl SdbClient {
         self.0.dispatch.call(service, operation).await
     }
 
+    /// Runs an operation that is ready. The future holds it once, where it is; it is as large as what it holds, and is
+    /// moved by whoever awaits it.
+    #[expect(
+        clippy::manual_async_fn,
+        reason = "an async fn would hold its argument twice"
+    )]
+    pub(crate) fn run<O: Operation<Service = Sdb>>(
+        ready: Result<(Self, O)>,
+    ) -> impl Future<Output = Result<O::Output>> {
+        async move {
+            match ready {
+                Ok((ref client, ref operation)) => client.call(operation).await,
+                Err(error) => Err(error),
+            }
+        }
+    }
+
     #[cfg(feature = "export")]
     pub(crate) async fn export_call<O: Operation<Service = crate::export::Exports>>(
         &self,
@@ -140,23 +157,29 @@ impl SdbClient {
         self.0.dispatch.call(&self.0.exports, operation).await
     }
 
-    /// Runs an operation that reads, through the cache if there is one.
+    /// Runs an operation that reads and is ready, as [`run`](Self::run), through the cache if there is one.
     #[cfg(feature = "cache")]
-    pub(crate) async fn read<O: Operation<Service = Sdb> + 'static>(
-        &self,
-        operation: O,
-    ) -> Result<O::Output> {
-        let service = Shared(self.0.clone(), O::NAME);
-        self.0.dispatch.call_cached(service, operation).await
+    pub(crate) fn read<O: Operation<Service = Sdb> + 'static>(
+        ready: Result<(Self, O)>,
+    ) -> impl Future<Output = Result<O::Output>> {
+        async move {
+            match ready {
+                Ok((client, operation)) if client.is_cached() => {
+                    let service = Shared(client.0.clone(), O::NAME);
+                    Box::pin(client.0.dispatch.call_cached(service, operation)).await
+                }
+                Ok((ref client, ref operation)) => client.call(operation).await,
+                Err(error) => Err(error),
+            }
+        }
     }
 
-    /// Runs an operation that reads.
+    /// Runs an operation that reads and is ready.
     #[cfg(not(feature = "cache"))]
-    pub(crate) async fn read<O: Operation<Service = Sdb>>(
-        &self,
-        operation: O,
-    ) -> Result<O::Output> {
-        self.call(&operation).await
+    pub(crate) fn read<O: Operation<Service = Sdb>>(
+        ready: Result<(Self, O)>,
+    ) -> impl Future<Output = Result<O::Output>> {
+        Self::run(ready)
     }
 
     /// Whether reads go through a cache.
@@ -318,5 +341,27 @@ impl SdbBuilder {
             in_url: self.in_url,
             dispatch,
         })))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aws_core::Credentials;
+
+    /// A future is as large as all that it may ever hold, and is moved with it.
+    #[test]
+    fn futures_of_small_requests_are_small() {
+        let builder = SdbClient::builder().endpoint("http://h");
+        let client = builder.credentials(Credentials::new("id", "secret"));
+        let users = client.build().unwrap().domain("users");
+        let sizes = [
+            ("get", size_of_val(&users.get("k").send())),
+            ("put", size_of_val(&users.put("k").add("a", "v").send())),
+            ("delete", size_of_val(&users.delete("k").send())),
+        ];
+        for (verb, bytes) in sizes {
+            assert!(bytes <= 960, "{verb}: {bytes} bytes; all: {sizes:?}");
+        }
     }
 }

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::{Bytes, BytesMut};
-use pipeline_pool::{Head, Method, Origin, Sent};
+use pipeline_pool::{Head, Method, Origin, Request, Sent};
 use tokio::time::{Instant, timeout_at};
 
+use super::run::Run;
 use super::{Shared, after};
 use crate::body::Body;
 use crate::classify::Idempotency;
@@ -18,38 +19,33 @@ use crate::error::{Error, Kind, Result, Site};
 use crate::event::{AttemptEvent, AttemptStart};
 use crate::operation::{Answer, Attempt, MAX_ANSWER, Operation, Redirect, Service};
 use crate::overrides::Overrides;
-use crate::retry::RetryConfig;
 use crate::time::parse_http;
+use crate::transport::ResponseFuture;
 
 /// The most bytes of an error's body that are read.
 const MAX_ERROR: usize = 64 << 10;
 
-/// What is the same for all of an attempt.
-pub(super) struct Course<'a> {
-    pub(super) retry: &'a RetryConfig,
-    pub(super) number: u32,
-    pub(super) deadline: Instant,
-    /// Whether a large body may wait until the server wants it.
-    pub(super) expect: bool,
-    /// Where it goes, if not where the operation says.
-    pub(super) place: Option<&'a Place>,
+/// What an attempt was signed with.
+pub(super) struct Signed {
+    credentials: Credentials,
+    now: SystemTime,
+    offset_ms: i64,
+}
+
+/// An attempt under way.
+pub(super) struct Started {
+    pub(super) signed: Signed,
+    pub(super) sending: ResponseFuture,
 }
 
 /// What hooks hear of an attempt, gathered on the way.
 #[derive(Default)]
 struct Trail {
-    wanted: bool,
     method: Option<Method>,
     status: Option<u16>,
     sent: Option<u64>,
     received: Option<u64>,
     request_id: Option<String>,
-}
-
-impl<'a> Course<'a> {
-    fn origin<O: Operation>(&self, operation: &'a O) -> &'a Origin {
-        self.place.map_or(operation.origin(), |place| &place.origin)
-    }
 }
 
 /// An attempt that failed, and what the server said of the time.
@@ -123,38 +119,86 @@ impl Failed {
     }
 }
 
-impl Shared {
-    /// Makes an attempt, and tells the hooks of it.
-    pub(super) async fn attempt<O: Operation>(
-        &self,
-        service: &O::Service,
-        operation: &O,
-        course: &Course<'_>,
-    ) -> Result<O::Output, Failed> {
-        let headers = operation.overrides().map_or(&[][..], Overrides::headers);
-        let mut trail = Trail::default();
-        if self.hooks.is_empty() {
-            return self
-                .run(service, operation, course, headers, &mut trail)
-                .await;
+impl<O: Operation> Run<'_, O> {
+    /// Begins an attempt that nobody watches, if there are credentials at hand.
+    pub(super) fn start_at_once(&self) -> Result<Option<Started>> {
+        let now = self.shared.clock.now();
+        let Some(credentials) = self.shared.credentials.ready(now) else {
+            return Ok(None);
+        };
+        let signed = self.signed(credentials, now);
+        let request = self.request(&signed, self.own_headers())?;
+        let sending = self.shared.transport.send(self.origin(), request);
+        Ok(Some(Started { signed, sending }))
+    }
+
+    fn own_headers(&self) -> &[(String, String)] {
+        let overrides = self.operation.overrides();
+        overrides.map_or(&[], Overrides::headers)
+    }
+
+    fn signed(&self, credentials: Credentials, now: SystemTime) -> Signed {
+        Signed {
+            credentials,
+            now,
+            offset_ms: self.shared.clock.offset_ms(),
         }
-        trail.wanted = true;
+    }
+
+    /// The request of an attempt.
+    fn request(&self, signed: &Signed, headers: &[(String, String)]) -> Result<Request> {
+        let operation = self.operation;
+        let attempt = Attempt {
+            credentials: &signed.credentials,
+            now: signed.now,
+            number: self.number,
+            headers,
+            place: self.place.as_ref(),
+        };
+        let mut request = operation.request(self.service, &attempt)?;
+        if !self.expect {
+            request.expect_continue(None);
+        }
+        request.repeatable(operation.idempotency() == Idempotency::Repeatable);
+        request.deadline(self.deadline.into_std());
+        if let Some(timeout) = self.timeout() {
+            request.timeout(timeout);
+        } else if !operation.extra_time().is_zero() {
+            // The transport's own limit is meant for what is small.
+            request.timeout(self.deadline.saturating_duration_since(Instant::now()));
+        }
+        Ok(request)
+    }
+
+    /// The longest time of one attempt, where there is one.
+    fn timeout(&self) -> Option<Duration> {
+        let timeout = self.retry.per_attempt()?;
+        Some(timeout.saturating_add(self.operation.extra_time()))
+    }
+
+    /// Makes an attempt in its turn, and tells the hooks of it.
+    pub(super) async fn attempt(&self) -> Result<O::Output, Failed> {
+        self.wait().await;
+        let headers = self.own_headers();
+        let mut trail = Trail::default();
+        let hooks = &self.shared.hooks;
+        if hooks.is_empty() {
+            return self.watched(headers, &mut trail).await;
+        }
         let start = AttemptStart {
             service: O::Service::NAME,
             operation: O::NAME,
-            origin: course.origin(operation),
-            resource: operation.resource().map(|name| &**name),
-            key: operation.key(),
-            number: course.number,
+            origin: self.origin(),
+            resource: self.operation.resource().map(|name| &**name),
+            key: self.operation.key(),
+            number: self.number,
         };
-        let headers = self.hooks.before(&start, headers)?;
+        let headers = hooks.before(&start, headers)?;
         let (started, begun) = (SystemTime::now(), Instant::now());
-        let outcome = self
-            .run(service, operation, course, &headers, &mut trail)
-            .await;
+        let outcome = self.watched(&headers, &mut trail).await;
         let error = outcome.as_ref().err().map(|failed| &failed.error);
         let of_error = error.and_then(Error::request_id);
-        self.hooks.after(&AttemptEvent {
+        hooks.after(&AttemptEvent {
             start,
             started,
             duration: begun.elapsed(),
@@ -168,112 +212,132 @@ impl Shared {
         outcome
     }
 
-    async fn run<O: Operation>(
+    async fn watched(
         &self,
-        service: &O::Service,
-        operation: &O,
-        course: &Course<'_>,
         headers: &[(String, String)],
         trail: &mut Trail,
     ) -> Result<O::Output, Failed> {
-        let deadline = course.deadline;
-        let now = self.clock.now();
-        let offset_ms = self.clock.offset_ms();
-        let credentials = match self.credentials.ready(now) {
+        let shared = self.shared;
+        let now = shared.clock.now();
+        let credentials = match shared.credentials.ready(now) {
             Some(credentials) => credentials,
-            None => self.fetch_credentials(now, deadline).await?,
+            None => shared.fetch_credentials(now, self.deadline).await?,
         };
-        let attempt = Attempt {
-            credentials: &credentials,
-            now,
-            number: course.number,
-            headers,
-            place: course.place,
-        };
-        let mut request = operation.request(service, &attempt)?;
+        let signed = self.signed(credentials, now);
+        let request = self.request(&signed, headers)?;
         trail.method = Some(request.method());
         trail.sent = request.body_len();
-        if !course.expect {
-            request.expect_continue(None);
-        }
-        request.repeatable(operation.idempotency() == Idempotency::Repeatable);
-        request.deadline(deadline.into_std());
-        let extra = operation.extra_time();
-        let per_attempt = course.retry.per_attempt().map(|t| t.saturating_add(extra));
-        if let Some(timeout) = per_attempt {
-            request.timeout(timeout);
-        } else if !extra.is_zero() {
-            // The transport's own limit is meant for what is small.
-            request.timeout(deadline.saturating_duration_since(Instant::now()));
-        }
-        let origin = course.origin(operation);
-        let sending = self.transport.send(origin, request);
-        let response = if self.keeps_deadlines {
+        let sending = shared.transport.send(self.origin(), request);
+        let response = if shared.keeps_deadlines {
             sending.await
         } else {
-            let until = per_attempt.map_or(deadline, |t| deadline.min(after(Instant::now(), t)));
+            let timeout = self.timeout();
+            let until = timeout.map_or(self.deadline, |t| {
+                self.deadline.min(after(Instant::now(), t))
+            });
             within(until, sending).await
         };
         let (head, body) = response.map_err(Error::from)?.into_parts();
-        let status = head.status();
-        trail.status = Some(status);
+        self.log_answer(&head);
+        trail.status = Some(head.status());
         trail.received = body.remaining();
-        if trail.wanted {
+        if !shared.hooks.is_empty() {
             trail.request_id = request_id(&head).map(str::to_owned);
         }
+        let body = self.read(&head, body).await?;
+        let read = || body.as_whole().map(|bytes| bytes.len() as u64);
+        trail.received = trail.received.or_else(read);
+        self.settle(&signed, head, body)
+    }
+
+    pub(super) fn log_answer(&self, head: &Head) {
         tracing::debug!(
             rpc.system = "aws-api",
             rpc.service = O::Service::NAME,
             rpc.method = O::NAME,
-            server.address = origin.host(),
-            server.port = origin.port(),
-            http.response.status_code = status,
-            http.request.resend_count = course.number - 1,
+            server.address = self.origin().host(),
+            server.port = self.origin().port(),
+            http.response.status_code = head.status(),
+            http.request.resend_count = self.number - 1,
             "answered"
         );
-        let failed = |bytes: &[u8]| {
-            let resource = operation.resource();
-            let (error, learnt) = service_error(service, resource, &head, bytes, now);
-            Failed {
-                error,
-                server_date: head.header("date").and_then(parse_http),
-                offset_ms,
-                credentials: Some(credentials.clone()),
-                learnt,
-                redirect: Moved::of(&head),
-            }
-        };
-        if !operation.accepts(status) {
-            let bytes = timeout_at(deadline, error_body(body))
-                .await
-                .unwrap_or_default();
-            trail.received = trail.received.or(Some(bytes.len() as u64));
-            return Err(failed(&bytes));
+    }
+
+    /// Whether as much of a body is here as is needed to settle the attempt.
+    pub(super) fn is_here(&self, head: &Head, body: &pipeline_pool::Body) -> bool {
+        body.as_whole().is_some() || (O::STREAMS && self.operation.accepts(head.status()))
+    }
+
+    /// Reads as much of a body as is needed to settle the attempt.
+    async fn read(&self, head: &Head, body: pipeline_pool::Body) -> Result<pipeline_pool::Body> {
+        if self.is_here(head, &body) {
+            return Ok(body);
         }
-        let body = if O::STREAMS || body.as_whole().is_some() {
-            body
-        } else {
-            within(deadline, body.bytes(MAX_ANSWER))
-                .await
-                .map_err(Error::from)?
-                .into()
-        };
+        if !self.operation.accepts(head.status()) {
+            let read = timeout_at(self.deadline, error_body(body)).await;
+            return Ok(read.unwrap_or_default().into());
+        }
+        let bytes = within(self.deadline, body.bytes(MAX_ANSWER)).await?;
+        Ok(bytes.into())
+    }
+
+    pub(super) async fn read_and_settle(
+        &self,
+        signed: &Signed,
+        head: Head,
+        body: pipeline_pool::Body,
+    ) -> Result<O::Output, Failed> {
+        let body = self.read(&head, body).await?;
+        self.settle(signed, head, body)
+    }
+
+    /// What becomes of an attempt whose answer is here.
+    pub(super) fn settle(
+        &self,
+        signed: &Signed,
+        head: Head,
+        body: pipeline_pool::Body,
+    ) -> Result<O::Output, Failed> {
+        let (operation, status) = (self.operation, head.status());
+        if !operation.accepts(status) {
+            let bytes = body.as_whole().map_or(&[][..], |bytes| bytes);
+            return Err(self.refused(signed, &head, &bytes[..bytes.len().min(MAX_ERROR)]));
+        }
         if !O::STREAMS
             && let Some(bytes) = body.as_whole()
+            && ErrorBody::begins(bytes)
         {
-            trail.received = Some(bytes.len() as u64);
-            if ErrorBody::begins(bytes) {
-                return Err(failed(bytes));
-            }
+            return Err(self.refused(signed, &head, bytes));
         }
         let answer = Answer {
             head,
-            body: Body::new(body, site(operation, origin)),
+            body: Body::new(body, site(operation, self.origin())),
             cached: false,
         };
-        operation
-            .parse(service, answer)
-            .map_err(|e| e.with_status(status).into())
+        let parsed = operation.parse(self.service, answer);
+        parsed.map_err(|e| e.with_status(status).into())
+    }
+
+    /// An attempt that was answered with an error.
+    #[cold]
+    fn refused(&self, signed: &Signed, head: &Head, bytes: &[u8]) -> Failed {
+        let resource = self.operation.resource();
+        let (error, learnt) = service_error(self.service, resource, head, bytes, signed.now);
+        Failed {
+            error,
+            server_date: head.header("date").and_then(parse_http),
+            offset_ms: signed.offset_ms,
+            credentials: Some(signed.credentials.clone()),
+            learnt,
+            redirect: Moved::of(head),
+        }
+    }
+}
+
+impl Shared {
+    /// Whether nobody watches attempts, and no timer is needed beside the transport's own.
+    pub(super) fn is_plain(&self) -> bool {
+        self.hooks.is_empty() && self.keeps_deadlines
     }
 
     /// Has the credentials of a failed attempt fetched anew, if their provider can.

@@ -7,6 +7,7 @@ use pipeline_pool::Method;
 
 use crate::attributes::put;
 use crate::bucket::Bucket;
+use crate::client::S3Client;
 use crate::idempotency::{self, Row};
 use crate::limits;
 use crate::object::ObjectHead;
@@ -21,7 +22,7 @@ pub struct Delete {
     key: String,
     version: Option<String>,
     fields: Vec<Field>,
-    row: Row,
+    row: &'static Row,
     options: Options,
 }
 
@@ -32,7 +33,7 @@ impl Delete {
             key,
             version: None,
             fields: Vec::new(),
-            row: idempotency::DELETE_OBJECT,
+            row: &idempotency::DELETE_OBJECT,
             options: Options::default(),
         }
     }
@@ -54,7 +55,7 @@ impl Delete {
     /// one that does not removes the object.
     pub fn if_match(mut self, etag: impl Into<String>) -> Self {
         put(&mut self.fields, "if-match", etag.into());
-        self.row = idempotency::DELETE_OBJECT_IF;
+        self.row = &idempotency::DELETE_OBJECT_IF;
         self
     }
 
@@ -77,7 +78,7 @@ impl Delete {
     /// Never sends it a second time once the server may have seen it.
     pub fn once(mut self) -> Self {
         if self.row.idempotency == Idempotency::Repeatable {
-            self.row = idempotency::DELETE_OBJECT_ONCE;
+            self.row = &idempotency::DELETE_OBJECT_ONCE;
         }
         self
     }
@@ -86,14 +87,19 @@ impl Delete {
     ///
     /// # Errors
     /// As sending and the store say; an object that is not there is no error.
-    pub async fn send(self) -> Result<Deleted> {
-        let mut wire = Wire::object(Method::Delete, &self.bucket, &self.key)?;
+    pub fn send(self) -> impl Future<Output = Result<Deleted>> + Send {
+        S3Client::run(self.ready())
+    }
+
+    /// What is to be sent, and by which client.
+    fn ready(self) -> Result<(S3Client, DeleteObject)> {
+        let (client, mut wire) = Wire::object_of(Method::Delete, self.bucket, &self.key)?;
         let mut row = self.row;
         if let Some(version) = &self.version {
             limits::version(version)?;
             wire.query("versionId", version);
             if row.idempotency == Idempotency::Repeatable {
-                row = idempotency::DELETE_OBJECT_VERSION;
+                row = &idempotency::DELETE_OBJECT_VERSION;
             }
         }
         for (name, value) in &self.fields {
@@ -101,7 +107,8 @@ impl Delete {
         }
         wire.fields(self.fields);
         wire.options(self.options);
-        self.bucket.client.call(&DeleteObject { wire, row }).await
+        let idempotency = row.idempotency;
+        Ok((client, DeleteObject { wire, idempotency }))
     }
 }
 
@@ -141,7 +148,7 @@ impl Deleted {
 
 struct DeleteObject {
     wire: Wire,
-    row: Row,
+    idempotency: Idempotency,
 }
 
 impl Operation for DeleteObject {
@@ -152,7 +159,7 @@ impl Operation for DeleteObject {
     changes_object!();
 
     fn idempotency(&self) -> Idempotency {
-        self.row.idempotency
+        self.idempotency
     }
 
     fn parse(&self, _: &S3, answer: Answer) -> Result<Deleted> {

@@ -10,6 +10,7 @@ use pipeline_pool::Method;
 
 use crate::bucket::Bucket;
 use crate::checksum::verified;
+use crate::client::S3Client;
 use crate::idempotency;
 use crate::object::{Object, ObjectHead};
 use crate::options::Options;
@@ -221,7 +222,12 @@ impl<M: Mode> Get<M> {
     /// # Errors
     /// [`is_not_found`](crate::Error::is_not_found) when there is no such object; otherwise as sending and the
     /// store say.
-    pub async fn send(self) -> Result<M::Output> {
+    pub fn send(self) -> impl Future<Output = Result<M::Output>> + Send {
+        S3Client::read(self.ready())
+    }
+
+    /// What is to be sent, and by which client.
+    fn ready(self) -> Result<(S3Client, GetObject<M>)> {
         let mut reading = self.reading;
         if let Some(range) = self.range {
             let value = range
@@ -237,18 +243,17 @@ impl<M: Mode> Get<M> {
         if self.verify {
             reading.field("x-amz-checksum-mode", "ENABLED");
         }
-        let client = reading.bucket.client.clone();
         let part = reading.is_part();
-        let mut wire = reading.into_wire(Method::Get)?;
+        let (client, mut wire) = reading.into_wire(Method::Get)?;
         wire.options(self.options);
-        let operation = GetObject::<M> {
+        let operation = GetObject {
             wire,
             ranged: self.range.is_some(),
             part,
             verify: self.verify,
             mode: PhantomData,
         };
-        client.read(operation).await
+        Ok((client, operation))
     }
 }
 
@@ -346,7 +351,7 @@ impl<M: Mode> Operation for GetObject<M> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Credentials, S3Client};
+    use crate::Credentials;
 
     fn header(get: Get) -> Option<Option<String>> {
         get.range.map(Range::header)

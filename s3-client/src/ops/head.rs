@@ -8,6 +8,7 @@ use aws_core::{Error, Idempotency, Operation, Result};
 use pipeline_pool::Method;
 
 use crate::bucket::Bucket;
+use crate::client::S3Client;
 use crate::idempotency;
 use crate::object::ObjectHead;
 use crate::ops::get::{Always, IfChanged};
@@ -123,21 +124,25 @@ impl<M: HeadMode> Head<M> {
     /// # Errors
     /// [`is_not_found`](crate::Error::is_not_found) when there is no such object; otherwise as sending and the
     /// store say.
-    pub async fn send(self) -> Result<M::Output> {
+    pub fn send(self) -> impl Future<Output = Result<M::Output>> + Send {
+        S3Client::read(self.ready())
+    }
+
+    /// What is to be sent, and by which client.
+    fn ready(self) -> Result<(S3Client, HeadObject<M>)> {
         let mut reading = self.reading;
         if self.checksums {
             reading.field("x-amz-checksum-mode", "ENABLED");
         }
-        let client = reading.bucket.client.clone();
         let part = reading.is_part();
-        let mut wire = reading.into_wire(Method::Head)?;
+        let (client, mut wire) = reading.into_wire(Method::Head)?;
         wire.options(self.options);
-        let operation = HeadObject::<M> {
+        let operation = HeadObject {
             wire,
             part,
             mode: PhantomData,
         };
-        client.read(operation).await
+        Ok((client, operation))
     }
 }
 

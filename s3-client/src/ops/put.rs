@@ -12,11 +12,12 @@ use pipeline_pool::Method;
 use crate::attributes::Attributes;
 use crate::bucket::Bucket;
 use crate::checksum::Checksum;
+use crate::client::S3Client;
 use crate::idempotency::{self, Row};
 use crate::limits;
 use crate::object::ObjectHead;
 use crate::options::Options;
-use crate::payload::Source;
+use crate::payload::{Payload, Source};
 use crate::wire::{Field, S3, Wire};
 
 /// A request to store an object; made by [`Bucket::put`].
@@ -29,7 +30,7 @@ pub struct Put {
     attributes: Attributes,
     sum: Sum,
     md5: bool,
-    row: Row,
+    row: &'static Row,
     options: Options,
 }
 
@@ -52,7 +53,7 @@ impl Put {
             attributes: Attributes::default(),
             sum: Sum::None,
             md5: false,
-            row: idempotency::PUT_OBJECT,
+            row: &idempotency::PUT_OBJECT,
             options: Options::default(),
         }
     }
@@ -96,14 +97,14 @@ impl Put {
     /// Stores only if there is no object of this key yet; else the error
     /// [`is_condition_failed`](crate::Error::is_condition_failed). Sent once.
     pub fn if_none_match_any(mut self) -> Self {
-        self.row = idempotency::PUT_OBJECT_IF;
+        self.row = &idempotency::PUT_OBJECT_IF;
         self.attributes.field("if-none-match", "*".to_owned());
         self
     }
 
     /// Replaces only the object with this entity tag. Sent once.
     pub fn if_match(mut self, etag: impl Into<String>) -> Self {
-        self.row = idempotency::PUT_OBJECT_IF;
+        self.row = &idempotency::PUT_OBJECT_IF;
         self.attributes.field("if-match", etag.into());
         self
     }
@@ -111,7 +112,7 @@ impl Put {
     /// Never sends it a second time once the server may have seen it.
     pub fn once(mut self) -> Self {
         if self.row.idempotency == Idempotency::Repeatable {
-            self.row = idempotency::PUT_OBJECT_ONCE;
+            self.row = &idempotency::PUT_OBJECT_ONCE;
         }
         self
     }
@@ -120,10 +121,27 @@ impl Put {
     ///
     /// # Errors
     /// [`Kind::Invalid`](crate::Kind::Invalid) when a limit is broken; otherwise as sending and the store say.
-    pub async fn send(self) -> Result<Stored> {
-        let payload = self.source.payload().await?;
+    pub fn send(mut self) -> impl Future<Output = Result<Stored>> + Send {
+        let ready = match self.source.at_hand() {
+            Some(payload) => Ok(payload.and_then(|payload| self.ready(payload))),
+            None => Err(Box::pin(async move {
+                let payload = self.source.clone().payload().await?;
+                self.ready(payload)
+            })),
+        };
+        async move {
+            match ready {
+                Ok(Ok((ref client, ref operation))) => client.call(operation).await,
+                Ok(Err(error)) => Err(error),
+                Err(later) => Box::pin(S3Client::run(later.await)).await,
+            }
+        }
+    }
+
+    /// What is to be sent, and by which client.
+    fn ready(self, payload: Payload) -> Result<(S3Client, PutObject)> {
         limits::put(payload.len())?;
-        let mut wire = Wire::object(Method::Put, &self.bucket, &self.key)?;
+        let (client, mut wire) = Wire::object_of(Method::Put, self.bucket, &self.key)?;
         let mut fields = self.attributes.into_fields(wire.origin())?;
         let in_one_piece = |what: &str| {
             payload.whole().ok_or_else(|| {
@@ -152,13 +170,14 @@ impl Put {
         }
         wire.fields(fields);
         let row = if payload.is_once() && self.row.idempotency == Idempotency::Repeatable {
-            idempotency::PUT_OBJECT_STREAM
+            &idempotency::PUT_OBJECT_STREAM
         } else {
             self.row
         };
         wire.payload(payload);
         wire.options(self.options);
-        self.bucket.client.call(&PutObject { wire, row }).await
+        let idempotency = row.idempotency;
+        Ok((client, PutObject { wire, idempotency }))
     }
 }
 
@@ -213,7 +232,7 @@ impl Stored {
 
 struct PutObject {
     wire: Wire,
-    row: Row,
+    idempotency: Idempotency,
 }
 
 impl Operation for PutObject {
@@ -224,7 +243,7 @@ impl Operation for PutObject {
     changes_object!();
 
     fn idempotency(&self) -> Idempotency {
-        self.row.idempotency
+        self.idempotency
     }
 
     #[cfg(feature = "cache")]

@@ -5,8 +5,9 @@ use aws_core::operation::Answer;
 use aws_core::{Idempotency, Operation, Result};
 
 use crate::change::DeleteItem;
+use crate::client::SdbClient;
 use crate::domain::Domain;
-use crate::idempotency::{self, Row};
+use crate::idempotency;
 use crate::item::Expected;
 use crate::options::Options;
 use crate::usage::Usage;
@@ -63,7 +64,12 @@ impl Delete {
     ///
     /// # Errors
     /// [`Kind::Invalid`](crate::Kind::Invalid) when a limit is broken; otherwise as sending and the service say.
-    pub async fn send(self) -> Result<Usage> {
+    pub fn send(self) -> impl Future<Output = Result<Usage>> + Send {
+        SdbClient::run(self.ready())
+    }
+
+    /// What is to be sent, and by which client.
+    fn ready(self) -> Result<(SdbClient, DeleteAttributes)> {
         self.item.check()?;
         let mut wire = Wire::about(
             &self.domain.client,
@@ -74,13 +80,11 @@ impl Delete {
         self.item.write(&mut wire, "");
         wire.expected(self.expected.as_ref())?;
         let row = match self.expected {
-            Some(_) => idempotency::DELETE_ATTRIBUTES_IF,
-            None => idempotency::DELETE_ATTRIBUTES,
+            Some(_) => &idempotency::DELETE_ATTRIBUTES_IF,
+            None => &idempotency::DELETE_ATTRIBUTES,
         };
-        self.domain
-            .client
-            .call(&DeleteAttributes { wire, row })
-            .await
+        let idempotency = row.idempotency;
+        Ok((self.domain.client, DeleteAttributes { wire, idempotency }))
     }
 }
 
@@ -99,7 +103,7 @@ impl fmt::Debug for Delete {
 
 struct DeleteAttributes {
     wire: Wire,
-    row: Row,
+    idempotency: Idempotency,
 }
 
 impl Operation for DeleteAttributes {
@@ -110,7 +114,7 @@ impl Operation for DeleteAttributes {
     changes_items!();
 
     fn idempotency(&self) -> Idempotency {
-        self.row.idempotency
+        self.idempotency
     }
 
     fn parse(&self, service: &Sdb, answer: Answer) -> Result<Usage> {

@@ -2,6 +2,7 @@ use aws_core::awaitable;
 use aws_core::operation::Answer;
 use aws_core::{Idempotency, Operation, Result};
 
+use crate::client::SdbClient;
 use crate::domain::Domain;
 use crate::idempotency;
 use crate::item::Item;
@@ -63,13 +64,18 @@ impl Get {
     ///
     /// # Errors
     /// [`Kind::Invalid`](crate::Kind::Invalid) when a limit is broken; otherwise as sending and the service say.
-    pub async fn send(self) -> Result<Fetched> {
+    pub fn send(self) -> impl Future<Output = Result<Fetched>> + Send {
+        SdbClient::read(self.ready())
+    }
+
+    /// What is to be sent, and by which client.
+    fn ready(self) -> Result<(SdbClient, GetAttributes)> {
         limits::item(&self.item)?;
         limits::pairs(self.attributes.len())?;
         let mut wire = Wire::about(&self.domain.client, GetAttributes::NAME, &self.domain.name)?;
         wire.options(self.options);
-        wire.param("ItemName", &*self.item);
-        let client = &self.domain.client;
+        wire.param("ItemName", self.item);
+        let client = self.domain.client;
         // What fills a cache must not be older than the last write that told it.
         #[cfg(feature = "cache")]
         let consistent = self.consistent || client.is_cached();
@@ -88,9 +94,7 @@ impl Get {
             past: self.consistent,
             names: self.attributes,
         };
-        let mut fetched = client.read(operation).await?;
-        fetched.item.name = self.item;
-        Ok(fetched)
+        Ok((client, operation))
     }
 }
 
@@ -155,6 +159,7 @@ impl Operation for GetAttributes {
             let wanted = |name: &str| self.names.iter().any(|n| n == name);
             fetched.item.attributes.retain(|a| wanted(&a.name));
         }
+        fetched.item.name = self.wire.item().unwrap_or_default().to_owned();
         Ok(fetched)
     }
 }

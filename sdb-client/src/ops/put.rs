@@ -5,8 +5,9 @@ use aws_core::operation::Answer;
 use aws_core::{Idempotency, Operation, Result};
 
 use crate::change::PutItem;
+use crate::client::SdbClient;
 use crate::domain::Domain;
-use crate::idempotency::{self, Row};
+use crate::idempotency;
 use crate::item::{Attribute, Expected};
 use crate::options::Options;
 use crate::usage::Usage;
@@ -70,17 +71,23 @@ impl Put {
     /// # Errors
     /// [`Kind::Invalid`](crate::Kind::Invalid) when a limit is broken or there is nothing to write; otherwise
     /// as sending and the service say.
-    pub async fn send(mut self) -> Result<Usage> {
+    pub fn send(self) -> impl Future<Output = Result<Usage>> + Send {
+        SdbClient::run(self.ready())
+    }
+
+    /// What is to be sent, and by which client.
+    fn ready(mut self) -> Result<(SdbClient, PutAttributes)> {
         self.item.check()?;
         let mut wire = Wire::about(&self.domain.client, PutAttributes::NAME, &self.domain.name)?;
         wire.options(self.options);
         self.item.write(&mut wire, "");
         wire.expected(self.expected.as_ref())?;
         let row = match self.expected {
-            Some(_) => idempotency::PUT_ATTRIBUTES_IF,
-            None => idempotency::PUT_ATTRIBUTES,
+            Some(_) => &idempotency::PUT_ATTRIBUTES_IF,
+            None => &idempotency::PUT_ATTRIBUTES,
         };
-        self.domain.client.call(&PutAttributes { wire, row }).await
+        let idempotency = row.idempotency;
+        Ok((self.domain.client, PutAttributes { wire, idempotency }))
     }
 }
 
@@ -99,7 +106,7 @@ impl fmt::Debug for Put {
 
 struct PutAttributes {
     wire: Wire,
-    row: Row,
+    idempotency: Idempotency,
 }
 
 impl Operation for PutAttributes {
@@ -110,7 +117,7 @@ impl Operation for PutAttributes {
     changes_items!();
 
     fn idempotency(&self) -> Idempotency {
-        self.row.idempotency
+        self.idempotency
     }
 
     fn parse(&self, service: &Sdb, answer: Answer) -> Result<Usage> {

@@ -1,0 +1,252 @@
+//! The course of an operation: attempt after attempt, within one deadline.
+
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::time::Duration;
+
+use pipeline_pool::{Origin, Sent};
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::attempt::{Failed, Started, log_failure, site};
+use super::{Shared, after, is_loose};
+use crate::classify::{Class, Failure, Verdict, classify};
+use crate::endpoint::Place;
+use crate::error::{Error, Kind, Result};
+use crate::operation::Operation;
+use crate::overrides::Overrides;
+use crate::retry::RetryConfig;
+
+/// How often an operation is tried again because its service learnt how to sign it.
+const MAX_LESSONS: u8 = 2;
+
+/// How often a request follows an answer to another server.
+const MAX_REDIRECTS: u8 = 3;
+
+/// An operation on its way.
+pub(super) struct Run<'a, O: Operation> {
+    pub(super) shared: &'a Shared,
+    pub(super) service: &'a O::Service,
+    pub(super) operation: &'a O,
+    pub(super) retry: &'a RetryConfig,
+    pub(super) deadline: Instant,
+    /// When the attempt has its turn.
+    pub(super) turn: Instant,
+    /// The number of the attempt.
+    pub(super) number: u32,
+    /// Attempts less those that were answered without having run.
+    tries: u32,
+    /// Where it goes, if not where the operation says.
+    pub(super) place: Option<Place>,
+    sent: Sent,
+    /// Whether an attempt may still run.
+    loose: bool,
+    clock_corrected: bool,
+    renewed: bool,
+    lessons: u8,
+    redirects: u8,
+    /// Whether a large body may wait until the server wants it.
+    pub(super) expect: bool,
+}
+
+impl<'a, O: Operation> Run<'a, O> {
+    pub(super) fn new(
+        shared: &'a Shared,
+        service: &'a O::Service,
+        operation: &'a O,
+    ) -> Result<Self> {
+        let now = Instant::now();
+        let overrides = operation.overrides();
+        if let Some(overrides) = overrides {
+            let checked = overrides.check();
+            checked.map_err(|error| error.with_site(|| site(operation, operation.origin())))?;
+        }
+        let timeout = overrides.and_then(Overrides::get_timeout);
+        let usual = || shared.timeout.saturating_add(operation.extra_time());
+        let retry = overrides.and_then(Overrides::get_retry);
+        Ok(Self {
+            shared,
+            service,
+            operation,
+            retry: retry.unwrap_or(&shared.retry),
+            deadline: after(now, timeout.unwrap_or_else(usual)),
+            turn: now,
+            number: 0,
+            tries: 0,
+            place: operation.place(service),
+            sent: Sent::No,
+            loose: false,
+            clock_corrected: false,
+            renewed: false,
+            lessons: 0,
+            redirects: 0,
+            expect: true,
+        })
+    }
+
+    /// Where it goes.
+    pub(super) fn origin(&self) -> &Origin {
+        let place = self.place.as_ref();
+        place.map_or(self.operation.origin(), |place| &place.origin)
+    }
+
+    /// Whether an attempt may still run.
+    #[cfg(feature = "cache")]
+    pub(super) fn is_loose(&self) -> bool {
+        self.loose
+    }
+
+    /// Makes attempts until one succeeds or no other makes sense.
+    ///
+    /// Every caller's future holds the state of this, and it is moved with them. So there is room in it for the usual
+    /// case only, a first attempt that waits for nothing but its answer; all others have theirs elsewhere.
+    pub(super) async fn go(&mut self) -> Result<O::Output> {
+        let now = self.turn;
+        self.take_turn(now)?;
+        let usual = self.turn <= now && self.shared.is_plain();
+        let pause = {
+            let mut started = if usual {
+                self.start_at_once()
+            } else {
+                Ok(None)
+            };
+            let outcome = match &mut started {
+                Ok(Some(Started { signed, sending })) => {
+                    // Awaiting it would move it once more.
+                    match poll_fn(|cx| Pin::new(&mut *sending).poll(cx)).await {
+                        Ok(response) => {
+                            let (head, body) = response.into_parts();
+                            self.log_answer(&head);
+                            if self.is_here(&head, &body) {
+                                self.settle(signed, head, body)
+                            } else {
+                                Box::pin(self.read_and_settle(signed, head, body)).await
+                            }
+                        }
+                        Err(error) => Err(Error::from(error).into()),
+                    }
+                }
+                Ok(None) => Box::pin(self.attempt()).await,
+                Err(error) => Err(error.clone().into()),
+            };
+            match outcome {
+                Ok(output) => {
+                    self.shared.budget.give_back();
+                    return Ok(output);
+                }
+                Err(failed) => self.judge(failed)?,
+            }
+        };
+        Box::pin(self.go_on(pause)).await
+    }
+
+    /// The attempts after the first.
+    async fn go_on(&mut self, mut pause: Duration) -> Result<O::Output> {
+        loop {
+            if !pause.is_zero() {
+                sleep(pause).await;
+            }
+            self.take_turn(Instant::now())?;
+            match self.attempt().await {
+                Ok(output) => return Ok(output),
+                Err(failed) => pause = self.judge(failed)?,
+            }
+        }
+    }
+
+    /// Takes the turn of an attempt, where the server wants fewer of them; it may be a later one.
+    fn take_turn(&mut self, now: Instant) -> Result<()> {
+        self.turn = if self.retry.is_adaptive() {
+            let throttle = &self.shared.throttle;
+            let Some(turn) = throttle.turn(self.origin(), now, self.deadline) else {
+                let late =
+                    "the server has asked for fewer requests, and the turn of this one is too late";
+                let error = Error::new(Kind::Busy, late).with_class(Class::Throttled);
+                return Err(self.last(error));
+            };
+            turn
+        } else {
+            now
+        };
+        self.number += 1;
+        self.tries += 1;
+        Ok(())
+    }
+
+    /// Waits for the turn.
+    pub(super) async fn wait(&self) {
+        if self.turn > Instant::now() {
+            sleep_until(self.turn).await;
+        }
+    }
+
+    /// The error that it ends with.
+    fn last(&self, error: Error) -> Error {
+        error
+            .with_attempts(self.number, self.sent)
+            .with_site(|| site(self.operation, self.origin()))
+    }
+
+    /// How long to wait before another attempt.
+    ///
+    /// # Errors
+    /// The attempt's, when there shall be no other.
+    fn judge(&mut self, mut failed: Failed) -> Result<Duration> {
+        let (shared, operation) = (self.shared, self.operation);
+        self.sent = self.sent.max(failed.error.sent());
+        self.loose |= is_loose(&failed.error);
+        log_failure::<O>(self.number, &failed.error);
+        let class = failed.error.class();
+        if matches!(class, Class::Throttled | Class::Unavailable) && self.retry.is_adaptive() {
+            let now = Instant::now();
+            shared.throttle.refused(self.origin(), self.turn, now);
+        }
+        let mut next = None;
+        let pause = match classify(Failure::of(&failed.error), operation.idempotency()) {
+            _ if !operation.can_repeat() => None,
+            _ if failed.learnt && self.lessons < MAX_LESSONS => {
+                self.lessons += 1;
+                Some(Duration::ZERO)
+            }
+            // RFC 9110, 15.5.18: some proxy on the way does not know the expectation.
+            _ if failed.error.status() == Some(417) && self.expect => {
+                self.expect = false;
+                Some(Duration::ZERO)
+            }
+            _ if failed.redirect.is_some() => {
+                let told = failed.redirect(operation, self.service, self.origin());
+                if self.redirects < MAX_REDIRECTS {
+                    next = told;
+                }
+                self.redirects += 1;
+                next.is_some().then_some(Duration::ZERO)
+            }
+            Verdict::CorrectClock if !self.clock_corrected => {
+                self.clock_corrected = true;
+                let server = failed.server_date.take();
+                let moved = server.is_some_and(|date| shared.clock.correct(date));
+                // Another request may have moved the clock meanwhile. Some services have one code for a
+                // request and for a token that has expired.
+                let moved = moved || shared.clock.offset_ms() != failed.offset_ms;
+                (moved || shared.renew(&failed)).then_some(Duration::ZERO)
+            }
+            Verdict::Renew if !self.renewed => {
+                self.renewed = true;
+                shared.renew(&failed).then_some(Duration::ZERO)
+            }
+            Verdict::Retry if self.tries < self.retry.attempts() => {
+                let pause = self.retry.pause(self.tries, failed.error.retry_after());
+                let fits = after(Instant::now(), pause) < self.deadline;
+                (fits && shared.budget.take()).then_some(pause)
+            }
+            _ => None,
+        };
+        let Some(pause) = pause else {
+            return Err(self.last(failed.error));
+        };
+        if next.is_some() {
+            self.place = next;
+            self.tries -= 1;
+        }
+        Ok(pause)
+    }
+}
