@@ -190,11 +190,11 @@ pub struct Report {
     pub resumed: u64,
     /// Items that the domain has afterwards, where that was asked.
     pub in_domain: Option<u64>,
-    /// When this run began, and what it took.
+    /// What this run took.
     pub elapsed: Duration,
-    /// Requests, and the machine hours that were charged for them.
+    /// Requests to SimpleDB.
     pub requests: u64,
-    /// See there.
+    /// The machine hours that were charged for them.
     pub box_usage: f64,
 }
 
