@@ -1,5 +1,10 @@
 //! Configurations of buckets, each stored, fetched and removed.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "this is test code outside of a test function"
+)]
+
 use s3_client::config::{
     AbortUploads, Acl, CannedAcl, Cors, CorsRule, DefaultEncryption, Encryption, EncryptionRule,
     Expiration, Grant, Grantee, IndexDocument, Lifecycle, LifecycleAnd, LifecycleFilter,
