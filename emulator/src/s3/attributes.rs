@@ -7,6 +7,7 @@ use s3s::dto::{
 };
 use s3s::{S3Error, S3Result, s3_error};
 
+use super::lock::Lock;
 use crate::encode;
 
 /// The most bytes of names and values of the user's metadata.
@@ -44,6 +45,7 @@ pub(super) struct Headers {
     pub(super) tags: Vec<Tag>,
     /// Nothing for the owner alone.
     pub(super) grants: Option<Vec<Grant>>,
+    pub(super) lock: Lock,
 }
 
 /// How an object is encrypted; its bytes are kept as they are.
@@ -116,6 +118,30 @@ impl Encryption {
             (None, Some(_)) => Err(s3_error!(
                 InvalidRequest,
                 "The encryption parameters are not applicable to this object."
+            )),
+        }
+    }
+}
+
+impl Encryption {
+    /// Lets in parts of an upload that bring the key that it was begun with.
+    pub(super) fn unlock_part(&self, given: CustomerKey<'_>) -> S3Result<()> {
+        match (&self.customer_key, given.check()?) {
+            (None, None) => Ok(()),
+            (Some(begun), Some(given)) if *begun == given => Ok(()),
+            (Some(_), Some(_)) => Err(s3_error!(
+                InvalidRequest,
+                "The provided encryption parameters did not match the ones used originally."
+            )),
+            (Some(_), None) => Err(s3_error!(
+                InvalidRequest,
+                "The multipart upload initiate requested encryption. Subsequent part requests \
+                 must include the appropriate encryption parameters."
+            )),
+            (None, Some(_)) => Err(s3_error!(
+                InvalidRequest,
+                "The multipart upload initiate did not request encryption. Please resend the \
+                 request without sending encryption parameters."
             )),
         }
     }
@@ -206,7 +232,7 @@ macro_rules! headers {
             content_type: $input.content_type.take(),
             cache_control: $input.cache_control.take(),
             content_disposition: $input.content_disposition.take(),
-            content_encoding: $input.content_encoding.take(),
+            content_encoding: $crate::s3::attributes::encoding($input.content_encoding.take()),
             content_language: $input.content_language.take(),
             expires: $input.expires.take(),
             metadata: $crate::s3::attributes::check_metadata($input.metadata.take())?,
@@ -215,11 +241,29 @@ macro_rules! headers {
             encryption,
             tags: $crate::s3::attributes::parse_tags($input.tagging.as_deref())?,
             grants,
+            lock: $crate::s3::lock::Lock::new(
+                $input.object_lock_mode.as_ref().map(|mode| mode.as_str()),
+                $input.object_lock_retain_until_date.take(),
+                $input
+                    .object_lock_legal_hold_status
+                    .as_ref()
+                    .map(|status| status.as_str()),
+            )?,
         }
     }};
 }
 
 pub(super) use {customer_key, headers, source_key};
+
+/// How the object itself is encoded: `aws-chunked` is how the request was sent.
+pub(super) fn encoding(given: Option<String>) -> Option<String> {
+    let given = given?;
+    let own = given.split(',').map(str::trim);
+    let own: Vec<_> = own
+        .filter(|coding| !coding.is_empty() && !coding.eq_ignore_ascii_case("aws-chunked"))
+        .collect();
+    (!own.is_empty()).then(|| own.join(","))
+}
 
 pub(super) fn check_metadata(metadata: Option<Metadata>) -> S3Result<Option<Metadata>> {
     let pairs = metadata.iter().flatten();
@@ -313,6 +357,19 @@ mod tests {
         let many: Vec<_> = (0..11).map(|i| format!("k{i}=")).collect();
         for bad in ["a=1&a=2", "=1", "%ff=1", &many.join("&"), &"k".repeat(129)] {
             assert!(parse_tags(Some(bad)).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_coding_of_the_transfer_is_not_kept() {
+        for (given, kept) in [
+            (None, None),
+            (Some("gzip"), Some("gzip")),
+            (Some("aws-chunked"), None),
+            (Some("aws-chunked,gzip, br"), Some("gzip,br")),
+        ] {
+            let found = encoding(given.map(str::to_owned));
+            assert_eq!(found.as_deref(), kept);
         }
     }
 

@@ -5,7 +5,7 @@ use hyper::HeaderMap;
 use s3s::checksum::ChecksumHasher;
 use s3s::crypto::Checksum as _;
 use s3s::crypto::{Crc32, Crc32c, Crc64Nvme, Sha1, Sha256};
-use s3s::dto::{Checksum, ChecksumAlgorithm, ChecksumType};
+use s3s::dto::{Checksum, ChecksumAlgorithm, ChecksumType, CompletedPart};
 use s3s::{S3Error, S3Result, s3_error};
 
 /// The kinds that there are: name and how many bytes.
@@ -96,6 +96,36 @@ impl Given {
     }
 }
 
+impl Given {
+    /// The checksum of a part: of the kind that the upload has, and the same as given, if one is.
+    pub(super) fn check_part(&self, body: &[u8], kind: &str) -> S3Result<Checksum> {
+        let mut given = KINDS.iter().zip(&self.values);
+        match given.find(|(_, value)| value.is_some()) {
+            None => of(kind, body),
+            Some(((name, _), _)) if *name != kind => Err(s3_error!(
+                InvalidRequest,
+                "Checksum Type mismatch occurred, expected checksum Type: {}, actual checksum Type: {}",
+                kind.to_ascii_lowercase(),
+                name.to_ascii_lowercase()
+            )),
+            Some(_) => self.check(body),
+        }
+    }
+}
+
+/// Whether what the completion of an upload says of a part, if anything, is so.
+pub(super) fn fit(sums: &Checksum, given: &CompletedPart) -> bool {
+    let values = [
+        &given.checksum_crc32,
+        &given.checksum_crc32c,
+        &given.checksum_crc64nvme,
+        &given.checksum_sha1,
+        &given.checksum_sha256,
+    ];
+    let mut said = KINDS.iter().zip(values);
+    said.all(|((name, _), value)| value.is_none() || value.as_deref() == value_of(sums, name))
+}
+
 /// Which checksum an object gets that comes in parts.
 #[derive(Clone, Debug)]
 pub(super) struct OfParts {
@@ -130,6 +160,11 @@ impl OfParts {
             kind: name.to_owned(),
             composite,
         })
+    }
+
+    /// The kind that its parts have.
+    pub(super) fn kind(&self) -> &str {
+        &self.kind
     }
 
     /// The checksum of an object of parts of these sizes.

@@ -19,6 +19,7 @@ use super::auth::Verified;
 use super::rules;
 use super::schema::{Node, forms};
 use super::store::Store;
+use super::versions::Status;
 use super::{acl, host};
 use crate::encode;
 
@@ -152,6 +153,25 @@ const KINDS: &[Kind] = &[
         "BucketLoggingStatus",
         Unset::Document("<BucketLoggingStatus xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"/>"),
     ),
+    Kind {
+        delete: false,
+        ..kind(
+            "object-lock",
+            "ObjectLockConfiguration",
+            Unset::Missing(
+                "ObjectLockConfigurationNotFoundError",
+                "Object Lock configuration does not exist for this bucket",
+            ),
+        )
+    },
+    kind(
+        "replication",
+        "ReplicationConfiguration",
+        Unset::Missing(
+            "ReplicationConfigurationNotFoundError",
+            "The replication configuration was not found",
+        ),
+    ),
     kind(
         "notification",
         "NotificationConfiguration",
@@ -241,6 +261,7 @@ impl Route {
         body: Bytes,
     ) -> S3Result<S3Response<Body>> {
         check_digest(headers, &body)?;
+        let mut lock = None;
         let document = if kind.query == "policy" {
             rules::check_policy(&body)?;
             body
@@ -260,9 +281,20 @@ impl Route {
                 )
             })?;
             rules::check(&mut node)?;
-            node.document().into()
+            let document = node.document().into();
+            lock = Some(node).filter(|_| kind.query == "object-lock");
+            document
         };
         self.store.within(bucket, |bucket| {
+            if let Some(lock) = &lock {
+                bucket.write().set_lock(lock)?;
+            }
+            if kind.query == "replication" && bucket.read().status != Some(Status::Enabled) {
+                return Err(s3_error!(
+                    InvalidRequest,
+                    "Versioning must be 'Enabled' on the bucket to apply a replication configuration"
+                ));
+            }
             bucket.configs.put(kind.query, document);
             Ok(())
         })?;

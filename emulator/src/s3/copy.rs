@@ -151,7 +151,7 @@ pub(super) fn copy(
         let mut objects = bucket.write();
         let current = objects.get(&input.key).map(Arc::as_ref);
         check_write(current, if_match.as_ref(), if_none_match.as_ref())?;
-        Ok(objects.insert(input.key, Arc::new(object)))
+        objects.store(input.key, object)
     })?;
     Ok(CopyObjectOutput {
         copy_object_result: Some(result),

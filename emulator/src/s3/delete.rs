@@ -10,10 +10,11 @@ use super::store::Store;
 use super::versions::Objects;
 
 pub(super) fn delete(store: &Store, input: &DeleteObjectInput) -> S3Result<DeleteObjectOutput> {
+    let bypass = input.bypass_governance_retention.unwrap_or(false);
     let removed = store.within(&input.bucket, |bucket| {
         let mut objects = bucket.write();
         match &input.version_id {
-            Some(id) => objects.remove_version(&input.key, id),
+            Some(id) => objects.remove_version(&input.key, id, bypass),
             None => {
                 let current = objects.get(&input.key).map(Arc::as_ref);
                 check_write(current, input.if_match.as_ref(), None)?;
@@ -32,9 +33,10 @@ pub(super) fn delete(store: &Store, input: &DeleteObjectInput) -> S3Result<Delet
 pub(super) fn delete_one(
     objects: &mut Objects,
     entry: ObjectIdentifier,
+    bypass: bool,
 ) -> S3Result<DeletedObject> {
     let removed = match &entry.version_id {
-        Some(id) => objects.remove_version(&entry.key, id)?,
+        Some(id) => objects.remove_version(&entry.key, id, bypass)?,
         None => objects.remove(&entry.key),
     };
     let marker = removed.marker;

@@ -16,6 +16,7 @@ mod grants;
 pub(crate) mod host;
 mod list;
 mod list_versions;
+mod lock;
 mod multipart;
 mod object;
 mod object_settings;

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use bytes::{Bytes, BytesMut};
 use s3s::dto::{
-    AbortMultipartUploadInput, CommonPrefix, CompleteMultipartUploadInput,
+    AbortMultipartUploadInput, Checksum, CommonPrefix, CompleteMultipartUploadInput,
     CompleteMultipartUploadOutput, CompletedPart, CopyPartResult, CreateMultipartUploadInput,
     CreateMultipartUploadOutput, ETag, Initiator, ListMultipartUploadsInput,
     ListMultipartUploadsOutput, ListPartsInput, ListPartsOutput, MultipartUpload,
@@ -15,13 +15,13 @@ use s3s::dto::{
 };
 use s3s::{S3Error, S3Result, TrailingHeaders, s3_error};
 
-use super::attributes::{Headers, customer_key, headers, source_key};
-use super::checksums::{OfParts, given};
+use super::attributes::{Encryption, Headers, customer_key, headers, source_key};
+use super::checksums::{self, OfParts, given};
 use super::conditions::check_write;
 use super::copy::copy_source;
 use super::list::{Encoding, owner, page_size};
 use super::object::collect;
-use super::store::{Bucket, Object, Store};
+use super::store::{Bucket, Object, Store, hidden};
 use crate::encode;
 
 const PART_NUMBER_MAX: i32 = 10_000;
@@ -30,7 +30,20 @@ const PART_NUMBER_MAX: i32 = 10_000;
 struct Part {
     body: Bytes,
     digest: [u8; 16],
+    /// As it came with the part or was computed of it.
+    checksums: Checksum,
     modified: SystemTime,
+}
+
+impl Part {
+    /// What its entity tag is made of: for one that is encrypted not its digest.
+    fn tag(&self, upload: &Upload) -> String {
+        let digest = encode::hex(&self.digest);
+        match &upload.headers.encryption {
+            hiding if hiding.hides_tag() => hidden(&digest, hiding.customer_key.as_deref()),
+            _ => digest,
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -87,7 +100,9 @@ pub(super) fn create(
         parts: BTreeMap::new(),
     };
     let id = store.fresh_id();
+    let encryption = upload.headers.encryption.clone();
     store.within(&input.bucket, |bucket| {
+        bucket.read().lock_of(upload.headers.lock.clone())?;
         let name = (input.key.clone(), id.clone());
         bucket.uploads.lock().insert(name, upload);
         Ok(())
@@ -96,6 +111,13 @@ pub(super) fn create(
         bucket: Some(input.bucket),
         key: Some(input.key),
         upload_id: Some(id),
+        checksum_algorithm: input.checksum_algorithm,
+        checksum_type: input.checksum_type,
+        sse_customer_algorithm: encryption.customer_algorithm(),
+        sse_customer_key_md5: encryption.customer_key,
+        server_side_encryption: encryption.kind,
+        ssekms_key_id: encryption.kms_key,
+        bucket_key_enabled: encryption.bucket_key,
         ..Default::default()
     })
 }
@@ -115,15 +137,18 @@ fn store_part(
     (key, id): (&str, &str),
     number: i32,
     (body, digest): (Bytes, [u8; 16]),
-) -> S3Result<ETag> {
+    checksums: Checksum,
+) -> S3Result<(ETag, Encryption)> {
     bucket.uploads.with(key, id, |upload| {
         let part = Part {
             body,
             digest,
+            checksums,
             modified: SystemTime::now(),
         };
+        let tag = part.tag(upload);
         upload.parts.insert(number, part);
-        Ok(ETag::Strong(encode::hex(&digest)))
+        Ok((ETag::Strong(tag), upload.headers.encryption.clone()))
     })
 }
 
@@ -134,17 +159,22 @@ pub(super) async fn upload_part(
 ) -> S3Result<UploadPartOutput> {
     check_number(input.part_number)?;
     let bucket = store.bucket(&input.bucket)?;
-    bucket
+    let kind = bucket
         .uploads
-        .with(&input.key, &input.upload_id, |_| Ok(()))?;
+        .with(&input.key, &input.upload_id, |upload| {
+            let encryption = &upload.headers.encryption;
+            encryption.unlock_part(customer_key!(input))?;
+            Ok(upload.checksum.kind().to_owned())
+        })?;
     let mut given = given!(input);
     let content = collect(input.body, input.content_md5.as_deref()).await?;
     if let Some(trailers) = trailers.and_then(|trailers| trailers.take()) {
         given.trailing(&trailers);
     }
-    let sums = given.check(&content.0)?;
+    let sums = given.check_part(&content.0, &kind)?;
     let name = (input.key.as_str(), input.upload_id.as_str());
-    let etag = store_part(&bucket, name, input.part_number, content)?;
+    let number = input.part_number;
+    let (etag, encryption) = store_part(&bucket, name, number, content, sums.clone())?;
     Ok(UploadPartOutput {
         e_tag: Some(etag),
         checksum_crc32: sums.checksum_crc32,
@@ -152,6 +182,11 @@ pub(super) async fn upload_part(
         checksum_crc64nvme: sums.checksum_crc64nvme,
         checksum_sha1: sums.checksum_sha1,
         checksum_sha256: sums.checksum_sha256,
+        sse_customer_algorithm: encryption.customer_algorithm(),
+        sse_customer_key_md5: encryption.customer_key,
+        server_side_encryption: encryption.kind,
+        ssekms_key_id: encryption.kms_key,
+        bucket_key_enabled: encryption.bucket_key,
         ..Default::default()
     })
 }
@@ -162,6 +197,13 @@ pub(super) fn upload_part_copy(
 ) -> S3Result<UploadPartCopyOutput> {
     check_number(input.part_number)?;
     let bucket = store.bucket(&input.bucket)?;
+    let kind = bucket
+        .uploads
+        .with(&input.key, &input.upload_id, |upload| {
+            let encryption = &upload.headers.encryption;
+            encryption.unlock_part(customer_key!(input))?;
+            Ok(upload.checksum.kind().to_owned())
+        })?;
     let (source, copy_source_version_id) = copy_source(
         store,
         &input.copy_source,
@@ -208,14 +250,22 @@ pub(super) fn upload_part_copy(
     };
     let digest = encode::md5(&body);
     let name = (input.key.as_str(), input.upload_id.as_str());
-    let etag = store_part(&bucket, name, input.part_number, (body, digest))?;
+    let sums = checksums::of(&kind, &body)?;
+    let number = input.part_number;
+    let (etag, encryption) = store_part(&bucket, name, number, (body, digest), sums.clone())?;
     Ok(UploadPartCopyOutput {
         copy_part_result: Some(CopyPartResult {
             e_tag: Some(etag),
             last_modified: Some(Timestamp::from(SystemTime::now())),
-            ..Default::default()
+            checksum_crc32: sums.checksum_crc32,
+            checksum_crc32c: sums.checksum_crc32c,
+            checksum_crc64nvme: sums.checksum_crc64nvme,
+            checksum_sha1: sums.checksum_sha1,
+            checksum_sha256: sums.checksum_sha256,
         }),
         copy_source_version_id,
+        sse_customer_algorithm: encryption.customer_algorithm(),
+        sse_customer_key_md5: encryption.customer_key,
         ..Default::default()
     })
 }
@@ -248,7 +298,7 @@ pub(super) fn complete(
             input.if_match.as_ref(),
             input.if_none_match.as_ref(),
         )?;
-        let version_id = objects.insert(input.key.clone(), Arc::new(object));
+        let version_id = objects.store(input.key.clone(), object)?;
         let name = (input.key.clone(), input.upload_id);
         bucket.uploads.lock().remove(&name);
         Ok((etag, sums, version_id))
@@ -284,7 +334,8 @@ fn join(upload: &Upload, wanted: &[CompletedPart], part_min: u64) -> S3Result<Ob
     for (index, given) in wanted.iter().enumerate() {
         let etag = given.e_tag.as_ref().map(ETag::value);
         let part = upload.parts.get(&number(given)).filter(|part| {
-            etag.is_some_and(|etag| etag.trim_matches('"') == encode::hex(&part.digest))
+            etag.is_some_and(|etag| etag.trim_matches('"') == part.tag(upload))
+                && checksums::fit(&part.checksums, given)
         });
         let part = part.ok_or_else(|| {
             s3_error!(
@@ -325,10 +376,14 @@ pub(super) fn list_parts(store: &Store, input: ListPartsInput) -> S3Result<ListP
         .with(&input.key, &input.upload_id, |upload| {
             let entry = |(number, part): (&i32, &Part)| PartEntry {
                 part_number: Some(*number),
-                e_tag: Some(ETag::Strong(encode::hex(&part.digest))),
+                e_tag: Some(ETag::Strong(part.tag(upload))),
                 size: i64::try_from(part.body.len()).ok(),
                 last_modified: Some(Timestamp::from(part.modified)),
-                ..Default::default()
+                checksum_crc32: part.checksums.checksum_crc32.clone(),
+                checksum_crc32c: part.checksums.checksum_crc32c.clone(),
+                checksum_crc64nvme: part.checksums.checksum_crc64nvme.clone(),
+                checksum_sha1: part.checksums.checksum_sha1.clone(),
+                checksum_sha256: part.checksums.checksum_sha256.clone(),
             };
             let behind = upload.parts.range(after.saturating_add(1)..);
             Ok(behind.map(entry).collect::<Vec<_>>())

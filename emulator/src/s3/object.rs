@@ -108,7 +108,7 @@ pub(super) async fn put(
             input.if_match.as_ref(),
             input.if_none_match.as_ref(),
         )?;
-        Ok(objects.insert(input.key, Arc::new(object)))
+        objects.store(input.key, object)
     })?;
     Ok(PutObjectOutput {
         e_tag: Some(etag),
@@ -233,6 +233,9 @@ macro_rules! output {
             server_side_encryption: headers.encryption.kind,
             ssekms_key_id: headers.encryption.kms_key,
             bucket_key_enabled: headers.encryption.bucket_key,
+            object_lock_mode: headers.lock.mode(),
+            object_lock_retain_until_date: headers.lock.until(),
+            object_lock_legal_hold_status: headers.lock.hold(),
             checksum_crc32: sums.checksum_crc32,
             checksum_crc32c: sums.checksum_crc32c,
             checksum_crc64nvme: sums.checksum_crc64nvme,

@@ -336,6 +336,44 @@ const FORMS: &[&[(&str, &str)]] = &[
     ],
     &[("RequestPaymentConfiguration", "Payer:BucketOwner|Requester")],
     &[("AccelerateConfiguration", "Status:Enabled|Suspended")],
+    &[
+        ("ObjectLockConfiguration", "ObjectLockEnabled:Enabled Rule?"),
+        ("Rule", "DefaultRetention"),
+        (
+            "DefaultRetention",
+            "Mode:GOVERNANCE|COMPLIANCE Days?:int Years?:int",
+        ),
+    ],
+    &[
+        ("ReplicationConfiguration", "Role Rule+"),
+        (
+            "Rule",
+            "ID? Priority?:int Prefix? Filter? Status:Enabled|Disabled SourceSelectionCriteria? \
+             ExistingObjectReplication? Destination DeleteMarkerReplication?",
+        ),
+        ("Filter", "Prefix? Tag? And?"),
+        ("And", "Prefix? Tag*"),
+        TAG,
+        (
+            "SourceSelectionCriteria",
+            "SseKmsEncryptedObjects? ReplicaModifications?",
+        ),
+        ("SseKmsEncryptedObjects", "Status:Enabled|Disabled"),
+        ("ReplicaModifications", "Status:Enabled|Disabled"),
+        ("ExistingObjectReplication", "Status:Enabled|Disabled"),
+        ("DeleteMarkerReplication", "Status?:Enabled|Disabled"),
+        (
+            "Destination",
+            "Bucket Account? StorageClass? AccessControlTranslation? EncryptionConfiguration? \
+             ReplicationTime? Metrics?",
+        ),
+        ("AccessControlTranslation", "Owner:Destination"),
+        ("EncryptionConfiguration", "ReplicaKmsKeyID?"),
+        ("ReplicationTime", "Status:Enabled|Disabled Time"),
+        ("Time", "Minutes:int"),
+        ("Metrics", "Status:Enabled|Disabled EventThreshold?"),
+        ("EventThreshold", "Minutes:int"),
+    ],
 ];
 
 #[cfg(test)]

@@ -6,9 +6,13 @@ use std::sync::Arc;
 use s3s::dto::*;
 use s3s::{S3, S3Request, S3Response, S3Result, s3_error};
 
+use super::schema::Node;
 use super::store::Store;
 use super::versions::Status;
-use super::{acl, archive, copy, delete, list, list_versions, multipart, object, object_settings};
+use super::{
+    acl, archive, config, copy, delete, list, list_versions, lock, multipart, object,
+    object_settings,
+};
 
 type Answer<T> = S3Result<S3Response<T>>;
 
@@ -75,6 +79,15 @@ impl S3 for Engine {
             ));
         }
         self.create(&req.input.bucket, location.unwrap_or_default())?;
+        if req.input.object_lock_enabled_for_bucket.unwrap_or(false) {
+            let bucket = self.bucket(&req.input.bucket)?;
+            let enabled = vec![Node::new("ObjectLockEnabled", "Enabled")];
+            let lock = Node::of("ObjectLockConfiguration", enabled);
+            let mut objects = bucket.write();
+            objects.status = Some(Status::Enabled);
+            objects.set_lock(&lock)?;
+            bucket.configs.put("object-lock", lock.document());
+        }
         if let Some(acl) = acl {
             self.bucket(&req.input.bucket)?
                 .configs
@@ -143,7 +156,16 @@ impl S3 for Engine {
             }
         };
         self.within(&req.input.bucket, |bucket| {
-            bucket.write().status = Some(status);
+            let mut objects = bucket.write();
+            if objects.lock.is_some() && status != Status::Enabled {
+                return Err(config::error(
+                    hyper::StatusCode::CONFLICT,
+                    "InvalidBucketState",
+                    "An Object Lock configuration is present on this bucket, so the versioning \
+                     state cannot be changed.",
+                ));
+            }
+            objects.status = Some(status);
             Ok(())
         })?;
         answer(PutBucketVersioningOutput::default())
@@ -228,6 +250,34 @@ impl S3 for Engine {
         answer(object_settings::put_acl(self, req.input)?)
     }
 
+    async fn get_object_retention(
+        &self,
+        req: S3Request<GetObjectRetentionInput>,
+    ) -> Answer<GetObjectRetentionOutput> {
+        answer(lock::get_retention(self, &req.input)?)
+    }
+
+    async fn put_object_retention(
+        &self,
+        req: S3Request<PutObjectRetentionInput>,
+    ) -> Answer<PutObjectRetentionOutput> {
+        answer(lock::put_retention(self, &req.input)?)
+    }
+
+    async fn get_object_legal_hold(
+        &self,
+        req: S3Request<GetObjectLegalHoldInput>,
+    ) -> Answer<GetObjectLegalHoldOutput> {
+        answer(lock::get_hold(self, &req.input)?)
+    }
+
+    async fn put_object_legal_hold(
+        &self,
+        req: S3Request<PutObjectLegalHoldInput>,
+    ) -> Answer<PutObjectLegalHoldOutput> {
+        answer(lock::put_hold(self, &req.input)?)
+    }
+
     async fn restore_object(
         &self,
         req: S3Request<RestoreObjectInput>,
@@ -246,6 +296,7 @@ impl S3 for Engine {
         &self,
         req: S3Request<DeleteObjectsInput>,
     ) -> Answer<DeleteObjectsOutput> {
+        let bypass = req.input.bypass_governance_retention.unwrap_or(false);
         let Delete { objects, quiet } = req.input.delete;
         if objects.is_empty() || objects.len() > 1000 {
             return Err(s3_error!(
@@ -260,7 +311,7 @@ impl S3 for Engine {
             let mut deleted = Vec::new();
             for entry in objects {
                 let (key, version_id) = (entry.key.clone(), entry.version_id.clone());
-                match delete::delete_one(&mut stored, entry) {
+                match delete::delete_one(&mut stored, entry, bypass) {
                     Ok(one) => deleted.push(one),
                     Err(error) => failed.push(Error {
                         key: Some(key),

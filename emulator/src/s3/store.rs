@@ -71,7 +71,7 @@ impl Object {
 }
 
 /// The tag of an object whose tag is not the digest of its bytes.
-fn hidden(etag: &str, key: Option<&str>) -> String {
+pub(super) fn hidden(etag: &str, key: Option<&str>) -> String {
     let (digest, parts) = etag.split_at(etag.len().min(32));
     let salted = format!("{digest} {}", key.unwrap_or("kms"));
     encode::hex(&encode::md5(salted.as_bytes())) + parts

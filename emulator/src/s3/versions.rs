@@ -13,6 +13,7 @@ use hyper::HeaderMap;
 use hyper::header::{HeaderName, HeaderValue, LAST_MODIFIED};
 use s3s::{S3Error, S3Result, s3_error};
 
+use super::lock::BucketLock;
 use super::store::Object;
 use crate::encode;
 
@@ -64,6 +65,8 @@ pub(super) struct Removed {
 pub(super) struct Objects {
     keys: BTreeMap<String, Vec<Version>>,
     pub(super) status: Option<Status>,
+    /// Whether versions can be locked.
+    pub(super) lock: Option<BucketLock>,
     serial: u64,
 }
 
@@ -128,6 +131,13 @@ impl Objects {
         Ok(self.told(&id))
     }
 
+    /// Stores a new object, locked as it or the bucket says; tells its version.
+    pub(super) fn store(&mut self, key: String, mut object: Object) -> S3Result<Option<String>> {
+        let given = std::mem::take(&mut object.headers.lock);
+        object.headers.lock = self.lock_of(given)?;
+        Ok(self.insert(key, Arc::new(object)))
+    }
+
     /// Stores an object; tells its version.
     pub(super) fn insert(&mut self, key: String, object: Arc<Object>) -> Option<String> {
         self.push(key, Content::Object(object))
@@ -145,8 +155,13 @@ impl Objects {
         }
     }
 
-    /// Deletes one version for good. One that is not there is none to complain of.
-    pub(super) fn remove_version(&mut self, key: &str, id: &str) -> S3Result<Removed> {
+    /// Deletes one version for good, unless it is locked. One that is not there is none to complain of.
+    pub(super) fn remove_version(
+        &mut self,
+        key: &str,
+        id: &str,
+        bypass: bool,
+    ) -> S3Result<Removed> {
         check_id(id)?;
         let mut removed = Removed {
             version_id: self.told(id),
@@ -154,6 +169,9 @@ impl Objects {
         };
         if let Some(versions) = self.keys.get_mut(key) {
             if let Some(at) = versions.iter().position(|version| *version.id == *id) {
+                if let Content::Object(object) = &versions[at].content {
+                    object.headers.lock.check_removal(bypass)?;
+                }
                 let version = versions.remove(at);
                 removed.marker = matches!(version.content, Content::Marker(_));
             }
@@ -313,7 +331,7 @@ mod tests {
         let removed = objects.remove("k");
         assert!(removed.marker && removed.version_id.as_deref() == Some(NULL));
         assert_eq!(etag(&objects, None), None);
-        let removed = objects.remove_version("k", NULL).unwrap();
+        let removed = objects.remove_version("k", NULL, false).unwrap();
         assert!(removed.marker);
         assert_eq!(etag(&objects, None).as_deref(), Some("c"));
     }
@@ -326,14 +344,14 @@ mod tests {
         };
         let put = |objects: &mut Objects, e| objects.insert("k".into(), object(e)).unwrap();
         let ids = ["a", "b", "c"].map(|e| put(&mut objects, e));
-        objects.remove_version("k", &ids[1]).unwrap();
+        objects.remove_version("k", &ids[1], false).unwrap();
         let behind: Vec<_> = objects
             .versions(Bound::Unbounded)
             .filter(|(key, version, _)| objects.is_behind(key, version, &ids[1]).unwrap())
             .map(|(_, version, current)| (version.id.to_string(), current))
             .collect();
         assert_eq!(behind, [(ids[0].clone(), false)]);
-        assert!(objects.remove_version("k", "x").is_err());
+        assert!(objects.remove_version("k", "x", false).is_err());
         assert!(objects.find("k", Some(&ids[1])).is_err());
     }
 }
