@@ -15,6 +15,10 @@ use super::payload::EMPTY;
 use super::scope::Scope;
 use super::time::AmzDate;
 
+mod trailer;
+
+pub use trailer::{Trailer, trailed_len};
+
 /// The bytes of a chunk, but for the last: 64 KiB.
 pub const CHUNK: usize = 64 << 10;
 
@@ -82,12 +86,14 @@ impl fmt::Debug for ChunkSigner {
     }
 }
 
-/// A body as it is sent: another stream of bytes, cut into chunks of one size, each after its signature.
+/// A body as it is sent: another stream of bytes, cut into chunks of one size, each after its signature, and what
+/// is said of it [at its end](Trailer).
 ///
 /// Memory stays below two chunks and what the stream yields at once.
 pub struct Chunks<S> {
     stream: Pin<Box<S>>,
-    signer: ChunkSigner,
+    signer: Option<ChunkSigner>,
+    trailer: Option<Box<dyn Trailer>>,
     size: usize,
     /// Bytes that are not a whole chunk yet.
     held: BytesMut,
@@ -98,9 +104,19 @@ pub struct Chunks<S> {
 impl<S> Chunks<S> {
     /// Cuts and signs `stream` in chunks of `size` bytes, at least [`MIN_CHUNK`]; [`CHUNK`] is usual.
     pub fn new(stream: S, signer: ChunkSigner, size: usize) -> Self {
+        Self::framed(stream, Some(signer), None, size)
+    }
+
+    fn framed(
+        stream: S,
+        signer: Option<ChunkSigner>,
+        trailer: Option<Box<dyn Trailer>>,
+        size: usize,
+    ) -> Self {
         Self {
             stream: Box::pin(stream),
             signer,
+            trailer,
             size: size.max(MIN_CHUNK),
             held: BytesMut::new(),
             ready: VecDeque::new(),
@@ -109,9 +125,20 @@ impl<S> Chunks<S> {
     }
 
     fn push(&mut self, chunk: Bytes) {
-        self.ready.push_back(self.signer.head(&chunk).into());
+        self.push_head(&chunk);
+        if let Some(trailer) = &mut self.trailer {
+            trailer.update(&chunk);
+        }
         self.ready.push_back(chunk);
         self.ready.push_back(Bytes::from_static(b"\r\n"));
+    }
+
+    fn push_head(&mut self, chunk: &[u8]) {
+        let head = match &mut self.signer {
+            Some(signer) => signer.head(chunk),
+            None => trailer::unsigned_head(chunk.len()),
+        };
+        self.ready.push_back(head.into());
     }
 
     fn take(&mut self, mut piece: Bytes) {
@@ -137,7 +164,14 @@ impl<S> Chunks<S> {
             let chunk = self.held.split().freeze();
             self.push(chunk);
         }
-        self.push(Bytes::new());
+        match self.trailer.take() {
+            None => self.push(Bytes::new()),
+            Some(trailer) => {
+                self.push_head(&[]);
+                let lines = trailer::lines(trailer, self.signer.as_mut());
+                self.ready.push_back(lines.into());
+            }
+        }
     }
 }
 

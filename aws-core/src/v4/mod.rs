@@ -1,5 +1,5 @@
 //! [Signature Version 4](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html), sans-IO: headers,
-//! links, chunks of streamed bodies, POST policies.
+//! links, chunks of streamed bodies and what goes behind them, POST policies.
 //!
 //! Everything here is a pure function of its arguments: there is no clock, no socket and no HTTP type. The caller
 //! says what the request is and what time it is, and gets back what to add to it. The texts that are signed
@@ -19,7 +19,7 @@
 //! sorted; values lose surrounding spaces, runs of spaces become one, folded lines are joined by a space, and
 //! repeated fields are joined by `,`. The query is read as servers read it (`+` is a space), escaped anew and sorted.
 //!
-//! Not here: asymmetric signatures (`SigV4a`), event streams, and signed trailers.
+//! Not here: asymmetric signatures (`SigV4a`) and event streams.
 //!
 //! # Example
 //!
@@ -64,7 +64,7 @@ mod scope;
 mod time;
 
 pub use authorization::Authorization;
-pub use chunk::{CHUNK, ChunkSigner, Chunks, MIN_CHUNK};
+pub use chunk::{CHUNK, ChunkSigner, Chunks, MIN_CHUNK, Trailer, trailed_len};
 pub use payload::Payload;
 pub use request::{MAX_EXPIRES, Request};
 pub use scope::Scope;

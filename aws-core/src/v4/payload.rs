@@ -20,8 +20,13 @@ pub enum Payload<'a> {
     ///
     /// [`Request::sign_chunks`]: super::Request::sign_chunks
     Chunks,
-    /// Nothing, with a checksum behind the body (`STREAMING-UNSIGNED-PAYLOAD-TRAILER`): the caller frames it
-    /// as `aws-chunked`.
+    /// Each chunk of it by itself, and the fields behind it (`STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER`); see
+    /// [`Request::sign_trailed_chunks`].
+    ///
+    /// [`Request::sign_trailed_chunks`]: super::Request::sign_trailed_chunks
+    ChunksTrailer,
+    /// Nothing, with a checksum behind the body (`STREAMING-UNSIGNED-PAYLOAD-TRAILER`), as
+    /// [`Chunks::trailed`](super::Chunks::trailed) has it.
     UnsignedTrailer,
 }
 
@@ -33,6 +38,7 @@ impl Payload<'_> {
             Self::Sha256(digest) => PayloadText::Hex(Hex::of(digest)),
             Self::Unsigned => PayloadText::Word("UNSIGNED-PAYLOAD"),
             Self::Chunks => PayloadText::Word("STREAMING-AWS4-HMAC-SHA256-PAYLOAD"),
+            Self::ChunksTrailer => PayloadText::Word("STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER"),
             Self::UnsignedTrailer => PayloadText::Word("STREAMING-UNSIGNED-PAYLOAD-TRAILER"),
         }
     }

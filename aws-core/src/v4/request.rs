@@ -143,8 +143,18 @@ where
         credentials: &'c Credentials,
         time: SystemTime,
     ) -> (Authorization<'c>, ChunkSigner) {
+        self.sign_chunks_as(Payload::Chunks, scope, credentials, time)
+    }
+
+    pub(super) fn sign_chunks_as<'c>(
+        &self,
+        payload: Payload<'a>,
+        scope: &Scope,
+        credentials: &'c Credentials,
+        time: SystemTime,
+    ) -> (Authorization<'c>, ChunkSigner) {
         let request = Request {
-            payload: Payload::Chunks,
+            payload,
             headers: self.headers.clone(),
             ..*self
         };

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use aws_core::v4::{CHUNK, ChunkSigner, Chunks, Payload, Request, Scope, policy};
+use aws_core::v4::{
+    CHUNK, ChunkSigner, Chunks, Payload, Request, Scope, Trailer, policy, trailed_len,
+};
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
 
@@ -152,6 +154,116 @@ async fn chunks() {
             .await
             .unwrap();
         assert_eq!(sent.concat(), whole, "{size}");
+    }
+}
+
+/// The example of [trailing headers](https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming-trailers.html).
+#[tokio::test]
+async fn chunks_with_a_trailer() {
+    let request = Request {
+        method: "PUT",
+        path: "/examplebucket/chunkObject.txt",
+        query: "",
+        headers: [
+            ("Host", "s3.amazonaws.com"),
+            ("x-amz-storage-class", "REDUCED_REDUNDANCY"),
+            ("Content-Encoding", "aws-chunked"),
+            ("x-amz-decoded-content-length", "66560"),
+            ("x-amz-trailer", "x-amz-checksum-crc32c"),
+        ],
+        payload: Payload::Unsigned,
+    };
+    let (scope, keys) = (Scope::s3("us-east-1"), example_keys());
+    let (seed, mut signer) = request.sign_trailed_chunks(&scope, &keys, at(TIME));
+    assert_eq!(
+        seed.signature(),
+        "106e2a8a18243abcf37539882f36619c00e2dfc72633413f02d3b74544bfeb8e"
+    );
+    let content = seed.headers().find(|(n, _)| *n == "x-amz-content-sha256");
+    assert_eq!(
+        content.unwrap().1,
+        "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER"
+    );
+    let body = vec![b'a'; 66_560];
+    for (piece, head) in [
+        (
+            &body[..CHUNK],
+            "10000;chunk-signature=b474d8862b1487a5145d686f57f013e54db672cee1c953b3010fb58501ef5aa2\r\n",
+        ),
+        (
+            &body[CHUNK..],
+            "400;chunk-signature=1c1344b170168f8e65b41376b44b20fe354e373826ccbbe2c1d40a8cae51e5c7\r\n",
+        ),
+        (
+            b"",
+            "0;chunk-signature=2ca2aba2005185cf7159c6277faf83795951dd77a3a99e6e65d5c9f85863f992\r\n",
+        ),
+    ] {
+        assert_eq!(signer.head(piece), head);
+    }
+    let signature = "d81f82fc3505edab99d459891051a732e8730629a2e4a59689829ca17fe2e435";
+    assert_eq!(
+        signer.trailer(&[("x-amz-checksum-crc32c", "sOO8/Q==")]),
+        signature
+    );
+    // The same as it goes out.
+    let (_, signer) = request.sign_trailed_chunks(&scope, &keys, at(TIME));
+    let seen = Seen::default();
+    let pieces: Vec<_> = body.chunks(999).map(Bytes::copy_from_slice).collect();
+    let pieces = stream::iter(pieces).map(Ok::<_, std::io::Error>);
+    let sent = Chunks::trailed(pieces, Some(signer), seen.clone(), CHUNK);
+    let sent = sent.try_collect::<Vec<Bytes>>().await.unwrap().concat();
+    let end = format!(
+        "0;chunk-signature=2ca2aba2005185cf7159c6277faf83795951dd77a3a99e6e65d5c9f85863f992\r\n\
+         x-amz-checksum-crc32c:sOO8/Q==\r\nx-amz-trailer-signature:{signature}\r\n\r\n"
+    );
+    assert!(sent.ends_with(end.as_bytes()));
+    assert_eq!(seen.0.lock().unwrap().as_slice(), body);
+}
+
+/// Says of any body what that of the example has.
+#[derive(Clone, Default)]
+struct Seen(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
+
+impl Trailer for Seen {
+    fn name(&self) -> &'static str {
+        "x-amz-checksum-crc32c"
+    }
+
+    fn update(&mut self, piece: &[u8]) {
+        self.0.lock().unwrap().extend_from_slice(piece);
+    }
+
+    fn value(self: Box<Self>) -> String {
+        "sOO8/Q==".to_owned()
+    }
+}
+
+#[tokio::test]
+async fn the_length_of_trailed_chunks_is_known_before() {
+    let request = Request {
+        method: "PUT",
+        path: "/b/k",
+        query: "",
+        headers: [("host", "h")],
+        payload: Payload::ChunksTrailer,
+    };
+    let (scope, keys) = (Scope::s3("us-east-1"), example_keys());
+    for length in [0, 1, 8191, 8192, 8193, 16_384, 100_000] {
+        for signed in [true, false] {
+            let signer = signed.then(|| request.sign_trailed_chunks(&scope, &keys, at(TIME)).1);
+            let body = stream::iter([Ok::<_, std::io::Error>(Bytes::from(vec![7; length]))]);
+            let sent = Chunks::trailed(body, signer, Seen::default(), 8192);
+            let sent = sent.try_collect::<Vec<Bytes>>().await.unwrap().concat();
+            let told = trailed_len(length as u64, 8192, signed, 21, 8);
+            assert_eq!(sent.len() as u64, told, "{length} {signed}");
+            if length == 1 && !signed {
+                assert_eq!(
+                    sent,
+                    b"1\r\n\x07\r\n0\r\nx-amz-checksum-crc32c:sOO8/Q==\r\n\r\n"
+                );
+            }
+        }
     }
 }
 
