@@ -1,7 +1,10 @@
 //! The one loop that every operation goes through: credentials, sign, send, classify, again or done.
 
 mod attempt;
+mod rounds;
 mod run;
+
+pub use self::rounds::Rounds;
 
 use std::fmt;
 use std::sync::Arc;
