@@ -4,14 +4,18 @@ use std::borrow::Cow;
 use std::time::SystemTime;
 
 use aws_core::{Error, Result, http_date};
+use aws_sigv2::date::iso8601_millis;
 use aws_sigv2::escape;
 use pipeline_pool::Origin;
 
-use crate::config::{Grantee, Permission, Tag, Tagging};
+use crate::config::{Grantee, Permission, RetentionMode, Tag, Tagging};
 use crate::encryption::ServerSideEncryption;
 use crate::limits;
 use crate::ops::buckets::grant_fields;
 use crate::wire::Field;
+
+/// The field that holds an object.
+pub(crate) const LEGAL_HOLD: &str = "x-amz-object-lock-legal-hold";
 
 /// What the setters of [`attributes!`] have been told.
 #[derive(Clone, Default)]
@@ -23,6 +27,7 @@ pub(crate) struct Attributes {
     tagging: Tagging,
     grants: Vec<(Permission, Grantee)>,
     encryption: Option<ServerSideEncryption>,
+    retention: Option<(RetentionMode, SystemTime)>,
     /// The first setting that cannot be sent.
     wrong: Option<Error>,
 }
@@ -70,6 +75,15 @@ impl Attributes {
         self.grants.push((permission, grantee));
     }
 
+    pub(crate) fn retention(&mut self, mode: RetentionMode, until: SystemTime) {
+        self.retention = Some((mode, until));
+    }
+
+    /// Whether a store may want a digest of the body, since it locks the object.
+    pub(crate) fn is_locked(&self) -> bool {
+        self.retention.is_some() || self.fields.iter().any(|(name, _)| name == LEGAL_HOLD)
+    }
+
     /// The key of the customer's that the object is encrypted with, if it is one.
     pub(crate) fn customer_key(&self) -> Option<&crate::CustomerKey> {
         self.encryption.as_ref()?.customer_key()
@@ -89,6 +103,13 @@ impl Attributes {
         let has_tags = self.has_tags();
         let mut fields = self.described;
         fields.extend(self.fields);
+        if let Some((mode, until)) = self.retention {
+            limits::retain_until(until, SystemTime::now())?;
+            let until = iso8601_millis(until).as_ref().to_owned();
+            let mode = mode.as_str().to_owned();
+            fields.push((Cow::Borrowed("x-amz-object-lock-mode"), mode));
+            fields.push((Cow::Borrowed("x-amz-object-lock-retain-until-date"), until));
+        }
         for (name, value) in &fields {
             limits::field(name, value)?;
         }
@@ -218,6 +239,28 @@ macro_rules! attributes {
                 grantee: $crate::config::Grantee,
             ) -> Self {
                 self.attributes.grant(permission.into(), grantee);
+                self
+            }
+
+            /// Keeps it from removal until this time, which has to be in the future, in a bucket with [object
+            /// lock]($crate::CreateBucket::object_lock). Defaults to what the
+            /// [bucket](crate::Bucket::get_object_lock) says.
+            pub fn retention(
+                mut self,
+                mode: impl Into<$crate::config::RetentionMode>,
+                until: std::time::SystemTime,
+            ) -> Self {
+                self.attributes.retention(mode.into(), until);
+                self
+            }
+
+            /// Keeps it from removal until [somebody lets it go](crate::Bucket::put_object_legal_hold), in a bucket with
+            /// [object lock]($crate::CreateBucket::object_lock). Defaults to no.
+            pub fn legal_hold(mut self, yes: bool) -> Self {
+                let hold = $crate::config::LegalHold::from(yes).status;
+                let hold = hold.map(|status| status.as_str().to_owned());
+                self.attributes
+                    .field($crate::attributes::LEGAL_HOLD, hold.unwrap_or_default());
                 self
             }
 

@@ -2,7 +2,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use aws_core::dispatch::{Dispatch, DispatchBuilder};
+use aws_core::dispatch::{Dispatch, DispatchBuilder, Rounds};
 use aws_core::{
     Addressing, AttemptEvent, Clock, Credentials, Endpoint, Error, Middleware, Operation,
     ProvideCredentials, Result, RetryConfig, Transport,
@@ -13,6 +13,7 @@ use pipeline_pool::HttpPool;
 use crate::bucket::Bucket;
 use crate::negotiate::Memory;
 use crate::ops::buckets::ListBuckets;
+use crate::options::Options;
 use crate::redirect::Redirects;
 use crate::service::S3;
 use crate::signature::{Signature, Signer, region_of};
@@ -78,9 +79,19 @@ impl S3Client {
         (wire, signer)
     }
 
+    /// Whether requests about this bucket are signed by Version 4, as far as is known.
+    pub(crate) fn signs_by_v4(&self, bucket: &Arc<str>) -> bool {
+        matches!(self.0.service.signer(Some(bucket)), Signer::V4(_))
+    }
+
     /// The credentials and the time that a link is signed with.
     pub(crate) async fn signing(&self) -> Result<(Credentials, SystemTime)> {
         self.0.dispatch.signing().await
+    }
+
+    /// For what the store does in part.
+    pub(crate) fn rounds(&self, options: &Options) -> Rounds {
+        self.0.dispatch.rounds(options)
     }
 
     pub(crate) async fn call<O: Operation<Service = S3>>(

@@ -126,6 +126,22 @@ pub(crate) const DELETE_OBJECT_TAGGING: Row = Row::new(
     Repeatable,
     "what is gone stays gone, and the answer is the same",
 );
+pub(crate) const GET_OBJECT_RETENTION: Row =
+    Row::new("GetObjectRetention", "always", Repeatable, "it reads");
+pub(crate) const PUT_OBJECT_RETENTION: Row = Row::new(
+    "PutObjectRetention",
+    "always",
+    Repeatable,
+    "the same end in place of what there was",
+);
+pub(crate) const GET_OBJECT_LEGAL_HOLD: Row =
+    Row::new("GetObjectLegalHold", "always", Repeatable, "it reads");
+pub(crate) const PUT_OBJECT_LEGAL_HOLD: Row = Row::new(
+    "PutObjectLegalHold",
+    "always",
+    Repeatable,
+    "the same hold in place of what there was",
+);
 pub(crate) const CREATE_MULTIPART_UPLOAD: Row = Row::new(
     "CreateMultipartUpload",
     "always",
@@ -228,6 +244,10 @@ const ROWS: &[Row] = &[
     GET_OBJECT_TAGGING,
     PUT_OBJECT_TAGGING,
     DELETE_OBJECT_TAGGING,
+    GET_OBJECT_RETENTION,
+    PUT_OBJECT_RETENTION,
+    GET_OBJECT_LEGAL_HOLD,
+    PUT_OBJECT_LEGAL_HOLD,
     CREATE_MULTIPART_UPLOAD,
     UPLOAD_PART,
     UPLOAD_PART_STREAM,

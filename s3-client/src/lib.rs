@@ -7,11 +7,11 @@
 //! [`Signature`] says; [`Bucket::presign_get`] and its like make links, [`Bucket::post_policy`] forms.
 //!
 //! Here are buckets and their [configurations](config); objects, put, fetched, copied and deleted, with ranges,
-//! conditions, versions, metadata, tags, access control, encryption and [checksums](Checksum); listings; many objects
+//! conditions, versions, metadata, tags, access control, encryption, [checksums](Checksum) and locks; listings; many objects
 //! at once ([`Bucket::get_many`], [`Bucket::put_many`], [`Bucket::delete_many`], [`Bucket::purge`]); uploads in
 //! parts ([`Bucket::create_multipart`]) and whole transfers in parts ([`Bucket::upload`], `Bucket::download`), also of
 //! files with the feature `fs` (default). With the feature `cache`, reads of whole objects go through memcached, where the
-//! builder is given a cache. Not here: S3 Select, access points and directory buckets, replication, analytics and inventories.
+//! builder is given a cache. Not here: S3 Select, access points and directory buckets, analytics, metrics and inventories.
 //!
 //! What may be sent twice, and why, is [one table](idempotency). Limits are checked before anything is sent,
 //! and named with the value that breaks them.
@@ -119,6 +119,9 @@ pub use ops::head::{Head, HeadFetched, HeadMode};
 pub use ops::list::{
     List, ListPage, ListV1, ListVersions, ObjectInfo, ObjectPages, ObjectPagesV1, Objects,
     ObjectsV1, RestoreStatus, VersionInfo, VersionPages, Versions, VersionsPage,
+};
+pub use ops::lock::{
+    GetObjectLegalHold, GetObjectRetention, PutObjectLegalHold, PutObjectRetention,
 };
 pub use ops::put::{Put, Stored};
 pub use ops::restore::{Restore, Restored};

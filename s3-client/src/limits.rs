@@ -138,6 +138,18 @@ pub(crate) fn time(name: &str, time: SystemTime) -> Result<()> {
     }
 }
 
+/// Until when an object is kept: some time after now, of the years up to 9999.
+pub(crate) fn retain_until(until: SystemTime, now: SystemTime) -> Result<()> {
+    time("retention", until)?;
+    match now.duration_since(until) {
+        Err(_) => Ok(()),
+        Ok(ago) => Err(Error::invalid(format!(
+            "the end of the retention is {} s ago, and not in the future",
+            ago.as_secs()
+        ))),
+    }
+}
+
 /// The tags of an object.
 pub(crate) fn object_tags(tagging: &Tagging) -> Result<()> {
     let n = tagging.tags.len();

@@ -3,9 +3,11 @@ use std::ops::Range;
 use std::time::SystemTime;
 
 use aws_core::Body;
-use aws_core::time::parse_http;
+use aws_core::time::{parse_http, parse_iso8601};
 
+use crate::attributes::LEGAL_HOLD;
 use crate::checksum::{Checksum, VerifiedBy};
+use crate::config::Retention;
 
 /// An object that was fetched.
 #[derive(Debug)]
@@ -129,6 +131,19 @@ impl ObjectHead {
         self.0.header("x-amz-restore")
     }
 
+    /// How the store [keeps it from removal](crate::Bucket::put_object_retention), and until when.
+    pub fn retention(&self) -> Option<Retention> {
+        let mode = self.0.header("x-amz-object-lock-mode")?;
+        let until = self.0.header("x-amz-object-lock-retain-until-date")?;
+        Some((mode, parse_iso8601(until)?).into())
+    }
+
+    /// Whether it is [held](crate::Bucket::put_object_legal_hold); nothing where the store does not say it.
+    pub fn legal_hold(&self) -> Option<bool> {
+        let status = self.0.header(LEGAL_HOLD)?;
+        Some(status == "ON")
+    }
+
     /// A checksum that the store keeps, in Base64, where it was asked for: by [`Get::verify`](crate::Get::verify) or
     /// [`Head::checksums`](crate::Head::checksums). That of an object that came in parts may be one
     /// [of checksums](Self::is_composite), and then ends in their number: `...=-3`.
@@ -172,6 +187,7 @@ impl fmt::Debug for ObjectHead {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::RetentionMode;
 
     fn head(fields: &[(&str, &str)]) -> ObjectHead {
         ObjectHead::new(pipeline_pool::Head::new(
@@ -188,7 +204,17 @@ mod tests {
             ("X-Amz-Meta-Mood", "sleepy"),
             ("x-amz-met", "short"),
             ("Last-Modified", "Tue, 27 Mar 2007 19:36:42 GMT"),
+            ("x-amz-object-lock-mode", "COMPLIANCE"),
+            (
+                "x-amz-object-lock-retain-until-date",
+                "2031-02-01T00:00:00.000000001Z",
+            ),
+            ("x-amz-object-lock-legal-hold", "OFF"),
         ]);
+        let retention = whole.retention().unwrap();
+        assert_eq!(retention.mode, Some(RetentionMode::Compliance));
+        assert!(retention.until.is_some());
+        assert_eq!(whole.legal_hold(), Some(false));
         assert_eq!(
             (whole.etag(), whole.size(), whole.range()),
             (Some("\"x\""), Some(10), None)

@@ -11,6 +11,7 @@ use futures_core::Stream;
 use pipeline_pool::BodyError;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 
+use crate::checksum::Checksum;
 #[cfg(feature = "fs")]
 use crate::file::FilePart;
 use crate::transfer::Feed;
@@ -29,6 +30,8 @@ pub(crate) enum Payload {
     Once(Arc<OneShot>),
     #[cfg(feature = "fs")]
     File(Arc<FilePart>),
+    /// A body with its checksum behind it.
+    Summed(Arc<(Payload, Checksum)>),
 }
 
 impl Payload {
@@ -41,6 +44,7 @@ impl Payload {
             Self::Once(once) => once.len,
             #[cfg(feature = "fs")]
             Self::File(part) => part.len(),
+            Self::Summed(summed) => summed.0.len(),
         }
     }
 
@@ -55,13 +59,18 @@ impl Payload {
 
     /// Whether it can be read only once.
     pub(crate) fn is_once(&self) -> bool {
-        matches!(self, Self::Once(_))
+        match self {
+            Self::Once(_) => true,
+            Self::Summed(summed) => summed.0.is_once(),
+            _ => false,
+        }
     }
 
     /// Whether it can be read now.
     pub(crate) fn is_there(&self) -> bool {
         match self {
             Self::Once(once) => once.lock().is_some(),
+            Self::Summed(summed) => summed.0.is_there(),
             _ => true,
         }
     }
@@ -75,6 +84,15 @@ impl Payload {
             Self::Once(once) => Ok(Box::pin(once.lend()?)),
             #[cfg(feature = "fs")]
             Self::File(part) => Ok(part.open()),
+            Self::Summed(summed) => summed.0.open(),
+        }
+    }
+
+    /// The checksum that goes behind it.
+    pub(crate) fn trailer(&self) -> Option<Checksum> {
+        match self {
+            Self::Summed(summed) => Some(summed.1),
+            _ => None,
         }
     }
 }

@@ -1,10 +1,13 @@
 //! How requests are signed.
 
 use aws_core::operation::Attempt;
-use aws_core::v4::{self, ChunkSigner, Scope};
+use aws_core::v4::{self, CHUNK, ChunkSigner, Chunks, Scope};
 use aws_core::{Endpoint, Error, Result};
 use aws_sigv2::s3::{self, SubResources};
 use pipeline_pool::Request;
+
+use crate::checksum::{Checksum, Trailing};
+use crate::payload::Pieces;
 
 /// How requests are signed.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -167,14 +170,14 @@ where
         Ok(())
     }
 
-    /// Signs for a body of `len` bytes that goes in signed chunks.
+    /// Signs for a body that goes in chunks; the chunks need the signer, unless they are not signed.
     pub(crate) fn v4_chunks(
         &self,
         request: &mut Request,
         attempt: &Attempt<'_>,
         scope: &Scope,
-        len: u64,
-    ) -> Result<ChunkSigner> {
+        framing: Framing,
+    ) -> Result<Option<ChunkSigner>> {
         const ENCODING: &str = "content-encoding";
         let is_encoding = |name: &str| name.eq_ignore_ascii_case(ENCODING);
         let mut fields = self.fields.clone();
@@ -182,11 +185,13 @@ where
             Some((_, inner)) => format!("aws-chunked,{inner}"),
             None => "aws-chunked".to_owned(),
         };
-        let len = len.to_string();
+        let len = framing.len.to_string();
+        let trailer = framing.trailer.map(|sum| ("x-amz-trailer", sum.header()));
         let added = [
             (ENCODING, encoding.as_str()),
             ("x-amz-decoded-content-length", len.as_str()),
         ];
+        let added = added.into_iter().chain(trailer);
         let others = self.shorter().filter(|(name, _)| !is_encoding(name));
         let fields = others.chain(added);
         let signed = v4::Request {
@@ -194,17 +199,63 @@ where
             path: self.path,
             query: self.query,
             headers: std::iter::once(("host", self.authority)).chain(fields.clone()),
-            payload: v4::Payload::Chunks,
+            payload: v4::Payload::UnsignedTrailer,
         };
-        let (authorization, chunks) =
-            signed.sign_chunks(scope, attempt.credentials(), attempt.now());
+        let (keys, now) = (attempt.credentials(), attempt.now());
+        let (authorization, signer) = match (framing.signed, framing.trailer) {
+            (false, _) => (signed.sign(scope, keys, now), None),
+            (true, None) => {
+                let (authorization, signer) = signed.sign_chunks(scope, keys, now);
+                (authorization, Some(signer))
+            }
+            (true, Some(_)) => {
+                let (authorization, signer) = signed.sign_trailed_chunks(scope, keys, now);
+                (authorization, Some(signer))
+            }
+        };
         for (name, value) in fields {
             request.header(name, value)?;
         }
         for (name, value) in authorization.headers() {
             request.header(name, value)?;
         }
-        Ok(chunks)
+        Ok(signer)
+    }
+}
+
+/// How a body goes in chunks.
+#[derive(Clone, Copy)]
+pub(crate) struct Framing {
+    /// The bytes of the body itself.
+    pub(crate) len: u64,
+    /// Without a signature there has to be a trailer.
+    pub(crate) signed: bool,
+    pub(crate) trailer: Option<Checksum>,
+}
+
+impl Framing {
+    /// The bytes that are sent.
+    fn sent(self) -> u64 {
+        match self.trailer {
+            None => ChunkSigner::encoded_len(self.len, CHUNK),
+            Some(sum) => {
+                let value = sum.size().div_ceil(3) * 4;
+                v4::trailed_len(self.len, CHUNK, self.signed, sum.header().len(), value)
+            }
+        }
+    }
+
+    /// Gives the request its body.
+    pub(crate) fn stream(self, request: &mut Request, body: Pieces, signer: Option<ChunkSigner>) {
+        let len = Some(self.sent());
+        match (self.trailer, signer) {
+            (Some(sum), signer) => {
+                let chunks = Chunks::trailed(body, signer, Trailing::new(sum), CHUNK);
+                request.stream(len, chunks);
+            }
+            (None, Some(signer)) => request.stream(len, Chunks::new(body, signer, CHUNK)),
+            (None, None) => request.stream(Some(self.len), body),
+        }
     }
 }
 

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_core::operation::Attempt;
-use aws_core::v4::{self, CHUNK, ChunkSigner, Chunks};
-use aws_core::{Endpoint, Place, Result};
+use aws_core::v4;
+use aws_core::{Endpoint, Error, Place, Result};
 use aws_sigv2::escape;
 use bytes::Bytes;
 use pipeline_pool::{Method, Origin, Request};
@@ -17,7 +17,7 @@ use crate::limits;
 use crate::options::Options;
 use crate::payload::Payload;
 pub(crate) use crate::service::S3;
-use crate::signature::{Signer, Unsigned, region_of};
+use crate::signature::{Framing, Signer, Unsigned, region_of};
 
 /// Bodies over this size that go over TLS are not hashed for their signature.
 const HASHED: usize = 1 << 20;
@@ -266,6 +266,11 @@ impl Wire {
         };
         let mut chunks = None;
         match self.signer(service) {
+            Signer::Anonymous | Signer::V2 if self.payload.trailer().is_some() => {
+                return Err(Error::invalid(
+                    "a checksum that follows a body needs Signature Version 4",
+                ));
+            }
             Signer::Anonymous => {
                 for (name, value) in unsigned.fields {
                     request.header(name, value)?;
@@ -275,8 +280,9 @@ impl Wire {
             Signer::V4(scope) => match self.v4_payload(service.sign_bodies) {
                 Some(payload) => unsigned.v4(&mut request, attempt, &scope, payload)?,
                 None => {
-                    let len = self.payload.len();
-                    chunks = Some(unsigned.v4_chunks(&mut request, attempt, &scope, len)?);
+                    let framing = self.framing(service.sign_bodies);
+                    let signer = unsigned.v4_chunks(&mut request, attempt, &scope, framing)?;
+                    chunks = Some((framing, signer));
                 }
             },
         }
@@ -294,10 +300,7 @@ impl Wire {
             }
             streamed => match chunks {
                 None => request.stream(Some(streamed.len()), streamed.open()?),
-                Some(signer) => {
-                    let len = ChunkSigner::encoded_len(streamed.len(), CHUNK);
-                    request.stream(Some(len), Chunks::new(streamed.open()?, signer, CHUNK));
-                }
+                Some((framing, signer)) => framing.stream(&mut request, streamed.open()?, signer),
             },
         }
         Ok(request)
@@ -313,12 +316,22 @@ impl Wire {
         }
     }
 
-    /// What Version 4 signs of the body; nothing when it is to be signed in chunks.
+    /// How the body goes in chunks.
+    fn framing(&self, sign: bool) -> Framing {
+        Framing {
+            len: self.payload.len(),
+            signed: sign && !self.origin.is_tls(),
+            trailer: self.payload.trailer(),
+        }
+    }
+
+    /// What Version 4 signs of the body; nothing when it goes in chunks.
     fn v4_payload(&self, sign: bool) -> Option<v4::Payload<'_>> {
         let tls = self.origin.is_tls();
         match &self.payload {
             // Ceph RGW refuses a body in chunks that is empty.
             empty if empty.len() == 0 => Some(v4::Payload::Bytes(&[])),
+            Payload::Summed(_) => None,
             _ if !sign => Some(v4::Payload::Unsigned),
             Payload::Whole(body) if !tls || body.len() <= HASHED => Some(v4::Payload::Bytes(body)),
             _ if tls => Some(v4::Payload::Unsigned),

@@ -3,7 +3,7 @@ use std::time::Duration;
 use pipeline_pool::Origin;
 use tokio::time::Instant;
 
-use super::Dispatch;
+use super::{Dispatch, after};
 use crate::classify::{Class, Failure, Idempotency, Verdict, classify};
 use crate::error::Error;
 use crate::overrides::Overrides;
@@ -27,7 +27,7 @@ impl Dispatch {
         Rounds {
             dispatch: self.clone(),
             retry: overrides.get_retry().unwrap_or(&self.0.retry).clone(),
-            deadline: Instant::now() + time,
+            deadline: after(Instant::now(), time),
             round: 1,
         }
     }

@@ -9,8 +9,10 @@ use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
 mod crc;
+mod trailing;
 mod verify;
 
+pub(crate) use trailing::{Trailing, read_ahead, summed};
 pub use verify::VerifiedBy;
 pub(crate) use verify::verified;
 

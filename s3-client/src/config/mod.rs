@@ -31,9 +31,11 @@ mod acl;
 mod cors;
 mod encryption;
 mod lifecycle;
+mod lock;
 mod logging;
 mod notification;
 mod policy;
+mod replication;
 mod settings;
 mod tagging;
 mod website;
@@ -46,6 +48,9 @@ pub use lifecycle::{
     AbortUploads, Expiration, Lifecycle, LifecycleAnd, LifecycleFilter, LifecycleRule,
     NoncurrentExpiration, NoncurrentTransition, StorageClass, Transition,
 };
+pub use lock::{
+    DefaultRetention, HoldStatus, LegalHold, LockRule, ObjectLock, Retention, RetentionMode,
+};
 pub use logging::{
     KeyFormat, Logging, LoggingEnabled, PartitionDate, PartitionedPrefix, SimplePrefix,
 };
@@ -54,6 +59,11 @@ pub use notification::{
     QueueTarget, TopicTarget,
 };
 pub use policy::{Policy, PolicyStatus};
+pub use replication::{
+    AccessTranslation, DeleteMarkerReplication, Destination, ExistingObjects, ReplicaEncryption,
+    ReplicaModifications, Replication, ReplicationAnd, ReplicationFilter, ReplicationMetrics,
+    ReplicationMinutes, ReplicationRule, ReplicationTime, SourceSelection, SseKmsObjects,
+};
 pub use settings::{
     Accelerate, Location, ObjectOwnership, Ownership, OwnershipRule, Payer, PublicAccessBlock,
     RequestPayment, Status, Versioning,

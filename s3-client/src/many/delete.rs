@@ -61,7 +61,8 @@ impl Bucket {
     /// Removes many objects, or versions of them; what is not there is no error. The keys may be without end: no
     /// more of them are asked for than are sent at once.
     ///
-    /// Keys with characters that XML cannot carry, such as U+0001, are removed one by one.
+    /// Keys with characters that XML cannot carry, such as U+0001, are removed one by one. Keys of which the answer says
+    /// that the store was too busy for them (`SlowDown`, `InternalError`) are asked for again, as a failed request is.
     ///
     /// [DeleteObjects](https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html)
     ///

@@ -8,7 +8,7 @@ use md5::{Digest, Md5};
 use pipeline_pool::Method;
 
 use super::{MultipartUpload, Part};
-use crate::checksum::Checksum;
+use crate::checksum::{Checksum, read_ahead, summed};
 use crate::encryption::Of;
 use crate::etag;
 use crate::idempotency::{self, Row};
@@ -54,8 +54,9 @@ impl UploadPart {
         self
     }
 
-    /// Sends this checksum of the part, with which the store checks what arrived. Defaults to none; only for
-    /// bytes at hand in one piece. The upload has to be [begun](crate::CreateMultipart::checksum) with it.
+    /// Sends this checksum of the part, with which the store checks what arrived. Defaults to none. The upload has to
+    /// be [begun](crate::CreateMultipart::checksum) with it. Of files and streams it follows the body, as
+    /// [`Put::checksum`](crate::Put::checksum) says.
     pub fn checksum(mut self, checksum: Checksum) -> Self {
         self.checksum = Some(checksum);
         self
@@ -72,19 +73,24 @@ impl UploadPart {
 
     /// The part, and the digest that the store has taken of it, if it says so.
     pub(crate) async fn sent(self) -> Result<(Part, Option<[u8; 16]>)> {
-        let payload = self.source.payload().await?;
+        let mut payload = self.source.payload().await?;
         let mut wire = part(Method::Put, &self.upload, self.number)?;
         limits::put(payload.len())?;
         let mut fields = Vec::new();
-        if self.md5 || self.checksum.is_some() {
+        if self.md5 {
             let body = payload.whole().ok_or_else(|| {
                 Error::invalid("a digest is only made of a body that is at hand in one piece")
             })?;
-            if self.md5 {
-                fields.push(("content-md5".into(), STANDARD.encode(Md5::digest(&body))));
-            }
-            if let Some(checksum) = self.checksum {
-                fields.push((checksum.header().into(), checksum.of(&body)));
+            fields.push(("content-md5".into(), STANDARD.encode(Md5::digest(&body))));
+        }
+        if let Some(checksum) = self.checksum {
+            let bucket = &self.upload.bucket;
+            match read_ahead(checksum, &payload, bucket).await? {
+                Some(value) => fields.push((checksum.header().into(), value)),
+                None => {
+                    let by_v4 = bucket.client.signs_by_v4(&bucket.name);
+                    payload = summed(checksum, payload, by_v4, &mut fields)?;
+                }
             }
         }
         self.upload.put_key(&wire, &mut fields)?;

@@ -27,32 +27,66 @@ pub(crate) struct DeleteBatch {
 }
 
 impl DeleteBatch {
-    /// What becomes of each; if the request fails, that is each one's error.
+    /// What becomes of each; if the request fails, that is each one's error. Keys that the store was too busy for are
+    /// asked for again, as a failed request is.
     pub(crate) async fn send(
-        self,
+        mut self,
         bucket: &Bucket,
-        ids: Vec<ObjectId>,
+        mut ids: Vec<ObjectId>,
     ) -> Vec<(ObjectId, Result<Removed>)> {
-        let quiet = self.quiet;
-        match self.answer(bucket, &ids).await {
-            Ok(answers) => {
-                let stray = answers.stray(&ids);
-                let result = |id: ObjectId| {
-                    // A quiet store names failures only, so that one under another name may be that of
-                    // any key that it does not name.
-                    let result = match &stray {
-                        Some(error) if !answers.name(&id) => Err(error.clone()),
-                        _ => answers.of(&id, quiet),
-                    };
-                    (id, result)
+        let mut rounds = bucket.client.rounds(&self.options);
+        let mut results = Vec::with_capacity(ids.len());
+        loop {
+            let row = self.row(&ids);
+            let answers = match self.answer(bucket, &ids, row).await {
+                Ok(answers) => answers,
+                Err(error) => {
+                    results.extend(ids.into_iter().map(|id| (id, Err(error.clone()))));
+                    return results;
+                }
+            };
+            let stray = answers.stray(&ids);
+            let mut refused = Vec::new();
+            for id in ids {
+                // A quiet store names failures only, so that one under another name may be that of any key that
+                // it does not name.
+                let result = match &stray {
+                    Some(error) if !answers.name(&id) => Err(error.clone()),
+                    _ => answers.of(&id, self.quiet),
                 };
-                ids.into_iter().map(result).collect()
+                match result {
+                    Err(error) if rounds.may_pass(&error, row.idempotency) => {
+                        refused.push((id, error));
+                    }
+                    result => results.push((id, result)),
+                }
             }
-            Err(error) => ids.into_iter().map(|id| (id, Err(error.clone()))).collect(),
+            // The worst of them: one that asks for fewer requests.
+            let told = refused.iter().map(|(_, error)| error);
+            let Some(told) = told.max_by_key(|error| error.is_throttled()) else {
+                return results;
+            };
+            if !rounds.next(&bucket.place.origin, told).await {
+                results.extend(refused.into_iter().map(|(id, error)| (id, Err(error))));
+                return results;
+            }
+            self.options.timeout(rounds.left());
+            ids = refused.into_iter().map(|(id, _)| id).collect();
         }
     }
 
-    async fn answer(self, bucket: &Bucket, ids: &[ObjectId]) -> Result<Answers> {
+    /// What may be sent twice.
+    fn row(&self, ids: &[ObjectId]) -> Row {
+        if self.once {
+            idempotency::DELETE_OBJECTS_ONCE
+        } else if ids.iter().all(|id| id.version_id.is_some()) {
+            idempotency::DELETE_OBJECTS_VERSIONS
+        } else {
+            idempotency::DELETE_OBJECTS
+        }
+    }
+
+    async fn answer(&self, bucket: &Bucket, ids: &[ObjectId], row: Row) -> Result<Answers> {
         let body = document(ids, self.quiet)?;
         let digest = STANDARD.encode(Md5::digest(&body));
         let mut fields: Vec<Field> = vec![
@@ -72,17 +106,10 @@ impl DeleteBatch {
             fields.push((name, "true".to_owned()));
         }
         let mut wire = Wire::bucket_root(Method::Post, bucket)?;
-        wire.options(self.options);
+        wire.options(self.options.clone());
         wire.query("delete", "");
         wire.fields(fields);
         wire.body(Bytes::from(body));
-        let row = if self.once {
-            idempotency::DELETE_OBJECTS_ONCE
-        } else if ids.iter().all(|id| id.version_id.is_some()) {
-            idempotency::DELETE_OBJECTS_VERSIONS
-        } else {
-            idempotency::DELETE_OBJECTS
-        };
         let operation = DeleteObjects {
             wire,
             row,

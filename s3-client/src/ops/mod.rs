@@ -9,6 +9,8 @@ pub(crate) mod delete_batch;
 pub(crate) mod get;
 pub(crate) mod head;
 pub(crate) mod list;
+pub(crate) mod lock;
 pub(crate) mod put;
 pub(crate) mod restore;
 pub(crate) mod tagging;
+mod target;

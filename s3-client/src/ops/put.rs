@@ -11,7 +11,7 @@ use pipeline_pool::Method;
 
 use crate::attributes::Attributes;
 use crate::bucket::Bucket;
-use crate::checksum::Checksum;
+use crate::checksum::{Checksum, read_ahead, summed};
 use crate::client::S3Client;
 use crate::idempotency::{self, Row};
 use crate::limits;
@@ -74,15 +74,20 @@ impl Put {
         }
     }
 
-    /// Sends the MD5 digest of the body, with which the store checks what arrived. Defaults to no; only for
-    /// bytes at hand in one piece.
+    /// Sends the MD5 digest of the body, with which the store checks what arrived; only for bytes at hand in one
+    /// piece. Defaults to no, but to yes for an object that is locked ([`retention`](Self::retention),
+    /// [`legal_hold`](Self::legal_hold)) and has no other checksum: S3 wants one then.
     pub fn content_md5(mut self, yes: bool) -> Self {
         self.md5 = yes;
         self
     }
 
-    /// Sends this checksum of the body, with which the store checks what arrived and which it keeps. Defaults to none;
-    /// only for bytes at hand in one piece: of others give the [value](Self::checksum_is).
+    /// Sends this checksum of the body, with which the store checks what arrived and which it keeps. Defaults to none.
+    ///
+    /// It is computed of bytes before they are sent. Of files and streams it is computed while they are sent, and
+    /// follows them as a [trailer](https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming-trailers.html),
+    /// signed like the body. That takes Version 4 of the signature: by another, a file is read once more before, and a
+    /// stream is refused with [`Kind::Invalid`](crate::Kind::Invalid): give [its value](Self::checksum_is) then.
     pub fn checksum(mut self, checksum: Checksum) -> Self {
         self.sum = Sum::Of(checksum);
         self
@@ -126,6 +131,11 @@ impl Put {
             Some(payload) => Ok(payload.and_then(|payload| self.ready(payload))),
             None => Err(Box::pin(async move {
                 let payload = self.source.clone().payload().await?;
+                if let Sum::Of(checksum) = self.sum
+                    && let Some(value) = read_ahead(checksum, &payload, &self.bucket).await?
+                {
+                    self.sum = Sum::Is(checksum, value);
+                }
                 self.ready(payload)
             })),
         };
@@ -139,30 +149,28 @@ impl Put {
     }
 
     /// What is to be sent, and by which client.
-    fn ready(self, payload: Payload) -> Result<(S3Client, PutObject)> {
+    fn ready(self, mut payload: Payload) -> Result<(S3Client, PutObject)> {
         limits::put(payload.len())?;
+        let by_v4 = self.bucket.client.signs_by_v4(&self.bucket.name);
+        // S3 refuses to lock what comes without any digest.
+        let unsummed = matches!(self.sum, Sum::None) && self.attributes.is_locked();
+        let md5 = self.md5 || unsummed && payload.whole().is_some();
         let (client, mut wire) = Wire::object_of(Method::Put, self.bucket, &self.key)?;
         let mut fields = self.attributes.into_fields(wire.origin())?;
-        let in_one_piece = |what: &str| {
-            payload.whole().ok_or_else(|| {
-                Error::invalid(format!(
-                    "the {what} is only made of a body that is at hand in one piece"
-                ))
-            })
-        };
         match self.sum {
             Sum::None => {}
             Sum::Of(checksum) => {
-                let body = in_one_piece("checksum")?;
-                fields.push((Cow::Borrowed(checksum.header()), checksum.of(&body)));
+                payload = summed(checksum, payload, by_v4, &mut fields)?;
             }
             Sum::Is(checksum, value) => {
                 checksum.check(&value)?;
                 fields.push((Cow::Borrowed(checksum.header()), value));
             }
         }
-        if self.md5 {
-            let body = in_one_piece("MD5 digest")?;
+        if md5 {
+            let body = payload.whole().ok_or_else(|| {
+                Error::invalid("the MD5 digest is only made of a body that is at hand in one piece")
+            })?;
             fields.push((
                 Cow::Borrowed("content-md5"),
                 STANDARD.encode(Md5::digest(&body)),

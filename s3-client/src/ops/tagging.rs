@@ -2,6 +2,7 @@ use aws_core::operation::Answer;
 use aws_core::{Idempotency, Operation, Result, awaitable};
 use pipeline_pool::Method;
 
+use super::target::Target;
 use crate::bucket::Bucket;
 use crate::config::{Root as _, Tagging};
 use crate::idempotency;
@@ -9,27 +10,6 @@ use crate::limits;
 use crate::ops::buckets::document_fields;
 use crate::options::Options;
 use crate::wire::{S3, Wire};
-
-/// Which object it is about.
-#[derive(Clone, Debug)]
-struct Target {
-    bucket: Bucket,
-    key: String,
-    version: Option<String>,
-}
-
-impl Target {
-    fn wire(&self, method: Method, options: Options) -> Result<Wire> {
-        let mut wire = Wire::object(method, &self.bucket, &self.key)?;
-        wire.query("tagging", "");
-        if let Some(version) = &self.version {
-            limits::version(version)?;
-            wire.query("versionId", version);
-        }
-        wire.options(options);
-        Ok(wire)
-    }
-}
 
 /// Makes a request about the tags of one object.
 macro_rules! about_tags {
@@ -46,11 +26,7 @@ macro_rules! about_tags {
         impl $name {
             pub(crate) fn new(bucket: Bucket, key: String $(, $field: $type)?) -> Self {
                 Self {
-                    target: Target {
-                        bucket,
-                        key,
-                        version: None,
-                    },
+                    target: Target::new(bucket, key),
                     $($field,)?
                     options: Options::default(),
                 }
@@ -89,7 +65,7 @@ impl GetObjectTagging {
     /// [`is_not_found`](crate::Error::is_not_found) when there is no such object; otherwise as sending and the
     /// store say.
     pub async fn send(self) -> Result<Tagging> {
-        let wire = self.target.wire(Method::Get, self.options)?;
+        let wire = self.target.wire(Method::Get, "tagging", self.options)?;
         let client = &self.target.bucket.client;
         client.call(&GetOperation { wire }).await
     }
@@ -105,7 +81,7 @@ impl PutObjectTagging {
     pub async fn send(self) -> Result<()> {
         limits::object_tags(&self.tagging)?;
         let body = self.tagging.encode()?;
-        let mut wire = self.target.wire(Method::Put, self.options)?;
+        let mut wire = self.target.wire(Method::Put, "tagging", self.options)?;
         wire.fields(document_fields(&body, "application/xml").into());
         wire.body(body.into());
         let client = &self.target.bucket.client;
@@ -120,7 +96,7 @@ impl DeleteObjectTagging {
     /// [`is_not_found`](crate::Error::is_not_found) when there is no such object; otherwise as sending and the
     /// store say.
     pub async fn send(self) -> Result<()> {
-        let wire = self.target.wire(Method::Delete, self.options)?;
+        let wire = self.target.wire(Method::Delete, "tagging", self.options)?;
         let client = &self.target.bucket.client;
         client.call(&DeleteOperation { wire }).await
     }

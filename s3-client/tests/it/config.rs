@@ -6,10 +6,11 @@
 )]
 
 use s3_client::config::{
-    AbortUploads, Acl, CannedAcl, Cors, CorsRule, DefaultEncryption, Encryption, EncryptionRule,
-    Expiration, Grant, Grantee, IndexDocument, Lifecycle, LifecycleAnd, LifecycleFilter,
-    LifecycleRule, Logging, NoncurrentExpiration, Notification, ObjectOwnership, Payer, Permission,
-    Policy, PublicAccessBlock, Redirect, RequestPayment, RoutingCondition, RoutingRule, Status,
+    AbortUploads, Acl, CannedAcl, Cors, CorsRule, DefaultEncryption, DeleteMarkerReplication,
+    Destination, Encryption, EncryptionRule, Expiration, Grant, Grantee, IndexDocument, Lifecycle,
+    LifecycleAnd, LifecycleFilter, LifecycleRule, Logging, NoncurrentExpiration, Notification,
+    ObjectOwnership, Payer, Permission, Policy, PublicAccessBlock, Redirect, Replication,
+    ReplicationFilter, ReplicationRule, RequestPayment, RoutingCondition, RoutingRule, Status,
     Tagging, Transition, Versioning, Website,
 };
 
@@ -454,4 +455,39 @@ async fn what_is_said_instead(bucket: &Bucket) {
         bucket.get_notification().await.unwrap(),
         Notification::new()
     );
+}
+
+#[tokio::test]
+async fn replication() {
+    let store = Store::start().await;
+    let bucket = store.bucket().await;
+    let rule = ReplicationRule::new()
+        .id("all")
+        .priority(1)
+        .filter(ReplicationFilter::new().prefix("logs/"))
+        .status(Status::Enabled)
+        .delete_markers(DeleteMarkerReplication::new().status(Status::Disabled))
+        .destination(Destination::new().bucket("arn:aws:s3:::elsewhere"));
+    let replication = Replication::new()
+        .role("arn:aws:iam::123456789012:role/replication")
+        .rule(rule);
+    let missing = bucket.get_replication().await;
+    if store.lacks(Feature::AmazonsConfigs) {
+        assert_eq!(missing.unwrap(), Replication::new());
+        return;
+    }
+    let missing = missing.unwrap_err();
+    assert_eq!(
+        missing.code(),
+        Some("ReplicationConfigurationNotFoundError")
+    );
+    let unversioned = bucket.put_replication(replication.clone()).await;
+    assert_eq!(unversioned.unwrap_err().code(), Some("InvalidRequest"));
+    bucket.put_versioning(Status::Enabled).await.unwrap();
+    bucket.put_replication(replication.clone()).await.unwrap();
+    assert_eq!(bucket.get_replication().await.unwrap(), replication);
+    bucket.delete_replication().await.unwrap();
+    assert!(bucket.get_replication().await.unwrap_err().is_not_found());
+    let none = bucket.put_replication(Replication::new()).await;
+    assert_eq!(none.unwrap_err().kind(), Kind::Invalid);
 }

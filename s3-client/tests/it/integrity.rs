@@ -1,11 +1,16 @@
 //! Checksums: sent, kept, and compared with what comes back.
 
-use aws_core::transport::{ResponseFuture, Transport};
-use bytes::{Bytes, BytesMut};
-use futures_util::{StreamExt as _, TryStreamExt as _};
-use pipeline_pool::{HttpPool, Method, Origin, Request, Response};
-use s3_client::{Checksum, Kind, RetryConfig, VerifiedBy};
+use std::time::SystemTime;
 
+use aws_core::transport::{ResponseFuture, Transport};
+use aws_core::v4;
+use bytes::{Bytes, BytesMut};
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use pipeline_pool::{HttpPool, Method, Origin, Request, Response};
+use s3_client::{Bucket, Checksum, Credentials, Kind, RetryConfig, Signature, Source, VerifiedBy};
+
+use crate::files::Folder;
+use crate::raw;
 use crate::store::{Feature, Store};
 
 /// Turns one bit of every body that a GET brings.
@@ -220,5 +225,178 @@ async fn checksums_of_what_came_in_parts() {
             (found.parts_count, found.is_composite()),
             (Some(2), composite)
         );
+    }
+}
+
+fn streamed(body: &Bytes) -> Source {
+    let pieces: Vec<_> = body.chunks(7001).map(Bytes::copy_from_slice).collect();
+    let pieces = stream::iter(pieces.into_iter().map(Ok::<_, std::io::Error>));
+    Source::stream(body.len() as u64, pieces)
+}
+
+async fn compare(bucket: &Bucket, key: &str, checksum: Checksum, body: &Bytes) {
+    let object = bucket.get(key).verify(true).await.unwrap();
+    let value = checksum.of(body);
+    assert_eq!(object.head.checksum(checksum), Some(value.as_str()));
+    // The coding is of the transfer, not of the object.
+    assert_eq!(object.head.header("content-encoding"), Some("x-none"));
+    let by = Some(VerifiedBy::Checksum(checksum));
+    assert_eq!(object.verified_by(), by);
+    assert_eq!(object.body.bytes(1 << 20).await.unwrap(), body);
+}
+
+#[tokio::test]
+async fn checksums_follow_streams_and_files() {
+    let store = Store::start().await;
+    let folder = Folder::new();
+    let path = folder.file("up");
+    let v4 = || store.builder().signature(Signature::v4("us-east-1"));
+    let bucket = store.bucket().await;
+    for signed in [true, false] {
+        let client = v4().sign_bodies(signed).build().unwrap();
+        let bucket = client.bucket(bucket.name());
+        for checksum in Checksum::ALL {
+            for len in [0, 5, 200_000] {
+                let body = bytes(len);
+                std::fs::write(&path, &body).unwrap();
+                for source in [streamed(&body), Source::file(&path)] {
+                    let put = bucket.put("k", source).content_encoding("x-none");
+                    let outcome = put.checksum(checksum).await;
+                    if store.lacks(Feature::Trailers) && len > 0 {
+                        let error = outcome.unwrap_err();
+                        assert_eq!(error.status(), Some(400), "{error}");
+                        continue;
+                    }
+                    let stored = outcome.unwrap();
+                    if store.lacks(Feature::Checksums) {
+                        continue;
+                    }
+                    let value = checksum.of(&body);
+                    assert_eq!(stored.checksum(checksum), Some(value.as_str()));
+                    compare(&bucket, "k", checksum, &body).await;
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn version_2_has_checksums_before_the_body() {
+    let store = Store::start().await;
+    let client = store.builder().signature(Signature::V2).build().unwrap();
+    let bucket = store.bucket_of(&client).await;
+    let folder = Folder::new();
+    let path = folder.file("up");
+    let body = bytes(200_000);
+    std::fs::write(&path, &body).unwrap();
+    let rope = || Source::pieces([body.slice(..100_000), body.slice(100_000..)]);
+    for source in [Source::file(&path), rope()] {
+        let put = bucket.put("k", source).content_encoding("x-none");
+        put.checksum(Checksum::Sha256).await.unwrap();
+        if !store.lacks(Feature::Checksums) {
+            compare(&bucket, "k", Checksum::Sha256, &body).await;
+        }
+    }
+    let error = bucket
+        .put("k", streamed(&body))
+        .checksum(Checksum::Crc32c)
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), Kind::Invalid);
+    assert!(error.to_string().contains("Version 4"), "{error}");
+    // With its value a stream can be sent.
+    let value = Checksum::Crc32c.of(&body);
+    let put = bucket.put("k", streamed(&body)).content_encoding("x-none");
+    put.checksum_is(Checksum::Crc32c, value).await.unwrap();
+    if !store.lacks(Feature::Checksums) {
+        compare(&bucket, "k", Checksum::Crc32c, &body).await;
+    }
+}
+
+#[tokio::test]
+async fn checksums_follow_streamed_parts() {
+    let store = Store::start().await;
+    let client = store.builder().signature(Signature::v4("us-east-1"));
+    let bucket = store.bucket_of(&client.build().unwrap()).await;
+    let body = bytes(100_000);
+    let upload = bucket.create_multipart("k").checksum(Checksum::Crc32c);
+    let upload = upload.await.unwrap();
+    let outcome = upload.part(1, streamed(&body)).checksum(Checksum::Crc32c);
+    let outcome = outcome.await;
+    if store.lacks(Feature::Trailers) {
+        assert_eq!(outcome.unwrap_err().status(), Some(400));
+        upload.abort().await.unwrap();
+        return;
+    }
+    upload.complete([outcome.unwrap()]).await.unwrap();
+    let head = bucket.head("k").checksums(true).await.unwrap();
+    if !store.lacks(Feature::Checksums) {
+        assert!(head.is_composite() && head.checksum(Checksum::Crc32c).is_some());
+    }
+    let object = bucket.get("k").await.unwrap();
+    assert_eq!(object.body.bytes(1 << 20).await.unwrap(), body);
+}
+
+/// Says of its body what is not so.
+struct Wrong;
+
+impl v4::Trailer for Wrong {
+    fn name(&self) -> &'static str {
+        "x-amz-checksum-crc32"
+    }
+
+    fn update(&mut self, _: &[u8]) {}
+
+    fn value(self: Box<Self>) -> String {
+        Checksum::Crc32.of(b"wrong")
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_trailer_is_refused() {
+    let store = Store::start().await;
+    let bucket = store.bucket().await;
+    let keys = Credentials::new(store.access_key(), store.secret_key());
+    let scope = v4::Scope::s3("us-east-1");
+    for signed in [true, false] {
+        let path = format!("/{}/k", bucket.name());
+        let host = store.endpoint().strip_prefix("http://").unwrap();
+        let headers = [
+            ("host", host),
+            ("content-encoding", "aws-chunked"),
+            ("x-amz-decoded-content-length", "5"),
+            ("x-amz-trailer", "x-amz-checksum-crc32"),
+        ];
+        let request = v4::Request {
+            method: "PUT",
+            path: &path,
+            query: "",
+            headers,
+            payload: v4::Payload::UnsignedTrailer,
+        };
+        let now = SystemTime::now();
+        let (authorization, signer) = if signed {
+            let (authorization, signer) = request.sign_trailed_chunks(&scope, &keys, now);
+            (authorization, Some(signer))
+        } else {
+            (request.sign(&scope, &keys, now), None)
+        };
+        let right = stream::iter([Ok::<_, std::io::Error>(Bytes::from("right"))]);
+        let body = v4::Chunks::trailed(right, signer, Wrong, v4::CHUNK);
+        let body = body.try_collect::<Vec<_>>().await.unwrap().concat();
+        let added = authorization
+            .headers()
+            .map(|(name, value)| -> (&str, &str) { (name, value) });
+        let fields = headers.into_iter().skip(1).chain(added);
+        let url = format!("{}{path}", store.endpoint());
+        let answer = raw::send("PUT", &url, fields, &body).await;
+        assert_eq!(answer.status, 400);
+        let code = if store.lacks(Feature::Trailers) {
+            "XAmzContentSHA256Mismatch"
+        } else {
+            "BadDigest"
+        };
+        assert!(answer.text().contains(code), "{}", answer.text());
+        assert!(bucket.get("k").await.unwrap_err().is_not_found());
     }
 }

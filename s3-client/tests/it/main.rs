@@ -12,6 +12,7 @@ mod hosts;
 mod integrity;
 mod links;
 mod listing;
+mod locks;
 mod many;
 #[cfg(feature = "cache")]
 mod memcached;

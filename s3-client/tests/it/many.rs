@@ -1,15 +1,17 @@
 //! Many objects at once.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use aws_core::transport::ResponseFuture;
 use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
 use pipeline_pool::{Head, Origin, Request, Response};
 use s3_client::config::Status;
-use s3_client::{Bucket, Checksum, Credentials, Kind, ObjectId, PurgeStep, S3Client, Transport};
+use s3_client::{
+    Bucket, Checksum, Credentials, Kind, ObjectId, PurgeStep, RetryConfig, S3Client, Transport,
+};
 
 use crate::store::Store;
 
@@ -385,6 +387,76 @@ async fn a_purge_ends_where_objects_stay() {
             assert_eq!(error.code(), Some("AccessDenied"));
         }
         assert!(store.requests.load(Ordering::Relaxed) < 8);
+    }
+}
+
+/// A store that is too busy for some of the keys that it is told to remove.
+#[derive(Clone, Debug, Default)]
+struct Busy(Arc<Mutex<Vec<String>>>);
+
+impl Transport for Busy {
+    fn send(&self, _: &Origin, request: Request) -> ResponseFuture {
+        let document = String::from_utf8(request.whole_body().unwrap().to_vec()).unwrap();
+        let mut rounds = self.0.lock().unwrap();
+        let mut page = String::from("<DeleteResult>");
+        for (key, codes) in [
+            ("a", &[][..]),
+            ("b", &["SlowDown", "InternalError"][..]),
+            ("c", &["ServiceUnavailable"][..]),
+            ("d", &["AccessDenied"][..]),
+            ("e", &["SlowDown"; 9][..]),
+        ] {
+            if !document.contains(&format!("<Key>{key}</Key>")) {
+                continue;
+            }
+            page += &match codes.get(rounds.len()) {
+                None => format!("<Deleted><Key>{key}</Key></Deleted>"),
+                Some(code) => format!("<Error><Key>{key}</Key><Code>{code}</Code></Error>"),
+            };
+        }
+        page += "</DeleteResult>";
+        rounds.push(document);
+        let answer = Response::new(Head::new(200, []), Bytes::from(page));
+        ResponseFuture::ready(Ok(answer))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn keys_that_a_store_was_too_busy_for_are_asked_for_again() {
+    let (often, few) = (RetryConfig::new(), RetryConfig::none());
+    for (retry, once, rounds, failed) in [
+        (often.clone(), false, 4, &["d", "e"][..]),
+        (few, false, 1, &["b", "c", "d", "e"]),
+        // What may have run is not sent twice: only refusals are.
+        (often, true, 4, &["b", "c", "d", "e"]),
+    ] {
+        let busy = Busy::default();
+        let client = S3Client::builder().endpoint("http://h").retry(retry);
+        let client = client.credentials(Credentials::new("id", "secret"));
+        let client = client.transport(busy.clone()).build().unwrap();
+        let delete = client
+            .bucket("photos")
+            .delete_many(["a", "b", "c", "d", "e"]);
+        let delete = if once { delete.once() } else { delete };
+        let summary = delete.await.unwrap();
+        let mut keys: Vec<_> = summary
+            .failures
+            .iter()
+            .map(|(id, error)| (id.key.as_str(), error.code().unwrap()))
+            .collect();
+        keys.sort_unstable();
+        assert_eq!(keys.iter().map(|(key, _)| *key).collect::<Vec<_>>(), failed);
+        assert!(keys.contains(&("d", "AccessDenied")) && keys.contains(&("e", "SlowDown")));
+        assert_eq!(summary.deleted, 5 - failed.len() as u64);
+        let sent = busy.0.lock().unwrap();
+        assert_eq!(sent.len(), rounds);
+        // Nothing that is done or is refused for good is asked for again.
+        for later in &sent[1..] {
+            assert!(
+                !later.contains("<Key>a<") && !later.contains("<Key>d<"),
+                "{later}"
+            );
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use aws_core::transport::{ResponseFuture, Transport};
 use bytes::Bytes;
 use futures_util::{TryStreamExt as _, stream};
 use pipeline_pool::{Head, HttpPool, Method, Origin, Request, Response, Sent};
-use s3_client::{Bucket, Kind, Part, RetryConfig};
+use s3_client::{Bucket, Checksum, CustomerKey, Kind, Part, RetryConfig};
 
 use crate::files::{Folder, noise};
 use crate::store::{Feature, Store};
@@ -503,4 +503,58 @@ async fn nothing_secret_is_shown() {
             .header("x-secret", "hush"),
     );
     assert!(!shown.contains("hush"), "{shown}");
+}
+
+#[tokio::test]
+async fn parts_bring_the_key_that_the_upload_was_begun_with() {
+    let store = Store::start().await;
+    let bucket = store.bucket().await;
+    let key = |byte| CustomerKey::new([byte; 32]).unwrap().over_plain_http();
+    let upload = bucket.create_multipart("k").encryption(key(1));
+    let upload = upload.await.unwrap();
+    let other = bucket.multipart("k", upload.id());
+    for stranger in [other.clone(), other.clone().customer_key(key(2))] {
+        let refused = stranger.part(1, "hush").await;
+        assert!(matches!(refused.unwrap_err().status(), Some(400 | 403)));
+    }
+    let first = upload.part(1, noise(MIN)).await.unwrap();
+    let last = other.customer_key(key(1)).part(2, "hush").await.unwrap();
+    let mut listed = upload.parts().stream();
+    let tag = listed.try_next().await.unwrap().unwrap().etag;
+    assert_eq!(tag, first.etag);
+    drop(listed);
+    upload.complete([first, last]).await.unwrap();
+    let object = bucket.get("k").customer_key(key(1)).range(MIN as u64..);
+    assert_eq!(object.await.unwrap().body.bytes(9).await.unwrap(), "hush");
+    assert_eq!(bucket.get("k").await.unwrap_err().status(), Some(400));
+    let plain = bucket.create_multipart("plain").await.unwrap();
+    let keyed = plain.clone().customer_key(key(1)).part(1, "x").await;
+    if store.lacks(Feature::KeysOfPlainUploads) {
+        keyed.unwrap();
+    } else {
+        assert_eq!(keyed.unwrap_err().code(), Some("InvalidRequest"));
+    }
+    plain.abort().await.unwrap();
+}
+
+#[tokio::test]
+async fn parts_have_the_checksum_that_was_announced() {
+    let store = Store::start().await;
+    let bucket = store.bucket().await;
+    let upload = bucket.create_multipart("k").checksum(Checksum::Sha256);
+    let upload = upload.await.unwrap();
+    let other = upload.part(1, "x").checksum(Checksum::Crc32).await;
+    let wrong = upload
+        .part(1, "x")
+        .header("x-amz-checksum-sha256", Checksum::Sha256.of(b"y"))
+        .await;
+    if store.lacks(Feature::Checksums) {
+        other.unwrap();
+        wrong.unwrap();
+    } else {
+        assert_eq!(other.unwrap_err().code(), Some("InvalidRequest"));
+        assert_eq!(wrong.unwrap_err().code(), Some("BadDigest"));
+    }
+    let part = upload.part(1, "x").checksum(Checksum::Sha256);
+    upload.complete([part.await.unwrap()]).await.unwrap();
 }

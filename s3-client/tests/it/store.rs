@@ -50,6 +50,16 @@ pub(crate) enum Feature {
     CopiesOfEncrypted,
     /// Checksums other than MD5 are compared and kept.
     Checksums,
+    /// A retention can be ended before its time by an empty one.
+    EndsOfRetention,
+    /// Copies can be locked when they are made.
+    LocksOfCopies,
+    /// Uploads in parts can be locked when they are begun.
+    LocksOfUploads,
+    /// A part with a customer's key is refused to an upload that was begun without one.
+    KeysOfPlainUploads,
+    /// Checksums can follow the body.
+    Trailers,
     /// The attributes of an object can be asked for.
     Attributes,
     /// Storage classes of Amazon's names.
@@ -183,6 +193,11 @@ impl Store {
                     | Feature::ConditionsOfDeletes
                     | Feature::CopiesOfEncrypted
                     | Feature::Checksums
+                    | Feature::Trailers
+                    | Feature::EndsOfRetention
+                    | Feature::KeysOfPlainUploads
+                    | Feature::LocksOfCopies
+                    | Feature::LocksOfUploads
                     | Feature::Attributes
                     | Feature::StorageClasses
                     | Feature::StoreEncryption
@@ -234,6 +249,10 @@ impl Store {
 
     pub(crate) fn access_key(&self) -> &str {
         &self.access_key
+    }
+
+    pub(crate) fn secret_key(&self) -> &str {
+        &self.secret_key
     }
 
     /// A builder of clients of this store.

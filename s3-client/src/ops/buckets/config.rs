@@ -13,9 +13,9 @@ use pipeline_pool::Method;
 
 use crate::bucket::Bucket;
 use crate::config::{
-    Accelerate, Acl, Cors, Encryption, Lifecycle, Location, Logging, Notification, Ownership,
-    Policy, PolicyStatus, PublicAccessBlock, RequestPayment, Root, Status, Tagging, Versioning,
-    Website,
+    Accelerate, Acl, Cors, Encryption, Lifecycle, Location, Logging, Notification, ObjectLock,
+    Ownership, Policy, PolicyStatus, PublicAccessBlock, Replication, RequestPayment, Root, Status,
+    Tagging, Versioning, Website,
 };
 use crate::options::Options;
 use crate::wire::{Field, S3, Wire};
@@ -455,6 +455,13 @@ configs! {
     Accelerate "accelerate" "whether the bucket has an accelerated endpoint"
         get get_accelerate "GetBucketAccelerateConfiguration"
         put put_accelerate "PutBucketAccelerateConfiguration";
+    ObjectLock "object-lock" "whether objects of the bucket can be locked against removal, and how long they are"
+        get get_object_lock "GetObjectLockConfiguration"
+        put put_object_lock "PutObjectLockConfiguration";
+    Replication "replication" "to where objects of the bucket are copied"
+        get get_replication "GetBucketReplication"
+        put put_replication "PutBucketReplication"
+        delete delete_replication "DeleteBucketReplication";
 }
 
 impl From<Status> for Versioning {

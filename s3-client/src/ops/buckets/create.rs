@@ -57,7 +57,9 @@ impl CreateBucket {
         self.field("x-amz-object-ownership", whose.as_str())
     }
 
-    /// Whether its objects can be locked against removal. Defaults to no. It then keeps versions.
+    /// Whether its objects [can be
+    /// locked](https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock.html) against removal. Defaults to no. It
+    /// then keeps versions, and cannot be told otherwise.
     pub fn object_lock(self, yes: bool) -> Self {
         self.field(
             "x-amz-bucket-object-lock-enabled",

@@ -1,0 +1,236 @@
+//! Locks against removal: of a bucket's objects by default, and of one object.
+
+use std::time::SystemTime;
+
+use aws_core::{Error, Result};
+
+use super::{Root, Status};
+
+document! {
+    /// Whether [objects of a bucket can be
+    /// locked](https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock.html), and for how long they are when
+    /// they do not say it.
+    pub struct ObjectLock {
+        /// Enabled; nothing else is known.
+        opt enabled: Status = "ObjectLockEnabled",
+        /// What objects get that do not say how long they are kept.
+        opt rule: LockRule = "Rule",
+    }
+
+    /// What objects get that do not say how long they are kept.
+    pub struct LockRule {
+        /// How, and how long.
+        opt default_retention: DefaultRetention = "DefaultRetention",
+    }
+
+    /// How, and how long after they are stored, objects are kept that do not say it: in days or in years.
+    pub struct DefaultRetention {
+        /// How.
+        opt mode: RetentionMode = "Mode",
+        /// In days, 1 to 36,500; not together with years.
+        val days: u32 = "Days",
+        /// In years, 1 to 100; not together with days.
+        val years: u32 = "Years",
+    }
+
+    /// How long a version of an object is kept: both or, to end what is kept in governance mode, neither is set.
+    pub struct Retention {
+        /// How.
+        opt mode: RetentionMode = "Mode",
+        /// Until when.
+        val until: SystemTime = "RetainUntilDate",
+    }
+
+    /// Whether a version of an object is kept until somebody says otherwise.
+    pub struct LegalHold {
+        /// On or off.
+        opt status: HoldStatus = "Status",
+    }
+}
+
+words! {
+    /// Who can end a retention before its time.
+    pub enum RetentionMode {
+        /// Who may `s3:BypassGovernanceRetention` and says so: `bypass_governance` of requests that remove.
+        Governance = "GOVERNANCE",
+        /// Nobody.
+        Compliance = "COMPLIANCE",
+    }
+
+    /// Whether a hold is on.
+    pub enum HoldStatus {
+        /// It is.
+        On = "ON",
+        /// It is not.
+        Off = "OFF",
+    }
+}
+
+impl ObjectLock {
+    /// Keeps what does not say it in this mode for so many days.
+    pub fn days(mode: impl Into<RetentionMode>, days: u32) -> Self {
+        Self::by_default(DefaultRetention::new().mode(mode).days(days))
+    }
+
+    /// Keeps what does not say it in this mode for so many years.
+    pub fn years(mode: impl Into<RetentionMode>, years: u32) -> Self {
+        Self::by_default(DefaultRetention::new().mode(mode).years(years))
+    }
+
+    fn by_default(retention: DefaultRetention) -> Self {
+        Self::new()
+            .enabled(Status::Enabled)
+            .rule(LockRule::new().default_retention(retention))
+    }
+}
+
+impl From<bool> for LegalHold {
+    fn from(on: bool) -> Self {
+        Self::new().status(if on { HoldStatus::On } else { HoldStatus::Off })
+    }
+}
+
+impl LegalHold {
+    /// Whether it is on.
+    pub fn is_on(&self) -> bool {
+        self.status == Some(HoldStatus::On)
+    }
+}
+
+impl<M: Into<RetentionMode>> From<(M, SystemTime)> for Retention {
+    fn from((mode, until): (M, SystemTime)) -> Self {
+        Self::new().mode(mode).until(until)
+    }
+}
+
+impl Root for ObjectLock {
+    const ROOT: &'static str = "ObjectLockConfiguration";
+
+    fn check(&self) -> Result<()> {
+        let rule = self.rule.as_ref();
+        let Some(retention) = rule.and_then(|rule| rule.default_retention.as_ref()) else {
+            return Ok(());
+        };
+        if retention.mode.is_none() {
+            return Err(Error::invalid("the default retention has no mode"));
+        }
+        let (count, unit, limit) = match (retention.days, retention.years) {
+            (Some(days), None) => (days, "days", 36_500),
+            (None, Some(years)) => (years, "years", 100),
+            (None, None) => {
+                return Err(Error::invalid(
+                    "the default retention has neither days nor years",
+                ));
+            }
+            (Some(days), Some(years)) => {
+                return Err(Error::invalid(format!(
+                    "the default retention has both {days} days and {years} years"
+                )));
+            }
+        };
+        if (1..=limit).contains(&count) {
+            return Ok(());
+        }
+        Err(Error::invalid(format!(
+            "a default retention of {count} {unit} is not within 1 to {limit}"
+        )))
+    }
+}
+
+impl Root for Retention {
+    const ROOT: &'static str = "Retention";
+
+    fn check(&self) -> Result<()> {
+        match (&self.mode, self.until) {
+            (Some(_), Some(until)) => crate::limits::retain_until(until, SystemTime::now()),
+            (None, None) => Ok(()),
+            (Some(_), None) => Err(Error::invalid("the retention has a mode and no end")),
+            (None, Some(_)) => Err(Error::invalid("the retention has an end and no mode")),
+        }
+    }
+}
+
+impl Root for LegalHold {
+    const ROOT: &'static str = "LegalHold";
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::config::testing::{again, reads, round_trips};
+
+    #[test]
+    fn amazons_examples_are_read() {
+        let lock: ObjectLock = reads(
+            "<ObjectLockConfiguration xmlns='u'><ObjectLockEnabled>Enabled</ObjectLockEnabled><Rule><DefaultRetention>\
+             <Mode>COMPLIANCE</Mode><Days>30</Days></DefaultRetention></Rule></ObjectLockConfiguration>",
+        );
+        assert_eq!(lock, ObjectLock::days(RetentionMode::Compliance, 30));
+        let retention: Retention = reads(
+            "<Retention><Mode>GOVERNANCE</Mode><RetainUntilDate>2031-02-01T00:00:00.000Z</RetainUntilDate></Retention>",
+        );
+        let until = SystemTime::UNIX_EPOCH + Duration::from_secs(1_927_670_400);
+        assert_eq!(retention, (RetentionMode::Governance, until).into());
+        let hold: LegalHold = reads("<LegalHold><Status>ON</Status></LegalHold>");
+        assert!(hold.is_on() && hold == true.into());
+    }
+
+    #[test]
+    fn all_make_the_round_trip() {
+        round_trips::<LegalHold>();
+        for lock in [
+            ObjectLock::new(),
+            ObjectLock::years(RetentionMode::Governance, 100),
+            ObjectLock::days("LATER", 1),
+        ] {
+            assert_eq!(again(&lock), lock);
+        }
+        let until = SystemTime::UNIX_EPOCH + Duration::from_millis(95_617_584_000_123);
+        let retention = Retention::from((RetentionMode::Compliance, until));
+        for retention in [retention, Retention::new()] {
+            assert_eq!(again(&retention), retention);
+        }
+    }
+
+    #[test]
+    fn limits() {
+        let both = DefaultRetention::new().mode("X").days(2).years(3);
+        for (lock, words) in [
+            (
+                ObjectLock::days(RetentionMode::Governance, 0),
+                "0 days is not within 1 to 36500",
+            ),
+            (
+                ObjectLock::years(RetentionMode::Governance, 101),
+                "101 years",
+            ),
+            (
+                ObjectLock::by_default(DefaultRetention::new().days(1)),
+                "no mode",
+            ),
+            (
+                ObjectLock::by_default(DefaultRetention::new().mode("X")),
+                "neither",
+            ),
+            (ObjectLock::by_default(both), "both 2 days and 3 years"),
+        ] {
+            let error = lock.encode().unwrap_err().to_string();
+            assert!(error.contains(words), "{error}");
+        }
+        let hour = Duration::from_secs(3600);
+        let (past, future) = (SystemTime::now() - hour, SystemTime::now() + hour);
+        for (retention, words) in [
+            (
+                Retention::from((RetentionMode::Governance, past)),
+                "not in the future",
+            ),
+            (Retention::new().until(future), "no mode"),
+            (Retention::new().mode("X"), "no end"),
+        ] {
+            let error = retention.encode().unwrap_err().to_string();
+            assert!(error.contains(words), "{error}");
+        }
+    }
+}
