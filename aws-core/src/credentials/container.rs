@@ -3,7 +3,7 @@ use std::time::{Duration, SystemTime};
 
 use pipeline_pool::{Method, Origin, Request};
 
-use super::fetch::{Fetch, Outcome, keys, short};
+use super::fetch::{Fetch, Outcome, fetching, keys, short};
 use super::{CredentialsError, Lookup, ProvideCredentials, ProvideFuture, Provided, json};
 use crate::transport::Transport;
 
@@ -39,7 +39,7 @@ impl Container {
         Self::over(Lookup::from_fn(lookup))
     }
 
-    fn over(lookup: Lookup) -> Self {
+    pub(super) fn over(lookup: Lookup) -> Self {
         Self {
             lookup,
             ecs: "http://169.254.170.2".to_owned(),
@@ -51,20 +51,6 @@ impl Container {
     #[must_use]
     pub fn endpoint(mut self, url: impl Into<String>) -> Self {
         self.ecs = url.into();
-        self
-    }
-
-    /// The longest time of one attempt; there are three. Defaults to 2 s.
-    #[must_use]
-    pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.fetch = self.fetch.with_timeout(timeout);
-        self
-    }
-
-    /// Sends over this transport. Defaults to a pool of its own.
-    #[must_use]
-    pub fn transport(mut self, transport: impl Transport + 'static) -> Self {
-        self.fetch = self.fetch.with_transport(transport);
         self
     }
 
@@ -154,6 +140,11 @@ fn is_near(host: &str) -> bool {
         Err(_) => host == "localhost",
     }
 }
+
+fetching!(
+    Container,
+    "The longest time of one attempt; there are three. Defaults to 2 s."
+);
 
 impl Default for Container {
     fn default() -> Self {

@@ -21,6 +21,10 @@ impl Environment {
         Self(Lookup::from_fn(lookup))
     }
 
+    pub(super) fn over(lookup: Lookup) -> Self {
+        Self(lookup)
+    }
+
     fn read(&self) -> Result<Provided, CredentialsError> {
         for prefix in ["AWS", "AMAZON"] {
             let id_name = format!("{prefix}_ACCESS_KEY_ID");

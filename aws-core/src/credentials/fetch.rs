@@ -13,7 +13,7 @@ use crate::time::parse_iso8601;
 use crate::transport::Transport;
 
 /// The most bytes of an answer.
-const MAX_ANSWER: usize = 256 << 10;
+pub(super) const MAX_ANSWER: usize = 256 << 10;
 
 /// How often a request is tried.
 const ATTEMPTS: u32 = 3;
@@ -139,7 +139,30 @@ impl fmt::Debug for Fetch {
     }
 }
 
-/// Reads the answer of a metadata service: keys as JSON.
+/// Gives a provider with a field `fetch: Fetch` the setters of how it asks.
+macro_rules! fetching {
+    ($provider:ty, $timeout:literal) => {
+        impl $provider {
+            #[doc = $timeout]
+            #[must_use]
+            pub fn timeout(mut self, timeout: Duration) -> Self {
+                self.fetch = self.fetch.with_timeout(timeout);
+                self
+            }
+
+            /// Sends over this transport. Defaults to a pool of its own.
+            #[must_use]
+            pub fn transport(mut self, transport: impl Transport + 'static) -> Self {
+                self.fetch = self.fetch.with_transport(transport);
+                self
+            }
+        }
+    };
+}
+
+pub(super) use fetching;
+
+/// Reads the answer of a metadata service or of a program: keys as JSON.
 pub(super) fn keys(source: &str, body: &[u8]) -> Outcome<Provided> {
     let bad = |what: &str| CredentialsError::broken(format!("{source}: {what}"));
     let Some(members) = json::strings(body) else {
@@ -157,7 +180,8 @@ pub(super) fn keys(source: &str, body: &[u8]) -> Outcome<Provided> {
     let expires = member("Expiration")
         .map(|text| parse_iso8601(text).ok_or_else(|| bad("the Expiration is no time")))
         .transpose()?;
-    Ok(provided(credentials, member("Token"), expires))
+    let token = member("Token").or(member("SessionToken"));
+    Ok(provided(credentials, token, expires))
 }
 
 pub(super) fn provided(

@@ -2,7 +2,7 @@ use std::time::{Duration, SystemTime};
 
 use pipeline_pool::{Method, Origin, Request};
 
-use super::fetch::{Answer, Fetch, Lost, Outcome, keys};
+use super::fetch::{Answer, Fetch, Lost, Outcome, fetching, keys};
 use super::{CredentialsError, Lookup, ProvideCredentials, ProvideFuture, Provided};
 use crate::transport::Transport;
 
@@ -40,7 +40,7 @@ impl Instance {
         Self::over(Lookup::from_fn(lookup))
     }
 
-    fn over(lookup: Lookup) -> Self {
+    pub(super) fn over(lookup: Lookup) -> Self {
         Self {
             lookup,
             endpoint: None,
@@ -52,20 +52,6 @@ impl Instance {
     #[must_use]
     pub fn endpoint(mut self, url: impl Into<String>) -> Self {
         self.endpoint = Some(url.into());
-        self
-    }
-
-    /// The longest time of one attempt of one request. Defaults to 1 s.
-    #[must_use]
-    pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.fetch = self.fetch.with_timeout(timeout);
-        self
-    }
-
-    /// Sends over this transport. Defaults to a pool of its own.
-    #[must_use]
-    pub fn transport(mut self, transport: impl Transport + 'static) -> Self {
-        self.fetch = self.fetch.with_transport(transport);
         self
     }
 
@@ -206,6 +192,11 @@ fn good(answer: Answer) -> Result<Answer, Failure> {
     let message = format!("no keys from {NAME}: status {}", answer.status());
     Err(Failure::Other(CredentialsError::broken(message)))
 }
+
+fetching!(
+    Instance,
+    "The longest time of one attempt of one request. Defaults to 1 s."
+);
 
 impl Default for Instance {
     fn default() -> Self {

@@ -4,7 +4,8 @@
 //! |---|---|
 //! | [`Credentials`] itself | nothing: fixed keys |
 //! | [`Environment`] | `AWS_ACCESS_KEY_ID` and its companions, or the older `AMAZON_ACCESS_KEY_ID` |
-//! | [`Profile`] | `~/.aws/credentials` and `~/.aws/config` |
+//! | [`Profile`] | `~/.aws/credentials` and `~/.aws/config`: keys, roles, programs that print keys |
+//! | [`AssumeRole`] | keys of a role from STS, for somebody who has keys |
 //! | [`WebIdentity`] | a token in a file, in exchange for keys from STS |
 //! | [`Container`] | the service beside a container of ECS or EKS |
 //! | [`Instance`] | the metadata service of an EC2 instance, version 2 |
@@ -12,6 +13,7 @@
 //! | [`Chain`] | the first of several that has any; [`Chain::standard`] is the usual order |
 //! | [`Cached`] | another provider, once for all waiters, and again before expiry |
 
+mod assume_role;
 mod cached;
 mod chain;
 mod container;
@@ -20,9 +22,11 @@ mod fetch;
 mod ini;
 mod instance;
 mod json;
+mod process;
 mod profile;
 #[cfg(feature = "aws-credential-types")]
 mod sdk;
+mod sts;
 mod web_identity;
 
 use std::fmt;
@@ -31,6 +35,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+pub use assume_role::AssumeRole;
 pub use aws_sigv2::Credentials;
 pub use cached::Cached;
 pub use chain::Chain;

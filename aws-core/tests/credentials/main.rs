@@ -5,6 +5,7 @@
     reason = "this is test code outside of a test function"
 )]
 
+mod assume_role;
 mod container;
 mod instance;
 #[cfg(feature = "aws-credential-types")]
