@@ -142,9 +142,16 @@ impl Presign {
         self.parameter("response-expires", http_date(at).as_ref().to_owned())
     }
 
-    fn parameter(mut self, name: &'static str, value: String) -> Self {
+    /// Any other parameter of the query, for example `uploadId`. Version 2 signs those that it
+    /// [knows](crate::SubResources), Version 4 all.
+    pub fn query(self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.parameter(name.into(), value.into())
+    }
+
+    fn parameter(mut self, name: impl Into<Cow<'static, str>>, value: String) -> Self {
+        let name = name.into();
         self.query.retain(|(other, _)| *other != name);
-        self.query.push((Cow::Borrowed(name), value));
+        self.query.push((name, value));
         self
     }
 
@@ -174,7 +181,7 @@ impl Presign {
             if !query.is_empty() {
                 query.push('&');
             }
-            query.push_str(name);
+            aws_sigv2::escape::push_component(&mut query, name);
             query.push('=');
             aws_sigv2::escape::push_component(&mut query, value);
         }

@@ -2,10 +2,11 @@
 //!
 //! [`S3Store`] is one bucket as an [`ObjectStore`]: programs that speak that interface (DataFusion, Polars, delta-rs
 //! and others) get the bounded pool of pipelined connections, Signature Version 2 and whatever else the
-//! [`s3_client`] they hand in is set up with. It is a [`MultipartStore`] and a [`PaginatedListStore`] too.
+//! [`s3_client`] they hand in is set up with. It is a [`MultipartStore`], a [`PaginatedListStore`] too, and with the feature `signer` a
+//! `Signer`.
 //!
 //! Not here: any setting of the client (build it with [`s3_client::S3Client::builder`]), the configuration keys and
-//! environment variables of `object_store`'s own S3 client, signed URLs, and prefixes (`object_store` has
+//! environment variables of `object_store`'s own S3 client, and prefixes (`object_store` has
 //! `PrefixStore` for them).
 //!
 //! # Example
@@ -42,6 +43,8 @@ mod error;
 mod list;
 mod multipart;
 mod read;
+#[cfg(feature = "signer")]
+mod signer;
 mod store;
 mod write;
 

@@ -235,3 +235,86 @@ async fn wrong_keys_are_told() {
     assert!(!shown.contains("not-the-secret"), "{shown}");
     fixture.end().await;
 }
+
+#[cfg(feature = "signer")]
+mod links {
+    use std::time::Duration;
+
+    use object_store::signer::{Method, SignedUrlOptions, Signer as _, Url};
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpStream;
+
+    use super::*;
+
+    /// Sends one request by a link, as any program does that has it.
+    async fn by_link(method: &str, link: &Url, header: &str, body: &str) -> String {
+        let host = format!(
+            "{}:{}",
+            link.host_str().unwrap(),
+            link.port_or_known_default().unwrap()
+        );
+        let path = link.path();
+        let target = format!("{path}?{}", link.query().unwrap());
+        let request = format!(
+            "{method} {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{header}Content-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        let mut stream = TcpStream::connect(&host).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer
+    }
+
+    #[tokio::test]
+    async fn links_are_signed() {
+        let fixture = Fixture::start().await;
+        let store = &fixture.store;
+        let hour = Duration::from_secs(3600);
+        for name in ["a b+c.txt", "caf\u{e9}/100%"] {
+            let path = Path::from(name);
+            let put = store.signed_url(Method::PUT, &path, hour).await.unwrap();
+            let answer = by_link("PUT", &put, "", "meow").await;
+            assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+            let get = store.signed_url(Method::GET, &path, hour).await.unwrap();
+            let answer = by_link("GET", &get, "", "").await;
+            assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("meow"));
+            // For its own method only.
+            let answer = by_link("DELETE", &get, "", "").await;
+            assert!(answer.starts_with("HTTP/1.1 403"), "{answer}");
+            let options = SignedUrlOptions::new().with_query([("response-content-type", "a/b")]);
+            let typed = store.signed_url_opts(Method::GET, &path, hour, &options);
+            let answer = by_link("GET", &typed.await.unwrap(), "", "").await;
+            let lower = answer.to_ascii_lowercase();
+            assert!(lower.contains("content-type: a/b"), "{answer}");
+            let delete = store.signed_url(Method::DELETE, &path, hour).await;
+            let answer = by_link("DELETE", &delete.unwrap(), "", "").await;
+            assert!(answer.starts_with("HTTP/1.1 204"), "{answer}");
+            let head = store.signed_url(Method::HEAD, &path, hour).await.unwrap();
+            let answer = by_link("HEAD", &head, "", "").await;
+            assert!(answer.starts_with("HTTP/1.1 404"), "{answer}");
+        }
+        let path = Path::from("typed");
+        let options = SignedUrlOptions::new()
+            .with_signed_header("content-type".parse().unwrap(), "a/b".parse().unwrap());
+        let link = store.signed_url_opts(Method::PUT, &path, hour, &options);
+        let link = link.await.unwrap();
+        let answer = by_link("PUT", &link, "Content-Type: c/d\r\n", "x").await;
+        assert!(answer.starts_with("HTTP/1.1 403"), "{answer}");
+        let answer = by_link("PUT", &link, "Content-Type: a/b\r\n", "x").await;
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        for (method, options) in [
+            (Method::POST, SignedUrlOptions::new()),
+            (Method::PUT, {
+                let twice = options.clone();
+                twice.with_signed_header("content-type".parse().unwrap(), "e/f".parse().unwrap())
+            }),
+        ] {
+            let refused = store.signed_url_opts(method, &path, hour, &options).await;
+            assert!(matches!(refused, Err(Error::NotSupported { .. })));
+        }
+        let never = store.signed_url(Method::GET, &path, Duration::ZERO).await;
+        assert!(never.is_err());
+        fixture.end().await;
+    }
+}
