@@ -360,7 +360,8 @@ async fn a_wrong_trailer_is_refused() {
     let scope = v4::Scope::s3("us-east-1");
     for signed in [true, false] {
         let path = format!("/{}/k", bucket.name());
-        let host = store.endpoint().strip_prefix("http://").unwrap();
+        let endpoint = store.endpoint();
+        let host = endpoint.strip_prefix("http://").unwrap();
         let headers = [
             ("host", host),
             ("content-encoding", "aws-chunked"),
@@ -388,7 +389,7 @@ async fn a_wrong_trailer_is_refused() {
             .headers()
             .map(|(name, value)| -> (&str, &str) { (name, value) });
         let fields = headers.into_iter().skip(1).chain(added);
-        let url = format!("{}{path}", store.endpoint());
+        let url = format!("{endpoint}{path}");
         let answer = raw::send("PUT", &url, fields, &body).await;
         assert_eq!(answer.status, 400);
         let code = if store.lacks(Feature::Trailers) {
