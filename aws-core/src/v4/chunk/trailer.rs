@@ -3,13 +3,13 @@
 use std::time::SystemTime;
 
 use aws_sigv2::Credentials;
+use aws_sigv2::mac::{Sha256, Sink as _, hash};
 use bytes::Bytes;
 use futures_core::Stream;
 
 use super::{ChunkSigner, Chunks, FIELD, hex_digits};
-use crate::v4::mac::sha256;
+use crate::v4::hex::Hex;
 use crate::v4::payload::Payload;
-use crate::v4::push_hex;
 use crate::v4::{Authorization, Request, Scope};
 
 const SIGNATURE: &str = "x-amz-trailer-signature:";
@@ -70,12 +70,14 @@ impl ChunkSigner {
                 lines.push_str(text);
             }
         }
-        let mut text = self.prefix.replacen("-PAYLOAD\n", "-TRAILER\n", 1);
-        text.push_str(&self.last);
-        text.push('\n');
-        push_hex(&mut text, &sha256(lines.as_bytes()));
+        let prefix = self.prefix.replacen("-PAYLOAD\n", "-TRAILER\n", 1);
+        let mut mac = self.key.feed();
+        for piece in [&prefix, &*self.last, "\n"] {
+            mac.put(piece.as_bytes());
+        }
+        mac.put(Hex::of(&hash::<Sha256>(lines.as_bytes())).as_bytes());
         self.last.clear();
-        push_hex(&mut self.last, &self.key.sign(text.as_bytes()));
+        self.last.push_str(Hex::of(&mac.finish()).as_str());
         &self.last
     }
 }
