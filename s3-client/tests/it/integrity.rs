@@ -1,5 +1,10 @@
 //! Checksums: sent, kept, and compared with what comes back.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "this is test code outside of a test function"
+)]
+
 use std::time::SystemTime;
 
 use aws_core::transport::{ResponseFuture, Transport};

@@ -1,5 +1,10 @@
 //! Object lock: versions that cannot be removed, for a time or until they are let go.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "this is test code outside of a test function"
+)]
+
 use std::time::{Duration, SystemTime};
 
 use s3_client::config::{
