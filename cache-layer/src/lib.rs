@@ -55,6 +55,6 @@ pub use list::{ListError, parse_list};
 pub use memcached::Memcached;
 pub use server::{DEFAULT_PORT, Server, ServerError};
 pub use through::{
-    Cache, CacheBuilder, CacheStats, ConfigError, Entry, Found, Loaded, Name, Prices, Saved,
-    Source, Want, Writing,
+    Cache, CacheBuilder, CacheStats, ConfigError, Entry, Found, Loaded, Missed, Name, Prices,
+    Saved, Source, Want, Writing,
 };

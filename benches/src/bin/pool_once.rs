@@ -1,6 +1,7 @@
-//! Sends a number of GETs through the pool, or through the S3 client over it, and ends: for callgrind, where the instructions of one
-//! GET are the difference of two runs divided by the difference of their numbers.
+//! Sends a number of GETs through the pool, the S3 client over it, or a memcached client, and ends: for callgrind, where the
+//! instructions of one GET are the difference of two runs divided by the difference of their numbers.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
@@ -9,6 +10,8 @@ use benches::clients::pool::Pool;
 use benches::clients::s3::S3;
 use benches::clients::{Client, Session};
 use benches::keys::Keys;
+use benches::memcached::Ours;
+use benches::memcached::cached::Cached;
 use clap::Parser;
 
 #[derive(Parser)]
@@ -20,6 +23,12 @@ struct Args {
     /// The server, as http://HOST:PORT.
     #[arg(long)]
     endpoint: String,
+    /// Read from this memcached instead; with `--s3` through the cache of the S3 client.
+    #[arg(long)]
+    memcached: Option<SocketAddr>,
+    /// Store what is read in memcached, and end.
+    #[arg(long)]
+    fill: bool,
     /// What to GET.
     #[arg(long, default_value = "/bench/object")]
     target: String,
@@ -44,7 +53,17 @@ fn main() -> Result<(), BoxError> {
         .build()?;
     runtime.block_on(async {
         let (connections, depth) = (Some(args.connections), Some(args.depth));
-        if args.s3 {
+        if let Some(memcached) = args.memcached {
+            let ours = Ours::new(memcached, connections)?;
+            let store = args.endpoint.trim_start_matches("http://").parse()?;
+            let cached = Cached::new(memcached, store, connections)?;
+            match (args.fill, args.s3) {
+                (true, false) => ours.fill(1024).await,
+                (true, true) => cached.fill().await,
+                (false, false) => send(&ours, &args).await,
+                (false, true) => send(&cached, &args).await,
+            }
+        } else if args.s3 {
             let s3 = S3::new(
                 &args.endpoint,
                 &args.target,

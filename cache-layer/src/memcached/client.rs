@@ -67,11 +67,11 @@ impl Memcached {
     }
 
     pub(crate) fn wire(&self, key: impl Into<Key>) -> WireKey {
-        key.into().wire(self.0.binary)
+        key.into().into_wire(self.0.binary)
     }
 
     pub(crate) fn route(&self, key: &WireKey) -> Route {
-        self.now().route(key, self.0.on_dead)
+        self.0.servers.route(key, self.0.on_dead)
     }
 
     /// Where a change of this key goes. Servers that are away are told that another stands in for
@@ -251,9 +251,13 @@ impl Memcached {
     /// Counts what was found.
     pub(crate) fn count(&self, node: &super::node::Node, found: usize, asked: usize) {
         let counters = &node.counters;
-        counters.hits.fetch_add(found as u64, Ordering::Relaxed);
+        if found > 0 {
+            counters.hits.fetch_add(found as u64, Ordering::Relaxed);
+        }
         let missed = asked.saturating_sub(found) as u64;
-        counters.misses.fetch_add(missed, Ordering::Relaxed);
+        if missed > 0 {
+            counters.misses.fetch_add(missed, Ordering::Relaxed);
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Keys: any bytes, and what stands for them on the wire.
 
 use std::fmt;
+use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -35,7 +36,7 @@ const PIECE: &[u8] = b"=p:";
 /// [`binary_keys`](super::MemcachedBuilder::binary_keys) has those with blanks or control characters
 /// stored as the very bytes instead, as other clients of the meta protocol do with its `b` flag.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Key(Bytes);
+pub struct Key(Arc<[u8]>);
 
 impl Key {
     /// The bytes.
@@ -45,10 +46,33 @@ impl Key {
 
     /// The text that is stored for this key: itself, or what stands for it.
     pub fn stored(&self) -> Bytes {
-        self.wire(false).text
+        Bytes::copy_from_slice(&self.wire(false).text)
+    }
+
+    /// The key of these bytes, put together.
+    pub(crate) fn concat<'a>(parts: impl Iterator<Item = &'a [u8]> + Clone) -> Self {
+        // Most fit here, and are then copied once more instead of allocated once more.
+        let mut short = [0; 256];
+        let mut len = 0;
+        for part in parts.clone() {
+            let Some(place) = short.get_mut(len..len + part.len()) else {
+                return Self(parts.flatten().copied().collect());
+            };
+            place.copy_from_slice(part);
+            len += part.len();
+        }
+        Self(short[..len].into())
     }
 
     /// What goes over the wire.
+    pub(crate) fn into_wire(self, binary: bool) -> WireKey {
+        match is_ordinary(&self.0) {
+            true => WireKey::plain(self.0),
+            false => self.wire(binary),
+        }
+    }
+
+    /// As [`into_wire`](Self::into_wire), of a copy.
     pub(crate) fn wire(&self, binary: bool) -> WireKey {
         if is_ordinary(&self.0) {
             return WireKey::plain(self.0.clone());
@@ -58,7 +82,7 @@ impl Key {
             let text = STANDARD.encode(&self.0);
             if text.len() <= MAX_KEY {
                 return WireKey {
-                    text: text.into(),
+                    text: text.into_bytes().into(),
                     raw: Some(self.0.clone()),
                 };
             }
@@ -78,10 +102,12 @@ fn is_ordinary(key: &[u8]) -> bool {
 }
 
 fn is_printable(key: &[u8]) -> bool {
-    key.iter().all(|b| *b > b' ' && *b != 0x7f)
+    // All of them in any case: a loop without a way out takes many at a time.
+    key.iter()
+        .fold(true, |all, b| all & (*b > b' ') & (*b != 0x7f))
 }
 
-fn form(kind: &[u8], bytes: &[u8]) -> Bytes {
+fn form(kind: &[u8], bytes: &[u8]) -> Arc<[u8]> {
     let mut text = kind.to_vec();
     text.extend_from_slice(URL_SAFE_NO_PAD.encode(bytes).as_bytes());
     text.into()
@@ -90,13 +116,13 @@ fn form(kind: &[u8], bytes: &[u8]) -> Bytes {
 /// A key as it stands in a command.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct WireKey {
-    pub(crate) text: Bytes,
+    pub(crate) text: Arc<[u8]>,
     /// The bytes that the text is the base64 of, where the server is to decode it.
-    raw: Option<Bytes>,
+    raw: Option<Arc<[u8]>>,
 }
 
 impl WireKey {
-    pub(crate) fn plain(text: Bytes) -> Self {
+    pub(crate) fn plain(text: Arc<[u8]>) -> Self {
         Self { text, raw: None }
     }
 
@@ -105,7 +131,8 @@ impl WireKey {
         let mut hash = Sha256::new();
         hash.update(self.placed());
         let digest = URL_SAFE_NO_PAD.encode(hash.finalize());
-        Self::plain(format!("=p:{digest}:{turn:x}:{index}").into())
+        let text = format!("=p:{digest}:{turn:x}:{index}");
+        Self::plain(text.into_bytes().into())
     }
 
     /// Whether the server is to decode the text.
@@ -137,18 +164,18 @@ macro_rules! from {
 }
 
 from! {
-    Bytes: key => key;
+    Bytes: key => key[..].into();
     Vec<u8>: key => key.into();
-    &[u8]: key => Bytes::copy_from_slice(key);
-    String: key => key.into();
-    &String: key => Bytes::copy_from_slice(key.as_bytes());
-    &str: key => Bytes::copy_from_slice(key.as_bytes());
+    &[u8]: key => key.into();
+    String: key => key.into_bytes().into();
+    &String: key => key.as_bytes().into();
+    &str: key => key.as_bytes().into();
     &Self: key => key.0.clone();
 }
 
 impl<const N: usize> From<&[u8; N]> for Key {
     fn from(key: &[u8; N]) -> Self {
-        Self(Bytes::copy_from_slice(key))
+        Self(key[..].into())
     }
 }
 
@@ -196,6 +223,22 @@ mod tests {
         assert!(key.is_base64());
         for key in ["ab", "", "=b:", &" ".repeat(188)] {
             assert!(!Key::from(key).wire(true).is_base64());
+        }
+    }
+
+    #[test]
+    fn parts_make_one_key() {
+        for lens in [
+            &[][..],
+            &[0],
+            &[3, 0, 4],
+            &[200, 56],
+            &[200, 57],
+            &[1, 1000],
+        ] {
+            let parts: Vec<Vec<u8>> = lens.iter().map(|len| vec![b'k'; *len]).collect();
+            let all = parts.iter().map(|part| &part[..]);
+            assert_eq!(Key::concat(all), Key::from(parts.concat()));
         }
     }
 

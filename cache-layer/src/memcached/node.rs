@@ -8,10 +8,10 @@ use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::task::Poll;
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-use pipeline_pool::{ConnectionId, Origin, Pool, PoolBuilder};
+use pipeline_pool::{ConnectionId, Origin, Pool, PoolBuilder, PoolSending};
 
 use super::begin::{Greeter, Greeting};
 use super::error::{Error, Kind, Result};
@@ -145,11 +145,12 @@ impl Node {
     }
 
     /// Sends a command if the server is not ejected.
-    pub(crate) async fn ask(&self, op: Op) -> Result<Reply> {
-        match self.admits() {
-            true => self.send(op, None).await,
-            false => Err(self.down()),
+    pub(crate) fn ask(&self, op: Op) -> Asking<'_> {
+        let mut asking = self.send(op, None);
+        if !self.admits() {
+            asking.sending = None;
         }
+        asking
     }
 
     /// As [`ask`](Self::ask), of a command that may leave an entry here in place of those that are
@@ -159,13 +160,18 @@ impl Node {
         key: &WireKey,
         op: Op,
         skipped: &[Arc<Self>],
+        limit: Option<Duration>,
     ) -> Result<Reply> {
         let _standing = StandingIn {
             node: self,
             key,
             skipped,
         };
-        self.ask(op).await
+        let mut asking = self.ask(op);
+        if let Some(limit) = limit {
+            asking.sending = asking.sending.map(|sending| sending.timeout(limit));
+        }
+        asking.await
     }
 
     /// Sends a command that changes the entry of `key`, in place of those that are `skipped`. When
@@ -238,17 +244,30 @@ impl Node {
         self.send(op, None).await.map(drop)
     }
 
-    async fn send(&self, op: Op, on: Option<ConnectionId>) -> Result<Reply> {
-        let began = now();
+    fn send(&self, op: Op, on: Option<ConnectionId>) -> Asking<'_> {
         let mut sending = self.pool.send(Command::new(op));
         if let Some(connection) = on {
             sending = sending.on(connection);
         }
-        let result = sending.await;
-        let ended = now();
-        self.counters.took(ended.saturating_duration_since(began));
+        Asking {
+            node: self,
+            sending: Some(sending),
+            began: now(),
+        }
+    }
+
+    /// A command that began then has ended so.
+    fn ended(
+        &self,
+        began: Instant,
+        result: std::result::Result<Reply, pipeline_pool::Error>,
+    ) -> Result<Reply> {
+        let timed = self.counters.ended();
         match result {
             Ok(reply) => {
+                if timed {
+                    self.counters.took(now().saturating_duration_since(began));
+                }
                 if self.failing.load(Ordering::Relaxed) {
                     self.failing.store(false, Ordering::Relaxed);
                     self.health().succeeded();
@@ -264,6 +283,8 @@ impl Node {
                 }
             }
             Err(error) => {
+                let ended = now();
+                self.counters.took(ended.saturating_duration_since(began));
                 let error = Error::of_pool(error).at(&self.server);
                 self.counters.failed(&error);
                 if error.is_failure() {
@@ -310,6 +331,28 @@ impl Node {
 
     pub(crate) async fn close(&self, grace: Duration) {
         self.pool.clone().close(grace).await;
+    }
+}
+
+/// A command under way.
+#[must_use = "nothing is sent until this is awaited"]
+pub(crate) struct Asking<'a> {
+    node: &'a Node,
+    /// Nothing if the server is ejected.
+    sending: Option<PoolSending<Codec>>,
+    began: Instant,
+}
+
+impl Future for Asking<'_> {
+    type Output = Result<Reply>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        let Some(sending) = &mut this.sending else {
+            return Poll::Ready(Err(this.node.down()));
+        };
+        let result = ready!(Pin::new(sending).poll(cx));
+        Poll::Ready(this.node.ended(this.began, result))
     }
 }
 

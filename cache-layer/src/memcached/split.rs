@@ -48,13 +48,8 @@ impl Manifest {
 /// The value of an entry; put together if that says where its pieces are. Nothing if one is
 /// missing.
 pub(crate) async fn open(client: &Memcached, key: &WireKey, item: Item) -> Result<Option<Value>> {
-    let whole = |data, flags| Value {
-        data,
-        flags,
-        cas: item.cas,
-    };
     if !client.0.split || item.flags & FLAG == 0 {
-        return Ok(Some(whole(item.data, item.flags)));
+        return Ok(Some(item.into()));
     }
     let Some(manifest) = Manifest::parse(&item.data) else {
         return Ok(None);
@@ -85,7 +80,11 @@ pub(crate) async fn open(client: &Memcached, key: &WireKey, item: Item) -> Resul
             data.extend_from_slice(&piece.data);
         }
     }
-    Ok(Some(whole(data.freeze(), item.flags & !FLAG)))
+    Ok(Some(Value {
+        data: data.freeze(),
+        flags: item.flags & !FLAG,
+        cas: item.cas,
+    }))
 }
 
 /// Stores the pieces of a value, and puts where they are in its place.

@@ -11,6 +11,10 @@ use crate::Server;
 /// Steps of the histogram: four for each doubling, from a microsecond to some minutes.
 const STEPS: usize = 112;
 
+/// One command in so many is timed, and each that fails: reading the clock twice for each of them would cost more than
+/// the counting.
+const TIMED: u64 = 8;
+
 #[derive(Debug)]
 pub(crate) struct Counters {
     pub(crate) hits: AtomicU64,
@@ -18,9 +22,10 @@ pub(crate) struct Counters {
     pub(crate) skipped: AtomicU64,
     pub(crate) ejections: AtomicU64,
     pub(crate) rejoins: AtomicU64,
+    commands: AtomicU64,
     errors: AtomicU64,
     timeouts: AtomicU64,
-    /// Nanoseconds in all.
+    /// Nanoseconds of those that were timed.
     nanos: AtomicU64,
     steps: [AtomicU64; STEPS],
 }
@@ -33,6 +38,7 @@ impl Default for Counters {
             skipped: AtomicU64::new(0),
             ejections: AtomicU64::new(0),
             rejoins: AtomicU64::new(0),
+            commands: AtomicU64::new(0),
             errors: AtomicU64::new(0),
             timeouts: AtomicU64::new(0),
             nanos: AtomicU64::new(0),
@@ -61,6 +67,13 @@ fn bound(step: usize) -> Duration {
 }
 
 impl Counters {
+    /// A command has ended; says whether its time is to be [told](Self::took).
+    pub(crate) fn ended(&self) -> bool {
+        self.commands
+            .fetch_add(1, Ordering::Relaxed)
+            .is_multiple_of(TIMED)
+    }
+
     pub(crate) fn took(&self, took: Duration) {
         let nanos = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
         self.nanos.fetch_add(nanos, Ordering::Relaxed);
@@ -86,7 +99,7 @@ impl Counters {
         ServerStats {
             server,
             state,
-            commands: steps.iter().sum(),
+            commands: get(&self.commands),
             hits: get(&self.hits),
             misses: get(&self.misses),
             errors: get(&self.errors),
@@ -147,18 +160,23 @@ pub struct ServerStats {
 }
 
 impl ServerStats {
-    /// The mean time that a command took; zero when there was none.
+    /// The mean time that a command took; zero when there was none. Of those that were answered one in eight is
+    /// timed, of those that failed each.
     pub fn mean(&self) -> Duration {
-        match self.nanos.checked_div(self.commands) {
+        match self.nanos.checked_div(self.timed()) {
             Some(nanos) => Duration::from_nanos(nanos),
             None => Duration::ZERO,
         }
     }
 
+    fn timed(&self) -> u64 {
+        self.steps.iter().sum()
+    }
+
     /// The time that this share of the commands stayed below, from 0 to 1, a quarter too long at
-    /// most; zero when there was none. `quantile(0.99)` is the p99.
+    /// most; zero when there was none. `quantile(0.99)` is the p99. Of the same commands as the [mean](Self::mean).
     pub fn quantile(&self, share: f64) -> Duration {
-        let want = (self.commands as f64 * share.clamp(0.0, 1.0))
+        let want = (self.timed() as f64 * share.clamp(0.0, 1.0))
             .ceil()
             .max(1.0) as u64;
         let mut seen = 0;

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use std::time::{Duration, Instant, SystemTime};
 
 use tokio::runtime::Handle;
@@ -31,7 +31,10 @@ pub(crate) struct Route {
 
 impl Topology {
     fn owner(&self, key: &WireKey) -> &Arc<Node> {
-        &self.nodes[self.ring.server(key.placed())]
+        match &self.nodes[..] {
+            [only] => only,
+            nodes => &nodes[self.ring.server(key.placed())],
+        }
     }
 
     pub(crate) fn route(&self, key: &WireKey, on_dead: OnDead) -> Route {
@@ -167,6 +170,21 @@ impl Servers {
 
     /// The servers now. If the file is to be looked at, that is begun.
     pub(crate) fn now(self: &Arc<Self>) -> Arc<Topology> {
+        self.watch();
+        self.current().clone()
+    }
+
+    /// Where a request goes now, as [`now`](Self::now) and [`Topology::route`] say.
+    pub(crate) fn route(self: &Arc<Self>, key: &WireKey, on_dead: OnDead) -> Route {
+        self.watch();
+        self.current().route(key, on_dead)
+    }
+
+    fn current(&self) -> RwLockReadGuard<'_, Arc<Topology>> {
+        self.current.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn watch(self: &Arc<Self>) {
         if let Some(watch) = &self.watch
             && watch.lock().next <= now()
         {
@@ -178,8 +196,6 @@ impl Servers {
                 drop(runtime.spawn_blocking(move || servers.reload()));
             }
         }
-        let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
-        current.clone()
     }
 
     /// What was wrong with the file when it was last read.

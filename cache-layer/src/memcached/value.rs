@@ -9,6 +9,7 @@ use pipeline_pool::ConnectionId;
 
 use super::key::WireKey;
 use super::node::Node;
+use super::wire::Item;
 
 /// The longest time to live that memcached takes as one: beyond it is a time of the calendar.
 const RELATIVE: u64 = 30 * 24 * 60 * 60;
@@ -27,6 +28,16 @@ pub struct Value {
     /// What [`Store::cas`](super::Store::cas) takes to store only if nobody has since. There when it
     /// was asked for.
     pub cas: Option<u64>,
+}
+
+impl From<Item> for Value {
+    fn from(item: Item) -> Self {
+        Self {
+            data: item.data,
+            flags: item.flags,
+            cas: item.cas,
+        }
+    }
 }
 
 /// Without the bytes.

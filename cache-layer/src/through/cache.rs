@@ -12,7 +12,7 @@ use super::entry::{Entry, Form};
 #[cfg(feature = "local")]
 use super::local::Local;
 use super::name::Name;
-use super::read::{Found, Loaded, Want};
+use super::read::{Found, Loaded, Missed, Source, Want};
 use super::stats::CacheStats;
 use super::write;
 use crate::FOREVER;
@@ -102,6 +102,11 @@ impl Cache {
     /// A write by one owner deletes what all owners have of the thing that have read in this process. Owners of
     /// other processes only can read what was until its time to live is over.
     pub fn name(&self, owner: &str, group: &str, rest: &str) -> Name {
+        self.name_in(owner, &[group], rest)
+    }
+
+    /// As [`name`](Self::name), of a group whose name is these parts put together.
+    pub fn name_in(&self, owner: &str, group: &[&str], rest: &str) -> Name {
         Name::new(&self.core.config.prefix, owner, group, rest)
     }
 
@@ -123,6 +128,39 @@ impl Cache {
         F: Future<Output = Result<Loaded<T>, E>> + Send + 'static,
     {
         self.core.read(name, want, load).await
+    }
+
+    /// The first half of [`read`](Self::read), for those who would have `load` ready only if it is needed: what is
+    /// kept of a thing, if that may be believed.
+    ///
+    /// # Errors
+    /// When there is nothing, or nobody answered: [`fetch`](Self::fetch) goes on from there.
+    pub async fn find(
+        &self,
+        name: &Name,
+        operation: &'static str,
+    ) -> Result<(Entry, Source), Missed> {
+        self.core.find(name, operation).await
+    }
+
+    /// The second half of [`read`](Self::read), after a [`find`](Self::find) of the same name and operation.
+    ///
+    /// # Errors
+    /// Those of `load`.
+    pub async fn fetch<T, E, L, F>(
+        &self,
+        name: &Name,
+        operation: &'static str,
+        missed: Missed,
+        load: L,
+    ) -> Result<Found<T>, E>
+    where
+        T: Send + 'static,
+        E: Clone + Send + Sync + 'static,
+        L: Fn() -> F + Send + Sync + 'static,
+        F: Future<Output = Result<Loaded<T>, E>> + Send + 'static,
+    {
+        self.core.fetch(name, operation, missed, load).await
     }
 
     /// Begins a write of these things: to be called before it is sent. `through` says that

@@ -1,8 +1,8 @@
 //! What the reads and writes of one cache share.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -15,6 +15,7 @@ use super::local::Local;
 use super::name::Name;
 use super::shelf::Shelf;
 use super::stats::Counters;
+use super::suspects::Suspects;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Config {
@@ -52,12 +53,24 @@ pub(crate) struct Core<S: Shelf> {
     pub(crate) counters: Counters,
     #[cfg(feature = "local")]
     pub(crate) local: Option<Local>,
+    /// Whether entries are asked for before a read is known to others: where a hit has nothing else to do than to be
+    /// an answer, neither to be kept in the first tier nor to be renewed.
+    pub(crate) finds: bool,
+    suspects: Arc<Suspects>,
     fences: Mutex<Fences<Arc<Flight>>>,
     /// Groups whose entries are not to be believed before that.
     groups: Mutex<HashMap<Bytes, Instant>>,
     any_group: AtomicBool,
-    /// Who has read here, and when last, to the second.
-    owners: Mutex<Vec<(Bytes, Instant)>>,
+    /// Who has read here.
+    owners: RwLock<Vec<Owner>>,
+    began: Instant,
+}
+
+/// Somebody whose things are read.
+struct Owner {
+    name: Bytes,
+    /// When last, in whole seconds since the cache was made.
+    last: AtomicU64,
 }
 
 impl<S: Shelf> Core<S> {
@@ -66,17 +79,35 @@ impl<S: Shelf> Core<S> {
         config: Config,
         #[cfg(feature = "local")] local: Option<Local>,
     ) -> Self {
+        #[cfg(feature = "local")]
+        let keeps = local.is_some();
+        #[cfg(not(feature = "local"))]
+        let keeps = false;
+        let suspects = Arc::new(Suspects::new());
         Self {
             shelf,
             counters: Counters::default(),
             #[cfg(feature = "local")]
             local,
-            fences: Mutex::new(Fences::new(config.max_doubted)),
+            finds: !keeps && config.stale_for.is_zero(),
+            fences: Mutex::new(Fences::new(config.max_doubted, suspects.clone())),
+            suspects,
             groups: Mutex::default(),
             any_group: AtomicBool::new(false),
-            owners: Mutex::default(),
+            owners: RwLock::default(),
+            began: tokio::time::Instant::now().into_std(),
             config,
         }
+    }
+
+    /// Whether a read that fills nothing may believe what memcached has of this name.
+    pub(crate) fn trusts(&self, name: &Name, now: Instant) -> bool {
+        self.note_owner(name, now);
+        if self.is_doubted_group(name, now) {
+            return false;
+        }
+        let shard = || self.shelf.shard(&name.key);
+        !self.suspects.may_have(&name.key) || self.fences().trusts(&name.key, shard, now)
     }
 
     pub(crate) fn fences(&self) -> MutexGuard<'_, Fences<Arc<Flight>>> {
@@ -127,25 +158,33 @@ impl<S: Shelf> Core<S> {
 
     /// Notes whose things are read: a write by one makes what the others have old too.
     pub(crate) fn note_owner(&self, name: &Name, now: Instant) {
-        let mut owners = self.owners.lock().unwrap_or_else(PoisonError::into_inner);
-        match owners.iter_mut().find(|(owner, _)| owner == name.owner()) {
-            Some((_, last)) => *last = now,
-            None => {
-                // What one has read who has not been here for so long is gone by now.
-                let longest = self.config.longest();
-                owners.retain(|(_, last)| now.saturating_duration_since(*last) <= longest);
-                owners.push((Bytes::copy_from_slice(name.owner()), now));
+        let second = now.saturating_duration_since(self.began).as_secs();
+        let owners = self.owners.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(owner) = owners.iter().find(|owner| owner.name == name.owner()) {
+            if owner.last.load(Ordering::Relaxed) < second {
+                owner.last.store(second, Ordering::Relaxed);
             }
+            return;
         }
+        drop(owners);
+        // What one has read who has not been here for so long is gone by now.
+        let longest = self.config.longest().as_secs() + 1;
+        let mut owners = self.owners.write().unwrap_or_else(PoisonError::into_inner);
+        owners.retain_mut(|owner| *owner.last.get_mut() + longest >= second);
+        // Another of the same name may have been quicker; twice does no harm.
+        owners.push(Owner {
+            name: Bytes::copy_from_slice(name.owner()),
+            last: AtomicU64::new(second),
+        });
     }
 
     /// These things as everybody sees them who has read here.
     pub(crate) fn for_all_owners(&self, names: Vec<Name>) -> Vec<Name> {
-        let owners = self.owners.lock().unwrap_or_else(PoisonError::into_inner);
+        let owners = self.owners.read().unwrap_or_else(PoisonError::into_inner);
         let mut all = names;
         let own = all.len();
-        for (owner, _) in owners.iter() {
-            let Ok(owner) = std::str::from_utf8(owner) else {
+        for owner in owners.iter() {
+            let Ok(owner) = std::str::from_utf8(&owner.name) else {
                 continue;
             };
             for i in 0..own {

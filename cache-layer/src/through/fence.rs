@@ -4,8 +4,10 @@
 //! all orders of two processes.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Instant;
 
+use super::suspects::Suspects;
 use crate::memcached::Key;
 
 /// One key of this process.
@@ -44,7 +46,7 @@ pub(crate) enum Admit {
 impl<T: Ord + Copy> Fence<T> {
     /// A read begins; `next` is the number it gets if it leads.
     pub(crate) fn enter(&mut self, now: T, next: u64) -> Admit {
-        if self.is_doubted(now) || self.writes > 0 {
+        if !self.trusts(now) {
             return Admit::Past;
         }
         match self.flight {
@@ -54,6 +56,12 @@ impl<T: Ord + Copy> Fence<T> {
                 Admit::Lead(next)
             }
         }
+    }
+
+    /// Whether a read that fills nothing and that nobody joins may believe what the cache has. Writes that begin
+    /// meanwhile need not know of it: it began before they ended.
+    pub(crate) fn trusts(&self, now: T) -> bool {
+        self.writes == 0 && !self.is_doubted(now)
     }
 
     /// Whether nothing was written since this read began: only then may it fill.
@@ -86,7 +94,12 @@ impl<T: Ord + Copy> Fence<T> {
     }
 
     fn is_idle(&self, now: T) -> bool {
-        self.writes == 0 && self.flight.is_none() && !self.is_doubted(now)
+        self.flight.is_none() && self.trusts(now)
+    }
+
+    /// Whether [`trusts`](Self::trusts) has to be asked.
+    fn is_suspect(&self) -> bool {
+        self.writes > 0 || self.doubted_until.is_some()
     }
 }
 
@@ -99,6 +112,8 @@ pub(crate) struct Fences<F> {
     max_doubted: usize,
     /// Shards of which more keys were doubted than can be remembered.
     shards: HashMap<usize, Instant>,
+    /// The keys whose fence is suspect, and whether there are such shards.
+    suspects: Arc<Suspects>,
     next: u64,
 }
 
@@ -110,14 +125,24 @@ pub(crate) enum Entered<F> {
 }
 
 impl<F: Clone> Fences<F> {
-    pub(crate) fn new(max_doubted: usize) -> Self {
+    pub(crate) fn new(max_doubted: usize, suspects: Arc<Suspects>) -> Self {
         Self {
             keys: HashMap::new(),
             doubted: 0,
             max_doubted,
             shards: HashMap::new(),
+            suspects,
             next: 0,
         }
+    }
+
+    fn is_doubted_shard(&mut self, shard: impl FnOnce() -> usize, now: Instant) -> bool {
+        if self.shards.is_empty() {
+            return false;
+        }
+        self.shards.retain(|_, until| now < *until);
+        self.suspects.set_others(!self.shards.is_empty());
+        self.shards.contains_key(&shard())
     }
 
     pub(crate) fn enter(
@@ -127,11 +152,8 @@ impl<F: Clone> Fences<F> {
         now: Instant,
         flight: impl FnOnce() -> F,
     ) -> Entered<F> {
-        if !self.shards.is_empty() {
-            self.shards.retain(|_, until| now < *until);
-            if self.shards.contains_key(&shard()) {
-                return Entered::Past;
-            }
+        if self.is_doubted_shard(shard, now) {
+            return Entered::Past;
         }
         self.next += 1;
         if let Some((fence, waited)) = self.keys.get_mut(key) {
@@ -152,11 +174,25 @@ impl<F: Clone> Fences<F> {
         Entered::Lead(self.next, flight)
     }
 
-    /// Whether what the cache has of this key may be read.
-    pub(crate) fn is_trusted(&self, key: &Key, now: Instant) -> bool {
-        let fence = self.keys.get(key).map(|(fence, _)| fence);
-        self.shards.is_empty()
-            && fence.is_none_or(|fence| fence.writes == 0 && !fence.is_doubted(now))
+    /// Whether what the cache has of this key may be believed by a read that [fills nothing](Fence::trusts).
+    pub(crate) fn trusts(
+        &mut self,
+        key: &Key,
+        shard: impl FnOnce() -> usize,
+        now: Instant,
+    ) -> bool {
+        if self.is_doubted_shard(shard, now) {
+            return false;
+        }
+        let Some((fence, _)) = self.keys.get(key) else {
+            return true;
+        };
+        let trusts = fence.trusts(now);
+        if fence.is_idle(now) {
+            // Its doubt is over.
+            self.remove(key);
+        }
+        trusts
     }
 
     pub(crate) fn is_current(&self, key: &Key, id: u64) -> bool {
@@ -180,6 +216,9 @@ impl<F: Clone> Fences<F> {
     pub(crate) fn begin_write(&mut self, key: &Key) {
         let place = self.keys.entry(key.clone());
         let (fence, waited) = place.or_insert_with(|| (Fence::default(), None));
+        if !fence.is_suspect() {
+            self.suspects.add(key);
+        }
         fence.begin_write();
         *waited = None;
     }
@@ -198,11 +237,14 @@ impl<F: Clone> Fences<F> {
         let Some((fence, waited)) = self.keys.get_mut(key) else {
             return;
         };
-        let was = fence.doubted_until.is_some();
+        let (was, suspect) = (fence.doubted_until.is_some(), fence.is_suspect());
         // What cannot be remembered for a key is for all keys of its shard.
         let whole_shard = full && !was && doubted_until.is_some();
         fence.end_write(doubted_until.filter(|_| !whole_shard));
         *waited = None;
+        if suspect && !fence.is_suspect() {
+            self.suspects.remove(key);
+        }
         self.doubted += usize::from(!was && fence.doubted_until.is_some());
         if fence.is_idle(now) {
             self.remove(key);
@@ -210,19 +252,28 @@ impl<F: Clone> Fences<F> {
         if whole_shard && let Some(until) = doubted_until {
             let shard = self.shards.entry(shard()).or_insert(until);
             *shard = until.max(*shard);
+            self.suspects.set_others(true);
         }
     }
 
     fn remove(&mut self, key: &Key) {
         if let Some((fence, _)) = self.keys.remove(key) {
             self.doubted -= usize::from(fence.doubted_until.is_some());
+            if fence.is_suspect() {
+                self.suspects.remove(key);
+            }
         }
     }
 
     fn forget_old(&mut self, now: Instant) {
-        self.keys.retain(|_, (fence, _)| {
+        let suspects = &self.suspects;
+        self.keys.retain(|key, (fence, _)| {
+            let suspect = fence.is_suspect();
             if !fence.is_doubted(now) {
                 fence.doubted_until = None;
+            }
+            if suspect && !fence.is_suspect() {
+                suspects.remove(key);
             }
             !fence.is_idle(now)
         });
@@ -244,13 +295,17 @@ mod tests {
 
     const TTL: Duration = Duration::from_secs(60);
 
+    fn fences(max_doubted: usize) -> Fences<u32> {
+        Fences::new(max_doubted, Arc::new(Suspects::new()))
+    }
+
     fn enter(fences: &mut Fences<u32>, key: &str, now: Instant) -> Entered<u32> {
         fences.enter(&Key::from(key), || key.len(), now, || 7)
     }
 
     #[test]
     fn a_write_cuts_reads_off_and_lets_none_fill_meanwhile() {
-        let (mut fences, now) = (Fences::new(10), Instant::now());
+        let (mut fences, now) = (fences(10), Instant::now());
         let key = Key::from("k");
         let Entered::Lead(first, _) = enter(&mut fences, "k", now) else {
             panic!("it leads");
@@ -273,7 +328,7 @@ mod tests {
 
     #[test]
     fn two_writes_at_once_end_with_the_last() {
-        let (mut fences, now) = (Fences::<u32>::new(10), Instant::now());
+        let (mut fences, now) = (fences(10), Instant::now());
         let key = Key::from("k");
         fences.begin_write(&key);
         fences.begin_write(&key);
@@ -285,7 +340,7 @@ mod tests {
 
     #[test]
     fn doubts_end_and_are_bounded() {
-        let (mut fences, now) = (Fences::<u32>::new(2), Instant::now());
+        let (mut fences, now) = (fences(2), Instant::now());
         let doubt = |fences: &mut Fences<u32>, key: &str, now: Instant| {
             fences.begin_write(&Key::from(key));
             fences.end_write(&Key::from(key), || key.len(), Some(now + TTL), now);
@@ -311,5 +366,47 @@ mod tests {
         doubt(&mut fences, "g", later);
         assert!(matches!(enter(&mut fences, "h", later), Entered::Lead(..)));
         assert!(matches!(enter(&mut fences, "g", later), Entered::Past));
+    }
+
+    #[test]
+    fn reads_without_a_lock_are_warned_for_as_long_as_there_is_need() {
+        let (mut fences, now) = (fences(1), Instant::now());
+        let (k, l) = (Key::from("k"), Key::from("long"));
+        let suspects = fences.suspects.clone();
+        let may = |key: &Key| suspects.may_have(key);
+        // A flight is no reason.
+        let Entered::Lead(flight, _) = enter(&mut fences, "k", now) else {
+            panic!("it leads");
+        };
+        assert!(!may(&k));
+        fences.begin_write(&k);
+        fences.begin_write(&k);
+        fences.leave(&k, flight, now);
+        fences.end_write(&k, || 1, None, now);
+        assert!(may(&k) && !fences.trusts(&k, || 1, now));
+        fences.end_write(&k, || 1, None, now);
+        assert!(!may(&k) && fences.trusts(&k, || 1, now));
+        // A doubt is one, until somebody sees that it is over.
+        fences.begin_write(&k);
+        fences.end_write(&k, || 1, Some(now + TTL), now);
+        assert!(may(&k) && !fences.trusts(&k, || 1, now) && !may(&l));
+        assert!(fences.trusts(&k, || 1, now + TTL) && !may(&k));
+        for times in 0..2 {
+            fences.begin_write(&k);
+            fences.end_write(&k, || 1, Some(now + TTL), now);
+            // What has no room makes suspects of all.
+            fences.begin_write(&l);
+            fences.end_write(&l, || 4, Some(now + TTL), now);
+            assert!(may(&Key::from("any")));
+            assert!(!fences.trusts(&Key::from("some"), || 4, now));
+            assert!(fences.trusts(&Key::from("any"), || 3, now));
+            if times == 0 {
+                assert_eq!(fences.doubted(now + TTL), 0);
+            }
+            for key in [&k, &l] {
+                assert!(fences.trusts(key, || key.as_bytes().len(), now + TTL));
+            }
+            assert!(!may(&k) && !may(&l) && !may(&Key::from("any")));
+        }
     }
 }

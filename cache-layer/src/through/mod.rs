@@ -15,6 +15,7 @@ mod servers;
 mod shelf;
 mod stats;
 mod steps;
+mod suspects;
 #[cfg(test)]
 mod tests;
 mod write;
@@ -22,5 +23,5 @@ mod write;
 pub use cache::{Cache, CacheBuilder, ConfigError, Writing};
 pub use entry::Entry;
 pub use name::Name;
-pub use read::{Found, Loaded, Source, Want};
+pub use read::{Found, Loaded, Missed, Source, Want};
 pub use stats::{CacheStats, Prices, Saved};

@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-use bytes::Bytes;
-
 use crate::memcached::Key;
 
 /// The name of a thing that can be cached: whose it is, a group such as a bucket, and what it is called there.
@@ -19,34 +17,25 @@ pub struct Name {
 }
 
 impl Name {
-    pub(crate) fn new(prefix: &str, owner: &str, group: &str, rest: &str) -> Self {
-        let room = prefix.len() + owner.len() + group.len() + rest.len() + 1;
-        let mut key = String::with_capacity(room);
-        key.push_str(prefix);
-        key.push_str(owner);
-        key.push(':');
-        let group_at = key.len();
-        key.push_str(group);
-        let rest_at = key.len();
-        key.push_str(rest);
+    pub(crate) fn new(prefix: &str, owner: &str, group: &[&str], rest: &str) -> Self {
+        let before = [prefix, owner, ":"];
+        let parts = before.iter().chain(group).chain([&rest]);
+        let group_at = prefix.len() + owner.len() + 1;
         Self {
-            key: Key::from(key),
+            key: Key::concat(parts.map(|part| part.as_bytes())),
             owner: prefix.len(),
             group: group_at,
-            rest: rest_at,
+            rest: group_at + group.iter().map(|part| part.len()).sum::<usize>(),
         }
     }
 
     /// The same thing as another owner sees it.
     pub(crate) fn of(&self, owner: &str) -> Self {
         let all = self.key.as_bytes();
-        let mut key = Vec::with_capacity(all.len() + owner.len());
-        key.extend_from_slice(&all[..self.owner]);
-        key.extend_from_slice(owner.as_bytes());
-        key.extend_from_slice(&all[self.group - 1..]);
+        let (before, after) = (&all[..self.owner], &all[self.group - 1..]);
         let group = self.owner + owner.len() + 1;
         Self {
-            key: Key::from(Bytes::from(key)),
+            key: Key::concat([before, owner.as_bytes(), after].into_iter()),
             owner: self.owner,
             group,
             rest: group + self.rest - self.group,
@@ -80,10 +69,10 @@ mod tests {
 
     #[test]
     fn owners_differ_in_nothing_else() {
-        let name = Name::new("app:1:", "me", "bucket/", "a:b");
+        let name = Name::new("app:1:", "me", &["buck", "", "et/"], "a:b");
         assert_eq!(name.key.as_bytes(), b"app:1:me:bucket/a:b");
         let other = name.of("somebody");
-        assert_eq!(other, Name::new("app:1:", "somebody", "bucket/", "a:b"));
+        assert_eq!(other, Name::new("app:1:", "somebody", &["bucket/"], "a:b"));
         assert_eq!(other.owner(), b"somebody");
         assert_eq!(
             (name.group(), other.group()),

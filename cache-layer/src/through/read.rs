@@ -7,11 +7,11 @@ use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
 
 use super::core::Core;
-use super::entry::{self, Entry};
+use super::entry::{self, Entry, Kept};
 use super::fence::Entered;
 use super::flight::{Flight, Landed};
 use super::name::Name;
-use super::shelf::{Filled, Shelf};
+use super::shelf::{Filled, Peeked, Shelf};
 use super::stats::Counters;
 use super::steps::{Looked, ReadStep, Reading};
 
@@ -56,6 +56,21 @@ pub struct Want {
     pub operation: &'static str,
     /// Whether it wants a fresh answer: what is kept is deleted first.
     pub refresh: bool,
+}
+
+/// A read that the cache had no answer for yet, from [`Cache::find`](super::Cache::find).
+#[derive(Debug)]
+#[must_use = "what is missing is to be fetched"]
+pub struct Missed {
+    began: Instant,
+    /// There was no answer, so there is no asking again.
+    down: bool,
+}
+
+impl Missed {
+    fn new(began: Instant) -> Self {
+        Self { began, down: false }
+    }
 }
 
 /// How long between one question and the next while another fills.
@@ -112,17 +127,69 @@ impl<S: Shelf> Core<S> {
         L: Fn() -> F + Send + Sync + 'static,
         F: Future<Output = Result<Loaded<T>, E>> + Send + 'static,
     {
-        if want.refresh {
-            self.clone()
-                .write(vec![name.clone()], false)
-                .await
-                .finish(true, None)
-                .await;
-        } else if let Some(entry) = self.local_get(name) {
+        let operation = want.operation;
+        let missed = if want.refresh {
+            let delete = self.clone().write(vec![name.clone()], false).await;
+            delete.finish(true, None).await;
+            Missed::new(Instant::now())
+        } else {
+            match self.find(name, operation).await {
+                Ok((entry, source)) => return Ok(Found::Entry(entry, source)),
+                Err(missed) => missed,
+            }
+        };
+        self.fetch(name, operation, missed, load).await
+    }
+
+    /// Looks for a key where that is all there is to do, so that a hit costs no more than the question: nobody
+    /// waits for this read, and it fills nothing.
+    pub(crate) async fn find(
+        &self,
+        name: &Name,
+        operation: &'static str,
+    ) -> Result<(Entry, Source), Missed> {
+        let began = Instant::now();
+        let now = began.into_std();
+        if let Some(entry) = self.local_get(name, now) {
             Counters::add(&self.counters.local_hits);
-            self.counters.save(want.operation, entry.cost);
-            return Ok(Found::Entry(entry, Source::Local));
+            self.counters.save(operation, entry.cost);
+            return Ok((entry, Source::Local));
         }
+        let mut missed = Missed::new(began);
+        if !self.finds || !self.trusts(name, now) {
+            return Err(missed);
+        }
+        match self.shelf.peek(&name.key).await {
+            Peeked::Hit(value) => {
+                // What is damaged is for whoever asks next to see to.
+                let max = self.config.max_value;
+                let kept = entry::decode(&name.key, &value, max).ok_or(missed)?;
+                self.hit(operation, &kept.entry);
+                return Ok((kept.entry, Source::Memcached));
+            }
+            Peeked::Nothing => {}
+            Peeked::Down => {
+                Counters::add(&self.counters.errors);
+                missed.down = true;
+            }
+        }
+        Err(missed)
+    }
+
+    /// Goes on with a read that found nothing. Those of one key at a time are one.
+    pub(crate) async fn fetch<T, E, L, F>(
+        self: &Arc<Self>,
+        name: &Name,
+        operation: &'static str,
+        mut missed: Missed,
+        load: L,
+    ) -> Result<Found<T>, E>
+    where
+        T: Send + 'static,
+        E: Clone + Send + Sync + 'static,
+        L: Fn() -> F + Send + Sync + 'static,
+        F: Future<Output = Result<Loaded<T>, E>> + Send + 'static,
+    {
         loop {
             let entered = self.enter(name);
             let flight = match entered {
@@ -137,14 +204,14 @@ impl<S: Shelf> Core<S> {
                         id,
                         flight,
                     };
-                    return lead.read(want, load).await;
+                    return lead.read(operation, &missed, load).await;
                 }
                 Entered::Join(flight) => flight,
             };
             match flight.wait().await {
                 Landed::Entry(entry) => {
                     Counters::add(&self.counters.joined);
-                    self.counters.save(want.operation, entry.cost);
+                    self.counters.save(operation, entry.cost);
                     return Ok(Found::Entry(entry, Source::Joined));
                 }
                 Landed::Failed(error) => match error.downcast_ref::<E>() {
@@ -155,25 +222,27 @@ impl<S: Shelf> Core<S> {
                     Counters::add(&self.counters.past);
                     return past(load().await);
                 }
-                Landed::Abandoned => {}
+                // Memcached has done nothing yet for the one who takes over.
+                Landed::Abandoned => missed = Missed::new(Instant::now()),
             }
         }
     }
 
     /// What is kept of a thing, if it may be believed; fills nothing.
     pub(crate) async fn peek(&self, name: &Name, operation: &'static str) -> Option<Entry> {
-        if let Some(entry) = self.local_get(name) {
+        let now = Instant::now().into_std();
+        if let Some(entry) = self.local_get(name, now) {
             Counters::add(&self.counters.local_hits);
             self.counters.save(operation, entry.cost);
             return Some(entry);
         }
-        let now = Instant::now().into_std();
-        self.note_owner(name, now);
-        if self.is_doubted_group(name, now) || !self.fences().is_trusted(&name.key, now) {
+        if !self.trusts(name, now) {
             return None;
         }
-        let value = self.shelf.peek(&name.key).await?;
-        let (entry, _) = self.decode(name, &value)?;
+        let Peeked::Hit(value) = self.shelf.peek(&name.key).await else {
+            return None;
+        };
+        let Kept { entry, .. } = entry::decode(&name.key, &value, self.config.max_value)?;
         Counters::add(&self.counters.hits);
         self.counters.save(operation, entry.cost);
         Some(entry)
@@ -189,16 +258,15 @@ impl<S: Shelf> Core<S> {
         self.fences().enter(&name.key, shard, now, Arc::default)
     }
 
-    fn local_get(&self, name: &Name) -> Option<Entry> {
+    fn local_get(&self, name: &Name, now: std::time::Instant) -> Option<Entry> {
         #[cfg(feature = "local")]
         {
-            let now = Instant::now().into_std();
             let entry = self.local.as_ref()?.get(&name.key, now)?;
             (!self.is_doubted_group(name, now)).then_some(entry)
         }
         #[cfg(not(feature = "local"))]
         {
-            let _ = name;
+            let _ = (name, now);
             None
         }
     }
@@ -208,6 +276,15 @@ impl<S: Shelf> Core<S> {
         let now = entry::unix_ms(SystemTime::now());
         let fresh = Duration::from_millis(kept.fresh_until.saturating_sub(now));
         Some((kept.entry, fresh))
+    }
+
+    fn hit(&self, operation: &'static str, entry: &Entry) {
+        let counters = &self.counters;
+        Counters::add(&counters.hits);
+        if entry.absent {
+            Counters::add(&counters.absent_hits);
+        }
+        counters.save(operation, entry.cost);
     }
 
     /// How long an entry is fresh, and how long it is kept.
@@ -237,7 +314,12 @@ fn past<T, E>(loaded: Result<Loaded<T>, E>) -> Result<Found<T>, E> {
 }
 
 impl<S: Shelf> Lead<S> {
-    async fn read<T, E, L, F>(self, want: Want, load: L) -> Result<Found<T>, E>
+    async fn read<T, E, L, F>(
+        self,
+        operation: &'static str,
+        missed: &Missed,
+        load: L,
+    ) -> Result<Found<T>, E>
     where
         T: Send + 'static,
         E: Clone + Send + Sync + 'static,
@@ -249,14 +331,27 @@ impl<S: Shelf> Lead<S> {
         let counters = &core.counters;
         let mut reading = Reading::new();
         let mut step = reading.start();
-        let patience = Instant::now() + config.wait.min(core.shelf.timeout());
+        let timeout = core.shelf.timeout();
+        let patience = missed.began + config.wait.min(timeout);
         let mut pause = ASK_AGAIN;
         let mut mended = false;
         loop {
             step = match step {
                 ReadStep::Look => {
                     let renew = (!config.stale_for.is_zero()).then_some(config.stale_for);
-                    let looked = core.shelf.look(&self.name.key, config.lease, renew).await;
+                    // All that is asked takes the time of one operation. In a little of it the server would
+                    // not be to blame for giving no answer.
+                    let limit = timeout.saturating_sub(missed.began.elapsed());
+                    let looked = match missed.down || limit < timeout / 8 {
+                        true => {
+                            step = reading.looked(Looked::Down, false);
+                            continue;
+                        }
+                        false => {
+                            let key = &self.name.key;
+                            core.shelf.look(key, config.lease, renew, limit).await
+                        }
+                    };
                     let patient = Instant::now() + pause < patience;
                     match self.understand(looked, &mut mended).await {
                         Some(looked) => reading.looked(looked, patient),
@@ -274,13 +369,13 @@ impl<S: Shelf> Lead<S> {
                     return self.load(reading, &load).await;
                 }
                 ReadStep::Serve((entry, fresh)) => {
-                    self.hit(want, &entry);
+                    core.hit(operation, &entry);
                     self.keep(&entry, fresh);
                     self.flight.land(Landed::Entry(entry.clone()));
                     return Ok(Found::Entry(entry, Source::Memcached));
                 }
                 ReadStep::ServeAndRenew((entry, _), lease) => {
-                    self.hit(want, &entry);
+                    core.hit(operation, &entry);
                     Counters::add(&counters.stale_hits);
                     self.flight.land(Landed::Entry(entry.clone()));
                     // Others go on joining this flight until the new one is there.
@@ -296,15 +391,6 @@ impl<S: Shelf> Lead<S> {
                 }
             };
         }
-    }
-
-    fn hit(&self, want: Want, entry: &Entry) {
-        let counters = &self.core.counters;
-        Counters::add(&counters.hits);
-        if entry.absent {
-            Counters::add(&counters.absent_hits);
-        }
-        counters.save(want.operation, entry.cost);
     }
 
     /// Reads what memcached had. A damaged entry is deleted, once.

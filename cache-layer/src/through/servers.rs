@@ -11,9 +11,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::shelf::{Deleted, Filled, Shelf};
+use super::shelf::{Deleted, Filled, Peeked, Shelf};
 use super::steps::Looked;
-use crate::memcached::{Error, Key, Kind, Lease, Leased, Memcached, Stored};
+use crate::memcached::{Error, Fetch, Key, Kind, Lease, Leased, Memcached, Stored, fetch_value};
 
 /// What tells a place from a value; all values begin otherwise.
 const PLACE: &[u8] = b"rcplace:";
@@ -32,12 +32,12 @@ impl Shelf for Memcached {
         key: &Key,
         lease: Duration,
         renew: Option<Duration>,
+        limit: Duration,
     ) -> Looked<Held, Bytes> {
-        let mut look = self.get_lease(key.clone()).lease(lease);
+        let mut look = self.get_lease(key.clone()).lease(lease).limit(limit);
         if let Some(renew) = renew {
             look = look.refill_within(renew);
         }
-        // Not boxed, as every hit comes this way; what is rare is.
         match look.send().await {
             Ok(Leased::Hit { value, refill, .. }) => match refill {
                 Some(lease) => Looked::Renew(value.data, Held::Meta(lease)),
@@ -54,9 +54,13 @@ impl Shelf for Memcached {
         }
     }
 
-    async fn peek(&self, key: &Key) -> Option<Bytes> {
-        let value = self.get(key.clone()).send().await.ok()??;
-        Some(value.data)
+    async fn peek(&self, key: &Key) -> Peeked<Bytes> {
+        // Not boxed, as most hits come this way.
+        match fetch_value(self, Fetch::plain(self.wire(key))).await {
+            Ok(Some(value)) => Peeked::Hit(value.data),
+            Ok(None) => Peeked::Nothing,
+            Err(_) => Peeked::Down,
+        }
     }
 
     async fn fill(&self, lease: Held, value: Bytes, ttl: Duration) -> Filled {

@@ -8,6 +8,17 @@ use bytes::Bytes;
 use super::steps::Looked;
 use crate::memcached::Key;
 
+/// What a look that asks for no lease found.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Peeked<V> {
+    /// This value.
+    Hit(V),
+    /// Nothing that can be believed.
+    Nothing,
+    /// No answer, or one that makes no sense.
+    Down,
+}
+
 /// What became of a fill.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Filled {
@@ -43,16 +54,17 @@ pub(crate) trait Shelf: Send + Sync + 'static {
     type Lease: Send + Sync + 'static;
 
     /// Reads a key. If there is nothing, asks for the lease, which ends by itself after `lease`; if less than
-    /// `renew` of its time is left, asks for the lease too.
+    /// `renew` of its time is left, asks for the lease too. Takes no longer than `limit`.
     fn look(
         &self,
         key: &Key,
         lease: Duration,
         renew: Option<Duration>,
+        limit: Duration,
     ) -> impl Future<Output = Looked<Self::Lease, Bytes>> + Send;
 
-    /// Reads a key, and nothing else; nothing if there is none, or no answer.
-    fn peek(&self, key: &Key) -> impl Future<Output = Option<Bytes>> + Send;
+    /// Reads a key, and nothing else.
+    fn peek(&self, key: &Key) -> impl Future<Output = Peeked<Bytes>> + Send;
 
     /// Stores a value under a lease.
     fn fill(

@@ -1,7 +1,7 @@
 //! What the cache has done, and what it has saved.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Mutex, PoisonError};
 
 use crate::memcached::ServerStats;
 
@@ -10,7 +10,7 @@ macro_rules! counters {
         #[derive(Debug, Default)]
         pub(crate) struct Counters {
             $(pub(crate) $name: AtomicU64,)*
-            saved: Mutex<Vec<Saved>>,
+            saved: OnceLock<Box<Tally>>,
         }
 
         /// What a cache has done so far.
@@ -33,7 +33,7 @@ macro_rules! counters {
             pub(crate) fn stats(&self) -> CacheStats {
                 CacheStats {
                     $($name: self.$name.load(Relaxed),)*
-                    saved: self.saved.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+                    saved: Tally::all(&self.saved),
                     ..CacheStats::default()
                 }
             }
@@ -131,18 +131,56 @@ impl Counters {
     }
 
     pub(crate) fn save(&self, operation: &'static str, cost: f64) {
-        let mut saved = self.saved.lock().unwrap_or_else(PoisonError::into_inner);
-        match saved.iter_mut().find(|s| s.operation == operation) {
-            Some(s) => {
-                s.requests += 1;
-                s.cost += cost;
+        let mut place = &self.saved;
+        loop {
+            let tally = place.get_or_init(|| Box::new(Tally::new(operation)));
+            if tally.operation == operation {
+                return tally.add(cost);
             }
-            None => saved.push(Saved {
-                operation,
-                requests: 1,
-                cost,
-            }),
+            place = &tally.next;
         }
+    }
+}
+
+/// What one operation has not cost, counted without a lock; a list that only grows, by as many as there are
+/// operations.
+#[derive(Debug)]
+struct Tally {
+    operation: &'static str,
+    requests: AtomicU64,
+    /// An `f64`.
+    cost: AtomicU64,
+    next: OnceLock<Box<Self>>,
+}
+
+impl Tally {
+    fn new(operation: &'static str) -> Self {
+        Self {
+            operation,
+            requests: AtomicU64::new(0),
+            cost: AtomicU64::new(0),
+            next: OnceLock::new(),
+        }
+    }
+
+    fn add(&self, cost: f64) {
+        self.requests.fetch_add(1, Relaxed);
+        if cost != 0.0 {
+            let sum = |bits| Some((f64::from_bits(bits) + cost).to_bits());
+            // It always gives a sum.
+            let _ = self.cost.fetch_update(Relaxed, Relaxed, sum);
+        }
+    }
+
+    fn all(first: &OnceLock<Box<Self>>) -> Vec<Saved> {
+        let tallies = std::iter::successors(first.get(), |tally| tally.next.get());
+        let saved = |tally: &Box<Self>| Saved {
+            operation: tally.operation,
+            requests: tally.requests.load(Relaxed),
+            cost: f64::from_bits(tally.cost.load(Relaxed)),
+        };
+        // One may be there whose first request is not counted yet.
+        tallies.map(saved).filter(|s| s.requests > 0).collect()
     }
 }
 

@@ -18,7 +18,7 @@ use super::entry::{Entry, Form};
 use super::local::Local;
 use super::name::Name;
 use super::read::{Found, Loaded, Source, Want};
-use super::shelf::{Deleted, Filled, Shelf};
+use super::shelf::{Deleted, Filled, Peeked, Shelf};
 use super::steps::Looked;
 use crate::memcached::Key;
 
@@ -82,6 +82,7 @@ impl Shelf for Mem {
         key: &Key,
         lease: Duration,
         renew: Option<Duration>,
+        _: Duration,
     ) -> Looked<(Key, u64), Bytes> {
         self.0.looks.fetch_add(1, SeqCst);
         yield_now().await;
@@ -116,10 +117,15 @@ impl Shelf for Mem {
         }
     }
 
-    async fn peek(&self, key: &Key) -> Option<Bytes> {
+    async fn peek(&self, key: &Key) -> Peeked<Bytes> {
         yield_now().await;
-        let items = self.0.items.lock().unwrap();
-        items.get(key)?.value.clone().filter(|_| !self.is_down())
+        if self.is_down() {
+            return Peeked::Down;
+        }
+        let mut items = self.0.items.lock().unwrap();
+        items.retain(|_, item| Instant::now() < item.until);
+        let value = items.get(key).and_then(|item| item.value.clone());
+        value.map_or(Peeked::Nothing, Peeked::Hit)
     }
 
     async fn fill(&self, (key, number): (Key, u64), value: Bytes, ttl: Duration) -> Filled {
@@ -302,7 +308,7 @@ fn entry(body: &str, absent: bool) -> Entry {
 }
 
 fn name(rest: &str) -> Name {
-    Name::new("t:0:", "me", "bucket/", rest)
+    Name::new("t:0:", "me", &["bucket/"], rest)
 }
 
 fn process() -> (Mem, Process) {
@@ -627,7 +633,10 @@ async fn it_waits_a_little_for_another_process_that_fills() {
 
     // Not for ever: this one's process died.
     let l = name("l");
-    assert!(matches!(mem.look(&l.key, TTL, None).await, Looked::Win(_)));
+    assert!(matches!(
+        mem.look(&l.key, TTL, None, TTL).await,
+        Looked::Win(_)
+    ));
     let began = Instant::now();
     assert_eq!(b.read(&l).await, one("1", Source::Service));
     assert!(began.elapsed() <= Duration::from_millis(50));
@@ -711,7 +720,7 @@ async fn what_was_written_is_stored_by_choice() {
 #[tokio::test(start_paused = true)]
 async fn a_group_can_be_forgotten() {
     let (_, a) = process();
-    let (k, l) = (name("k"), Name::new("t:0:", "me", "other/", "k"));
+    let (k, l) = (name("k"), Name::new("t:0:", "me", &["other/"], "k"));
     a.read(&k).await;
     a.read(&l).await;
     a.core.doubt_group(&k, Instant::now().into_std());

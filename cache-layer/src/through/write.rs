@@ -50,7 +50,9 @@ impl<S: Shelf> Core<S> {
             if !deleted || !through || i > 0 {
                 return (deleted, None);
             }
-            match core.shelf.look(&name.key, core.config.lease, None).await {
+            let limit = core.shelf.timeout();
+            let look = core.shelf.look(&name.key, core.config.lease, None, limit);
+            match look.await {
                 Looked::Win(lease) => (true, Some(lease)),
                 _ => (true, None),
             }

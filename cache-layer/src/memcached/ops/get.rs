@@ -48,27 +48,33 @@ impl Get {
     /// [`Kind::Timeout`], [`Kind::Connect`], [`Kind::Closed`], [`Kind::Protocol`] or [`Kind::Busy`]
     /// for a server that is in trouble and not ejected yet.
     pub async fn send(self) -> Result<Option<Value>> {
-        let Self { client, fetch } = self;
-        let node = client.route(&fetch.key).node;
-        if node.owed.has(&fetch.key) && !node.is_away() {
-            node.settle();
-            client.count(&node, 0, 1);
-            return Ok(None);
-        }
-        let key = fetch.key.clone();
-        let reply = match node.ask(Op::Get(fetch)).await {
-            Ok(reply) => reply,
-            Err(error) if error.kind() == Kind::Down => return Ok(None),
-            Err(error) => return Err(error),
-        };
-        let value = match reply.outcome {
-            Outcome::Value(item) => split::open(&client, &key, item).await?,
-            Outcome::Status(Status::NotFound) => None,
-            other => return Err(strange(&node, &other)),
-        };
-        client.count(&node, usize::from(value.is_some()), 1);
-        Ok(value)
+        fetch_value(&self.client, self.fetch).await
     }
+}
+
+/// Reads a value.
+pub(crate) async fn fetch_value(client: &Memcached, fetch: Fetch) -> Result<Option<Value>> {
+    let node = client.route(&fetch.key).node;
+    if node.owed.has(&fetch.key) && !node.is_away() {
+        node.settle();
+        client.count(&node, 0, 1);
+        return Ok(None);
+    }
+    let key = client.0.split.then(|| fetch.key.clone());
+    let reply = match node.ask(Op::Get(fetch)).await {
+        Ok(reply) => reply,
+        Err(error) if error.kind() == Kind::Down => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let value = match (reply.outcome, key) {
+        (Outcome::Value(item), None) => Some(item.into()),
+        // Boxed, so that values that are whole do not pay for those that are not.
+        (Outcome::Value(item), Some(key)) => Box::pin(split::open(client, &key, item)).await?,
+        (Outcome::Status(Status::NotFound), _) => None,
+        (other, _) => return Err(strange(&node, &other)),
+    };
+    client.count(&node, usize::from(value.is_some()), 1);
+    Ok(value)
 }
 
 awaitable!(Get, Option<Value>);

@@ -25,6 +25,7 @@ const LEASE: Duration = Duration::from_secs(10);
 pub struct GetLease {
     client: Memcached,
     fetch: Fetch,
+    limit: Option<Duration>,
 }
 
 impl GetLease {
@@ -32,7 +33,17 @@ impl GetLease {
         let mut fetch = Fetch::plain(key);
         fetch.cas = true;
         fetch.vivify = Some(exptime(Some(LEASE)));
-        Self { client, fetch }
+        Self {
+            client,
+            fetch,
+            limit: None,
+        }
+    }
+
+    /// Takes no longer than this, instead of the time of an operation.
+    pub(crate) fn limit(mut self, limit: Duration) -> Self {
+        self.limit = Some(limit);
+        self
     }
 
     /// How long others wait for the one who fills before the next is asked to. Defaults to 10 s;
@@ -55,7 +66,11 @@ impl GetLease {
     /// [`Kind::Unsupported`] when the server does not speak the meta protocol; as
     /// [`Memcached::get`] else.
     pub async fn send(self) -> Result<Leased> {
-        let Self { client, fetch } = self;
+        let Self {
+            client,
+            fetch,
+            limit,
+        } = self;
         let (Route { node, skipped }, room) = client.place(&fetch.key);
         if !room {
             return Ok(Leased::Away);
@@ -66,7 +81,7 @@ impl GetLease {
             return Ok(Leased::Away);
         }
         let key = fetch.key.clone();
-        let asked = node.stand_in(&key, Op::Get(fetch), &skipped);
+        let asked = node.stand_in(&key, Op::Get(fetch), &skipped, limit);
         let reply = match asked.await {
             Ok(reply) => reply,
             Err(error) if error.kind() == Kind::Down => return Ok(Leased::Away),

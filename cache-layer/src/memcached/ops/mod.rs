@@ -14,6 +14,7 @@ pub use count::Count;
 pub use delete::Delete;
 pub use each::{EachServer, Flush};
 pub use get::Get;
+pub(crate) use get::fetch_value;
 pub use inspect::Inspect;
 pub use lease::{Fill, GetLease};
 pub use many::{Found, GetMany};

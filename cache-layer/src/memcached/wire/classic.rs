@@ -112,7 +112,7 @@ impl Codec {
             let seen = self.values.as_deref().unwrap_or_default();
             // They come in the order of the keys, unless a proxy has put them together.
             let next = seen.iter().rposition(Option::is_some).map_or(0, |i| i + 1);
-            let here = |i: &usize| keys[*i].text == key;
+            let here = |i: &usize| *keys[*i].text == *key;
             let index = (next..keys.len()).chain(0..next).find(here);
             let index = index.ok_or_else(|| bad("a value came of a key that was not asked for"))?;
             if seen.get(index).is_some_and(Option::is_some) {

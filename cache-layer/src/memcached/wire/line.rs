@@ -1,6 +1,6 @@
 //! Lines: where they end, and those that both protocols have.
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use pipeline_pool::{Error, Kind, Outbox};
 
 use super::{Op, Outcome, Refusal};
@@ -22,8 +22,8 @@ pub(crate) fn unexpected(line: &[u8]) -> Error {
     bad(format!("an answer that does not belong here: {word}"))
 }
 
-/// Takes a line without its end, if it is all here.
-pub(crate) fn take_line(input: &mut BytesMut) -> Result<Option<Bytes>, Error> {
+/// The bytes of the line that is next, without the two of its end; nothing if that is not here.
+pub(crate) fn line_len(input: &[u8]) -> Result<Option<usize>, Error> {
     let Some(end) = memchr::memchr(b'\n', input) else {
         return match input.len() > MAX_LINE {
             true => Err(bad("a line of the answer does not end")),
@@ -33,24 +33,35 @@ pub(crate) fn take_line(input: &mut BytesMut) -> Result<Option<Bytes>, Error> {
     if end > MAX_LINE {
         return Err(bad("a line of the answer does not end"));
     }
-    let mut line = input.split_to(end + 1).freeze();
-    line.truncate(end);
-    if line.last() != Some(&b'\r') {
+    if end == 0 || input[end - 1] != b'\r' {
         return Err(bad("a line of the answer does not end as it should"));
     }
-    line.truncate(end - 1);
+    Ok(Some(end - 1))
+}
+
+/// Takes a line without its end, if it is all here.
+pub(crate) fn take_line(input: &mut BytesMut) -> Result<Option<Bytes>, Error> {
+    let Some(len) = line_len(input)? else {
+        return Ok(None);
+    };
+    let line = input.split_to(len).freeze();
+    input.advance(2);
     Ok(Some(line))
 }
 
 /// A decimal number without a sign.
 pub(crate) fn number<N: TryFrom<u64>>(text: &[u8]) -> Option<N> {
-    if !(1..=20).contains(&text.len()) {
-        return None;
-    }
-    let digits = text.iter().try_fold(0u64, |n, b| {
-        let digit = b.is_ascii_digit().then(|| u64::from(b - b'0'))?;
-        n.checked_mul(10)?.checked_add(digit)
-    });
+    let digit = |b: &u8| b.is_ascii_digit().then(|| u64::from(b - b'0'));
+    let digits = match text.len() {
+        // So many always fit.
+        1..=19 => text
+            .iter()
+            .try_fold(0, |n: u64, b| Some(n * 10 + digit(b)?)),
+        20 => text
+            .iter()
+            .try_fold(0, |n: u64, b| n.checked_mul(10)?.checked_add(digit(b)?)),
+        _ => None,
+    };
     N::try_from(digits?).ok()
 }
 
@@ -59,6 +70,9 @@ pub(crate) fn number<N: TryFrom<u64>>(text: &[u8]) -> Option<N> {
 /// # Errors
 /// Unless it is known that it says only this and goes on with the next command.
 pub(crate) fn refusal(op: &Op, line: &[u8]) -> Result<Option<Outcome>, Error> {
+    if !matches!(line.first(), Some(b'C' | b'E' | b'S')) {
+        return Ok(None);
+    }
     let is_error = line.starts_with(b"ERROR")
         || line.starts_with(b"CLIENT_ERROR")
         || line.starts_with(b"SERVER_ERROR");

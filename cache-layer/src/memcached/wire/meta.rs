@@ -116,8 +116,15 @@ fn flags(words: &[u8]) -> Result<(Item, Option<u64>), Error> {
     let mut item = Item::default();
     let mut opaque = None;
     let wrong = || bad("a flag of the answer cannot be read");
-    for word in words.split(|b| *b == b' ').filter(|w| !w.is_empty()) {
-        let (flag, value) = (word[0], &word[1..]);
+    let mut rest = words;
+    while let Some((&flag, after)) = rest.split_first() {
+        if flag == b' ' {
+            rest = after;
+            continue;
+        }
+        let end = after.iter().position(|b| *b == b' ');
+        let (value, next) = after.split_at(end.unwrap_or(after.len()));
+        rest = next;
         match flag {
             b'f' => item.flags = number(value).ok_or_else(wrong)?,
             b'c' => item.cas = Some(number(value).ok_or_else(wrong)?),

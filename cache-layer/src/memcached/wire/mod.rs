@@ -72,43 +72,48 @@ impl Codec {
     /// Reads all that is here of the answer to `command`.
     fn read(&mut self, command: &Command, input: &mut BytesMut) -> Result<Option<Outcome>, Error> {
         loop {
-            if let Some(body) = self.body.take() {
+            if let Some(body) = &self.body {
                 let whole = body.len + 2;
                 if input.len() < whole {
                     input.reserve(whole - input.len());
-                    self.body = Some(body);
                     return Ok(None);
                 }
+            }
+            if let Some(body) = self.body.take() {
                 if let Some(outcome) = self.take_body(command, body, input)? {
                     return Ok(Some(outcome));
                 }
                 continue;
             }
-            let Some(line) = take_line(input)? else {
+            let Some(len) = line::line_len(input)? else {
                 return Ok(None);
             };
-            if let Some(outcome) = line::refusal(&command.op, &line)? {
-                return Ok(Some(outcome));
-            }
-            let outcome = match &command.op {
-                Op::Version => Some(line::version(&line)?),
-                Op::Flush { .. } => {
-                    Some(line::exactly(&line, b"OK", Outcome::Status(Status::Done))?)
-                }
-                Op::Stats { .. } => self.pair(&line)?,
-                _ if command.unsupported => {
-                    line::version(&line)?;
-                    Some(Outcome::Unsupported)
-                }
-                _ => match self.dialect {
-                    Dialect::Meta => self.meta_line(command, &line)?,
-                    Dialect::Classic => self.classic_line(command, &line)?,
-                },
-            };
+            let outcome = self.line(command, &input[..len])?;
+            input.advance(len + 2);
             if outcome.is_some() {
                 return Ok(outcome);
             }
         }
+    }
+
+    /// Takes a line of the answer; gives the answer if that was the end of it.
+    fn line(&mut self, command: &Command, line: &[u8]) -> Result<Option<Outcome>, Error> {
+        if let Some(outcome) = line::refusal(&command.op, line)? {
+            return Ok(Some(outcome));
+        }
+        Ok(match &command.op {
+            Op::Version => Some(line::version(line)?),
+            Op::Flush { .. } => Some(line::exactly(line, b"OK", Outcome::Status(Status::Done))?),
+            Op::Stats { .. } => self.pair(line)?,
+            _ if command.unsupported => {
+                line::version(line)?;
+                Some(Outcome::Unsupported)
+            }
+            _ => match self.dialect {
+                Dialect::Meta => self.meta_line(command, line)?,
+                Dialect::Classic => self.classic_line(command, line)?,
+            },
+        })
     }
 
     /// Has the next `len` bytes be the value of `item`.
