@@ -1,0 +1,168 @@
+//! Processes that use the cache, and the service behind them.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::SeqCst};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::Semaphore;
+use tokio::task::yield_now;
+
+use super::server::Mem;
+use super::{GET, TTL};
+use crate::through::core::{Config, Core};
+use crate::through::entry::{Entry, Form};
+use crate::through::name::Name;
+use crate::through::read::{Found, Loaded, Source, Want};
+
+pub(super) fn config() -> Config {
+    Config {
+        prefix: "t:0:".to_owned(),
+        ttl: TTL,
+        absent_ttl: Some(Duration::from_secs(5)),
+        stale_for: Duration::ZERO,
+        jitter: 0.0,
+        max_value: 1000,
+        form: Form::default(),
+        lease: Duration::from_secs(10),
+        wait: Duration::from_millis(50),
+        max_doubted: 100,
+        write_through: false,
+    }
+}
+
+/// A process that uses the cache, and the service behind it.
+#[derive(Clone)]
+pub(super) struct Process {
+    pub(super) core: Arc<Core<Mem>>,
+    pub(super) service: Arc<Service>,
+}
+
+pub(super) struct Service {
+    pub(super) version: AtomicU64,
+    pub(super) loads: AtomicUsize,
+    pub(super) fails: AtomicBool,
+    pub(super) absent: AtomicBool,
+    pub(super) private: AtomicBool,
+    /// Loads wait for a permit.
+    pub(super) gate: Semaphore,
+}
+
+impl Process {
+    pub(super) fn new(mem: &Mem, config: Config) -> Self {
+        let core = Core::new(
+            mem.clone(),
+            config,
+            #[cfg(feature = "local")]
+            None,
+        );
+        Self::of(core)
+    }
+
+    pub(super) fn of(core: Core<Mem>) -> Self {
+        Self {
+            core: Arc::new(core),
+            service: Arc::new(Service {
+                version: AtomicU64::new(1),
+                loads: AtomicUsize::new(0),
+                fails: AtomicBool::new(false),
+                absent: AtomicBool::new(false),
+                private: AtomicBool::new(false),
+                gate: Semaphore::new(1_000_000),
+            }),
+        }
+    }
+
+    /// Another process, of the same service.
+    pub(super) fn other(&self) -> Self {
+        Self {
+            service: self.service.clone(),
+            ..Self::new(&self.core.shelf, self.core.config.clone())
+        }
+    }
+
+    pub(super) async fn read_as(
+        &self,
+        name: &Name,
+        want: Want,
+    ) -> Result<Found<&'static str>, String> {
+        let service = self.service.clone();
+        let load = move || {
+            let service = service.clone();
+            async move {
+                service.loads.fetch_add(1, SeqCst);
+                let version = service.version.load(SeqCst);
+                service.gate.acquire().await.unwrap().forget();
+                if service.fails.load(SeqCst) {
+                    return Err("503".to_owned());
+                }
+                if service.private.load(SeqCst) {
+                    return Ok(Loaded::Private("a stream"));
+                }
+                Ok(Loaded::Entry(entry(
+                    &version.to_string(),
+                    service.absent.load(SeqCst),
+                )))
+            }
+        };
+        self.core.read(name, want, load).await
+    }
+
+    pub(super) async fn read(&self, name: &Name) -> (String, Source) {
+        match self.read_as(name, GET).await.unwrap() {
+            Found::Entry(entry, source) => {
+                (String::from_utf8(entry.body.to_vec()).unwrap(), source)
+            }
+            Found::Private(_) => panic!("private"),
+        }
+    }
+
+    pub(super) fn loads(&self) -> usize {
+        self.service.loads.load(SeqCst)
+    }
+
+    /// Loads wait from now on.
+    pub(super) fn hold(&self) {
+        self.service.gate.forget_permits(1_000_000);
+    }
+
+    pub(super) fn release(&self) {
+        self.service.gate.add_permits(1_000);
+    }
+
+    /// Runs others until this many loads have begun.
+    pub(super) async fn until_loads(&self, loads: usize) {
+        while self.loads() < loads {
+            yield_now().await;
+        }
+    }
+
+    pub(super) async fn write(&self, name: &Name) {
+        let write = self.core.clone().write(vec![name.clone()], false).await;
+        self.service.version.fetch_add(1, SeqCst);
+        write.finish(true, None).await;
+    }
+}
+
+pub(super) fn entry(body: &str, absent: bool) -> Entry {
+    Entry {
+        absent,
+        cost: 0.5,
+        head: Bytes::from_static(b"head"),
+        body: body.to_owned().into(),
+    }
+}
+
+pub(super) fn name(rest: &str) -> Name {
+    Name::new("t:0:", "me", &["bucket/"], rest)
+}
+
+pub(super) fn process() -> (Mem, Process) {
+    let mem = Mem::default();
+    let process = Process::new(&mem, config());
+    (mem, process)
+}
+
+pub(super) fn one(text: &str, source: Source) -> (String, Source) {
+    (text.to_owned(), source)
+}
