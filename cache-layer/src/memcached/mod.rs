@@ -87,10 +87,10 @@ pub use builder::{Dialect, MemcachedBuilder, OnDead};
 pub use client::Memcached;
 pub use error::{Error, Kind, Result};
 pub use key::Key;
-pub(crate) use ops::fetch_value;
 pub use ops::{
     Count, Delete, EachServer, Fill, Flush, Found, Get, GetLease, GetMany, Inspect, Store, Touch,
 };
+pub(crate) use ops::{claim, fetch_value};
 pub use stats::{ServerState, ServerStats};
 pub use value::{Lease, Leased, Stored, Value};
 pub(crate) use wire::Fetch;

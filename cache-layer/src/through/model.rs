@@ -168,11 +168,11 @@ fn the_model_notices_when_a_rule_is_missing() {
         })
         .is_err()
     );
-    // A peek at what a write has made old and nobody could delete.
+    // A peek at what the other process has stored during a write, when the deletion after it has no answer.
     let peeks = Rules {
         finds: true,
         give_ups: 1,
-        readers: [1, 0],
+        reads: 1,
         ..rules
     };
     holds(peeks);

@@ -2,9 +2,11 @@
 //!
 //! Over the meta protocol the server grants leases by itself. Over the classic one a lease is a **place**: an
 //! entry of a value that nobody else stores, added by the one who is to fill, with the number that the server
-//! gave it. A deletion takes the place away, and a fill replaces the entry of that number only. What is lacking
-//! there is the tie to a connection: after a restart of the server numbers begin anew, and a fill from before
-//! could replace an entry of the same number from after.
+//! gave it. A deletion takes the place away, and a fill replaces the entry of that number only.
+//!
+//! In both a fill goes on the connection that told the number, or nowhere: after a restart of the server numbers begin
+//! anew, and a fill from before could replace an entry of the same number from after. Behind a proxy the connection is
+//! the proxy's, and outlives such a restart.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
@@ -13,7 +15,9 @@ use bytes::Bytes;
 
 use super::shelf::{Deleted, Filled, Peeked, Shelf};
 use super::steps::Looked;
-use crate::memcached::{Error, Fetch, Key, Kind, Lease, Leased, Memcached, Stored, fetch_value};
+use crate::memcached::{
+    Error, Fetch, Key, Kind, Lease, Leased, Memcached, Stored, claim, fetch_value,
+};
 
 /// What tells a place from a value; all values begin otherwise.
 const PLACE: &[u8] = b"rcplace:";
@@ -21,7 +25,8 @@ const PLACE: &[u8] = b"rcplace:";
 /// The right to fill a key.
 pub(crate) enum Held {
     Meta(Lease),
-    Classic(Key, u64),
+    /// The place of this key.
+    Classic(Key, Lease),
 }
 
 impl Shelf for Memcached {
@@ -64,11 +69,8 @@ impl Shelf for Memcached {
     }
 
     async fn fill(&self, lease: Held, value: Bytes, ttl: Duration) -> Filled {
-        let stored = match lease {
-            Held::Meta(lease) => Memcached::fill(self, lease, value).ttl(ttl).await,
-            Held::Classic(key, number) => self.cas(key, value, number).ttl(ttl).await,
-        };
-        filled(stored)
+        let (Held::Meta(lease) | Held::Classic(_, lease)) = lease;
+        filled(Memcached::fill(self, lease, value).ttl(ttl).await)
     }
 
     async fn cancel(&self, lease: Held) {
@@ -77,9 +79,10 @@ impl Shelf for Memcached {
             Held::Meta(lease) => {
                 let _ = lease.give_back().await;
             }
-            Held::Classic(key, number) => {
+            Held::Classic(key, lease) => {
                 let place = self.gets(key.clone()).await;
-                if place.is_ok_and(|p| p.is_some_and(|p| p.cas == Some(number))) {
+                let number = Some(lease.number());
+                if place.is_ok_and(|p| p.is_some_and(|p| p.cas == number)) {
                     let _ = Memcached::delete(self, key).await;
                 }
             }
@@ -119,8 +122,7 @@ async fn classic_look(
     key: &Key,
     lease: Duration,
 ) -> Result<Looked<Held, Bytes>, Error> {
-    let look = async || -> Result<_, Error> { memcached.gets(key.clone()).await };
-    match look().await? {
+    match fetch_value(memcached, Fetch::plain(memcached.wire(key))).await? {
         Some(value) if value.data.starts_with(PLACE) => return Ok(Looked::Lost),
         Some(value) => return Ok(Looked::Hit(value.data)),
         None => {}
@@ -132,11 +134,8 @@ async fn classic_look(
         return Ok(Looked::Lost);
     }
     // The number that the server gave it, if it is there still.
-    Ok(match look().await? {
-        Some(value) if value.data == place => match value.cas {
-            Some(number) => Looked::Win(Held::Classic(key.clone(), number)),
-            None => Looked::Down,
-        },
+    Ok(match claim(memcached, key).await? {
+        Some((value, lease)) if value == place => Looked::Win(Held::Classic(key.clone(), lease)),
         _ => Looked::Lost,
     })
 }

@@ -144,11 +144,14 @@ async fn times_that_no_clock_can_tell_are_no_limits() {
 
 #[tokio::test]
 async fn a_lease_does_not_outlive_a_restart() {
+    for dialect in [Dialect::Meta, Dialect::Classic] {
+        lease_and_restart(dialect).await;
+    }
+}
+
+async fn lease_and_restart(dialect: Dialect) {
     let mut server = Server::start();
-    let (a, b) = (
-        cache(&[&server], Dialect::Meta),
-        cache(&[&server], Dialect::Meta),
-    );
+    let (a, b) = (cache(&[&server], dialect), cache(&[&server], dialect));
     let service = Service::new();
     let name = a.name("me", "bucket/", "k");
     service.gate.forget_permits(usize::MAX);
@@ -175,7 +178,7 @@ async fn a_lease_does_not_outlive_a_restart() {
     assert_eq!(reader.await.unwrap().0, 1);
     assert_eq!(other.await.unwrap().0, 2);
     for cache in [&a, &b] {
-        assert_eq!(read(cache, &service, &name).await.0, 2);
+        assert_eq!(read(cache, &service, &name).await.0, 2, "{dialect:?}");
     }
 }
 

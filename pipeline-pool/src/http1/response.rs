@@ -37,16 +37,21 @@ impl Head {
 
     /// A head of lines as they go on the wire, each with its line end; nothing when one of them is no field.
     pub fn from_lines(status: u16, fields: Bytes) -> Option<Self> {
-        let legal = |line: &[u8]| {
-            let line = line.strip_suffix(b"\r\n")?;
-            let colon = memchr::memchr(b':', line)?;
-            let name = &line[..colon];
-            let token = !name.is_empty() && name.iter().all(|&b| super::request::is_token(b));
-            let text = !line.iter().any(|b| matches!(b, b'\r' | 0));
-            (token && text).then_some(())
+        let legal = || {
+            let mut rest = &fields[..];
+            while !rest.is_empty() {
+                let end = memchr::memchr(b'\n', rest)?;
+                let line = rest[..end].strip_suffix(b"\r")?;
+                let name = &line[..memchr::memchr(b':', line)?];
+                let token = !name.is_empty() && name.iter().all(|&b| super::request::is_token(b));
+                if !token || memchr::memchr2(b'\r', 0, line).is_some() {
+                    return None;
+                }
+                rest = &rest[end + 1..];
+            }
+            Some(())
         };
-        let all = fields.split_inclusive(|&b| b == b'\n').try_for_each(legal);
-        all.map(|()| Self { status, fields })
+        legal().map(|()| Self { status, fields })
     }
 
     /// The status code, 200 to 999.

@@ -9,12 +9,12 @@ use super::store::{stored, too_large};
 use super::strange;
 use crate::memcached::client::Memcached;
 use crate::memcached::error::{Error, Kind, Result};
-use crate::memcached::key::WireKey;
+use crate::memcached::key::{Key, WireKey};
 use crate::memcached::node::Doubt;
 use crate::memcached::split;
 use crate::memcached::topology::Route;
 use crate::memcached::value::{Lease, Leased, Stored, exptime};
-use crate::memcached::wire::{Delete, Fetch, Mode, Op, Outcome, Status, Store};
+use crate::memcached::wire::{Delete, Fetch, Mode, Op, Outcome, Reply, Status, Store};
 
 /// How long an entry waits to be filled, unless it is said otherwise.
 const LEASE: Duration = Duration::from_secs(10);
@@ -207,7 +207,42 @@ impl Fill {
 
 awaitable!(Fill, Stored);
 
+/// Reads an entry, with the right to fill it that its number is over any protocol: on the connection that told it,
+/// and as long as nobody changes the entry.
+pub(crate) async fn claim(client: &Memcached, key: &Key) -> Result<Option<(Bytes, Lease)>> {
+    let key = client.wire(key);
+    let mut fetch = Fetch::plain(key.clone());
+    fetch.cas = true;
+    let node = client.route(&key).node;
+    if node.owed.has(&key) {
+        return Ok(None);
+    }
+    let Reply {
+        outcome,
+        connection,
+    } = node.ask(Op::Get(fetch)).await?;
+    let item = match outcome {
+        Outcome::Value(item) => item,
+        Outcome::Status(Status::NotFound) => return Ok(None),
+        other => return Err(strange(&node, &other)),
+    };
+    Ok(item.cas.map(|cas| {
+        let lease = Lease {
+            node,
+            connection,
+            key,
+            cas,
+        };
+        (item.data, lease)
+    }))
+}
+
 impl Lease {
+    /// The number of the entry that it is for.
+    pub(crate) fn number(&self) -> u64 {
+        self.cas
+    }
+
     /// Gives the right back, so that the next reader gets it and need not wait until it ends by itself.
     ///
     /// # Errors

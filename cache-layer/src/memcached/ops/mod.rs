@@ -16,6 +16,7 @@ pub use each::{EachServer, Flush};
 pub use get::Get;
 pub(crate) use get::fetch_value;
 pub use inspect::Inspect;
+pub(crate) use lease::claim;
 pub use lease::{Fill, GetLease};
 pub use many::{Found, GetMany};
 pub use store::Store;
