@@ -174,10 +174,12 @@ impl Dispatch {
     /// [`Kind::Credentials`] when there are none, or none in the time of an operation.
     pub async fn signing(&self) -> Result<(Credentials, SystemTime)> {
         let now = self.0.clock.now();
-        let deadline = after(Instant::now(), self.0.timeout);
         let credentials = match self.0.credentials.ready(now) {
             Some(credentials) => credentials,
-            None => self.0.fetch_credentials(now, deadline).await?,
+            None => {
+                let deadline = after(Instant::now(), self.0.timeout);
+                self.0.fetch_credentials(now, deadline).await?
+            }
         };
         Ok((credentials, now))
     }

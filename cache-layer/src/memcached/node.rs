@@ -146,11 +146,12 @@ impl Node {
 
     /// Sends a command if the server is not ejected.
     pub(crate) fn ask(&self, op: Op) -> Asking<'_> {
-        let mut asking = self.send(op, None);
-        if !self.admits() {
-            asking.sending = None;
+        let sending = || self.pool.send(Command::new(op));
+        Asking {
+            node: self,
+            sending: self.admits().then(sending),
+            began: now(),
         }
-        asking
     }
 
     /// As [`ask`](Self::ask), of a command that may leave an entry here in place of those that are
