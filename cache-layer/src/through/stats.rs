@@ -173,8 +173,9 @@ impl Tally {
     }
 
     fn all(first: &OnceLock<Box<Self>>) -> Vec<Saved> {
-        let tallies = std::iter::successors(first.get(), |tally| tally.next.get());
-        let saved = |tally: &Box<Self>| Saved {
+        let first = first.get().map(Box::as_ref);
+        let tallies = std::iter::successors(first, |tally| tally.next.get().map(Box::as_ref));
+        let saved = |tally: &Self| Saved {
             operation: tally.operation,
             requests: tally.requests.load(Relaxed),
             cost: f64::from_bits(tally.cost.load(Relaxed)),
