@@ -159,18 +159,16 @@ impl SdbClient {
 
     /// Runs an operation that reads and is ready, as [`run`](Self::run), through the cache if there is one.
     #[cfg(feature = "cache")]
-    pub(crate) fn read<O: Operation<Service = Sdb> + 'static>(
+    pub(crate) async fn read<O: Operation<Service = Sdb> + 'static>(
         ready: Result<(Self, O)>,
-    ) -> impl Future<Output = Result<O::Output>> {
-        async move {
-            match ready {
-                Ok((client, operation)) if client.is_cached() => {
-                    let service = Shared(client.0.clone(), O::NAME);
-                    Box::pin(client.0.dispatch.call_cached(service, operation)).await
-                }
-                Ok((ref client, ref operation)) => client.call(operation).await,
-                Err(error) => Err(error),
+    ) -> Result<O::Output> {
+        match ready {
+            Ok((client, operation)) if client.is_cached() => {
+                let service = Shared(client.0.clone(), O::NAME);
+                Box::pin(client.0.dispatch.call_cached(service, operation)).await
             }
+            Ok((ref client, ref operation)) => client.call(operation).await,
+            Err(error) => Err(error),
         }
     }
 
