@@ -120,16 +120,22 @@ impl S3Client {
 
     /// Runs an operation that reads and is ready, as [`run`](Self::run), through the cache if there is one.
     #[cfg(feature = "cache")]
-    pub(crate) async fn read<O: Operation<Service = S3> + 'static>(
+    #[expect(
+        clippy::manual_async_fn,
+        reason = "an async fn would hold its argument twice"
+    )]
+    pub(crate) fn read<O: Operation<Service = S3> + 'static>(
         ready: Result<(Self, O)>,
-    ) -> Result<O::Output> {
-        match ready {
-            Ok((client, operation)) if client.0.dispatch.is_cached() => {
-                let service = Shared(client.0.clone());
-                Box::pin(client.0.dispatch.call_cached(service, operation)).await
+    ) -> impl Future<Output = Result<O::Output>> {
+        async move {
+            match ready {
+                Ok((client, operation)) if client.0.dispatch.is_cached() => {
+                    let service = Shared(client.0.clone());
+                    Box::pin(client.0.dispatch.call_cached(service, operation)).await
+                }
+                Ok((ref client, ref operation)) => client.call(operation).await,
+                Err(error) => Err(error),
             }
-            Ok((ref client, ref operation)) => client.call(operation).await,
-            Err(error) => Err(error),
         }
     }
 
