@@ -71,6 +71,9 @@ pub struct PutConfig<C: Settable> {
 }
 
 /// A request to remove a configuration of a bucket; made by one of the `delete_` methods of [`Bucket`].
+///
+/// A store that does not know the configuration may take this for the deletion of the bucket itself, which succeeds
+/// where the bucket is empty: Ceph RGW 16.2 does for `encryption` and `ownershipControls`.
 #[must_use = "nothing is sent until this is awaited"]
 pub struct DeleteConfig<C: Removable> {
     bucket: Bucket,
