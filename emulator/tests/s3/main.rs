@@ -1,0 +1,14 @@
+//! The S3 half over raw connections, with requests signed by these tests.
+
+// Helpers here are tests too.
+#![allow(clippy::unwrap_used)]
+
+mod bench;
+mod buckets;
+mod objects;
+mod server;
+mod signatures;
+#[path = "../support/v2.rs"]
+mod v2;
+#[path = "../support/wire.rs"]
+mod wire;
