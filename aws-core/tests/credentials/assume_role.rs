@@ -37,6 +37,17 @@ fn profile(home: &Home, server: &Server, vars: &'static [(&'static str, &'static
     })
 }
 
+/// The profile of this text is at fault, and the error says so without a secret.
+async fn refuses(profile: &Profile, said: &str, text: &str) {
+    let error = profile.provide(now()).await.unwrap_err();
+    let shown = format!("{error} {error:?}");
+    assert!(
+        !error.is_absent() && shown.contains(said),
+        "{text}: {shown}"
+    );
+    assert!(!shown.contains(HIDDEN), "{shown}");
+}
+
 #[tokio::test]
 async fn a_role_is_taken_with_signed_requests() {
     let server = sts().await;
@@ -234,16 +245,7 @@ async fn what_is_wrong_with_a_role_is_said() {
         let home = Home::new(&[("credentials", &text)]);
         let refused = "<ErrorResponse><Error><Code>AccessDenied</Code><Message>hidden</Message></Error></ErrorResponse>";
         let server = Server::start(move |_, _| (403, refused.to_owned())).await;
-        let error = profile(&home, &server, &[])
-            .provide(now())
-            .await
-            .unwrap_err();
-        let shown = format!("{error} {error:?}");
-        assert!(
-            !error.is_absent() && shown.contains(said),
-            "{text}: {shown}"
-        );
-        assert!(!shown.contains(HIDDEN), "{shown}");
+        refuses(&profile(&home, &server, &[]), said, &text).await;
     }
     // What is done elsewhere is no fault: others in the chain may have keys.
     let home = Home::new(&[("config", "[default]\nsso_session = s\n")]);
@@ -303,15 +305,6 @@ async fn another_program_prints_keys() {
         ("head -c 300000 /dev/zero".to_owned(), "prints too much"),
     ] {
         write(&line);
-        let error = profile(&home, &server, &[])
-            .provide(now())
-            .await
-            .unwrap_err();
-        let shown = format!("{error} {error:?}");
-        assert!(
-            !error.is_absent() && shown.contains(said),
-            "{line}: {shown}"
-        );
-        assert!(!shown.contains(HIDDEN), "{shown}");
+        refuses(&profile(&home, &server, &[]), said, &line).await;
     }
 }
