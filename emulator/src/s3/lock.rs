@@ -234,7 +234,7 @@ fn none_there() -> S3Error {
 }
 
 /// The lock of a version, in a bucket that has locks.
-fn find(store: &Store, bucket: &str, key: &str, version: Option<&str>) -> S3Result<Lock> {
+fn find(store: &Store, (bucket, key): (&str, &str), version: Option<&str>) -> S3Result<Lock> {
     store.within(bucket, |bucket| {
         let objects = bucket.read();
         objects.lock.ok_or_else(unlocked)?;
@@ -263,12 +263,8 @@ pub(super) fn get_retention(
     store: &Store,
     input: &GetObjectRetentionInput,
 ) -> S3Result<GetObjectRetentionOutput> {
-    let lock = find(
-        store,
-        &input.bucket,
-        &input.key,
-        input.version_id.as_deref(),
-    )?;
+    let version = input.version_id.as_deref();
+    let lock = find(store, (&input.bucket, &input.key), version)?;
     let (mode, until) = lock.retention.ok_or_else(none_there)?;
     Ok(GetObjectRetentionOutput {
         retention: Some(ObjectLockRetention {
@@ -302,12 +298,8 @@ pub(super) fn get_hold(
     store: &Store,
     input: &GetObjectLegalHoldInput,
 ) -> S3Result<GetObjectLegalHoldOutput> {
-    let lock = find(
-        store,
-        &input.bucket,
-        &input.key,
-        input.version_id.as_deref(),
-    )?;
+    let version = input.version_id.as_deref();
+    let lock = find(store, (&input.bucket, &input.key), version)?;
     let status = lock.hold().ok_or_else(none_there)?;
     Ok(GetObjectLegalHoldOutput {
         legal_hold: Some(ObjectLockLegalHold {
