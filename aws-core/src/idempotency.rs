@@ -35,6 +35,31 @@ impl Row {
     }
 }
 
+/// Declares the rows of a table, each as a constant by the name that its operation takes it by, and the table of them
+/// all, in their order.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! rows {
+    (
+        $(#[$about:meta])*
+        $vis:vis const $table:ident;
+
+        $($row:ident = $operation:literal, $when:literal, $twice:ident, $reason:literal;)+
+    ) => {
+        $(
+            pub(crate) const $row: $crate::idempotency::Row = $crate::idempotency::Row::new(
+                $operation,
+                $when,
+                $crate::Idempotency::$twice,
+                $reason,
+            );
+        )+
+
+        $(#[$about])*
+        $vis const $table: &[$crate::idempotency::Row] = &[$($row),+];
+    };
+}
+
 /// The row as Markdown.
 impl fmt::Display for Row {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
