@@ -79,6 +79,7 @@ pub mod operation;
 mod overrides;
 pub mod paginate;
 mod retry;
+mod settings;
 mod throttle;
 pub mod time;
 pub mod transport;

@@ -3,12 +3,8 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use aws_core::dispatch::{Dispatch, DispatchBuilder, Rounds};
-use aws_core::{
-    Addressing, AttemptEvent, Clock, Credentials, Endpoint, Error, Middleware, Operation,
-    ProvideCredentials, Result, RetryConfig, Transport,
-};
+use aws_core::{Addressing, Credentials, Endpoint, Error, Operation, Result};
 use aws_sigv2::s3::SubResources;
-use pipeline_pool::HttpPool;
 
 use crate::bucket::Bucket;
 use crate::negotiate::Memory;
@@ -241,30 +237,6 @@ impl S3Builder {
         self
     }
 
-    /// Whose requests they are: fixed [`Credentials`](crate::Credentials), or a
-    /// [provider](crate::credentials) of them, asked once and again before they expire. Has no default.
-    pub fn credentials(mut self, provider: impl ProvideCredentials + 'static) -> Self {
-        self.dispatch.credentials(provider);
-        self
-    }
-
-    /// Sends over this pool, which other clients can share. Defaults to one of its own.
-    pub fn pool(self, pool: HttpPool) -> Self {
-        self.transport(pool)
-    }
-
-    /// Sends over this transport instead of a pool.
-    pub fn transport(mut self, transport: impl Transport + 'static) -> Self {
-        self.dispatch.transport(transport);
-        self
-    }
-
-    /// How failed attempts are repeated. Defaults to [`RetryConfig::new`].
-    pub fn retry(mut self, retry: RetryConfig) -> Self {
-        self.dispatch.retry(retry);
-        self
-    }
-
     /// The longest time of one request, all its attempts and pauses included, up to the head of its answer.
     /// Defaults to 30 s.
     pub fn timeout(mut self, timeout: Duration) -> Self {
@@ -286,20 +258,6 @@ impl S3Builder {
         self
     }
 
-    /// Shares the entries of the cache with all clients that name the same owner: they must be allowed to read the
-    /// same (feature `cache`). Defaults to an owner of its own for each access key.
-    #[cfg(feature = "cache")]
-    pub fn cache_owner(mut self, owner: impl Into<Arc<str>>) -> Self {
-        self.dispatch.cache_owner(owner);
-        self
-    }
-
-    /// Tells the time by this clock. Defaults to the system's, corrected by what the server says of it.
-    pub fn clock(mut self, clock: Clock) -> Self {
-        self.dispatch.clock(clock);
-        self
-    }
-
     /// Also follows answers that send requests on to hosts of this domain, with requests signed by the same
     /// credentials: to the domain itself and to what is below it. May be said several times.
     ///
@@ -318,20 +276,6 @@ impl S3Builder {
     /// nothing all bodies go out at once.
     pub fn expect_continue(mut self, bytes: Option<u64>) -> Self {
         self.expect_from = bytes;
-        self
-    }
-
-    /// Tells this function of each attempt of each request when it is over: what it was, how long it took and how it
-    /// ended. It runs in the caller's task. May be said several times.
-    pub fn on_attempt(mut self, hook: impl Fn(&AttemptEvent<'_>) + Send + Sync + 'static) -> Self {
-        self.dispatch.on_attempt(hook);
-        self
-    }
-
-    /// Shows each attempt to this before it is signed, when it may add header fields, and when it is over. May be
-    /// said several times.
-    pub fn middleware(mut self, middleware: impl Middleware + 'static) -> Self {
-        self.dispatch.middleware(middleware);
         self
     }
 
@@ -371,6 +315,8 @@ impl S3Builder {
         })))
     }
 }
+
+aws_core::settings!(S3Builder);
 
 #[cfg(test)]
 mod tests {

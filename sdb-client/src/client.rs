@@ -3,11 +3,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_core::dispatch::{Dispatch, DispatchBuilder};
-use aws_core::{
-    AttemptEvent, Clock, Endpoint, Middleware, Operation, ProvideCredentials, Result, RetryConfig,
-    Transport,
-};
-use pipeline_pool::HttpPool;
+use aws_core::{Endpoint, Operation, Result};
 
 use crate::domain::Domain;
 use crate::idempotency;
@@ -234,24 +230,6 @@ impl SdbBuilder {
         self
     }
 
-    /// Whose requests they are: fixed [`Credentials`](crate::Credentials), or a
-    /// [provider](crate::credentials) of them, asked once and again before they expire. Has no default.
-    pub fn credentials(mut self, provider: impl ProvideCredentials + 'static) -> Self {
-        self.dispatch.credentials(provider);
-        self
-    }
-
-    /// Sends over this pool, which other clients can share. Defaults to one of its own.
-    pub fn pool(self, pool: HttpPool) -> Self {
-        self.transport(pool)
-    }
-
-    /// Sends over this transport instead of a pool.
-    pub fn transport(mut self, transport: impl Transport + 'static) -> Self {
-        self.dispatch.transport(transport);
-        self
-    }
-
     /// The region in which exports are signed (feature `export`); nothing else needs it. Defaults to the one in the
     /// host, `sdb.REGION.amazonaws.com`, and else to `us-east-1`.
     #[cfg(feature = "export")]
@@ -264,12 +242,6 @@ impl SdbBuilder {
     /// case. Defaults to no: URLs end up in the logs of servers and proxies, names and values with them.
     pub fn use_get(mut self, yes: bool) -> Self {
         self.in_url = yes;
-        self
-    }
-
-    /// How failed attempts are repeated. Defaults to [`RetryConfig::new`].
-    pub fn retry(mut self, retry: RetryConfig) -> Self {
-        self.dispatch.retry(retry);
         self
     }
 
@@ -293,34 +265,6 @@ impl SdbBuilder {
         self
     }
 
-    /// Shares the entries of the cache with all clients that name the same owner: they must be allowed to read the
-    /// same (feature `cache`). Defaults to an owner of its own for each access key.
-    #[cfg(feature = "cache")]
-    pub fn cache_owner(mut self, owner: impl Into<Arc<str>>) -> Self {
-        self.dispatch.cache_owner(owner);
-        self
-    }
-
-    /// Tells the time by this clock. Defaults to the system's, corrected by what the server says of it.
-    pub fn clock(mut self, clock: Clock) -> Self {
-        self.dispatch.clock(clock);
-        self
-    }
-
-    /// Tells this function of each attempt of each request when it is over: what it was, how long it took and how it
-    /// ended. It runs in the caller's task. May be said several times.
-    pub fn on_attempt(mut self, hook: impl Fn(&AttemptEvent<'_>) + Send + Sync + 'static) -> Self {
-        self.dispatch.on_attempt(hook);
-        self
-    }
-
-    /// Shows each attempt to this before it is signed, when it may add header fields, and when it is over. May be
-    /// said several times.
-    pub fn middleware(mut self, middleware: impl Middleware + 'static) -> Self {
-        self.dispatch.middleware(middleware);
-        self
-    }
-
     /// The client. Nothing is connected yet.
     ///
     /// # Errors
@@ -341,6 +285,8 @@ impl SdbBuilder {
         })))
     }
 }
+
+aws_core::settings!(SdbBuilder);
 
 #[cfg(test)]
 mod tests {

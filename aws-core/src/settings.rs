@@ -1,0 +1,69 @@
+//! What the builders of the clients have in common.
+
+/// Gives the builder of a client, which has a field `dispatch: DispatchBuilder`, the settings that every client has and
+/// says in the same words.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! settings {
+    ($builder:ty) => {
+        impl $builder {
+            /// Whose requests they are: fixed [`Credentials`](crate::Credentials), or a
+            /// [provider](crate::credentials) of them, asked once and again before they expire. Has no default.
+            pub fn credentials(
+                mut self,
+                provider: impl $crate::ProvideCredentials + 'static,
+            ) -> Self {
+                self.dispatch.credentials(provider);
+                self
+            }
+
+            /// Sends over this pool, which other clients can share. Defaults to one of its own.
+            pub fn pool(self, pool: ::pipeline_pool::HttpPool) -> Self {
+                self.transport(pool)
+            }
+
+            /// Sends over this transport instead of a pool.
+            pub fn transport(mut self, transport: impl $crate::Transport + 'static) -> Self {
+                self.dispatch.transport(transport);
+                self
+            }
+
+            /// How failed attempts are repeated. Defaults to [`RetryConfig::new`](crate::RetryConfig::new).
+            pub fn retry(mut self, retry: $crate::RetryConfig) -> Self {
+                self.dispatch.retry(retry);
+                self
+            }
+
+            /// Shares the entries of the cache with all clients that name the same owner: they must be allowed to read
+            /// the same (feature `cache`). Defaults to an owner of its own for each access key.
+            #[cfg(feature = "cache")]
+            pub fn cache_owner(mut self, owner: impl Into<std::sync::Arc<str>>) -> Self {
+                self.dispatch.cache_owner(owner);
+                self
+            }
+
+            /// Tells the time by this clock. Defaults to the system's, corrected by what the server says of it.
+            pub fn clock(mut self, clock: $crate::Clock) -> Self {
+                self.dispatch.clock(clock);
+                self
+            }
+
+            /// Tells this function of each attempt of each request when it is over: what it was, how long it took and
+            /// how it ended. It runs in the caller's task. May be said several times.
+            pub fn on_attempt(
+                mut self,
+                hook: impl Fn(&$crate::AttemptEvent<'_>) + Send + Sync + 'static,
+            ) -> Self {
+                self.dispatch.on_attempt(hook);
+                self
+            }
+
+            /// Shows each attempt to this before it is signed, when it may add header fields, and when it is over. May
+            /// be said several times.
+            pub fn middleware(mut self, middleware: impl $crate::Middleware + 'static) -> Self {
+                self.dispatch.middleware(middleware);
+                self
+            }
+        }
+    };
+}
