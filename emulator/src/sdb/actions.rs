@@ -132,7 +132,7 @@ impl SdbHalf {
     fn put(&self, params: &Params, modes: SdbModes) -> Result<Answer> {
         let domain = self.domain(params)?;
         let item = item_name(params)?;
-        let changes = params.attributes("", Values::Required)?;
+        let changes = params.attributes(Values::Required)?;
         let expected: Option<Condition> = params.expected()?;
         let price = price::write(changes.len());
         let batch = [(item.to_owned(), changes)];
@@ -152,7 +152,7 @@ impl SdbHalf {
     fn delete(&self, params: &Params, modes: SdbModes) -> Result<Answer> {
         let domain = self.domain(params)?;
         let item = item_name(params)?;
-        let changes = params.attributes("", Values::Optional)?;
+        let changes = params.attributes(Values::Optional)?;
         let expected = params.expected()?;
         let price = price::write(changes.len());
         let batch = [(item.to_owned(), changes)];

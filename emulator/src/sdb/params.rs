@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::error::{Error, Result};
-use super::store::{Change, Condition};
+use super::store::{Change, Condition, check_count};
 
 const VERSION: &str = "2009-04-15";
 /// Without conditions and consistent reads.
@@ -18,6 +18,30 @@ pub(crate) struct Params(pub(crate) Vec<(Vec<u8>, Vec<u8>)>);
 
 /// The fields of each member of a flattened list, in the order of their indices, gaps closed.
 type Members<'a> = Vec<BTreeMap<&'a str, &'a [u8]>>;
+
+/// A name and its value.
+type Field<'a> = (&'a str, &'a [u8]);
+
+/// The index of a member of a list: any number, however long, since none may be overlooked. `1` and `01` are two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Place<'a> {
+    /// How many digits it has, but for zeros before them.
+    len: usize,
+    digits: &'a str,
+    /// As it was sent.
+    index: &'a str,
+}
+
+impl<'a> Place<'a> {
+    fn read(index: &'a str) -> Option<Self> {
+        if index.is_empty() || !index.bytes().all(|byte| byte.is_ascii_digit()) {
+            return None;
+        }
+        let digits = index.trim_start_matches('0');
+        let len = digits.len();
+        Some(Self { len, digits, index })
+    }
+}
 
 impl Params {
     fn raw(&self, name: &str) -> Option<&[u8]> {
@@ -56,21 +80,10 @@ impl Params {
         }
     }
 
-    /// Members of the list `prefix.N.field`.
-    fn members(&self, prefix: &str) -> Members<'_> {
-        let mut members: BTreeMap<u32, BTreeMap<&str, &[u8]>> = BTreeMap::new();
-        for (name, value) in &self.0 {
-            let rest = std::str::from_utf8(name)
-                .ok()
-                .and_then(|name| name.strip_prefix(prefix)?.strip_prefix('.'));
-            let Some(rest) = rest else { continue };
-            let (index, field) = rest.split_once('.').unwrap_or((rest, ""));
-            if let Ok(index) = index.parse() {
-                let member = members.entry(index).or_default();
-                member.entry(field).or_insert(value);
-            }
-        }
-        members.into_values().collect()
+    /// Names that are text, with their values.
+    fn fields(&self) -> impl Iterator<Item = Field<'_>> + Clone {
+        let fields = self.0.iter();
+        fields.filter_map(|(name, value)| Some((std::str::from_utf8(name).ok()?, &**value)))
     }
 
     /// The values of the list `prefix.N`, also given as plain `prefix`.
@@ -79,7 +92,7 @@ impl Params {
         if let Some(value) = self.get(prefix)? {
             values.push(value);
         }
-        for member in self.members(prefix) {
+        for member in members(self.fields(), prefix) {
             if let Some(value) = member.get("") {
                 values.push(utf8(value, prefix)?);
             }
@@ -87,63 +100,35 @@ impl Params {
         Ok(values)
     }
 
-    /// The attributes of a put or a delete, under `Attribute` or `Item.N.Attribute`.
-    pub(crate) fn attributes(&self, prefix: &str, values: Values) -> Result<Vec<Change>> {
-        if self.raw(&join(prefix, "Replace")).is_some() {
-            return Err(Error::new(
-                "FeatureDeprecated",
-                "The replace flag must be specified per attribute, not per item.",
-            ));
-        }
-        self.members(&join(prefix, "Attribute"))
-            .into_iter()
-            .map(|member| {
-                let name = field(&member, "Name")?.ok_or_else(|| {
-                    let value = member.get("Value").copied().unwrap_or_default();
-                    let value = String::from_utf8_lossy(value);
-                    Error::new(
-                        "MissingParameter",
-                        format!("Attribute.Name missing for Attribute.Value='{value}'"),
-                    )
-                })?;
-                let value = field(&member, "Value")?;
-                if value.is_none() && values == Values::Required {
-                    return Err(Error::new(
-                        "MissingParameter",
-                        format!("Attribute.Value missing for Attribute.Name='{name}'"),
-                    ));
-                }
-                let replace = field(&member, "Replace")?
-                    .map_or(Ok(false), |value| boolean(value, "Replace"))?;
-                Ok(Change {
-                    name: checked(name, "Name")?.to_owned(),
-                    value: value
-                        .map(|value| sized(value, "Value").map(str::to_owned))
-                        .transpose()?,
-                    replace,
-                })
-            })
-            .collect()
+    /// The attributes of a put or a delete.
+    pub(crate) fn attributes(&self, values: Values) -> Result<Vec<Change>> {
+        attributes(self.fields(), values)
     }
 
     /// The items of a batch, each with its attributes.
     pub(crate) fn items(&self, values: Values) -> Result<Vec<(String, Vec<Change>)>> {
-        let mut indices: Vec<u32> = Vec::new();
-        for (name, _) in &self.0 {
-            let index = std::str::from_utf8(name)
-                .ok()
-                .and_then(|name| name.strip_prefix("Item."))
-                .and_then(|rest| rest.split('.').next()?.parse::<u32>().ok());
-            indices.extend(index);
+        let mut items: BTreeMap<Place<'_>, Vec<Field<'_>>> = BTreeMap::new();
+        for (name, value) in self.fields() {
+            let Some(rest) = name.strip_prefix("Item.") else {
+                continue;
+            };
+            let (index, field) = rest.split_once('.').unwrap_or((rest, ""));
+            if let Some(place) = Place::read(index) {
+                items.entry(place).or_default().push((field, value));
+            }
         }
-        indices.sort_unstable();
-        indices.dedup();
-        indices
+        // Before any of them is read: there is room for many thousands in a request.
+        check_count(items.len())?;
+        items
             .into_iter()
-            .map(|index| {
-                let prefix = format!("Item.{index}");
-                let name = self.require(&join(&prefix, "ItemName"))?;
-                let changes = self.attributes(&prefix, values)?;
+            .map(|(place, fields)| {
+                let fields = fields.iter().copied();
+                let name = fields.clone().find(|(name, _)| *name == "ItemName");
+                let name = name.map(|(_, value)| utf8(value, "ItemName")).transpose()?;
+                let name = name.filter(|name| !name.is_empty());
+                let name =
+                    name.ok_or_else(|| Error::missing(&format!("Item.{}.ItemName", place.index)))?;
+                let changes = attributes(fields, values)?;
                 Ok((checked(name, "ItemName")?.to_owned(), changes))
             })
             .collect()
@@ -154,9 +139,9 @@ impl Params {
     pub(crate) fn expected(&self) -> Result<Option<Condition>> {
         let plain = ["Name", "Value", "Exists"].into_iter();
         let plain: BTreeMap<_, _> = plain
-            .filter_map(|name| Some((name, self.raw(&join("Expected", name))?)))
+            .filter_map(|name| Some((name, self.raw(&format!("Expected.{name}"))?)))
             .collect();
-        let mut members = self.members("Expected");
+        let mut members = members(self.fields(), "Expected");
         if !plain.is_empty() {
             members.push(plain);
         }
@@ -211,6 +196,64 @@ impl Params {
     }
 }
 
+/// Members of the list `prefix.N.field`.
+fn members<'a>(fields: impl Iterator<Item = Field<'a>>, prefix: &str) -> Members<'a> {
+    let mut members: BTreeMap<Place<'_>, BTreeMap<&str, &[u8]>> = BTreeMap::new();
+    for (name, value) in fields {
+        let rest = name
+            .strip_prefix(prefix)
+            .and_then(|rest| rest.strip_prefix('.'));
+        let Some(rest) = rest else { continue };
+        let (index, field) = rest.split_once('.').unwrap_or((rest, ""));
+        if let Some(place) = Place::read(index) {
+            let member = members.entry(place).or_default();
+            member.entry(field).or_insert(value);
+        }
+    }
+    members.into_values().collect()
+}
+
+fn attributes<'a>(
+    fields: impl Iterator<Item = Field<'a>> + Clone,
+    values: Values,
+) -> Result<Vec<Change>> {
+    if fields.clone().any(|(name, _)| name == "Replace") {
+        return Err(Error::new(
+            "FeatureDeprecated",
+            "The replace flag must be specified per attribute, not per item.",
+        ));
+    }
+    members(fields, "Attribute")
+        .into_iter()
+        .map(|member| {
+            let name = field(&member, "Name")?.ok_or_else(|| {
+                let value = member.get("Value").copied().unwrap_or_default();
+                let value = String::from_utf8_lossy(value);
+                Error::new(
+                    "MissingParameter",
+                    format!("Attribute.Name missing for Attribute.Value='{value}'"),
+                )
+            })?;
+            let value = field(&member, "Value")?;
+            if value.is_none() && values == Values::Required {
+                return Err(Error::new(
+                    "MissingParameter",
+                    format!("Attribute.Value missing for Attribute.Name='{name}'"),
+                ));
+            }
+            let replace =
+                field(&member, "Replace")?.map_or(Ok(false), |value| boolean(value, "Replace"))?;
+            Ok(Change {
+                name: checked(name, "Name")?.to_owned(),
+                value: value
+                    .map(|value| sized(value, "Value").map(str::to_owned))
+                    .transpose()?,
+                replace,
+            })
+        })
+        .collect()
+}
+
 fn condition(member: &BTreeMap<&str, &[u8]>) -> Result<Option<Condition>> {
     if member.is_empty() {
         return Ok(None);
@@ -248,14 +291,6 @@ fn condition(member: &BTreeMap<&str, &[u8]>) -> Result<Option<Condition>> {
 pub(crate) enum Values {
     Required,
     Optional,
-}
-
-fn join(prefix: &str, field: &str) -> String {
-    if prefix.is_empty() {
-        field.to_owned()
-    } else {
-        format!("{prefix}.{field}")
-    }
 }
 
 fn field<'a>(member: &BTreeMap<&str, &'a [u8]>, name: &str) -> Result<Option<&'a str>> {
@@ -330,7 +365,7 @@ mod tests {
             "Attribute.7.Value=v7&Attribute.7.Name=b&Attribute.0.Name=a&Attribute.0.Value=\
              &Attribute.7.Replace=true&AttributeName.3=y&AttributeName.1=x",
         );
-        let changes = params.attributes("", Values::Required).unwrap();
+        let changes = params.attributes(Values::Required).unwrap();
         let change = |name: &str, value: &str, replace| Change {
             name: name.into(),
             value: Some(value.into()),
@@ -338,6 +373,40 @@ mod tests {
         };
         assert_eq!(changes, [change("a", "", false), change("b", "v7", true)]);
         assert_eq!(params.list("AttributeName").unwrap(), ["x", "y"]);
+    }
+
+    #[test]
+    fn any_number_is_an_index_and_nothing_else() {
+        let names = |form: &str| {
+            let changes = params(form).attributes(Values::Optional).unwrap();
+            let names = changes.into_iter().map(|change| change.name);
+            names.collect::<Vec<_>>().join(" ")
+        };
+        // More than any machine counts to, and one index in two forms.
+        assert_eq!(
+            names(
+                "Attribute.99999999999999999999999.Name=z&Attribute.01.Name=b&Attribute.1.Name=c&Attribute.00.Name=a"
+            ),
+            "a b c z"
+        );
+        assert_eq!(
+            names("Attribute.+1.Name=a&Attribute.-1.Name=b&Attribute.1e3.Name=c"),
+            ""
+        );
+        assert_eq!(
+            names("Attribute.\u{661}.Name=a&Attribute..Name=b&Attribute.Name=c"),
+            ""
+        );
+    }
+
+    #[test]
+    fn a_batch_of_very_many_items_is_refused_before_they_are_read() {
+        // With work for each that grows with their number, this would take minutes.
+        let form: String = (0..60_000)
+            .map(|n| format!("Item.{n}.ItemName=&"))
+            .collect();
+        let refused = params(&form).items(Values::Optional).unwrap_err();
+        assert_eq!(refused.code, "NumberSubmittedItemsExceeded");
     }
 
     #[test]

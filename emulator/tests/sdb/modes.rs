@@ -105,6 +105,47 @@ async fn throttling_is_a_fault_like_others() {
     bench.ok("ListDomains", &[]).await;
 }
 
+/// On a clock that goes on by itself when nothing else can.
+#[tokio::test(start_paused = true)]
+async fn latency_is_a_fault_like_others() {
+    let hour = Duration::from_secs(3600);
+    let mut bench = bench().await;
+    let faults = bench.emulator.faults();
+    let late = async |bench: &mut Bench| {
+        let start = tokio::time::Instant::now();
+        bench.ok("ListDomains", &[]).await;
+        let took = start.elapsed();
+        assert!(took < hour || (hour..2 * hour).contains(&took), "{took:?}");
+        took >= hour
+    };
+    assert!(!late(&mut bench).await);
+    // As the command line has it.
+    faults.add_spec("1:delay:3600000").unwrap();
+    assert!(late(&mut bench).await);
+    bench.put("i", &[("v", "1")]).await;
+    faults.clear();
+    assert!(!late(&mut bench).await);
+    // What was late was done all the same.
+    assert_eq!(value(&mut bench, true).await, "1");
+    faults.add(Rule::new(Fault::delay(hour)).operation("Select"));
+    assert!(!late(&mut bench).await);
+    let mut some = Vec::new();
+    for _ in 0..2 {
+        faults.clear();
+        faults.seed(7);
+        faults.add_spec("0.3:delay:3600000").unwrap();
+        let mut late_ones = Vec::new();
+        for n in 0..40 {
+            if late(&mut bench).await {
+                late_ones.push(n);
+            }
+        }
+        assert!((4..=20).contains(&late_ones.len()), "{late_ones:?}");
+        some.push(late_ones);
+    }
+    assert_eq!(some[0], some[1]);
+}
+
 #[tokio::test]
 async fn ceilings_can_be_chosen() {
     let options = SdbOptions::default()

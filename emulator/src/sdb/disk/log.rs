@@ -60,6 +60,8 @@ struct State {
     len: u64,
     /// Bytes appended to this medium and all before it.
     total: u64,
+    /// How far the last record that told of it found all flushed, in the order of all appends.
+    told: Option<u64>,
     /// Why nothing is appended any more.
     broken: bool,
     closing: bool,
@@ -81,6 +83,7 @@ impl Log {
                 medium,
                 len,
                 total: 0,
+                told: None,
                 broken: false,
                 closing: false,
                 record: Vec::new(),
@@ -106,6 +109,16 @@ impl Log {
         }
         let mut bytes = std::mem::take(&mut state.record);
         bytes.clear();
+        let told = state.told;
+        if self.flusher.is_some() {
+            // Whoever finds a hole in the journal has to know whether it was there when it was flushed.
+            let flushed = self.shared.safe.borrow().total;
+            if told < Some(flushed) {
+                let behind = state.total - flushed;
+                Record::Flushed(state.len.saturating_sub(behind)).write(&mut bytes);
+                state.told = Some(flushed);
+            }
+        }
         record.write(&mut bytes);
         let written = state.medium.append(&bytes);
         let len = bytes.len() as u64;
@@ -113,6 +126,7 @@ impl Log {
         if written.is_err() {
             // Behind half a record nothing would be found again.
             state.broken = state.medium.cut(state.len).is_err();
+            state.told = told;
             return Err(Error::storage());
         }
         state.len += len;
@@ -144,6 +158,11 @@ impl Log {
             Ok(safe) if safe.total >= ticket.0 => Ok(()),
             _ => Err(Error::storage()),
         }
+    }
+
+    /// Whether it is flushed before a write is safe.
+    pub(super) fn is_flushed(&self) -> bool {
+        self.flusher.is_some()
     }
 
     /// Goes on in another medium of `len` bytes. The old one is flushed first.

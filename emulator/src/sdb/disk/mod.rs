@@ -3,6 +3,9 @@
 //! A folder holds generations. `journal-N` has the writes since generation `N` began, and
 //! `snapshot-N` the state of some moment after that. Records can be done again, so a snapshot is
 //! taken while writes go on: the journal of its own generation completes it.
+//!
+//! A journal that is flushed before each answer says so, and how far that was done. What a loss of power leaves
+//! behind that may be in pieces, and was never acknowledged.
 
 mod log;
 pub(crate) mod record;
@@ -24,8 +27,10 @@ use super::error::Result;
 use super::options::DiskOptions;
 use super::store::Domains;
 
-/// At the beginning of every file.
+/// At the beginning of every file, but for journals that are flushed.
 const MAGIC: &[u8; 8] = b"sdblog1\n";
+/// At the beginning of a journal that is flushed before each answer.
+const MAGIC_FLUSHED: &[u8; 8] = b"sdblog1f";
 
 /// Where writes are written down: on a disk, or nowhere.
 #[derive(Debug)]
@@ -66,9 +71,9 @@ impl Journal {
         domains: &Arc<Domains>,
     ) -> io::Result<Self> {
         let dir = &options.dir;
-        std::fs::create_dir_all(dir).map_err(|error| about(dir, &error))?;
+        make_dir(dir).map_err(|error| about(dir, &error))?;
         let lock = lock(dir)?;
-        let found = recover::recover(dir, domains).map_err(|error| about(dir, &error))?;
+        let found = recover::recover(dir, domains, fsync).map_err(|error| about(dir, &error))?;
         let medium: Arc<dyn Medium> = Arc::new(found.journal);
         let inner = Inner {
             dir: dir.clone(),
@@ -148,9 +153,11 @@ impl Inner {
     fn fold(&self, domains: &Domains) {
         let folded = self.try_fold(domains);
         // A fold that failed leaves all generations as they are. A full disk needs a pause.
-        let more = folded.unwrap_or_else(|_| self.log.len());
-        self.fold_at
-            .store(self.journal_max.max(more), Ordering::Relaxed);
+        let next = match folded {
+            Ok(size) => self.journal_max.max(size),
+            Err(_) => self.log.len().saturating_add(self.journal_max),
+        };
+        self.fold_at.store(next, Ordering::Relaxed);
         self.busy.store(false, Ordering::Release);
     }
 
@@ -158,7 +165,7 @@ impl Inner {
     fn try_fold(&self, domains: &Domains) -> io::Result<u64> {
         let generation = self.generation.load(Ordering::Relaxed) + 1;
         let path = journal_path(&self.dir, generation);
-        let begun = create(&path).and_then(|journal| {
+        let begun = create(&path, self.log.is_flushed()).and_then(|journal| {
             sync_dir(&self.dir)?;
             self.log.switch(Arc::new(journal), MAGIC.len() as u64)
         });
@@ -182,13 +189,18 @@ fn snapshot_path(dir: &Path, generation: u64) -> PathBuf {
     dir.join(format!("snapshot-{generation:010}"))
 }
 
-/// A new file with its beginning, open for appending.
-fn create(path: &Path) -> io::Result<File> {
+/// What a journal begins with.
+fn magic(fsync: bool) -> &'static [u8; 8] {
+    if fsync { MAGIC_FLUSHED } else { MAGIC }
+}
+
+/// A new journal with its beginning, open for appending.
+fn create(path: &Path, fsync: bool) -> io::Result<File> {
     let file = OpenOptions::new()
         .append(true)
         .create_new(true)
         .open(path)?;
-    Medium::append(&file, MAGIC)?;
+    Medium::append(&file, magic(fsync))?;
     file.sync_all()?;
     Ok(file)
 }
@@ -196,6 +208,20 @@ fn create(path: &Path) -> io::Result<File> {
 /// Makes names of files outlive a loss of power.
 fn sync_dir(dir: &Path) -> io::Result<()> {
     File::open(dir)?.sync_all()
+}
+
+/// Makes a folder, and those that it is in, such that they outlive a loss of power.
+fn make_dir(dir: &Path) -> io::Result<()> {
+    let missing = dir.ancestors().take_while(|dir| !dir.exists());
+    let missing: Vec<&Path> = missing.filter(|dir| *dir != Path::new("")).collect();
+    std::fs::create_dir_all(dir)?;
+    for made in missing {
+        match made.parent() {
+            Some(parent) if parent != Path::new("") => sync_dir(parent)?,
+            _ => sync_dir(Path::new("."))?,
+        }
+    }
+    Ok(())
 }
 
 fn lock(dir: &Path) -> io::Result<File> {
@@ -217,5 +243,7 @@ fn about(path: &Path, error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }
 
+#[cfg(test)]
+mod power;
 #[cfg(test)]
 mod tests;

@@ -18,6 +18,7 @@ const DELETE: u8 = 2;
 const PUT: u8 = 3;
 const TAKE: u8 = 4;
 const END: u8 = 5;
+const FLUSHED: u8 = 6;
 
 /// A record to write.
 #[derive(Clone, Copy, Debug)]
@@ -31,6 +32,8 @@ pub(crate) enum Record<'a> {
     Take(&'a str, &'a Batch),
     /// A snapshot is whole, and had so many records before this one.
     End(u64),
+    /// So many bytes of this file were flushed before this record was written.
+    Flushed(u64),
 }
 
 /// A record that was read.
@@ -41,6 +44,7 @@ pub(crate) enum Entry {
     Put(String, Vec<(String, Vec<Change>)>),
     Take(String, Vec<(String, Vec<Change>)>),
     End(u64),
+    Flushed(u64),
 }
 
 impl Record<'_> {
@@ -70,6 +74,10 @@ impl Record<'_> {
             Self::End(records) => {
                 out.push(END);
                 out.extend_from_slice(&records.to_le_bytes());
+            }
+            Self::Flushed(bytes) => {
+                out.push(FLUSHED);
+                out.extend_from_slice(&bytes.to_le_bytes());
             }
         }
         let (head, payload) = out[start..].split_at_mut(HEAD);
@@ -161,6 +169,11 @@ impl<'a> Cursor<'a> {
         usize::try_from(u32::from_le_bytes(bytes)).ok()
     }
 
+    fn number(&mut self) -> Option<u64> {
+        let bytes = self.take(8)?.try_into().ok()?;
+        Some(u64::from_le_bytes(bytes))
+    }
+
     fn text(&mut self) -> Option<String> {
         let len = self.length()?;
         String::from_utf8(self.take(len)?.to_vec()).ok()
@@ -196,7 +209,8 @@ impl<'a> Cursor<'a> {
             DELETE => Entry::Delete(self.text()?),
             PUT => Entry::Put(self.text()?, self.batch()?),
             TAKE => Entry::Take(self.text()?, self.batch()?),
-            END => Entry::End(u64::from_le_bytes(self.take(8)?.try_into().ok()?)),
+            END => Entry::End(self.number()?),
+            FLUSHED => Entry::Flushed(self.number()?),
             _ => return None,
         })
     }
@@ -233,6 +247,7 @@ mod tests {
             (take, Entry::Take("dom".into(), changes())),
             (delete, Entry::Delete("dom".into())),
             (Record::End(4), Entry::End(4)),
+            (Record::Flushed(1 << 40), Entry::Flushed(1 << 40)),
         ];
         let mut bytes = Vec::new();
         for (record, _) in &entries {

@@ -5,7 +5,7 @@ use std::io::{self, Read as _};
 use std::path::Path;
 
 use super::record::{Entry, Read, read};
-use super::{MAGIC, create, journal_path, snapshot_path, sync_dir};
+use super::{MAGIC, MAGIC_FLUSHED, create, journal_path, magic, snapshot_path, sync_dir};
 use crate::sdb::store::Domains;
 
 /// What a folder goes on with.
@@ -16,9 +16,11 @@ pub(super) struct Found {
     pub(super) len: u64,
 }
 
-/// Reads the newest snapshot and the journals behind it. What a journal's last record lacks was
-/// never acknowledged, and is cut off; anything else that is not as it was written is an error.
-pub(super) fn recover(dir: &Path, domains: &Domains) -> io::Result<Found> {
+/// Reads the newest snapshot and the journals behind it. What was never acknowledged is cut off;
+/// anything else that is not as it was written is an error.
+///
+/// Goes on with a journal that is flushed for each answer, or one that is not.
+pub(super) fn recover(dir: &Path, domains: &Domains, fsync: bool) -> io::Result<Found> {
     let (snapshots, mut journals) = generations(dir)?;
     let base = snapshots.last().copied();
     if let Some(generation) = base {
@@ -37,21 +39,15 @@ pub(super) fn recover(dir: &Path, domains: &Domains) -> io::Result<Found> {
         journals.pop();
     }
     let Some(&last) = journals.last() else {
-        let generation = base.unwrap_or(0);
-        let journal = create(&journal_path(dir, generation))?;
-        sync_dir(dir)?;
-        let len = MAGIC.len() as u64;
-        return Ok(Found {
-            generation,
-            journal,
-            len,
-        });
+        return begin(dir, base.unwrap_or(0), fsync);
     };
     let mut len = 0;
+    let mut flushed = fsync;
     for &generation in &journals {
         let path = journal_path(dir, generation);
         let bytes = bytes(&path)?;
         len = replay(&bytes, domains).map_err(|error| super::about(&path, &error))?;
+        flushed = bytes.starts_with(MAGIC_FLUSHED);
         if generation != last && len < bytes.len() as u64 {
             return Err(damaged(&path, len));
         }
@@ -63,16 +59,31 @@ pub(super) fn recover(dir: &Path, domains: &Domains) -> io::Result<Found> {
     let path = journal_path(dir, last);
     let journal = OpenOptions::new().append(true).open(&path)?;
     journal.set_len(len)?;
-    if len < MAGIC.len() as u64 {
+    let empty = MAGIC.len() as u64;
+    if len < empty || len == empty && flushed != fsync {
         journal.set_len(0)?;
-        super::Medium::append(&journal, MAGIC)?;
-        len = MAGIC.len() as u64;
+        super::Medium::append(&journal, magic(fsync))?;
+        (len, flushed) = (empty, fsync);
     }
     journal.sync_all()?;
+    if flushed != fsync {
+        return begin(dir, last + 1, fsync);
+    }
     Ok(Found {
         generation: last,
         journal,
         len,
+    })
+}
+
+/// The journal of a generation that has none.
+fn begin(dir: &Path, generation: u64, fsync: bool) -> io::Result<Found> {
+    let journal = create(&journal_path(dir, generation), fsync)?;
+    sync_dir(dir)?;
+    Ok(Found {
+        generation,
+        journal,
+        len: MAGIC.len() as u64,
     })
 }
 
@@ -154,10 +165,14 @@ fn load_snapshot(path: &Path, domains: &Domains) -> io::Result<()> {
 
 /// Does again what a journal tells of, and returns where its last whole record ends.
 fn replay(bytes: &[u8], domains: &Domains) -> io::Result<u64> {
-    if bytes.len() < MAGIC.len() && MAGIC.starts_with(bytes) {
-        return Ok(0);
-    }
-    if !bytes.starts_with(MAGIC) {
+    let flushed = bytes.starts_with(MAGIC_FLUSHED);
+    if !flushed && !bytes.starts_with(MAGIC) {
+        // The process may have ended within it, or the power before its bytes were there.
+        let begun = |magic: &[u8]| magic.starts_with(bytes);
+        let zeros = bytes.len() <= MAGIC.len() && bytes.iter().all(|byte| *byte == 0);
+        if begun(MAGIC) || begun(MAGIC_FLUSHED) || zeros {
+            return Ok(0);
+        }
         return Err(io::Error::new(io::ErrorKind::InvalidData, "not a journal"));
     }
     let mut at = MAGIC.len();
@@ -168,7 +183,7 @@ fn replay(bytes: &[u8], domains: &Domains) -> io::Result<u64> {
                 at += size;
             }
             // A record behind it would be lost, and may have been acknowledged.
-            Read::Short | Read::Bad if follows(&bytes[at..]) => {
+            Read::Short | Read::Bad if is_damage(bytes, at, flushed) => {
                 return Err(io::Error::new(
                     io::ErrorKind::InvalidData,
                     format!("damaged at byte {at}"),
@@ -179,13 +194,18 @@ fn replay(bytes: &[u8], domains: &Domains) -> io::Result<u64> {
     }
 }
 
-/// Whether there is a whole record anywhere behind the beginning; the length of what stands there
-/// is as doubtful as the rest of it.
-fn follows(bytes: &[u8]) -> bool {
-    let behind = 1..bytes.len();
-    behind
-        .map(|at| &bytes[at..])
-        .any(|rest| matches!(read(rest), Read::Record(..)))
+/// Whether what is wrong at a place was acknowledged, so that it cannot be cut off.
+///
+/// In a journal that is not flushed, that is so if a whole record follows: a process that is killed leaves no holes.
+/// In one that is, a loss of power can leave what was not flushed in pieces, whole records behind holes; but nothing
+/// was acknowledged behind the first hole unless a later record knows that it was flushed.
+pub(super) fn is_damage(bytes: &[u8], at: usize, flushed: bool) -> bool {
+    // The length of what stands there is as doubtful as the rest of it.
+    (at + 1..bytes.len()).any(|behind| match read(&bytes[behind..]) {
+        Read::Record(Entry::Flushed(safe), _) if flushed => safe > at as u64,
+        Read::Record(..) => !flushed,
+        Read::Short | Read::Bad => false,
+    })
 }
 
 fn damaged(path: &Path, at: u64) -> io::Error {

@@ -9,10 +9,10 @@ use super::super::store::{Change, Terms};
 use super::*;
 
 /// A folder of its own, that goes with it.
-struct Folder(PathBuf);
+pub(super) struct Folder(pub(super) PathBuf);
 
 impl Folder {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("emulator-disk-{}-{count}", std::process::id());
@@ -21,7 +21,7 @@ impl Folder {
         Self(dir)
     }
 
-    fn copy(&self) -> Self {
+    pub(super) fn copy(&self) -> Self {
         let copy = Self::new();
         for entry in std::fs::read_dir(&self.0).unwrap() {
             let path = entry.unwrap().path();
@@ -53,12 +53,16 @@ struct World {
 
 impl World {
     fn open(dir: &Folder, journal_max: u64) -> io::Result<Self> {
+        Self::open_as(dir, journal_max, false)
+    }
+
+    fn open_as(dir: &Folder, journal_max: u64, fsync: bool) -> io::Result<Self> {
         let options = DiskOptions {
             dir: dir.0.clone(),
             journal_max,
         };
         let domains = Arc::default();
-        let journal = Journal::open(&options, false, &domains)?;
+        let journal = Journal::open(&options, fsync, &domains)?;
         Ok(Self {
             domains,
             journal,
@@ -207,12 +211,15 @@ fn a_last_record_that_is_cut_anywhere_is_as_if_it_was_never_begun() {
 fn a_journal_cut_before_its_first_record_begins_anew() {
     for len in 0..=8 {
         let dir = Folder::new();
-        std::fs::write(journal_path(&dir.0, 0), &MAGIC[..len]).unwrap();
-        let world = World::open(&dir, u64::MAX).unwrap();
-        world.create("abc");
-        drop(world);
-        let world = World::open(&dir, u64::MAX).unwrap();
-        assert!(world.state().starts_with("abc "));
+        for begun in [&MAGIC[..len], &MAGIC_FLUSHED[..len], &[0; 8][..len]] {
+            let dir = dir.copy();
+            std::fs::write(journal_path(&dir.0, 0), begun).unwrap();
+            let world = World::open(&dir, u64::MAX).unwrap();
+            world.create("abc");
+            drop(world);
+            let world = World::open(&dir, u64::MAX).unwrap();
+            assert!(world.state().starts_with("abc "));
+        }
     }
 }
 
@@ -310,7 +317,7 @@ fn a_fold_that_was_cut_short_costs_nothing() {
     assert!(generation > 0);
     // The next journal was begun, and a part of its snapshot written.
     let next = generation + 1;
-    drop(create(&journal_path(&dir.0, next)).unwrap());
+    drop(create(&journal_path(&dir.0, next), false).unwrap());
     std::fs::write(snapshot_path(&dir.0, next).with_extension("part"), b"sdb").unwrap();
     let world = World::open(&dir, u64::MAX).unwrap();
     assert_eq!(world.state(), state);
@@ -323,7 +330,7 @@ fn a_fold_that_was_cut_short_costs_nothing() {
     let mut bytes = std::fs::read(&path).unwrap();
     bytes.extend_from_slice(&[7; 5]);
     std::fs::write(&path, &bytes).unwrap();
-    drop(create(&journal_path(&dir.0, next)).unwrap());
+    drop(create(&journal_path(&dir.0, next), false).unwrap());
     assert_eq!(World::open(&dir, u64::MAX).unwrap().state(), state);
     // But never left half a record behind and went on elsewhere.
     std::fs::write(&path, &bytes).unwrap();
@@ -366,4 +373,57 @@ fn a_damaged_snapshot_is_told() {
             .to_string();
         assert!(error.contains("damaged at byte"), "{error}");
     }
+}
+
+#[test]
+fn a_folder_can_be_flushed_from_now_on_or_no_more() {
+    let dir = Folder::new();
+    let ways = [false, true, true, false, true, false, false, true];
+    for (count, fsync) in ways.into_iter().enumerate() {
+        let world = World::open_as(&dir, u64::MAX, fsync).unwrap();
+        world.create("abc");
+        let items = world.domains.get("abc").unwrap().read().len();
+        assert_eq!(items, count);
+        world.put("abc", &format!("i{count}"), "1");
+        drop(world);
+        // Opened and left as it is, in the other way.
+        drop(World::open_as(&dir, u64::MAX, !fsync).unwrap());
+    }
+    let journals = dir.names().len();
+    assert!(journals > 2, "{journals}");
+    // Each journal but the last was whole when the next was begun.
+    let first = journal_path(&dir.0, 0);
+    let whole = std::fs::read(&first).unwrap();
+    std::fs::write(&first, &whole[..whole.len() - 1]).unwrap();
+    let error = World::open(&dir, u64::MAX).map(|_| ()).unwrap_err();
+    assert!(error.to_string().contains("damaged at byte"), "{error}");
+}
+
+#[test]
+fn a_fold_that_fails_is_tried_again_after_a_pause() {
+    let dir = Folder::new();
+    let world = World::open(&dir, 1000).unwrap();
+    world.create("abc");
+    // The next generation cannot begin where something else has its name.
+    std::fs::create_dir(journal_path(&dir.0, 1)).unwrap();
+    let fold_at = || {
+        let disk = world.journal.0.as_ref().unwrap();
+        (
+            disk.inner.fold_at.load(Ordering::Relaxed),
+            disk.inner.log.len(),
+        )
+    };
+    while fold_at().1 < 1000 {
+        world.put("abc", "i", "1");
+    }
+    world.folded();
+    let (next, len) = fold_at();
+    assert!(next >= len + 900, "{next} {len}");
+    std::fs::remove_dir(journal_path(&dir.0, 1)).unwrap();
+    while fold_at().1 + 100 < next && fold_at().0 == next {
+        world.put("abc", "i", "2");
+    }
+    world.put("abc", "last", &"x".repeat(200));
+    world.folded();
+    assert!(dir.names().contains(&"snapshot-0000000001".to_owned()));
 }

@@ -12,6 +12,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 pub(crate) use self::domain::{Content, Domain, Terms, View};
 pub(crate) use self::index::Attribute;
 use self::index::Index;
+pub(crate) use self::rules::check_count;
 
 use super::disk::record::{Entry, Record};
 use super::disk::{Journal, Ticket};
@@ -117,7 +118,7 @@ impl Domains {
                     domain.replay(&batch, true);
                 }
             }
-            Entry::End(_) => {}
+            Entry::End(_) | Entry::Flushed(_) => {}
         }
     }
 }

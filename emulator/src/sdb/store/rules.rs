@@ -40,12 +40,7 @@ pub(super) fn check_batch(batch: &Batch) -> Result<()> {
     if batch.is_empty() {
         return Err(Error::new("MissingParameter", "No items"));
     }
-    if batch.len() > BATCH_MAX {
-        return Err(Error::new(
-            "NumberSubmittedItemsExceeded",
-            "Too many items in a single call. Up to 25 items per call allowed.",
-        ));
-    }
+    check_count(batch.len())?;
     let mut seen = BTreeSet::new();
     match batch.iter().find(|(item, _)| !seen.insert(item)) {
         Some((item, _)) => Err(Error::new(
@@ -54,6 +49,17 @@ pub(super) fn check_batch(batch: &Batch) -> Result<()> {
         )),
         None => Ok(()),
     }
+}
+
+/// Checks how many items a call has.
+pub(crate) fn check_count(items: usize) -> Result<()> {
+    if items > BATCH_MAX {
+        return Err(Error::new(
+            "NumberSubmittedItemsExceeded",
+            "Too many items in a single call. Up to 25 items per call allowed.",
+        ));
+    }
+    Ok(())
 }
 
 /// Checks the condition of a write.
