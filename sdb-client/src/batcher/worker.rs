@@ -44,6 +44,8 @@ impl Worker {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         loop {
             let ended = self.receive(cx);
+            // Nothing wakes this task for what may come while there is no room for it.
+            let full = self.queue.len() >= self.max_waiting;
             let mut moved = self.reap(cx);
             let due = loop {
                 if self.running.len() >= self.parallel {
@@ -55,6 +57,8 @@ impl Worker {
                 }
                 moved = true;
             };
+            // Those that were dropped have made room, and perhaps are the only ones that waited.
+            moved |= full && self.queue.len() < self.max_waiting;
             self.tell();
             if ended && self.running.is_empty() && self.queue.len() == 0 {
                 return Poll::Ready(());
@@ -198,4 +202,48 @@ fn share(result: &Result<Usage>, items: usize) -> Result<Usage> {
         box_usage: usage.box_usage / items as f64,
         ..usage
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::client::SdbClient;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_comes_when_all_that_waited_was_dropped_is_taken() {
+        let hour = Duration::from_secs(3600);
+        let keys = aws_core::Credentials::new("id", "secret");
+        let client = SdbClient::builder().endpoint("http://h").credentials(keys);
+        let (commands, receiver) = mpsc::channel(64);
+        let mut worker = Worker {
+            receiver,
+            queue: Queue::new(25, hour),
+            domain: client.build().unwrap().domain("users"),
+            options: Options::default(),
+            parallel: 1,
+            max_waiting: 2,
+            counters: Arc::default(),
+            running: Vec::new(),
+            waiters: Vec::new(),
+            timer: None,
+        };
+        let put = |name: &str| {
+            let (reply, heard) = oneshot::channel();
+            let item = PutItem::new(name).add("a", "1");
+            assert!(commands.try_send(Command::Put { item, reply }).is_ok());
+            heard
+        };
+        let mut cx = Context::from_waker(std::task::Waker::noop());
+        let dropped = [put("a"), put("b")];
+        assert!(worker.poll(&mut cx).is_pending());
+        let _heard = put("c");
+        drop(dropped);
+        tokio::time::advance(hour).await;
+        assert!(worker.poll(&mut cx).is_pending());
+        // It is in the line, and its time is counted.
+        assert_eq!((worker.queue.len(), worker.receiver.len()), (1, 0));
+        assert!(worker.timer.is_some() && worker.running.is_empty());
+    }
 }
