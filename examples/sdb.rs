@@ -25,7 +25,7 @@ struct Args {
     expression: Option<String>,
 
     /// SimpleDB server, as http://host:port or https://host.
-    #[arg(long, value_name = "URL", env = "SDB_ENDPOINT")]
+    #[arg(long, value_name = "URL", env = "SDB_ENDPOINT", value_parser = examples::endpoint)]
     endpoint: Option<String>,
 
     /// Read what may be some seconds old; costs the service less.

@@ -1,5 +1,6 @@
 //! What joining the puts of many tasks saves: see `--help`.
 
+use std::cell::Cell;
 use std::error::Error;
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -8,10 +9,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use clap::Parser;
-use examples::Server;
 use examples::table::{Table, grouped};
+use examples::{Server, say};
 use hdrhistogram::Histogram;
-use sdb_client::{Domain, HttpPool, PutItem, SdbClient};
+use sdb_client::{Domain, HttpPool, Kind, PutItem, SdbClient};
 use serde_json::json;
 use tokio::task::JoinSet;
 
@@ -39,8 +40,9 @@ struct Args {
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..))]
     connections: u16,
 
-    /// SimpleDB server, as http://host:port or https://host. A domain is made there, and removed.
-    #[arg(long, value_name = "URL", env = "SDB_ENDPOINT")]
+    /// SimpleDB server, as http://host:port or https://host. A domain is made there, and removed at the end, also
+    /// after Ctrl-C.
+    #[arg(long, value_name = "URL", env = "SDB_ENDPOINT", value_parser = examples::endpoint)]
     endpoint: Option<String>,
 
     /// Print one JSON object in place of the table.
@@ -75,14 +77,43 @@ async fn run(args: &Args) -> Result<bool, Box<dyn Error>> {
         )
         .build()?;
     let domain = sdb.domain(format!("batcher-{:08x}", fastrand::u32(..)));
-    domain.create().await?;
-    let rows = measure(&sdb, &domain, args).await;
-    let deleted = domain.delete_domain().await;
-    // What went wrong first counts.
-    let rows = rows?;
-    deleted?;
-    print(&rows, args)?;
+    // Until it is known, it may be.
+    let made = Cell::new(true);
+    let rows = tokio::select! {
+        rows = create_and_measure(&sdb, &domain, args, &made) => rows,
+        _ = tokio::signal::ctrl_c() => Err("interrupted".into()),
+    };
+    if made.get() {
+        let deleted: Result<_, Box<dyn Error>> = tokio::select! {
+            deleted = domain.delete_domain().send() => deleted.map_err(Into::into),
+            // Nobody has to wait for a server that does not answer.
+            _ = tokio::signal::ctrl_c() => Err("interrupted again".into()),
+        };
+        if rows.is_ok() {
+            deleted?;
+        } else if let Err(error) = deleted {
+            // What went wrong first is what matters, but this is left to do by hand.
+            say(
+                "sdb_batcher",
+                format_args!("the domain {} is left: {error}", domain.name()),
+            );
+        }
+    }
+    print(&rows?, args)?;
     Ok(true)
+}
+
+async fn create_and_measure(
+    sdb: &SdbClient,
+    domain: &Domain,
+    args: &Args,
+    made: &Cell<bool>,
+) -> Result<Vec<Row>, Box<dyn Error>> {
+    if let Err(error) = domain.create().await {
+        made.set(error.may_have_been_sent() && error.kind() != Kind::Service);
+        return Err(error.into());
+    }
+    measure(sdb, domain, args).await
 }
 
 fn item(i: usize) -> PutItem {

@@ -145,7 +145,7 @@ async fn dump(
             .limit(args.page);
         tokio::spawn(page(sdb.clone(), query, !args.eventual))
     };
-    let mut coming = next(&done.last);
+    let mut coming = next(&done.mark);
     loop {
         let page = coming.await??;
         let Some(last) = page.items.last() else {
@@ -157,7 +157,7 @@ async fn dump(
         // Before the state says that it is there.
         target.add(&text)?;
         let pairs: usize = page.items.iter().map(|item| item.attributes.len()).sum();
-        done.last.clone_from(&last.name);
+        done.mark.clone_from(&last.name);
         done.items += page.items.len() as u64;
         done.pairs += pairs as u64;
         done.bytes += text.len() as u64;

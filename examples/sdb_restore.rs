@@ -2,7 +2,7 @@
 
 use std::error::Error;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Seek, SeekFrom};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -12,6 +12,7 @@ use examples::lines;
 use examples::place::Place;
 use examples::state::State;
 use indicatif::ProgressBar;
+use md5::{Digest, Md5};
 use sdb_client::Domain;
 use sdb_client::query::Query;
 
@@ -19,7 +20,8 @@ use sdb_client::query::Query;
 ///
 /// Each line is an item as sdb_dump writes it. Its attributes take the place of those that the item has; others
 /// stay. A run that ends early keeps how far it came in a file beside the source (.restore); the same command then
-/// goes on from there. To write an item twice does no harm.
+/// goes on from there, unless the lines that were written are others now, or the domain is gone. To write an item
+/// twice does no harm.
 ///
 /// Keys come from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY. Without an endpoint it restores into an emulator,
 /// which shows whether a dump is whole.
@@ -66,17 +68,26 @@ async fn run(args: &Args) -> Result<bool, Box<dyn Error>> {
     let len = file.metadata()?.len();
 
     let state = State::new(from.beside("restore"));
-    let mut about = open.about();
-    about.insert("len".to_owned(), len.into());
-    let found = Done::load(&state, &about).filter(|done| done.bytes <= len);
-    let mut done = found.unwrap_or_default();
+    let about = open.about();
+    let mut source = Source::default();
+    let mut done = Done::default();
+    if let Some(found) = Done::load(&state, &about) {
+        let same = source
+            .skip(&mut file, &found)
+            .map_err(|error| named(&error))?;
+        if same && is_there(&open.domain).await? {
+            done = found;
+        } else {
+            source = Source::default();
+        }
+    }
     let resumed = done.items;
     file.seek(SeekFrom::Start(done.bytes))?;
     let template = "{bar:40} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left";
     let bar = progress(template, len, done.bytes);
     open.domain.create().await?;
     let save = |done: &Done| done.save(&state, &about);
-    let outcome = restore(&open.domain, args, file, save, &mut done, &bar).await;
+    let outcome = restore(&open.domain, args, (file, source), save, &mut done, &bar).await;
     bar.finish_and_clear();
     outcome.map_err(|error| done.failed(&*error, &state))?;
     state.clear()?;
@@ -93,10 +104,41 @@ async fn run(args: &Args) -> Result<bool, Box<dyn Error>> {
     Ok(true)
 }
 
+/// The lines so far, as they are known again.
+#[derive(Default)]
+struct Source(Md5);
+
+impl Source {
+    /// Reads what an earlier run has written; says whether it is the same.
+    fn skip(&mut self, file: &mut File, found: &Done) -> io::Result<bool> {
+        let mut rest = file.take(found.bytes);
+        let mut buffer = [0; 1 << 16];
+        loop {
+            match rest.read(&mut buffer)? {
+                0 => return Ok(self.mark() == found.mark),
+                read => self.0.update(&buffer[..read]),
+            }
+        }
+    }
+
+    fn mark(&self) -> String {
+        let digest = self.0.clone().finalize();
+        digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+/// Whether there is a domain, which is so if a run has written to it and nobody has deleted it.
+async fn is_there(domain: &Domain) -> sdb_client::Result<bool> {
+    match domain.metadata().await {
+        Err(error) if error.code() == Some("NoSuchDomain") => Ok(false),
+        other => other.map(|_| true),
+    }
+}
+
 async fn restore(
     domain: &Domain,
     args: &Args,
-    file: File,
+    (file, mut source): (File, Source),
     save: impl Fn(&Done) -> io::Result<()>,
     done: &mut Done,
     bar: &ProgressBar,
@@ -108,6 +150,7 @@ async fn restore(
         let mut line = String::new();
         while items.len() < STEP && file.read_line(&mut line)? > 0 {
             bytes += line.len() as u64;
+            source.0.update(line.as_bytes());
             if !line.trim().is_empty() {
                 let number = done.items + items.len() as u64 + 1;
                 let item = lines::read(&line).map_err(|why| format!("item {number}: {why}"))?;
@@ -128,6 +171,7 @@ async fn restore(
         done.items += count;
         done.pairs += pairs as u64;
         done.bytes += bytes;
+        done.mark = source.mark();
         save(done)?;
         bar.set_position(done.bytes);
     }

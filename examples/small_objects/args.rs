@@ -71,11 +71,11 @@ pub(crate) struct Args {
 
     /// S3 server, as http://host:port; keys come from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY
     /// (AWS_SESSION_TOKEN) or from AMAZON_ACCESS_KEY_ID and AMAZON_SECRET_ACCESS_KEY.
-    #[arg(long, value_name = "URL", help_heading = "Where")]
+    #[arg(long, value_name = "URL", value_parser = examples::endpoint, help_heading = "Where")]
     pub endpoint: Option<String>,
 
     /// SimpleDB server, with the same keys. Without it the index goes to the emulator.
-    #[arg(long, value_name = "URL", help_heading = "Where")]
+    #[arg(long, value_name = "URL", value_parser = examples::endpoint, help_heading = "Where")]
     pub sdb_endpoint: Option<String>,
 
     /// Leave SimpleDB out.

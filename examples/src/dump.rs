@@ -23,7 +23,7 @@ pub struct Common {
     pub domain: String,
 
     /// SimpleDB server, as http://host:port or https://host.
-    #[arg(long, value_name = "URL", env = "SDB_ENDPOINT")]
+    #[arg(long, value_name = "URL", env = "SDB_ENDPOINT", value_parser = crate::endpoint)]
     pub endpoint: Option<String>,
 
     /// S3 server for a dump in S3.
@@ -31,7 +31,8 @@ pub struct Common {
         long,
         value_name = "URL",
         env = "S3_ENDPOINT",
-        default_value = "https://s3.amazonaws.com"
+        default_value = "https://s3.amazonaws.com",
+        value_parser = crate::endpoint
     )]
     pub s3_endpoint: String,
 
@@ -112,8 +113,8 @@ impl Open {
 /// How far a run has come.
 #[derive(Clone, Debug, Default)]
 pub struct Done {
-    /// The name of the last item, where items come by their names.
-    pub last: String,
+    /// What it goes on behind: for a dump the name of the last item, for a restore the digest of its lines so far.
+    pub mark: String,
     /// Items.
     pub items: u64,
     /// Pairs of attribute and value.
@@ -128,7 +129,7 @@ impl Done {
         let found = state.load()?;
         let same = about.iter().all(|(name, value)| found[name] == *value);
         same.then_some(Self {
-            last: found["last"].as_str()?.to_owned(),
+            mark: found["mark"].as_str()?.to_owned(),
             items: found["items"].as_u64()?,
             pairs: found["pairs"].as_u64()?,
             bytes: found["bytes"].as_u64()?,
@@ -141,7 +142,7 @@ impl Done {
     /// When it cannot be written.
     pub fn save(&self, state: &State, about: &Map<String, Value>) -> io::Result<()> {
         let mut all = about.clone();
-        all.insert("last".to_owned(), self.last.clone().into());
+        all.insert("mark".to_owned(), self.mark.clone().into());
         for (name, number) in self.numbers() {
             all.insert(name.to_owned(), number.into());
         }

@@ -17,11 +17,19 @@ pub mod table;
 use std::error::Error;
 use std::time::SystemTime;
 
-use aws_core::Credentials;
 use aws_core::credentials::{Environment, ProvideCredentials};
+use aws_core::{Credentials, Endpoint};
 use emulator::Emulator;
 
 pub use failure::{Failure, exit, say};
+
+/// Reads the address of a server for the command line, which refuses what is none.
+///
+/// # Errors
+/// When it is none: why.
+pub fn endpoint(url: &str) -> aws_core::Result<String> {
+    Endpoint::parse(url).map(|_| url.to_owned())
+}
 
 /// A server and the keys to it.
 #[derive(Debug)]

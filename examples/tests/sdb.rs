@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 
 use common::{example, outcome};
 use emulator::Emulator;
+use md5::{Digest, Md5};
 use sdb_client::query::Query;
 use sdb_client::{Credentials, PutItem, SdbClient};
 use serde_json::{Value, json};
@@ -143,12 +144,14 @@ async fn both_go_on_where_they_were_stopped() {
     let lines: Vec<&str> = text.split_inclusive('\n').collect();
     let bytes: usize = lines[..20].iter().map(|line| line.len()).sum();
     let last = examples::lines::read(lines[19]).unwrap();
-    let state = |domain: &str| {
+    let marked = |domain: &str, mark: &str| {
+        let endpoint = service.url();
         json!({
-            "endpoint": service.url(), "domain": domain, "last": last.name(), "items": 20, "pairs": 40, "bytes": bytes, "len": text.len(),
+            "endpoint": endpoint, "domain": domain, "mark": mark, "items": 20, "pairs": 40, "bytes": bytes,
         })
         .to_string()
     };
+    let state = |domain: &str| marked(domain, last.name());
     // It was stopped within a line.
     std::fs::write(folder.file("dump.part"), &text[..bytes + 9]).unwrap();
     std::fs::write(folder.file("dump.state"), state("from")).unwrap();
@@ -169,27 +172,42 @@ async fn both_go_on_where_they_were_stopped() {
     std::fs::write(folder.file("dump.state"), elsewhere).unwrap();
     assert_eq!(dump(&file)["items_of_earlier_runs"], 0);
 
+    let digest: String = Md5::digest(&text[..bytes])
+        .iter()
+        .map(|b| format!("{b:02x}"))
+        .collect();
+    let state = |domain: &str| marked(domain, &digest);
+    let restore = |domain: &str, state: String| {
+        std::fs::write(folder.file("dump.restore"), state).unwrap();
+        let mut restore = over(&service, "sdb_restore");
+        outcome(restore.args(["--domain", domain, "--json"]).arg(&file))
+    };
+    let in_domain = |(code, stdout, stderr): (Option<i32>, String, String)| {
+        assert_eq!((code, &*stderr), (Some(0), ""));
+        let report = json(&stdout);
+        assert_eq!(report["items"], 60);
+        report["items_in_domain"].clone()
+    };
     let elsewhere = state("whole").replace(&service.url(), "http://127.0.0.1:1");
-    std::fs::write(folder.file("dump.restore"), elsewhere).unwrap();
-    let mut restore = over(&service, "sdb_restore");
-    restore.args(["--domain", "whole", "--json"]).arg(&file);
-    let (code, stdout, _) = outcome(&mut restore);
-    assert_eq!(code, Some(0));
-    assert_eq!(json(&stdout)["items_in_domain"], 60);
-    std::fs::write(folder.file("dump.restore"), state("to")).unwrap();
-    let mut restore = over(&service, "sdb_restore");
-    restore.args(["--domain", "to", "--json"]).arg(&file);
+    assert_eq!(in_domain(restore("whole", elsewhere)), 60);
     // A name of two characters is none.
-    assert_eq!(outcome(&mut restore).0, Some(1));
-    std::fs::write(folder.file("dump.restore"), state("part")).unwrap();
-    let mut restore = over(&service, "sdb_restore");
-    restore.args(["--domain", "part", "--json"]).arg(&file);
-    let (code, stdout, _) = outcome(&mut restore);
-    assert_eq!(code, Some(0));
-    let report = json(&stdout);
+    assert_eq!(restore("to", state("to")).0, Some(1));
+    sdb.domain("part").create().await.unwrap();
+    assert_eq!(in_domain(restore("part", state("part"))), 40);
+    // The domain is gone, and what was written to it.
+    assert_eq!(in_domain(restore("gone", state("gone"))), 60);
+    // The source is another, of the same size.
+    sdb.domain("new").create().await.unwrap();
+    std::fs::write(&file, text.replacen("all", "any", 1)).unwrap();
+    assert_eq!(in_domain(restore("new", state("new"))), 60);
+    // What comes behind was not written yet.
+    sdb.domain("more").create().await.unwrap();
+    let line = "{\"name\":\"zz\",\"attributes\":{\"a\":[\"1\"]}}\n";
+    std::fs::write(&file, text.clone() + line).unwrap();
+    let (code, stdout, _) = restore("more", state("more"));
     assert_eq!(
-        (&report["items"], &report["items_in_domain"]),
-        (&json!(60), &json!(40))
+        (code, &json(&stdout)["items_in_domain"]),
+        (Some(0), &json!(41))
     );
     assert_eq!(folder.names(), ["dump", "whole"]);
 }
@@ -311,4 +329,64 @@ fn joining_saves_requests() {
         stdout.contains("single puts") && stdout.contains("Batcher"),
         "{stdout}"
     );
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_batcher_that_is_interrupted_leaves_no_domain() {
+    use std::io::Read;
+
+    let service = Emulator::start_blocking().unwrap();
+    let sdb = client(&service);
+    // Some puts are answered when the test is over: it is interrupted among them.
+    let gate = emulator::Gate::new();
+    let rule = emulator::Rule::new(emulator::Fault::hold(&gate)).operation("PutAttributes");
+    let held = service.faults().add(rule.times(2));
+    let mut batcher = over(&service, "sdb_batcher");
+    batcher.args(["--items", "1000"]).stderr(Stdio::piped());
+    let mut child = batcher.spawn().unwrap();
+    while held.count() == 0 {
+        assert!(child.try_wait().unwrap().is_none());
+        tokio::task::yield_now().await;
+    }
+    let made = sdb.list_domains().await.unwrap().names;
+    assert!(
+        made.len() == 1 && made[0].starts_with("batcher-"),
+        "{made:?}"
+    );
+    let pid = child.id().to_string();
+    let sent = Command::new("kill").args(["-INT", &pid]).status().unwrap();
+    assert!(sent.success());
+    let status = child.wait().unwrap();
+    let mut stderr = String::new();
+    child.stderr.unwrap().read_to_string(&mut stderr).unwrap();
+    assert_eq!(
+        (status.code(), &*stderr),
+        (Some(1), "sdb_batcher: interrupted\n")
+    );
+    assert!(sdb.list_domains().await.unwrap().names.is_empty());
+    gate.open();
+}
+
+#[test]
+fn what_is_no_address_of_a_server_is_wrong_use() {
+    for name in [
+        "sdb",
+        "sdb_batcher",
+        "sdb_dump",
+        "sdb_restore",
+        "small_objects",
+    ] {
+        for wrong in ["ftp://files", "localhost:80", ""] {
+            let (code, _, stderr) = outcome(example(name).args(["--endpoint", wrong]));
+            assert_eq!(code, Some(2), "{name} {wrong}: {stderr}");
+            assert!(stderr.contains("--endpoint <URL>"), "{stderr}");
+        }
+    }
+    let (code, _, stderr) = outcome(example("sdb").env("SDB_ENDPOINT", "ftp://files"));
+    assert_eq!(code, Some(2), "{stderr}");
+    let (code, _, _) = outcome(example("sdb_dump").args(["--s3-endpoint", "files"]));
+    assert_eq!(code, Some(2));
+    let (code, _, _) = outcome(example("small_objects").args(["--sdb-endpoint", "files"]));
+    assert_eq!(code, Some(2));
 }

@@ -54,16 +54,6 @@ fn a_dead_server_is_named() {
 }
 
 #[test]
-fn a_bad_endpoint_is_named() {
-    let mut command = small_objects();
-    command
-        .env("AWS_ACCESS_KEY_ID", "id")
-        .env("AWS_SECRET_ACCESS_KEY", "secret");
-    let line = failure(command.args(["--count", "3", "--endpoint", "ftp://files"]));
-    assert!(line.contains("--endpoint ftp://files"), "{line}");
-}
-
-#[test]
 fn an_unknown_bucket_or_domain_is_named() {
     let line = failure(small_objects().args(["--count", "3", "--bucket", "nonesuch"]));
     assert!(line.contains("there is no bucket nonesuch"), "{line}");
