@@ -35,6 +35,19 @@ pub(crate) enum Payload {
 }
 
 impl Payload {
+    /// Bytes in several pieces, put together if they are few.
+    pub(crate) fn pieces(pieces: impl IntoIterator<Item = Bytes>) -> Self {
+        let pieces: Vec<Bytes> = pieces.into_iter().filter(|p| !p.is_empty()).collect();
+        let len = pieces.iter().map(|piece| piece.len() as u64).sum();
+        match pieces.len() {
+            0 => Self::None,
+            1 => Self::Whole(pieces.into_iter().next().unwrap_or_default()),
+            // A streamed body has its connection alone.
+            _ if len <= FEW => Self::Whole(pieces.concat().into()),
+            _ => Self::Rope(pieces.into(), len),
+        }
+    }
+
     /// The bytes to be sent.
     pub(crate) fn len(&self) -> u64 {
         match self {
@@ -167,15 +180,7 @@ impl Source {
 
     /// Bytes in several pieces, which are sent without being copied together unless they are few.
     pub fn pieces(pieces: impl IntoIterator<Item = Bytes>) -> Self {
-        let pieces: Vec<Bytes> = pieces.into_iter().filter(|p| !p.is_empty()).collect();
-        let len = pieces.iter().map(|piece| piece.len() as u64).sum();
-        Self(Kept::Here(match pieces.len() {
-            0 => Payload::None,
-            1 => Payload::Whole(pieces.into_iter().next().unwrap_or_default()),
-            // A streamed body has its connection alone.
-            _ if len <= FEW => Payload::Whole(pieces.concat().into()),
-            _ => Payload::Rope(pieces.into(), len),
-        }))
+        Self(Kept::Here(Payload::pieces(pieces)))
     }
 
     /// The file of this path, as long as it is when the request is sent. It must not change meanwhile.

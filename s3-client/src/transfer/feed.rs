@@ -1,5 +1,6 @@
 //! Cuts what is to be sent into the bodies of its parts.
 
+use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::task::{Context, Poll, ready};
 
@@ -25,6 +26,7 @@ pub(crate) struct Feed {
 
 enum From {
     Bytes(Bytes),
+    Rope(VecDeque<Bytes>),
     #[cfg(feature = "fs")]
     File(std::sync::Arc<FilePart>),
     Stream {
@@ -46,6 +48,7 @@ impl Feed {
         let from = match payload {
             Payload::None => From::Bytes(Bytes::new()),
             Payload::Whole(bytes) => From::Bytes(bytes),
+            Payload::Rope(pieces, _) => From::Rope(pieces.iter().cloned().collect()),
             #[cfg(feature = "fs")]
             Payload::File(part) => From::File(part),
             other => return Ok(Self::of_stream(other.open()?, len)),
@@ -97,6 +100,7 @@ impl Feed {
                 let n = size.min(bytes.len() as u64) as usize;
                 Payload::Whole(bytes.split_to(n))
             }
+            From::Rope(pieces) => cut(pieces, size),
             #[cfg(feature = "fs")]
             From::File(file) => {
                 let n = size.min(file.len() - self.given);
@@ -160,6 +164,23 @@ impl Feed {
     }
 }
 
+/// Takes so many bytes off the pieces, or what there is.
+fn cut(pieces: &mut VecDeque<Bytes>, size: u64) -> Payload {
+    let mut part = Vec::new();
+    let mut left = size;
+    while left > 0
+        && let Some(mut piece) = pieces.pop_front()
+    {
+        let n = left.min(piece.len() as u64);
+        part.push(piece.split_to(n as usize));
+        left -= n;
+        if !piece.is_empty() {
+            pieces.push_front(piece);
+        }
+    }
+    Payload::pieces(part)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -209,7 +230,36 @@ mod tests {
             assert_eq!(parts(&mut feed, 10).await.unwrap(), cut, "{sizes:?}");
             let mut feed = Feed::new(Payload::Whole(vec![b'x'; total].into()), true).unwrap();
             assert_eq!(parts(&mut feed, 10).await.unwrap(), cut, "{sizes:?}");
+            let pieces: Vec<_> = sizes.iter().map(|n| vec![b'x'; *n].into()).collect();
+            let rope = Payload::Rope(pieces.into(), total as u64);
+            let mut feed = Feed::new(rope, true).unwrap();
+            assert_eq!(parts(&mut feed, 10).await.unwrap(), cut, "{sizes:?}");
         }
+    }
+
+    #[tokio::test]
+    async fn pieces_are_cut_in_their_order_and_not_copied() {
+        let bytes: Vec<u8> = (0..400_000).map(|at| (at % 251) as u8).collect();
+        let bytes = Bytes::from(bytes);
+        let pieces: Vec<_> = (0..4)
+            .map(|at| bytes.slice(at * 100_000..(at + 1) * 100_000))
+            .collect();
+        let source = Source::pieces(pieces).payload().await.unwrap();
+        let mut feed = Feed::new(source, true).unwrap();
+        let mut at = 0;
+        while at < bytes.len() {
+            let part = feed.next(150_000).await.unwrap();
+            assert_eq!(part.len(), 150_000.min(bytes.len() - at) as u64);
+            let pieces = match part {
+                Payload::Rope(pieces, _) => pieces.to_vec(),
+                one => vec![one.whole().unwrap()],
+            };
+            for piece in pieces {
+                assert_eq!(piece.as_ptr(), bytes[at..].as_ptr(), "at {at}");
+                at += piece.len();
+            }
+        }
+        assert_eq!(feed.next(150_000).await.unwrap().len(), 0);
     }
 
     #[tokio::test]

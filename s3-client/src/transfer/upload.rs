@@ -108,7 +108,12 @@ impl Upload {
         self
     }
 
-    /// How many parts are worked on at the same time, at least 1: sent or, one of a stream, gathered. Defaults to 4.
+    /// How many parts are worked on at the same time, at least 1. Defaults to 4.
+    ///
+    /// Of bytes and files all of them are being sent. A stream's parts are in memory, which is bounded, and one of
+    /// them is being gathered: so **one fewer** is being sent at a time, while half of the next is read; the other half
+    /// is read when one of those is done. Only what the stream ends with goes besides, if it fits into that half. With
+    /// 1 a stream is not read while a part of it is sent, and the memory is that of the part and a few MiB more.
     pub fn parallel(mut self, parts: usize) -> Self {
         self.parallel = parts.max(1);
         self

@@ -21,6 +21,7 @@ mod memory;
 mod multipart;
 mod objects;
 mod owners;
+mod parallel;
 mod raw;
 #[cfg(feature = "reqwest")]
 mod reqwest;

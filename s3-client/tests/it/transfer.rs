@@ -1,10 +1,7 @@
 //! Whole objects in parts, up and down.
 
 use std::io;
-use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _, stream};
@@ -15,7 +12,7 @@ use crate::files::{Folder, noise};
 use crate::multipart::{How, Meddler, uploads, with};
 use crate::store::{Feature, Store};
 
-const MIN: usize = 5 << 20;
+pub(crate) const MIN: usize = 5 << 20;
 
 fn pieces(
     bytes: &Bytes,
@@ -165,7 +162,7 @@ async fn an_upload_keeps_to_its_condition() {
     }
 }
 
-fn is_part(request: &Request) -> bool {
+pub(crate) fn is_part(request: &Request) -> bool {
     request.method() == Method::Put && request.target().contains("partNumber=")
 }
 
@@ -278,66 +275,6 @@ async fn an_upload_that_is_dropped_leaves_no_parts() {
     running.abort();
     assert!(running.await.unwrap_err().is_cancelled());
     while uploads(&bucket).await != 0 {}
-}
-
-/// Counts the bytes that were taken from it and are not confirmed.
-struct Counted {
-    left: usize,
-    taken: Arc<AtomicU64>,
-    confirmed: Arc<AtomicU64>,
-    most: Arc<AtomicU64>,
-}
-
-impl Stream for Counted {
-    type Item = Result<Bytes, io::Error>;
-
-    fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        const PIECE: usize = 64 << 10;
-        if self.left == 0 {
-            return Poll::Ready(None);
-        }
-        self.left -= PIECE;
-        let taken = self.taken.fetch_add(PIECE as u64, Ordering::SeqCst) + PIECE as u64;
-        let kept = taken - self.confirmed.load(Ordering::SeqCst);
-        self.most.fetch_max(kept, Ordering::SeqCst);
-        Poll::Ready(Some(Ok(Bytes::from(vec![7; PIECE]))))
-    }
-}
-
-#[tokio::test]
-async fn no_more_of_a_stream_is_in_memory_than_its_parts() {
-    let store = Store::start().await;
-    let bucket = store.bucket().await;
-    for parallel in [1, 3] {
-        let [taken, confirmed, most] = [(); 3].map(|()| Arc::new(AtomicU64::new(0)));
-        let counted = Counted {
-            left: 20 << 20,
-            taken,
-            confirmed: confirmed.clone(),
-            most: most.clone(),
-        };
-        let upload = bucket.upload("k", Source::unsized_stream(counted));
-        let report = move |progress: Progress| confirmed.store(progress.bytes, Ordering::SeqCst);
-        let upload = upload
-            .part_size(MIN as u64)
-            .parallel(parallel)
-            .verify(false)
-            .progress(report);
-        assert_eq!(upload.await.unwrap().parts(), 4);
-        // Half of the last waits until another one is done, and a piece beyond that was taken already.
-        let held = if parallel == 1 {
-            MIN
-        } else {
-            parallel * MIN - MIN / 2
-        };
-        let allowed = (held + (64 << 10)) as u64;
-        let most = most.load(Ordering::SeqCst);
-        assert!(
-            most <= allowed,
-            "{most} bytes of at most {allowed} with {parallel}"
-        );
-        assert!(most >= held as u64, "they are sent at the same time");
-    }
 }
 
 #[tokio::test]
