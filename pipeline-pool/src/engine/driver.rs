@@ -42,14 +42,24 @@ fn gathers() -> bool {
         .is_ok_and(|handle| handle.runtime_flavor() != RuntimeFlavor::CurrentThread)
 }
 
-/// Opens the connection and serves it to its end.
-pub(crate) async fn run<P: Protocol>(endpoint: Arc<Endpoint<P>>, id: ConnId, permit: Permit) {
-    let mut opening = Opening {
+/// Opens the connection and serves it to its end. To be spawned with nothing locked: a runtime that
+/// goes down drops it at once.
+pub(crate) fn run<P: Protocol>(
+    endpoint: Arc<Endpoint<P>>,
+    id: ConnId,
+    permit: Permit,
+) -> impl Future<Output = ()> + Send {
+    // Made now, as the task may never be polled.
+    let opening = Opening {
         endpoint,
         id,
         permit: Some(permit),
     };
-    let endpoint = opening.endpoint.clone();
+    open_and_serve(opening)
+}
+
+async fn open_and_serve<P: Protocol>(mut opening: Opening<P>) {
+    let (endpoint, id) = (opening.endpoint.clone(), opening.id);
     let limit = endpoint.config.connect_timeout;
     let begun = now();
     let connection = endpoint.lock().connection(id);
@@ -133,6 +143,8 @@ struct Driver<P: Protocol> {
     gathered: bool,
     /// Replies that the counters know of.
     counted: u64,
+    /// The transport still holds bytes that it has taken.
+    unflushed: bool,
 }
 
 impl<P: Protocol> Driver<P> {
@@ -157,6 +169,7 @@ impl<P: Protocol> Driver<P> {
             gathers: gathers(),
             gathered: false,
             counted: 0,
+            unflushed: false,
         }
     }
 
@@ -375,9 +388,11 @@ impl<P: Protocol> Driver<P> {
             let lost = Error::new(Kind::Closed, "the connection was lost while writing");
             return Err(lost.with_source(error));
         };
-        if wrote || blocked {
-            // TLS keeps records of its own.
-            if let Poll::Ready(Err(error)) = stream.poll_flush(cx) {
+        if wrote || blocked || self.unflushed {
+            // TLS keeps records of its own, and sends them only when it is asked again.
+            let flushed = stream.poll_flush(cx);
+            self.unflushed = flushed.is_pending();
+            if let Poll::Ready(Err(error)) = flushed {
                 let lost = Error::new(Kind::Closed, "the connection was lost while writing");
                 return Err(lost.with_source(error));
             }

@@ -224,6 +224,7 @@ impl<P: Protocol> Endpoint<P> {
         };
         let member: Weak<dyn Member> = self.this.clone();
         let mut evict = false;
+        let mut begun = Vec::new();
         while state.wants_connection(now, &self.config) {
             let Some(permit) = self.permits.acquire(&member) else {
                 evict = !state.starved;
@@ -231,8 +232,7 @@ impl<P: Protocol> Endpoint<P> {
                 break;
             };
             state.starved = false;
-            let id = state.add(now);
-            tokio::spawn(driver::run(this.clone(), id, permit));
+            begun.push((state.add(now), permit));
         }
         let mut wake = Vec::new();
         if evict {
@@ -245,6 +245,9 @@ impl<P: Protocol> Endpoint<P> {
             (a, _) => a,
         };
         drop(state);
+        for (id, permit) in begun {
+            tokio::spawn(driver::run(this.clone(), id, permit));
+        }
         wake.into_iter().for_each(Waker::wake);
         if evict {
             self.permits.evict(self);
@@ -265,6 +268,7 @@ impl<P: Protocol> Endpoint<P> {
             }
             None => {
                 *keeping = Some(at);
+                drop(keeping);
                 tokio::spawn(keeper::run(this));
             }
         }

@@ -10,12 +10,19 @@ use tokio::time::Instant;
 use super::endpoint::Endpoint;
 use crate::protocol::Protocol;
 
-/// Waits for the planned instant, tends the line once, and ends; tending plans the next one.
-pub(crate) async fn run<P: Protocol>(endpoint: Arc<Endpoint<P>>) {
-    let mut guard = Guard {
-        endpoint: &endpoint,
+/// Waits for the planned instant, tends the line once, and ends; tending plans the next one. To be
+/// spawned with nothing locked: a runtime that goes down drops it at once.
+pub(crate) fn run<P: Protocol>(endpoint: Arc<Endpoint<P>>) -> impl Future<Output = ()> + Send {
+    // Made now, as the task may never be polled.
+    let guard = Guard {
+        endpoint,
         armed: true,
     };
+    wait_and_tend(guard)
+}
+
+async fn wait_and_tend<P: Protocol>(mut guard: Guard<P>) {
+    let endpoint = guard.endpoint.clone();
     loop {
         let planned = *endpoint.keeping();
         let Some(at) = planned.map(Instant::from_std) else {
@@ -37,12 +44,12 @@ pub(crate) async fn run<P: Protocol>(endpoint: Arc<Endpoint<P>>) {
 }
 
 /// Sees to it that nobody waits for a keeper whose runtime is gone.
-struct Guard<'a, P: Protocol> {
-    endpoint: &'a Endpoint<P>,
+struct Guard<P: Protocol> {
+    endpoint: Arc<Endpoint<P>>,
     armed: bool,
 }
 
-impl<P: Protocol> Drop for Guard<'_, P> {
+impl<P: Protocol> Drop for Guard<P> {
     fn drop(&mut self) {
         if self.armed {
             *self.endpoint.keeping() = None;

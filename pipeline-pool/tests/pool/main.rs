@@ -8,3 +8,4 @@ mod expect;
 mod generic;
 mod peer;
 mod requests;
+mod runtimes;

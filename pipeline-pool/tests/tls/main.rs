@@ -5,3 +5,4 @@
 mod authority;
 mod failures;
 mod sessions;
+mod uploads;
