@@ -53,6 +53,8 @@ pub(crate) enum Outcome<P: Protocol> {
 
 struct Answer<P: Protocol> {
     waker: Option<Waker>,
+    /// Who serves the request and waits for the rest of it.
+    server: Option<Waker>,
     outcome: Option<Outcome<P>>,
     /// How often the request is under way: the first reply counts, and only the last failure.
     copies: u8,
@@ -66,6 +68,7 @@ impl<P: Protocol> Call<P> {
             request: Mutex::new(Some(request)),
             answer: Mutex::new(Answer {
                 waker: None,
+                server: None,
                 outcome: None,
                 copies: 1,
             }),
@@ -128,6 +131,18 @@ impl<P: Protocol> Call<P> {
             && let Some(waker) = self.tell(outcome())
         {
             waker.wake();
+        }
+    }
+
+    /// Has the one who serves the request woken when its caller goes away.
+    pub(super) fn watch(&self, server: &Waker) {
+        let call = self.heard();
+        let mut answer = call.answer();
+        if call.over.load(Ordering::Relaxed) {
+            drop(answer);
+            server.wake_by_ref();
+        } else if !answer.server.as_ref().is_some_and(|w| w.will_wake(server)) {
+            answer.server = Some(server.clone());
         }
     }
 
@@ -200,8 +215,12 @@ impl<P: Protocol> Caller<P> {
         self.call.over.store(true, Ordering::Release);
         // A reply may hold the other end of a body: it goes now, not when its connection is done.
         let left = (answer.outcome.take(), answer.waker.take());
+        let server = answer.server.take();
         drop(answer);
         drop(left);
+        if let Some(server) = server {
+            server.wake();
+        }
     }
 
     /// What came of it, once.
@@ -302,6 +321,16 @@ mod tests {
             panic!("not told");
         };
         assert_eq!(error.to_string(), failure("second").to_string());
+
+        // The copy has not been sent, but the request has.
+        let (mut caller, mut entry) = handed_in();
+        let mut copy = entry.hedge().unwrap();
+        entry.end(&failure("first").with_sent(Sent::All));
+        copy.fail(&failure("second"));
+        let Poll::Ready(Outcome::Done(Err(error))) = poll(&mut caller) else {
+            panic!("not told");
+        };
+        assert!(error.may_have_been_sent());
 
         let (mut caller, mut entry) = handed_in();
         let mut copy = entry.hedge().unwrap();

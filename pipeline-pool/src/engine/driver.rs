@@ -425,11 +425,17 @@ impl<P: Protocol> Driver<P> {
     fn finish(&mut self, cause: &Error, cx: Option<&mut Context<'_>>) {
         self.count();
         let replies = self.pipeline.replies();
-        let broken = cause.kind() == Kind::Protocol
-            || replies < FEW && (self.pipeline.is_spent() || self.pipeline.owes_replies());
-        let again = self.pipeline.close(cause, &self.endpoint.config);
         let reason = CloseReason::of(cause);
-        self.endpoint.counters.closed(reason);
+        // What is ended from this side tells nothing of the server.
+        let ours = matches!(reason, CloseReason::Caller | CloseReason::Shutdown);
+        let few = replies < FEW && !ours;
+        let broken = cause.kind() == Kind::Protocol
+            || few && (self.pipeline.is_spent() || self.pipeline.owes_replies());
+        let again = self.pipeline.close(cause, &self.endpoint.config);
+        let counters = &self.endpoint.counters;
+        counters.closed(reason);
+        let replayed = self.pipeline.replayed();
+        counters.replays.fetch_add(replayed, Ordering::Relaxed);
         self.endpoint.tell(&Event::Closed {
             reason,
             replies,

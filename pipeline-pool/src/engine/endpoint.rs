@@ -1,6 +1,7 @@
 //! One endpoint: its connections, its line, and the tasks that serve them.
 
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -141,7 +142,10 @@ impl<P: Protocol> Endpoint<P> {
             }
         }
         if let Some(hook) = &self.config.hook {
-            (hook.0)(&self.name, event);
+            // A panic of the hook has been reported by now, and is no reason to lose a connection
+            // out of the count.
+            let told = AssertUnwindSafe(|| (hook.0)(&self.name, event));
+            let _ = catch_unwind(told);
         }
     }
 
@@ -226,7 +230,7 @@ impl<P: Protocol> Endpoint<P> {
         let mut evict = false;
         let mut begun = Vec::new();
         while state.wants_connection(now, &self.config) {
-            let Some(permit) = self.permits.acquire(&member) else {
+            let Some(permit) = self.permits.acquire(&member, state.live() == 0) else {
                 evict = !state.starved;
                 state.starved = true;
                 break;
@@ -282,15 +286,27 @@ impl<P: Protocol> Endpoint<P> {
     pub(crate) fn tend(&self, now: Instant) {
         let mut state = self.lock();
         state.line.expire(now);
-        if !state.line.is_empty() {
+        if state.line.is_empty() {
+            self.left(&state);
+        } else {
             self.open_wanted(state, now);
         }
     }
 
     /// Hands every waiting request back to its caller: the runtime that served them is gone.
     pub(crate) fn bounce_all(&self) {
-        let waiting = self.lock().line.drain();
+        let mut state = self.lock();
+        let waiting = state.line.drain();
+        self.left(&state);
+        drop(state);
         waiting.into_iter().for_each(Entry::bounce);
+    }
+
+    /// A request has left the line, or a connection its place: tells whoever waits for the last.
+    fn left(&self, state: &State<P>) {
+        if state.closed && state.is_gone() {
+            self.changed.notify_waiters();
+        }
     }
 
     /// A connection could not be opened.
@@ -332,19 +348,19 @@ impl<P: Protocol> Endpoint<P> {
             let step = 5 << state.failures.min(7);
             state.open_after = Some(now + Duration::from_millis(step));
         }
-        let mut replays = 0;
         for entry in again.into_iter().chain(mail) {
-            replays += u64::from(entry.trail.replays > 0);
             state.line.put_back(entry);
         }
         drop(state);
-        self.counters.replays.fetch_add(replays, Ordering::Relaxed);
         self.changed.notify_waiters();
     }
 
     /// The caller of a request that may still be in line has gone away.
     pub(crate) fn forget(&self, seq: u64) {
-        let entry = self.lock().line.remove(seq);
+        let mut state = self.lock();
+        let entry = state.line.remove(seq);
+        self.left(&state);
+        drop(state);
         drop(entry);
     }
 
@@ -360,8 +376,7 @@ impl<P: Protocol> Endpoint<P> {
 
     /// Whether nothing is left.
     pub(crate) fn is_gone(&self) -> bool {
-        let state = self.lock();
-        state.live() == 0 && state.line.is_empty()
+        self.lock().is_gone()
     }
 
     /// Gives up every connection at once, and all who wait.
@@ -400,21 +415,21 @@ impl<P: Protocol> Member for Endpoint<P> {
         }
     }
 
-    fn permit_freed(&self) {
+    fn permit_freed(&self) -> bool {
         let now = tokio::time::Instant::now().into_std();
         let mut state = self.lock();
         state.starved = false;
         if !state.wants_connection(now, &self.config) {
-            drop(state);
-            let member: Weak<dyn Member> = self.this.clone();
-            return self.permits.decline(&member);
+            return false;
         }
         if Handle::try_current().is_ok() {
-            return self.open_wanted(state, now);
+            self.open_wanted(state, now);
+            return true;
         }
         // Called while a runtime goes down: those who wait go on from their own.
         drop(state);
         self.bounce_all();
+        false
     }
 }
 

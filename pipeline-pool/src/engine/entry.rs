@@ -91,10 +91,14 @@ impl<P: Protocol> Entry<P> {
         out: &mut Outbox,
         cx: &mut Context<'_>,
     ) -> Poll<Result<bool, Error>> {
-        match &mut *self.call.request() {
+        let more = match &mut *self.call.request() {
             Some(request) => protocol.poll_encode(request, out, cx),
             None => Poll::Ready(Ok(true)),
+        };
+        if more.is_pending() && !self.told {
+            self.call.watch(cx.waker());
         }
+        more
     }
 
     /// Reads what answers it. Once that is here, what the request holds is free.
@@ -165,7 +169,12 @@ impl<P: Protocol> Entry<P> {
         }
         let request = self.call.request().as_ref().and_then(P::duplicate)?;
         self.hedged = true;
-        let mut copy = Self::new(Call::copy(&self.call, request), self.class, self.trail);
+        // Whatever becomes of the copy, the request has been sent.
+        let trail = Trail {
+            sent: self.trail.sent.max(Sent::Part),
+            ..self.trail
+        };
+        let mut copy = Self::new(Call::copy(&self.call, request), self.class, trail);
         copy.hedged = true;
         Some(copy)
     }

@@ -12,8 +12,8 @@ pub(crate) trait Member: Send + Sync {
     fn live(&self) -> usize;
     /// Closes its longest idle connection, or its least busy one once that is done.
     fn close_one(&self);
-    /// A permit may be free now.
-    fn permit_freed(&self);
+    /// A permit may be free now: it is asked for, unless none is needed any more.
+    fn permit_freed(&self) -> bool;
 }
 
 /// Counts every socket, from before it is opened until after it is closed.
@@ -26,8 +26,38 @@ struct State {
     used: usize,
     most: usize,
     members: Vec<Weak<dyn Member>>,
-    /// Who was refused, in that order.
-    waiting: VecDeque<Weak<dyn Member>>,
+    /// Who was refused, in that order, but those without a connection before those with some.
+    waiting: VecDeque<Waiting>,
+    /// They are being told of what is free.
+    telling: bool,
+}
+
+struct Waiting {
+    member: Weak<dyn Member>,
+    /// It has no connection at all.
+    poor: bool,
+}
+
+impl State {
+    /// The place of a member among those who were refused; it is given one if it has none, or a
+    /// worse one than it should have.
+    fn place(&mut self, member: &Weak<dyn Member>, poor: bool) -> usize {
+        self.waiting.retain(|w| w.member.strong_count() > 0);
+        let found = self.waiting.iter().position(|w| w.member.ptr_eq(member));
+        if let Some(place) = found {
+            if self.waiting[place].poor || !poor {
+                return place;
+            }
+            self.waiting.remove(place);
+        }
+        let place = match poor {
+            true => self.waiting.partition_point(|w| w.poor),
+            false => self.waiting.len(),
+        };
+        let member = member.clone();
+        self.waiting.insert(place, Waiting { member, poor });
+        place
+    }
 }
 
 impl Permits {
@@ -39,6 +69,7 @@ impl Permits {
                 most: 0,
                 members: Vec::new(),
                 waiting: VecDeque::new(),
+                telling: false,
             }),
         })
     }
@@ -61,44 +92,51 @@ impl Permits {
     }
 
     /// A permit, or a place among those that are told when one is free. Who was refused earlier
-    /// comes first.
-    pub(crate) fn acquire(self: &Arc<Self>, member: &Weak<dyn Member>) -> Option<Permit> {
+    /// comes first, unless it has connections and this one has none (`poor`).
+    pub(crate) fn acquire(
+        self: &Arc<Self>,
+        member: &Weak<dyn Member>,
+        poor: bool,
+    ) -> Option<Permit> {
         let mut state = self.lock();
-        state.waiting.retain(|m| m.strong_count() > 0);
-        let place = state.waiting.iter().position(|m| m.ptr_eq(member));
-        let ahead = place.unwrap_or(state.waiting.len());
-        if state.used + ahead < self.max {
-            if let Some(place) = place {
-                state.waiting.remove(place);
+        if state.used >= self.max || !state.waiting.is_empty() {
+            let place = state.place(member, poor);
+            if state.used + place >= self.max {
+                return None;
             }
-            state.used += 1;
-            state.most = state.most.max(state.used);
-            return Some(Permit(self.clone()));
+            state.waiting.remove(place);
         }
-        if place.is_none() {
-            state.waiting.push_back(member.clone());
-        }
-        None
+        state.used += 1;
+        state.most = state.most.max(state.used);
+        Some(Permit(self.clone()))
     }
 
-    /// Gives up the place of a member that needs no permit any more.
-    pub(crate) fn decline(&self, member: &Weak<dyn Member>) {
-        self.lock().waiting.retain(|m| !m.ptr_eq(member));
-        self.tell_next();
-    }
-
-    /// Tells the first in line that a permit is free, if one is. To be called with no endpoint
-    /// locked.
+    /// Tells the first in line that a permit is free, as long as one is: who needs none any more
+    /// loses its place. To be called with no endpoint locked.
     fn tell_next(&self) {
-        let next = {
-            let state = self.lock();
-            if state.used >= self.max {
-                return;
+        let mut left: Option<Weak<dyn Member>> = None;
+        let mut first = true;
+        loop {
+            let next = {
+                let mut state = self.lock();
+                // Whoever is at it already, this thread maybe, sees what is free now.
+                if std::mem::take(&mut first) && state.telling {
+                    return;
+                }
+                if let Some(left) = left.take() {
+                    state.waiting.retain(|w| !w.member.ptr_eq(&left));
+                }
+                let next = match state.used < self.max {
+                    true => state.waiting.iter().find_map(|w| w.member.upgrade()),
+                    false => None,
+                };
+                state.telling = next.is_some();
+                next
+            };
+            let Some(member) = next else { return };
+            if !member.permit_freed() {
+                left = Some(Arc::downgrade(&member));
             }
-            state.waiting.iter().find_map(Weak::upgrade)
-        };
-        if let Some(member) = next {
-            member.permit_freed();
         }
     }
 
@@ -149,5 +187,134 @@ impl Drop for Permit {
     fn drop(&mut self) {
         self.0.lock().used -= 1;
         self.0.tell_next();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Wants some permits, and keeps what it gets.
+    struct Hungry {
+        permits: Arc<Permits>,
+        this: Weak<Self>,
+        wants: Mutex<usize>,
+        has: Mutex<Vec<Permit>>,
+    }
+
+    impl Hungry {
+        fn new(permits: &Arc<Permits>, wants: usize) -> Arc<Self> {
+            let hungry = Arc::new_cyclic(|this| Self {
+                permits: permits.clone(),
+                this: this.clone(),
+                wants: Mutex::new(wants),
+                has: Mutex::default(),
+            });
+            hungry.ask();
+            hungry
+        }
+
+        fn ask(&self) {
+            let member: Weak<dyn Member> = self.this.clone();
+            let mut wants = self.wants.lock().unwrap();
+            while *wants > 0 {
+                let poor = self.has() == 0;
+                let Some(permit) = self.permits.acquire(&member, poor) else {
+                    return;
+                };
+                *wants -= 1;
+                self.has.lock().unwrap().push(permit);
+            }
+        }
+
+        fn has(&self) -> usize {
+            self.has.lock().unwrap().len()
+        }
+
+        fn give(&self) {
+            let permit = self.has.lock().unwrap().pop();
+            drop(permit);
+        }
+    }
+
+    impl Member for Hungry {
+        fn oldest_idle(&self) -> Option<Instant> {
+            None
+        }
+
+        fn live(&self) -> usize {
+            self.has()
+        }
+
+        fn close_one(&self) {}
+
+        fn permit_freed(&self) -> bool {
+            let wanted = *self.wants.lock().unwrap() > 0;
+            self.ask();
+            wanted
+        }
+    }
+
+    #[test]
+    fn who_was_refused_is_served_in_order() {
+        let permits = Permits::new(2);
+        let first = Hungry::new(&permits, 2);
+        let second = Hungry::new(&permits, 2);
+        let third = Hungry::new(&permits, 1);
+        assert_eq!((first.has(), second.has(), third.has()), (2, 0, 0));
+        first.give();
+        // It wants more than it got, and goes to the end for that.
+        assert_eq!((second.has(), third.has()), (1, 0));
+        first.give();
+        assert_eq!((second.has(), third.has()), (1, 1));
+        third.give();
+        assert_eq!(second.has(), 2);
+        assert!(!permits.wanted());
+    }
+
+    #[test]
+    fn who_has_none_comes_before_who_has_some() {
+        let permits = Permits::new(2);
+        let rich = Hungry::new(&permits, 4);
+        let (one, two) = (Hungry::new(&permits, 1), Hungry::new(&permits, 1));
+        assert_eq!((rich.has(), one.has(), two.has()), (2, 0, 0));
+        rich.give();
+        assert_eq!((rich.has(), one.has(), two.has()), (1, 1, 0));
+        // It has none now, but that it asks anew with is what counts.
+        rich.give();
+        assert_eq!((rich.has(), one.has(), two.has()), (0, 1, 1));
+        let late = Hungry::new(&permits, 1);
+        rich.ask();
+        two.give();
+        one.give();
+        assert_eq!((rich.has(), late.has()), (1, 1));
+    }
+
+    #[test]
+    fn who_needs_none_any_more_is_in_nobodys_way() {
+        let permits = Permits::new(1);
+        let first = Hungry::new(&permits, 1);
+        // More of them than there would be room for on the stack, one within another.
+        let gone: Vec<_> = (0..3_000).map(|_| Hungry::new(&permits, 1)).collect();
+        let last = Hungry::new(&permits, 1);
+        gone.iter().for_each(|g| *g.wants.lock().unwrap() = 0);
+        first.give();
+        assert_eq!((last.has(), permits.wanted()), (1, false));
+    }
+
+    #[test]
+    fn permits_that_come_back_together_all_find_somebody() {
+        for _ in 0..200 {
+            let permits = Permits::new(2);
+            let first = Hungry::new(&permits, 2);
+            let second = Hungry::new(&permits, 2);
+            let third = Hungry::new(&permits, 2);
+            std::thread::scope(|scope| {
+                let giver = scope.spawn(|| first.give());
+                first.give();
+                giver.join().unwrap();
+            });
+            assert_eq!(second.has() + third.has(), 2);
+        }
     }
 }

@@ -43,6 +43,8 @@ pub(crate) struct Pipeline<P: Protocol> {
     replies: u64,
     /// Entries that have left since [`take_done`](Self::take_done) was last asked.
     done: usize,
+    /// Requests that were sent and are to be sent again.
+    replayed: u64,
     /// What the replies since [`take_sample`](Self::take_sample) was last asked tell of the server.
     sample: Sample,
     /// From this time on without its reply a request is late.
@@ -74,6 +76,7 @@ impl<P: Protocol> Pipeline<P> {
             spent: false,
             replies: 0,
             done: 0,
+            replayed: 0,
             sample: Sample::default(),
             late_after: None,
             deepest: 0,
@@ -93,6 +96,11 @@ impl<P: Protocol> Pipeline<P> {
     /// Replies that have come in whole.
     pub(crate) fn replies(&self) -> u64 {
         self.replies
+    }
+
+    /// Requests that were sent here and have to be sent again.
+    pub(crate) fn replayed(&self) -> u64 {
+        self.replayed
     }
 
     /// The most requests that were in flight at once.
@@ -233,17 +241,34 @@ impl<P: Protocol> Pipeline<P> {
     /// Encodes more of a request that comes in pieces.
     ///
     /// # Errors
-    /// When its source fails: the connection has to be closed.
+    /// When its source fails, or nobody waits for it any more: the connection has to be closed.
     pub(crate) fn poll_encode(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         while self.encoding && self.out.len() < OUT_HIGH {
+            self.check_encoding()?;
+            let open = self.open;
             let Some(entry) = self.flight.back_mut() else {
                 break;
             };
+            if entry.is_abandoned() && !open {
+                // Those before it are served first.
+                return Poll::Pending;
+            }
             let complete = ready!(entry.poll_encode(&mut self.protocol, &mut self.out, cx))?;
             entry.end = self.out.end();
             self.encoding = !complete;
         }
         Poll::Ready(Ok(()))
+    }
+
+    /// The rest of a request has to be neither read nor sent when its caller has gone away, and
+    /// without it nothing more can go out here.
+    fn check_encoding(&self) -> Result<(), Error> {
+        let lost = self.encoding && !self.open && self.flight.len() == 1;
+        if lost && self.flight.front().is_some_and(Entry::is_abandoned) {
+            let text = "nobody waits for the request that was being sent";
+            return Err(Error::new(Kind::Closed, text).because(CloseReason::Caller));
+        }
+        Ok(())
     }
 
     /// Takes note that `n` bytes were written.
@@ -337,12 +362,14 @@ impl<P: Protocol> Pipeline<P> {
             self.replies += 1;
             self.done += 1;
             self.idle_since = now;
-            if early || !reusable {
+            if !reusable {
                 self.spent = true;
-                return Err(Error::new(
-                    Kind::Closed,
-                    "the server ends the connection after this answer",
-                ));
+                let text = "the server ends the connection after this answer";
+                return Err(Error::new(Kind::Closed, text));
+            }
+            if early {
+                let text = "the answer came before the whole request was sent";
+                return Err(Error::new(Kind::Closed, text));
             }
         }
     }
@@ -408,6 +435,7 @@ impl<P: Protocol> Pipeline<P> {
                 entry.fail(&late());
             }
         }
+        self.check_encoding()?;
         if self.due(config).is_none_or(|due| due > now) {
             return Ok(());
         }
@@ -428,6 +456,8 @@ impl<P: Protocol> Pipeline<P> {
     /// Ends the order of this connection: tells those that cannot be sent again, and gives back
     /// the others in their order.
     pub(crate) fn close(&mut self, cause: &Error, config: &Config) -> Vec<Entry<P>> {
+        // Where splitting the input has panicked, those before have been told and not woken.
+        self.wakes.drain(..).for_each(Waker::wake);
         self.protocol.abort(cause);
         let written = self.out.written();
         let encoding = self.encoding;
@@ -441,8 +471,10 @@ impl<P: Protocol> Pipeline<P> {
             }
             let sent = sent(&entry, written, encoding && i == last);
             entry.trail.sent = entry.trail.sent.max(sent);
-            // The first is at fault for what came in its place; those behind it are not.
-            let at_fault = i == 0 && matches!(cause.kind(), Kind::Protocol | Kind::Timeout)
+            // The first is at fault for what came in its place, if the server can have seen it;
+            // those behind it are not.
+            let doubtful = matches!(cause.kind(), Kind::Protocol | Kind::Timeout);
+            let at_fault = i == 0 && sent != Sent::No && doubtful
                 || encoding && i == last && cause.kind() == Kind::Body;
             let may_move = sent == Sent::No && !encoding && entry.trail.moves < config.max_moves;
             let may_replay = entry.class.repeatable && entry.trail.replays < config.max_replays;
@@ -456,6 +488,7 @@ impl<P: Protocol> Pipeline<P> {
             } else {
                 entry.trail.replays += 1;
                 entry.class.alone = true;
+                self.replayed += 1;
             }
             again.push(entry);
         }

@@ -119,7 +119,13 @@ impl<P: Protocol> Future for Sending<P> {
                 this.step = Step::Done;
                 match outcome {
                     Outcome::Done(result) => Poll::Ready(result),
-                    Outcome::Again(trail) => {
+                    Outcome::Again(mut trail) => {
+                        // A runtime without a timer, or a connector that panics, ends every task
+                        // that would serve it.
+                        if trail.moves >= this.endpoint.config.max_moves {
+                            return Poll::Ready(Err(unserved().with_sent(trail.sent)));
+                        }
+                        trail.moves += 1;
                         let now = tokio::time::Instant::now().into_std();
                         let entry = this.caller.hand_in_again(trail, cx.waker());
                         match this.submit(entry, now) {
@@ -132,6 +138,11 @@ impl<P: Protocol> Future for Sending<P> {
             Step::Done => Poll::Ready(Err(done())),
         }
     }
+}
+
+fn unserved() -> Error {
+    let text = "the tasks that would serve the request end again and again";
+    Error::new(Kind::NoRuntime, text)
 }
 
 fn done() -> Error {

@@ -93,6 +93,8 @@ pub(crate) struct State<P: Protocol> {
     pub(crate) learn: Learn,
     /// A connection was wanted and none was allowed by the cap in all.
     pub(crate) starved: bool,
+    /// Connections being opened that are to be given up for other endpoints.
+    owed: usize,
     /// Requests that may be sent a second time now.
     pub(crate) hedges: f64,
     /// Requests that have come out of the line to a connection.
@@ -117,6 +119,7 @@ impl<P: Protocol> State<P> {
             failures: 0,
             learn,
             starved: false,
+            owed: 0,
             hedges: 0.0,
             served: 0,
             closed: false,
@@ -127,6 +130,11 @@ impl<P: Protocol> State<P> {
     /// Connections, those being opened and those closing included.
     pub(crate) fn live(&self) -> usize {
         self.live
+    }
+
+    /// Whether there is neither a connection nor a request that waits for one.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.live == 0 && self.line.is_empty()
     }
 
     pub(crate) fn idle(&self) -> usize {
@@ -204,6 +212,7 @@ impl<P: Protocol> State<P> {
                 self.live -= 1;
                 if slot.phase == Phase::Opening {
                     self.opening -= 1;
+                    self.owed = self.owed.min(self.opening);
                 }
                 slot.mail
             }
@@ -213,12 +222,14 @@ impl<P: Protocol> State<P> {
 
     /// A connection that was being opened is.
     pub(crate) fn opened(&mut self, id: ConnId, rtt: Option<Duration>) {
+        let owed = self.owed > 0;
         if let Some(slot) = self.slot(id)
             && slot.phase == Phase::Opening
         {
-            slot.phase = Phase::Ready;
+            slot.phase = if owed { Phase::Closing } else { Phase::Ready };
             slot.rtt = rtt;
             self.opening -= 1;
+            self.owed -= usize::from(owed);
         }
     }
 
@@ -383,7 +394,7 @@ impl<P: Protocol> State<P> {
                 .start(slot.rtt, sample.latency / sample.replies as u32);
             self.learn.observe(id, &sample, connections, now);
         }
-        if report.expired && slot.phase == Phase::Ready {
+        if report.expired && matches!(slot.phase, Phase::Ready | Phase::Exclusive) {
             slot.phase = Phase::Closing;
         }
         let mut moved = 0;
@@ -467,18 +478,18 @@ impl<P: Protocol> State<P> {
     }
 
     /// Has one connection close: the one that has been idle the longest, else the least busy one
-    /// once it is done. Gives back its driver.
+    /// once it is done, else one that is being opened as soon as it is. Gives back its driver.
     pub(crate) fn close_one(&mut self) -> Option<Waker> {
-        let id = match self.idle.first() {
-            Some(id) => *id,
-            None => {
-                let slots = self.slots.iter().enumerate();
-                let ready = slots.filter_map(|(i, s)| s.as_ref().map(|s| (ConnId(i), s)));
-                ready
-                    .filter(|(_, s)| s.phase == Phase::Ready)
-                    .min_by_key(|(_, s)| s.load)?
-                    .0
-            }
+        let least_busy = || {
+            let slots = self.slots.iter().enumerate();
+            let open = slots.filter_map(|(i, s)| s.as_ref().map(|s| (ConnId(i), s)));
+            open.filter(|(_, s)| matches!(s.phase, Phase::Ready | Phase::Exclusive))
+                .min_by_key(|(_, s)| s.load)
+                .map(|(id, _)| id)
+        };
+        let Some(id) = self.idle.first().copied().or_else(least_busy) else {
+            self.owed = (self.owed + 1).min(self.opening);
+            return None;
         };
         self.idle.retain(|i| *i != id);
         let slot = self.slot(id)?;

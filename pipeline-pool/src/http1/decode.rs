@@ -10,6 +10,7 @@ use super::head::{Heads, violation};
 use super::request::Method;
 use super::response::{Head, Response};
 use crate::error::{Error, Kind};
+use crate::event::CloseReason;
 use crate::protocol::Decoded;
 
 /// Interim answers that one request may get.
@@ -333,7 +334,8 @@ impl Decoder {
 }
 
 fn abandoned() -> Error {
-    Error::new(Kind::Closed, "the reader of a large body has gone away")
+    let text = "the reader of a large body has gone away";
+    Error::new(Kind::Closed, text).because(CloseReason::Caller)
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Bodies both ways: every framing, streams with backpressure, and what cuts them short.
 
-use pipeline_pool::{HttpPool, Kind, Method, Request};
+use futures_util::StreamExt;
+use pipeline_pool::{BodyError, CloseReason, HttpPool, Kind, Method, Request, Sent};
 use tokio::sync::oneshot;
 
 use crate::peer::{Peer, get};
@@ -167,4 +168,108 @@ async fn a_failing_request_body_fails_its_request_alone() {
         assert_eq!(error.kind(), Kind::Body, "{wrong}: {error}");
         drop(conn);
     }
+}
+
+/// A body that yields a piece and then waits for ever; the receiver hears when it is dropped.
+fn stalled(request: &mut Request) -> oneshot::Receiver<()> {
+    let (alive, dropped) = oneshot::channel();
+    let pieces = [Some(Ok::<_, BodyError>(bytes::Bytes::from("abc"))), None];
+    let pieces = futures_util::stream::iter(pieces).then(move |piece| {
+        let _alive = &alive;
+        async move {
+            match piece {
+                Some(piece) => piece,
+                None => std::future::pending().await,
+            }
+        }
+    });
+    request.stream(Some(1 << 20), pieces);
+    dropped
+}
+
+#[tokio::test]
+async fn an_upload_ends_when_nobody_waits_for_it() {
+    let mut peer = Peer::start().await;
+    let pool = HttpPool::builder().max_connections(1).build();
+    let mut request = Request::new(Method::Put, &peer.origin, "/up").unwrap();
+    let body = stalled(&mut request);
+    let sending = tokio::spawn(pool.send(&peer.origin, request));
+    let mut conn = peer.accept().await;
+    let head = "PUT /up HTTP/1.1\r\n";
+    assert_eq!(conn.exactly(head.len()).await, head);
+    let next = tokio::spawn(pool.send(&peer.origin, get(&peer.origin, "/next")));
+    sending.abort();
+    assert!(sending.await.unwrap_err().is_cancelled());
+    // At once: the body is let go, and the connection, on which nothing else could be sent.
+    assert!(body.await.is_err());
+    assert!(conn.closed().await);
+    tokio::spawn(peer.accept().await.echo());
+    assert_eq!(
+        next.await.unwrap().unwrap().body().as_whole().unwrap(),
+        "/next"
+    );
+    let stats = pool.stats();
+    assert_eq!(stats.origins[0].closed_by(CloseReason::Caller), 1);
+    assert_eq!(stats.connections, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upload_ends_at_its_deadline() {
+    let mut peer = Peer::start().await;
+    let pool = HttpPool::builder().max_connections(1).build();
+    let mut request = Request::new(Method::Put, &peer.origin, "/up").unwrap();
+    request.timeout(std::time::Duration::from_secs(7));
+    let body = stalled(&mut request);
+    let begun = tokio::time::Instant::now();
+    let sending = tokio::spawn(pool.send(&peer.origin, request));
+    let conn = peer.accept().await;
+    let error = sending.await.unwrap().unwrap_err();
+    assert_eq!((error.kind(), error.sent()), (Kind::Timeout, Sent::Part));
+    assert!(body.await.is_err());
+    assert!(conn.closed().await);
+    assert_eq!(begun.elapsed().as_secs(), 7);
+    assert_eq!(pool.stats().connections, 0);
+}
+
+#[tokio::test]
+async fn an_answer_may_be_read_while_its_request_is_still_sent() {
+    let mut peer = Peer::start().await;
+    let pool = HttpPool::builder().max_whole_body(2).build();
+    let mut request = Request::new(Method::Post, &peer.origin, "/both").unwrap();
+    let (more, pieces) = tokio::sync::mpsc::unbounded_channel::<Result<bytes::Bytes, BodyError>>();
+    let pieces = futures_util::stream::unfold(pieces, async |mut pieces| {
+        let piece = pieces.recv().await?;
+        Some((piece, pieces))
+    });
+    request.stream(Some(4), pieces);
+    let sending = tokio::spawn(pool.send(&peer.origin, request));
+    let mut conn = peer.accept().await;
+    more.send(Ok("ab".into())).unwrap();
+    conn.write("HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\nabc")
+        .await;
+    let (_, body) = sending.await.unwrap().unwrap().into_parts();
+    more.send(Ok("cd".into())).unwrap();
+    drop(more);
+    let (_, got) = conn.request().await.unwrap();
+    assert_eq!(got, b"abcd");
+    conn.write("def").await;
+    assert_eq!(body.bytes(100).await.unwrap(), "abcdef");
+}
+
+#[tokio::test]
+async fn a_reader_that_goes_away_is_why_its_connection_is_closed() {
+    let mut peer = Peer::start().await;
+    let pool = HttpPool::builder().max_whole_body(4).build();
+    let sending = tokio::spawn(pool.send(&peer.origin, get(&peer.origin, "/")));
+    let mut conn = peer.accept().await;
+    conn.target().await;
+    conn.write(format!(
+        "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\nabc",
+        1 << 30
+    ))
+    .await;
+    drop(sending.await.unwrap().unwrap());
+    assert!(conn.closed().await);
+    let stats = pool.stats();
+    assert_eq!(stats.origins[0].closed_by(CloseReason::Caller), 1);
 }

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use crate::peer::{Conn, Peer, get, post, warm};
 use futures_util::future::join_all;
-use pipeline_pool::{CloseReason, Event, HttpPool, Kind};
+use pipeline_pool::{CloseReason, Connect, Connecting, Event, HttpPool, Io, Kind, Origin};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
 
 /// Opens two connections and has both answer once.
 async fn warm_two(pool: &HttpPool, peer: &mut Peer) -> (Conn, Conn) {
@@ -57,11 +59,53 @@ async fn an_idle_connection_gives_way_to_another_origin() {
 
 #[tokio::test]
 async fn a_busy_origin_gives_one_up_to_one_that_has_none() {
+    for alone in [false, true] {
+        let (mut busy, mut poor) = (Peer::start().await, Peer::start().await);
+        let pool = HttpPool::builder().max_total_connections(2).build();
+        let (first, second) = warm_two(&pool, &mut busy).await;
+        let servers = [tokio::spawn(first.echo()), tokio::spawn(second.echo())];
+        // Its line is never empty, so none of its connections is ever idle.
+        let mut load = JoinSet::new();
+        for _ in 0..50 {
+            let (pool, origin) = (pool.clone(), busy.origin.clone());
+            load.spawn(async move {
+                let request = || match alone {
+                    true => post(&origin, "/load", "x"),
+                    false => get(&origin, "/load"),
+                };
+                while pool.send(&origin, request()).await.is_ok() {}
+            });
+        }
+        while pool.stats().origins.iter().all(|o| o.waiting == 0) {
+            tokio::task::yield_now().await;
+        }
+        warm(&pool, &mut poor).await;
+        let stats = pool.stats();
+        assert_eq!((stats.most_connections, stats.opened()), (2, 3));
+        drop((load, servers));
+    }
+}
+
+/// Opens connections when it is told to.
+struct Gated(Arc<Semaphore>);
+
+impl Connect for Gated {
+    fn connect(&self, origin: &Origin) -> Connecting {
+        let (gate, port) = (self.0.clone(), origin.port());
+        Box::pin(async move {
+            gate.acquire().await.unwrap().forget();
+            let tcp = tokio::net::TcpStream::connect(("127.0.0.1", port)).await?;
+            Ok(Box::new(tcp) as Box<dyn Io>)
+        })
+    }
+}
+
+#[tokio::test]
+async fn a_busy_origin_gives_one_up_also_while_it_opens_them_all() {
     let (mut busy, mut poor) = (Peer::start().await, Peer::start().await);
-    let pool = HttpPool::builder().max_total_connections(2).build();
-    let (first, second) = warm_two(&pool, &mut busy).await;
-    let servers = [tokio::spawn(first.echo()), tokio::spawn(second.echo())];
-    // Its line is never empty, so none of its connections is ever idle.
+    let gate = Arc::new(Semaphore::new(0));
+    let builder = HttpPool::builder().max_total_connections(2);
+    let pool = builder.connector(Gated(gate.clone())).build();
     let (load_pool, origin) = (pool.clone(), busy.origin.clone());
     let load = tokio::spawn(async move {
         loop {
@@ -69,11 +113,26 @@ async fn a_busy_origin_gives_one_up_to_one_that_has_none() {
             join_all(many).await;
         }
     });
-    warm(&pool, &mut poor).await;
-    load.abort();
-    assert!(load.await.unwrap_err().is_cancelled());
+    while pool.stats().connections != 2 {
+        tokio::task::yield_now().await;
+    }
+    let waits = tokio::spawn(pool.send(&poor.origin, get(&poor.origin, "/poor")));
+    while pool.stats().origins.len() != 2 {
+        tokio::task::yield_now().await;
+    }
+    gate.add_permits(100);
+    let server = tokio::spawn(async move {
+        loop {
+            tokio::spawn(busy.accept().await.echo());
+        }
+    });
+    let mut conn = poor.accept().await;
+    assert_eq!(conn.target().await, "/poor");
+    conn.answer("").await;
+    waits.await.unwrap().unwrap();
     assert_eq!(pool.stats().most_connections, 2);
-    drop(servers);
+    load.abort();
+    drop(server);
 }
 
 #[tokio::test]
@@ -228,6 +287,43 @@ async fn an_old_connection_is_replaced() {
     assert!(conn.closed().await);
     warm(&pool, &mut peer).await;
     assert_eq!(pool.stats().origins[0].closed_by(CloseReason::Age), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_old_connection_is_replaced_also_when_all_it_serves_goes_alone() {
+    let mut peer = Peer::start().await;
+    let builder = HttpPool::builder().max_connections(1);
+    let pool = builder.max_age(Duration::from_secs(5)).build();
+    let mut conn = warm(&pool, &mut peer).await;
+    let send = || tokio::spawn(pool.send(&peer.origin, post(&peer.origin, "/w", "x")));
+    let first = send();
+    assert_eq!(conn.target().await, "/w");
+    let second = send();
+    while pool.stats().origins[0].waiting != 1 {
+        tokio::task::yield_now().await;
+    }
+    tokio::time::advance(Duration::from_secs(6)).await;
+    conn.answer("").await;
+    first.await.unwrap().unwrap();
+    assert!(conn.closed().await);
+    tokio::spawn(peer.accept().await.echo());
+    second.await.unwrap().unwrap();
+    assert_eq!(pool.stats().origins[0].closed_by(CloseReason::Age), 1);
+}
+
+#[tokio::test]
+async fn a_hook_that_panics_costs_no_connection() {
+    let mut peer = Peer::start().await;
+    let builder = HttpPool::builder().max_connections(1);
+    let pool = builder.on_event(|_, _| panic!("a bad hook")).build();
+    for _ in 0..3 {
+        let conn = warm(&pool, &mut peer).await;
+        conn.reset();
+        while pool.stats().connections > 0 {
+            tokio::task::yield_now().await;
+        }
+    }
+    assert_eq!(pool.stats().opened(), 3);
 }
 
 #[tokio::test]

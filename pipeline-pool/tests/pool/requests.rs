@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::peer::{Peer, get, post, reply, warm};
 use futures_util::future::join_all;
-use pipeline_pool::{HttpPool, Kind, Sent};
+use pipeline_pool::{Connect, Connecting, HttpPool, Kind, Origin, Sent};
 
 #[tokio::test]
 async fn a_request_is_answered() {
@@ -413,67 +413,6 @@ async fn nobody_listens() {
     assert_eq!(pool.stats().connections, 0);
 }
 
-#[test]
-fn a_pool_outlives_its_runtime() {
-    let build = || {
-        tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .unwrap()
-    };
-    let pool = HttpPool::builder().max_connections(1).build();
-    let server = build();
-    let peer = std::thread::scope(|scope| {
-        let peer = server.block_on(async {
-            let mut peer = Peer::start().await;
-            let origin = peer.origin.clone();
-            let pool = pool.clone();
-            let client = std::thread::spawn(move || {
-                let first = tokio::runtime::Builder::new_current_thread()
-                    .enable_all()
-                    .build()
-                    .unwrap();
-                let reply = first
-                    .block_on(pool.send(&origin, get(&origin, "/a")))
-                    .unwrap();
-                // The runtime dies with a request under way on its connection and one in line.
-                let pending = pool.send(&origin, get(&origin, "/lost"));
-                let waiting = pool.send(&origin, get(&origin, "/moved"));
-                let mut pending = Box::pin(pending);
-                let mut waiting = Box::pin(waiting);
-                first.block_on(async {
-                    futures_util::future::poll_immediate(&mut pending).await;
-                    futures_util::future::poll_immediate(&mut waiting).await;
-                });
-                drop(first);
-                let second = tokio::runtime::Builder::new_current_thread()
-                    .enable_all()
-                    .build()
-                    .unwrap();
-                let moved =
-                    second.block_on(async { futures_util::future::join(pending, waiting).await });
-                (reply, moved)
-            });
-            let mut conn = peer.accept().await;
-            conn.target().await;
-            conn.answer("a").await;
-            tokio::spawn(conn.echo());
-            tokio::spawn(peer.accept().await.echo());
-            let (reply, (lost, moved)) =
-                tokio::task::spawn_blocking(move || client.join().unwrap())
-                    .await
-                    .unwrap();
-            assert_eq!(reply.body().as_whole().unwrap(), "a");
-            assert_eq!(lost.unwrap().body().as_whole().unwrap(), "/lost");
-            assert_eq!(moved.unwrap().body().as_whole().unwrap(), "/moved");
-            peer
-        });
-        let _ = scope;
-        peer
-    });
-    assert!(peer.accepted() >= 2);
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_cap_holds_at_every_instant() {
     let mut peer = Peer::start().await;
@@ -548,6 +487,44 @@ async fn close_waits_for_what_is_under_way() {
         .await
         .unwrap_err();
     assert_eq!(error.kind(), Kind::Shutdown);
+}
+
+#[tokio::test(start_paused = true)]
+async fn close_ends_with_the_last_who_waits() {
+    // Nobody accepts, and nothing can be opened: there is no connection at any time.
+    let origin = Origin::parse("http://store.example").unwrap();
+    for dropped in [false, true] {
+        let pool = HttpPool::builder()
+            .connector(Never)
+            .connect_timeout(Duration::from_secs(1))
+            .wait_timeout(Duration::from_secs(5))
+            .build();
+        let waits = tokio::spawn(pool.send(&origin, get(&origin, "/a")));
+        while pool.stats().origins.iter().all(|o| o.waiting == 0) {
+            tokio::task::yield_now().await;
+        }
+        let begun = tokio::time::Instant::now();
+        let closing = tokio::spawn(pool.close(Duration::from_secs(3600)));
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        if dropped {
+            waits.abort();
+        }
+        closing.await.unwrap();
+        assert_eq!(begun.elapsed().as_secs(), if dropped { 2 } else { 5 });
+        match waits.await {
+            Ok(failed) => assert_eq!(failed.unwrap_err().kind(), Kind::WaitTimeout),
+            Err(error) => assert!(dropped && error.is_cancelled()),
+        }
+    }
+}
+
+/// Has no file descriptor to open anything with.
+struct Never;
+
+impl Connect for Never {
+    fn connect(&self, _: &Origin) -> Connecting {
+        Box::pin(async { Err(std::io::Error::from_raw_os_error(24)) })
+    }
 }
 
 #[tokio::test]

@@ -2,10 +2,11 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::time::Duration;
 
 use crate::peer::{Peer, get};
 use futures_util::future::{join, poll_immediate};
-use pipeline_pool::HttpPool;
+use pipeline_pool::{HttpPool, Kind, Origin, Sent};
 use tokio::runtime::{Builder, Runtime};
 
 fn build() -> Runtime {
@@ -39,4 +40,132 @@ fn a_runtime_that_ends_before_its_tasks_have_begun_keeps_nobody_waiting() {
         assert_eq!(b.unwrap().body().as_whole().unwrap(), "/b");
     });
     assert_eq!(pool.stats().connections, 1);
+}
+
+/// A server in the background that answers each request with its target.
+fn echo(server: &Runtime) -> Origin {
+    let mut peer = server.block_on(Peer::start());
+    let origin = peer.origin.clone();
+    server.spawn(async move {
+        loop {
+            tokio::spawn(peer.accept().await.echo());
+        }
+    });
+    origin
+}
+
+fn threads() -> Runtime {
+    let mut builder = Builder::new_multi_thread();
+    builder.worker_threads(1).enable_all().build().unwrap()
+}
+
+#[test]
+fn a_permit_of_a_runtime_that_ends_goes_to_who_waits_in_another() {
+    let server = threads();
+    let (one, other) = (echo(&server), echo(&server));
+    let pool = HttpPool::builder().max_total_connections(1).build();
+    let (first, second) = (build(), build());
+    let reply = first.block_on(pool.send(&one, get(&one, "/a"))).unwrap();
+    assert_eq!(reply.body().as_whole().unwrap(), "/a");
+    // The first runtime stands still, so the idle connection cannot give way.
+    let mut waits = Box::pin(pool.send(&other, get(&other, "/b")));
+    assert!(poll(&second, &mut waits).is_none());
+    drop(first);
+    let reply = second.block_on(waits).unwrap();
+    assert_eq!(reply.body().as_whole().unwrap(), "/b");
+    let stats = pool.stats();
+    assert_eq!((stats.connections, stats.most_connections), (1, 1));
+}
+
+#[test]
+fn a_close_hears_of_connections_that_end_with_their_runtime() {
+    let server = threads();
+    let origin = echo(&server);
+    let pool = HttpPool::new();
+    let (first, second) = (build(), build());
+    first
+        .block_on(pool.send(&origin, get(&origin, "/a")))
+        .unwrap();
+    let mut closing = Box::pin(pool.close(Duration::from_secs(3600)));
+    assert!(poll(&second, &mut closing).is_none());
+    drop(first);
+    second.block_on(closing);
+}
+
+#[test]
+fn a_runtime_without_a_timer_is_an_error() {
+    let server = threads();
+    let origin = echo(&server);
+    let pool = HttpPool::new();
+    let runtime = Builder::new_current_thread().enable_io().build().unwrap();
+    let error = runtime
+        .block_on(pool.send(&origin, get(&origin, "/a")))
+        .unwrap_err();
+    assert_eq!((error.kind(), error.sent()), (Kind::NoRuntime, Sent::No));
+    let stats = pool.stats();
+    assert_eq!((stats.connections, stats.origins[0].connections), (0, 0));
+    // A better one finds nothing in its way.
+    let reply = build().block_on(pool.send(&origin, get(&origin, "/b")));
+    assert_eq!(reply.unwrap().body().as_whole().unwrap(), "/b");
+}
+
+#[test]
+fn a_pool_outlives_its_runtime() {
+    let build = || {
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap()
+    };
+    let pool = HttpPool::builder().max_connections(1).build();
+    let server = build();
+    let peer = std::thread::scope(|scope| {
+        let peer = server.block_on(async {
+            let mut peer = Peer::start().await;
+            let origin = peer.origin.clone();
+            let pool = pool.clone();
+            let client = std::thread::spawn(move || {
+                let first = tokio::runtime::Builder::new_current_thread()
+                    .enable_all()
+                    .build()
+                    .unwrap();
+                let reply = first
+                    .block_on(pool.send(&origin, get(&origin, "/a")))
+                    .unwrap();
+                // The runtime dies with a request under way on its connection and one in line.
+                let pending = pool.send(&origin, get(&origin, "/lost"));
+                let waiting = pool.send(&origin, get(&origin, "/moved"));
+                let mut pending = Box::pin(pending);
+                let mut waiting = Box::pin(waiting);
+                first.block_on(async {
+                    futures_util::future::poll_immediate(&mut pending).await;
+                    futures_util::future::poll_immediate(&mut waiting).await;
+                });
+                drop(first);
+                let second = tokio::runtime::Builder::new_current_thread()
+                    .enable_all()
+                    .build()
+                    .unwrap();
+                let moved =
+                    second.block_on(async { futures_util::future::join(pending, waiting).await });
+                (reply, moved)
+            });
+            let mut conn = peer.accept().await;
+            conn.target().await;
+            conn.answer("a").await;
+            tokio::spawn(conn.echo());
+            tokio::spawn(peer.accept().await.echo());
+            let (reply, (lost, moved)) =
+                tokio::task::spawn_blocking(move || client.join().unwrap())
+                    .await
+                    .unwrap();
+            assert_eq!(reply.body().as_whole().unwrap(), "a");
+            assert_eq!(lost.unwrap().body().as_whole().unwrap(), "/lost");
+            assert_eq!(moved.unwrap().body().as_whole().unwrap(), "/moved");
+            peer
+        });
+        let _ = scope;
+        peer
+    });
+    assert!(peer.accepted() >= 2);
 }

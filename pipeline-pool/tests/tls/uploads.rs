@@ -31,7 +31,9 @@ async fn count(config: Arc<ServerConfig>, io: DuplexStream) {
         head.push(io.read_u8().await.unwrap());
     }
     let head = String::from_utf8(head).unwrap();
-    let length = head.lines().find_map(|l| l.strip_prefix("content-length: "));
+    let length = head
+        .lines()
+        .find_map(|l| l.strip_prefix("content-length: "));
     let mut body = vec![0; length.unwrap().parse().unwrap()];
     io.read_exact(&mut body).await.unwrap();
     let text = body.len().to_string();

@@ -216,6 +216,31 @@ impl World {
     }
 }
 
+#[test]
+fn what_has_not_left_is_not_at_fault_for_what_came() {
+    let push = || Event::Push {
+        repeatable: true,
+        alone: false,
+        deadline_ms: 5000,
+    };
+    let mut world = World::new();
+    let warm = [push(), Event::Fill, Event::Write(9), Event::Serve(1)];
+    let both = [push(), push(), Event::Fill, Event::Write("r1\n".len())];
+    let events = warm.into_iter().chain([Event::Read(9)]).chain(both);
+    for event in events.chain([Event::Serve(1), Event::Read(9)]) {
+        world.step(event).unwrap();
+    }
+    let cause = world.end(Ending::Garbage);
+    assert_eq!(cause.kind(), Kind::Protocol);
+    let again = world.pipeline.close(&cause, &world.config);
+    let moved: Vec<_> = again
+        .iter()
+        .map(|e| (e.order().seq, e.trail.sent))
+        .collect();
+    assert_eq!(moved, [(2, Sent::No)]);
+    assert_eq!(world.pipeline.replayed(), 0);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
     #[test]
