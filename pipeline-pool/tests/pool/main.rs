@@ -9,3 +9,4 @@ mod generic;
 mod peer;
 mod requests;
 mod runtimes;
+mod storm;

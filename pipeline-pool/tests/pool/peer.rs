@@ -69,7 +69,7 @@ impl Conn {
                     .find_map(|line| line.strip_prefix("content-length: "))
                     .map_or(0, |n| n.parse().unwrap());
                 while self.input.len() < len {
-                    if self.io.read_buf(&mut self.input).await.unwrap() == 0 {
+                    if !matches!(self.io.read_buf(&mut self.input).await, Ok(n) if n > 0) {
                         return None;
                     }
                 }
@@ -97,6 +97,11 @@ impl Conn {
 
     pub async fn write(&mut self, bytes: impl AsRef<[u8]>) {
         self.io.write_all(bytes.as_ref()).await.unwrap();
+    }
+
+    /// Writes, unless the client has closed; says whether it could.
+    pub async fn try_write(&mut self, text: &str) -> bool {
+        self.io.write_all(text.as_bytes()).await.is_ok()
     }
 
     /// Answers 200 with this body.
