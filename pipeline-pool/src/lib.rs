@@ -51,6 +51,8 @@ mod event;
 #[cfg(feature = "http1")]
 pub mod http1;
 mod origin;
+#[cfg(feature = "http1")]
+mod origins;
 mod outbox;
 #[cfg(feature = "http1")]
 mod pool;
@@ -76,4 +78,4 @@ pub use protocol::{Begin, Beginning, Class, ConnectionId, Decoded, Encoded, Prot
 pub use single::{Pool, PoolSending};
 pub use stats::OriginStats;
 #[cfg(feature = "http1")]
-pub use stats::Stats;
+pub use stats::{Forgotten, Stats};

@@ -1,9 +1,7 @@
 //! The pool of HTTP/1.1 connections.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
-use std::hash::{BuildHasherDefault, Hasher};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -23,8 +21,9 @@ use crate::http1::decode::Limits;
 use crate::http1::wait::Silences;
 use crate::http1::{Request, Response};
 use crate::origin::Origin;
+use crate::origins::Origins;
 use crate::protocol::ConnectionId;
-use crate::stats::{OriginStats, Stats};
+use crate::stats::Stats;
 
 /// A bounded pool of pipelined HTTP/1.1 connections to any number of origins.
 ///
@@ -40,7 +39,7 @@ struct Inner {
     limits: Limits,
     connect: Arc<Shared>,
     permits: Arc<Permits>,
-    endpoints: RwLock<HashMap<Origin, Arc<Endpoint<Http1>>, BuildHasherDefault<Hashed>>>,
+    endpoints: RwLock<Origins>,
     /// No new request is taken, nor for an origin that was not known then.
     closed: AtomicBool,
 }
@@ -132,7 +131,8 @@ impl HttpPool {
             }
             endpoint
         };
-        endpoints.entry(origin.clone()).or_insert_with(make).clone()
+        let now = tokio::time::Instant::now().into_std();
+        endpoints.get_or_make(origin, now, make)
     }
 
     /// What the pool has done so far, and what it is doing now.
@@ -143,11 +143,13 @@ impl HttpPool {
             .read()
             .unwrap_or_else(PoisonError::into_inner);
         let (connections, most_connections) = self.0.permits.used();
-        let origins = endpoints
-            .iter()
-            .map(|(origin, e)| OriginStats::of(origin, e))
-            .collect();
-        Stats::new(connections, most_connections, origins)
+        let (origins, forgotten) = endpoints.stats();
+        Stats {
+            connections,
+            most_connections,
+            origins,
+            forgotten,
+        }
     }
 
     /// Takes no new request, and resolves once every connection is closed; those that are not
@@ -161,7 +163,7 @@ impl HttpPool {
                 .endpoints
                 .read()
                 .unwrap_or_else(PoisonError::into_inner);
-            endpoints.values().cloned().collect()
+            endpoints.all().cloned().collect()
         };
         endpoint::close(&endpoints, grace).await;
     }
@@ -173,7 +175,7 @@ impl Drop for Inner {
             .endpoints
             .get_mut()
             .unwrap_or_else(PoisonError::into_inner);
-        for endpoint in endpoints.values() {
+        for endpoint in endpoints.all() {
             endpoint.retire(false);
         }
     }
@@ -184,26 +186,6 @@ impl fmt::Debug for HttpPool {
         f.debug_struct("HttpPool")
             .field("config", &self.0.config)
             .finish_non_exhaustive()
-    }
-}
-
-/// Takes the hash that an [`Origin`] carries as it is.
-#[derive(Default)]
-struct Hashed(u64);
-
-impl Hasher for Hashed {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
-        }
-    }
-
-    fn write_u64(&mut self, hash: u64) {
-        self.0 = hash;
     }
 }
 

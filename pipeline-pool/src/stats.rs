@@ -17,7 +17,82 @@ pub struct Stats {
     /// The most sockets that were open at once.
     pub most_connections: usize,
     /// The figures of each origin, in no particular order.
+    ///
+    /// An origin that has had neither a connection nor a request for 10 minutes can be missing, and
+    /// where there are over a thousand, one that has neither now; its figures are then in
+    /// [`forgotten`](Self::forgotten), and begin anew with its next request.
     pub origins: Vec<OriginStats>,
+    /// The sums of the figures of origins that have been forgotten.
+    pub forgotten: Forgotten,
+}
+
+/// The figures of origins that a pool has forgotten, added up; each means what it does in
+/// [`OriginStats`].
+#[cfg(feature = "http1")]
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Forgotten {
+    /// How many there were; one that came back and was forgotten again counts each time.
+    pub origins: u64,
+    /// Connections opened.
+    pub opened: u64,
+    /// Attempts to open one that failed.
+    pub open_failed: u64,
+    /// Connections closed, by the position of the reason in [`CloseReason::ALL`].
+    closed: [u64; CloseReason::ALL.len()],
+    /// Answers received.
+    pub replies: u64,
+    /// Requests sent again on another connection.
+    pub replays: u64,
+    /// Requests that went from one connection's queue to another.
+    pub moves: u64,
+    /// Requests sent a second time while the first was late.
+    pub hedges: u64,
+    /// Requests that had to wait in line.
+    pub waits: u64,
+    /// Requests that have come out of the line to a connection.
+    pub waits_served: u64,
+    /// Requests refused as the line was full.
+    pub refused: u64,
+    /// The most requests that were in flight on one connection.
+    pub deepest: usize,
+    /// Reads that brought something.
+    pub reads: u64,
+    /// Writes.
+    pub writes: u64,
+    /// Bytes received.
+    pub bytes_in: u64,
+    /// Bytes sent.
+    pub bytes_out: u64,
+}
+
+#[cfg(feature = "http1")]
+impl Forgotten {
+    pub(crate) fn add(&mut self, figures: &OriginStats) {
+        self.origins += 1;
+        self.opened += figures.opened;
+        self.open_failed += figures.open_failed;
+        for (sum, closed) in self.closed.iter_mut().zip(figures.closed) {
+            *sum += closed;
+        }
+        self.replies += figures.replies;
+        self.replays += figures.replays;
+        self.moves += figures.moves;
+        self.hedges += figures.hedges;
+        self.waits += figures.waits;
+        self.waits_served += figures.waits_served;
+        self.refused += figures.refused;
+        self.deepest = self.deepest.max(figures.deepest);
+        self.reads += figures.reads;
+        self.writes += figures.writes;
+        self.bytes_in += figures.bytes_in;
+        self.bytes_out += figures.bytes_out;
+    }
+
+    /// Connections closed for this reason.
+    pub fn closed_by(&self, reason: CloseReason) -> u64 {
+        self.closed[reason as usize]
+    }
 }
 
 /// The figures of one origin.
@@ -125,35 +200,24 @@ impl OriginStats {
 
 #[cfg(feature = "http1")]
 impl Stats {
-    pub(crate) fn new(
-        connections: usize,
-        most_connections: usize,
-        origins: Vec<OriginStats>,
-    ) -> Self {
-        Self {
-            connections,
-            most_connections,
-            origins,
-        }
-    }
-
     /// Connections opened so far, at all origins.
     pub fn opened(&self) -> u64 {
-        self.origins.iter().map(|o| o.opened).sum()
+        self.forgotten.opened + self.origins.iter().map(|o| o.opened).sum::<u64>()
     }
 
     /// Answers received so far, from all origins.
     pub fn replies(&self) -> u64 {
-        self.origins.iter().map(|o| o.replies).sum()
+        self.forgotten.replies + self.origins.iter().map(|o| o.replies).sum::<u64>()
     }
 
     /// Requests sent again after their connection died, at all origins.
     pub fn replays(&self) -> u64 {
-        self.origins.iter().map(|o| o.replays).sum()
+        self.forgotten.replays + self.origins.iter().map(|o| o.replays).sum::<u64>()
     }
 
     /// The most requests that were in flight on any one connection.
     pub fn deepest(&self) -> usize {
-        self.origins.iter().map(|o| o.deepest).max().unwrap_or(0)
+        let deepest = self.origins.iter().map(|o| o.deepest);
+        deepest.fold(self.forgotten.deepest, usize::max)
     }
 }

@@ -103,9 +103,11 @@ impl<P: Protocol> Endpoint<P> {
         opener: Box<dyn Open<P>>,
         permits: Arc<Permits>,
     ) -> Arc<Self> {
+        let born = tokio::time::Instant::now().into_std();
+        let learn = Learn::new(config.max_depth, config.fixed_depth);
         let endpoint = Arc::new_cyclic(|this: &Weak<Self>| Self {
             name: opener.name(),
-            state: Mutex::new(State::new(Learn::new(config.max_depth, config.fixed_depth))),
+            state: Mutex::new(State::new(learn, born)),
             config,
             opener,
             permits,
@@ -115,7 +117,7 @@ impl<P: Protocol> Endpoint<P> {
             aborted: AtomicBool::new(false),
             keeping: Mutex::new(None),
             seq: AtomicU64::new(0),
-            born: Instant::now(),
+            born,
             this: this.clone(),
         });
         let member: Weak<dyn Member> = endpoint.this.clone();
@@ -314,6 +316,7 @@ impl<P: Protocol> Endpoint<P> {
         self.counters.open_failed.fetch_add(1, Ordering::Relaxed);
         let mut state = self.lock();
         state.remove(id);
+        state.quiet = now;
         state.failures += 1;
         let step = 10 << state.failures.min(7);
         state.open_after = Some(now + Duration::from_millis(step));
@@ -339,6 +342,7 @@ impl<P: Protocol> Endpoint<P> {
         } = end;
         let mut state = self.lock();
         let mail = state.remove(id);
+        state.quiet = now;
         state.unlearn(id, broken, now);
         if proven {
             state.failures = 0;

@@ -99,6 +99,8 @@ pub(crate) struct State<P: Protocol> {
     pub(crate) hedges: f64,
     /// Requests that have come out of the line to a connection.
     pub(crate) served: u64,
+    /// Since when there has been no connection, while there is none.
+    pub(crate) quiet: Instant,
     /// No new request is taken.
     pub(crate) closed: bool,
     /// Idle connections are not kept.
@@ -106,7 +108,7 @@ pub(crate) struct State<P: Protocol> {
 }
 
 impl<P: Protocol> State<P> {
-    pub(crate) fn new(learn: Learn) -> Self {
+    pub(crate) fn new(learn: Learn, born: Instant) -> Self {
         Self {
             line: Line::new(),
             slots: Vec::new(),
@@ -122,6 +124,7 @@ impl<P: Protocol> State<P> {
             owed: 0,
             hedges: 0.0,
             served: 0,
+            quiet: born,
             closed: false,
             retired: false,
         }

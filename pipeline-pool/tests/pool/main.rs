@@ -6,6 +6,7 @@ mod bodies;
 mod choice;
 mod expect;
 mod generic;
+mod origins;
 mod peer;
 mod requests;
 mod runtimes;
