@@ -10,8 +10,9 @@ use std::time::Duration;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
 
-use crate::Emulator;
+use crate::faults::SpecError;
 use crate::sdb::args::SdbArgs;
+use crate::{Emulator, Faults};
 
 /// S3 and SimpleDB in one process, checking signatures by itself.
 ///
@@ -48,7 +49,7 @@ struct Args {
     ///
     /// Kinds: slow-down[:RETRY-AFTER], error, delay:MILLISECONDS, reset-before, reset-after, cut:BYTES, garbage,
     /// expired-token. May be given several times; the first that meets a request decides.
-    #[arg(long = "fault", value_name = "RATE:KIND[:ARGUMENT]")]
+    #[arg(long = "fault", value_name = "RATE:KIND[:ARGUMENT]", value_parser = fault)]
     faults: Vec<String>,
 
     /// What the chance of --fault is drawn from: the same number, the same requests, the same faults.
@@ -98,6 +99,12 @@ impl fmt::Debug for UserArg {
             .field("access_key", &self.access_key)
             .finish_non_exhaustive()
     }
+}
+
+/// A rule as it was given, which is one.
+fn fault(text: &str) -> Result<String, SpecError> {
+    Faults::default().add_spec(text)?;
+    Ok(text.to_owned())
 }
 
 fn parse_user(text: &str) -> Option<UserArg> {

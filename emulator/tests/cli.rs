@@ -113,5 +113,5 @@ fn faults_can_be_ordered() {
         .read_to_string(&mut told)
         .unwrap();
     assert!(told.contains("2:slow-down"), "{told}");
-    assert!(!wrong.wait().unwrap().success());
+    assert_eq!(wrong.wait().unwrap().code(), Some(2));
 }
