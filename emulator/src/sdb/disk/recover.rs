@@ -5,6 +5,7 @@ use std::io::{self, Read as _};
 use std::path::Path;
 
 use super::record::{Entry, Read, read};
+use super::snapshot::PART;
 use super::{MAGIC, MAGIC_FLUSHED, create, journal_path, magic, snapshot_path, sync_dir};
 use crate::sdb::store::Domains;
 
@@ -21,6 +22,7 @@ pub(super) struct Found {
 ///
 /// Goes on with a journal that is flushed for each answer, or one that is not.
 pub(super) fn recover(dir: &Path, domains: &Domains, fsync: bool) -> io::Result<Found> {
+    remove_parts(dir)?;
     let (snapshots, mut journals) = generations(dir)?;
     let base = snapshots.last().copied();
     if let Some(generation) = base {
@@ -85,6 +87,17 @@ fn begin(dir: &Path, generation: u64, fsync: bool) -> io::Result<Found> {
         journal,
         len: MAGIC.len() as u64,
     })
+}
+
+/// Removes snapshots that were not written to their end; nobody would ever read them.
+fn remove_parts(dir: &Path) -> io::Result<()> {
+    for entry in read_dir(dir)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|end| end == PART) {
+            remove_file(path)?;
+        }
+    }
+    Ok(())
 }
 
 /// The generations that have a snapshot and those that have a journal, in order.

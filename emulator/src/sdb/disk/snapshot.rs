@@ -1,6 +1,6 @@
 //! Writes the state of all domains into one file, while they change.
 
-use std::fs::{File, rename};
+use std::fs::{File, remove_file, rename};
 use std::io::{self, BufWriter, Write};
 use std::ops::Bound;
 use std::path::Path;
@@ -9,6 +9,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::record::Record;
 use super::{MAGIC, snapshot_path, sync_dir};
 use crate::sdb::store::{Change, Domain, Domains, Item, Text};
+
+/// What the name of a snapshot ends with while it is written.
+pub(super) const PART: &str = "part";
 
 /// How many items are read in one turn, for which writers wait.
 const TURN: usize = 64;
@@ -21,9 +24,21 @@ pub(super) fn write(
     closing: &AtomicBool,
 ) -> io::Result<u64> {
     let path = snapshot_path(dir, generation);
-    let part = path.with_extension("part");
+    let part = path.with_extension(PART);
+    let written = write_part(&part, domains, closing);
+    if written.is_err() {
+        // On a full disk it would take the room of the journal. What is left is removed by the next process.
+        let _ = remove_file(&part);
+    }
+    let bytes = written?;
+    rename(&part, &path)?;
+    sync_dir(dir)?;
+    Ok(bytes)
+}
+
+fn write_part(part: &Path, domains: &Domains, closing: &AtomicBool) -> io::Result<u64> {
     let mut out = Out {
-        file: BufWriter::new(File::create(&part)?),
+        file: BufWriter::new(File::create(part)?),
         record: Vec::new(),
         records: 0,
         bytes: MAGIC.len() as u64,
@@ -37,8 +52,6 @@ pub(super) fn write(
     out.write(&Record::End(records))?;
     let bytes = out.bytes;
     out.file.into_inner()?.sync_all()?;
-    rename(&part, &path)?;
-    sync_dir(dir)?;
     Ok(bytes)
 }
 

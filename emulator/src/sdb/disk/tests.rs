@@ -321,6 +321,11 @@ fn a_fold_that_was_cut_short_costs_nothing() {
     std::fs::write(snapshot_path(&dir.0, next).with_extension("part"), b"sdb").unwrap();
     let world = World::open(&dir, u64::MAX).unwrap();
     assert_eq!(world.state(), state);
+    let names = dir.names();
+    assert!(
+        !names.iter().any(|name| name.ends_with("part")),
+        "{names:?}"
+    );
     world.put("abc", "next", "1");
     let state = world.state();
     drop(world);
@@ -397,6 +402,16 @@ fn a_folder_can_be_flushed_from_now_on_or_no_more() {
     std::fs::write(&first, &whole[..whole.len() - 1]).unwrap();
     let error = World::open(&dir, u64::MAX).map(|_| ()).unwrap_err();
     assert!(error.to_string().contains("damaged at byte"), "{error}");
+}
+
+#[test]
+fn a_snapshot_that_fails_leaves_no_part() {
+    let dir = Folder::new();
+    let world = World::open(&dir, u64::MAX).unwrap();
+    sample(&world);
+    let closing = AtomicBool::new(true);
+    snapshot::write(&dir.0, 1, &world.domains, &closing).unwrap_err();
+    assert_eq!(dir.names(), ["journal-0000000000"]);
 }
 
 #[test]
