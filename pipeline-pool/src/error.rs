@@ -40,7 +40,8 @@ pub enum Kind {
     Body,
     /// The pool has been closed.
     Shutdown,
-    /// There is no tokio runtime here.
+    /// There is no tokio runtime here, or what serves a request ends in it again and again, as it
+    /// does where time or IO are not enabled.
     NoRuntime,
     /// The connection that the request was bound to is gone, or cannot take it now.
     Gone,

@@ -1,6 +1,7 @@
 //! What a request tells a tracing subscriber: a process of its own, as other tests that log at the
 //! same time without a subscriber would decide for all what is listened to.
 #![allow(clippy::unwrap_used)]
+#![cfg(feature = "http1")]
 
 use std::fmt::{Debug, Write};
 use std::sync::{Arc, Mutex};

@@ -1,11 +1,14 @@
 //! The waiting line: first come, first served, bounded by its users.
 
 use std::collections::VecDeque;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::entry::Entry;
 use crate::error::{Error, Kind};
 use crate::protocol::Protocol;
+
+/// For each of those who wait: how long it takes at least until the line is looked through again.
+const PAUSE: Duration = Duration::from_micros(1);
 
 /// Why a request fails that is bound to a connection.
 pub(crate) fn gone() -> Error {
@@ -16,7 +19,7 @@ pub(crate) fn gone() -> Error {
 /// Requests that wait for a connection, in the order of their arrival.
 pub(crate) struct Line<P: Protocol> {
     entries: VecDeque<Entry<P>>,
-    /// No entry's time is up before this instant.
+    /// Nobody has to be told before this instant that the time is up.
     earliest: Option<Instant>,
 }
 
@@ -36,7 +39,7 @@ impl<P: Protocol> Line<P> {
         self.entries.is_empty()
     }
 
-    /// The instant before which nobody's time is up.
+    /// The instant before which nobody has to be told that the time is up.
     pub(crate) fn earliest(&self) -> Option<Instant> {
         self.earliest
     }
@@ -106,12 +109,67 @@ impl<P: Protocol> Line<P> {
             entry.fail(&error);
             false
         });
-        self.earliest = self.entries.iter().map(|e| e.order().leave_by()).min();
+        let earliest = self.entries.iter().map(|e| e.order().leave_by()).min();
+        // A long line is not looked through for each of those who leave it one after another.
+        let pause = PAUSE * u32::try_from(self.entries.len()).unwrap_or(u32::MAX);
+        self.earliest = earliest.map(|earliest| earliest.max(now + pause));
     }
 
     /// Takes all of them.
     pub(crate) fn drain(&mut self) -> VecDeque<Entry<P>> {
         self.earliest = None;
         std::mem::take(&mut self.entries)
+    }
+}
+
+#[cfg(test)]
+#[cfg(feature = "http1")]
+mod tests {
+    use std::task::{Context, Poll, Waker};
+
+    use super::*;
+    use crate::engine::call::{Caller, Order, Outcome};
+    use crate::http1::codec::Http1;
+    use crate::{Method, Origin, Request};
+
+    #[test]
+    fn a_long_line_is_not_looked_through_for_each_who_leaves_it() {
+        const MANY: u64 = 2000;
+        let start = Instant::now();
+        let origin = Origin::parse("http://a.example").unwrap();
+        let mut line = Line::<Http1>::new();
+        let mut callers: Vec<_> = (0..MANY)
+            .map(|seq| {
+                let request = Request::new(Method::Get, &origin, "/").unwrap();
+                let mut caller = Caller::new(request, start);
+                let until = start + Duration::from_micros(seq);
+                let order = Order {
+                    seq,
+                    wait_until: until,
+                    deadline: until,
+                    bound: None,
+                };
+                line.insert(caller.hand_in(order, Waker::noop()).unwrap());
+                caller
+            })
+            .collect();
+        let mut looks = 0;
+        while let Some(now) = line.earliest() {
+            line.expire(now);
+            looks += 1;
+            let late = Duration::from_micros(MANY);
+            assert!(
+                line.front()
+                    .is_none_or(|e| e.order().leave_by() + late > now)
+            );
+        }
+        assert!(looks < 20, "{looks}");
+        for caller in &mut callers {
+            let told = caller.poll(&mut Context::from_waker(Waker::noop()));
+            let Poll::Ready(Outcome::Done(Err(error))) = told else {
+                panic!("somebody was not told");
+            };
+            assert_eq!(error.kind(), Kind::WaitTimeout);
+        }
     }
 }

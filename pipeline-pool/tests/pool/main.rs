@@ -1,6 +1,7 @@
 //! The pool against servers whose every byte a test decides.
 
 #![allow(clippy::unwrap_used)]
+#![cfg(feature = "http1")]
 
 mod bodies;
 mod choice;
