@@ -419,21 +419,21 @@ impl<P: Protocol> Member for Endpoint<P> {
         }
     }
 
-    fn permit_freed(&self) -> bool {
+    fn permit_freed(&self) {
         let now = tokio::time::Instant::now().into_std();
+        let member: Weak<dyn Member> = self.this.clone();
         let mut state = self.lock();
         state.starved = false;
         if !state.wants_connection(now, &self.config) {
-            return false;
+            return self.permits.decline(&member);
         }
         if Handle::try_current().is_ok() {
-            self.open_wanted(state, now);
-            return true;
+            return self.open_wanted(state, now);
         }
         // Called while a runtime goes down: those who wait go on from their own.
+        self.permits.decline(&member);
         drop(state);
         self.bounce_all();
-        false
     }
 }
 

@@ -12,8 +12,9 @@ pub(crate) trait Member: Send + Sync {
     fn live(&self) -> usize;
     /// Closes its longest idle connection, or its least busy one once that is done.
     fn close_one(&self);
-    /// A permit may be free now: it is asked for, unless none is needed any more.
-    fn permit_freed(&self) -> bool;
+    /// A permit may be free now: it is [acquired](Permits::acquire), or
+    /// [declined](Permits::decline) when none is needed any more.
+    fn permit_freed(&self);
 }
 
 /// Counts every socket, from before it is opened until after it is closed.
@@ -111,10 +112,15 @@ impl Permits {
         Some(Permit(self.clone()))
     }
 
-    /// Tells the first in line that a permit is free, as long as one is: who needs none any more
-    /// loses its place. To be called with no endpoint locked.
+    /// Gives up the place of a member that needs no permit any more. To be called under the lock
+    /// that it would ask for one under, so that it does not lose a place that it has just taken.
+    pub(crate) fn decline(&self, member: &Weak<dyn Member>) {
+        self.lock().waiting.retain(|w| !w.member.ptr_eq(member));
+    }
+
+    /// Tells the first in line that a permit is free, as long as one is. To be called with no
+    /// endpoint locked.
     fn tell_next(&self) {
-        let mut left: Option<Weak<dyn Member>> = None;
         let mut first = true;
         loop {
             let next = {
@@ -122,9 +128,6 @@ impl Permits {
                 // Whoever is at it already, this thread maybe, sees what is free now.
                 if std::mem::take(&mut first) && state.telling {
                     return;
-                }
-                if let Some(left) = left.take() {
-                    state.waiting.retain(|w| !w.member.ptr_eq(&left));
                 }
                 let next = match state.used < self.max {
                     true => state.waiting.iter().find_map(|w| w.member.upgrade()),
@@ -134,9 +137,7 @@ impl Permits {
                 next
             };
             let Some(member) = next else { return };
-            if !member.permit_freed() {
-                left = Some(Arc::downgrade(&member));
-            }
+            member.permit_freed();
         }
     }
 
@@ -217,6 +218,9 @@ mod tests {
         fn ask(&self) {
             let member: Weak<dyn Member> = self.this.clone();
             let mut wants = self.wants.lock().unwrap();
+            if *wants == 0 {
+                self.permits.decline(&member);
+            }
             while *wants > 0 {
                 let poor = self.has() == 0;
                 let Some(permit) = self.permits.acquire(&member, poor) else {
@@ -248,10 +252,8 @@ mod tests {
 
         fn close_one(&self) {}
 
-        fn permit_freed(&self) -> bool {
-            let wanted = *self.wants.lock().unwrap() > 0;
+        fn permit_freed(&self) {
             self.ask();
-            wanted
         }
     }
 

@@ -2,6 +2,8 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
 use crate::peer::{Peer, get};
@@ -90,6 +92,61 @@ fn a_close_hears_of_connections_that_end_with_their_runtime() {
     assert!(poll(&second, &mut closing).is_none());
     drop(first);
     second.block_on(closing);
+}
+
+#[test]
+fn runtimes_that_end_under_load_leave_nothing_counted() {
+    const DONE: usize = 3000;
+    let server = threads();
+    let (origin, other) = (echo(&server), echo(&server));
+    let pool = HttpPool::builder()
+        .max_connections(3)
+        .max_total_connections(4)
+        .fixed_pipeline(4)
+        .max_replays(100)
+        .build();
+    let lasting = threads();
+    let done = Arc::new(AtomicUsize::new(0));
+    let tasks: Vec<_> = (0..24)
+        .map(|task| {
+            let (pool, done) = (pool.clone(), done.clone());
+            let origin = if task % 3 == 0 { &other } else { &origin }.clone();
+            lasting.spawn(async move {
+                while done.fetch_add(1, SeqCst) < DONE {
+                    let target = format!("/{task}");
+                    let reply = pool.send(&origin, get(&origin, &target)).await.unwrap();
+                    assert_eq!(reply.body().as_whole().unwrap(), &target);
+                }
+            })
+        })
+        .collect();
+    for end in 1..6 {
+        let passing = threads();
+        for task in 0..16 {
+            let pool = pool.clone();
+            let origin = if task % 2 == 0 { &other } else { &origin }.clone();
+            passing.spawn(async move {
+                while pool.send(&origin, get(&origin, "/passing")).await.is_ok() {}
+            });
+        }
+        while done.load(SeqCst) < end * DONE / 6 {
+            std::thread::yield_now();
+        }
+        drop(passing);
+    }
+    for task in tasks {
+        lasting.block_on(task).unwrap();
+    }
+    let watched = pool.clone();
+    lasting.block_on(pool.close(Duration::from_secs(60)));
+    let stats = watched.stats();
+    assert_eq!(stats.connections, 0);
+    assert!(stats.most_connections <= 4);
+    for figures in &stats.origins {
+        let left = (figures.connections, figures.idle, figures.waiting);
+        assert_eq!(left, (0, 0, 0), "{figures:?}");
+        assert_eq!(figures.opened, figures.closed());
+    }
 }
 
 #[test]
