@@ -7,6 +7,7 @@ mod bodies;
 mod choice;
 mod expect;
 mod generic;
+mod limits;
 mod origins;
 mod peer;
 mod requests;

@@ -1,0 +1,146 @@
+//! The search for a depth, at servers that are formulas.
+
+use super::*;
+
+/// A server seen through its formula: replies per second of a connection at a depth.
+struct World<F: Fn(usize) -> f64> {
+    rate: F,
+    /// Share of replies that are late at depth 1; a late one holds all behind it.
+    late: f64,
+    connections: usize,
+    learn: Learn,
+    now: Instant,
+    seed: u64,
+    shallow: f64,
+    rest: Vec<f64>,
+    full: Vec<Duration>,
+}
+
+impl<F: Fn(usize) -> f64> World<F> {
+    fn new(max: usize, connections: usize, rate: F) -> Self {
+        Self {
+            rate,
+            late: 0.0,
+            connections,
+            learn: Learn::new(max, false),
+            now: Instant::now(),
+            seed: 1,
+            shallow: 0.0,
+            rest: vec![0.0; connections],
+            full: vec![Duration::ZERO; connections],
+        }
+    }
+
+    fn random(&mut self) -> f64 {
+        self.seed = self
+            .seed
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        (self.seed >> 11) as f64 / (1u64 << 53) as f64
+    }
+
+    fn run(&mut self, seconds: f64) -> usize {
+        let step = Duration::from_millis(10);
+        for _ in 0..(seconds * 100.0) as usize {
+            self.now += step;
+            if self.learn.depth() == 1 {
+                self.shallow += step.as_secs_f64();
+            }
+            for c in 0..self.connections {
+                let depth = self.learn.depth_of(ConnId(c));
+                let rate = (self.rate)(depth);
+                let whole = rate * step.as_secs_f64() + self.rest[c];
+                let replies = whole as u64;
+                self.rest[c] = whole - replies as f64;
+                self.full[c] += step;
+                if replies == 0 {
+                    continue;
+                }
+                let late = (0..replies).filter(|_| self.random() < self.late).count() as u64;
+                let sample = Sample {
+                    replies,
+                    full: Some(std::mem::take(&mut self.full[c])),
+                    latency: Duration::from_secs_f64(depth as f64 / rate) * replies as u32,
+                    late: late * depth as u64,
+                };
+                self.learn
+                    .observe(ConnId(c), &sample, self.connections, self.now);
+            }
+        }
+        self.learn.depth()
+    }
+}
+
+#[test]
+fn a_serial_server_nearby_stays_at_one() {
+    for connections in [1, 8] {
+        let mut world = World::new(32, connections, |d| (d as f64 / 0.00105).min(1000.0));
+        assert_eq!(world.run(60.0), 1, "with {connections} connections");
+    }
+}
+
+#[test]
+fn a_concurrent_server_goes_deep() {
+    for connections in [1, 8] {
+        let mut world = World::new(32, connections, |d| d as f64 / 0.005);
+        assert_eq!(world.run(10.0), 32, "with {connections} connections");
+    }
+}
+
+#[test]
+fn a_far_serial_server_goes_as_deep_as_it_pays() {
+    // RTT 20 ms, S 1 ms: no more than 21 requests can be under way usefully.
+    let mut world = World::new(32, 8, |d| (d as f64 / 0.021).min(1000.0));
+    let depth = world.run(60.0);
+    assert!((16..=32).contains(&depth), "{depth}");
+}
+
+#[test]
+fn a_start_too_deep_is_taken_back() {
+    let mut world = World::new(32, 8, |d| (d as f64 / 0.0011).min(1000.0));
+    let ms = Duration::from_millis;
+    world.learn.start(Some(ms(20)), ms(21));
+    assert!((20..=21).contains(&world.learn.depth()));
+    assert!(world.run(60.0) <= 2);
+}
+
+#[test]
+fn a_tail_keeps_it_shallow() {
+    // The server is saturated: a deeper connection only takes a larger share of it.
+    let mut world = World::new(4, 64, |d| d as f64 * 800.0);
+    world.late = 0.005;
+    world.run(300.0);
+    assert!(
+        world.shallow > 285.0,
+        "at depth 1 for {} of 300 s",
+        world.shallow
+    );
+}
+
+#[test]
+fn a_change_is_followed() {
+    let fast = std::cell::Cell::new(false);
+    let mut world = World::new(32, 8, |d| if fast.get() { d as f64 * 200.0 } else { 200.0 });
+    assert_eq!(world.run(30.0), 1);
+    fast.set(true);
+    assert_eq!(world.run(120.0), 32);
+    fast.set(false);
+    assert_eq!(world.run(120.0), 1);
+}
+
+#[test]
+fn a_server_that_closes_after_each_answer_is_spared() {
+    let mut world = World::new(32, 8, |d| d as f64 * 200.0);
+    assert_eq!(world.run(20.0), 32);
+    world.learn.spare(world.now);
+    assert_eq!(world.run(30.0), 1);
+}
+
+#[test]
+fn a_fixed_depth_stays() {
+    let mut learn = Learn::new(7, true);
+    let ms = Duration::from_millis;
+    learn.start(Some(ms(1)), ms(500));
+    learn.spare(Instant::now());
+    assert_eq!(learn.depth_of(ConnId(3)), 7);
+}
