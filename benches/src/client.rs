@@ -200,12 +200,16 @@ fn start(which: Which, work: &Work, meter: &Arc<Meter>) -> Result<Option<Pool>, 
         Which::Pool => {
             let client = Pool::new(&endpoint, target, work.connections, work.depth)?;
             work.spawn(&client, meter);
+            let pool = client.clone();
+            meter.at_begin(move || pool.mark());
             return Ok(Some(client));
         }
         Which::S3 => {
             let keys = work.keys();
             let client = S3::new(&endpoint, target, &keys, work.connections, work.depth)?;
             work.spawn(&client, meter);
+            let pool = client.pool().clone();
+            meter.at_begin(move || pool.mark());
             return Ok(Some(client.pool().clone()));
         }
         Which::Hyper => work.spawn(&Hyper::new(work.server, target, connections)?, meter),

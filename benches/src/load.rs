@@ -53,7 +53,8 @@ pub struct Sample {
     pub deepest: usize,
     /// The depth that the pool has learnt, or was told; 0 for others.
     pub depth: usize,
-    /// Requests that left in one write on average, as the pool counted; 0 for others.
+    /// Requests that left in one write on average while it was measured, as the pool counted; 0 for
+    /// others.
     pub per_write: f64,
 }
 
@@ -62,10 +63,14 @@ fn number_or_nan<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
     Ok(Option::deserialize(from)?.unwrap_or(f64::NAN))
 }
 
+type Begin = Box<dyn FnOnce() + Send>;
+
 /// Where requests are counted and timed.
 pub struct Meter {
     stop: AtomicBool,
     recording: AtomicBool,
+    /// What to do when the warm-up is over.
+    begin: Mutex<Option<Begin>>,
     errors: AtomicU64,
     first_error: Mutex<Option<String>>,
     shards: [Mutex<Shard>; SHARDS],
@@ -100,12 +105,19 @@ impl Meter {
         Ok(Self {
             stop: AtomicBool::new(false),
             recording: AtomicBool::new(false),
+            begin: Mutex::default(),
             errors: AtomicU64::new(0),
             first_error: Mutex::default(),
             shards: std::array::from_fn(|_| shard()),
             body,
             memory: Memory::open()?,
         })
+    }
+
+    /// Has this done when the warm-up is over.
+    pub fn at_begin(&self, begin: impl FnOnce() + Send + 'static) {
+        let mut place = self.begin.lock().unwrap_or_else(PoisonError::into_inner);
+        *place = Some(Box::new(begin));
     }
 
     /// Whether no more requests are wanted.
@@ -156,6 +168,14 @@ impl Meter {
     /// When the system does not tell what the process uses.
     pub async fn measure(&self, warm_up: Duration, time: Duration) -> Result<Sample, BoxError> {
         tokio::time::sleep(warm_up).await;
+        let begin = self
+            .begin
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(begin) = begin {
+            begin();
+        }
         self.recording.store(true, Relaxed);
         let (start, cpu) = (Instant::now(), machine::cpu_time());
         tokio::time::sleep(time).await;

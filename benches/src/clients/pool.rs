@@ -1,5 +1,7 @@
 //! The pool of this workspace: a fresh [`Request`] each time, the body of the answer taken whole.
 
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
 use bytes::Bytes;
 use pipeline_pool::{HttpPool, Method, Origin, Request};
 
@@ -12,6 +14,8 @@ pub struct Pool {
     pool: HttpPool,
     origin: Origin,
     target: String,
+    /// Replies and writes up to the last mark.
+    before: Arc<Mutex<(u64, u64)>>,
 }
 
 impl Pool {
@@ -37,6 +41,7 @@ impl Pool {
             pool: builder.build(),
             origin: Origin::parse(endpoint)?,
             target: target.to_owned(),
+            before: Arc::default(),
         })
     }
 
@@ -51,11 +56,26 @@ impl Pool {
         stats.origins.first().map_or(0, |origin| origin.depth)
     }
 
-    /// Requests that left in one write on average.
-    pub fn per_write(&self) -> f64 {
+    fn written(&self) -> (u64, u64) {
         let stats = self.pool.stats();
         let origin = stats.origins.first();
-        origin.map_or(0.0, |o| o.replies as f64 / o.writes.max(1) as f64)
+        origin.map_or((0, 0), |o| (o.replies, o.writes))
+    }
+
+    fn before(&self) -> MutexGuard<'_, (u64, u64)> {
+        self.before.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// From here on [`per_write`](Self::per_write) counts.
+    pub fn mark(&self) {
+        *self.before() = self.written();
+    }
+
+    /// Requests that left in one write on average since the mark.
+    pub fn per_write(&self) -> f64 {
+        let (replies, writes) = self.written();
+        let (replies_before, writes_before) = *self.before();
+        (replies - replies_before) as f64 / (writes - writes_before).max(1) as f64
     }
 
     /// The most requests that were in flight on one connection so far.
