@@ -138,6 +138,9 @@ pub(crate) struct Learn {
     since: Option<Instant>,
     age: Duration,
     trials: u64,
+    /// When any connection was last answered, and when the last pause of all of them ended.
+    heard: Option<Instant>,
+    paused: Option<Instant>,
 }
 
 impl Learn {
@@ -156,6 +159,8 @@ impl Learn {
             since: None,
             age: Duration::ZERO,
             trials: 0,
+            heard: None,
+            paused: None,
         }
     }
 
@@ -258,6 +263,7 @@ impl Learn {
         if sample.replies == 0 {
             return;
         }
+        let sample = &self.without_pause(sample, connections, now);
         self.age = now.saturating_duration_since(*self.since.get_or_insert(now));
         self.observe_latency(sample);
         self.history.add(sample, Duration::ZERO);
@@ -306,6 +312,27 @@ impl Learn {
                 }
             }
         }
+    }
+
+    /// Leaves out late replies that are the fault of a pause: where no connection at all was
+    /// answered for a while, this machine was busy with something else, or the server as a whole
+    /// was. That is no tail, which holds up one connection and not the others, and it says nothing
+    /// about depth.
+    fn without_pause(&mut self, sample: &Sample, connections: usize, now: Instant) -> Sample {
+        let mut sample = *sample;
+        let heard = self.heard.replace(now);
+        let Some(limit) = self.late_after().filter(|_| connections > 1) else {
+            return sample;
+        };
+        let ago = |at: Instant| now.saturating_duration_since(at);
+        if heard.is_some_and(|at| ago(at) >= limit / 2) {
+            self.paused = Some(now);
+        }
+        // What comes until then was under way during the pause.
+        if self.paused.is_some_and(|at| ago(at) <= limit) {
+            sample.late = 0;
+        }
+        sample
     }
 
     /// Late replies count for at most four times what is usual: one of them must not become the

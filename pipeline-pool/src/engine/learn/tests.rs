@@ -7,6 +7,9 @@ struct World<F: Fn(usize) -> f64> {
     rate: F,
     /// Share of replies that are late at depth 1; a late one holds all behind it.
     late: f64,
+    /// How often nothing is answered, and for how long.
+    pause: Option<(Duration, Duration)>,
+    step: Duration,
     connections: usize,
     learn: Learn,
     now: Instant,
@@ -21,6 +24,8 @@ impl<F: Fn(usize) -> f64> World<F> {
         Self {
             rate,
             late: 0.0,
+            pause: None,
+            step: Duration::from_millis(10),
             connections,
             learn: Learn::new(max, false),
             now: Instant::now(),
@@ -40,9 +45,15 @@ impl<F: Fn(usize) -> f64> World<F> {
     }
 
     fn run(&mut self, seconds: f64) -> usize {
-        let step = Duration::from_millis(10);
-        for _ in 0..(seconds * 100.0) as usize {
+        let step = self.step;
+        for i in 0..(seconds / step.as_secs_f64()) as u32 {
             self.now += step;
+            let mut paused = false;
+            if let Some((every, long)) = self.pause {
+                let into = (step * i).as_nanos() % every.as_nanos();
+                paused = into == 0 && i > 0;
+                self.now += if paused { long } else { Duration::ZERO };
+            }
             if self.learn.depth() == 1 {
                 self.shallow += step.as_secs_f64();
             }
@@ -56,7 +67,10 @@ impl<F: Fn(usize) -> f64> World<F> {
                 if replies == 0 {
                     continue;
                 }
-                let late = (0..replies).filter(|_| self.random() < self.late).count() as u64;
+                let late = match paused {
+                    true => replies.min(depth as u64),
+                    false => (0..replies).filter(|_| self.random() < self.late).count() as u64,
+                };
                 let sample = Sample {
                     replies,
                     full: Some(std::mem::take(&mut self.full[c])),
@@ -109,12 +123,49 @@ fn a_tail_keeps_it_shallow() {
     // The server is saturated: a deeper connection only takes a larger share of it.
     let mut world = World::new(4, 64, |d| d as f64 * 800.0);
     world.late = 0.005;
+    world.step = Duration::from_millis(2);
     world.run(300.0);
     assert!(
         world.shallow > 285.0,
         "at depth 1 for {} of 300 s",
         world.shallow
     );
+}
+
+#[test]
+fn a_pause_of_all_connections_is_no_tail() {
+    // Every 50 ms nothing at all is answered for 10 ms, as where other programs want the
+    // processor: all that is under way then is late.
+    let mut world = World::new(32, 8, |d| d as f64 * 2000.0);
+    world.step = Duration::from_millis(1);
+    world.pause = Some((Duration::from_millis(50), Duration::from_millis(10)));
+    world.run(1.5);
+    assert_eq!(world.learn.depth(), 32);
+}
+
+#[test]
+fn one_connection_that_is_late_has_no_part_in_a_pause() {
+    let mut learn = Learn::new(32, false);
+    let (start, ms) = (Instant::now(), Duration::from_millis);
+    let sample = |late| Sample {
+        replies: 1,
+        full: None,
+        latency: ms(1),
+        late,
+    };
+    let mut seen = Vec::new();
+    // The others are answered all the time, but for a pause of 10 ms that ends at 200 ms.
+    for i in (0..190).chain(200..300) {
+        learn.observe(ConnId(0), &sample(0), 2, start + ms(i));
+        if [150, 201, 250].contains(&i) {
+            learn.observe(ConnId(1), &sample(1), 2, start + ms(i));
+            seen.push(learn.history.late);
+        }
+    }
+    assert_eq!(seen, [1, 1, 2]);
+    // Of one connection alone, nothing can be told apart.
+    learn.observe(ConnId(1), &sample(1), 1, start + ms(900));
+    assert_eq!(learn.history.late, 3);
 }
 
 #[test]
