@@ -92,6 +92,17 @@ impl Stream {
         }
     }
 
+    /// Waits until there may be something to read, where that can be told without a buffer.
+    pub(crate) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<()> {
+        match self {
+            // A failure shows when it is read.
+            Self::Tcp(tcp) => tcp.poll_read_ready(cx).map(|_| ()),
+            #[cfg(unix)]
+            Self::Unix(unix) => unix.poll_read_ready(cx).map(|_| ()),
+            _ => Poll::Ready(()),
+        }
+    }
+
     /// Has what was received acknowledged at once, where the system can.
     pub(crate) fn quick_ack(&self) {
         #[cfg(target_os = "linux")]

@@ -9,6 +9,7 @@ use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use bytes::BytesMut;
 use tokio::io::{AsyncReadExt, AsyncWrite};
 use tokio::runtime::RuntimeFlavor;
 use tokio::time::Sleep;
@@ -17,7 +18,7 @@ use super::endpoint::{End, Endpoint};
 use super::permits::Permit;
 use super::pipeline::Pipeline;
 use super::state::{ConnId, Report};
-use crate::connect::{Lease, Opened, Stream, is_exhausted};
+use crate::connect::{Lease, Opened, Stream};
 use crate::error::{Error, Kind};
 use crate::event::{CloseReason, Event};
 use crate::protocol::Protocol;
@@ -28,10 +29,14 @@ const READ_MIN: usize = 8 * 1024;
 const READ_LEAST: usize = 1024;
 /// A server that ends a connection before this many answers is not made for pipelining.
 const FEW: u64 = 16;
+/// How often others may go first while requests come in, before those that came are written.
+const LOOKS: u32 = 4;
+/// So soon after a write others may go first too, whoever they are.
+const SOON: Duration = Duration::from_micros(100);
 /// Pieces that one write joins.
 const SLICES: usize = 16;
 
-fn now() -> Instant {
+pub(super) fn now() -> Instant {
     tokio::time::Instant::now().into_std()
 }
 
@@ -42,91 +47,24 @@ fn gathers() -> bool {
         .is_ok_and(|handle| handle.runtime_flavor() != RuntimeFlavor::CurrentThread)
 }
 
-/// Opens the connection and serves it to its end. To be spawned with nothing locked: a runtime that
-/// goes down drops it at once.
-pub(crate) fn run<P: Protocol>(
-    endpoint: Arc<Endpoint<P>>,
-    id: ConnId,
-    permit: Permit,
-) -> impl Future<Output = ()> + Send {
-    // Made now, as the task may never be polled.
-    let opening = Opening {
-        endpoint,
-        id,
-        permit: Some(permit),
-    };
-    open_and_serve(opening)
-}
-
-async fn open_and_serve<P: Protocol>(mut opening: Opening<P>) {
-    let (endpoint, id) = (opening.endpoint.clone(), opening.id);
-    let limit = endpoint.config.connect_timeout;
-    let begun = now();
-    let connection = endpoint.lock().connection(id);
-    let opening_now = endpoint.opener.open(&endpoint, connection);
-    let opened = match tokio::time::timeout(limit, opening_now).await {
-        Ok(opened) => opened,
-        Err(_) => {
-            let text = format!("no connection to {} within {limit:?}", endpoint.name);
-            Err(Error::new(Kind::Connect, text))
-        }
-    };
-    let Some(permit) = opening.permit.take() else {
+/// Makes room for so many bytes more. Where callers still hold some of what is in this buffer, the
+/// other one is used meanwhile: it may be free by now, and neither has to be made anew.
+fn make_room(input: &mut BytesMut, spare: &mut BytesMut, size: usize) {
+    if input.try_reclaim(size) {
         return;
-    };
-    drop(opening);
-    match opened {
-        Ok((opened, protocol)) => {
-            endpoint.counters.opened.fetch_add(1, Ordering::Relaxed);
-            let took = now().saturating_duration_since(begun);
-            endpoint.tell(&Event::Opened { took });
-            endpoint.lock().opened(id, opened.rtt);
-            Driver::new(endpoint, id, permit, opened, protocol).await;
-        }
-        Err(error) => {
-            // The permit goes first: those who wait may want it at once.
-            drop(permit);
-            endpoint.tell(&Event::OpenFailed {
-                error: error.clone(),
-            });
-            endpoint.open_failed(id, &error, lacks_descriptor(&error), now());
-            endpoint.pump(now());
-        }
     }
-}
-
-/// Whether there was no file descriptor to open it with.
-fn lacks_descriptor(error: &Error) -> bool {
-    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
-    while let Some(error) = cause {
-        if let Some(io) = error.downcast_ref::<io::Error>()
-            && is_exhausted(io)
-        {
-            return true;
-        }
-        cause = error.source();
+    let whole = input.len() + size;
+    spare.clear();
+    if !spare.try_reclaim(whole) {
+        *spare = BytesMut::with_capacity(whole);
     }
-    false
+    // The beginning of a reply.
+    spare.extend_from_slice(input);
+    std::mem::swap(input, spare);
 }
 
-/// A connection being opened; sees to its place when the runtime goes away meanwhile.
-struct Opening<P: Protocol> {
-    endpoint: Arc<Endpoint<P>>,
-    id: ConnId,
-    permit: Option<Permit>,
-}
-
-impl<P: Protocol> Drop for Opening<P> {
-    fn drop(&mut self) {
-        if let Some(permit) = self.permit.take() {
-            drop(permit);
-            self.endpoint.lock().remove(self.id);
-            self.endpoint.bounce_all();
-        }
-    }
-}
-
-struct Driver<P: Protocol> {
+/// Serves a connection to its end.
+pub(super) struct Driver<P: Protocol> {
     endpoint: Arc<Endpoint<P>>,
     id: ConnId,
     permit: Option<Permit>,
@@ -140,7 +78,15 @@ struct Driver<P: Protocol> {
     read_size: usize,
     /// This task lets others go first when it is woken for requests, so that they join it.
     gathers: bool,
-    gathered: bool,
+    /// How often it did so since it last wrote, and the requests that it had at the last time.
+    looks: u32,
+    gathered: usize,
+    /// When it last wrote.
+    wrote: Instant,
+    /// The last read took all that was there.
+    drained: bool,
+    /// Another buffer to read into, while callers still hold what was read into the first.
+    spare: BytesMut,
     /// Replies that the counters know of.
     counted: u64,
     /// The transport still holds bytes that it has taken.
@@ -148,7 +94,7 @@ struct Driver<P: Protocol> {
 }
 
 impl<P: Protocol> Driver<P> {
-    fn new(
+    pub(super) fn new(
         endpoint: Arc<Endpoint<P>>,
         id: ConnId,
         permit: Permit,
@@ -167,7 +113,11 @@ impl<P: Protocol> Driver<P> {
             _lease: opened.lease,
             born: now,
             gathers: gathers(),
-            gathered: false,
+            looks: 0,
+            gathered: 0,
+            wrote: now,
+            drained: false,
+            spare: BytesMut::new(),
             counted: 0,
             unflushed: false,
         }
@@ -183,16 +133,9 @@ impl<P: Protocol> Driver<P> {
         }
         let now = now();
         let mut read = self.read(cx, now)?;
-        if self.gathers && !self.gathered && (!read || self.pipeline.has_done()) {
-            // Those who were answered, or who hand in requests now, go first.
-            if read {
-                self.sync(cx, now, true)?;
-            }
-            self.gathered = true;
-            cx.waker().wake_by_ref();
-            return Ok(());
+        if self.gathers && self.lets_others_go(cx, now)? {
+            return self.rest(cx, now);
         }
-        self.gathered = false;
         loop {
             if !std::mem::take(&mut read) {
                 self.read(cx, now)?;
@@ -215,12 +158,54 @@ impl<P: Protocol> Driver<P> {
                 break;
             }
         }
+        self.rest(cx, now)
+    }
+
+    /// Whether there is nothing to write yet, and others are to hand in more first: on the
+    /// multi-thread runtime this task runs before those that were woken earlier, and would write
+    /// their requests one by one.
+    ///
+    /// # Errors
+    /// Why the connection has to be closed.
+    fn lets_others_go(&mut self, cx: &mut Context<'_>, now: Instant) -> Result<bool, Error> {
+        let told = self.pipeline.has_done();
+        let again = if told {
+            // Most of those who are told here come back with their next request.
+            let again = self.sync(cx, now, true)?;
+            self.gathered = self.pipeline.queued.len();
+            again
+        } else {
+            let mut state = self.endpoint.lock();
+            let waiting = self.pipeline.queued.len() + state.mail(self.id);
+            let more = waiting > std::mem::replace(&mut self.gathered, waiting);
+            if !more {
+                state.away = 0;
+            }
+            more && (state.away > 0 || now.saturating_duration_since(self.wrote) < SOON)
+        };
+        if again && self.looks < LOOKS {
+            self.looks += 1;
+            cx.waker().wake_by_ref();
+            return Ok(true);
+        }
+        self.looks = 0;
+        self.gathered = 0;
+        // Whoever asks for something wakes this task.
+        let writing = self.pipeline.is_writing() || self.unflushed;
+        Ok(told && !again && !writing)
+    }
+
+    /// Sees that this task is woken for what comes next.
+    fn rest(&mut self, cx: &mut Context<'_>, now: Instant) -> Result<(), Error> {
         if self.pipeline.is_amid()
             && let Some(stream) = &self.stream
         {
             // The rest of this reply may wait for an acknowledgement (Nagle's algorithm at the
             // server): it goes out now, not some 40 ms later.
             stream.quick_ack();
+        }
+        if self.pipeline.is_idle() {
+            self.spare = BytesMut::new();
         }
         self.arm(cx, now)
     }
@@ -231,37 +216,42 @@ impl<P: Protocol> Driver<P> {
             return Ok(false);
         };
         let mut any = false;
-        // The last read has taken all that was there.
-        let mut drained = false;
         loop {
             match self.pipeline.poll_ready(cx, now) {
                 Poll::Ready(ready) => ready?,
                 Poll::Pending => return Ok(any),
             }
+            if self.drained && stream.poll_readable(cx).is_pending() {
+                return Ok(any);
+            }
             let input = &mut self.pipeline.input;
-            let least = match drained {
+            let least = match any && self.drained {
                 true => READ_LEAST,
                 false => self.read_size / 2,
             };
             let mut room = input.capacity() - input.len();
             // By the next time the replies of this one may be used up, and their buffer free again.
             if room < least {
-                input.reserve(self.read_size.saturating_sub(input.len()).max(least));
+                let size = self.read_size.saturating_sub(input.len()).max(least);
+                make_room(input, &mut self.spare, size);
                 room = input.capacity() - input.len();
             }
             let read = pin!(stream.read_buf(input)).poll(cx);
             match read {
-                Poll::Pending => return Ok(any),
+                Poll::Pending => {
+                    self.drained = true;
+                    return Ok(any);
+                }
                 Poll::Ready(Ok(0)) => self.pipeline.handle_eof(),
                 Poll::Ready(Ok(n)) => {
                     let counters = &self.endpoint.counters;
                     counters.reads.fetch_add(1, Ordering::Relaxed);
                     counters.bytes_in.fetch_add(n as u64, Ordering::Relaxed);
                     let full = n == room;
-                    if full && !drained {
+                    if full && !(any && self.drained) {
                         self.read_size = (self.read_size * 2).min(self.endpoint.config.read_buffer);
                     }
-                    drained = !full;
+                    self.drained = !full;
                 }
                 Poll::Ready(Err(error)) => {
                     let lost = Error::new(Kind::Closed, "the connection was lost while reading");
@@ -273,9 +263,9 @@ impl<P: Protocol> Driver<P> {
         }
     }
 
-    /// Tells the endpoint what is done and takes what there is to do; with `soon` this task looks
-    /// again without being woken for it.
-    fn sync(&mut self, cx: &mut Context<'_>, now: Instant, soon: bool) -> Result<(), Error> {
+    /// Tells the endpoint what is done and takes what there is to do. With `soon` it says whether
+    /// this task has to look again, without being woken for it.
+    fn sync(&mut self, cx: &mut Context<'_>, now: Instant, soon: bool) -> Result<bool, Error> {
         self.count();
         let stuck = self.pipeline.is_stuck(now);
         // What has not gone out yet need not wait for a large reply, or behind one that is stuck.
@@ -311,13 +301,15 @@ impl<P: Protocol> Driver<P> {
             }
         }
         self.pipeline.late_after = state.learn.late_after();
+        let again = soon && (state.away > 1 || !self.pipeline.queued.is_empty());
         if let Some(slot) = state.slot(self.id) {
-            slot.awake = soon;
+            slot.awake = again;
             if !slot.waker.as_ref().is_some_and(|w| w.will_wake(cx.waker())) {
                 slot.waker = Some(cx.waker().clone());
             }
         }
         drop(state);
+        self.pipeline.wake_told();
         if hedged > 0 {
             self.endpoint
                 .counters
@@ -334,7 +326,7 @@ impl<P: Protocol> Driver<P> {
         if self.pipeline.is_idle() && self.endpoint.permits.wanted() {
             self.endpoint.permits.evict(&*self.endpoint);
         }
-        Ok(())
+        Ok(again)
     }
 
     fn count(&mut self) {
@@ -374,6 +366,7 @@ impl<P: Protocol> Driver<P> {
                 Poll::Pending => break true,
                 Poll::Ready(Ok(n)) if n > 0 => {
                     wrote = true;
+                    self.wrote = now;
                     let counters = &self.endpoint.counters;
                     counters.writes.fetch_add(1, Ordering::Relaxed);
                     counters.bytes_out.fetch_add(n as u64, Ordering::Relaxed);
@@ -465,6 +458,7 @@ impl<P: Protocol> Driver<P> {
             }
             self.endpoint.bounce_all();
         }
+        self.pipeline.wake_told();
     }
 }
 
@@ -495,5 +489,39 @@ impl<P: Protocol> Drop for Driver<P> {
             .because(CloseReason::Shutdown);
             self.finish(&gone, None);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_buffers_take_turns_while_replies_are_held() {
+        let (mut input, mut spare) = (BytesMut::with_capacity(4096), BytesMut::new());
+        let first = input.as_ptr();
+        input.extend_from_slice(&[1; 4000]);
+        let held = input.split_to(3990).freeze();
+        make_room(&mut input, &mut spare, 4096);
+        let second = input.as_ptr();
+        assert_ne!(first, second);
+        assert_eq!(
+            (&input[..], input.capacity() >= 4106),
+            (&[1; 10][..], true),
+            "the beginning of a reply is there"
+        );
+        drop(held);
+        input.extend_from_slice(&[2; 4000]);
+        let held = input.split_to(4010).freeze();
+        make_room(&mut input, &mut spare, 4000);
+        assert_eq!(input.as_ptr(), first, "the first is free again");
+        assert_eq!((input.len(), held.len()), (0, 4010));
+        drop(held);
+        // Nobody holds anything: it stays where it is.
+        input.extend_from_slice(&[3; 4000]);
+        let held = input.split().freeze();
+        drop(held);
+        make_room(&mut input, &mut spare, 4000);
+        assert_eq!(input.as_ptr(), first);
     }
 }

@@ -13,11 +13,11 @@ use tokio::sync::Notify;
 
 use super::call::Order;
 use super::config::Config;
-use super::driver;
 use super::entry::Entry;
 use super::keeper;
 use super::learn::Learn;
 use super::line::gone;
+use super::opening;
 use super::permits::{Member, Permits};
 use super::spare::Spares;
 use super::state::{ConnId, State};
@@ -252,7 +252,7 @@ impl<P: Protocol> Endpoint<P> {
         };
         drop(state);
         for (id, permit) in begun {
-            tokio::spawn(driver::run(this.clone(), id, permit));
+            tokio::spawn(opening::run(this.clone(), id, permit));
         }
         wake.into_iter().for_each(Waker::wake);
         if evict {

@@ -12,6 +12,7 @@ pub(crate) mod entry;
 pub(crate) mod keeper;
 pub(crate) mod learn;
 pub(crate) mod line;
+pub(crate) mod opening;
 pub(crate) mod permits;
 pub(crate) mod pipeline;
 pub(crate) mod ranks;

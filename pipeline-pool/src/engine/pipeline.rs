@@ -133,6 +133,11 @@ impl<P: Protocol> Pipeline<P> {
         self.encoding
     }
 
+    /// Whether there are bytes to be written, or more of a request to be encoded.
+    pub(crate) fn is_writing(&self) -> bool {
+        self.encoding || !self.out.is_empty()
+    }
+
     /// Whether entries have left since [`take_done`](Self::take_done) was last asked.
     pub(crate) fn has_done(&self) -> bool {
         self.done > 0
@@ -300,20 +305,12 @@ impl<P: Protocol> Pipeline<P> {
         ready
     }
 
-    /// Splits the input into replies and tells their callers.
+    /// Splits the input into replies and tells their callers, whom
+    /// [`wake_told`](Self::wake_told) wakes.
     ///
     /// # Errors
     /// When the connection has to be closed: the peer did, or what came is doubtful.
     pub(crate) fn handle_input(&mut self, now: Instant) -> Result<(), Error> {
-        let split = self.split_input(now);
-        // All at once: threads that find them one by one would write what they do next one by one.
-        for waker in self.wakes.drain(..) {
-            waker.wake();
-        }
-        split
-    }
-
-    fn split_input(&mut self, now: Instant) -> Result<(), Error> {
         if !self.input.is_empty() {
             self.heard = now;
         }
@@ -371,6 +368,15 @@ impl<P: Protocol> Pipeline<P> {
                 let text = "the answer came before the whole request was sent";
                 return Err(Error::new(Kind::Closed, text));
             }
+        }
+    }
+
+    /// Wakes the callers who have been told. All at once, and after the endpoint knows what is
+    /// done: other threads may run them right away, and what they ask next should find the room
+    /// that they left.
+    pub(crate) fn wake_told(&mut self) {
+        for waker in self.wakes.drain(..) {
+            waker.wake();
         }
     }
 

@@ -97,6 +97,9 @@ pub(crate) struct State<P: Protocol> {
     owed: usize,
     /// Requests that may be sent a second time now.
     pub(crate) hedges: f64,
+    /// Callers who were told of their replies and have not come with their next request yet, as far
+    /// as it is expected of them.
+    pub(crate) away: usize,
     /// Requests that have come out of the line to a connection.
     pub(crate) served: u64,
     /// Since when there has been no connection, while there is none.
@@ -123,6 +126,7 @@ impl<P: Protocol> State<P> {
             starved: false,
             owed: 0,
             hedges: 0.0,
+            away: 0,
             served: 0,
             quiet: born,
             closed: false,
@@ -150,6 +154,11 @@ impl<P: Protocol> State<P> {
 
     pub(crate) fn slots(&mut self) -> impl Iterator<Item = &mut Slot<P>> {
         self.slots.iter_mut().flatten()
+    }
+
+    /// Requests that were handed to a connection and not taken yet.
+    pub(crate) fn mail(&mut self, id: ConnId) -> usize {
+        self.slot(id).map_or(0, |slot| slot.mail.len())
     }
 
     /// Adds a connection that is being opened.
@@ -267,6 +276,7 @@ impl<P: Protocol> State<P> {
         entry: Entry<P>,
         config: &Config,
     ) -> Result<Option<Waker>, Entry<P>> {
+        self.away = self.away.saturating_sub(1);
         if self.line.front().is_none() {
             if let Some(id) = self.choose(&entry, config) {
                 return Ok(self.hand(id, entry));
@@ -385,6 +395,7 @@ impl<P: Protocol> State<P> {
         slot.stuck = report.stuck;
         let mut sample = report.sample;
         if sample.replies > 0 {
+            self.away = self.away.saturating_add(sample.replies as usize);
             sample.full = slot
                 .full_since
                 .map(|since| now.saturating_duration_since(since));
