@@ -9,7 +9,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::state::ConnId;
+use super::slot::ConnId;
 
 /// Replies that a comparison needs on each side.
 const ENOUGH: u64 = 128;

@@ -16,6 +16,8 @@ pub(crate) mod opening;
 pub(crate) mod permits;
 pub(crate) mod pipeline;
 pub(crate) mod ranks;
+pub(crate) mod room;
 pub(crate) mod sending;
+pub(crate) mod slot;
 pub(crate) mod spare;
 pub(crate) mod state;

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use super::driver::{Driver, now};
 use super::endpoint::Endpoint;
 use super::permits::Permit;
-use super::state::ConnId;
+use super::slot::ConnId;
 use crate::connect::is_exhausted;
 use crate::error::{Error, Kind};
 use crate::event::Event;
