@@ -8,7 +8,8 @@ macro_rules! settings {
     ($builder:ty) => {
         impl $builder {
             /// Whose requests they are: fixed [`Credentials`](crate::Credentials), or a
-            /// [provider](crate::credentials) of them, asked once and again before they expire. Has no default.
+            /// [provider](crate::credentials) of them, asked once and again before they expire. Has no default but what the
+            /// builder names.
             pub fn credentials(
                 mut self,
                 provider: impl $crate::ProvideCredentials + 'static,

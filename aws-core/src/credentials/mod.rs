@@ -22,6 +22,7 @@ mod fetch;
 mod ini;
 mod instance;
 mod json;
+mod metadata;
 mod process;
 mod profile;
 #[cfg(feature = "aws-credential-types")]
@@ -42,6 +43,7 @@ pub use chain::Chain;
 pub use container::Container;
 pub use environment::Environment;
 pub use instance::Instance;
+pub use metadata::{Metadata, MetadataSession};
 pub use profile::Profile;
 #[cfg(feature = "aws-credential-types")]
 pub use sdk::Sdk;

@@ -8,6 +8,7 @@
 mod assume_role;
 mod container;
 mod instance;
+mod metadata;
 #[cfg(feature = "aws-credential-types")]
 mod sdk;
 mod server;
