@@ -1,6 +1,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use hmac::Hmac;
 use zeroize::Zeroizing;
 
 use crate::mac::{Feed, Key, Sha1, Sha256};
@@ -81,11 +82,11 @@ impl Credentials {
         self.0.token.as_ref().map(|token| token.as_str())
     }
 
-    pub(crate) fn hmac_sha1(&self) -> Feed<'_, Sha1> {
+    pub(crate) fn hmac_sha1(&self) -> Feed<Hmac<Sha1>> {
         self.0.sha1.feed()
     }
 
-    pub(crate) fn hmac_sha256(&self) -> Feed<'_, Sha256> {
+    pub(crate) fn hmac_sha256(&self) -> Feed<Hmac<Sha256>> {
         self.0.sha256.feed()
     }
 }

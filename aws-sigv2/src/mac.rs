@@ -1,9 +1,8 @@
-//! SHA-1, SHA-256 and HMAC over text that comes in pieces: what signatures are made of.
+//! HMAC over text that comes in pieces: what signatures are made of.
 //!
-//! Over the block functions of the crates `sha1` and `sha2` themselves. Their streaming types, and those of
-//! `hmac`, keep a buffer that is copied for each signature and overwritten after it, which costs as much as
-//! the hashing of a small request does. Here the keys are prepared once ([`Key`]), the text goes into blocks
-//! on the stack ([`Feed`]), and the second hash of HMAC is one block.
+//! The hashing is that of the crates [`hmac`], [`sha1`] and [`sha2`]. This module adds two things to them: a key
+//! that is prepared once and cloned for each signature ([`Key`]), so that a signature does not hash the key again,
+//! and a common way to write canonical text either into a buffer that people read or into a hash ([`Sink`]).
 //!
 //! ```
 //! use aws_sigv2::mac::{Key, Sha1, Sink};
@@ -20,12 +19,11 @@ use std::fmt;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use zeroize::{Zeroize, Zeroizing};
+use hmac::digest::{FixedOutput, Output, Update};
+use hmac::{EagerHash, Hmac, KeyInit};
 
-const BLOCK: usize = 64;
-
-/// Bytes that wait for their blocks to be hashed. What Version 2 signs mostly fits.
-const ROOM: usize = 3 * BLOCK;
+pub use sha1::Sha1;
+pub use sha2::Sha256;
 
 /// Where canonical text goes: into a buffer that people read, or straight into a [`Feed`].
 pub trait Sink {
@@ -65,289 +63,104 @@ impl Sink for Vec<u8> {
     }
 }
 
-/// A hash function by its blocks of 64 bytes: [`Sha1`] or [`Sha256`].
-pub trait Hash {
-    /// The words between two blocks.
-    type State: Copy + Zeroize + 'static;
-
-    /// The hash: the words in big-endian order.
-    type Digest: Copy + AsRef<[u8]>;
-
-    /// The state before any block.
-    const START: Self::State;
-
-    /// Takes blocks into a state.
-    fn compress(state: &mut Self::State, blocks: &[[u8; BLOCK]]);
-
-    /// The bytes of a last state.
-    fn digest(state: &Self::State) -> Self::Digest;
-
-    /// The bytes of a last state, as the one block that HMAC hashes after its key.
-    fn last_block(state: &Self::State) -> [u8; BLOCK];
-}
-
-/// SHA-1 ([FIPS 180-4](https://doi.org/10.6028/NIST.FIPS.180-4)).
-#[derive(Debug)]
-pub enum Sha1 {}
-
-/// SHA-256 ([FIPS 180-4](https://doi.org/10.6028/NIST.FIPS.180-4)).
-#[derive(Debug)]
-pub enum Sha256 {}
-
-impl Hash for Sha1 {
-    type State = [u32; 5];
-    type Digest = [u8; 20];
-
-    const START: [u32; 5] = [
-        0x6745_2301,
-        0xefcd_ab89,
-        0x98ba_dcfe,
-        0x1032_5476,
-        0xc3d2_e1f0,
-    ];
-
-    #[inline]
-    fn compress(state: &mut [u32; 5], blocks: &[[u8; BLOCK]]) {
-        sha1::block_api::compress(state, blocks);
-    }
-
-    #[inline]
-    fn digest(state: &[u32; 5]) -> [u8; 20] {
-        let mut digest = [0; 20];
-        write_words(&mut digest, state);
-        digest
-    }
-
-    #[inline]
-    fn last_block(state: &[u32; 5]) -> [u8; BLOCK] {
-        last_block(state)
-    }
-}
-
-impl Hash for Sha256 {
-    type State = [u32; 8];
-    type Digest = [u8; 32];
-
-    const START: [u32; 8] = [
-        0x6a09_e667,
-        0xbb67_ae85,
-        0x3c6e_f372,
-        0xa54f_f53a,
-        0x510e_527f,
-        0x9b05_688c,
-        0x1f83_d9ab,
-        0x5be0_cd19,
-    ];
-
-    #[inline]
-    fn compress(state: &mut [u32; 8], blocks: &[[u8; BLOCK]]) {
-        sha2::block_api::compress256(state, blocks);
-    }
-
-    #[inline]
-    fn digest(state: &[u32; 8]) -> [u8; 32] {
-        let mut digest = [0; 32];
-        write_words(&mut digest, state);
-        digest
-    }
-
-    #[inline]
-    fn last_block(state: &[u32; 8]) -> [u8; BLOCK] {
-        last_block(state)
-    }
-}
-
-#[inline]
-fn write_words(bytes: &mut [u8], words: &[u32]) {
-    for (bytes, word) in bytes.as_chunks_mut::<4>().0.iter_mut().zip(words) {
-        *bytes = word.to_be_bytes();
-    }
-}
-
-#[inline]
-fn last_block<const WORDS: usize>(state: &[u32; WORDS]) -> [u8; BLOCK] {
-    let mut words = [0; BLOCK / 4];
-    words[..WORDS].copy_from_slice(state);
-    words[WORDS] = 0x80 << 24;
-    words[BLOCK / 4 - 1] = ((BLOCK + 4 * WORDS) << 3) as u32;
-    let mut block = [0; BLOCK];
-    write_words(&mut block, &words);
-    block
-}
-
 /// The hash of a text that is here whole.
 #[must_use]
-pub fn hash<H: Hash>(text: &[u8]) -> H::Digest {
+pub fn hash<H: Default + Update + FixedOutput>(text: &[u8]) -> Output<H> {
     let mut feed = Feed::<H>::new();
     feed.put(text);
     feed.finish()
 }
 
-/// A key of HMAC ([RFC 2104](https://www.rfc-editor.org/rfc/rfc2104)), prepared: the states after its two
-/// blocks. They are overwritten when it is dropped, and `Debug` shows nothing of them.
-pub struct Key<H: Hash> {
-    inner: Zeroizing<H::State>,
-    outer: Zeroizing<H::State>,
-}
+/// A key of HMAC ([RFC 2104](https://www.rfc-editor.org/rfc/rfc2104)) whose two blocks are hashed already.
+///
+/// Its state is overwritten when it is dropped, and `Debug` shows nothing of it.
+pub struct Key<H: EagerHash>(Hmac<H>);
 
-impl<H: Hash> Key<H> {
-    /// The key of these bytes. Any length will do: a key that is longer than a block of 64 bytes is hashed.
+impl<H: EagerHash> Key<H> {
+    /// The key of these bytes. Any length will do: HMAC hashes a key that is longer than a block of 64 bytes.
     #[must_use]
     pub fn new(key: &[u8]) -> Self {
-        let mut block = Zeroizing::new([0; BLOCK]);
-        if key.len() > BLOCK {
-            let mut feed = Feed::<H>::new();
-            feed.put(key);
-            let digest = feed.finish();
-            block[..digest.as_ref().len()].copy_from_slice(digest.as_ref());
-        } else {
-            block[..key.len()].copy_from_slice(key);
-        }
-        let state = |mask: u8| {
-            let mut masked = Zeroizing::new(*block);
-            masked.iter_mut().for_each(|byte| *byte ^= mask);
-            let mut state = Zeroizing::new(H::START);
-            H::compress(&mut state, std::slice::from_ref(&*masked));
-            state
-        };
-        Self {
-            inner: state(0x36),
-            outer: state(0x5c),
-        }
+        #[expect(
+            clippy::expect_used,
+            reason = "HMAC is defined for keys of every length, so the crate has no length to refuse"
+        )]
+        Self(Hmac::new_from_slice(key).expect("HMAC takes keys of any length"))
     }
 
     /// Begins a code of this key.
     #[inline]
-    pub fn feed(&self) -> Feed<'_, H> {
-        Feed::from(*self.inner, BLOCK as u64, Some(&*self.outer))
+    pub fn feed(&self) -> Feed<Hmac<H>> {
+        Feed(self.0.clone())
     }
 
     /// The code of a text that is here whole.
     #[must_use]
-    pub fn sign(&self, text: &[u8]) -> H::Digest {
+    pub fn sign(&self, text: &[u8]) -> Output<Hmac<H>> {
         let mut feed = self.feed();
         feed.put(text);
         feed.finish()
     }
 }
 
-impl<H: Hash> Clone for Key<H> {
+impl<H: EagerHash> Clone for Key<H> {
     fn clone(&self) -> Self {
-        Self {
-            inner: self.inner.clone(),
-            outer: self.outer.clone(),
-        }
+        Self(self.0.clone())
     }
 }
 
-impl<H: Hash> fmt::Debug for Key<H> {
+impl<H: EagerHash> fmt::Debug for Key<H> {
     /// Leaves out the key.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Key").finish_non_exhaustive()
     }
 }
 
-/// A hash, or a code under a key, of what is [put](Sink::put) in. Its state is overwritten when it is dropped,
-/// and `Debug` shows nothing of the text.
-#[must_use = "it is of use when it is finished"]
-pub struct Feed<'k, H: Hash> {
-    state: Zeroizing<H::State>,
-    /// The second state of the key.
-    outer: Option<&'k H::State>,
-    /// Bytes that are in the state.
-    taken: u64,
-    /// What is not yet: `filled` bytes, and zeros.
-    buffer: [u8; ROOM + BLOCK],
-    filled: usize,
-}
+/// A hash, or a code under a key, of what is [put](Sink::put) in.
+///
+/// Its state is overwritten when it is dropped, and `Debug` shows nothing of the text.
+#[must_use = "a hash is of use when it is finished"]
+#[derive(Default)]
+pub struct Feed<F>(F);
 
-impl<H: Hash> Feed<'static, H> {
+impl<F: Default> Feed<F> {
     /// Begins a hash.
     #[inline]
     pub fn new() -> Self {
-        Self::from(H::START, 0, None)
+        Self::default()
     }
 }
 
-impl<H: Hash> Default for Feed<'static, H> {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl<'k, H: Hash> Feed<'k, H> {
-    #[inline]
-    fn from(state: H::State, taken: u64, outer: Option<&'k H::State>) -> Self {
-        Self {
-            state: Zeroizing::new(state),
-            outer,
-            taken,
-            buffer: [0; ROOM + BLOCK],
-            filled: 0,
-        }
-    }
-
+impl<F: FixedOutput> Feed<F> {
     /// The hash, or the code.
     #[inline]
     #[must_use]
-    pub fn finish(mut self) -> H::Digest {
-        // The mark and the eight bytes of the length take nine.
-        let end = (self.filled + 9).next_multiple_of(BLOCK);
-        let bits = (self.taken + self.filled as u64) << 3;
-        self.buffer[self.filled] = 0x80;
-        self.buffer[end - 8..end].copy_from_slice(&bits.to_be_bytes());
-        H::compress(&mut self.state, self.buffer[..end].as_chunks().0);
-        let Some(outer) = self.outer else {
-            return H::digest(&self.state);
-        };
-        let block = H::last_block(&self.state);
-        *self.state = *outer;
-        H::compress(&mut self.state, &[block]);
-        H::digest(&self.state)
+    pub fn finish(self) -> Output<F> {
+        self.0.finalize_fixed()
     }
 
     /// [`finish`](Self::finish), appended in base64.
     pub(crate) fn push_base64(self, out: &mut String) {
-        /// Text is checked to be text by the word where it begins at one and is some words long.
+        /// A word's alignment lets the check that the characters are UTF-8 go a word at a time.
         #[repr(align(8))]
         struct Words([u8; SHA256_CHARS.next_multiple_of(16)]);
 
         let digest = self.finish();
-        // By way of the stack: `encode_string` works in chunks of a kilobyte.
+        // `encode_string` works by way of a buffer of a kilobyte, which costs more than the encoding.
         let mut text = Words([0; _]);
-        let length = STANDARD.encode_slice(digest.as_ref(), &mut text.0);
+        let length = STANDARD.encode_slice(&digest, &mut text.0);
         let text = std::str::from_utf8(&text.0).unwrap_or_default();
         out.push_str(text.get(..length.unwrap_or_default()).unwrap_or_default());
     }
-
-    /// Takes what the buffer has no room for.
-    #[cold]
-    fn put_more(&mut self, bytes: &[u8]) {
-        let (now, rest) = bytes.split_at(ROOM - self.filled);
-        self.buffer[self.filled..ROOM].copy_from_slice(now);
-        let (blocks, rest) = rest.as_chunks::<BLOCK>();
-        H::compress(&mut self.state, self.buffer[..ROOM].as_chunks().0);
-        H::compress(&mut self.state, blocks);
-        self.taken += (ROOM + BLOCK * blocks.len()) as u64;
-        self.buffer = [0; ROOM + BLOCK];
-        self.buffer[..rest.len()].copy_from_slice(rest);
-        self.filled = rest.len();
-    }
 }
 
-impl<H: Hash> Sink for Feed<'_, H> {
+impl<F: Update> Sink for Feed<F> {
     #[inline]
     fn put(&mut self, bytes: &[u8]) {
-        let end = self.filled + bytes.len();
-        if end > ROOM {
-            return self.put_more(bytes);
-        }
-        self.buffer[self.filled..end].copy_from_slice(bytes);
-        self.filled = end;
+        self.0.update(bytes);
     }
 }
 
-impl<H: Hash> fmt::Debug for Feed<'_, H> {
+impl<F> fmt::Debug for Feed<F> {
     /// Leaves out the text and the state.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Feed").finish_non_exhaustive()
@@ -363,40 +176,9 @@ pub(crate) const SHA256_CHARS: usize = 44;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hmac::{Hmac, KeyInit, Mac};
-    use sha1::Digest;
 
     fn text() -> Vec<u8> {
         (0..1000_u32).map(|i| (i * 7 % 251) as u8).collect()
-    }
-
-    /// By the streaming types of the crates `hmac`, `sha1` and `sha2`.
-    fn agrees(key: &[u8], text: &[u8]) {
-        let case = format!("key of {}, text of {}", key.len(), text.len());
-        assert_eq!(hash::<Sha1>(text)[..], sha1::Sha1::digest(text)[..]);
-        assert_eq!(hash::<Sha256>(text)[..], sha2::Sha256::digest(text)[..]);
-        let mut mac = Hmac::<sha1::Sha1>::new_from_slice(key).unwrap();
-        mac.update(text);
-        let expected = mac.finalize().into_bytes();
-        assert_eq!(Key::<Sha1>::new(key).sign(text)[..], expected[..], "{case}");
-        let mut mac = Hmac::<sha2::Sha256>::new_from_slice(key).unwrap();
-        mac.update(text);
-        let expected = mac.finalize().into_bytes();
-        let ours = Key::<Sha256>::new(key).sign(text);
-        assert_eq!(ours[..], expected[..], "{case}");
-    }
-
-    #[test]
-    fn every_length_is_hashed_as_by_the_streaming_types() {
-        let text = text();
-        for length in 0..600 {
-            agrees(b"hush", &text[..length]);
-        }
-        for key in [0, 1, 19, 20, 32, 63, 64, 65, 128, 200] {
-            for length in [0, 1, 55, 56, 63, 64, 65, 183, 184, 192, 193, 900] {
-                agrees(&text[..key], &text[..length]);
-            }
-        }
     }
 
     /// [RFC 2202](https://www.rfc-editor.org/rfc/rfc2202) and [RFC 4231](https://www.rfc-editor.org/rfc/rfc4231),

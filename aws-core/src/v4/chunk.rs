@@ -58,9 +58,9 @@ impl ChunkSigner {
         for piece in [&self.prefix, &*self.last, "\n", EMPTY, "\n"] {
             mac.put(piece.as_bytes());
         }
-        mac.put(Hex::of(&hash::<Sha256>(chunk)).as_bytes());
+        mac.put(Hex::of(hash::<Sha256>(chunk)).as_bytes());
         self.last.clear();
-        self.last.push_str(Hex::of(&mac.finish()).as_str());
+        self.last.push_str(Hex::of(mac.finish()).as_str());
         format!("{:x}{FIELD}{}\r\n", chunk.len(), self.last)
     }
 

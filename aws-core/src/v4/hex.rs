@@ -17,10 +17,10 @@ const DIGITS: [[u8; 2]; 256] = {
 pub(super) struct Hex([u8; 64]);
 
 impl Hex {
-    pub(super) fn of(digest: &[u8; 32]) -> Self {
+    pub(super) fn of(digest: impl Into<[u8; 32]>) -> Self {
         let mut text = [0; 64];
-        for (pair, byte) in text.as_chunks_mut().0.iter_mut().zip(digest) {
-            *pair = DIGITS[usize::from(*byte)];
+        for (pair, byte) in text.as_chunks_mut().0.iter_mut().zip(digest.into()) {
+            *pair = DIGITS[usize::from(byte)];
         }
         Self(text)
     }
@@ -43,8 +43,8 @@ mod tests {
         for first in (0..=255_u8).step_by(32) {
             let digest: [u8; 32] = std::array::from_fn(|i| first + i as u8);
             let expected: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-            assert_eq!(Hex::of(&digest).as_str(), expected);
-            assert_eq!(Hex::of(&digest).as_bytes(), expected.as_bytes());
+            assert_eq!(Hex::of(digest).as_str(), expected);
+            assert_eq!(Hex::of(digest).as_bytes(), expected.as_bytes());
         }
     }
 }

@@ -60,8 +60,8 @@ fn derive(secret: &str, day: &[u8], region: &str, service: &str) -> Key<Sha256> 
     first.extend_from_slice(secret.as_bytes());
     let mut key = Key::<Sha256>::new(&first);
     for part in [day, region.as_bytes(), service.as_bytes(), b"aws4_request"] {
-        let next = Zeroizing::new(key.sign(part));
-        key = Key::new(&next[..]);
+        let next = Zeroizing::new(<[u8; 32]>::from(key.sign(part)));
+        key = Key::new(&*next);
     }
     key
 }
@@ -81,7 +81,7 @@ mod tests {
               f536975d06c0309214f805bb90ccff089219ecd68b2577efef23edd43b7e1a59",
         );
         assert_eq!(
-            Hex::of(&signature).as_str(),
+            Hex::of(signature).as_str(),
             "5d672d79c15b13162d9279b0855cfba6789a8edb4c82c400e06b5924a6f2b5d7"
         );
     }

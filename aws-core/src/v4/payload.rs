@@ -34,8 +34,8 @@ impl Payload<'_> {
     pub(super) fn text(&self) -> PayloadText {
         match self {
             Self::Bytes([]) => PayloadText::Word(EMPTY),
-            Self::Bytes(bytes) => PayloadText::Hex(Hex::of(&hash::<Sha256>(bytes))),
-            Self::Sha256(digest) => PayloadText::Hex(Hex::of(digest)),
+            Self::Bytes(bytes) => PayloadText::Hex(Hex::of(hash::<Sha256>(bytes))),
+            Self::Sha256(digest) => PayloadText::Hex(Hex::of(*digest)),
             Self::Unsigned => PayloadText::Word("UNSIGNED-PAYLOAD"),
             Self::Chunks => PayloadText::Word("STREAMING-AWS4-HMAC-SHA256-PAYLOAD"),
             Self::ChunksTrailer => PayloadText::Word("STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER"),
@@ -79,7 +79,7 @@ mod tests {
 
     #[test]
     fn words_and_digests() {
-        assert_eq!(Hex::of(&hash::<Sha256>(b"")).as_str(), EMPTY);
+        assert_eq!(Hex::of(hash::<Sha256>(b"")).as_str(), EMPTY);
         assert_eq!(Payload::Bytes(b"").text().as_str(), EMPTY);
         let welcome = "44ce7dd67c959e0d3524ffac1771dfbba87d2b6b4b4e99e42034a8b803f8b072";
         assert_eq!(

@@ -63,5 +63,5 @@ pub fn sign_document(
 ) -> (String, String) {
     let document = STANDARD.encode(json);
     let signature = scope.with_key(credentials, date, |key| key.sign(document.as_bytes()));
-    (document, Hex::of(&signature).as_str().to_owned())
+    (document, Hex::of(signature).as_str().to_owned())
 }

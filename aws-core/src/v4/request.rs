@@ -87,7 +87,7 @@ where
             &mut out,
             &name,
             date,
-            &Hex::of(&hash::<Sha256>(canonical.as_bytes())),
+            &Hex::of(hash::<Sha256>(canonical.as_bytes())),
         );
         text(out)
     }
@@ -118,7 +118,7 @@ where
         signing.fields.push_names(&mut out);
         let mut canonical = Feed::<Sha256>::new();
         signing.put_canonical(&mut canonical, &out[names..]);
-        let digest = Hex::of(&canonical.finish());
+        let digest = Hex::of(canonical.finish());
         let signature = sign_digest(scope, credentials, date, &out[name], &digest);
         out.push_str(", Signature=");
         out.push_str(signature.as_str());
@@ -185,7 +185,7 @@ where
         let date = AmzDate::new(time);
         let mut canonical = Feed::<Sha256>::new();
         let mut query = self.link(scope, credentials, date, expires, &mut canonical)?;
-        let digest = Hex::of(&canonical.finish());
+        let digest = Hex::of(canonical.finish());
         let mut name = String::with_capacity(scope.len());
         scope.push(&mut name, date);
         let signature = sign_digest(scope, credentials, date, &name, &digest);
@@ -384,7 +384,7 @@ fn sign_digest(
     scope.with_key(credentials, date, |key| {
         let mut mac = key.feed();
         put_string_to_sign(&mut mac, name, date, digest);
-        Hex::of(&mac.finish())
+        Hex::of(mac.finish())
     })
 }
 

@@ -75,9 +75,9 @@ impl ChunkSigner {
         for piece in [&prefix, &*self.last, "\n"] {
             mac.put(piece.as_bytes());
         }
-        mac.put(Hex::of(&hash::<Sha256>(lines.as_bytes())).as_bytes());
+        mac.put(Hex::of(hash::<Sha256>(lines.as_bytes())).as_bytes());
         self.last.clear();
-        self.last.push_str(Hex::of(&mac.finish()).as_str());
+        self.last.push_str(Hex::of(mac.finish()).as_str());
         &self.last
     }
 }
