@@ -59,6 +59,18 @@ impl Given {
         }
     }
 
+    /// Whether there is a value to compare the body with.
+    pub(super) fn has_value(&self) -> bool {
+        self.values.iter().any(Option::is_some)
+    }
+
+    /// Takes in what the header fields of a request say.
+    pub(super) fn of_fields(fields: &HeaderMap) -> Self {
+        let mut given = Self::default();
+        given.trailing(fields);
+        given
+    }
+
     /// The checksum of a body: of the kind that is given, and then the same as given; else CRC-64/NVME, as S3 has
     /// it of everything.
     pub(super) fn check(&self, body: &[u8]) -> S3Result<Checksum> {
@@ -97,12 +109,14 @@ impl Given {
 }
 
 impl Given {
-    /// The checksum of a part: of the kind that the upload has, and the same as given, if one is.
-    pub(super) fn check_part(&self, body: &[u8], kind: &str) -> S3Result<Checksum> {
+    /// The checksum of a part: of the kind that the upload has, and the same as given, if one is. Where the upload
+    /// declared no kind, a part may have any.
+    pub(super) fn check_part(&self, body: &[u8], upload: &OfParts) -> S3Result<Checksum> {
+        let kind = upload.kind.as_str();
         let mut given = KINDS.iter().zip(&self.values);
         match given.find(|(_, value)| value.is_some()) {
             None => of(kind, body),
-            Some(((name, _), _)) if *name != kind => Err(s3_error!(
+            Some(((name, _), _)) if upload.is_declared && *name != kind => Err(s3_error!(
                 InvalidRequest,
                 "Checksum Type mismatch occurred, expected checksum Type: {}, actual checksum Type: {}",
                 kind.to_ascii_lowercase(),
@@ -130,6 +144,8 @@ pub(super) fn fit(sums: &Checksum, given: &CompletedPart) -> bool {
 #[derive(Clone, Debug)]
 pub(super) struct OfParts {
     kind: String,
+    /// Whether the request to begin the upload named the kind.
+    is_declared: bool,
     /// Whether it is one of the checksums of the parts, rather than of all bytes.
     composite: bool,
 }
@@ -158,6 +174,7 @@ impl OfParts {
         of(name, &[])?;
         Ok(Self {
             kind: name.to_owned(),
+            is_declared: algorithm.is_some(),
             composite,
         })
     }

@@ -196,6 +196,23 @@ impl Objects {
         }
     }
 
+    /// Refuses an upload that carries no digest of its body and would be locked, by what it says or by the default
+    /// of the bucket; `action` is how S3 names the request.
+    ///
+    /// [PutObject](https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html): "The Content-MD5 or
+    /// x-amz-sdk-checksum-algorithm header is required for any request to upload an object with a retention period
+    /// configured using Amazon S3 Object Lock."
+    pub(super) fn check_undigested(&self, given: &Lock, action: &str) -> S3Result<()> {
+        let by_default = matches!(self.lock, Some(BucketLock(Some(_))));
+        if !by_default && !given.is_given() {
+            return Ok(());
+        }
+        Err(s3_error!(
+            InvalidRequest,
+            "Content-MD5 OR x-amz-checksum- HTTP header is required for {action} requests with Object Lock parameters"
+        ))
+    }
+
     /// Takes in the configuration of the bucket.
     pub(super) fn set_lock(&mut self, document: &Node) -> S3Result<()> {
         if self.status != Some(Status::Enabled) {

@@ -41,6 +41,7 @@ use s3s::service::{S3Service, S3ServiceBuilder};
 use s3s::{Body, S3Result, s3_error};
 
 use self::auth::{Checker, Verified};
+use self::checksums::Given;
 use self::error::Refusal;
 use self::store::Store;
 use crate::encode;
@@ -131,11 +132,10 @@ fn is_multi_delete(parts: &Parts) -> bool {
 async fn checked_delete(parts: &Parts, body: Body) -> Result<Body, Refusal> {
     let bad = |code, message| Refusal::new(StatusCode::BAD_REQUEST, code, message);
     let digest = parts.headers.get("content-md5");
-    let other = parts
-        .headers
-        .keys()
-        .any(|name| name.as_str().starts_with("x-amz-checksum-") || name == "x-amz-content-sha256");
-    if digest.is_none() && !other {
+    let sums = Given::of_fields(&parts.headers);
+    // The hash that Version 4 signs is not one of those that the operation asks for.
+    let behind = parts.headers.contains_key("x-amz-trailer");
+    if digest.is_none() && !sums.has_value() && !behind {
         return Err(bad(
             "InvalidRequest",
             "Missing required header for this request: Content-MD5",
@@ -163,6 +163,10 @@ async fn checked_delete(parts: &Parts, body: Body) -> Result<Body, Refusal> {
                 "The Content-MD5 you specified did not match what we received.",
             ));
         }
+    }
+    if sums.has_value() && !behind {
+        sums.check(&body)
+            .map_err(|_| bad("BadDigest", "The checksum you specified did not match."))?;
     }
     Ok(Body::from(body))
 }

@@ -159,19 +159,24 @@ pub(super) async fn upload_part(
 ) -> S3Result<UploadPartOutput> {
     check_number(input.part_number)?;
     let bucket = store.bucket(&input.bucket)?;
-    let kind = bucket
+    let (checksum, lock) = bucket
         .uploads
         .with(&input.key, &input.upload_id, |upload| {
             let encryption = &upload.headers.encryption;
             encryption.unlock_part(customer_key!(input))?;
-            Ok(upload.checksum.kind().to_owned())
+            let lock = upload.headers.lock.clone();
+            Ok((upload.checksum.clone(), lock))
         })?;
     let mut given = given!(input);
+    let has_md5 = input.content_md5.is_some();
     let content = collect(input.body, input.content_md5.as_deref()).await?;
     if let Some(trailers) = trailers.and_then(|trailers| trailers.take()) {
         given.trailing(&trailers);
     }
-    let sums = given.check_part(&content.0, &kind)?;
+    if !has_md5 && !given.has_value() {
+        bucket.read().check_undigested(&lock, "Put Part")?;
+    }
+    let sums = given.check_part(&content.0, &checksum)?;
     let name = (input.key.as_str(), input.upload_id.as_str());
     let number = input.part_number;
     let (etag, encryption) = store_part(&bucket, name, number, content, sums.clone())?;

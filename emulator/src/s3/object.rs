@@ -92,10 +92,12 @@ pub(super) async fn put(
     store.bucket(&input.bucket)?;
     let headers = headers!(input);
     let mut given = given!(input);
+    let has_md5 = input.content_md5.is_some();
     let (body, digest) = collect(input.body, input.content_md5.as_deref()).await?;
     if let Some(trailers) = trailers.and_then(|trailers| trailers.take()) {
         given.trailing(&trailers);
     }
+    let has_digest = has_md5 || given.has_value();
     let sums = given.check(&body)?;
     let encryption = headers.encryption.clone();
     let mut object = Object::new(body, encode::hex(&digest), headers);
@@ -108,6 +110,9 @@ pub(super) async fn put(
             input.if_match.as_ref(),
             input.if_none_match.as_ref(),
         )?;
+        if !has_digest {
+            objects.check_undigested(&object.headers.lock, "Put Object")?;
+        }
         objects.store(input.key, object)
     })?;
     Ok(PutObjectOutput {
@@ -134,6 +139,10 @@ fn slice(object: &Object, range: Option<&Range>) -> S3Result<(Bytes, Option<Stri
         return Ok((object.body.clone(), None));
     };
     let len = object.body.len();
+    // Of an empty object the last bytes are none, and S3 answers with the whole of it rather than with an error.
+    if len == 0 && matches!(range, Range::Suffix { length } if *length > 0) {
+        return Ok((object.body.clone(), None));
+    }
     let span = range.check(len as u64).map_err(|_| {
         let mut error = s3_error!(InvalidRange, "The requested range is not satisfiable");
         let mut headers = HeaderMap::new();

@@ -3,6 +3,7 @@
 use emulator::Emulator;
 
 use crate::v2::Signer;
+use crate::v4::SignerV4;
 use crate::wire::{Reply, Wire};
 
 pub(crate) struct Bench {
@@ -30,6 +31,12 @@ pub(crate) async fn bench() -> Bench {
 }
 
 impl Bench {
+    /// The user of the bench, who signs by Version 4.
+    pub(crate) fn v4(&self) -> SignerV4 {
+        let signer = &self.signer;
+        SignerV4::new(&signer.access_key, &signer.secret, &signer.host)
+    }
+
     pub(crate) async fn call(
         &mut self,
         method: &str,

@@ -5,10 +5,14 @@
 
 mod bench;
 mod buckets;
+mod checksums;
+mod locks;
 mod objects;
 mod server;
 mod signatures;
 #[path = "../support/v2.rs"]
 mod v2;
+#[path = "../support/v4.rs"]
+mod v4;
 #[path = "../support/wire.rs"]
 mod wire;

@@ -8,16 +8,25 @@ use sha1::Sha1;
 
 use crate::wire::now;
 
-const SUB_RESOURCES: [&str; 9] = [
+const SUB_RESOURCES: [&str; 18] = [
+    "acl",
     "cors",
     "delete",
+    "lifecycle",
     "location",
+    "object-lock",
     "partNumber",
+    "policy",
     "requestPayment",
     "response-content-type",
+    "restore",
+    "tagging",
     "uploadId",
     "uploads",
+    "versionId",
     "versioning",
+    "versions",
+    "website",
 ];
 
 #[derive(Clone)]
