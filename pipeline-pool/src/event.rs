@@ -44,6 +44,14 @@ impl CloseReason {
         Self::Shutdown,
     ];
 
+    /// Whether it was the server's doing.
+    pub(crate) fn is_of_server(self) -> bool {
+        matches!(
+            self,
+            Self::Peer | Self::Lost | Self::Protocol | Self::Timeout
+        )
+    }
+
     /// The reason for an error that ended a connection.
     pub(crate) fn of(cause: &Error) -> Self {
         cause.reason().unwrap_or(match cause.kind() {

@@ -8,8 +8,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
+use tokio::runtime;
+
 use super::entry::{Entry, Trail};
-use crate::error::Error;
+use crate::error::{Error, Kind};
 use crate::protocol::{ConnectionId, Protocol};
 
 /// A request and what came of it.
@@ -29,26 +31,18 @@ pub(crate) struct Call<P: Protocol> {
 pub(crate) struct Order {
     /// Its place in the order of arrival.
     pub(crate) seq: u64,
-    /// Until when it may wait for a connection.
-    pub(crate) wait_until: Instant,
     /// Until when its reply must have begun.
     pub(crate) deadline: Instant,
     /// The only connection that it may go to.
     pub(crate) bound: Option<ConnectionId>,
 }
 
-impl Order {
-    /// When it must have come out of the line.
-    pub(crate) fn leave_by(&self) -> Instant {
-        self.wait_until.min(self.deadline)
-    }
-}
-
 /// How it ended for one request.
 pub(crate) enum Outcome<P: Protocol> {
     Done(Result<P::Reply, Error>),
-    /// The runtime that served it is gone: it has to be handed in again from the caller's own.
-    Again(Trail),
+    /// The runtime that served it is gone, or the task is: it has to be handed in again from the
+    /// caller's own. The runtime is told where the task itself is what was dropped.
+    Again(Trail, Option<runtime::Id>),
 }
 
 struct Answer<P: Protocol> {
@@ -58,6 +52,8 @@ struct Answer<P: Protocol> {
     outcome: Option<Outcome<P>>,
     /// How often the request is under way: the first reply counts, and only the last failure.
     copies: u8,
+    /// How a copy failed that is not the last.
+    failed: Option<Error>,
 }
 
 impl<P: Protocol> Call<P> {
@@ -71,6 +67,7 @@ impl<P: Protocol> Call<P> {
                 server: None,
                 outcome: None,
                 copies: 1,
+                failed: None,
             }),
             original,
         }
@@ -120,38 +117,88 @@ impl<P: Protocol> Call<P> {
     }
 
     /// Tells a failure, unless another copy of the request may still succeed.
-    pub(super) fn tell_failure(&self, outcome: impl FnOnce() -> Outcome<P>) {
+    pub(super) fn tell_failure(&self, failure: impl FnOnce() -> Error) {
+        if self.is_over() {
+            return;
+        }
+        let failure = failure();
+        let failure = {
+            let mut answer = self.heard().answer();
+            answer.copies = answer.copies.saturating_sub(1);
+            if answer.copies > 0 {
+                answer.failed.get_or_insert(failure);
+                return;
+            }
+            weightier(answer.failed.take(), failure)
+        };
+        if let Some(waker) = self.tell(Outcome::Done(Err(failure))) {
+            waker.wake();
+        }
+    }
+
+    /// Gives the request back to its caller, unless another copy of it may still succeed.
+    pub(super) fn tell_again(&self, trail: Trail, from: Option<runtime::Id>) {
         let last = {
             let mut answer = self.heard().answer();
             answer.copies = answer.copies.saturating_sub(1);
             answer.copies == 0
         };
-        if last
-            && !self.is_over()
-            && let Some(waker) = self.tell(outcome())
-        {
-            waker.wake();
+        if last && !self.is_over() {
+            self.give_back();
+            if let Some(waker) = self.tell(Outcome::Again(trail, from)) {
+                waker.wake();
+            }
         }
+    }
+
+    /// Who is to be woken so that the caller is polled.
+    pub(super) fn nudge(&self) -> Option<Waker> {
+        self.heard().answer().waker.take()
     }
 
     /// Has the one who serves the request woken when its caller goes away.
     pub(super) fn watch(&self, server: &Waker) {
         let call = self.heard();
+        let known =
+            |answer: &Answer<P>| answer.server.as_ref().is_some_and(|w| w.will_wake(server));
+        if known(&call.answer()) {
+            return;
+        }
+        let new = server.clone();
         let mut answer = call.answer();
         if call.over.load(Ordering::Relaxed) {
             drop(answer);
-            server.wake_by_ref();
-        } else if !answer.server.as_ref().is_some_and(|w| w.will_wake(server)) {
-            answer.server = Some(server.clone());
+            new.wake();
+        } else {
+            let old = answer.server.replace(new);
+            drop(answer);
+            drop(old);
         }
     }
 
     /// Puts the request where its caller hands it in again from.
-    pub(super) fn give_back(&self) {
+    fn give_back(&self) {
         if let Some(original) = &self.original {
             let request = self.request().take();
-            *original.request() = request;
+            let old = std::mem::replace(&mut *original.request(), request);
+            drop(old);
         }
+    }
+}
+
+/// Of the failures of two copies the one that tells more: that no connection was to be had for the
+/// one is nothing beside what became of the other.
+fn weightier(earlier: Option<Error>, last: Error) -> Error {
+    let unserved = matches!(
+        last.kind(),
+        Kind::WaitTimeout | Kind::Connect | Kind::Busy | Kind::Gone
+    );
+    match earlier {
+        Some(earlier) if unserved => {
+            let sent = earlier.sent().max(last.sent());
+            earlier.with_sent(sent)
+        }
+        _ => last,
     }
 }
 
@@ -167,7 +214,6 @@ impl<P: Protocol> Caller<P> {
     pub(crate) fn new(request: P::Request, then: Instant) -> Self {
         let order = Order {
             seq: 0,
-            wait_until: then,
             deadline: then,
             bound: None,
         };
@@ -193,11 +239,13 @@ impl<P: Protocol> Caller<P> {
     /// Hands the request in once more after [`Outcome::Again`].
     pub(crate) fn hand_in_again(&mut self, trail: Trail, waker: &Waker) -> Option<Entry<P>> {
         let class = self.call.request().as_ref().map(P::class)?;
+        let waker = waker.clone();
         let mut answer = self.call.answer();
         answer.copies = 1;
-        answer.waker = Some(waker.clone());
+        let old = (answer.waker.replace(waker), answer.failed.take());
         self.call.over.store(false, Ordering::Release);
         drop(answer);
+        drop(old);
         self.heard = false;
         Some(Entry::new(self.call.clone(), class, trail))
     }
@@ -225,19 +273,27 @@ impl<P: Protocol> Caller<P> {
 
     /// What came of it, once.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Outcome<P>> {
-        let mut answer = self.call.answer();
-        if let Some(outcome) = answer.outcome.take() {
-            self.heard = true;
-            return Poll::Ready(outcome);
+        let mut new = None;
+        loop {
+            let mut answer = self.call.answer();
+            if let Some(outcome) = answer.outcome.take() {
+                self.heard = true;
+                return Poll::Ready(outcome);
+            }
+            let known = answer.waker.as_ref();
+            if known.is_some_and(|w| w.will_wake(cx.waker())) {
+                return Poll::Pending;
+            }
+            if let Some(new) = new.take() {
+                let old = answer.waker.replace(new);
+                drop(answer);
+                drop(old);
+                return Poll::Pending;
+            }
+            // A waker is the code of whoever polls: it is cloned and dropped with nothing locked.
+            drop(answer);
+            new = Some(cx.waker().clone());
         }
-        if !answer
-            .waker
-            .as_ref()
-            .is_some_and(|w| w.will_wake(cx.waker()))
-        {
-            answer.waker = Some(cx.waker().clone());
-        }
-        Poll::Pending
     }
 }
 
@@ -363,8 +419,8 @@ mod tests {
         let (mut caller, mut entry) = handed_in();
         let copy = entry.hedge().unwrap();
         entry.end(&Error::new(Kind::Closed, "first"));
-        copy.bounce();
-        let Poll::Ready(Outcome::Again(trail)) = poll(&mut caller) else {
+        copy.bounce(None);
+        let Poll::Ready(Outcome::Again(trail, _)) = poll(&mut caller) else {
             panic!("not given back");
         };
         let mut entry = caller.hand_in_again(trail, Waker::noop()).unwrap();

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 use tokio::io::{AsyncReadExt, AsyncWrite};
-use tokio::runtime::RuntimeFlavor;
+use tokio::runtime::{self, Handle, RuntimeFlavor};
 use tokio::time::Sleep;
 
 use super::endpoint::{End, Endpoint};
@@ -76,6 +76,8 @@ pub(super) struct Driver<P: Protocol> {
     counted: u64,
     /// The transport still holds bytes that it has taken.
     unflushed: bool,
+    /// The runtime that this task lives in.
+    home: Option<runtime::Id>,
 }
 
 impl<P: Protocol> Driver<P> {
@@ -105,6 +107,7 @@ impl<P: Protocol> Driver<P> {
             spare: BytesMut::new(),
             counted: 0,
             unflushed: false,
+            home: Handle::try_current().ok().map(|handle| handle.id()),
         }
     }
 
@@ -269,7 +272,7 @@ impl<P: Protocol> Driver<P> {
         let mut state = self.endpoint.lock();
         let mut moved = back.len();
         for entry in back {
-            state.line.put_back(entry);
+            state.put_back(entry, now);
         }
         moved += state.report(self.id, report, &mut self.pipeline.queued, now)?;
         let share = self.endpoint.config.hedge;
@@ -281,19 +284,21 @@ impl<P: Protocol> Driver<P> {
                 hedged = copies.len();
                 state.hedges -= hedged as f64;
                 for copy in copies {
-                    state.line.insert(copy);
+                    state.line.insert(copy, now);
                 }
             }
         }
         self.pipeline.late_after = state.learn.late_after();
         let again = soon && (state.away > 1 || !self.pipeline.queued.is_empty());
+        let mut replaced = None;
         if let Some(slot) = state.slot(self.id) {
             slot.awake = again;
             if !slot.waker.as_ref().is_some_and(|w| w.will_wake(cx.waker())) {
-                slot.waker = Some(cx.waker().clone());
+                replaced = slot.waker.replace(cx.waker().clone());
             }
         }
         drop(state);
+        drop(replaced);
         self.pipeline.wake_told();
         if hedged > 0 {
             self.endpoint
@@ -309,7 +314,7 @@ impl<P: Protocol> Driver<P> {
             self.endpoint.pump(now);
         }
         if self.pipeline.is_idle() && self.endpoint.permits.wanted() {
-            self.endpoint.permits.evict(&*self.endpoint);
+            self.endpoint.permits.evict();
         }
         Ok(again)
     }
@@ -409,6 +414,7 @@ impl<P: Protocol> Driver<P> {
         let few = replies < FEW && !ours;
         let broken = cause.kind() == Kind::Protocol
             || few && (self.pipeline.is_spent() || self.pipeline.owes_replies());
+        let dud = replies == 0 && !self.pipeline.is_open() && reason.is_of_server();
         let again = self.pipeline.close(cause, &self.endpoint.config);
         let counters = &self.endpoint.counters;
         counters.closed(reason);
@@ -427,21 +433,17 @@ impl<P: Protocol> Driver<P> {
             // Before its place is free: whoever takes that takes a permit too.
             self.permit = None;
             let now = now();
-            let end = End {
-                again,
-                proven: replies > 0,
-                broken,
-            };
+            let end = End { again, dud, broken };
             self.endpoint.ended(self.id, end, now);
             self.endpoint.pump(now);
         } else {
             self.stream = None;
             self.permit = None;
-            let mail = self.endpoint.lock().remove(self.id);
+            let mail = self.endpoint.lock().ended(self.id, false, now());
             for entry in again.into_iter().chain(mail) {
-                entry.bounce();
+                entry.bounce(self.home);
             }
-            self.endpoint.bounce_all();
+            self.endpoint.bounce_all(self.home);
         }
         self.pipeline.wake_told();
     }

@@ -1,27 +1,26 @@
 //! One endpoint: its connections, its line, and the tasks that serve them.
 
 use std::future::Future;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::catch_unwind;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
-use tokio::runtime::Handle;
+use tokio::runtime::{self, Handle};
 use tokio::sync::Notify;
 
 use super::call::Order;
 use super::config::Config;
+use super::deferred::{Locked, contain};
 use super::entry::Entry;
 use super::keeper;
-use super::learn::Learn;
-use super::line::gone;
 use super::opening;
-use super::permits::{Member, Permits};
+use super::permits::{Holdings, Member, Permits, Refused};
 use super::slot::ConnId;
 use super::spare::Spares;
-use super::state::State;
+use super::state::{State, aborted, gone};
 use crate::connect::Opened;
 use crate::error::{Error, Kind};
 use crate::event::{CloseReason, Event};
@@ -81,6 +80,8 @@ pub(crate) struct Endpoint<P: Protocol> {
     pub(crate) changed: Notify,
     /// Every connection is to end now.
     pub(crate) aborted: AtomicBool,
+    /// What serves a request may live in another runtime than its caller.
+    mixed: AtomicBool,
     keeping: Mutex<Option<Instant>>,
     seq: AtomicU64,
     /// When it was made.
@@ -92,8 +93,8 @@ pub(crate) struct Endpoint<P: Protocol> {
 pub(crate) struct End<P: Protocol> {
     /// What has to go elsewhere.
     pub(crate) again: Vec<Entry<P>>,
-    /// It had answered.
-    pub(crate) proven: bool,
+    /// The server ended it, and had not answered anything on it.
+    pub(crate) dud: bool,
     /// It ended as one does that does not stand pipelining.
     pub(crate) broken: bool,
 }
@@ -105,10 +106,9 @@ impl<P: Protocol> Endpoint<P> {
         permits: Arc<Permits>,
     ) -> Arc<Self> {
         let born = tokio::time::Instant::now().into_std();
-        let learn = Learn::new(config.max_depth, config.fixed_depth);
         let endpoint = Arc::new_cyclic(|this: &Weak<Self>| Self {
             name: opener.name(),
-            state: Mutex::new(State::new(learn, born)),
+            state: Mutex::new(State::new(&config, born)),
             config,
             opener,
             permits,
@@ -116,6 +116,7 @@ impl<P: Protocol> Endpoint<P> {
             keeper: Notify::new(),
             changed: Notify::new(),
             aborted: AtomicBool::new(false),
+            mixed: AtomicBool::new(false),
             keeping: Mutex::new(None),
             seq: AtomicU64::new(0),
             born,
@@ -145,10 +146,7 @@ impl<P: Protocol> Endpoint<P> {
             }
         }
         if let Some(hook) = &self.config.hook {
-            // A panic of the hook has been reported by now, and is no reason to lose a connection
-            // out of the count.
-            let told = AssertUnwindSafe(|| (hook.0)(&self.name, event));
-            let _ = catch_unwind(told);
+            contain(|| (hook.0)(&self.name, event));
         }
     }
 
@@ -156,22 +154,46 @@ impl<P: Protocol> Endpoint<P> {
         self.seq.fetch_add(1, Ordering::Relaxed)
     }
 
-    pub(crate) fn lock(&self) -> MutexGuard<'_, State<P>> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(crate) fn lock(&self) -> Locked<'_, P> {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        Locked::new(self, state)
     }
 
-    /// Takes a request. To be called within a runtime.
+    /// Whether a caller has to look at its own clock.
+    pub(crate) fn is_mixed(&self) -> bool {
+        self.mixed.load(Ordering::Relaxed)
+    }
+
+    /// Takes a request whose caller is polled in this runtime.
     ///
     /// # Errors
     /// [`Kind::Busy`] when the line is full, [`Kind::Shutdown`] when the pool is closed,
-    /// [`Kind::NoRuntime`] when a connection is needed and there is nothing to open it in,
-    /// [`Kind::Gone`] when the only connection that it may go to is no more.
-    pub(crate) fn submit(&self, entry: Entry<P>, now: Instant) -> Result<(), Error> {
+    /// [`Kind::NoRuntime`] when a connection is needed and there is nothing to open it in, or the
+    /// runtime has no timer, [`Kind::Gone`] when the only connection that it may go to is no more.
+    pub(crate) fn submit(
+        &self,
+        entry: Entry<P>,
+        home: Option<runtime::Id>,
+        now: Instant,
+    ) -> Result<(), Error> {
         let &Order { seq, bound, .. } = entry.order();
         let mut state = self.lock();
         if state.closed {
+            drop(state);
             entry.withdraw();
             return Err(Error::new(Kind::Shutdown, "the pool is closed"));
+        }
+        if home.is_some() && state.timed != home {
+            drop(state);
+            if !has_timer() {
+                entry.withdraw();
+                return Err(lame());
+            }
+            state = self.lock();
+            state.timed = home;
+        }
+        if state.visit(home) {
+            self.mixed.store(state.mixed, Ordering::Relaxed);
         }
         if let Some(connection) = bound {
             let handed = state.hand_to(connection, entry);
@@ -186,13 +208,13 @@ impl<P: Protocol> Endpoint<P> {
             return Ok(());
         }
         let waiting = state.line.len();
-        let wake = match state.admit(entry, &self.config) {
+        let wake = match state.admit(entry, &self.config, now) {
             Ok(wake) => wake,
             Err(entry) => {
+                let text = state.crowd("the waiting line is full");
                 drop(state);
                 entry.withdraw();
                 self.counters.refused.fetch_add(1, Ordering::Relaxed);
-                let text = format!("the waiting line is full: {waiting} requests");
                 return Err(Error::new(Kind::Busy, text));
             }
         };
@@ -200,8 +222,10 @@ impl<P: Protocol> Endpoint<P> {
             drop(state);
             wake.wake();
         } else if state.line.len() > waiting {
-            if Handle::try_current().is_err() {
-                if let Some(entry) = state.line.remove(seq) {
+            if home.is_none() {
+                let entry = state.line.remove(seq);
+                drop(state);
+                if let Some(entry) = entry {
                     entry.withdraw();
                 }
                 return Err(Error::new(
@@ -210,58 +234,62 @@ impl<P: Protocol> Endpoint<P> {
                 ));
             }
             self.counters.waits.fetch_add(1, Ordering::Relaxed);
-            self.open_wanted(state, now);
+            self.grow(state, now);
         }
         Ok(())
     }
 
     /// Hands out what waits and opens what is wanted, after something has changed.
     pub(crate) fn pump(&self, now: Instant) {
-        let mut wake = Vec::new();
         let mut state = self.lock();
-        state.pump(&self.config, &mut wake);
-        self.open_wanted(state, now);
-        wake.into_iter().for_each(Waker::wake);
+        state.pump();
+        self.grow(state, now);
     }
 
-    /// Opens connections while they are wanted and allowed, and sees to those who wait.
-    fn open_wanted(&self, mut state: MutexGuard<'_, State<P>>, now: Instant) {
+    /// Opens connections while they are wanted and allowed, and sees to those who wait. To be
+    /// called after everything that makes room, or makes the line longer.
+    fn grow(&self, mut state: Locked<'_, P>, now: Instant) {
         let Some(this) = self.this.upgrade() else {
             return;
         };
-        let member: Weak<dyn Member> = self.this.clone();
         let mut evict = false;
         let mut begun = Vec::new();
-        while state.wants_connection(now, &self.config) {
-            let Some(permit) = self.permits.acquire(&member, state.live() == 0) else {
-                evict = !state.starved;
-                state.starved = true;
-                break;
-            };
-            state.starved = false;
-            begun.push((state.add(now), permit));
+        while state.wants_connection(now) {
+            match self.permits.acquire(&self.member(), state.live() == 0) {
+                Ok(permit) => begun.push((state.add(now), permit)),
+                Err(refused) => {
+                    evict = refused == Refused::Anew;
+                    state.starved = true;
+                    // At the cap by the word of others: what can be pipelined is.
+                    state.pump();
+                }
+            }
         }
-        let mut wake = Vec::new();
-        if evict {
-            // At the cap by the word of others: what can be pipelined is.
-            state.pump(&self.config, &mut wake);
-        }
-        let next = match (state.line.earliest(), state.open_after) {
+        let paused = state.growth.paused_until().filter(|until| *until > now);
+        let next = match state.line.earliest() {
             _ if state.line.is_empty() => None,
-            (Some(a), Some(b)) if b > now => Some(a.min(b)),
-            (a, _) => a,
+            Some(earliest) => Some(paused.map_or(earliest, |until| until.min(earliest))),
+            None => paused,
         };
         drop(state);
         for (id, permit) in begun {
             tokio::spawn(opening::run(this.clone(), id, permit));
         }
-        wake.into_iter().for_each(Waker::wake);
         if evict {
-            self.permits.evict(self);
+            self.permits.evict();
         }
         if let Some(next) = next {
             self.keep(this, next);
         }
+    }
+
+    fn member(&self) -> Weak<dyn Member> {
+        self.this.clone()
+    }
+
+    /// Gives up the place among those who wait for a permit. To be called under the lock.
+    pub(crate) fn decline(&self) {
+        self.permits.decline(&self.member());
     }
 
     /// Has the keeper look after the line at this instant, or earlier.
@@ -271,6 +299,7 @@ impl<P: Protocol> Endpoint<P> {
             Some(planned) if planned <= at => {}
             Some(_) => {
                 *keeping = Some(at);
+                drop(keeping);
                 self.keeper.notify_one();
             }
             None => {
@@ -288,84 +317,60 @@ impl<P: Protocol> Endpoint<P> {
     /// Tells those whose time is up, and opens what may be opened now.
     pub(crate) fn tend(&self, now: Instant) {
         let mut state = self.lock();
-        state.line.expire(now);
-        if state.line.is_empty() {
-            self.left(&state);
-        } else {
-            self.open_wanted(state, now);
+        state.expire(now);
+        if !state.line.is_empty() {
+            self.grow(state, now);
         }
+    }
+
+    /// Until when the caller of a request may wait for what comes next, by its own clock; nothing
+    /// when its time is up. One that has waited too long in line is told so.
+    pub(crate) fn limit(&self, order: &Order, now: Instant) -> Option<Instant> {
+        let waiting = self.lock().leave_by(order.seq, now);
+        waiting.or(Some(order.deadline).filter(|deadline| *deadline > now))
     }
 
     /// Hands every waiting request back to its caller: the runtime that served them is gone.
-    pub(crate) fn bounce_all(&self) {
-        let mut state = self.lock();
-        let waiting = state.line.drain();
-        self.left(&state);
-        drop(state);
-        waiting.into_iter().for_each(Entry::bounce);
+    pub(crate) fn bounce_all(&self, from: Option<runtime::Id>) {
+        let waiting = self.lock().line.drain();
+        waiting.into_iter().for_each(|entry| entry.bounce(from));
     }
 
-    /// A request has left the line, or a connection its place: tells whoever waits for the last.
-    fn left(&self, state: &State<P>) {
-        if state.closed && state.is_gone() {
-            self.changed.notify_waiters();
-        }
+    /// A connection is open.
+    pub(crate) fn opened(&self, id: ConnId, rtt: Option<Duration>, now: Instant) {
+        let mut state = self.lock();
+        state.opened(id, rtt);
+        self.grow(state, now);
     }
 
     /// A connection could not be opened.
     pub(crate) fn open_failed(&self, id: ConnId, error: &Error, exhausted: bool, now: Instant) {
         self.counters.open_failed.fetch_add(1, Ordering::Relaxed);
         let mut state = self.lock();
-        state.remove(id);
-        state.quiet = now;
-        state.failures += 1;
-        let step = 10 << state.failures.min(7);
-        state.open_after = Some(now + Duration::from_millis(step));
+        state.open_failed(id, now);
         // With nothing left that could serve them, those who wait hear of it now; being out of
         // file descriptors is no fault of the server and is waited out.
-        let failed = match exhausted || state.live() > 0 {
-            true => Default::default(),
-            false => state.line.drain(),
-        };
-        drop(state);
-        for mut entry in failed {
-            entry.fail(error);
+        if !exhausted && state.live() == 0 {
+            for entry in state.line.drain() {
+                state.deferred.fail(entry, error.clone());
+            }
         }
-        self.changed.notify_waiters();
     }
 
     /// A connection has ended.
     pub(crate) fn ended(&self, id: ConnId, end: End<P>, now: Instant) {
-        let End {
-            again,
-            proven,
-            broken,
-        } = end;
+        let End { again, dud, broken } = end;
         let mut state = self.lock();
-        let mail = state.remove(id);
-        state.quiet = now;
+        let mail = state.ended(id, dud, now);
         state.unlearn(id, broken, now);
-        if proven {
-            state.failures = 0;
-        } else if !again.is_empty() || !mail.is_empty() {
-            // It was opened and never answered: no reason to hurry with the next.
-            state.failures += 1;
-            let step = 5 << state.failures.min(7);
-            state.open_after = Some(now + Duration::from_millis(step));
-        }
         for entry in again.into_iter().chain(mail) {
-            state.line.put_back(entry);
+            state.put_back(entry, now);
         }
-        drop(state);
-        self.changed.notify_waiters();
     }
 
     /// The caller of a request that may still be in line has gone away.
     pub(crate) fn forget(&self, seq: u64) {
-        let mut state = self.lock();
-        let entry = state.line.remove(seq);
-        self.left(&state);
-        drop(state);
+        let entry = self.lock().line.remove(seq);
         drop(entry);
     }
 
@@ -386,56 +391,64 @@ impl<P: Protocol> Endpoint<P> {
 
     /// Gives up every connection at once, and all who wait.
     pub(crate) fn abort(&self) {
-        let (wake, waiting) = {
-            let mut state = self.lock();
-            state.closed = true;
-            let wake: Vec<_> = state
-                .slots()
-                .filter_map(|slot| slot.waker.clone())
-                .collect();
-            (wake, state.line.drain())
-        };
-        let error = Error::new(Kind::Shutdown, "the pool was closed");
-        for mut entry in waiting {
-            entry.fail(&error);
+        let mut state = self.lock();
+        state.closed = true;
+        state.aborted = true;
+        let wake: Vec<_> = state
+            .slots()
+            .filter_map(|slot| slot.waker.clone())
+            .collect();
+        state.deferred.wake(wake);
+        for entry in state.line.drain() {
+            state.deferred.fail(entry, aborted());
         }
         self.aborted.store(true, Ordering::Release);
-        wake.into_iter().for_each(Waker::wake);
     }
 }
 
 impl<P: Protocol> Member for Endpoint<P> {
-    fn oldest_idle(&self) -> Option<Instant> {
-        self.lock().oldest_idle().map(|(_, since)| since)
-    }
-
-    fn live(&self) -> usize {
-        self.lock().live()
+    fn holdings(&self) -> Holdings {
+        let mut state = self.lock();
+        Holdings {
+            oldest_idle: state.oldest_idle().map(|(_, since)| since),
+            live: state.live(),
+            leaving: state.leaving(),
+        }
     }
 
     fn close_one(&self) {
-        let wake = self.lock().close_one();
-        if let Some(wake) = wake {
-            wake.wake();
-        }
+        let mut state = self.lock();
+        let wake = state.close_one();
+        state.deferred.wake(wake);
     }
 
     fn permit_freed(&self) {
         let now = tokio::time::Instant::now().into_std();
-        let member: Weak<dyn Member> = self.this.clone();
         let mut state = self.lock();
         state.starved = false;
-        if !state.wants_connection(now, &self.config) {
-            return self.permits.decline(&member);
+        if !state.wants_connection(now) {
+            return self.decline();
         }
         if Handle::try_current().is_ok() {
-            return self.open_wanted(state, now);
+            return self.grow(state, now);
         }
         // Called while a runtime goes down: those who wait go on from their own.
-        self.permits.decline(&member);
+        self.decline();
         drop(state);
-        self.bounce_all();
+        self.bounce_all(None);
     }
+}
+
+/// Whether the runtime that this is called in has a timer. There is no way to ask that does not
+/// panic where it has none.
+fn has_timer() -> bool {
+    catch_unwind(|| drop(tokio::time::sleep(Duration::ZERO))).is_ok()
+}
+
+/// The error of a runtime that nothing can be served in.
+pub(crate) fn lame() -> Error {
+    let text = "the tokio runtime has no timer or no IO driver: build it with `enable_all`";
+    Error::new(Kind::NoRuntime, text)
 }
 
 /// Ends all of these: nothing new is taken, and what is not done after `grace` is given up.

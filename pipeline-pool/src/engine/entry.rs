@@ -5,6 +5,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
 use bytes::BytesMut;
+use tokio::runtime;
 
 use super::call::{Call, Order, Outcome};
 use crate::error::{Error, Kind, Sent};
@@ -23,7 +24,7 @@ pub(crate) struct Entry<P: Protocol> {
     /// Where its bytes lie in what its connection writes.
     pub(crate) start: u64,
     pub(crate) end: u64,
-    /// When it was encoded.
+    /// When it was encoded. While it waits in line: until when it may.
     pub(crate) sent_at: Option<Instant>,
 }
 
@@ -66,6 +67,16 @@ impl<P: Protocol> Entry<P> {
         self.call.order()
     }
 
+    /// Bounds its present wait in line.
+    pub(crate) fn wait_until(&mut self, until: Instant) {
+        self.sent_at = Some(until.min(self.order().deadline));
+    }
+
+    /// When it must have come out of the line that it waits in.
+    pub(crate) fn leave_by(&self) -> Instant {
+        self.sent_at.unwrap_or(self.order().deadline)
+    }
+
     /// Whether its caller has gone away, or has been told already.
     pub(crate) fn is_abandoned(&self) -> bool {
         self.told || self.call.is_over()
@@ -91,8 +102,14 @@ impl<P: Protocol> Entry<P> {
         out: &mut Outbox,
         cx: &mut Context<'_>,
     ) -> Poll<Result<bool, Error>> {
-        let more = match &mut *self.call.request() {
-            Some(request) => protocol.poll_encode(request, out, cx),
+        // Where it comes from is the caller's code, which runs with nothing locked.
+        let taken = self.call.request().take();
+        let more = match taken {
+            Some(mut request) => {
+                let more = protocol.poll_encode(&mut request, out, cx);
+                *self.call.request() = Some(request);
+                more
+            }
             None => Poll::Ready(Ok(true)),
         };
         if more.is_pending() && !self.told {
@@ -113,9 +130,12 @@ impl<P: Protocol> Entry<P> {
             return Err(Error::new(Kind::Closed, "the request was lost"));
         };
         let decoded = protocol.decode(request, input, eof)?;
-        if matches!(decoded, Decoded::Reply { .. } | Decoded::End { .. }) {
-            *place = None;
-        }
+        let done = match decoded {
+            Decoded::Reply { .. } | Decoded::End { .. } => place.take(),
+            _ => None,
+        };
+        drop(place);
+        drop(done);
         Ok(decoded)
     }
 
@@ -141,8 +161,7 @@ impl<P: Protocol> Entry<P> {
     pub(crate) fn fail(&mut self, error: &Error) {
         if !std::mem::replace(&mut self.told, true) {
             let sent = self.trail.sent.max(error.sent());
-            let failed = || Outcome::Done(Err(error.clone().with_sent(sent)));
-            self.call.tell_failure(failed);
+            self.call.tell_failure(|| error.clone().with_sent(sent));
         }
     }
 
@@ -151,14 +170,17 @@ impl<P: Protocol> Entry<P> {
         self.told = true;
     }
 
-    /// Hands the request back to its caller, to be sent from another runtime.
-    pub(crate) fn bounce(mut self) {
+    /// Hands the request back to its caller, to be sent from another runtime than this, which has
+    /// dropped the task that served it.
+    pub(crate) fn bounce(mut self, from: Option<runtime::Id>) {
         if !std::mem::replace(&mut self.told, true) {
-            self.call.tell_failure(|| {
-                self.call.give_back();
-                Outcome::Again(self.trail)
-            });
+            self.call.tell_again(self.trail, from);
         }
+    }
+
+    /// Has its caller polled, though nothing has come of it yet: it is to look at its own clock.
+    pub(crate) fn nudge(&self) -> Option<Waker> {
+        self.call.nudge()
     }
 
     /// A second copy of a request that may run twice, for another connection.
@@ -186,7 +208,7 @@ impl<P: Protocol> Drop for Entry<P> {
     fn drop(&mut self) {
         if !self.told {
             let lost = || Error::new(Kind::Closed, "the request was lost").with_sent(Sent::Part);
-            self.call.tell_failure(|| Outcome::Done(Err(lost())));
+            self.call.tell_failure(lost);
         }
     }
 }

@@ -5,6 +5,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 
+use tokio::runtime::{self, Handle};
 use tokio::time::Instant;
 
 use super::endpoint::Endpoint;
@@ -17,6 +18,7 @@ pub(crate) fn run<P: Protocol>(endpoint: Arc<Endpoint<P>>) -> impl Future<Output
     let guard = Guard {
         endpoint,
         armed: true,
+        home: Handle::try_current().ok().map(|handle| handle.id()),
     };
     wait_and_tend(guard)
 }
@@ -47,13 +49,14 @@ async fn wait_and_tend<P: Protocol>(mut guard: Guard<P>) {
 struct Guard<P: Protocol> {
     endpoint: Arc<Endpoint<P>>,
     armed: bool,
+    home: Option<runtime::Id>,
 }
 
 impl<P: Protocol> Drop for Guard<P> {
     fn drop(&mut self) {
         if self.armed {
             *self.endpoint.keeping() = None;
-            self.endpoint.bounce_all();
+            self.endpoint.bounce_all(self.home);
         }
     }
 }

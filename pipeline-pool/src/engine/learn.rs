@@ -13,6 +13,9 @@ use super::slot::ConnId;
 
 /// Replies that a comparison needs on each side.
 const ENOUGH: u64 = 128;
+/// Replies of each connection before one of them tries another depth: in a burst that is over
+/// before that, a request behind another one would only be the last to be answered.
+const SETTLED: u64 = 4;
 /// Replies after which a clear difference decides at once.
 const CLEAR: u64 = 32;
 /// Gain that a doubled depth must bring.
@@ -117,6 +120,31 @@ enum Trial {
     Down,
 }
 
+/// What came of a trial.
+#[derive(Debug)]
+pub(crate) struct Decided {
+    depth: usize,
+    trial: Trial,
+    better: bool,
+    /// Replies per second at the depth tried, and at the usual one.
+    tried: f64,
+    usual: f64,
+}
+
+impl Decided {
+    /// Tells the log. To be called with nothing locked, as a subscriber may use the pool.
+    pub(crate) fn log(&self) {
+        tracing::debug!(
+            depth = self.depth,
+            trial = ?self.trial,
+            better = self.better,
+            tried = self.tried,
+            usual = self.usual,
+            "depth tried"
+        );
+    }
+}
+
 /// What is learnt of one endpoint.
 #[derive(Debug)]
 pub(crate) struct Learn {
@@ -138,9 +166,19 @@ pub(crate) struct Learn {
     since: Option<Instant>,
     age: Duration,
     trials: u64,
+    /// What came of the last trial, until somebody asks.
+    decided: Option<Decided>,
     /// When any connection was last answered, and when the last pause of all of them ended.
     heard: Option<Instant>,
     paused: Option<Instant>,
+}
+
+/// The replies that are seen before a trial begins. A single connection is compared with them.
+fn before_trial(connections: usize) -> u64 {
+    match connections {
+        0 | 1 => ENOUGH,
+        several => SETTLED * several as u64,
+    }
 }
 
 impl Learn {
@@ -159,6 +197,7 @@ impl Learn {
             since: None,
             age: Duration::ZERO,
             trials: 0,
+            decided: None,
             heard: None,
             paused: None,
         }
@@ -172,6 +211,11 @@ impl Learn {
     /// The trials decided so far.
     pub(crate) fn trials(&self) -> u64 {
         self.trials
+    }
+
+    /// What came of a trial that has ended since this was last asked.
+    pub(crate) fn take_decided(&mut self) -> Option<Decided> {
+        self.decided.take()
     }
 
     /// The depth that this connection may go to now.
@@ -282,7 +326,7 @@ impl Learn {
                 self.control.add(sample, full);
                 if self.depth_in(trial) == self.depth {
                     self.next(trial, false, now);
-                } else if connections > 1 || self.control.replies >= ENOUGH {
+                } else if self.control.replies >= before_trial(connections) {
                     if connections > 1 {
                         // The others are measured at the same time, under the same load.
                         self.control = Window::default();
@@ -386,14 +430,13 @@ impl Learn {
 
     fn decide(&mut self, trial: Trial, better: bool, now: Instant) {
         self.trials += 1;
-        tracing::debug!(
-            depth = self.depth,
-            ?trial,
+        self.decided = Some(Decided {
+            depth: self.depth,
+            trial,
             better,
-            tried = self.tried.rate(),
-            usual = self.control.rate(),
-            "depth tried"
-        );
+            tried: self.tried.rate(),
+            usual: self.control.rate(),
+        });
         if better {
             self.depth = self.depth_in(trial);
             self.rest = REST.0;

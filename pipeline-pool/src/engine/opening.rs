@@ -1,11 +1,18 @@
 //! The task of a connection, up to the moment when it can be used.
 
+use std::any::Any;
+use std::future::{Future, poll_fn};
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::task::Poll;
+
+use tokio::runtime::{self, Handle};
 
 use super::driver::{Driver, now};
-use super::endpoint::Endpoint;
+use super::endpoint::{Endpoint, lame};
 use super::permits::Permit;
 use super::slot::ConnId;
 use crate::connect::is_exhausted;
@@ -25,6 +32,7 @@ pub(crate) fn run<P: Protocol>(
         endpoint,
         id,
         permit: Some(permit),
+        home: Handle::try_current().ok().map(|handle| handle.id()),
     };
     open_and_serve(opening)
 }
@@ -34,14 +42,17 @@ async fn open_and_serve<P: Protocol>(mut opening: Opening<P>) {
     let limit = endpoint.config.connect_timeout;
     let begun = now();
     let connection = endpoint.lock().connection(id);
-    let opening_now = endpoint.opener.open(&endpoint, connection);
-    let opened = match tokio::time::timeout(limit, opening_now).await {
-        Ok(opened) => opened,
-        Err(_) => {
-            let text = format!("no connection to {} within {limit:?}", endpoint.name);
-            Err(Error::new(Kind::Connect, text))
+    let opening_now = async {
+        let opening_now = endpoint.opener.open(&endpoint, connection);
+        match tokio::time::timeout(limit, opening_now).await {
+            Ok(opened) => opened,
+            Err(_) => {
+                let text = format!("no connection to {} within {limit:?}", endpoint.name);
+                Err(Error::new(Kind::Connect, text))
+            }
         }
     };
+    let opened = contained(opening_now).await;
     let Some(permit) = opening.permit.take() else {
         return;
     };
@@ -51,7 +62,7 @@ async fn open_and_serve<P: Protocol>(mut opening: Opening<P>) {
             endpoint.counters.opened.fetch_add(1, Ordering::Relaxed);
             let took = now().saturating_duration_since(begun);
             endpoint.tell(&Event::Opened { took });
-            endpoint.lock().opened(id, opened.rtt);
+            endpoint.opened(id, opened.rtt, now());
             Driver::new(endpoint, id, permit, opened, protocol).await;
         }
         Err(error) => {
@@ -64,6 +75,35 @@ async fn open_and_serve<P: Protocol>(mut opening: Opening<P>) {
             endpoint.pump(now());
         }
     }
+}
+
+/// Makes an error of a panic, so that those who wait hear of it and nobody tries the same again.
+async fn contained<T>(future: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    let mut future = pin!(future);
+    let caught = poll_fn(|cx| {
+        let polled = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx)));
+        match polled {
+            Ok(polled) => polled.map(Ok),
+            Err(panic) => Poll::Ready(Err(panic)),
+        }
+    });
+    match caught.await {
+        Ok(result) => result,
+        Err(panic) if is_of_runtime(&*panic) => Err(lame()),
+        Err(_) => {
+            let text = "opening a connection panicked, which was reported when it did";
+            Err(Error::new(Kind::Connect, text))
+        }
+    }
+}
+
+/// Whether tokio panicked for want of a driver. It offers no way to ask before.
+fn is_of_runtime(panic: &(dyn Any + Send)) -> bool {
+    let text = match panic.downcast_ref::<String>() {
+        Some(text) => text,
+        None => panic.downcast_ref::<&str>().copied().unwrap_or_default(),
+    };
+    text.contains("A Tokio 1.x context was found, but")
 }
 
 /// Whether there was no file descriptor to open it with.
@@ -85,14 +125,15 @@ struct Opening<P: Protocol> {
     endpoint: Arc<Endpoint<P>>,
     id: ConnId,
     permit: Option<Permit>,
+    home: Option<runtime::Id>,
 }
 
 impl<P: Protocol> Drop for Opening<P> {
     fn drop(&mut self) {
         if let Some(permit) = self.permit.take() {
             drop(permit);
-            self.endpoint.lock().remove(self.id);
-            self.endpoint.bounce_all();
+            self.endpoint.lock().withdraw(self.id);
+            self.endpoint.bounce_all(self.home);
         }
     }
 }

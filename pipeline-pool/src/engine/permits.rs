@@ -1,20 +1,40 @@
 //! The cap on connections in all, over every endpoint that shares it.
 
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Instant;
 
 /// An endpoint, as seen by the others that share the cap.
 pub(crate) trait Member: Send + Sync {
-    /// Since when its longest idle connection has been idle.
-    fn oldest_idle(&self) -> Option<Instant>;
-    /// How many connections it has.
-    fn live(&self) -> usize;
+    /// What it has.
+    fn holdings(&self) -> Holdings;
     /// Closes its longest idle connection, or its least busy one once that is done.
     fn close_one(&self);
     /// A permit may be free now: it is [acquired](Permits::acquire), or
     /// [declined](Permits::decline) when none is needed any more.
     fn permit_freed(&self);
+}
+
+/// The connections of a member.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Holdings {
+    /// Since when its longest idle connection has been idle.
+    pub(crate) oldest_idle: Option<Instant>,
+    /// How many it has, those being opened and those closing included.
+    pub(crate) live: usize,
+    /// How many of these are going to end.
+    pub(crate) leaving: usize,
+}
+
+/// Why there is no permit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refused {
+    /// Who asked has its place among those who wait since earlier.
+    Again,
+    /// Who asked has got a place just now, or a better one: [`Permits::evict`] has to see whether
+    /// a connection gives way.
+    Anew,
 }
 
 /// Counts every socket, from before it is opened until after it is closed.
@@ -41,13 +61,13 @@ struct Waiting {
 
 impl State {
     /// The place of a member among those who were refused; it is given one if it has none, or a
-    /// worse one than it should have.
-    fn place(&mut self, member: &Weak<dyn Member>, poor: bool) -> usize {
+    /// worse one than it should have, and that is said.
+    fn place(&mut self, member: &Weak<dyn Member>, poor: bool) -> (usize, Refused) {
         self.waiting.retain(|w| w.member.strong_count() > 0);
         let found = self.waiting.iter().position(|w| w.member.ptr_eq(member));
         if let Some(place) = found {
             if self.waiting[place].poor || !poor {
-                return place;
+                return (place, Refused::Again);
             }
             self.waiting.remove(place);
         }
@@ -57,7 +77,7 @@ impl State {
         };
         let member = member.clone();
         self.waiting.insert(place, Waiting { member, poor });
-        place
+        (place, Refused::Anew)
     }
 }
 
@@ -98,18 +118,18 @@ impl Permits {
         self: &Arc<Self>,
         member: &Weak<dyn Member>,
         poor: bool,
-    ) -> Option<Permit> {
+    ) -> Result<Permit, Refused> {
         let mut state = self.lock();
         if state.used >= self.max || !state.waiting.is_empty() {
-            let place = state.place(member, poor);
+            let (place, refused) = state.place(member, poor);
             if state.used + place >= self.max {
-                return None;
+                return Err(refused);
             }
             state.waiting.remove(place);
         }
         state.used += 1;
         state.most = state.most.max(state.used);
-        Some(Permit(self.clone()))
+        Ok(Permit(self.clone()))
     }
 
     /// Gives up the place of a member that needs no permit any more. To be called under the lock
@@ -118,8 +138,8 @@ impl Permits {
         self.lock().waiting.retain(|w| !w.member.ptr_eq(member));
     }
 
-    /// Tells the first in line that a permit is free, as long as one is. To be called with no
-    /// endpoint locked.
+    /// Tells the first in line that a permit is free, as long as one is, and has a connection give
+    /// way to who is still waiting then. To be called with no endpoint locked.
     fn tell_next(&self) {
         let mut first = true;
         loop {
@@ -136,8 +156,17 @@ impl Permits {
                 state.telling = next.is_some();
                 next
             };
-            let Some(member) = next else { return };
-            member.permit_freed();
+            let Some(member) = next else { break };
+            let told = catch_unwind(AssertUnwindSafe(|| member.permit_freed()));
+            if told.is_err() {
+                // The panic has been reported. The others are told all the same, and this one is
+                // not told for ever.
+                let weak: Weak<dyn Member> = Arc::downgrade(&member);
+                self.decline(&weak);
+            }
+        }
+        if self.wanted() {
+            self.evict();
         }
     }
 
@@ -152,26 +181,23 @@ impl Permits {
         Some(Permit(self.clone()))
     }
 
-    /// Has the connection closed that has been idle the longest, wherever it is; if none is idle
-    /// and `who` has none at all, the endpoint with the most gives one up when that is done. To be
-    /// called with no endpoint locked.
-    pub(crate) fn evict(&self, who: &dyn Member) {
-        let members: Vec<_> = {
-            let state = self.lock();
-            state.members.iter().filter_map(Weak::upgrade).collect()
+    /// Has one connection give way, if more members wait than connections are about to go: the one
+    /// that has been idle the longest, wherever it is; if none is idle and a member waits that has
+    /// no connection at all, the member with the most gives one up when that is done. To be called
+    /// with no endpoint locked, whenever one gets a place among those who wait and whenever a
+    /// connection becomes idle while somebody waits.
+    pub(crate) fn evict(&self) {
+        let (members, wanted, poor, free) = {
+            let mut state = self.lock();
+            state.waiting.retain(|w| w.member.strong_count() > 0);
+            let members: Vec<_> = state.members.iter().filter_map(Weak::upgrade).collect();
+            let poor = state.waiting.iter().filter(|w| w.poor).count();
+            let free = self.max.saturating_sub(state.used);
+            (members, state.waiting.len(), poor, free)
         };
-        let oldest = members
-            .iter()
-            .filter_map(|m| m.oldest_idle().map(|since| (since, m)))
-            .min_by_key(|(since, _)| *since);
-        if let Some((_, member)) = oldest {
-            return member.close_one();
-        }
-        if who.live() == 0
-            && let Some(richest) = members.iter().max_by_key(|m| m.live())
-            && richest.live() > 0
-        {
-            richest.close_one();
+        let holdings: Vec<_> = members.iter().map(|m| m.holdings()).collect();
+        if let Some(chosen) = choose(&holdings, wanted, poor, free) {
+            members[chosen].close_one();
         }
     }
 
@@ -179,6 +205,26 @@ impl Permits {
     pub(crate) fn wanted(&self) -> bool {
         !self.lock().waiting.is_empty()
     }
+}
+
+/// Which member gives up a connection, where `wanted` members wait, `poor` of them without any
+/// connection, and `free` permits are about to be taken.
+fn choose(holdings: &[Holdings], wanted: usize, poor: usize, free: usize) -> Option<usize> {
+    let leaving = free + holdings.iter().map(|h| h.leaving).sum::<usize>();
+    if leaving >= wanted {
+        return None;
+    }
+    let all = || holdings.iter().enumerate();
+    let idle = all().filter_map(|(i, h)| h.oldest_idle.map(|since| (since, i)));
+    if let Some((_, longest)) = idle.min() {
+        return Some(longest);
+    }
+    if leaving >= poor {
+        return None;
+    }
+    let staying = |h: &Holdings| h.live.saturating_sub(h.leaving);
+    let (richest, most) = all().max_by_key(|(_, h)| staying(h))?;
+    (staying(most) > 0).then_some(richest)
 }
 
 /// One socket's permit; dropped after the socket, with no endpoint locked.
@@ -223,7 +269,7 @@ mod tests {
             }
             while *wants > 0 {
                 let poor = self.has() == 0;
-                let Some(permit) = self.permits.acquire(&member, poor) else {
+                let Ok(permit) = self.permits.acquire(&member, poor) else {
                     return;
                 };
                 *wants -= 1;
@@ -242,12 +288,11 @@ mod tests {
     }
 
     impl Member for Hungry {
-        fn oldest_idle(&self) -> Option<Instant> {
-            None
-        }
-
-        fn live(&self) -> usize {
-            self.has()
+        fn holdings(&self) -> Holdings {
+            Holdings {
+                live: self.has(),
+                ..Holdings::default()
+            }
         }
 
         fn close_one(&self) {}

@@ -15,7 +15,7 @@ use bytes::BytesMut;
 use super::config::Config;
 use super::entry::Entry;
 use super::learn::Sample;
-use super::line::gone;
+use super::state::gone;
 use crate::error::{Error, Kind, Sent};
 use crate::event::CloseReason;
 use crate::outbox::Outbox;

@@ -1,4 +1,9 @@
 //! A request under way, as its caller holds it.
+//!
+//! The limits on a request's time are kept by the task that serves it, in one timer for all of a
+//! connection. Where that task may live in another runtime than the caller, and stand still with
+//! it, the caller keeps a timer of its own beside that: no runtime but the one that polls a request
+//! is needed to end it.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -6,11 +11,14 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::{Duration, Instant};
 
+use tokio::runtime::{self, Handle};
+use tokio::time::Sleep;
+
 use super::call::{Caller, Order, Outcome};
 use super::config::FOREVER;
 use super::endpoint::Endpoint;
-use super::entry::Entry;
-use crate::error::{Error, Kind};
+use super::entry::{Entry, Trail};
+use crate::error::{Error, Kind, Sent};
 use crate::protocol::{ConnectionId, Protocol};
 
 /// Resolves to the reply; dropping it gives the request up.
@@ -18,6 +26,8 @@ pub(crate) struct Sending<P: Protocol> {
     endpoint: Arc<Endpoint<P>>,
     caller: Caller<P>,
     step: Step,
+    /// The caller's own timer, where one is needed.
+    timer: Option<Pin<Box<Sleep>>>,
 }
 
 enum Step {
@@ -26,8 +36,18 @@ enum Step {
         deadline: Option<Instant>,
         bound: Option<ConnectionId>,
     },
-    Waiting,
+    /// Handed in from this runtime, and polled in no other so far.
+    Waiting(Option<runtime::Id>),
     Done,
+}
+
+fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
+}
+
+/// The runtime that this is called in.
+fn here() -> Option<runtime::Id> {
+    Handle::try_current().ok().map(|handle| handle.id())
 }
 
 impl<P: Protocol> Sending<P> {
@@ -45,6 +65,7 @@ impl<P: Protocol> Sending<P> {
                 deadline,
                 bound: None,
             },
+            timer: None,
         }
     }
 
@@ -70,12 +91,11 @@ impl<P: Protocol> Sending<P> {
         bound: Option<ConnectionId>,
         waker: &Waker,
     ) -> Result<(), Error> {
-        let now = tokio::time::Instant::now().into_std();
+        let now = now();
         let config = &self.endpoint.config;
         let deadline = now + timeout.unwrap_or(config.timeout).min(FOREVER);
         let order = Order {
             seq: self.endpoint.next_seq(),
-            wait_until: now + config.wait_timeout,
             deadline: earlier.map_or(deadline, |earlier| deadline.min(earlier)),
             bound,
         };
@@ -88,11 +108,96 @@ impl<P: Protocol> Sending<P> {
             return Err(done());
         };
         let sent = entry.trail.sent;
-        let submitted = self.endpoint.submit(entry, now);
+        let home = here();
+        let submitted = self.endpoint.submit(entry, home, now);
         if submitted.is_ok() {
-            self.step = Step::Waiting;
+            self.step = Step::Waiting(home);
         }
         submitted.map_err(|e| e.with_sent(sent))
+    }
+
+    /// What comes of the request, while it is waited for.
+    fn poll_waiting(
+        &mut self,
+        home: Option<runtime::Id>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<P::Reply, Error>> {
+        match self.caller.poll(cx) {
+            Poll::Ready(Outcome::Done(result)) => {
+                self.step = Step::Done;
+                return Poll::Ready(result);
+            }
+            Poll::Ready(Outcome::Again(trail, from)) => {
+                self.step = Step::Done;
+                if let Err(error) = self.again(trail, from, cx.waker()) {
+                    return Poll::Ready(Err(error));
+                }
+            }
+            Poll::Pending if here() == home => {}
+            Poll::Pending => self.step = Step::Waiting(None),
+        }
+        let elsewhere = matches!(self.step, Step::Waiting(None));
+        if !elsewhere && !self.endpoint.is_mixed() {
+            return Poll::Pending;
+        }
+        let late = ready!(self.poll_timer(cx));
+        let outcome = self.caller.poll(cx);
+        self.abandon();
+        match outcome {
+            // It came to its end just now.
+            Poll::Ready(Outcome::Done(result)) => Poll::Ready(result),
+            _ => Poll::Ready(Err(late)),
+        }
+    }
+
+    /// Hands the request in once more, whose server is gone.
+    fn again(
+        &mut self,
+        mut trail: Trail,
+        from: Option<runtime::Id>,
+        waker: &Waker,
+    ) -> Result<(), Error> {
+        // That another runtime ends says nothing of this one; where the tasks of this one end that
+        // would serve it, as where the protocol's code panics, they will do so again.
+        if from.is_some() && from == here() {
+            if trail.moves >= self.endpoint.config.max_moves {
+                return Err(unserved().with_sent(trail.sent));
+            }
+            trail.moves += 1;
+        }
+        let entry = self.caller.hand_in_again(trail, waker);
+        self.submit(entry, now())
+    }
+
+    /// Ready when the caller's own clock says that the time is up.
+    fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<Error> {
+        let order = *self.caller.order();
+        loop {
+            let Some(next) = self.endpoint.limit(&order, now()) else {
+                // The request may be anywhere, and has gone out for all that is known here.
+                return Poll::Ready(late().with_sent(Sent::Part));
+            };
+            let next = next.into();
+            let timer = match &mut self.timer {
+                Some(timer) => {
+                    if timer.deadline() != next {
+                        timer.as_mut().reset(next);
+                    }
+                    timer
+                }
+                // Without a runtime there is no clock to look at.
+                None if here().is_none() => return Poll::Pending,
+                timer => timer.insert(Box::pin(tokio::time::sleep_until(next))),
+            };
+            ready!(timer.as_mut().poll(cx));
+        }
+    }
+
+    /// Wants to hear no more of it.
+    fn abandon(&mut self) {
+        self.step = Step::Done;
+        self.caller.give_up();
+        self.endpoint.forget(self.caller.order().seq);
     }
 }
 
@@ -109,35 +214,20 @@ impl<P: Protocol> Future for Sending<P> {
             } => {
                 this.step = Step::Done;
                 match this.start(timeout, deadline, bound, cx.waker()) {
+                    Ok(()) if this.endpoint.is_mixed() => this.poll_waiting(here(), cx),
                     // It is woken for whatever comes of it, and that may have been already.
                     Ok(()) => Poll::Pending,
                     Err(error) => Poll::Ready(Err(error)),
                 }
             }
-            Step::Waiting => {
-                let outcome = ready!(this.caller.poll(cx));
-                this.step = Step::Done;
-                match outcome {
-                    Outcome::Done(result) => Poll::Ready(result),
-                    Outcome::Again(mut trail) => {
-                        // A runtime without a timer, or a connector that panics, ends every task
-                        // that would serve it.
-                        if trail.moves >= this.endpoint.config.max_moves {
-                            return Poll::Ready(Err(unserved().with_sent(trail.sent)));
-                        }
-                        trail.moves += 1;
-                        let now = tokio::time::Instant::now().into_std();
-                        let entry = this.caller.hand_in_again(trail, cx.waker());
-                        match this.submit(entry, now) {
-                            Ok(()) => Poll::Pending,
-                            Err(error) => Poll::Ready(Err(error)),
-                        }
-                    }
-                }
-            }
+            Step::Waiting(home) => this.poll_waiting(home, cx),
             Step::Done => Poll::Ready(Err(done())),
         }
     }
+}
+
+fn late() -> Error {
+    Error::new(Kind::Timeout, "no answer came before the deadline")
 }
 
 fn unserved() -> Error {
@@ -151,9 +241,8 @@ fn done() -> Error {
 
 impl<P: Protocol> Drop for Sending<P> {
     fn drop(&mut self) {
-        if let Step::Waiting = self.step {
-            self.caller.give_up();
-            self.endpoint.forget(self.caller.order().seq);
+        if let Step::Waiting(_) = self.step {
+            self.abandon();
         }
     }
 }

@@ -40,6 +40,8 @@ pub(crate) struct Slot<P: Protocol> {
     pub(crate) idle_since: Instant,
     /// The first of its requests waits longer than is usual.
     pub(super) stuck: bool,
+    /// A large message is under way on it: it takes no more until that has ended.
+    pub(super) streaming: bool,
     /// Since when it has been as deep as it may be.
     pub(super) full_since: Option<Instant>,
     /// The round trip to the server, as measured when the connection was opened.

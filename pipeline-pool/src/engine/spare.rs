@@ -18,11 +18,11 @@ pub(crate) type Spare = Box<dyn Send>;
 impl<P: Protocol> Spares for Arc<Endpoint<P>> {
     fn spare(&self) -> Option<Spare> {
         let mut state = self.lock();
-        if state.live() + state.racing >= self.config.max_connections {
+        if !state.growth.has_room() {
             return None;
         }
         let permit = self.permits.acquire_spare()?;
-        state.racing += 1;
+        state.growth.race();
         Some(Box::new(Racer {
             endpoint: self.clone(),
             permit: Some(permit),
@@ -37,7 +37,7 @@ struct Racer<P: Protocol> {
 
 impl<P: Protocol> Drop for Racer<P> {
     fn drop(&mut self) {
-        self.endpoint.lock().racing -= 1;
+        self.endpoint.lock().growth.raced();
         self.permit = None;
         // Without a runtime those who wait are sent back by whoever ends the opening.
         if tokio::runtime::Handle::try_current().is_ok() {

@@ -8,8 +8,12 @@ use std::collections::VecDeque;
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
+use tokio::runtime;
+
 use super::config::Config;
+use super::deferred::Deferred;
 use super::entry::Entry;
+use super::growth::Growth;
 use super::learn::Learn;
 use super::line::Line;
 use super::ranks::Ranks;
@@ -18,26 +22,35 @@ use crate::error::{Error, Kind};
 use crate::event::CloseReason;
 use crate::protocol::{ConnectionId, Protocol};
 
+/// Why a request fails that is bound to a connection.
+pub(crate) fn gone() -> Error {
+    let text = "the connection that the request was bound to is gone, or waits for a late answer";
+    Error::new(Kind::Gone, text)
+}
+
+/// Why a request fails when its pool has been closed and the time for that is over.
+pub(crate) fn aborted() -> Error {
+    Error::new(Kind::Shutdown, "the pool was closed")
+}
+
 /// One endpoint's connections and its line.
 pub(crate) struct State<P: Protocol> {
     pub(crate) line: Line<P>,
     slots: Vec<Option<Slot<P>>>,
     /// The expected wait at each connection that may have one more request pipelined now.
     ranks: Ranks,
-    live: usize,
-    pub(crate) opening: usize,
-    /// Sockets beside those of connections being opened.
-    pub(crate) racing: usize,
+    /// How many there are, and when one more is opened.
+    pub(crate) growth: Growth,
+    /// What is to be done when the endpoint is unlocked.
+    pub(crate) deferred: Deferred<P>,
     /// Idle connections, the last used at the end.
     idle: Vec<ConnId>,
-    /// No connection is opened before this instant.
-    pub(crate) open_after: Option<Instant>,
-    /// Failures to open, or to get any answer, in a row.
-    pub(crate) failures: u32,
     pub(crate) learn: Learn,
-    /// A connection was wanted and none was allowed by the cap in all.
+    /// A connection was wanted and none was allowed by the cap in all; the endpoint has a place
+    /// among those who wait for a permit.
     pub(crate) starved: bool,
-    /// Connections being opened that are to be given up for other endpoints.
+    /// Connections being opened that are to be given up for other endpoints, each after it has
+    /// served one request.
     owed: usize,
     /// Requests that may be sent a second time now.
     pub(crate) hedges: f64,
@@ -48,44 +61,131 @@ pub(crate) struct State<P: Protocol> {
     pub(crate) served: u64,
     /// Since when there has been no connection, while there is none.
     pub(crate) quiet: Instant,
+    /// The runtime that everything here has come from so far, and whether it is not the only one.
+    home: Option<runtime::Id>,
+    pub(crate) mixed: bool,
+    /// A runtime that has been seen to have a timer.
+    pub(crate) timed: Option<runtime::Id>,
     /// No new request is taken.
     pub(crate) closed: bool,
+    /// What is under way is given up too.
+    pub(crate) aborted: bool,
     /// Idle connections are not kept.
     pub(crate) retired: bool,
 }
 
 impl<P: Protocol> State<P> {
-    pub(crate) fn new(learn: Learn, born: Instant) -> Self {
+    pub(crate) fn new(config: &Config, born: Instant) -> Self {
         Self {
-            line: Line::new(),
+            line: Line::new(config.wait_timeout),
             slots: Vec::new(),
             ranks: Ranks::new(),
-            live: 0,
-            opening: 0,
-            racing: 0,
+            growth: Growth::new(config),
+            deferred: Deferred::new(),
             idle: Vec::new(),
-            open_after: None,
-            failures: 0,
-            learn,
+            learn: Learn::new(config.max_depth, config.fixed_depth),
             starved: false,
             owed: 0,
             hedges: 0.0,
             away: 0,
             served: 0,
             quiet: born,
+            home: None,
+            mixed: false,
+            timed: None,
             closed: false,
+            aborted: false,
             retired: false,
         }
     }
 
     /// Connections, those being opened and those closing included.
     pub(crate) fn live(&self) -> usize {
-        self.live
+        self.growth.live()
     }
 
     /// Whether there is neither a connection nor a request that waits for one.
     pub(crate) fn is_gone(&self) -> bool {
-        self.live == 0 && self.line.is_empty()
+        self.live() == 0 && self.line.is_empty()
+    }
+
+    /// Connections that are going to end for the sake of other endpoints, or anyway.
+    pub(crate) fn leaving(&self) -> usize {
+        let slots = self.slots.iter().flatten();
+        self.owed + slots.filter(|slot| slot.phase == Phase::Closing).count()
+    }
+
+    /// Takes note of the runtime that a request comes from. From the second one on, what serves a
+    /// request may live in another runtime than its caller, and stand still with that: callers are
+    /// then to look at their own clock. Those in line are told so. Says whether that has changed.
+    pub(crate) fn visit(&mut self, home: Option<runtime::Id>) -> bool {
+        if self.home == home && !(self.mixed && self.is_gone()) {
+            return false;
+        }
+        let was = self.mixed;
+        if self.is_gone() {
+            self.home = home;
+            self.mixed = false;
+        } else if !self.mixed {
+            self.mixed = true;
+            let waiting = self.line.iter().filter_map(Entry::nudge);
+            self.deferred.wake(waiting);
+        }
+        self.mixed != was
+    }
+
+    /// Puts back a request that had a connection; one that may only go to that one fails instead,
+    /// as all do once the endpoint is given up.
+    pub(crate) fn put_back(&mut self, entry: Entry<P>, now: Instant) {
+        if self.aborted {
+            self.deferred.fail(entry, aborted());
+        } else if entry.order().bound.is_some() {
+            self.deferred.fail(entry, gone());
+        } else {
+            if self.mixed {
+                self.deferred.wake(entry.nudge());
+            }
+            self.line.insert(entry, now);
+        }
+    }
+
+    /// Has those told who have waited too long.
+    pub(crate) fn expire(&mut self, now: Instant) {
+        if self.line.is_due(now) {
+            let error = Error::new(
+                Kind::WaitTimeout,
+                self.crowd("no connection became free in time"),
+            );
+            self.line.expire(now, &error, &mut self.deferred);
+        }
+    }
+
+    /// Takes a request out of the line whose caller sees that it has waited too long, and has it
+    /// told so. Otherwise gives back until when it may wait, if it still does.
+    pub(crate) fn leave_by(&mut self, seq: u64, now: Instant) -> Option<Instant> {
+        let until = self.line.find(seq)?.leave_by();
+        if until > now {
+            return Some(until);
+        }
+        let text = self.crowd("no connection became free in time");
+        if let Some(entry) = self.line.remove(seq) {
+            self.deferred
+                .fail(entry, Error::new(Kind::WaitTimeout, text));
+        }
+        None
+    }
+
+    /// Why a request gets no connection, with what may be the matter.
+    pub(crate) fn crowd(&self, what: &str) -> String {
+        let (waiting, live) = (self.line.len(), self.live());
+        let slots = self.slots.iter().flatten();
+        match slots.filter(|slot| slot.streaming).count() {
+            0 => format!("{what}; {waiting} requests were waiting"),
+            held => format!(
+                "{what}; {waiting} requests were waiting, and {held} of {live} connections were \
+                 held by large messages under way, such as answers whose body is not read to its end"
+            ),
+        }
     }
 
     pub(crate) fn idle(&self) -> usize {
@@ -107,8 +207,7 @@ impl<P: Protocol> State<P> {
 
     /// Adds a connection that is being opened.
     pub(crate) fn add(&mut self, now: Instant) -> ConnId {
-        self.live += 1;
-        self.opening += 1;
+        self.growth.begin();
         let slot = Slot {
             connection: ConnectionId::next(),
             phase: Phase::Opening,
@@ -119,6 +218,7 @@ impl<P: Protocol> State<P> {
             waker: None,
             idle_since: now,
             stuck: false,
+            streaming: false,
             full_since: None,
             rtt: None,
             pace: 0.0,
@@ -159,33 +259,66 @@ impl<P: Protocol> State<P> {
         self.rank_all();
     }
 
-    /// Takes a connection out; gives back what it had been handed and not taken.
-    pub(crate) fn remove(&mut self, id: ConnId) -> VecDeque<Entry<P>> {
-        self.idle.retain(|i| *i != id);
-        self.ranks.set(id.0, f64::INFINITY);
-        match self.slots.get_mut(id.0).and_then(Option::take) {
-            Some(slot) => {
-                self.live -= 1;
-                if slot.phase == Phase::Opening {
-                    self.opening -= 1;
-                    self.owed = self.owed.min(self.opening);
-                }
-                slot.mail
-            }
-            None => VecDeque::new(),
+    /// Takes a connection out that was being opened.
+    pub(crate) fn withdraw(&mut self, id: ConnId) {
+        if self.take(id).is_some() {
+            self.growth.withdrawn();
         }
+        self.owed = self.owed.min(self.growth.opening());
     }
 
-    /// A connection that was being opened is.
+    /// Takes a connection out that could not be opened.
+    pub(crate) fn open_failed(&mut self, id: ConnId, now: Instant) {
+        if self.take(id).is_some() {
+            self.growth.failed(now);
+        }
+        self.owed = self.owed.min(self.growth.opening());
+        self.quiet = now;
+    }
+
+    /// Takes a connection out that was open; gives back what it had been handed and not taken.
+    pub(crate) fn ended(&mut self, id: ConnId, dud: bool, now: Instant) -> VecDeque<Entry<P>> {
+        self.quiet = now;
+        let Some(slot) = self.take(id) else {
+            return VecDeque::new();
+        };
+        self.growth.ended(dud, now);
+        if self.live() == 0 {
+            // It may ask for a permit as one that has none.
+            self.starved = false;
+        }
+        slot.mail
+    }
+
+    fn take(&mut self, id: ConnId) -> Option<Slot<P>> {
+        self.idle.retain(|i| *i != id);
+        self.ranks.set(id.0, f64::INFINITY);
+        self.slots.get_mut(id.0).and_then(Option::take)
+    }
+
+    /// A connection that was being opened is, and takes the request that has waited the longest:
+    /// what waits then is what further connections are for. If it is to be given up for another
+    /// endpoint it takes that one too, as endpoints that take turns would otherwise get nowhere.
     pub(crate) fn opened(&mut self, id: ConnId, rtt: Option<Duration>) {
         let owed = self.owed > 0;
-        if let Some(slot) = self.slot(id)
-            && slot.phase == Phase::Opening
-        {
-            slot.phase = if owed { Phase::Closing } else { Phase::Ready };
-            slot.rtt = rtt;
-            self.opening -= 1;
-            self.owed -= usize::from(owed);
+        let Some(slot) = self.slots.get_mut(id.0).and_then(Option::as_mut) else {
+            return;
+        };
+        if slot.phase != Phase::Opening {
+            return;
+        }
+        slot.rtt = rtt;
+        slot.phase = Phase::Ready;
+        self.growth.opened();
+        if let Some(entry) = self.line.pop(&mut self.deferred) {
+            self.served += 1;
+            self.hand(id, entry);
+        }
+        if owed {
+            self.owed -= 1;
+            if let Some(slot) = self.slot(id) {
+                slot.phase = Phase::Closing;
+            }
         }
     }
 
@@ -219,21 +352,22 @@ impl<P: Protocol> State<P> {
         &mut self,
         entry: Entry<P>,
         config: &Config,
+        now: Instant,
     ) -> Result<Option<Waker>, Entry<P>> {
         self.away = self.away.saturating_sub(1);
-        if self.line.front().is_none() {
-            if let Some(id) = self.choose(&entry, config) {
+        if !self.line.has_next(&mut self.deferred) {
+            if let Some(id) = self.choose(&entry) {
                 return Ok(self.hand(id, entry));
             }
         } else if self.line.len() >= config.max_waiters {
             return Err(entry);
         }
-        self.line.insert(entry);
+        self.line.insert(entry, now);
         Ok(None)
     }
 
     /// The connection that this request should go to now.
-    fn choose(&mut self, entry: &Entry<P>, config: &Config) -> Option<ConnId> {
+    fn choose(&mut self, entry: &Entry<P>) -> Option<ConnId> {
         while let Some(id) = self.idle.pop() {
             if self
                 .slot(id)
@@ -242,7 +376,7 @@ impl<P: Protocol> State<P> {
                 return Some(id);
             }
         }
-        if !self.at_cap(config) {
+        if self.growth.has_room() && !self.starved {
             return None;
         }
         if !entry.class.alone {
@@ -257,10 +391,6 @@ impl<P: Protocol> State<P> {
         });
         let least = waits.min_by(|(_, a), (_, b)| a.total_cmp(b));
         least.map(|(id, _)| id)
-    }
-
-    fn at_cap(&self, config: &Config) -> bool {
-        self.live + self.racing >= config.max_connections || self.starved
     }
 
     /// Hands a request to a connection; gives back who has to be woken.
@@ -278,17 +408,17 @@ impl<P: Protocol> State<P> {
         waker
     }
 
-    /// Hands out what waits, as far as connections are free; adds who has to be woken.
-    pub(crate) fn pump(&mut self, config: &Config, wake: &mut Vec<Waker>) {
-        while self.line.front().is_some() {
-            let Some(entry) = self.line.pop() else { break };
-            match self.choose(&entry, config) {
+    /// Hands out what waits, as far as connections are free.
+    pub(crate) fn pump(&mut self) {
+        while let Some(entry) = self.line.pop(&mut self.deferred) {
+            match self.choose(&entry) {
                 Some(id) => {
                     self.served += 1;
-                    wake.extend(self.hand(id, entry));
+                    let wake = self.hand(id, entry);
+                    self.deferred.wake(wake);
                 }
                 None => {
-                    self.line.insert(entry);
+                    self.line.restore(entry);
                     break;
                 }
             }
@@ -324,7 +454,7 @@ impl<P: Protocol> State<P> {
         queue: &mut VecDeque<Entry<P>>,
         now: Instant,
     ) -> Result<usize, Error> {
-        let connections = self.live;
+        let connections = self.live();
         let retired = self.retired;
         let Some(slot) = self.slots.get_mut(id.0).and_then(Option::as_mut) else {
             return Err(Error::new(Kind::Shutdown, "the connection was given up"));
@@ -333,10 +463,10 @@ impl<P: Protocol> State<P> {
         slot.load -= report.done.min(slot.load);
         if report.proven && !slot.proven {
             slot.proven = true;
-            self.failures = 0;
-            self.open_after = None;
+            self.growth.answered();
         }
         slot.stuck = report.stuck;
+        slot.streaming = report.streaming;
         let mut sample = report.sample;
         if sample.replies > 0 {
             self.away = self.away.saturating_add(sample.replies as usize);
@@ -351,6 +481,7 @@ impl<P: Protocol> State<P> {
             self.learn
                 .start(slot.rtt, sample.latency / sample.replies as u32);
             self.learn.observe(id, &sample, connections, now);
+            self.deferred.decided(self.learn.take_decided());
         }
         if report.expired && matches!(slot.phase, Phase::Ready | Phase::Exclusive) {
             slot.phase = Phase::Closing;
@@ -360,12 +491,14 @@ impl<P: Protocol> State<P> {
             if report.streaming && slot.phase == Phase::Ready {
                 slot.phase = Phase::Exclusive;
             }
-            moved = slot.mail.len();
+            let back = std::mem::take(&mut slot.mail);
+            moved = back.len();
             slot.load -= moved.min(slot.load);
-            for entry in slot.mail.drain(..) {
-                self.line.put_back(entry);
-            }
+            back.into_iter().for_each(|entry| self.put_back(entry, now));
         }
+        let Some(slot) = self.slots.get_mut(id.0).and_then(Option::as_mut) else {
+            return Ok(moved);
+        };
         if queue.is_empty() {
             std::mem::swap(queue, &mut slot.mail);
         } else {
@@ -380,12 +513,16 @@ impl<P: Protocol> State<P> {
             1
         };
         while slot.phase == Phase::Ready && !slot.stuck && slot.load < bound {
-            let Some(next) = self.line.front() else { break };
+            let Some(next) = self.line.front(&mut self.deferred) else {
+                break;
+            };
             // One that goes alone takes this connection when it has drained, and reserves it now.
             if next.class.alone {
                 slot.phase = Phase::Exclusive;
             }
-            let Some(next) = self.line.pop() else { break };
+            let Some(next) = self.line.pop(&mut self.deferred) else {
+                break;
+            };
             self.served += 1;
             slot.load += 1;
             queue.push_back(next);
@@ -421,13 +558,12 @@ impl<P: Protocol> State<P> {
         self.hedges = (self.hedges + replies as f64 * share).min((share * 1000.0).max(1.0));
     }
 
-    /// Whether one more connection should be opened now.
-    pub(crate) fn wants_connection(&mut self, now: Instant, config: &Config) -> bool {
-        self.line.front().is_some()
-            && self.line.len() > self.opening
-            && self.live + self.racing < config.max_connections
-            && self.opening < config.max_opening
-            && self.open_after.is_none_or(|after| after <= now)
+    /// Whether one more connection should be opened now, if there is a permit.
+    pub(crate) fn wants_connection(&mut self, now: Instant) -> bool {
+        !self.starved
+            && !self.aborted
+            && self.growth.wanted(self.line.len(), now) > 0
+            && self.line.has_next(&mut self.deferred)
     }
 
     pub(crate) fn oldest_idle(&mut self) -> Option<(ConnId, Instant)> {
@@ -442,11 +578,11 @@ impl<P: Protocol> State<P> {
             let slots = self.slots.iter().enumerate();
             let open = slots.filter_map(|(i, s)| s.as_ref().map(|s| (ConnId(i), s)));
             open.filter(|(_, s)| matches!(s.phase, Phase::Ready | Phase::Exclusive))
-                .min_by_key(|(_, s)| s.load)
+                .min_by_key(|(_, s)| (s.streaming, s.load))
                 .map(|(id, _)| id)
         };
         let Some(id) = self.idle.first().copied().or_else(least_busy) else {
-            self.owed = (self.owed + 1).min(self.opening);
+            self.owed = (self.owed + 1).min(self.growth.opening());
             return None;
         };
         self.idle.retain(|i| *i != id);

@@ -4,7 +4,9 @@
 #![cfg(feature = "http1")]
 
 mod bodies;
+mod burst;
 mod choice;
+mod endings;
 mod expect;
 mod generic;
 mod limits;

@@ -226,3 +226,161 @@ fn a_pool_outlives_its_runtime() {
     });
     assert!(peer.accepted() >= 2);
 }
+
+#[test]
+fn a_request_ends_in_time_while_the_runtime_that_serves_it_stands_still() {
+    const LIMIT: Duration = Duration::from_millis(300);
+    let server = threads();
+    let origin = echo(&server);
+    let pool = HttpPool::builder()
+        .max_connections(1)
+        .max_pipeline(1)
+        .build();
+    let (still, second) = (build(), build());
+    let reply = still.block_on(pool.send(&origin, get(&origin, "/a")));
+    assert_eq!(reply.unwrap().status(), 200);
+    // Nobody polls the connection's task from here on.
+    let within = |sending: pipeline_pool::Sending| {
+        let guarded = async { tokio::time::timeout(Duration::from_secs(20), sending).await };
+        let ended = second.block_on(guarded).expect("it did not end by itself");
+        ended.unwrap_err()
+    };
+    let mut request = get(&origin, "/b");
+    request.timeout(LIMIT);
+    let mut served = Box::pin(pool.send(&origin, request));
+    assert!(poll(&second, &mut served).is_none());
+    // This one waits in line behind it.
+    let mut request = get(&origin, "/c");
+    request.timeout(LIMIT);
+    let waiting = pool.send(&origin, request);
+    let error = within(waiting);
+    assert_eq!((error.kind(), error.sent()), (Kind::WaitTimeout, Sent::No));
+    let error = within(*Pin::into_inner(served));
+    assert_eq!(error.kind(), Kind::Timeout);
+    assert!(error.may_have_been_sent());
+    assert_eq!(pool.stats().origins[0].waiting, 0);
+    // The first runtime goes on, and so does its connection.
+    let reply = still.block_on(pool.send(&origin, get(&origin, "/d")));
+    assert_eq!(reply.unwrap().body().as_whole().unwrap(), "/d");
+}
+
+#[test]
+fn a_request_in_line_ends_in_time_when_another_runtime_has_come_and_stands_still() {
+    let server = threads();
+    let origin = echo(&server);
+    let pool = HttpPool::builder()
+        .max_connections(1)
+        .max_pipeline(1)
+        .build();
+    let (first, still) = (build(), build());
+    // What opens the connection, and what looks after the line, is in the one that stands still.
+    let mut opens = Box::pin(pool.send(&origin, get(&origin, "/opens")));
+    assert!(poll(&still, &mut opens).is_none());
+    let mut request = get(&origin, "/waits");
+    request.timeout(Duration::from_millis(300));
+    let waits = pool.send(&origin, request);
+    let guarded = async { tokio::time::timeout(Duration::from_secs(20), waits).await };
+    let ended = first.block_on(guarded).expect("it did not end by itself");
+    assert_eq!(ended.unwrap_err().kind(), Kind::WaitTimeout);
+}
+
+#[test]
+fn runtimes_that_end_one_after_another_are_no_reason_to_give_up() {
+    let server = threads();
+    let mut peer = server.block_on(Peer::start());
+    let origin = peer.origin.clone();
+    let pool = HttpPool::builder()
+        .max_connections(1)
+        .max_pipeline(1)
+        .build();
+    let lasting = build();
+    let mut held = Box::pin(pool.send(&origin, get(&origin, "/held")));
+    assert!(poll(&lasting, &mut held).is_none());
+    let mut conn = lasting.block_on(async {
+        let mut conn = peer.accept().await;
+        conn.target().await;
+        conn
+    });
+    let mut waits = Box::pin(pool.send(&origin, get(&origin, "/waits")));
+    for _ in 0..20 {
+        let passing = build();
+        // It comes first, so that what looks after the line is a task of this runtime.
+        let mut other = Box::pin(pool.send(&origin, get(&origin, "/other")));
+        assert!(poll(&passing, &mut other).is_none());
+        assert!(poll(&lasting, &mut waits).is_none());
+        drop(passing);
+    }
+    let reply = lasting.block_on(async {
+        conn.answer("").await;
+        held.await.unwrap();
+        tokio::spawn(conn.echo());
+        waits.await
+    });
+    assert_eq!(reply.unwrap().body().as_whole().unwrap(), "/waits");
+}
+
+/// Runs this on a thread of its own, and counts the panics there.
+fn panics_in(test: impl FnOnce() + Send + 'static) -> usize {
+    static PANICS: AtomicUsize = AtomicUsize::new(0);
+    const NAME: &str = "counts its panics";
+    static HOOK: std::sync::Once = std::sync::Once::new();
+    static ONE: std::sync::Mutex<()> = std::sync::Mutex::new(());
+    let _one = ONE.lock();
+    HOOK.call_once(|| {
+        let before = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| match std::thread::current().name() {
+            Some(NAME) => drop(PANICS.fetch_add(1, SeqCst)),
+            _ => before(info),
+        }));
+    });
+    PANICS.store(0, SeqCst);
+    let thread = std::thread::Builder::new().name(NAME.to_owned());
+    thread.spawn(test).unwrap().join().expect("the test failed");
+    PANICS.load(SeqCst)
+}
+
+#[test]
+fn a_runtime_that_lacks_a_driver_is_one_clear_error() {
+    let server = threads();
+    let origin = echo(&server);
+    for io in [true, false] {
+        let origin = origin.clone();
+        let panics = panics_in(move || {
+            let mut builder = Builder::new_current_thread();
+            let lame = match io {
+                true => builder.enable_io().build().unwrap(),
+                false => builder.enable_time().build().unwrap(),
+            };
+            let pool = HttpPool::new();
+            let sent = lame.block_on(pool.send(&origin, get(&origin, "/a")));
+            let error = sent.unwrap_err();
+            assert_eq!((error.kind(), error.sent()), (Kind::NoRuntime, Sent::No));
+            assert!(error.to_string().contains("enable_all"), "{error}");
+            drop(lame);
+            assert_eq!(pool.stats().connections, 0);
+        });
+        // Tokio has no other way to say so.
+        assert_eq!(panics, 1, "with io: {io}");
+    }
+}
+
+#[test]
+fn a_connector_that_panics_is_one_error() {
+    let panics = panics_in(|| {
+        let pool = HttpPool::builder().connector(Bad).build();
+        let origin = Origin::parse("http://store.example").unwrap();
+        let sent = build().block_on(pool.send(&origin, get(&origin, "/a")));
+        let error = sent.unwrap_err();
+        assert_eq!((error.kind(), error.sent()), (Kind::Connect, Sent::No));
+        assert_eq!(pool.stats().connections, 0);
+    });
+    assert_eq!(panics, 1);
+}
+
+struct Bad;
+
+impl pipeline_pool::Connect for Bad {
+    fn connect(&self, _: &Origin) -> pipeline_pool::Connecting {
+        panic!("a bad connector")
+    }
+}

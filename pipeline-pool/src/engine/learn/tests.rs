@@ -195,3 +195,47 @@ fn a_fixed_depth_stays() {
     learn.spare(Instant::now());
     assert_eq!(learn.depth_of(ConnId(3)), 7);
 }
+
+#[test]
+fn nothing_is_tried_within_a_burst() {
+    let mut learn = Learn::new(4, false);
+    let mut now = Instant::now();
+    let work = Duration::from_millis(20);
+    for round in 1..=4 {
+        now += work;
+        for connection in 0..64 {
+            let sample = Sample {
+                replies: 1,
+                full: Some(work),
+                latency: work,
+                late: 0,
+            };
+            assert_eq!(learn.depths(), (1, None), "in round {round}");
+            learn.observe(ConnId(connection), &sample, 64, now);
+        }
+    }
+    assert!(
+        learn.depths().1.is_some(),
+        "a load that lasts is learnt from"
+    );
+}
+
+#[test]
+fn one_late_answer_does_not_become_the_usual() {
+    let mut learn = Learn::new(4, false);
+    let now = Instant::now();
+    let answer = |millis| Sample {
+        replies: 1,
+        latency: Duration::from_millis(millis),
+        ..Sample::default()
+    };
+    learn.observe(ConnId(0), &answer(10), 1, now);
+    assert_eq!(learn.usual(), Duration::from_millis(10));
+    learn.observe(ConnId(0), &answer(30_000), 1, now);
+    assert!(learn.usual() < Duration::from_millis(11), "{learn:?}");
+    // A server that slows down as a whole is another matter.
+    for _ in 0..400 {
+        learn.observe(ConnId(0), &answer(30_000), 1, now);
+    }
+    assert!(learn.usual() > Duration::from_secs(25), "{learn:?}");
+}

@@ -1,0 +1,145 @@
+//! What ends a request: the limits on its waits, the end of its pool, and no end without one.
+
+use std::time::Duration;
+
+use crate::peer::{Peer, get, warm};
+use futures_util::future::join_all;
+use pipeline_pool::{HttpPool, Kind, Sent};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep};
+
+#[tokio::test(start_paused = true)]
+async fn a_replay_waits_anew_within_its_deadline() {
+    let mut peer = Peer::start().await;
+    let pool = HttpPool::builder().max_connections(1).build();
+    let send = || tokio::spawn(pool.send(&peer.origin, get(&peer.origin, "/a")));
+    let begun = Instant::now();
+    let (first, second) = (send(), send());
+    let mut conn = peer.accept().await;
+    conn.target().await;
+    // The second waits behind it, for less than the limit on that.
+    sleep(Duration::from_secs(8)).await;
+    conn.answer("").await;
+    first.await.unwrap().unwrap();
+    conn.target().await;
+    sleep(Duration::from_secs(15)).await;
+    // It has been under way for longer than it may wait, and waits again now.
+    conn.reset();
+    let mut conn = peer.accept().await;
+    conn.target().await;
+    conn.answer("").await;
+    assert_eq!(second.await.unwrap().unwrap().status(), 200);
+    assert_eq!(begun.elapsed().as_secs(), 23);
+    assert_eq!(pool.stats().replays(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn those_behind_a_silent_request_outlive_the_limit_on_waiting() {
+    let mut peer = Peer::start().await;
+    let pool = HttpPool::builder()
+        .max_connections(1)
+        .fixed_pipeline(4)
+        .build();
+    let mut conn = warm(&pool, &mut peer).await;
+    let send = |target: &'static str| pool.send(&peer.origin, get(&peer.origin, target));
+    let silent = tokio::spawn(send("/silent"));
+    assert_eq!(conn.target().await, "/silent");
+    let behind = tokio::spawn(join_all((0..3).map(|_| send("/behind"))));
+    for _ in 0..3 {
+        assert_eq!(conn.target().await, "/behind");
+    }
+    // The server owes an answer for 30 s, which ends the connection. Then the first of them fails.
+    tokio::spawn(peer.accept().await.echo());
+    let error = silent.await.unwrap().unwrap_err();
+    assert_eq!((error.kind(), error.sent()), (Kind::Timeout, Sent::All));
+    for reply in behind.await.unwrap() {
+        assert_eq!(reply.unwrap().body().as_whole().unwrap(), "/behind");
+    }
+    assert_eq!(pool.stats().replays(), 3, "the first is not sent again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_not_done_when_the_grace_is_over_ends_with_the_pool() {
+    let mut peer = Peer::start().await;
+    let pool = HttpPool::builder().max_connections(2).build();
+    let sent: Vec<_> = (0..3)
+        .map(|_| tokio::spawn(pool.send(&peer.origin, get(&peer.origin, "/a"))))
+        .collect();
+    let mut conns = [peer.accept().await, peer.accept().await];
+    for conn in &mut conns {
+        conn.target().await;
+    }
+    let begun = Instant::now();
+    pool.clone().close(Duration::from_secs(3)).await;
+    for sent in sent {
+        assert_eq!(sent.await.unwrap().unwrap_err().kind(), Kind::Shutdown);
+    }
+    assert_eq!(begun.elapsed().as_secs(), 3);
+    for conn in conns {
+        assert!(conn.closed().await);
+    }
+    // Time for new connections, if there were any.
+    sleep(Duration::from_secs(3)).await;
+    assert_eq!((peer.accepted(), pool.stats().connections), (2, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn three_origins_share_two_connections_and_none_starves() {
+    const EACH: usize = 100;
+    let pool = HttpPool::builder().max_total_connections(2).build();
+    let mut servers = JoinSet::new();
+    let mut loads = JoinSet::new();
+    for _ in 0..3 {
+        let mut peer = Peer::start().await;
+        let origin = peer.origin.clone();
+        servers.spawn(async move {
+            let mut serving = JoinSet::new();
+            loop {
+                serving.spawn(peer.accept().await.echo());
+            }
+        });
+        let pool = pool.clone();
+        loads.spawn(async move {
+            // More at once than there are connections, so that none of them is ever idle.
+            for _ in 0..EACH {
+                for reply in join_all((0..4).map(|_| pool.send(&origin, get(&origin, "/a")))).await
+                {
+                    reply.unwrap();
+                }
+            }
+        });
+    }
+    while let Some(done) = loads.join_next().await {
+        done.unwrap();
+    }
+    assert_eq!(pool.stats().most_connections, 2);
+    servers.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_request_that_is_given_up_waits_for_no_permit() {
+    let (mut one, mut other) = (Peer::start().await, Peer::start().await);
+    let pool = HttpPool::builder().max_total_connections(1).build();
+    let busy = tokio::spawn(pool.send(&one.origin, get(&one.origin, "/busy")));
+    let mut conn = one.accept().await;
+    conn.target().await;
+    let waits = tokio::spawn(pool.send(&other.origin, get(&other.origin, "/waits")));
+    // It has had the other connection chosen to give way; that one is replaced in its turn.
+    while pool.stats().origins.iter().all(|o| o.waiting == 0) {
+        tokio::task::yield_now().await;
+    }
+    waits.abort();
+    assert!(waits.await.unwrap_err().is_cancelled());
+    conn.answer("").await;
+    busy.await.unwrap().unwrap();
+    assert!(conn.closed().await);
+    // From here on nobody waits, and an idle connection is kept.
+    let mut conn = warm(&pool, &mut one).await;
+    let again = tokio::spawn(pool.send(&one.origin, get(&one.origin, "/again")));
+    assert_eq!(conn.target().await, "/again");
+    conn.answer("").await;
+    again.await.unwrap().unwrap();
+    assert_eq!((one.accepted(), other.accepted()), (2, 0));
+    drop(other.origin.clone());
+    let _ = &mut other;
+}
