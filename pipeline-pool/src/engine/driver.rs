@@ -313,8 +313,8 @@ impl<P: Protocol> Driver<P> {
                 .fetch_add(moved as u64, Ordering::Relaxed);
             self.endpoint.pump(now);
         }
-        if self.pipeline.is_idle() && self.endpoint.permits.wanted() {
-            self.endpoint.permits.evict();
+        if self.pipeline.is_idle() {
+            self.endpoint.permits.settle();
         }
         Ok(again)
     }
@@ -443,6 +443,7 @@ impl<P: Protocol> Driver<P> {
             for entry in again.into_iter().chain(mail) {
                 entry.bounce(self.home);
             }
+            self.endpoint.permits.settle();
             self.endpoint.bounce_all(self.home);
         }
         self.pipeline.wake_told();

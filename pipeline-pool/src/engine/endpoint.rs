@@ -355,6 +355,14 @@ impl<P: Protocol> Endpoint<P> {
                 state.deferred.fail(entry, error.clone());
             }
         }
+        drop(state);
+        self.permits.settle();
+    }
+
+    /// A connection that was being opened is given up, through no fault of the server.
+    pub(crate) fn withdrawn(&self, id: ConnId) {
+        self.lock().withdraw(id);
+        self.permits.settle();
     }
 
     /// A connection has ended.
@@ -366,6 +374,8 @@ impl<P: Protocol> Endpoint<P> {
         for entry in again.into_iter().chain(mail) {
             state.put_back(entry, now);
         }
+        drop(state);
+        self.permits.settle();
     }
 
     /// The caller of a request that may still be in line has gone away.

@@ -132,7 +132,7 @@ impl<P: Protocol> Drop for Opening<P> {
     fn drop(&mut self) {
         if let Some(permit) = self.permit.take() {
             drop(permit);
-            self.endpoint.lock().withdraw(self.id);
+            self.endpoint.withdrawn(self.id);
             self.endpoint.bounce_all(self.home);
         }
     }

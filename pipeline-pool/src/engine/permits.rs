@@ -165,6 +165,13 @@ impl Permits {
                 self.decline(&weak);
             }
         }
+        self.settle();
+    }
+
+    /// Sees whether a connection has to give way, after a member has one less: what was about to
+    /// go is gone, and may have gone to another than who waits still. To be called with no endpoint
+    /// locked.
+    pub(crate) fn settle(&self) {
         if self.wanted() {
             self.evict();
         }

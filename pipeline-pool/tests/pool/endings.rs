@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::peer::{Peer, get, warm};
 use futures_util::future::join_all;
-use pipeline_pool::{HttpPool, Kind, Sent};
+use pipeline_pool::{HttpPool, Kind, Origin, Sent, Stats};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
@@ -86,18 +86,14 @@ async fn what_is_not_done_when_the_grace_is_over_ends_with_the_pool() {
 #[tokio::test(start_paused = true)]
 async fn three_origins_share_two_connections_and_none_starves() {
     const EACH: usize = 100;
-    let pool = HttpPool::builder().max_total_connections(2).build();
-    let mut servers = JoinSet::new();
+    let builder = HttpPool::builder().max_total_connections(2);
+    let pool = builder.max_pipeline(1).build();
+    let mut servers = Vec::new();
     let mut loads = JoinSet::new();
     for _ in 0..3 {
-        let mut peer = Peer::start().await;
+        let peer = Peer::start().await;
         let origin = peer.origin.clone();
-        servers.spawn(async move {
-            let mut serving = JoinSet::new();
-            loop {
-                serving.spawn(peer.accept().await.echo());
-            }
-        });
+        servers.push(serve(peer));
         let pool = pool.clone();
         loads.spawn(async move {
             // More at once than there are connections, so that none of them is ever idle.
@@ -113,33 +109,121 @@ async fn three_origins_share_two_connections_and_none_starves() {
         done.unwrap();
     }
     assert_eq!(pool.stats().most_connections, 2);
-    servers.shutdown().await;
+    servers.iter().for_each(|server| server.abort());
+}
+
+/// Answers all that comes, over any number of connections.
+fn serve(mut peer: Peer) -> tokio::task::JoinHandle<()> {
+    tokio::spawn(async move {
+        let mut serving = JoinSet::new();
+        loop {
+            serving.spawn(peer.accept().await.echo());
+        }
+    })
+}
+
+async fn until_one_waits(pool: &HttpPool, origin: &Origin) {
+    let waits = |stats: Stats| {
+        let mut origins = stats.origins.into_iter();
+        origins.any(|o| o.origin == *origin && o.waiting > 0)
+    };
+    while !waits(pool.stats()) {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn an_origin_that_asks_while_all_is_closing_is_served_too() {
+    let (mut first, busy, poor) = (
+        Peer::start().await,
+        Peer::start().await,
+        Peer::start().await,
+    );
+    let (origin, other) = (busy.origin.clone(), poor.origin.clone());
+    let servers = [serve(busy), serve(poor)];
+    let builder = HttpPool::builder().max_total_connections(1);
+    let pool = builder.max_pipeline(1).build();
+    let held = tokio::spawn(pool.send(&first.origin, get(&first.origin, "/held")));
+    let mut conn = first.accept().await;
+    conn.target().await;
+    // The connection is to close for this one, which is never idle from then on.
+    let mut load = JoinSet::new();
+    for _ in 0..4 {
+        let (pool, origin) = (pool.clone(), origin.clone());
+        load.spawn(async move {
+            for _ in 0..1000 {
+                let reply = pool.send(&origin, get(&origin, "/load")).await;
+                assert_eq!(reply.unwrap().status(), 200);
+            }
+        });
+    }
+    until_one_waits(&pool, &origin).await;
+    // And there is none left to close for this one.
+    let waits = tokio::spawn(pool.send(&other, get(&other, "/waits")));
+    until_one_waits(&pool, &other).await;
+    conn.answer("").await;
+    held.await.unwrap().unwrap();
+    tokio::select! {
+        reply = waits => assert_eq!(reply.unwrap().unwrap().status(), 200),
+        _ = load.join_next() => panic!("it waited until the load was over"),
+    }
+    assert_eq!(pool.stats().most_connections, 1);
+    load.shutdown().await;
+    servers.iter().for_each(|server| server.abort());
 }
 
 #[tokio::test]
 async fn a_request_that_is_given_up_waits_for_no_permit() {
     let (mut one, mut other) = (Peer::start().await, Peer::start().await);
-    let pool = HttpPool::builder().max_total_connections(1).build();
+    let pool = HttpPool::builder().max_total_connections(2).build();
     let busy = tokio::spawn(pool.send(&one.origin, get(&one.origin, "/busy")));
-    let mut conn = one.accept().await;
+    let _conn = {
+        let mut conn = one.accept().await;
+        conn.target().await;
+        conn
+    };
+    let kept = tokio::spawn(pool.send(&other.origin, get(&other.origin, "/kept")));
+    let mut conn = other.accept().await;
     conn.target().await;
-    let waits = tokio::spawn(pool.send(&other.origin, get(&other.origin, "/waits")));
-    // It has had the other connection chosen to give way; that one is replaced in its turn.
-    while pool.stats().origins.iter().all(|o| o.waiting == 0) {
-        tokio::task::yield_now().await;
-    }
+    // It asks for a second connection, and there is no idle one to give way to it.
+    let waits = tokio::spawn(pool.send(&one.origin, get(&one.origin, "/waits")));
+    until_one_waits(&pool, &one.origin).await;
     waits.abort();
     assert!(waits.await.unwrap_err().is_cancelled());
+    // This one becomes idle, and is wanted by nobody.
     conn.answer("").await;
-    busy.await.unwrap().unwrap();
-    assert!(conn.closed().await);
-    // From here on nobody waits, and an idle connection is kept.
-    let mut conn = warm(&pool, &mut one).await;
-    let again = tokio::spawn(pool.send(&one.origin, get(&one.origin, "/again")));
-    assert_eq!(conn.target().await, "/again");
+    kept.await.unwrap().unwrap();
+    let again = tokio::spawn(pool.send(&other.origin, get(&other.origin, "/again")));
+    tokio::select! {
+        target = conn.target() => assert_eq!(target, "/again"),
+        _ = other.accept() => panic!("the idle connection was closed for nobody"),
+    }
     conn.answer("").await;
     again.await.unwrap().unwrap();
-    assert_eq!((one.accepted(), other.accepted()), (2, 0));
-    drop(other.origin.clone());
-    let _ = &mut other;
+    busy.abort();
+}
+
+#[tokio::test]
+async fn a_connection_that_becomes_idle_gives_way_to_who_waits() {
+    let (mut one, mut other) = (Peer::start().await, Peer::start().await);
+    let pool = HttpPool::builder().max_total_connections(2).build();
+    let busy = tokio::spawn(pool.send(&one.origin, get(&one.origin, "/busy")));
+    let _conn = {
+        let mut conn = one.accept().await;
+        conn.target().await;
+        conn
+    };
+    let done = tokio::spawn(pool.send(&other.origin, get(&other.origin, "/done")));
+    let mut conn = other.accept().await;
+    conn.target().await;
+    let waits = tokio::spawn(pool.send(&one.origin, get(&one.origin, "/waits")));
+    until_one_waits(&pool, &one.origin).await;
+    conn.answer("").await;
+    done.await.unwrap().unwrap();
+    assert!(conn.closed().await, "the idle one was kept");
+    let mut second = one.accept().await;
+    assert_eq!(second.target().await, "/waits");
+    second.answer("").await;
+    waits.await.unwrap().unwrap();
+    busy.abort();
 }

@@ -286,21 +286,29 @@ fn a_request_in_line_ends_in_time_when_another_runtime_has_come_and_stands_still
 
 #[test]
 fn runtimes_that_end_one_after_another_are_no_reason_to_give_up() {
-    let server = threads();
-    let mut peer = server.block_on(Peer::start());
+    let mut builder = Builder::new_current_thread();
+    let lasting = builder.enable_all().start_paused(true).build().unwrap();
+    let mut peer = lasting.block_on(Peer::start());
     let origin = peer.origin.clone();
     let pool = HttpPool::builder()
         .max_connections(1)
         .max_pipeline(1)
         .build();
-    let lasting = build();
-    let mut held = Box::pin(pool.send(&origin, get(&origin, "/held")));
-    assert!(poll(&lasting, &mut held).is_none());
     let mut conn = lasting.block_on(async {
+        let mut request = get(&origin, "/warm");
+        request.timeout(Duration::from_millis(100));
+        let warm = tokio::spawn(pool.send(&origin, request));
         let mut conn = peer.accept().await;
         conn.target().await;
+        conn.answer("").await;
+        warm.await.unwrap().unwrap();
+        // By then nobody looks after the line any more.
+        tokio::time::sleep(Duration::from_secs(1)).await;
         conn
     });
+    let mut held = Box::pin(pool.send(&origin, get(&origin, "/held")));
+    assert!(poll(&lasting, &mut held).is_none());
+    lasting.block_on(conn.target());
     let mut waits = Box::pin(pool.send(&origin, get(&origin, "/waits")));
     for _ in 0..20 {
         let passing = build();
