@@ -200,6 +200,7 @@ impl Open<Http1> for Opener {
     fn open<'a>(&'a self, spares: &'a dyn Spares, _: ConnectionId) -> Opening<'a, Http1> {
         Box::pin(async {
             let opened = self.connect.open(spares).await?;
+            opened.works();
             let http = Http1::new(self.limits).with_silences(self.silences.clone());
             Ok((opened, http))
         })

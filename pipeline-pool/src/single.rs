@@ -178,7 +178,17 @@ impl<P: Protocol> Open<P> for Opener<P> {
             let mut again = true;
             loop {
                 let mut opened = self.connect.open(spares).await?;
-                match self.begin.begin(&mut opened.stream, connection).await {
+                let begun = self.begin.begin(&mut opened.stream, connection).await;
+                // What the server answers is its word on the protocol, and no fault of its address;
+                // one that hangs up or is silent may be out of order.
+                let answered = begun
+                    .as_ref()
+                    .err()
+                    .is_none_or(|e| e.kind() != Kind::Closed);
+                if answered {
+                    opened.works();
+                }
+                match begun {
                     Ok(protocol) => return Ok((opened, protocol)),
                     Err(error) if again && error.kind() == Kind::Closed => again = false,
                     Err(error) => return Err(error),

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -73,6 +74,7 @@ impl Addresses {
         Lease {
             addresses: self.clone(),
             address,
+            on_trial: AtomicBool::new(false),
         }
     }
 
@@ -129,16 +131,26 @@ pub(crate) fn random() -> u64 {
 pub(crate) struct Lease {
     addresses: Addresses,
     address: SocketAddr,
+    /// What is asked of the address decides whether it works.
+    on_trial: AtomicBool,
 }
 
 impl Lease {
+    /// The address has taken the connection, and has still to show that it works: if it is given
+    /// up before that, as when the address is silent in a handshake, it has failed.
+    pub(crate) fn begin_trial(&self) {
+        self.on_trial.store(true, Ordering::Relaxed);
+    }
+
     /// The connection can be used.
     pub(crate) fn succeeded(&self) {
+        self.on_trial.store(false, Ordering::Relaxed);
         self.addresses.succeeded(self.address);
     }
 
     /// The connection could not be made ready for use.
     pub(crate) fn failed(&self) {
+        self.on_trial.store(false, Ordering::Relaxed);
         self.addresses
             .failed(self.address, Instant::now(), random());
     }
@@ -146,6 +158,9 @@ impl Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
+        if *self.on_trial.get_mut() {
+            self.failed();
+        }
         if let Some(page) = self.addresses.book().pages.get_mut(&self.address) {
             page.used = page.used.saturating_sub(1);
         }
@@ -212,6 +227,45 @@ mod tests {
         lease.succeeded();
         drop(lease);
         assert_eq!(book.plan(&all, now)[0], v4(1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_address_that_is_given_up_on_trial_has_failed() {
+        let all = [v4(1), v4(2)];
+        let book = Addresses::default();
+        let first = |book: &Addresses| book.plan(&all, Instant::now())[0];
+        // One that was outrun is not on trial.
+        drop(book.lease(v4(1)));
+        drop(book.lease(v4(2)));
+        assert_eq!(first(&book), v4(1));
+        let lease = book.lease(v4(1));
+        lease.begin_trial();
+        drop(lease);
+        drop(book.lease(v4(2)));
+        assert_eq!(first(&book), v4(2));
+        let lease = book.lease(v4(1));
+        lease.begin_trial();
+        lease.succeeded();
+        drop(lease);
+        drop(book.lease(v4(2)));
+        assert_eq!(first(&book), v4(1));
+    }
+
+    #[test]
+    fn a_success_forgets_the_failures_before_it() {
+        let now = Instant::now();
+        let all = [v4(1), v4(2)];
+        let book = Addresses::default();
+        for _ in 0..6 {
+            book.failed(v4(1), now, u64::MAX);
+        }
+        let lease = book.lease(v4(1));
+        lease.succeeded();
+        drop((lease, book.lease(v4(2))));
+        // The next pause is as short as the first.
+        book.failed(v4(1), now, u64::MAX);
+        assert_eq!(book.plan(&all, now), [v4(2), v4(1)]);
+        assert_eq!(book.plan(&all, now + PAUSE), all);
     }
 
     #[test]

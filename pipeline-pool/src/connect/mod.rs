@@ -138,6 +138,15 @@ pub(crate) struct Opened {
     pub(crate) lease: Option<Lease>,
 }
 
+impl Opened {
+    /// The connection can be used, and so can its address.
+    pub(crate) fn works(&self) {
+        if let Some(lease) = &self.lease {
+            lease.succeeded();
+        }
+    }
+}
+
 /// Opens the connections of one origin.
 pub(crate) struct Opener {
     origin: Origin,
@@ -169,7 +178,8 @@ impl Opener {
         &self.origin
     }
 
-    /// Opens a connection, with sockets beside it as far as there are spare permits.
+    /// Opens a connection, with sockets beside it as far as there are spare permits. Its address is
+    /// on trial until the lease is told that the connection can be used.
     pub(crate) async fn open(&self, spares: &dyn Spares) -> Result<Opened, Error> {
         let carried = self.carrier(spares).await?;
         let Opened { stream, rtt, lease } = carried;
@@ -177,11 +187,6 @@ impl Opener {
             true => self.secure(stream).await,
             false => Ok(stream),
         };
-        match (&opened, &lease) {
-            (Ok(_), Some(lease)) => lease.succeeded(),
-            (Err(_), Some(lease)) => lease.failed(),
-            (_, None) => {}
-        }
         let stream = opened?;
         Ok(Opened { stream, rtt, lease })
     }
@@ -210,6 +215,7 @@ impl Opener {
             }
             Way::Direct(host) => {
                 let dialed = host.dial(spares).await.map_err(failed)?;
+                dialed.lease.begin_trial();
                 Ok(Opened {
                     stream: Stream::Tcp(dialed.tcp),
                     rtt: Some(dialed.rtt),
@@ -223,10 +229,12 @@ impl Opener {
                     Error::new(Kind::Connect, text).with_source(error)
                 })?;
                 let mut tcp = dialed.tcp;
+                dialed.lease.begin_trial();
                 let tunnelled = tunnel::tunnel(&mut tcp, via, origin).await;
                 // What it answers is its word on the origin, not a fault of its address.
                 dialed.lease.succeeded();
                 tunnelled?;
+                dialed.lease.begin_trial();
                 // The round trip to the proxy says nothing of the one to the origin.
                 Ok(Opened {
                     stream: Stream::Tcp(tcp),

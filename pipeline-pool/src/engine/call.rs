@@ -308,7 +308,8 @@ mod tests {
     use bytes::BytesMut;
 
     use super::*;
-    use crate::error::{Kind, Sent};
+    use crate::engine::testing::Probe;
+    use crate::error::Sent;
     use crate::outbox::Outbox;
     use crate::protocol::{Class, Decoded, Encoded};
 
@@ -427,5 +428,43 @@ mod tests {
         assert!(!entry.is_abandoned() && poll(&mut caller).is_pending());
         assert!(entry.reply(Arc::new(())).is_some());
         assert!(poll(&mut caller).is_ready());
+    }
+
+    #[test]
+    fn wakers_are_dropped_and_woken_with_nothing_locked() {
+        let probe = Probe::idle();
+        let waker = probe.waker();
+        let (mut caller, mut entry) = handed_in();
+        let call = caller.call.clone();
+        probe.look_at(move || call.answer.try_lock().is_err() || call.request.try_lock().is_err());
+        assert!(caller.poll(&mut Context::from_waker(&waker)).is_pending());
+        drop(waker);
+        probe.assert_ran(0);
+        // Polled by another task, the first is of no use any more.
+        assert!(poll(&mut caller).is_pending());
+        probe.assert_ran(1);
+        // As is the waker of a connection that the request has left.
+        entry.call.watch(&probe.waker());
+        entry.call.watch(Waker::noop());
+        probe.assert_ran(1);
+        let waker = probe.waker();
+        assert!(caller.poll(&mut Context::from_waker(&waker)).is_pending());
+        drop(waker);
+        entry.fail(&Error::new(Kind::Closed, "it was only a test"));
+        probe.assert_ran(2);
+    }
+
+    #[test]
+    fn that_a_second_copy_was_not_served_is_nothing_beside_how_the_first_failed() {
+        let (mut caller, mut entry) = handed_in();
+        let mut copy = entry.hedge().unwrap();
+        let lost = Error::new(Kind::Closed, "the connection was lost");
+        entry.trail.sent = Sent::All;
+        entry.end(&lost);
+        copy.fail(&Error::new(Kind::WaitTimeout, "no connection became free"));
+        let Poll::Ready(Outcome::Done(Err(error))) = poll(&mut caller) else {
+            panic!("not told");
+        };
+        assert_eq!((error.kind(), error.sent()), (Kind::Closed, Sent::All));
     }
 }

@@ -154,3 +154,199 @@ impl<P: Protocol> Drop for Locked<'_, P> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+    use std::task::Context;
+    use std::time::{Duration, Instant};
+
+    use super::*;
+    use crate::engine::call::{Caller, Order};
+    use crate::engine::config::Config;
+    use crate::engine::endpoint::close;
+    use crate::engine::permits::Permits;
+    use crate::engine::testing::{Ask, Probe, Toy, ask, caller, caller_of, endpoint, later, order};
+    use crate::protocol::ConnectionId;
+    use std::sync::Arc;
+
+    /// An endpoint, and what looks whether it is locked.
+    fn probed() -> (Arc<Endpoint<Toy>>, Arc<Probe>) {
+        let (endpoint, _) = endpoint(Config::default(), &Permits::new(9), None);
+        let looked_at = endpoint.clone();
+        (endpoint, Probe::new(move || looked_at.is_locked()))
+    }
+
+    /// A request that holds the probe, and is heard of by it.
+    fn probing(probe: &Arc<Probe>, order: Order) -> (Caller<Toy>, Entry<Toy>) {
+        let held: Option<Box<dyn std::any::Any + Send>> = Some(Box::new(probe.held()));
+        let (mut caller, entry) = caller_of(Ask { held, ..ask() }, order);
+        let mut cx = Context::from_waker(Waker::noop());
+        assert!(caller.poll(&mut cx).is_pending());
+        (caller, entry)
+    }
+
+    #[test]
+    fn requests_are_dropped_with_nothing_locked() {
+        let (endpoint, probe) = probed();
+        let now = Instant::now();
+        // In line, where nobody waits for it any more.
+        for look in [
+            |state: &mut State<Toy>, _| state.pump(),
+            |state: &mut State<Toy>, now| assert!(!state.wants_connection(now)),
+            |state: &mut State<Toy>, now| {
+                drop(state.admit(caller(order(2, later(now))).1, &Config::default(), now));
+            },
+        ] {
+            let (caller, entry) = probing(&probe, order(1, later(now)));
+            endpoint.lock().line.insert(entry, now);
+            drop(caller);
+            look(&mut endpoint.lock(), now);
+            probe.assert_ran(1);
+            endpoint.lock().line.drain();
+        }
+        // Too long in line.
+        let (caller, entry) = probing(&probe, order(1, now));
+        endpoint.lock().line.insert(entry, now);
+        drop(caller);
+        endpoint.lock().expire(now);
+        probe.assert_ran(1);
+        let (caller, entry) = probing(&probe, order(1, now));
+        endpoint.lock().line.insert(entry, now);
+        drop(caller);
+        assert_eq!(endpoint.lock().leave_by(1, now), None);
+        probe.assert_ran(1);
+        // Back from a connection when everything is given up, and handed in after that.
+        endpoint.abort();
+        let (caller, entry) = probing(&probe, order(1, later(now)));
+        drop(caller);
+        endpoint.lock().put_back(entry, now);
+        probe.assert_ran(1);
+        let (caller, entry) = probing(&probe, order(1, later(now)));
+        drop(caller);
+        assert!(endpoint.submit(entry, None, now).is_err());
+        probe.assert_ran(1);
+    }
+
+    #[test]
+    fn callers_are_woken_with_nothing_locked() {
+        let (endpoint, probe) = probed();
+        let now = Instant::now();
+        let waiting = |order: Order| {
+            let (mut caller, entry) = caller(order);
+            let waker = probe.waker();
+            let mut cx = Context::from_waker(&waker);
+            assert!(caller.poll(&mut cx).is_pending());
+            (caller, entry)
+        };
+        let woken = |times: usize| {
+            // Woken, and dropped after that.
+            probe.assert_ran(2 * times);
+        };
+        let (_late, entry) = waiting(order(1, now));
+        endpoint.lock().line.insert(entry, now);
+        endpoint.tend(now);
+        woken(1);
+        let mut bound = order(1, later(now));
+        bound.bound = Some(ConnectionId::unused());
+        let (_bound, entry) = waiting(bound);
+        endpoint.lock().put_back(entry, now);
+        woken(1);
+        // Another runtime has come.
+        let (_nudged, entry) = waiting(order(1, later(now)));
+        endpoint.lock().line.insert(entry, now);
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
+        assert!(endpoint.lock().visit(Some(runtime.handle().id())));
+        woken(1);
+        let (_again, entry) = waiting(order(2, later(now)));
+        endpoint.lock().put_back(entry, now);
+        woken(1);
+        let (_ended, entry) = waiting(order(3, later(now)));
+        endpoint.lock().line.insert(entry, now);
+        endpoint.abort();
+        woken(1);
+        assert_eq!(probe.wakes(), 5);
+    }
+
+    #[tokio::test]
+    async fn who_waits_for_the_end_is_woken_with_nothing_locked() {
+        let (endpoint, probe) = probed();
+        let now = Instant::now();
+        let (_caller, entry) = caller(order(1, later(now)));
+        endpoint.lock().line.insert(entry, now);
+        let all = [endpoint.clone()];
+        let mut closing = pin!(close(&all, Duration::from_secs(60)));
+        let waker = probe.waker();
+        let mut cx = Context::from_waker(&waker);
+        assert!(closing.as_mut().poll(&mut cx).is_pending());
+        endpoint.forget(1);
+        assert!(probe.wakes() > 0);
+        probe.assert_ran(probe.wakes());
+        assert!(closing.as_mut().poll(&mut cx).is_ready());
+    }
+
+    /// Hears the log.
+    struct Log(Arc<Probe>);
+
+    impl tracing::Subscriber for Log {
+        fn enabled(&self, _: &tracing::Metadata<'_>) -> bool {
+            true
+        }
+
+        fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+            tracing::span::Id::from_u64(1)
+        }
+
+        fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
+
+        fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+
+        fn event(&self, _: &tracing::Event<'_>) {
+            self.0.run();
+        }
+
+        fn enter(&self, _: &tracing::span::Id) {}
+
+        fn exit(&self, _: &tracing::span::Id) {}
+    }
+
+    #[test]
+    fn the_log_is_written_with_nothing_locked() {
+        let (endpoint, probe) = probed();
+        tracing::subscriber::with_default(Log(probe.clone()), || {
+            let mut state = endpoint.lock();
+            state.deferred.decided(Some(Decided::of_a_test()));
+        });
+        probe.assert_ran(1);
+    }
+
+    struct Bad;
+
+    impl std::task::Wake for Bad {
+        fn wake(self: Arc<Self>) {
+            panic!("a bad waker");
+        }
+    }
+
+    #[test]
+    fn a_caller_that_panics_when_it_is_woken_costs_nobody_else_anything() {
+        let (endpoint, _) = probed();
+        let now = Instant::now();
+        let mut callers = Vec::new();
+        for seq in 0..3 {
+            let (mut caller, entry) = caller(order(seq, now));
+            let bad = Arc::new(Bad).into();
+            let waker = if seq == 1 { &bad } else { Waker::noop() };
+            assert!(caller.poll(&mut Context::from_waker(waker)).is_pending());
+            endpoint.lock().line.insert(entry, now);
+            callers.push(caller);
+        }
+        endpoint.tend(now);
+        for caller in &mut callers {
+            let mut cx = Context::from_waker(Waker::noop());
+            assert!(caller.poll(&mut cx).is_ready());
+        }
+    }
+}

@@ -159,6 +159,11 @@ impl<P: Protocol> Endpoint<P> {
         Locked::new(self, state)
     }
 
+    #[cfg(test)]
+    pub(crate) fn is_locked(&self) -> bool {
+        self.state.try_lock().is_err()
+    }
+
     /// Whether a caller has to look at its own clock.
     pub(crate) fn is_mixed(&self) -> bool {
         self.mixed.load(Ordering::Relaxed)

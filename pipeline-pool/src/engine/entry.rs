@@ -14,7 +14,7 @@ use crate::protocol::{Class, Decoded, Encoded, Protocol};
 
 /// A request as those hold it who serve it: small, as it moves from queue to queue.
 pub(crate) struct Entry<P: Protocol> {
-    call: Arc<Call<P>>,
+    pub(super) call: Arc<Call<P>>,
     pub(crate) class: Class,
     pub(crate) trail: Trail,
     /// Its caller has been told.

@@ -132,6 +132,17 @@ pub(crate) struct Decided {
 }
 
 impl Decided {
+    #[cfg(test)]
+    pub(crate) fn of_a_test() -> Self {
+        Self {
+            depth: 1,
+            trial: Trial::Up,
+            better: true,
+            tried: 2.0,
+            usual: 1.0,
+        }
+    }
+
     /// Tells the log. To be called with nothing locked, as a subscriber may use the pool.
     pub(crate) fn log(&self) {
         tracing::debug!(

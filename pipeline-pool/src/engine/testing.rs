@@ -1,15 +1,24 @@
 //! A protocol and its callers for the tests of the engine.
 
-use std::task::Waker;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::task::{Wake, Waker};
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
+use tokio::io::DuplexStream;
+use tokio::sync::mpsc;
 
 use super::call::{Caller, Order};
+use super::config::Config;
+use super::endpoint::{Endpoint, Open, Opening};
 use super::entry::Entry;
+use super::permits::Permits;
+use super::spare::Spares;
+use crate::connect::{Io, Opened, Stream};
 use crate::error::Error;
 use crate::outbox::Outbox;
-use crate::protocol::{Class, Decoded, Encoded, Protocol};
+use crate::protocol::{Class, ConnectionId, Decoded, Encoded, Protocol};
 
 /// A byte is answered by a byte.
 pub(crate) struct Toy;
@@ -18,6 +27,7 @@ pub(crate) struct Toy;
 pub(crate) struct Ask {
     pub(crate) class: Class,
     /// Dropped with the request.
+    #[expect(dead_code, reason = "it is only held")]
     pub(crate) held: Option<Box<dyn std::any::Any + Send>>,
 }
 
@@ -87,4 +97,116 @@ pub(crate) fn caller_of(ask: Ask, order: Order) -> (Caller<Toy>, Entry<Toy>) {
 /// A deadline that no test reaches.
 pub(crate) fn later(now: Instant) -> Instant {
     now + Duration::from_secs(3600)
+}
+
+/// Opens connections within the process, whose servers' ends are the test's.
+struct Dial {
+    servers: mpsc::UnboundedSender<DuplexStream>,
+    rtt: Option<Duration>,
+}
+
+impl Open<Toy> for Dial {
+    fn open<'a>(&'a self, _: &'a dyn Spares, _: ConnectionId) -> Opening<'a, Toy> {
+        Box::pin(async {
+            let (client, server) = tokio::io::duplex(1024);
+            let _ = self.servers.send(server);
+            let client: Box<dyn Io> = Box::new(client);
+            let opened = Opened {
+                stream: Stream::from(client),
+                rtt: self.rtt,
+                lease: None,
+            };
+            Ok((opened, Toy))
+        })
+    }
+
+    fn name(&self) -> String {
+        "toy".to_owned()
+    }
+}
+
+/// An endpoint, and the servers' ends of the connections that it opens.
+pub(crate) fn endpoint(
+    config: Config,
+    permits: &Arc<Permits>,
+    rtt: Option<Duration>,
+) -> (Arc<Endpoint<Toy>>, mpsc::UnboundedReceiver<DuplexStream>) {
+    let (servers, ends) = mpsc::unbounded_channel();
+    let opener = Box::new(Dial { servers, rtt });
+    (Endpoint::new(config, opener, permits.clone()), ends)
+}
+
+/// Code of a caller's that looks whether something is locked when it runs: as a waker, or as what
+/// a request holds, when it is dropped.
+pub(crate) struct Probe {
+    is_locked: OnceLock<Box<dyn Fn() -> bool + Send + Sync>>,
+    /// How often it ran, and how often something was locked then.
+    ran: Mutex<[usize; 2]>,
+    wakes: AtomicUsize,
+}
+
+impl Probe {
+    /// One that looks at this.
+    pub(crate) fn new(is_locked: impl Fn() -> bool + Send + Sync + 'static) -> Arc<Self> {
+        let probe = Self::idle();
+        probe.look_at(is_locked);
+        probe
+    }
+
+    /// One that does not look at anything yet.
+    pub(crate) fn idle() -> Arc<Self> {
+        Arc::new(Self {
+            is_locked: OnceLock::new(),
+            ran: Mutex::default(),
+            wakes: AtomicUsize::new(0),
+        })
+    }
+
+    pub(crate) fn look_at(&self, is_locked: impl Fn() -> bool + Send + Sync + 'static) {
+        let _ = self.is_locked.set(Box::new(is_locked));
+    }
+
+    pub(crate) fn run(&self) {
+        let locked = self.is_locked.get().is_some_and(|is_locked| is_locked());
+        let mut ran = self.ran.lock().unwrap();
+        ran[0] += 1;
+        ran[1] += usize::from(locked);
+    }
+
+    /// Something that runs it when it is dropped.
+    pub(crate) fn held(self: &Arc<Self>) -> Held {
+        Held(self.clone())
+    }
+
+    /// A waker that runs it when it is woken, and when its last clone is dropped.
+    pub(crate) fn waker(self: &Arc<Self>) -> Waker {
+        Arc::new(Woken(self.held())).into()
+    }
+
+    pub(crate) fn wakes(&self) -> usize {
+        self.wakes.load(SeqCst)
+    }
+
+    /// Whether it ran so often since this was last asked, and never under the lock.
+    pub(crate) fn assert_ran(&self, times: usize) {
+        let ran = std::mem::take(&mut *self.ran.lock().unwrap());
+        assert_eq!(ran, [times, 0], "[how often it ran, and so under a lock]");
+    }
+}
+
+pub(crate) struct Held(Arc<Probe>);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.0.run();
+    }
+}
+
+struct Woken(Held);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.0.wakes.fetch_add(1, SeqCst);
+        self.0.0.run();
+    }
 }
