@@ -1,6 +1,8 @@
 //! Handshakes that fail, and what is said of them.
 
-use pipeline_pool::{Error, HttpPool, Kind};
+use std::time::Duration;
+
+use pipeline_pool::{Error, HttpPool, Kind, Origin};
 use tokio_rustls::rustls::version::{TLS12, TLS13};
 
 use crate::authority::{Authority, BOTH, Paper, ask, config, origin, serve};
@@ -149,4 +151,45 @@ fn keys_are_not_shown() {
         assert!(!shown.contains(line));
     }
     assert!(shown.contains("client: true"), "{shown}");
+}
+
+/// Knows these addresses for every name.
+struct Told(Vec<std::net::SocketAddr>);
+
+impl pipeline_pool::Resolve for Told {
+    fn resolve(&self, _: &str, _: u16) -> pipeline_pool::Resolving {
+        let told = self.0.clone();
+        Box::pin(async { Ok(told) })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_address_that_is_silent_in_the_handshake_is_tried_last() {
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let authority = Authority::new();
+    let paper = authority.paper("store.example", 2000, 4000);
+    let good = serve(config(&paper, BOTH, None)).await;
+    let pool = HttpPool::builder()
+        .tls_roots(authority.pem())
+        .unwrap()
+        .resolver(Told(vec![silent.local_addr().unwrap(), good]))
+        .connect_timeout(Duration::from_millis(100))
+        // Each request opens a connection.
+        .max_age(Duration::ZERO)
+        .build();
+    let origin = Origin::parse("https://store.example").unwrap();
+    let mut failed = 0;
+    for _ in 0..6 {
+        match ask(&pool, &origin).await {
+            Ok(_) => {}
+            Err(error) => {
+                assert_eq!(error.kind(), Kind::Connect, "{error}");
+                failed += 1;
+            }
+        }
+        while pool.stats().connections > 0 {
+            tokio::task::yield_now().await;
+        }
+    }
+    assert_eq!(failed, 1, "of 6 openings");
 }
