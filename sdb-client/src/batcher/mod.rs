@@ -24,9 +24,9 @@ use crate::usage::Usage;
 /// Joins the puts of many tasks into few requests: made by [`Domain::batcher`]. Cheap to clone.
 ///
 /// Each task puts one item and gets the result of that item; underneath, what waits goes out together by
-/// BatchPutAttributes: as soon as there are 25 items, or when the first of them has waited for
-/// [`max_wait`](BatcherBuilder::max_wait). That saves most requests, and with them time and connections; what SimpleDB bills goes by the items, so it
-/// saves little of that.
+/// BatchPutAttributes: as soon as there are 25 items or as many as may wait, or when the first of them has waited for
+/// [`max_wait`](BatcherBuilder::max_wait). That saves most requests, and with them time and connections; what
+/// SimpleDB bills goes by the items, so it saves little of that.
 ///
 /// - **Order**: puts of the same item are written in the order in which they were first polled, each after the one
 ///   before was answered, whatever the answer was.
@@ -140,7 +140,8 @@ impl BatcherBuilder {
         self
     }
 
-    /// The most items that wait for a request, from 1. Defaults to 4,096.
+    /// The most items that wait for a request, from 1. Defaults to 4,096. When so many wait, they do not wait for
+    /// others: a smaller number than [`max_items`](Self::max_items) makes the batches that small.
     pub fn max_waiting(mut self, items: usize) -> Self {
         self.max_waiting = items;
         self
@@ -165,11 +166,10 @@ impl BatcherBuilder {
         let (commands, receiver) = mpsc::channel(64);
         let worker = worker::Worker {
             receiver,
-            queue: Queue::new(self.max_items, self.max_wait),
+            queue: Queue::new(self.max_items, self.max_wait, self.max_waiting),
             domain: self.domain.clone(),
             options: self.options,
             parallel: self.parallel,
-            max_waiting: self.max_waiting,
             counters: counters.clone(),
             running: Vec::new(),
             waiters: Vec::new(),

@@ -39,10 +39,11 @@ pub(super) struct Queue {
     urgent: u64,
     max_items: usize,
     max_wait: Duration,
+    max_waiting: usize,
 }
 
 impl Queue {
-    pub(super) fn new(max_items: usize, max_wait: Duration) -> Self {
+    pub(super) fn new(max_items: usize, max_wait: Duration, max_waiting: usize) -> Self {
         Self {
             waiting: VecDeque::new(),
             busy: HashSet::new(),
@@ -51,7 +52,13 @@ impl Queue {
             urgent: 0,
             max_items,
             max_wait,
+            max_waiting,
         }
+    }
+
+    /// Whether as many wait as may: nothing is taken before there is room.
+    pub(super) fn is_full(&self) -> bool {
+        self.waiting.len() >= self.max_waiting
     }
 
     pub(super) fn len(&self) -> usize {
@@ -83,7 +90,8 @@ impl Queue {
         let mut taken: Vec<usize> = Vec::new();
         let mut seen: HashSet<&str> = HashSet::new();
         let mut bytes = 0;
-        let mut full = false;
+        // Nothing that could be waited for gets into a full line, nor does a flush behind it.
+        let mut full = self.is_full();
         for (place, entry) in self.waiting.iter().enumerate() {
             let name = entry.item.name();
             if !seen.insert(name) || self.busy.contains(name) {
@@ -172,7 +180,7 @@ mod tests {
     #[test]
     fn a_batch_is_due_when_full_or_old() {
         let (now, wait) = (Instant::now(), Duration::from_millis(5));
-        let (mut queue, mut heard) = (Queue::new(3, wait), Heard::new());
+        let (mut queue, mut heard) = (Queue::new(3, wait, 100), Heard::new());
         assert!(matches!(queue.take(now), Take::Wait(None)));
         push(&mut queue, &mut heard, "a", now);
         push(&mut queue, &mut heard, "b", now + wait / 2);
@@ -190,9 +198,28 @@ mod tests {
     }
 
     #[test]
+    fn a_full_line_waits_for_nobody() {
+        let now = Instant::now();
+        let hour = Duration::from_secs(3600);
+        let (mut queue, mut heard) = (Queue::new(25, hour, 3), Heard::new());
+        push(&mut queue, &mut heard, "a", now);
+        push(&mut queue, &mut heard, "a", now);
+        assert!(matches!(queue.take(now), Take::Wait(Some(due)) if due == now + hour));
+        push(&mut queue, &mut heard, "b", now);
+        assert!(queue.is_full());
+        assert_eq!(names(&queue.take(now)), ["a", "b"]);
+        // What was dropped takes no room.
+        push(&mut queue, &mut heard, "c", now);
+        push(&mut queue, &mut heard, "d", now);
+        heard.pop();
+        assert!(queue.is_full());
+        assert!(matches!(queue.take(now), Take::Wait(Some(due)) if due == now + hour));
+    }
+
+    #[test]
     fn puts_of_one_item_keep_their_order() {
         let now = Instant::now();
-        let (mut queue, mut heard) = (Queue::new(25, Duration::ZERO), Heard::new());
+        let (mut queue, mut heard) = (Queue::new(25, Duration::ZERO, 100), Heard::new());
         for name in ["a", "b", "a", "c"] {
             push(&mut queue, &mut heard, name, now);
         }
@@ -217,7 +244,7 @@ mod tests {
     #[test]
     fn what_nobody_waits_for_is_left_out() {
         let now = Instant::now();
-        let (mut queue, mut heard) = (Queue::new(25, Duration::ZERO), Heard::new());
+        let (mut queue, mut heard) = (Queue::new(25, Duration::ZERO, 100), Heard::new());
         for name in ["a", "b", "c"] {
             push(&mut queue, &mut heard, name, now);
         }

@@ -28,7 +28,6 @@ pub(super) struct Worker {
     pub(super) domain: Domain,
     pub(super) options: Options,
     pub(super) parallel: usize,
-    pub(super) max_waiting: usize,
     pub(super) counters: Arc<Counters>,
     pub(super) running: Vec<Running>,
     /// Who is to be told when all puts before a place are done.
@@ -45,7 +44,7 @@ impl Worker {
         loop {
             let ended = self.receive(cx);
             // Nothing wakes this task for what may come while there is no room for it.
-            let full = self.queue.len() >= self.max_waiting;
+            let full = self.queue.is_full();
             let mut moved = self.reap(cx);
             let due = loop {
                 if self.running.len() >= self.parallel {
@@ -58,7 +57,7 @@ impl Worker {
                 moved = true;
             };
             // Those that were dropped have made room, and perhaps are the only ones that waited.
-            moved |= full && self.queue.len() < self.max_waiting;
+            moved |= full && !self.queue.is_full();
             self.tell();
             if ended && self.running.is_empty() && self.queue.len() == 0 {
                 return Poll::Ready(());
@@ -71,7 +70,7 @@ impl Worker {
 
     /// Takes what has come, as far as there is room; returns whether nothing more can come.
     fn receive(&mut self, cx: &mut Context<'_>) -> bool {
-        while self.queue.len() < self.max_waiting {
+        while !self.queue.is_full() {
             match self.receiver.poll_recv(cx) {
                 Poll::Pending => return false,
                 Poll::Ready(None) => {
@@ -219,11 +218,10 @@ mod tests {
         let (commands, receiver) = mpsc::channel(64);
         let mut worker = Worker {
             receiver,
-            queue: Queue::new(25, hour),
+            queue: Queue::new(25, hour, 2),
             domain: client.build().unwrap().domain("users"),
             options: Options::default(),
             parallel: 1,
-            max_waiting: 2,
             counters: Arc::default(),
             running: Vec::new(),
             waiters: Vec::new(),
@@ -236,11 +234,9 @@ mod tests {
             heard
         };
         let mut cx = Context::from_waker(std::task::Waker::noop());
-        let dropped = [put("a"), put("b")];
-        assert!(worker.poll(&mut cx).is_pending());
+        // They fill the line, and are gone when it is looked at.
+        drop([put("a"), put("b")]);
         let _heard = put("c");
-        drop(dropped);
-        tokio::time::advance(hour).await;
         assert!(worker.poll(&mut cx).is_pending());
         // It is in the line, and its time is counted.
         assert_eq!((worker.queue.len(), worker.receiver.len()), (1, 0));

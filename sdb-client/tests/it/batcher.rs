@@ -258,6 +258,26 @@ async fn it_ends_when_it_is_closed_or_dropped() {
     assert_eq!(start.elapsed(), Duration::ZERO);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_flush_does_not_wait_behind_a_full_line() {
+    for close in [false, true] {
+        let script = Script::new(|_| ok());
+        let batcher = offline(&script).max_wait(Duration::from_secs(3600));
+        let batcher = batcher.max_waiting(3).start().unwrap();
+        let start = tokio::time::Instant::now();
+        let items = (0..8).map(|i| item(i.to_string(), "1")).collect();
+        let puts = spawn(&batcher, items).await;
+        match close {
+            false => batcher.flush().await,
+            true => batcher.close().await,
+        }
+        assert_eq!(start.elapsed(), Duration::ZERO);
+        assert_eq!(batcher.stats().items, 8);
+        let results = puts.join_all().await;
+        assert!(results.iter().all(|(_, result)| result.is_ok()));
+    }
+}
+
 #[test]
 fn a_runtime_that_ends_is_told() {
     let (first, second) = (runtime(), runtime());
