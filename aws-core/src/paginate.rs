@@ -103,6 +103,9 @@ impl<R: Paged> Stream for Pages<R> {
     type Item = Result<R::Page>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        // Each page counts against what the runtime lets a task do in one go, so that answers which are always at hand,
+        // of a service that never comes to an end, leave other tasks their turn.
+        let turn = ready!(tokio::task::coop::poll_proceed(cx));
         let mut fetching = match std::mem::replace(&mut self.0, State::Done) {
             State::Next(request) => Box::pin(request.fetch()) as Fetching<R>,
             State::Fetching(fetching) => fetching,
@@ -115,6 +118,7 @@ impl<R: Paged> Stream for Pages<R> {
             }
             Poll::Ready(Err(error)) => Poll::Ready(Some(Err(error))),
             Poll::Ready(Ok((page, next))) => {
+                turn.made_progress();
                 self.0 = next.map_or(State::Done, State::Next);
                 Poll::Ready(Some(Ok(page)))
             }

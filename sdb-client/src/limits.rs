@@ -66,6 +66,11 @@ pub(crate) fn items(count: usize) -> Result<()> {
     )))
 }
 
+/// The attributes that a select asks for.
+pub(crate) fn selected(count: usize) -> Result<()> {
+    at_most("attributes in the select", count, MAX_PAIRS)
+}
+
 /// The comparisons of a select.
 pub(crate) fn comparisons(count: usize) -> Result<()> {
     at_most("comparisons in the select", count, MAX_COMPARISONS)
@@ -147,6 +152,11 @@ mod tests {
         let error = attribute(&"\u{e9}".repeat(513)).unwrap_err().to_string();
         assert!(error.contains("1026") && error.contains("1024"), "{error}");
         assert!(value("n", "").is_ok());
+        // Bytes count, not characters.
+        assert!(value("n", &"\u{e9}".repeat(512)).is_ok());
+        let error = value("n", &"\u{e9}".repeat(513)).unwrap_err().to_string();
+        assert!(error.contains("1026 bytes"), "{error}");
+        assert!(item(&"\u{e9}".repeat(512)).is_ok() && item(&"\u{e9}".repeat(513)).is_err());
         let error = value("n", &"secret".repeat(300)).unwrap_err().to_string();
         assert!(
             error.contains("\"n\" has 1800 bytes") && !error.contains("secret"),

@@ -2,8 +2,8 @@ use aws_core::awaitable;
 use std::sync::Arc;
 
 use aws_core::operation::Answer;
-use aws_core::paginate::{IntoItems, Items, Paged, Pages};
-use aws_core::{Error, Idempotency, Operation, Result};
+use aws_core::paginate::{IntoItems, Items, Paged, Pages, Rounds};
+use aws_core::{Idempotency, Operation, Result};
 
 use crate::client::SdbClient;
 use crate::domain::Domain;
@@ -123,6 +123,7 @@ pub struct ListDomains {
     client: SdbClient,
     page_size: Option<u32>,
     token: Option<Arc<str>>,
+    rounds: Rounds,
     options: Options,
 }
 
@@ -157,6 +158,7 @@ impl ListDomains {
             client,
             page_size: None,
             token: None,
+            rounds: Rounds::default(),
             options: Options::default(),
         }
     }
@@ -203,9 +205,7 @@ impl ListDomains {
         }
         let page = self.client.call(&ListDomainsOperation { wire }).await?;
         if page.next_token.is_some() && page.next_token.as_deref() == self.token.as_deref() {
-            return Err(Error::protocol(
-                "the list does not get on: the next page is this one",
-            ));
+            return Err(Rounds::error());
         }
         Ok(page)
     }
@@ -219,11 +219,12 @@ impl Paged for ListDomains {
 
     async fn fetch(mut self) -> Result<(DomainPage, Option<Self>)> {
         let page = self.page().await?;
-        let next = page.next_token.as_deref().map(|token| {
-            self.token = Some(token.into());
-            self
-        });
-        Ok((page, next))
+        let Some(token) = page.next_token.as_deref() else {
+            return Ok((page, None));
+        };
+        self.rounds.step(token)?;
+        self.token = Some(token.into());
+        Ok((page, Some(self)))
     }
 }
 

@@ -3,7 +3,7 @@ use std::time::SystemTime;
 
 use aws_core::awaitable;
 use aws_core::operation::Answer;
-use aws_core::paginate::{IntoItems, Items, Paged, Pages};
+use aws_core::paginate::{IntoItems, Items, Paged, Pages, Rounds};
 use aws_core::{Error, Idempotency, Operation, Result};
 use serde_json::Map;
 
@@ -23,6 +23,7 @@ pub struct ListExports {
     domain: Option<Arc<str>>,
     page_size: Option<u32>,
     token: Option<Arc<str>>,
+    rounds: Rounds,
     options: Options,
 }
 
@@ -70,6 +71,7 @@ impl ListExports {
             domain: None,
             page_size: None,
             token: None,
+            rounds: Rounds::default(),
             options: Options::default(),
         }
     }
@@ -140,9 +142,7 @@ impl ListExports {
             .export_call(&ListExportsOperation { wire })
             .await?;
         if page.next_token.is_some() && page.next_token.as_deref() == self.token.as_deref() {
-            return Err(Error::protocol(
-                "the list does not get on: the next page is this one",
-            ));
+            return Err(Rounds::error());
         }
         Ok(page)
     }
@@ -156,11 +156,12 @@ impl Paged for ListExports {
 
     async fn fetch(mut self) -> Result<(ExportPage, Option<Self>)> {
         let page = self.page().await?;
-        let next = page.next_token.as_deref().map(|token| {
-            self.token = Some(token.into());
-            self
-        });
-        Ok((page, next))
+        let Some(token) = page.next_token.as_deref() else {
+            return Ok((page, None));
+        };
+        self.rounds.step(token)?;
+        self.token = Some(token.into());
+        Ok((page, Some(self)))
     }
 }
 

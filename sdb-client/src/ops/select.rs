@@ -3,7 +3,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use aws_core::operation::Answer;
-use aws_core::paginate::{self, IntoItems, Paged, Pages};
+use aws_core::paginate::{self, IntoItems, Paged, Pages, Rounds};
 use aws_core::xml::{Xml, XmlError};
 use aws_core::{Error, Idempotency, Operation, Result};
 
@@ -18,7 +18,8 @@ use crate::wire::{Sdb, Wire, attribute, read, text};
 /// A request to find items; made by [`SdbClient::select`].
 ///
 /// [`items`](Self::items) and [`pages`](Self::pages) make streams of it; awaited, it gives one page, which may
-/// be empty and not the last: SimpleDB works five seconds on a page at most.
+/// be empty and not the last: SimpleDB works five seconds on a page at most. A service that sends a stream round in
+/// circles is an error of [`Kind::Protocol`](crate::Kind::Protocol).
 #[must_use = "nothing is sent until this is awaited or made a stream"]
 #[derive(Clone)]
 pub struct Select {
@@ -26,6 +27,7 @@ pub struct Select {
     expression: Expression,
     consistent: bool,
     token: Option<Arc<str>>,
+    rounds: Rounds,
     options: Options,
 }
 
@@ -62,6 +64,7 @@ impl Select {
             expression,
             consistent: false,
             token: None,
+            rounds: Rounds::default(),
             options: Options::default(),
         }
     }
@@ -131,9 +134,7 @@ impl Select {
         }
         let page = self.client.call(&SelectOperation { wire }).await?;
         if page.next_token.is_some() && page.next_token.as_deref() == self.token.as_deref() {
-            return Err(Error::protocol(
-                "the selection does not get on: the next page is this one",
-            ));
+            return Err(Rounds::error());
         }
         Ok(page)
     }
@@ -147,11 +148,12 @@ impl Paged for Select {
 
     async fn fetch(mut self) -> Result<(SelectPage, Option<Self>)> {
         let page = self.page().await?;
-        let next = page.next_token.as_deref().map(|token| {
-            self.token = Some(token.into());
-            self
-        });
-        Ok((page, next))
+        let Some(token) = page.next_token.as_deref() else {
+            return Ok((page, None));
+        };
+        self.rounds.step(token)?;
+        self.token = Some(token.into());
+        Ok((page, Some(self)))
     }
 }
 

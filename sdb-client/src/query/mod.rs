@@ -83,7 +83,11 @@ impl Query {
         Self::new(domain.into(), Output::Count)
     }
 
-    /// `select a, b`: items with these attributes. One that has none of them is left out.
+    /// `select a, b`: items with these attributes, up to 256.
+    ///
+    /// Amazon's page has the answer hold the "item names that match the select expression", and says nothing of items
+    /// that have none of the attributes. They may come back without any, and do so from the emulator; a
+    /// [filter](Self::filter) by [`is_not_null`](Key::is_not_null) leaves them out for certain.
     pub fn attributes<S: Into<String>>(
         domain: impl Into<Arc<str>>,
         names: impl IntoIterator<Item = S>,
@@ -147,6 +151,7 @@ impl Query {
             if names.is_empty() {
                 return Err(Error::invalid("the select names no attribute"));
             }
+            limits::selected(names.len())?;
             names.iter().try_for_each(|name| limits::attribute(name))?;
         }
         if let Some(filter) = &self.filter {
@@ -329,6 +334,7 @@ mod tests {
                 "no attribute",
             ),
             (Query::attributes("dom", [long.as_str()]), "1025"),
+            (Query::attributes("dom", vec!["a"; 257]), "257 attributes"),
             (all().limit(0), "limit of 0 "),
             (all().limit(2501), "2501"),
             (all().filter(many(21)), "21 comparisons"),

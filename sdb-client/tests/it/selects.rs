@@ -154,10 +154,99 @@ async fn parts_of_a_count_may_be_missing_or_nonsense() {
             (_, total) => panic!("{total:?}"),
         }
     }
-    let circle = Script::new(|_| page("", "same"));
-    let sdb = builder(&service).transport(circle.clone()).build().unwrap();
-    let error = sdb.select(Query::count("users")).count().await.unwrap_err();
-    assert_eq!((error.kind(), circle.count("Select")), (Kind::Protocol, 2));
+}
+
+/// Answers with tokens that go round: `t0` to the last, and from `t0` again.
+fn circle(pages: usize) -> Script {
+    let at = std::sync::atomic::AtomicUsize::new(0);
+    Script::new(move |form| {
+        let at = at.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let token = format!("t{}", at % pages);
+        if form.contains("Action=ListDomains") {
+            let names = "<DomainName>dom</DomainName>";
+            let list = format!("{names}<NextToken>{token}</NextToken>");
+            let list = format!("<ListDomainsResult>{list}</ListDomainsResult>");
+            Act::Reply(
+                200,
+                format!("<ListDomainsResponse>{list}</ListDomainsResponse>"),
+            )
+        } else {
+            page("", &token)
+        }
+    })
+}
+
+#[tokio::test]
+async fn a_service_that_sends_it_round_in_circles_is_an_error() {
+    let service = emulator().await;
+    for pages in [1, 2, 3, 10] {
+        let script = circle(pages);
+        let sdb = builder(&service).transport(script.clone()).build().unwrap();
+        let kinds = [
+            sdb.select(Query::count("users")).count().await.unwrap_err(),
+            sdb.select(Query::all("users"))
+                .items()
+                .try_next()
+                .await
+                .unwrap_err(),
+            sdb.list_domains()
+                .names()
+                .try_collect_all()
+                .await
+                .unwrap_err(),
+        ];
+        for error in kinds {
+            assert_eq!(error.kind(), Kind::Protocol, "{pages}: {error}");
+            assert!(error.to_string().contains("comes back"), "{error}");
+        }
+        let requests = script.seen().len();
+        assert!(requests <= 12 * pages + 12, "{pages}: {requests}");
+    }
+}
+
+#[tokio::test]
+async fn a_selection_without_end_lets_other_tasks_run() {
+    let service = emulator().await;
+    let at = std::sync::atomic::AtomicUsize::new(0);
+    let endless = Script::new(move |_| {
+        let at = at.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        page("", &format!("t{at}"))
+    });
+    let sdb = builder(&service).transport(endless).build().unwrap();
+    for counting in [true, false] {
+        let select = sdb.select(Query::all("users"));
+        let endless = tokio::spawn(async move {
+            match counting {
+                true => select.count().await.map(drop),
+                false => select.items().try_next().await.map(drop),
+            }
+        });
+        // There is one thread. The task was polled once it is given back.
+        tokio::task::yield_now().await;
+        tokio::task::yield_now().await;
+        endless.abort();
+        assert!(endless.await.unwrap_err().is_cancelled());
+    }
+}
+
+#[tokio::test]
+async fn the_condition_alone_decides_which_items_come_back() {
+    let service = emulator().await;
+    let users = domain(&service).await;
+    let sdb = builder(&service).build().unwrap();
+    users.put("ann").add("age", "030").await.unwrap();
+    users.put("bob").add("name", "Bob").await.unwrap();
+    let ages = || Query::attributes(users.name(), ["age"]);
+    let page = sdb.select(ages()).consistent(true).await.unwrap();
+    let found: Vec<_> = page
+        .items
+        .iter()
+        .map(|item| (item.name.as_str(), item.first("age")))
+        .collect();
+    assert_eq!(found, [("ann", Some("030")), ("bob", None)]);
+    let with = ages().filter(attr("age").is_not_null());
+    let page = sdb.select(with).consistent(true).await.unwrap();
+    assert_eq!(page.items.len(), 1);
 }
 
 #[tokio::test]
