@@ -77,7 +77,7 @@ codes! {
     /// The operation is not offered any more (400).
     FeatureDeprecated,
     /// A condition asks for a value and names none (400).
-    IncompleteExpectedValue,
+    IncompleteExpectedExpression,
     /// The signature lacks a part (400).
     IncompleteSignature,
     /// An error within the service (500).
@@ -86,6 +86,8 @@ codes! {
     InvalidAction,
     /// The keys are not known (403).
     InvalidClientTokenId,
+    /// The `Authorization` field of the request is not in the right form (400).
+    InvalidHTTPAuthHeader,
     /// The request is not legal HTTP (400).
     InvalidHttpRequest,
     /// A text in an expression is not legal (400).
@@ -102,6 +104,8 @@ codes! {
     InvalidParameterValue,
     /// The expression cannot be read (400).
     InvalidQueryExpression,
+    /// The response groups that were asked for are not legal (400).
+    InvalidResponseGroups,
     /// The security token is not good (403).
     InvalidSecurity,
     /// The service is not known (400).
@@ -146,7 +150,7 @@ codes! {
     OptInRequired,
     /// The selection took too long (408).
     QueryTimeout,
-    /// The request is too old (400 or 403).
+    /// The request is too old (400).
     RequestExpired,
     /// The service gave up on the request (408).
     RequestTimeout,
@@ -197,6 +201,26 @@ mod tests {
 
     fn of(code: &str) -> Option<Code> {
         Code::of(&Error::service(400, ErrorBody::new(code, ""), None))
+    }
+
+    /// Those of [Amazon's table](https://docs.aws.amazon.com/AmazonSimpleDB/latest/DeveloperGuide/APIError.html), but for
+    /// the ones of SOAP, which nothing speaks any more.
+    const TABLE: &str = "AccessFailure AttributeDoesNotExist AuthFailure AuthMissingFailure ConditionalCheckFailed \
+        ExistsAndExpectedValue FeatureDeprecated IncompleteExpectedExpression InternalError InvalidAction \
+        InvalidHTTPAuthHeader InvalidHttpRequest InvalidLiteral InvalidNextToken InvalidNumberPredicates \
+        InvalidNumberValueTests InvalidParameterCombination InvalidParameterValue InvalidQueryExpression \
+        InvalidResponseGroups InvalidService InvalidSortExpression InvalidURI InvalidWSDLVersion MissingAction \
+        MissingParameter MultipleExistsConditions MultipleExpectedNames MultipleExpectedValues MultiValuedAttribute \
+        NoSuchDomain NoSuchVersion NotYetImplemented NumberDomainsExceeded NumberDomainAttributesExceeded \
+        NumberDomainBytesExceeded NumberItemAttributesExceeded NumberSubmittedAttributesExceeded \
+        NumberSubmittedItemsExceeded RequestExpired RequestTimeout ServiceUnavailable TooManyRequestedAttributes \
+        UnsupportedHttpVerb UnsupportedNextToken URITooLong";
+
+    #[test]
+    fn every_code_of_amazons_table_has_its_name() {
+        for name in TABLE.split_whitespace() {
+            assert!(ALL.contains(&name), "{name}");
+        }
     }
 
     #[test]

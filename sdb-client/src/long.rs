@@ -78,7 +78,8 @@ pub(crate) fn join<'a>(
     let (pieces, bytes) = sizes.split_once(':').ok_or_else(broken)?;
     let pieces: usize = pieces.parse().map_err(|_| broken())?;
     let bytes: usize = bytes.parse().map_err(|_| broken())?;
-    if pieces > MAX_PAIRS {
+    // The attribute itself is one of the pairs.
+    if pieces >= MAX_PAIRS {
         return Err(broken());
     }
     let mut all = String::new();
@@ -159,12 +160,20 @@ mod tests {
             part.remove(place);
             assert!(item(part).long("v").is_err());
         }
+        let rest: Vec<_> = (1..256)
+            .map(|piece| Attribute {
+                name: piece_name("v", piece),
+                value: "four".into(),
+            })
+            .collect();
         for head in [
             "long-value:",
             "long-value:1",
             "long-value:x:1",
             "long-value:1:5",
             "long-value:99999999999:1",
+            // Of 256 pieces: more than an item has room for beside the attribute itself.
+            "long-value:256:1024",
         ] {
             let attributes = vec![
                 Attribute {
@@ -176,6 +185,7 @@ mod tests {
                     value: "four".into(),
                 },
             ];
+            let attributes: Vec<_> = attributes.into_iter().chain(rest.clone()).collect();
             assert!(item(attributes).long("v").is_err(), "{head}");
         }
         assert_eq!(item(vec![]).long("v").unwrap(), None);

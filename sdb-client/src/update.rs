@@ -102,7 +102,7 @@ impl<F: Change> Update<F> {
     /// How often it is read and changed at most while others are quicker, from 1. Defaults to 10. Between, it pauses
     /// for a random time of up to 10 ms, twice as long each time, up to 1 s.
     pub fn rounds(mut self, rounds: u32) -> Self {
-        self.target.rounds = rounds.max(1);
+        self.target.rounds = rounds;
         self
     }
 
@@ -123,10 +123,13 @@ impl<F: Change> Update<F> {
     ///
     /// # Errors
     /// That of the change; [`is_condition_failed`](Error::is_condition_failed) when others were quicker in every
-    /// round; [`Kind::Invalid`] when the change writes the version, too, or a limit is broken; otherwise as sending
+    /// round; [`Kind::Invalid`] when the change writes the version, too, when there may be no round, or a limit is broken; otherwise as sending
     /// and the service say.
     pub async fn send(mut self) -> Result<Updated> {
         let target = self.target;
+        if target.rounds == 0 {
+            return Err(Error::invalid("an update of 0 rounds is none"));
+        }
         let mut usage = TotalUsage::default();
         let mut round = 0;
         loop {

@@ -42,9 +42,13 @@ const UNITS: f64 = 1e10;
 
 impl Meter {
     pub(crate) fn add(&self, box_usage: f64) {
-        // A negative or absurd text becomes the nearest end: the cast saturates.
-        self.units
-            .fetch_add((box_usage * UNITS).round() as u64, Ordering::Relaxed);
+        // A negative or absurd number becomes the nearest end: the cast saturates, and so does the sum.
+        let more = (box_usage * UNITS).round() as u64;
+        let sum = |units: u64| Some(units.saturating_add(more));
+        // It never fails, since there is always a sum.
+        let _ = self
+            .units
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, sum);
         self.requests.fetch_add(1, Ordering::Relaxed);
     }
 
@@ -82,5 +86,16 @@ mod tests {
         assert_eq!(meter.total(), total);
         let twice = Meter::sum([&meter, &meter]);
         assert_eq!((twice.box_usage, twice.requests), (0.0439814, 2004));
+    }
+
+    #[test]
+    fn a_sum_ends_at_its_end() {
+        let most = u64::MAX as f64 / UNITS;
+        let meter = Meter::default();
+        for absurd in [1e300, f64::INFINITY, 1.0] {
+            meter.add(absurd);
+            assert_eq!(meter.total().box_usage, most);
+        }
+        assert_eq!(Meter::sum([&meter, &meter]).box_usage, most);
     }
 }

@@ -31,12 +31,8 @@ impl Service for Sdb {
     fn parse_error(&self, _: &Head, body: &[u8]) -> Option<ErrorBody> {
         let error = ErrorBody::parse(body)?;
         // Errors are billed too.
-        self.meter.add(
-            error
-                .detail("BoxUsage")
-                .and_then(|text| text.parse().ok())
-                .unwrap_or(0.0),
-        );
+        let hours = error.detail("BoxUsage").and_then(|text| hours(text).ok());
+        self.meter.add(hours.unwrap_or(0.0));
         Some(error)
     }
 
@@ -227,7 +223,7 @@ pub(crate) fn read_envelope(
                 while let Some(tag) = xml.child()? {
                     match tag.name() {
                         "RequestId" | "RequestID" => usage.request_id = Some(xml.text()?),
-                        "BoxUsage" => usage.box_usage = xml.value()?,
+                        "BoxUsage" => usage.box_usage = hours(&xml.text()?)?,
                         _ => xml.skip()?,
                     }
                 }
@@ -239,16 +235,28 @@ pub(crate) fn read_envelope(
     Ok(usage)
 }
 
+/// The machine hours that a BoxUsage tells: what is no number, negative or without end would spoil every sum.
+fn hours(text: &str) -> Result<f64, XmlError> {
+    let hours = text.trim().parse().ok();
+    let hours = hours.filter(|hours: &f64| hours.is_finite() && *hours >= 0.0);
+    hours.ok_or_else(|| XmlError::new("a BoxUsage is no number of machine hours"))
+}
+
 /// Reads a name or value, which SimpleDB encodes where XML cannot carry it.
 pub(crate) fn text(xml: &mut Xml<'_>, tag: &Tag<'_>) -> Result<String, XmlError> {
     let text = xml.text()?;
     if !tag.has("encoding", "base64") {
         return Ok(text);
     }
-    let bytes = STANDARD
-        .decode(text.trim())
-        .map_err(|_| XmlError::new("a text is not Base64"))?;
+    let bytes = base64(&text).ok_or_else(|| XmlError::new("a text is not Base64"))?;
     String::from_utf8(bytes).map_err(|_| XmlError::new("a text is not UTF-8"))
+}
+
+/// The bytes of a text in Base64, which may be folded into lines as MIME does it, at 76 characters
+/// ([RFC 2045](https://www.rfc-editor.org/rfc/rfc2045#section-6.8)).
+pub(crate) fn base64(text: &str) -> Option<Vec<u8>> {
+    let compact: String = text.split_ascii_whitespace().collect();
+    STANDARD.decode(compact).ok()
 }
 
 /// Reads an `<Attribute>`.
@@ -297,12 +305,29 @@ mod tests {
     }
 
     #[test]
+    fn base64_may_be_folded_into_lines() {
+        // What SimpleDB does itself, at 76 characters.
+        let value = "\u{1}".repeat(100);
+        let encoded = STANDARD.encode(&value);
+        let (first, second) = encoded.split_at(76);
+        for fold in ["\n", "&#13;\n", "\n    "] {
+            let answer = format!("<Value encoding=\"base64\">\n{first}{fold}{second}\n</Value>");
+            let mut xml = Xml::new(answer.as_bytes()).unwrap();
+            let tag = xml.root().unwrap();
+            assert_eq!(text(&mut xml, &tag).unwrap(), value);
+        }
+    }
+
+    #[test]
     fn nonsense_is_an_error() {
         for text in [
             "",
             "<html/>",
             "<XResponse>",
             "<XResponse><ResponseMetadata><BoxUsage>x</BoxUsage></ResponseMetadata></XResponse>",
+            "<XResponse><ResponseMetadata><BoxUsage>NaN</BoxUsage></ResponseMetadata></XResponse>",
+            "<XResponse><ResponseMetadata><BoxUsage>inf</BoxUsage></ResponseMetadata></XResponse>",
+            "<XResponse><ResponseMetadata><BoxUsage>-1</BoxUsage></ResponseMetadata></XResponse>",
         ] {
             assert!(
                 read_envelope(text.as_bytes(), |xml| xml.skip()).is_err(),

@@ -1,5 +1,7 @@
 use aws_core::awaitable;
 use aws_core::operation::Answer;
+#[cfg(feature = "cache")]
+use aws_core::xml::XmlError;
 use aws_core::{Idempotency, Operation, Result};
 
 use crate::client::SdbClient;
@@ -133,8 +135,16 @@ impl Operation for GetAttributes {
     #[cfg(feature = "cache")]
     fn is_absence(&self, kept: &aws_core::cached::Kept) -> bool {
         // An item without attributes does not exist.
-        let attribute = b"<Attribute>";
-        !kept.body.windows(attribute.len()).any(|w| w == attribute)
+        let read = crate::wire::read_envelope(&kept.body, |xml| {
+            while let Some(tag) = xml.child()? {
+                if tag.name() == "Attribute" {
+                    return Err(XmlError::new("one is enough to know"));
+                }
+                xml.skip()?;
+            }
+            Ok(())
+        });
+        read.is_ok()
     }
 
     #[cfg(feature = "cache")]

@@ -2,8 +2,6 @@
 
 use std::collections::HashMap;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use serde_core::de::value::StrDeserializer;
 use serde_core::de::{
     DeserializeSeed, Deserializer, IntoDeserializer, MapAccess, SeqAccess, Visitor,
@@ -13,6 +11,7 @@ use serde_core::forward_to_deserialize_any;
 use super::Fault;
 use crate::item::Item;
 use crate::long;
+use crate::wire::base64;
 
 /// One attribute with all its values.
 pub(super) struct Field {
@@ -174,8 +173,8 @@ impl<'de> Deserializer<'de> for Values<'_> {
     }
 
     fn deserialize_bytes<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
-        let bytes = STANDARD.decode(self.one()?);
-        visitor.visit_byte_buf(bytes.map_err(|_| Fault::new("it is not Base64"))?)
+        let bytes = base64(self.one()?).ok_or_else(|| Fault::new("it is not Base64"))?;
+        visitor.visit_byte_buf(bytes)
     }
 
     fn deserialize_byte_buf<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {

@@ -207,6 +207,9 @@ async fn what_cannot_succeed_ends() {
     assert_eq!(Code::of(&late), Some(Code::ConditionalCheckFailed));
     assert_eq!((n(&users).await, script.count("PutAttributes")), (3, 3));
 
+    let none = users.update("u", plus_one).rounds(0).await.unwrap_err();
+    assert_eq!(none.kind(), Kind::Invalid);
+
     // It never arrives.
     let script = on_puts(|_| Act::LoseRequest);
     let mine = client(&service, &script).domain("users");
