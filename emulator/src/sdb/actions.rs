@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use super::disk::Ticket;
 use super::error::{Error, Result};
 use super::options::{SdbModes, chance};
-use super::params::{Params, Values, checked, domain_name};
+use super::params::{Params, Values, checked, domain_name, sized};
 use super::request::Call;
 use super::select::page::{Bounds, Position};
 use super::store::{Condition, Domain, Terms};
@@ -179,6 +179,9 @@ impl SdbHalf {
                 "TooManyRequestedAttributes",
                 "Too many attributes requested.",
             ));
+        }
+        for name in &names {
+            sized(name, "Name")?;
         }
         let content = domain.read();
         let unseen = self.unseen(consistent, modes, |age| content.recent(age));

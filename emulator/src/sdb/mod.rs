@@ -74,8 +74,8 @@ impl SdbHalf {
         counters: Arc<Counters>,
     ) -> io::Result<Self> {
         let domains = Arc::default();
-        let journal = match &options.disk {
-            Some(disk) => Journal::open(disk, options.fsync, &domains)?,
+        let journal = match &options.disk()? {
+            Some(disk) => Journal::open(disk, &domains)?,
             None => Journal::none(),
         };
         let modes = Modes(RwLock::new(options.modes));

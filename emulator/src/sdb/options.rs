@@ -1,5 +1,6 @@
 //! What can be chosen about SimpleDB: its limits, where it keeps its domains, and what reads meet.
 
+use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -23,15 +24,17 @@ use std::time::Duration;
 pub struct SdbOptions {
     pub(crate) limits: Limits,
     pub(crate) modes: SdbModes,
-    pub(crate) disk: Option<DiskOptions>,
+    pub(crate) dir: Option<PathBuf>,
     pub(crate) fsync: bool,
+    /// How long the journal gets before it is folded into a snapshot, in bytes.
+    pub(crate) journal_max: Option<u64>,
 }
 
 /// Where and how domains are kept.
 #[derive(Clone, Debug)]
 pub(crate) struct DiskOptions {
     pub(crate) dir: PathBuf,
-    /// How long the journal gets before it is folded into a snapshot, in bytes.
+    pub(crate) fsync: bool,
     pub(crate) journal_max: u64,
 }
 
@@ -66,27 +69,44 @@ impl SdbOptions {
     /// emulator at a time can use a folder. Its form is its own, and may change between
     /// versions.
     pub fn dir(mut self, dir: impl Into<PathBuf>) -> Self {
-        let journal_max = self.disk.map_or(JOURNAL_MAX, |disk| disk.journal_max);
-        let dir = dir.into();
-        self.disk = Some(DiskOptions { dir, journal_max });
+        self.dir = Some(dir.into());
         self
     }
 
     /// Whether an answer waits until its write is on the disk itself, so that it also outlives a
     /// loss of power. Writes that wait at the same time share one flush. Defaults to false;
-    /// without [`dir`](Self::dir) it does nothing.
+    /// without [`dir`](Self::dir) the emulator does not start.
     pub fn fsync(mut self, fsync: bool) -> Self {
         self.fsync = fsync;
         self
     }
 
     /// How long the journal of a folder gets before it is folded into a snapshot, in bytes.
-    /// Defaults to 64 MiB; without [`dir`](Self::dir) before it, it does nothing.
+    /// Defaults to 64 MiB; without [`dir`](Self::dir) the emulator does not start.
     pub fn journal_max(mut self, bytes: u64) -> Self {
-        if let Some(disk) = &mut self.disk {
-            disk.journal_max = bytes;
-        }
+        self.journal_max = Some(bytes);
         self
+    }
+
+    /// Where and how domains are kept, if they are.
+    ///
+    /// # Errors
+    /// When something is said of a folder, and no folder is named.
+    pub(crate) fn disk(&self) -> io::Result<Option<DiskOptions>> {
+        let Some(dir) = &self.dir else {
+            if self.fsync || self.journal_max.is_some() {
+                return Err(io::Error::new(
+                    io::ErrorKind::InvalidInput,
+                    "fsync and journal_max of SimpleDB's options need a folder: set dir",
+                ));
+            }
+            return Ok(None);
+        };
+        Ok(Some(DiskOptions {
+            dir: dir.clone(),
+            fsync: self.fsync,
+            journal_max: self.journal_max.unwrap_or(JOURNAL_MAX),
+        }))
     }
 
     /// How many domains there may be before `NumberDomainsExceeded`. Defaults to 250.
@@ -175,6 +195,22 @@ pub(crate) fn chance(seed: u64, count: u64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_said_of_a_folder_needs_one_and_may_be_said_before_it() {
+        assert!(SdbOptions::default().disk().unwrap().is_none());
+        for without in [
+            SdbOptions::default().fsync(true),
+            SdbOptions::default().journal_max(9),
+        ] {
+            let kind = without.disk().unwrap_err().kind();
+            assert_eq!(kind, io::ErrorKind::InvalidInput);
+            let disk = without.dir("a").disk().unwrap().unwrap();
+            assert!(disk.fsync || disk.journal_max == 9);
+        }
+        let disk = SdbOptions::default().dir("a").disk().unwrap().unwrap();
+        assert_eq!((disk.fsync, disk.journal_max), (false, JOURNAL_MAX));
+    }
 
     #[test]
     fn chance_is_repeatable_and_spread() {

@@ -323,7 +323,7 @@ fn boolean(value: &str, name: &str) -> Result<bool> {
 }
 
 /// A value that is not too long.
-fn sized<'a>(value: &'a str, name: &str) -> Result<&'a str> {
+pub(crate) fn sized<'a>(value: &'a str, name: &str) -> Result<&'a str> {
     if value.len() > TEXT_MAX {
         let why = format!("Value exceeds maximum length of {TEXT_MAX}.");
         return Err(Error::invalid_value(value, name, &why));
@@ -462,5 +462,8 @@ mod tests {
         assert!(checked(&"a".repeat(1024), "Name").is_ok());
         assert!(checked(&"a".repeat(1025), "Name").is_err());
         assert!(checked("", "Name").is_err());
+        // Bytes count, not characters.
+        assert!(sized(&"\u{e9}".repeat(512), "Value").is_ok());
+        assert!(sized(&"\u{e9}".repeat(513), "Value").is_err());
     }
 }

@@ -362,13 +362,13 @@ async fn who_may_not_sign_is_refused() {
         (with(&[], &|signer| signer.drift = 14 * 60), (200, "")),
         (
             with(&[], &|signer| signer.drift = 16 * 60),
-            (403, "RequestExpired"),
+            (400, "RequestExpired"),
         ),
         (
             with(&[], &|signer| signer.drift = -16 * 60),
-            (403, "RequestExpired"),
+            (400, "RequestExpired"),
         ),
-        (with(&[("Expires", &past)], same), (403, "RequestExpired")),
+        (with(&[("Expires", &past)], same), (400, "RequestExpired")),
         (
             with(&[("Timestamp", "today")], same),
             (400, "InvalidParameterValue"),

@@ -7,6 +7,7 @@ use std::thread;
 
 use tokio::sync::watch;
 
+use super::form::{Form, Seal};
 use super::record::Record;
 use crate::sdb::error::{Error, Result};
 
@@ -56,6 +57,7 @@ struct Shared {
 #[derive(Debug)]
 struct State {
     medium: Arc<dyn Medium>,
+    seal: Seal,
     /// Bytes in the medium.
     len: u64,
     /// Bytes appended to this medium and all before it.
@@ -76,11 +78,12 @@ struct Safe {
 }
 
 impl Log {
-    /// Goes on with a medium of `len` bytes. With `fsync`, a thread flushes what is appended.
-    pub(super) fn new(medium: Arc<dyn Medium>, len: u64, fsync: bool) -> io::Result<Self> {
+    /// Goes on with a medium of `len` bytes. A thread flushes what is appended where that is the form of it.
+    pub(super) fn new(medium: Arc<dyn Medium>, len: u64, form: Form) -> io::Result<Self> {
         let shared = Arc::new(Shared {
             state: Mutex::new(State {
                 medium,
+                seal: form.seal,
                 len,
                 total: 0,
                 told: None,
@@ -91,7 +94,7 @@ impl Log {
             work: Condvar::new(),
             safe: watch::Sender::default(),
         });
-        let flusher = if fsync {
+        let flusher = if form.flushed {
             let shared = Arc::clone(&shared);
             let thread = thread::Builder::new().name("sdb-flush".into());
             Some(thread.spawn(move || shared.flush())?)
@@ -112,14 +115,16 @@ impl Log {
         let told = state.told;
         if self.flusher.is_some() {
             // Whoever finds a hole in the journal has to know whether it was there when it was flushed.
-            let flushed = self.shared.safe.borrow().total;
-            if told < Some(flushed) {
-                let behind = state.total - flushed;
-                Record::Flushed(state.len.saturating_sub(behind)).write(&mut bytes);
-                state.told = Some(flushed);
+            let safe = self.shared.safe.borrow().total;
+            if told < Some(safe) {
+                let behind = state.total - safe;
+                let flushed = Record::Flushed(state.len.saturating_sub(behind));
+                flushed.write(&mut bytes, state.seal, state.len);
+                state.told = Some(safe);
             }
         }
-        record.write(&mut bytes);
+        let place = state.len + bytes.len() as u64;
+        record.write(&mut bytes, state.seal, place);
         let written = state.medium.append(&bytes);
         let len = bytes.len() as u64;
         state.record = bytes;
@@ -165,15 +170,22 @@ impl Log {
         self.flusher.is_some()
     }
 
-    /// Goes on in another medium of `len` bytes. The old one is flushed first.
-    pub(super) fn switch(&self, medium: Arc<dyn Medium>, len: u64) -> io::Result<()> {
+    /// Goes on in another medium, which holds the beginning of this form. The old one is flushed first; if that
+    /// fails, the journal has ended.
+    pub(super) fn switch(&self, medium: Arc<dyn Medium>, form: Form) -> io::Result<()> {
         let mut state = self.shared.lock();
         if state.broken {
             return Err(io::Error::other("the journal is broken"));
         }
-        state.medium.sync()?;
+        if let Err(error) = state.medium.sync() {
+            // What it lost is not known, and the next flush, which may succeed, would hide it.
+            state.broken = true;
+            self.shared.safe.send_modify(|safe| safe.failed = true);
+            return Err(error);
+        }
         state.medium = medium;
-        state.len = len;
+        state.seal = form.seal;
+        state.len = form.len() as u64;
         Ok(())
     }
 }
@@ -283,7 +295,35 @@ mod tests {
     fn log(fsync: bool) -> (Arc<Memory>, Log) {
         let memory = Arc::new(Memory::default());
         let medium: Arc<dyn Medium> = memory.clone();
-        (memory, Log::new(medium, 0, fsync).unwrap())
+        (memory, Log::new(medium, 0, Form::new(fsync)).unwrap())
+    }
+
+    #[test]
+    fn the_old_medium_is_flushed_before_another_takes_its_place() {
+        let (first, log) = log(false);
+        log.append(&Record::Create("abc")).unwrap();
+        assert_eq!(first.safe.load(Ordering::SeqCst), 0);
+        let (second, form) = (Arc::new(Memory::default()), Form::new(false));
+        log.switch(second.clone(), form).unwrap();
+        assert_eq!(first.safe.load(Ordering::SeqCst), first.len());
+        assert_eq!(log.len(), form.len() as u64);
+        log.append(&Record::Create("def")).unwrap();
+        assert!(second.len() > 0);
+    }
+
+    #[tokio::test]
+    async fn a_flush_that_fails_at_a_switch_ends_the_journal() {
+        for fsync in [false, true] {
+            let (memory, log) = log(fsync);
+            let ticket = log.append(&Record::Create("abc")).unwrap();
+            log.wait(ticket).await.unwrap();
+            memory.dead.store(true, Ordering::SeqCst);
+            let next = Arc::new(Memory::default());
+            log.switch(next.clone(), Form::new(fsync)).unwrap_err();
+            memory.dead.store(false, Ordering::SeqCst);
+            log.append(&Record::Create("def")).unwrap_err();
+            assert_eq!(next.len(), 0);
+        }
     }
 
     #[tokio::test]

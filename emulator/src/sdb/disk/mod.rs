@@ -7,6 +7,7 @@
 //! A journal that is flushed before each answer says so, and how far that was done. What a loss of power leaves
 //! behind that may be in pieces, and was never acknowledged.
 
+mod form;
 mod log;
 pub(crate) mod record;
 mod recover;
@@ -21,16 +22,15 @@ use std::thread;
 
 pub(crate) use self::log::Ticket;
 
+use self::form::Form;
 use self::log::{Log, Medium};
 use self::record::Record;
 use super::error::Result;
 use super::options::DiskOptions;
 use super::store::Domains;
 
-/// At the beginning of every file, but for journals that are flushed.
+/// At the beginning of every snapshot.
 const MAGIC: &[u8; 8] = b"sdblog1\n";
-/// At the beginning of a journal that is flushed before each answer.
-const MAGIC_FLUSHED: &[u8; 8] = b"sdblog1f";
 
 /// Where writes are written down: on a disk, or nowhere.
 #[derive(Debug)]
@@ -65,11 +65,8 @@ impl Journal {
     }
 
     /// Reads a folder into `domains`, which are empty, and goes on writing to it.
-    pub(crate) fn open(
-        options: &DiskOptions,
-        fsync: bool,
-        domains: &Arc<Domains>,
-    ) -> io::Result<Self> {
+    pub(crate) fn open(options: &DiskOptions, domains: &Arc<Domains>) -> io::Result<Self> {
+        let fsync = options.fsync;
         let dir = &options.dir;
         make_dir(dir).map_err(|error| about(dir, &error))?;
         let lock = lock(dir)?;
@@ -78,7 +75,7 @@ impl Journal {
         let inner = Inner {
             dir: dir.clone(),
             journal_max: options.journal_max,
-            log: Log::new(medium, found.len, fsync)?,
+            log: Log::new(medium, found.len, found.form)?,
             generation: AtomicU64::new(found.generation),
             fold_at: AtomicU64::new(options.journal_max),
             busy: AtomicBool::new(false),
@@ -120,15 +117,18 @@ impl Journal {
 impl Disk {
     fn fold_if_due(&self) {
         let inner = &self.inner;
-        if inner.log.len() < inner.fold_at.load(Ordering::Relaxed)
-            || inner.busy.swap(true, Ordering::AcqRel)
-        {
+        if inner.log.len() < inner.fold_at.load(Ordering::Relaxed) {
+            return;
+        }
+        // Held until the thread has its place: a short fold may be over before, and the next must not come in
+        // between, or nobody would wait for that one.
+        let mut folding = self.folding.lock().unwrap_or_else(PoisonError::into_inner);
+        if inner.busy.swap(true, Ordering::AcqRel) {
             return;
         }
         let (inner, domains) = (Arc::clone(inner), Arc::clone(&self.domains));
         let thread = thread::Builder::new().name("sdb-fold".into());
         let spawned = thread.spawn(move || inner.fold(&domains));
-        let mut folding = self.folding.lock().unwrap_or_else(PoisonError::into_inner);
         match spawned {
             // The one before is over, or this one would not have begun.
             Ok(thread) => *folding = Some(thread),
@@ -165,9 +165,9 @@ impl Inner {
     fn try_fold(&self, domains: &Domains) -> io::Result<u64> {
         let generation = self.generation.load(Ordering::Relaxed) + 1;
         let path = journal_path(&self.dir, generation);
-        let begun = create(&path, self.log.is_flushed()).and_then(|journal| {
+        let begun = create(&path, self.log.is_flushed()).and_then(|(journal, form)| {
             sync_dir(&self.dir)?;
-            self.log.switch(Arc::new(journal), MAGIC.len() as u64)
+            self.log.switch(Arc::new(journal), form)
         });
         if let Err(error) = begun {
             // It would stand in the way of the next try.
@@ -189,20 +189,16 @@ fn snapshot_path(dir: &Path, generation: u64) -> PathBuf {
     dir.join(format!("snapshot-{generation:010}"))
 }
 
-/// What a journal begins with.
-fn magic(fsync: bool) -> &'static [u8; 8] {
-    if fsync { MAGIC_FLUSHED } else { MAGIC }
-}
-
 /// A new journal with its beginning, open for appending.
-fn create(path: &Path, fsync: bool) -> io::Result<File> {
+fn create(path: &Path, fsync: bool) -> io::Result<(File, Form)> {
+    let form = Form::new(fsync);
     let file = OpenOptions::new()
         .append(true)
         .create_new(true)
         .open(path)?;
-    Medium::append(&file, magic(fsync))?;
+    Medium::append(&file, &form.head())?;
     file.sync_all()?;
-    Ok(file)
+    Ok((file, form))
 }
 
 /// Makes names of files outlive a loss of power.

@@ -92,7 +92,7 @@ impl Machine {
         let inner = Inner {
             dir: dir.0.clone(),
             journal_max: u64::MAX,
-            log: Log::new(medium, found.len, true)?,
+            log: Log::new(medium, found.len, found.form)?,
             generation: AtomicU64::new(found.generation),
             fold_at: AtomicU64::new(u64::MAX),
             busy: AtomicBool::new(false),
@@ -158,6 +158,18 @@ impl Machine {
     }
 }
 
+/// Whether a whole record stands somewhere behind a place of a journal.
+fn is_followed(bytes: &[u8], at: usize) -> bool {
+    let form::Begin::Whole(form) = form::Begin::read(bytes) else {
+        return false;
+    };
+    let form = Form {
+        flushed: false,
+        ..form
+    };
+    recover::is_damage(bytes, at, form)
+}
+
 #[tokio::test]
 async fn what_was_acknowledged_outlives_a_loss_of_power_whatever_is_left_of_the_rest() {
     let (mut partly, mut holes) = (0, 0);
@@ -186,11 +198,8 @@ async fn what_was_acknowledged_outlives_a_loss_of_power_whatever_is_left_of_the_
             });
             let found = machine.count();
             let whole = std::fs::metadata(&path).unwrap().len();
-            holes += usize::from(recover::is_damage(
-                &left,
-                usize::try_from(whole).unwrap(),
-                false,
-            ));
+            let whole = usize::try_from(whole).unwrap();
+            holes += usize::from(is_followed(&left, whole));
             assert!(
                 (acknowledged..=acknowledged + unheard).contains(&found),
                 "seed {seed}, round {round}: {found}"
@@ -221,5 +230,25 @@ async fn what_was_flushed_and_is_not_whole_is_damage() {
         std::fs::write(&path, wrong).unwrap();
         let error = Machine::boot(&dir).map(drop).unwrap_err().to_string();
         assert!(error.contains("damaged at byte"), "{at}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn who_makes_what_is_there_or_removes_what_is_gone_waits_for_the_record_of_it() {
+    let dir = Folder::new();
+    let machine = Machine::boot(&dir).unwrap();
+    let (domains, journal) = (&machine.domains, &machine.journal);
+    let create = || domains.create("dom", &machine.limits, journal).unwrap();
+    let delete = || domains.delete("dom", journal).unwrap();
+    machine.platter.shut(true);
+    let tickets = [create(), create(), delete(), delete()];
+    for (count, ticket) in tickets.into_iter().enumerate() {
+        let mut wait = std::pin::pin!(journal.wait(ticket));
+        let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+        assert!(wait.as_mut().poll(&mut cx).is_pending(), "{count}");
+    }
+    machine.platter.shut(false);
+    for ticket in tickets {
+        journal.wait(ticket).await.unwrap();
     }
 }

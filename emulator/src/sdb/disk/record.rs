@@ -6,6 +6,7 @@
 
 use sha2::{Digest, Sha256};
 
+use super::form::Seal;
 use crate::sdb::store::{Batch, Change};
 
 /// Length and checksum, in bytes.
@@ -48,8 +49,8 @@ pub(crate) enum Entry {
 }
 
 impl Record<'_> {
-    /// Appends the record with its length and checksum.
-    pub(crate) fn write(&self, out: &mut Vec<u8>) {
+    /// Appends the record with its length and checksum; `place` is where it begins in its file.
+    pub(crate) fn write(&self, out: &mut Vec<u8>, seal: Seal, place: u64) {
         let start = out.len();
         out.extend_from_slice(&[0; HEAD]);
         match self {
@@ -82,7 +83,7 @@ impl Record<'_> {
         }
         let (head, payload) = out[start..].split_at_mut(HEAD);
         head[..4].copy_from_slice(&length(payload.len()));
-        head[4..].copy_from_slice(&checksum(payload));
+        head[4..].copy_from_slice(&checksum(payload, seal, place));
     }
 }
 
@@ -90,9 +91,15 @@ fn length(len: usize) -> [u8; 4] {
     u32::try_from(len).unwrap_or(u32::MAX).to_le_bytes()
 }
 
-fn checksum(payload: &[u8]) -> [u8; 8] {
+fn checksum(payload: &[u8], seal: Seal, place: u64) -> [u8; 8] {
+    let mut hash = Sha256::new();
+    if let Seal::Salted(salt) = seal {
+        hash.update(salt);
+        hash.update(place.to_le_bytes());
+    }
+    hash.update(payload);
     let mut first = [0; 8];
-    first.copy_from_slice(&Sha256::digest(payload)[..8]);
+    first.copy_from_slice(&hash.finalize()[..8]);
     first
 }
 
@@ -128,7 +135,9 @@ pub(super) enum Read {
     Bad,
 }
 
-pub(super) fn read(bytes: &[u8]) -> Read {
+/// Reads what begins at a place of a file.
+pub(super) fn read(file: &[u8], seal: Seal, place: usize) -> Read {
+    let bytes = file.get(place..).unwrap_or_default();
     let Some((head, rest)) = bytes.split_at_checked(HEAD) else {
         return Read::Short;
     };
@@ -141,7 +150,7 @@ pub(super) fn read(bytes: &[u8]) -> Read {
         return Read::Short;
     };
     let size = HEAD + len;
-    if head[4..] != checksum(payload) {
+    if head[4..] != checksum(payload, seal, place as u64) {
         return Read::Bad;
     }
     let mut cursor = Cursor(payload);
@@ -249,34 +258,48 @@ mod tests {
             (Record::End(4), Entry::End(4)),
             (Record::Flushed(1 << 40), Entry::Flushed(1 << 40)),
         ];
-        let mut bytes = Vec::new();
-        for (record, _) in &entries {
-            record.write(&mut bytes);
-        }
-        let mut rest = bytes.as_slice();
-        for (_, entry) in entries {
-            let Read::Record(found, size) = read(rest) else {
-                panic!("not a record");
-            };
-            assert_eq!(found, entry);
-            for cut in 0..size {
-                assert_eq!(read(&rest[..cut]), Read::Short);
+        for seal in [Seal::Plain, Seal::Salted([7; 16])] {
+            let mut bytes = Vec::new();
+            for (record, _) in &entries {
+                let place = bytes.len() as u64;
+                record.write(&mut bytes, seal, place);
             }
-            rest = &rest[size..];
+            let mut place = 0;
+            for (_, entry) in &entries {
+                let Read::Record(found, size) = read(&bytes, seal, place) else {
+                    panic!("not a record");
+                };
+                assert_eq!(found, *entry);
+                for cut in place..place + size {
+                    assert_eq!(read(&bytes[..cut], seal, place), Read::Short);
+                }
+                place += size;
+            }
+            assert_eq!(read(&bytes, seal, place), Read::Short);
         }
-        assert_eq!(read(rest), Read::Short);
+    }
+
+    #[test]
+    fn a_record_is_one_in_its_place_of_its_file_only() {
+        let seal = Seal::Salted([7; 16]);
+        let mut bytes = vec![0; 5];
+        Record::Flushed(9).write(&mut bytes, seal, 5);
+        assert!(matches!(read(&bytes, seal, 5), Read::Record(..)));
+        assert_eq!(read(&bytes[1..], seal, 4), Read::Bad);
+        assert_eq!(read(&bytes, Seal::Salted([8; 16]), 5), Read::Bad);
+        assert_eq!(read(&bytes, Seal::Plain, 5), Read::Bad);
     }
 
     #[test]
     fn a_flipped_bit_is_seen() {
         let mut bytes = Vec::new();
-        Record::Put("dom", &changes()).write(&mut bytes);
+        Record::Put("dom", &changes()).write(&mut bytes, Seal::Plain, 0);
         for at in 0..bytes.len() {
             for bit in 0..8 {
                 let mut wrong = bytes.clone();
                 wrong[at] ^= 1 << bit;
                 // In the length it may also make the record seem cut.
-                let found = read(&wrong);
+                let found = read(&wrong, Seal::Plain, 0);
                 assert!(matches!(found, Read::Bad | Read::Short), "{at} {bit}");
                 assert!(at < 4 || matches!(found, Read::Bad), "{at} {bit}");
             }

@@ -4,9 +4,10 @@ use std::fs::{File, OpenOptions, read_dir, remove_file};
 use std::io::{self, Read as _};
 use std::path::Path;
 
+use super::form::{Begin, Form, Seal};
 use super::record::{Entry, Read, read};
 use super::snapshot::PART;
-use super::{MAGIC, MAGIC_FLUSHED, create, journal_path, magic, snapshot_path, sync_dir};
+use super::{MAGIC, create, journal_path, snapshot_path, sync_dir};
 use crate::sdb::store::Domains;
 
 /// What a folder goes on with.
@@ -15,6 +16,7 @@ pub(super) struct Found {
     pub(super) generation: u64,
     pub(super) journal: File,
     pub(super) len: u64,
+    pub(super) form: Form,
 }
 
 /// Reads the newest snapshot and the journals behind it. What was never acknowledged is cut off;
@@ -34,8 +36,11 @@ pub(super) fn recover(dir: &Path, domains: &Domains, fsync: bool) -> io::Result<
     // before.
     while let [_, .., last] = *journals.as_slice() {
         let path = journal_path(dir, last);
-        if path.metadata()?.len() > MAGIC.len() as u64 {
-            break;
+        let bytes = bytes(&path)?;
+        match Begin::read(&bytes) {
+            Begin::Torn => {}
+            Begin::Whole(form) if bytes.len() == form.len() => {}
+            _ => break,
         }
         remove_file(path)?;
         journals.pop();
@@ -44,12 +49,12 @@ pub(super) fn recover(dir: &Path, domains: &Domains, fsync: bool) -> io::Result<
         return begin(dir, base.unwrap_or(0), fsync);
     };
     let mut len = 0;
-    let mut flushed = fsync;
+    let mut form = None;
     for &generation in &journals {
         let path = journal_path(dir, generation);
         let bytes = bytes(&path)?;
-        len = replay(&bytes, domains).map_err(|error| super::about(&path, &error))?;
-        flushed = bytes.starts_with(MAGIC_FLUSHED);
+        let replayed = replay(&bytes, domains);
+        (len, form) = replayed.map_err(|error| super::about(&path, &error))?;
         if generation != last && len < bytes.len() as u64 {
             return Err(damaged(&path, len));
         }
@@ -61,31 +66,40 @@ pub(super) fn recover(dir: &Path, domains: &Domains, fsync: bool) -> io::Result<
     let path = journal_path(dir, last);
     let journal = OpenOptions::new().append(true).open(&path)?;
     journal.set_len(len)?;
-    let empty = MAGIC.len() as u64;
-    if len < empty || len == empty && flushed != fsync {
-        journal.set_len(0)?;
-        super::Medium::append(&journal, magic(fsync))?;
-        (len, flushed) = (empty, fsync);
-    }
-    journal.sync_all()?;
-    if flushed != fsync {
+    let current = form.filter(|form| form.is_current(fsync));
+    let empty = form.is_none_or(|form| len == form.len() as u64);
+    if current.is_none() && !empty {
+        journal.sync_all()?;
         return begin(dir, last + 1, fsync);
     }
+    let form = match current {
+        Some(form) => form,
+        None => {
+            let form = Form::new(fsync);
+            journal.set_len(0)?;
+            super::Medium::append(&journal, &form.head())?;
+            len = form.len() as u64;
+            form
+        }
+    };
+    journal.sync_all()?;
     Ok(Found {
         generation: last,
         journal,
         len,
+        form,
     })
 }
 
 /// The journal of a generation that has none.
 fn begin(dir: &Path, generation: u64, fsync: bool) -> io::Result<Found> {
-    let journal = create(&journal_path(dir, generation), fsync)?;
+    let (journal, form) = create(&journal_path(dir, generation), fsync)?;
     sync_dir(dir)?;
     Ok(Found {
         generation,
         journal,
-        len: MAGIC.len() as u64,
+        len: form.len() as u64,
+        form,
     })
 }
 
@@ -160,7 +174,7 @@ fn load_snapshot(path: &Path, domains: &Domains) -> io::Result<()> {
     }
     let mut records = 0;
     loop {
-        match read(&bytes[at..]) {
+        match read(&bytes, Seal::Plain, at) {
             Read::Record(Entry::End(count), size)
                 if count == records && at + size == bytes.len() =>
             {
@@ -176,33 +190,28 @@ fn load_snapshot(path: &Path, domains: &Domains) -> io::Result<()> {
     }
 }
 
-/// Does again what a journal tells of, and returns where its last whole record ends.
-fn replay(bytes: &[u8], domains: &Domains) -> io::Result<u64> {
-    let flushed = bytes.starts_with(MAGIC_FLUSHED);
-    if !flushed && !bytes.starts_with(MAGIC) {
-        // The process may have ended within it, or the power before its bytes were there.
-        let begun = |magic: &[u8]| magic.starts_with(bytes);
-        let zeros = bytes.len() <= MAGIC.len() && bytes.iter().all(|byte| *byte == 0);
-        if begun(MAGIC) || begun(MAGIC_FLUSHED) || zeros {
-            return Ok(0);
-        }
-        return Err(io::Error::new(io::ErrorKind::InvalidData, "not a journal"));
-    }
-    let mut at = MAGIC.len();
+/// Does again what a journal tells of, and returns where its last whole record ends and what the journal is, unless
+/// its making was cut short.
+fn replay(bytes: &[u8], domains: &Domains) -> io::Result<(u64, Option<Form>)> {
+    let invalid = |why: String| Err(io::Error::new(io::ErrorKind::InvalidData, why));
+    let form = match Begin::read(bytes) {
+        Begin::Whole(form) => form,
+        Begin::Torn => return Ok((0, None)),
+        Begin::Damaged => return invalid("damaged at byte 0".to_owned()),
+        Begin::Foreign => return invalid("not a journal".to_owned()),
+    };
+    let mut at = form.len();
     loop {
-        match read(&bytes[at..]) {
+        match read(bytes, form.seal, at) {
             Read::Record(entry, size) => {
                 domains.replay(entry);
                 at += size;
             }
             // A record behind it would be lost, and may have been acknowledged.
-            Read::Short | Read::Bad if is_damage(bytes, at, flushed) => {
-                return Err(io::Error::new(
-                    io::ErrorKind::InvalidData,
-                    format!("damaged at byte {at}"),
-                ));
+            Read::Short | Read::Bad if is_damage(bytes, at, form) => {
+                return invalid(format!("damaged at byte {at}"));
             }
-            Read::Short | Read::Bad => return Ok(at as u64),
+            Read::Short | Read::Bad => return Ok((at as u64, Some(form))),
         }
     }
 }
@@ -212,11 +221,11 @@ fn replay(bytes: &[u8], domains: &Domains) -> io::Result<u64> {
 /// In a journal that is not flushed, that is so if a whole record follows: a process that is killed leaves no holes.
 /// In one that is, a loss of power can leave what was not flushed in pieces, whole records behind holes; but nothing
 /// was acknowledged behind the first hole unless a later record knows that it was flushed.
-pub(super) fn is_damage(bytes: &[u8], at: usize, flushed: bool) -> bool {
+pub(super) fn is_damage(bytes: &[u8], at: usize, form: Form) -> bool {
     // The length of what stands there is as doubtful as the rest of it.
-    (at + 1..bytes.len()).any(|behind| match read(&bytes[behind..]) {
-        Read::Record(Entry::Flushed(safe), _) if flushed => safe > at as u64,
-        Read::Record(..) => !flushed,
+    (at + 1..bytes.len()).any(|behind| match read(bytes, form.seal, behind) {
+        Read::Record(Entry::Flushed(safe), _) if form.flushed => safe > at as u64,
+        Read::Record(..) => !form.flushed,
         Read::Short | Read::Bad => false,
     })
 }

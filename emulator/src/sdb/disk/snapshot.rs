@@ -6,6 +6,7 @@ use std::ops::Bound;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::form::Seal;
 use super::record::Record;
 use super::{MAGIC, snapshot_path, sync_dir};
 use crate::sdb::store::{Change, Domain, Domains, Item, Text};
@@ -101,7 +102,7 @@ struct Out {
 impl Out {
     fn write(&mut self, record: &Record<'_>) -> io::Result<()> {
         self.record.clear();
-        record.write(&mut self.record);
+        record.write(&mut self.record, Seal::Plain, self.bytes);
         self.records += 1;
         self.bytes += self.record.len() as u64;
         self.file.write_all(&self.record)
