@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Sets a machine up and runs every test. Arguments go to `cargo test`; --setup stops after the set-up.
+# TEST_TIME_LIMIT is how many seconds each test program may take: see ci/time-limit.sh.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
@@ -59,4 +60,8 @@ fi
 if [[ "${1-}" == --setup ]]; then
     exit 0
 fi
+# Cargo starts each test program by this one, those of doc tests too. Whoever has a runner keeps it within.
+host=$(rustc -vV | sed -n 's/^host: //p' | tr 'a-z-' 'A-Z_')
+runner="CARGO_TARGET_${host}_RUNNER"
+export "$runner=$PWD/ci/time-limit.sh ${!runner-}"
 exec cargo test --locked --workspace "$@"
