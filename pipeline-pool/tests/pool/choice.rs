@@ -1,5 +1,6 @@
 //! Which connection a request goes to: caps over origins, late answers, second copies, what goes alone.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -161,6 +162,8 @@ async fn what_goes_alone_is_not_starved() {
             .await
             .unwrap();
     }
+    // Those that it was to starve behind were there all the time.
+    assert!(!load.is_finished() && !server.is_finished());
     load.abort();
     drop(server);
 }
@@ -315,7 +318,13 @@ async fn an_old_connection_is_replaced_also_when_all_it_serves_goes_alone() {
 async fn a_hook_that_panics_costs_no_connection() {
     let mut peer = Peer::start().await;
     let builder = HttpPool::builder().max_connections(1);
-    let pool = builder.on_event(|_, _| panic!("a bad hook")).build();
+    let called = Arc::new(AtomicUsize::new(0));
+    let count = called.clone();
+    let builder = builder.on_event(move |_, _| {
+        count.fetch_add(1, Ordering::Relaxed);
+        panic!("a bad hook");
+    });
+    let pool = builder.build();
     for _ in 0..3 {
         let conn = warm(&pool, &mut peer).await;
         conn.reset();
@@ -324,6 +333,8 @@ async fn a_hook_that_panics_costs_no_connection() {
         }
     }
     assert_eq!(pool.stats().opened(), 3);
+    // To be opened and to be closed are events.
+    assert!(called.load(Ordering::Relaxed) >= 6);
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use futures_util::TryStreamExt as _;
 use sdb_client::query::{Filter, Query, attr, every, item_name};
 use sdb_client::{Domain, Kind};
 
-use crate::common::{Act, Script, builder, domain, emulator};
+use crate::common::{Act, Script, builder, domain, emulator, error};
 
 /// The names of the items for which a filter holds, in order.
 async fn found(users: &Domain, sdb: &sdb_client::SdbClient, filter: Filter) -> Vec<String> {
@@ -161,6 +161,9 @@ fn circle(pages: usize) -> Script {
     let at = std::sync::atomic::AtomicUsize::new(0);
     Script::new(move |form| {
         let at = at.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        if at > 100 * pages {
+            return error(400, "TooManyRounds");
+        }
         let token = format!("t{}", at % pages);
         if form.contains("Action=ListDomains") {
             let names = "<DomainName>dom</DomainName>";
@@ -208,10 +211,13 @@ async fn a_service_that_sends_it_round_in_circles_is_an_error() {
 async fn a_selection_without_end_lets_other_tasks_run() {
     let service = emulator().await;
     let at = std::sync::atomic::AtomicUsize::new(0);
-    let endless = Script::new(move |_| {
-        let at = at.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        page("", &format!("t{at}"))
-    });
+    let endless =
+        Script::new(
+            move |_| match at.fetch_add(1, std::sync::atomic::Ordering::Relaxed) {
+                at @ ..100_000 => page("", &format!("t{at}")),
+                _ => error(400, "TooManyPages"),
+            },
+        );
     let sdb = builder(&service).transport(endless).build().unwrap();
     for counting in [true, false] {
         let select = sdb.select(Query::all("users"));
