@@ -13,6 +13,8 @@ use crate::error::{Error, Kind};
 use crate::event::CloseReason;
 use crate::protocol::Decoded;
 
+/// The most bytes that room is made for at once, ahead of a body whose length was only announced.
+const RESERVE: usize = 256 * 1024;
 /// Interim answers that one request may get.
 const MAX_INTERIM: u8 = 32;
 
@@ -85,6 +87,8 @@ pub(crate) struct Decoder {
     sender: Option<Sender>,
     heads: Heads,
     interim: u8,
+    /// An interim answer has announced a body, which the server may send though there is none.
+    doubtful: bool,
     /// Whether the server has said that the body may come.
     continued: bool,
     /// Bytes thrown away since the reader of the open body went away.
@@ -100,6 +104,7 @@ impl Decoder {
             sender: None,
             heads: Heads::default(),
             interim: 0,
+            doubtful: false,
             continued: false,
             drained: 0,
         }
@@ -151,7 +156,9 @@ impl Decoder {
                 State::Whole(_, len) => {
                     let len = *len;
                     if input.len() < len {
-                        input.reserve(len - input.len());
+                        // Doubled from there on, so that what comes is copied a few times at most.
+                        let step = RESERVE.max(input.len());
+                        input.reserve(step.min(len - input.len()));
                         return Ok(Decoded::More);
                     }
                     let body = input.split_to(len).freeze();
@@ -211,15 +218,15 @@ impl Decoder {
             if status == 101 || self.interim > MAX_INTERIM {
                 return Err(violation("an interim answer that was not asked for"));
             }
-            if parsed.chunked || parsed.length.is_some() {
-                return Err(violation("an interim answer with a body"));
-            }
+            // RFC 9112, 6.3: it ends at its empty line, whatever its fields say.
+            self.doubtful |= parsed.chunked || parsed.length.is_some_and(|n| n > 0);
             self.continued |= status == 100;
             input.advance(parsed.end);
             return Ok(Some(Decoded::Interim));
         }
         self.interim = 0;
-        self.reusable = !parsed.close && (!parsed.http10 || parsed.keep_alive);
+        let doubtful = std::mem::take(&mut self.doubtful);
+        self.reusable = !(parsed.close || doubtful) && (!parsed.http10 || parsed.keep_alive);
         let mut fields = input.split_to(parsed.end);
         fields.truncate(parsed.end - 2);
         fields.advance(parsed.fields);

@@ -134,7 +134,6 @@ fn over_limit() -> Error {
 
 #[cfg(test)]
 mod tests {
-    use super::super::lines::MAX_FIELDS;
     use proptest::prelude::*;
     use proptest::sample::Index;
 
@@ -372,9 +371,12 @@ mod tests {
 
     #[test]
     fn limits_hold() {
-        let fields = |n: usize| field("a: b\r\n".repeat(n - 1).as_bytes().trim_ascii());
-        assert!(fields(MAX_FIELDS + 1).is_ok());
-        assert!(fields(MAX_FIELDS + 2).is_err());
+        let fields = |n: usize| field("a: b\r\n".repeat(n).as_bytes().trim_ascii());
+        // The bound is on bytes. S3 bounds the metadata of an object by 2 KB, which can be more
+        // than a thousand fields, and what can be stored has to be readable.
+        let most = (64 * 1024 - "HTTP/1.1 200 OK\r\n\r\n".len()) / "a: b\r\n".len();
+        assert!(fields(2048).is_ok() && fields(most).is_ok());
+        assert!(fields(most + 1).is_err());
 
         let head = b"HTTP/1.1 200 OK\r\na: b\r\n\r\n";
         let next = |limit| Heads::default().next(&mut BytesMut::from(&head[..]), limit);
@@ -394,7 +396,7 @@ mod tests {
 
     /// Whether an independent parser takes it, and every line ends as it should.
     fn is_taken_elsewhere(head: &[u8]) -> bool {
-        let mut slots = [httparse::EMPTY_HEADER; MAX_FIELDS];
+        let mut slots = [httparse::EMPTY_HEADER; 100];
         let mut response = httparse::Response::new(&mut slots);
         let whole = httparse::Status::Complete(head.len());
         let lines = head.split_inclusive(|&b| b == b'\n');

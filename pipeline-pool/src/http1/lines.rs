@@ -7,8 +7,6 @@ use super::head::{bare_lf, violation};
 use super::request::is_token;
 use crate::error::Error;
 
-/// Fields that one head may have.
-pub(super) const MAX_FIELDS: usize = 100;
 /// The longest head, in bytes, that the next one is compared with.
 const MAX_KEPT: usize = 2048;
 /// What every head begins with.
@@ -128,9 +126,6 @@ impl Lines {
                     parsed = self.start;
                 }
                 Some(_) if content.is_empty() => break,
-                Some(_) if count > MAX_FIELDS => {
-                    return Err(violation("its head has too many fields").into());
-                }
                 Some(parsed) => {
                     let fresh = match old.filter(|old| old.name < same) {
                         Some(old) => {
@@ -154,7 +149,9 @@ impl Lines {
             changed = true;
             match self.lines.get_mut(count) {
                 Some(place) => *place = new,
-                None => self.lines.push(new),
+                // A head that is longer is not compared with, however many lines it has.
+                None if input.len() - rest.len() <= MAX_KEPT => self.lines.push(new),
+                None => {}
             }
             before = &before[old.map_or(0, |old| old.len)..];
             same = common(rest, before);

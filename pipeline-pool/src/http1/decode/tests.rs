@@ -102,13 +102,24 @@ fn interim_answers_are_passed_over_up_to_a_limit() {
     let got = read(PAIR, &format!("{0}{NEXT}{0}{NEXT}", interim(most)));
     assert_eq!(bodies(&got), ["z", "z"]);
     assert!(read(GET, &format!("{}{NEXT}", interim(most + 1))).failed);
-    for start in [
-        "101 x\r\nupgrade: y",
-        "100 x\r\ncontent-length: 0",
-        "100 x\r\ncontent-length: 5",
-        "103 x\r\ntransfer-encoding: chunked",
+    let got = read(GET, &format!("HTTP/1.1 101 x\r\nupgrade: y\r\n\r\n{NEXT}"));
+    assert!(got.failed && got.answers.is_empty());
+    // RFC 9112, 6.3: it ends at its empty line, whatever its fields say.
+    for (start, reusable) in [
+        ("100 x\r\ncontent-length: 0", true),
+        ("100 x\r\ncontent-length: 5", false),
+        ("103 x\r\ntransfer-encoding: chunked", false),
     ] {
-        let got = read(GET, &format!("HTTP/1.1 {start}\r\n\r\n{NEXT}"));
+        let got = read(PAIR, &format!("HTTP/1.1 {start}\r\n\r\n{NEXT}{NEXT}"));
+        let expected = if reusable { &["z", "z"][..] } else { &["z"] };
+        assert!(!got.failed, "{start}");
+        assert_eq!(
+            (bodies(&got), got.reusable),
+            (expected.to_vec(), reusable),
+            "{start}"
+        );
+        // A body that comes all the same is no answer.
+        let got = read(GET, &format!("HTTP/1.1 {start}\r\n\r\nhello{NEXT}"));
         assert!(got.failed && got.answers.is_empty(), "{start}");
     }
     // One alone is no answer.
@@ -220,4 +231,22 @@ fn what_waits_for_a_slow_reader_is_bounded() {
         ));
     }
     assert!(chunks <= LIMITS.window / 64);
+}
+
+#[test]
+fn an_announced_length_takes_no_memory_before_its_bytes_come() {
+    let limits = Limits {
+        whole: usize::MAX,
+        ..LIMITS
+    };
+    let mut decoder = Decoder::new(limits);
+    let length = 1_u64 << 40;
+    let head = format!("{OK}content-length: {length}\r\n\r\n");
+    let mut input = BytesMut::from(head.as_bytes());
+    for _ in 0..64 {
+        let more = decoder.decode(Method::Get, &mut input, false);
+        assert!(matches!(more, Ok(Decoded::More)));
+        assert!(input.capacity() <= 4 * (input.len() + RESERVE));
+        input.extend_from_slice(&[b'x'; 64 * 1024]);
+    }
 }
