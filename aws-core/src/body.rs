@@ -79,11 +79,11 @@ impl Body {
             site,
             inspector,
         } = self;
-        let read = inner.bytes(limit).await.map_err(Error::from);
+        let read = inner.bytes(limit).await.map_err(failed);
         let checked = read.and_then(|bytes| {
             if let Some(mut inspector) = inspector {
                 inspector.update(&bytes);
-                inspector.finish()?;
+                inspector.finish().map_err(Error::after_answer)?;
             }
             Ok(bytes)
         });
@@ -104,7 +104,7 @@ impl Stream for Body {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = &mut *self;
-        let item = ready!(Pin::new(&mut this.inner).poll_next(cx)).map(|p| p.map_err(Error::from));
+        let item = ready!(Pin::new(&mut this.inner).poll_next(cx)).map(|p| p.map_err(failed));
         let item = match item {
             Some(Ok(piece)) => {
                 if let Some(inspector) = &mut this.inspector {
@@ -115,11 +115,18 @@ impl Stream for Body {
             Some(Err(error)) => Some(Err(error)),
             None => {
                 let finished = this.inspector.take().map(Inspect::finish);
-                finished.and_then(Result::err).map(Err)
+                finished
+                    .and_then(Result::err)
+                    .map(|e| Err(e.after_answer()))
             }
         };
         Poll::Ready(item.map(|piece| piece.map_err(|e| e.with_site(|| this.site.clone()))))
     }
+}
+
+/// The error of a body: its request was sent, whatever the transport says.
+fn failed(cause: pipeline_pool::Error) -> Error {
+    Error::from(cause).after_answer()
 }
 
 impl fmt::Debug for Body {

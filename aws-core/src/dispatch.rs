@@ -224,6 +224,7 @@ impl Dispatch {
                 Kind::Timeout,
                 format!("the answer's body was not here within {limit:?}"),
             )
+            .after_answer()
         };
         let read = tokio::time::timeout(limit, body).await;
         read.unwrap_or_else(|_| Err(late()))

@@ -135,6 +135,12 @@ impl Error {
         self
     }
 
+    /// The same error for a request whose answer had begun: it was sent, whatever went wrong then.
+    pub(crate) fn after_answer(mut self) -> Self {
+        self.0.sent = Sent::All;
+        self
+    }
+
     pub(crate) fn with_class(mut self, class: Class) -> Self {
         self.0.class = class;
         self

@@ -268,7 +268,8 @@ impl<O: Operation> Run<'_, O> {
         body.as_whole().is_some() || (O::STREAMS && self.operation.accepts(head.status()))
     }
 
-    /// Reads as much of a body as is needed to settle the attempt.
+    /// Reads as much of a body as is needed to settle the attempt. Its head is here: a failure is
+    /// that of a request that was sent.
     async fn read(&self, head: &Head, body: pipeline_pool::Body) -> Result<pipeline_pool::Body> {
         if self.is_here(head, &body) {
             return Ok(body);
@@ -277,7 +278,8 @@ impl<O: Operation> Run<'_, O> {
             let read = timeout_at(self.deadline, error_body(body)).await;
             return Ok(read.unwrap_or_default().into());
         }
-        let bytes = within(self.deadline, body.bytes(MAX_ANSWER)).await?;
+        let read = within(self.deadline, body.bytes(MAX_ANSWER)).await;
+        let bytes = read.map_err(|error| Error::from(error).after_answer())?;
         Ok(bytes.into())
     }
 
@@ -315,7 +317,7 @@ impl<O: Operation> Run<'_, O> {
             cached: false,
         };
         let parsed = operation.parse(self.service, answer);
-        parsed.map_err(|e| e.with_status(status).into())
+        parsed.map_err(|e| e.with_status(status).after_answer().into())
     }
 
     /// An attempt that was answered with an error.

@@ -33,6 +33,10 @@ pub(crate) struct Do {
     pub(crate) overrides: Overrides,
     /// Where it may be sent on to, if that is what an answer says.
     pub(crate) follows: Option<&'static str>,
+    /// There is nothing left of it to send a second time.
+    pub(crate) consumed: bool,
+    /// How long its body waits for the server to want it.
+    pub(crate) expect: Option<Duration>,
 }
 
 impl Do {
@@ -42,6 +46,8 @@ impl Do {
             idempotency,
             overrides: Overrides::default(),
             follows: None,
+            consumed: false,
+            expect: None,
         }
     }
 }
@@ -65,6 +71,10 @@ impl Operation for Do {
 
     fn resource(&self) -> Option<&Arc<str>> {
         None
+    }
+
+    fn can_repeat(&self) -> bool {
+        !self.consumed
     }
 
     fn key(&self) -> Option<Cow<'_, str>> {
@@ -97,6 +107,7 @@ impl Operation for Do {
         for (name, value) in attempt.headers() {
             request.header(name, value)?;
         }
+        request.expect_continue(self.expect);
         Ok(request)
     }
 
@@ -109,6 +120,8 @@ pub(crate) enum Step {
     Answer(u16, &'static [(&'static str, &'static str)], &'static str),
     /// The head comes, the body never ends.
     Stuck(u16),
+    /// The head comes and then this failure, of which the transport does not say that anything was sent.
+    Cut(Kind),
     Lost(Kind, Sent),
     Never,
 }
@@ -118,6 +131,7 @@ pub(crate) struct Seen {
     pub(crate) at: Vec<Duration>,
     pub(crate) dates: Vec<String>,
     pub(crate) repeatable: Vec<bool>,
+    pub(crate) expects: Vec<bool>,
     pub(crate) headers: Vec<Vec<(String, String)>>,
     pub(crate) origins: Vec<String>,
 }
@@ -173,6 +187,7 @@ impl Transport for Script {
         seen.headers.push(headers.collect());
         seen.origins.push(origin.to_string());
         seen.repeatable.push(request.is_repeatable());
+        seen.expects.push(request.expects_continue().is_some());
         let step = self.steps.lock().unwrap().pop_front();
         match step.unwrap_or(Step::Answer(200, &[], "done")) {
             Step::Answer(status, headers, body) => {
@@ -182,6 +197,11 @@ impl Transport for Script {
             Step::Stuck(status) => {
                 let body = Body::from_stream(None, futures_util::stream::pending());
                 ResponseFuture::ready(Ok(Response::new(Head::new(status, []), body)))
+            }
+            Step::Cut(kind) => {
+                let cut = futures_util::stream::iter([Err(pipeline_pool::Error::new(kind, "cut"))]);
+                let body = Body::from_stream(None, cut);
+                ResponseFuture::ready(Ok(Response::new(Head::new(200, []), body)))
             }
             Step::Lost(kind, sent) => {
                 ResponseFuture::ready(Err(pipeline_pool::Error::new(kind, "lost").with_sent(sent)))

@@ -5,6 +5,7 @@
     reason = "this is test code outside of a test function"
 )]
 
+mod attempts;
 #[path = "../common/mod.rs"]
 mod common;
 mod hooks;
@@ -289,7 +290,7 @@ async fn a_client_needs_credentials() {
     );
 }
 
-const EXPIRED: Step = Step::Answer(
+pub(crate) const EXPIRED: Step = Step::Answer(
     400,
     &[],
     "<Error><Code>ExpiredToken</Code><Message>old</Message></Error>",

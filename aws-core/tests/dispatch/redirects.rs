@@ -30,6 +30,17 @@ async fn a_redirect_is_followed_at_once_and_signed_anew() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_redirect_is_no_failed_try() {
+    let script = Script::new([moved(307), moved(301), crate::BUSY]);
+    let mut op = Do::new(Repeatable);
+    op.follows = Some(ELSEWHERE);
+    let dispatch = script.dispatch(RetryConfig::new().max_attempts(2));
+    assert_eq!(dispatch.call(&Toy, &op).await.unwrap(), "done");
+    let seen = script.seen.lock().unwrap();
+    assert_eq!(seen.origins, [HERE, ELSEWHERE, ELSEWHERE, ELSEWHERE]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_redirect_that_is_not_followed_says_why() {
     let script = Script::new([moved(301)]);
     let dispatch = script.dispatch(RetryConfig::new());
