@@ -130,9 +130,9 @@ macro_rules! settings {
             self
         }
 
-        /// Sends a repeatable request a second time, on another connection, when its answer or one
+        /// Sends a request that only reads a second time, on another connection, when its answer or one
         /// before it on its connection is late (eight times what is usual at its origin, and at least
-        /// 5 ms); the first answer counts. `share` bounds the extra requests, as a share of all
+        /// 5 ms after it was written); the first answer counts. `share` bounds the extra requests, as a share of all
         /// answers: 0.01 is one in a hundred. Defaults to 0, never; 0 to 1.
         pub fn hedge(mut self, share: f64) -> Self {
             self.config.hedge = if share.is_finite() {

@@ -86,6 +86,13 @@ impl Error {
         self
     }
 
+    /// The same error for a request of which at least this much had been sent.
+    #[must_use]
+    pub(crate) fn at_least(self, sent: Sent) -> Self {
+        let sent = self.sent().max(sent);
+        self.with_sent(sent)
+    }
+
     /// The same error as the end of a connection, for this reason.
     pub(crate) fn because(mut self, reason: CloseReason) -> Self {
         self.0.reason = Some(reason);

@@ -26,7 +26,9 @@ pub trait Protocol: Send + 'static {
     /// How the engine may treat this request.
     fn class(request: &Self::Request) -> Class;
 
-    /// A copy of the request that can be sent beside it, if there can be one.
+    /// A copy of the request that can be sent beside it, if there can be one. Only a request that
+    /// changes nothing at the server has one: of two copies of a write the later one could undo
+    /// what was written after the first was answered.
     fn duplicate(_request: &Self::Request) -> Option<Self::Request> {
         None
     }
@@ -46,6 +48,20 @@ pub trait Protocol: Send + 'static {
         _cx: &mut Context<'_>,
     ) -> Poll<Result<bool, Error>> {
         Poll::Ready(Ok(true))
+    }
+
+    /// Whether a request whose [`encode`](Self::encode) answered [`Encoded::Partly`] can be encoded
+    /// once more from its beginning, as nothing was taken from its source so far. It then moves to
+    /// another connection if nothing of it has been sent. Defaults to no: it fails.
+    fn is_untouched(_request: &Self::Request) -> bool {
+        false
+    }
+
+    /// Whether `input`, which came while the server owed no reply, is how it announces that it
+    /// closes a connection that was idle. Anything else that comes unasked breaks the protocol.
+    /// Defaults to no.
+    fn is_farewell(_input: &[u8]) -> bool {
+        false
     }
 
     /// Reads from `input` what answers `request`, consuming what it used. With `eof`, nothing
@@ -73,7 +89,8 @@ pub trait Protocol: Send + 'static {
     /// Whether the start of a reply has been consumed whose rest is still to come.
     fn is_amid(&self) -> bool;
 
-    /// Hears why the connection ends while a reply is [open](Decoded::Open).
+    /// Hears why the connection ends while a reply is [open](Decoded::Open); the cause says how much
+    /// of the request had been sent by then, which is some of it at least.
     fn abort(&mut self, _cause: &Error) {}
 }
 

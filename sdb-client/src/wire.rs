@@ -54,6 +54,9 @@ pub(crate) struct Wire {
     options: Options,
 }
 
+/// Actions that change nothing.
+const READS: [&str; 4] = ["DomainMetadata", "GetAttributes", "ListDomains", "Select"];
+
 /// The most bytes of parameters in a URL; proxies and servers refuse longer ones.
 const MAX_URL: usize = 4096;
 
@@ -162,6 +165,7 @@ impl Wire {
             for (name, value) in attempt.headers() {
                 request.header(name, value)?;
             }
+            request.reads(self.reads());
             return Ok(request);
         }
         let mut request = Request::new(method, &self.origin, "/")?;
@@ -176,7 +180,15 @@ impl Wire {
             request.header(name, value)?;
         }
         request.body(signed);
+        request.reads(self.reads());
         Ok(request)
+    }
+
+    /// Whether the action changes nothing. The method does not tell: every action can be asked for
+    /// by GET and by POST.
+    fn reads(&self) -> bool {
+        let action = self.params.iter().find(|(name, _)| name == "Action");
+        action.is_some_and(|(_, action)| READS.contains(&&**action))
     }
 
     fn encoded_len(&self) -> usize {
@@ -278,6 +290,29 @@ pub(crate) fn attribute(xml: &mut Xml<'_>) -> Result<Attribute, XmlError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_reads_is_what_its_row_says() {
+        let exports = ["GetExport", "ListExports"];
+        let rows = crate::idempotency::TABLE.iter();
+        let rows = rows.filter(|row| row.reason == "it reads");
+        let mut reads: Vec<_> = rows
+            .map(|row| row.operation)
+            .filter(|operation| !exports.contains(operation))
+            .collect();
+        reads.sort_unstable();
+        assert_eq!(reads, READS);
+        for in_url in [false, true] {
+            let client = SdbClient::builder()
+                .endpoint("http://h")
+                .credentials(aws_core::Credentials::new("id", "key"))
+                .use_get(in_url)
+                .build()
+                .unwrap();
+            assert!(Wire::new(&client, "Select").reads());
+            assert!(!Wire::new(&client, "PutAttributes").reads());
+        }
+    }
 
     #[test]
     fn an_envelope_is_read() {

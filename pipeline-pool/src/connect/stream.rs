@@ -15,6 +15,8 @@ use tokio::net::UnixStream;
 use tokio_rustls::client::TlsStream;
 
 use super::Io;
+#[cfg(feature = "tls")]
+use super::tls;
 
 /// An open connection.
 pub(crate) enum Stream {
@@ -71,25 +73,23 @@ impl Stream {
     /// Whether a quiet connection is no longer good, though the runtime has not told of it yet:
     /// the peer has closed, or has sent what nobody asked for. It takes a system call, and is for
     /// requests that cannot be sent again.
-    pub(crate) fn is_dead(&self) -> bool {
+    pub(crate) fn is_dead(&mut self) -> bool {
         let mut byte = [MaybeUninit::uninit()];
-        let (peeked, plain) = match self {
-            Self::Tcp(tcp) => (SockRef::from(tcp).peek(&mut byte), true),
+        let peeked = match self {
+            Self::Tcp(tcp) => SockRef::from(&*tcp).peek(&mut byte),
             #[cfg(unix)]
-            Self::Unix(unix) => (SockRef::from(unix).peek(&mut byte), true),
-            // Under TLS the bytes may be a session ticket.
+            Self::Unix(unix) => SockRef::from(&*unix).peek(&mut byte),
             #[cfg(feature = "tls")]
-            Self::Tls(tls) => (SockRef::from(tls.get_ref().0).peek(&mut byte), false),
+            Self::Tls(tls) => {
+                let (tcp, session) = tls.get_mut();
+                return tls::has_ended(session, &*SockRef::from(&*tcp));
+            }
             // There is no looking without taking.
             Self::Other(_) => return false,
             #[cfg(feature = "tls")]
             Self::TlsOther(_) => return false,
         };
-        match peeked {
-            Ok(0) => true,
-            Ok(_) => plain,
-            Err(error) => error.kind() != io::ErrorKind::WouldBlock,
-        }
+        peeked.map_or_else(|error| error.kind() != io::ErrorKind::WouldBlock, |_| true)
     }
 
     /// Waits until there may be something to read, where that can be told without a buffer.
@@ -186,7 +186,7 @@ mod tests {
             assert!(matches!(Stream::from(boxed), Stream::Unix(_)));
         }
         let boxed: Box<dyn Io> = Box::new(tokio::io::duplex(1).0);
-        let other = Stream::from(boxed);
+        let mut other = Stream::from(boxed);
         assert!(matches!(other, Stream::Other(_)));
         assert!(!other.is_dead());
     }

@@ -1,6 +1,6 @@
 //! TLS by rustls with ring.
 
-use std::io;
+use std::io::{self, Read};
 use std::sync::Arc;
 
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -9,7 +9,7 @@ use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use tokio_rustls::rustls::{
-    self, AlertDescription, CertificateError, ClientConfig, RootCertStore, crypto,
+    self, AlertDescription, CertificateError, ClientConfig, ClientConnection, RootCertStore, crypto,
 };
 
 use crate::error::{Error, Kind};
@@ -172,5 +172,121 @@ impl Tls {
             .map_err(|e| failed(io::Error::other(e)))?;
         let connector = TlsConnector::from(self.0.clone()?);
         connector.connect(name, io).await.map_err(failed)
+    }
+}
+
+/// Whether the peer has ended this quiet session, or has sent what nobody asked for, by what can be
+/// read from its socket now. Bytes that have come may be a session ticket as well as the alert that
+/// says goodbye (`close_notify`, [RFC 8446, 6.1](https://www.rfc-editor.org/rfc/rfc8446#section-6.1)),
+/// which the session alone can tell; so it takes them.
+pub(super) fn has_ended(session: &mut ClientConnection, mut socket: impl Read) -> bool {
+    loop {
+        match session.read_tls(&mut socket) {
+            Ok(0) => return true,
+            Ok(_) => match session.process_new_packets() {
+                Ok(state) if state.peer_has_closed() || state.plaintext_bytes_to_read() > 0 => {
+                    return true;
+                }
+                Ok(_) => {}
+                Err(_) => return true,
+            },
+            Err(error) => return error.kind() != io::ErrorKind::WouldBlock,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::mem::MaybeUninit;
+    use std::net::TcpListener;
+    use std::sync::mpsc::{Receiver, channel};
+
+    use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+    use socket2::SockRef;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpStream;
+    use tokio_rustls::rustls::{
+        ServerConfig, ServerConnection, StreamOwned, SupportedProtocolVersion, version,
+    };
+
+    use super::*;
+    use crate::connect::stream::Stream;
+
+    /// A certificate for 127.0.0.1, with the roots that it is trusted by.
+    fn server(version: &'static SupportedProtocolVersion) -> (ServerConfig, Identity) {
+        let mut issuer = CertificateParams::new(Vec::new()).unwrap();
+        issuer.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let issuer = CertifiedIssuer::self_signed(issuer, KeyPair::generate().unwrap()).unwrap();
+        let key = KeyPair::generate().unwrap();
+        let paper = CertificateParams::new(["127.0.0.1".to_owned()]).unwrap();
+        let chain = paper.signed_by(&key, &issuer).unwrap().pem();
+        let chain = CertificateDer::from_pem_slice(chain.as_bytes()).unwrap();
+        let key = PrivateKeyDer::from_pem_slice(key.serialize_pem().as_bytes()).unwrap();
+        let provider = Arc::new(crypto::ring::default_provider());
+        let config = ServerConfig::builder_with_provider(provider)
+            .with_protocol_versions(&[version])
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![chain], key)
+            .unwrap();
+        let mut identity = Identity::default();
+        identity.trust(issuer.pem().as_bytes()).unwrap();
+        (config, identity)
+    }
+
+    /// Answers a byte by another; when told, ends the session and leaves the connection open.
+    fn serve(listener: &TcpListener, config: ServerConfig, told: &Receiver<()>) {
+        let (tcp, _) = listener.accept().unwrap();
+        let session = ServerConnection::new(Arc::new(config)).unwrap();
+        let mut stream = StreamOwned::new(session, tcp);
+        let mut byte = [0];
+        stream.read_exact(&mut byte).unwrap();
+        stream.write_all(b"b").unwrap();
+        told.recv().unwrap();
+        stream.conn.send_close_notify();
+        stream.flush().unwrap();
+        // Until the client is done.
+        assert!(told.recv().is_err());
+    }
+
+    /// Waits, without the runtime, until bytes have come.
+    fn await_bytes(stream: &Stream) {
+        let Stream::Tls(tls) = stream else {
+            panic!("it is TLS over TCP");
+        };
+        let mut byte = [MaybeUninit::uninit()];
+        while SockRef::from(tls.get_ref().0).peek(&mut byte).is_err() {
+            std::thread::yield_now();
+        }
+    }
+
+    #[tokio::test]
+    async fn a_session_that_was_ended_is_told_from_one_with_news() {
+        for version in [&version::TLS12, &version::TLS13] {
+            let (config, identity) = server(version);
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let address = listener.local_addr().unwrap();
+            let (tell, told) = channel();
+            let server = std::thread::spawn(move || serve(&listener, config, &told));
+            let origin = Origin::parse(&format!("https://{address}")).unwrap();
+            let tcp = TcpStream::connect(address).await.unwrap();
+            let session = Tls::new(identity).connect(&origin, tcp).await.unwrap();
+            let mut stream = Stream::Tls(Box::new(session));
+            if version.version == rustls::ProtocolVersion::TLSv1_3 {
+                // Tickets come by themselves, and are no end.
+                await_bytes(&stream);
+            }
+            assert!(!stream.is_dead());
+            stream.write_all(b"a").await.unwrap();
+            stream.flush().await.unwrap();
+            assert_eq!(stream.read_u8().await.unwrap(), b'b');
+            assert!(!stream.is_dead());
+            tell.send(()).unwrap();
+            await_bytes(&stream);
+            assert!(stream.is_dead(), "{version:?}");
+            drop(tell);
+            server.join().unwrap();
+        }
     }
 }

@@ -129,7 +129,7 @@ impl<P: Protocol> Driver<P> {
                 self.read(cx, now)?;
             }
             self.sync(cx, now, false)?;
-            if self.pipeline.begins_once() && self.stream.as_ref().is_some_and(Stream::is_dead) {
+            if self.pipeline.begins_once() && self.stream.as_mut().is_some_and(Stream::is_dead) {
                 let text = "the server closed the connection before it was used again";
                 return Err(Error::new(Kind::Closed, text));
             }
@@ -371,6 +371,9 @@ impl<P: Protocol> Driver<P> {
             let lost = Error::new(Kind::Closed, "the connection was lost while writing");
             return Err(lost.with_source(error));
         };
+        if blocked {
+            self.pipeline.watch(cx);
+        }
         if wrote || blocked || self.unflushed {
             // TLS keeps records of its own, and sends them only when it is asked again.
             let flushed = stream.poll_flush(cx);

@@ -112,10 +112,22 @@ impl<P: Protocol> Entry<P> {
             }
             None => Poll::Ready(Ok(true)),
         };
-        if more.is_pending() && !self.told {
-            self.call.watch(cx.waker());
+        if more.is_pending() {
+            self.watch(cx);
         }
         more
+    }
+
+    /// Has this driver woken when its caller goes away.
+    pub(crate) fn watch(&self, cx: &Context<'_>) {
+        if !self.told {
+            self.call.watch(cx.waker());
+        }
+    }
+
+    /// Whether it can be encoded from its beginning though a part of it was.
+    pub(crate) fn is_untouched(&self) -> bool {
+        self.call.request().as_ref().is_some_and(P::is_untouched)
     }
 
     /// Reads what answers it. Once that is here, what the request holds is free.
@@ -183,7 +195,7 @@ impl<P: Protocol> Entry<P> {
         self.call.nudge()
     }
 
-    /// A second copy of a request that may run twice, for another connection.
+    /// A second copy of a request that only reads, for another connection.
     pub(crate) fn hedge(&mut self) -> Option<Self> {
         let fixed = !self.class.repeatable || self.order().bound.is_some();
         if fixed || self.hedged || self.is_abandoned() {

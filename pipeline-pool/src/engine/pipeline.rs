@@ -23,6 +23,9 @@ use crate::protocol::{Decoded, Encoded, Protocol};
 
 /// No more is encoded while this many bytes wait to be written.
 const OUT_HIGH: usize = 256 * 1024;
+/// Bytes of a request that are still written when nobody waits for it any more: another connection
+/// costs more than they do.
+const WRITE_OFF: usize = 64 * 1024;
 
 pub(crate) struct Pipeline<P: Protocol> {
     protocol: P,
@@ -173,11 +176,17 @@ impl<P: Protocol> Pipeline<P> {
     }
 
     fn stuck_at(&self) -> Option<Instant> {
-        let sent_at = self.flight.front()?.sent_at?;
-        match self.open {
-            true => None,
-            false => Some(sent_at + self.late_after?),
+        let front = self.flight.front()?;
+        // A server is not late with the answer to what is still on its way to it.
+        if self.open || self.is_leaving(front) {
+            return None;
         }
+        Some(front.sent_at? + self.late_after?)
+    }
+
+    /// Whether a part of this request, the first or the last in flight, is not written yet.
+    fn is_leaving(&self, entry: &Entry<P>) -> bool {
+        entry.end > self.out.written() || (self.encoding && self.flight.len() == 1)
     }
 
     /// Second copies of the requests that wait behind a late reply, or for it, up to `most`.
@@ -218,12 +227,19 @@ impl<P: Protocol> Pipeline<P> {
                 self.done += 1;
                 continue;
             }
-            if !self.may_encode(entry) {
+            let late = entry.order().deadline <= now;
+            if !late && !self.may_encode(entry) {
                 break;
             }
             let Some(mut entry) = self.queued.pop_front() else {
                 break;
             };
+            if late {
+                // It would be sent for nobody.
+                self.done += 1;
+                entry.fail(&too_late());
+                continue;
+            }
             if self.flight.is_empty() {
                 self.heard = now;
             }
@@ -248,8 +264,8 @@ impl<P: Protocol> Pipeline<P> {
     /// # Errors
     /// When its source fails, or nobody waits for it any more: the connection has to be closed.
     pub(crate) fn poll_encode(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.check_abandoned()?;
         while self.encoding && self.out.len() < OUT_HIGH {
-            self.check_encoding()?;
             let open = self.open;
             let Some(entry) = self.flight.back_mut() else {
                 break;
@@ -265,11 +281,25 @@ impl<P: Protocol> Pipeline<P> {
         Poll::Ready(Ok(()))
     }
 
+    /// Whether much of the only request in flight is still to be read or written, before any reply.
+    fn is_uploading(&self) -> bool {
+        let much = self.encoding || self.out.len() > WRITE_OFF;
+        much && !self.open && self.flight.len() == 1
+    }
+
+    /// Has this driver woken when the caller goes away whose request it is about to write.
+    pub(crate) fn watch(&self, cx: &Context<'_>) {
+        if self.is_uploading()
+            && let Some(entry) = self.flight.front()
+        {
+            entry.watch(cx);
+        }
+    }
+
     /// The rest of a request has to be neither read nor sent when its caller has gone away, and
     /// without it nothing more can go out here.
-    fn check_encoding(&self) -> Result<(), Error> {
-        let lost = self.encoding && !self.open && self.flight.len() == 1;
-        if lost && self.flight.front().is_some_and(Entry::is_abandoned) {
+    fn check_abandoned(&self) -> Result<(), Error> {
+        if self.is_uploading() && self.flight.front().is_some_and(Entry::is_abandoned) {
             let text = "nobody waits for the request that was being sent";
             return Err(Error::new(Kind::Closed, text).because(CloseReason::Caller));
         }
@@ -281,8 +311,12 @@ impl<P: Protocol> Pipeline<P> {
         self.out.wrote(n);
         self.wrote = now;
         // The wait for an answer begins when the request is out.
-        if self.flight.len() == 1 && !self.open {
+        if self.flight.len() == 1
+            && !self.open
+            && let Some(front) = self.flight.front_mut()
+        {
             self.heard = now;
+            front.sent_at = Some(now);
         }
     }
 
@@ -319,13 +353,10 @@ impl<P: Protocol> Pipeline<P> {
                 return Ok(());
             }
             let Some(head) = self.flight.front_mut() else {
-                return match self.input.is_empty() {
-                    true => Err(Error::new(Kind::Closed, "the server closed the connection")),
-                    false => Err(unasked()),
-                };
+                return Err(unasked::<P>(&self.input));
             };
             if head.start >= self.out.written() && !self.input.is_empty() {
-                return Err(unasked());
+                return Err(unasked::<P>(&self.input));
             }
             let mut last = None;
             let reusable = match head.decode(&mut self.protocol, &mut self.input, self.eof)? {
@@ -441,7 +472,7 @@ impl<P: Protocol> Pipeline<P> {
                 entry.fail(&late());
             }
         }
-        self.check_encoding()?;
+        self.check_abandoned()?;
         if self.due(config).is_none_or(|due| due > now) {
             return Ok(());
         }
@@ -464,11 +495,15 @@ impl<P: Protocol> Pipeline<P> {
     pub(crate) fn close(&mut self, cause: &Error, config: &Config) -> Vec<Entry<P>> {
         // Where splitting the input has panicked, those before have been told and not woken.
         self.wakes.drain(..).for_each(Waker::wake);
-        self.protocol.abort(cause);
         let written = self.out.written();
         let encoding = self.encoding;
         let flight = std::mem::take(&mut self.flight);
         let last = flight.len().wrapping_sub(1);
+        if let Some(first) = flight.front().filter(|_| self.open) {
+            // The server has seen the request whose reply has begun, whatever ends that now.
+            let sent = sent(first, written, encoding && last == 0).max(Sent::Part);
+            self.protocol.abort(&cause.clone().at_least(sent));
+        }
         let mut again = Vec::new();
         for (i, mut entry) in flight.into_iter().enumerate() {
             self.done += 1;
@@ -482,7 +517,8 @@ impl<P: Protocol> Pipeline<P> {
             let doubtful = matches!(cause.kind(), Kind::Protocol | Kind::Timeout);
             let at_fault = i == 0 && sent != Sent::No && doubtful
                 || encoding && i == last && cause.kind() == Kind::Body;
-            let may_move = sent == Sent::No && !encoding && entry.trail.moves < config.max_moves;
+            let whole = !(encoding && i == last) || entry.is_untouched();
+            let may_move = sent == Sent::No && whole && entry.trail.moves < config.max_moves;
             let may_replay = entry.class.repeatable && entry.trail.replays < config.max_replays;
             let bound = entry.order().bound.is_some();
             if at_fault || bound || !(may_move || sent != Sent::No && may_replay) {
@@ -527,7 +563,11 @@ fn earlier(a: Option<Instant>, b: Instant) -> Option<Instant> {
     Some(a.map_or(b, |a| a.min(b)))
 }
 
-fn unasked() -> Error {
+/// The end of a connection on which this came while the server owed no reply.
+fn unasked<P: Protocol>(input: &[u8]) -> Error {
+    if input.is_empty() || P::is_farewell(input) {
+        return Error::new(Kind::Closed, "the server closed the connection");
+    }
     Error::new(Kind::Protocol, "the server sent what nobody asked for")
 }
 
@@ -535,5 +575,14 @@ fn late() -> Error {
     Error::new(Kind::Timeout, "no answer came before the deadline")
 }
 
+fn too_late() -> Error {
+    Error::new(
+        Kind::Timeout,
+        "the deadline passed before the request was sent",
+    )
+}
+
+#[cfg(test)]
+mod rules;
 #[cfg(test)]
 mod tests;

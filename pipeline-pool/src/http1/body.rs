@@ -63,10 +63,14 @@ impl Body {
     /// Reads all of it, up to `limit` bytes.
     ///
     /// # Errors
-    /// [`Kind::Protocol`] when there are more than `limit` bytes; [`Kind::Closed`] or
-    /// [`Kind::Timeout`] when the connection fails first.
+    /// [`Kind::Protocol`] when there are more than `limit` bytes; [`Kind::Closed`],
+    /// [`Kind::Timeout`] or [`Kind::Protocol`] when the connection fails first. The request of an
+    /// answer that has begun has been sent, and the errors [say so](Error::may_have_been_sent).
     pub async fn bytes(mut self, limit: usize) -> Result<Bytes, Error> {
-        let over = || Error::new(Kind::Protocol, format!("the body is over {limit} bytes"));
+        let over = || {
+            let text = format!("the body is over {limit} bytes");
+            Error::new(Kind::Protocol, text).with_sent(Sent::All)
+        };
         if let Inner::Whole(bytes) = self.0 {
             return if bytes.len() > limit {
                 Err(over())
@@ -289,6 +293,8 @@ impl Sender {
     pub(crate) fn finish(&self, end: Result<(), Error>) {
         let reader = {
             let mut shared = lock(&self.shared);
+            // Whoever reads an answer has sent its request, whatever the end of it is put down to.
+            let end = end.map_err(|error| error.at_least(Sent::Part));
             shared.end.get_or_insert(end);
             shared.reader.take()
         };

@@ -1,6 +1,7 @@
 //! HTTP/1.1 as a protocol of the engine.
 
 use std::task::{Context, Poll, ready};
+use std::time::Instant;
 
 use bytes::BytesMut;
 
@@ -44,7 +45,7 @@ impl Http1 {
 
     /// Holds the body of this request back, if that is wanted.
     fn expect(&mut self, request: &Request, out: &mut Outbox) {
-        let patience = request.expect.filter(|_| !self.silences.is_known());
+        let patience = request.expect.filter(|_| self.silences.may_ask(now()));
         self.wait = patience.map(Wait::new);
         if self.wait.is_some() {
             out.put(b"expect: 100-continue\r\n");
@@ -70,6 +71,20 @@ impl Protocol for Http1 {
 
     fn duplicate(request: &Request) -> Option<Request> {
         request.duplicate()
+    }
+
+    fn is_untouched(request: &Request) -> bool {
+        request.is_untouched()
+    }
+
+    /// Servers that close an idle connection may say so by a 408 that nobody has asked for
+    /// ([RFC 9110, 15.5.9](https://www.rfc-editor.org/rfc/rfc9110#section-15.5.9)).
+    fn is_farewell(input: &[u8]) -> bool {
+        let same = |said: &[u8]| {
+            let n = input.len().min(said.len());
+            input[..n] == said[..n]
+        };
+        same(b"HTTP/1.1 408") || same(b"HTTP/1.0 408")
     }
 
     fn encode(&mut self, request: &mut Request, out: &mut Outbox) -> Encoded {
@@ -117,18 +132,20 @@ impl Protocol for Http1 {
     ) -> Poll<Result<bool, Error>> {
         if let Some(wait) = &mut self.wait {
             let heard = ready!(wait.poll(cx));
-            self.silences.note(heard);
+            self.silences.note(heard, now());
             self.wait = None;
         }
-        let (stream, len) = match &mut request.payload {
-            Payload::Stream { stream, len } => (stream, len),
+        let (stream, len, begun) = match &mut request.payload {
+            Payload::Stream { stream, len, begun } => (stream, len, begun),
             Payload::Whole(bytes) => {
                 out.put_bytes(bytes.clone());
                 return Poll::Ready(Ok(true));
             }
             Payload::None => return Poll::Ready(Ok(true)),
         };
-        let chunk = match ready!(stream.as_mut().poll_next(cx)) {
+        let next = ready!(stream.as_mut().poll_next(cx));
+        *begun = true;
+        let chunk = match next {
             Some(chunk) => Some(chunk.map_err(body_failed)?),
             None => None,
         };
@@ -174,6 +191,13 @@ impl Protocol for Http1 {
         {
             wait.end();
         }
+        if let Ok(Decoded::Reply { .. } | Decoded::Open(_)) = decoded
+            && let Some(wait) = &mut self.wait
+        {
+            // It has been asked and has answered, though not with a 100: the body is not wanted.
+            wait.refuse();
+            self.silences.note(true, now());
+        }
         decoded
     }
 
@@ -188,6 +212,10 @@ impl Protocol for Http1 {
     fn abort(&mut self, cause: &Error) {
         self.decoder.abort(cause);
     }
+}
+
+fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
 }
 
 fn length(out: &mut Outbox, mut n: u64) {

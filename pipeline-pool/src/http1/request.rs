@@ -60,6 +60,8 @@ pub(crate) enum Payload {
     Stream {
         stream: BodyStream,
         len: Option<u64>,
+        /// Something has been taken from the stream.
+        begun: bool,
     },
 }
 
@@ -74,6 +76,7 @@ pub struct Request {
     target_len: usize,
     pub(crate) payload: Payload,
     pub(crate) repeatable: bool,
+    pub(crate) reads: bool,
     pub(crate) alone: bool,
     pub(crate) timeout: Option<Duration>,
     pub(crate) deadline: Option<Instant>,
@@ -113,6 +116,7 @@ impl Request {
             target_len: target.len(),
             payload: Payload::None,
             repeatable: method != Method::Post,
+            reads: matches!(method, Method::Get | Method::Head | Method::Options),
             alone: false,
             timeout: None,
             deadline: None,
@@ -178,6 +182,7 @@ impl Request {
         self.payload = Payload::Stream {
             stream: Box::pin(stream),
             len,
+            begun: false,
         };
     }
 
@@ -187,6 +192,15 @@ impl Request {
     /// connection dies; any other has nothing pipelined with it and is sent once.
     pub fn repeatable(&mut self, yes: bool) {
         self.repeatable = yes;
+    }
+
+    /// Says whether the request only reads. The pool may send such a request a second time beside the
+    /// first where it was told to [hedge](crate::HttpPoolBuilder::hedge), if it is repeatable too.
+    ///
+    /// Defaults to what the method says: yes for GET, HEAD and OPTIONS
+    /// ([RFC 9110, 9.2.1](https://www.rfc-editor.org/rfc/rfc9110#section-9.2.1)), no for the others.
+    pub fn reads(&mut self, yes: bool) {
+        self.reads = yes;
     }
 
     /// Gives the request a connection alone, with nothing pipelined behind it: for answers that
@@ -207,8 +221,8 @@ impl Request {
     /// once, and so does that of a request that has none.
     ///
     /// An answer that comes instead is the answer to the request; nothing has then been taken from
-    /// a streamed body. After two requests in a row to which a server says nothing it is not
-    /// asked any more.
+    /// a streamed body. After two requests in a row to which a server says nothing it is asked by
+    /// one request a minute, until it answers that.
     ///
     /// [RFC 9110, 10.1.1](https://www.rfc-editor.org/rfc/rfc9110#section-10.1.1)
     pub fn expect_continue(&mut self, patience: Option<Duration>) {
@@ -259,6 +273,11 @@ impl Request {
         self.repeatable && !matches!(self.payload, Payload::Stream { .. })
     }
 
+    /// Whether all of the body is still here to be sent from its beginning.
+    pub(crate) fn is_untouched(&self) -> bool {
+        !matches!(self.payload, Payload::Stream { begun: true, .. })
+    }
+
     /// The bytes that the body will have, when that is known.
     pub fn body_len(&self) -> Option<u64> {
         match &self.payload {
@@ -273,14 +292,17 @@ impl Request {
         match std::mem::replace(&mut self.payload, Payload::None) {
             Payload::None => crate::http1::Body::empty(),
             Payload::Whole(bytes) => bytes.into(),
-            Payload::Stream { stream, len } => {
+            Payload::Stream { stream, len, .. } => {
                 crate::http1::Body::from_stream(len, crate::http1::body::BodyErrors(stream))
             }
         }
     }
 
-    /// The same request once more, unless its body is a stream.
+    /// The same request once more, if it only reads and its body is no stream.
     pub(crate) fn duplicate(&self) -> Option<Self> {
+        if !self.reads {
+            return None;
+        }
         let payload = match &self.payload {
             Payload::None => Payload::None,
             Payload::Whole(bytes) => Payload::Whole(bytes.clone()),

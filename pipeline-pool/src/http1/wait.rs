@@ -2,15 +2,16 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::time::Sleep;
 
-/// After so many requests in a row without an answer to `Expect` a server is not asked again.
+/// After so many requests in a row without an answer to `Expect` a server is not asked for a while.
 const ENOUGH: u8 = 2;
+/// How long a server that says nothing is not asked.
+const PAUSE: Duration = Duration::from_secs(60);
 
 /// A body that is held back until the server says that it wants it, or nothing for a while.
 pub(crate) struct Wait {
@@ -18,6 +19,8 @@ pub(crate) struct Wait {
     /// Begun when the head is out, or about to be.
     timer: Option<Pin<Box<Sleep>>>,
     heard: bool,
+    /// The request has its answer already: the body does not go out any more.
+    refused: bool,
     waker: Option<Waker>,
 }
 
@@ -27,12 +30,16 @@ impl Wait {
             patience,
             timer: None,
             heard: false,
+            refused: false,
             waker: None,
         }
     }
 
     /// Ready when the body may go out: whether the server said so.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        if self.refused {
+            return Poll::Pending;
+        }
         if self.heard {
             return Poll::Ready(true);
         }
@@ -47,6 +54,11 @@ impl Wait {
         Poll::Pending
     }
 
+    /// Hears that the server has answered without the body.
+    pub(crate) fn refuse(&mut self) {
+        self.refused = true;
+    }
+
     /// Hears that the server wants the body.
     pub(crate) fn end(&mut self) {
         self.heard = true;
@@ -56,24 +68,49 @@ impl Wait {
     }
 }
 
-/// How many requests in a row a server has let wait; shared by all connections to it.
+/// Whether a server answers `Expect` at all; shared by all connections to it.
+///
+/// A server may have been silent because it was busy, so it is asked again after a while.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Silences(Arc<AtomicU8>);
+pub(crate) struct Silences(Arc<Mutex<Silent>>);
+
+#[derive(Debug, Default)]
+struct Silent {
+    /// Requests in a row that it has let wait.
+    in_a_row: u8,
+    /// Until when it is not asked.
+    until: Option<Instant>,
+}
 
 impl Silences {
-    /// Whether the server is known to say nothing.
-    pub(crate) fn is_known(&self) -> bool {
-        self.0.load(Ordering::Relaxed) >= ENOUGH
+    fn lock(&self) -> MutexGuard<'_, Silent> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn note(&self, heard: bool) {
+    /// Whether a request may ask now. Of those that come when a pause is over one does, and the
+    /// others do not wait with it.
+    pub(crate) fn may_ask(&self, now: Instant) -> bool {
+        let mut silent = self.lock();
+        match silent.until {
+            Some(until) if now < until => false,
+            Some(_) => {
+                silent.until = Some(now + PAUSE);
+                true
+            }
+            None => true,
+        }
+    }
+
+    /// Takes note of what came of a request that asked.
+    pub(crate) fn note(&self, heard: bool, now: Instant) {
+        let mut silent = self.lock();
         if heard {
-            self.0.store(0, Ordering::Relaxed);
-        } else {
-            let more = |silences: u8| Some(silences.saturating_add(1));
-            let order = Ordering::Relaxed;
-            // It always succeeds.
-            let _ = self.0.fetch_update(order, order, more);
+            *silent = Silent::default();
+            return;
+        }
+        silent.in_a_row = silent.in_a_row.saturating_add(1);
+        if silent.in_a_row >= ENOUGH {
+            silent.until = Some(now + PAUSE);
         }
     }
 }
@@ -83,19 +120,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_server_that_never_answers_is_known() {
+    fn a_server_that_never_answers_is_asked_now_and_then() {
         let silences = Silences::default();
         let same = silences.clone();
-        for (heard, known) in [
-            (false, false),
-            (true, false),
-            (false, false),
-            (false, true),
-            (false, true),
-        ] {
-            silences.note(heard);
-            assert_eq!(same.is_known(), known);
+        let start = Instant::now();
+        for (heard, asks) in [(false, true), (true, true), (false, true), (false, false)] {
+            silences.note(heard, start);
+            assert_eq!(same.may_ask(start), asks);
         }
+        let last = PAUSE - Duration::from_nanos(1);
+        assert!(!same.may_ask(start + last));
+        // One request asks, and those beside it do not.
+        let later = start + PAUSE;
+        assert!(same.may_ask(later) && !same.may_ask(later));
+        silences.note(false, later);
+        assert!(!same.may_ask(later + last) && same.may_ask(later + PAUSE));
+        // A server that answers again is asked by all.
+        silences.note(true, later + PAUSE);
+        assert!(same.may_ask(later + PAUSE) && same.may_ask(later + PAUSE));
     }
 
     #[tokio::test(start_paused = true)]

@@ -213,6 +213,38 @@ async fn an_upload_ends_when_nobody_waits_for_it() {
     assert_eq!(stats.connections, 1);
 }
 
+#[tokio::test]
+async fn an_upload_of_bytes_ends_when_nobody_waits_for_it() {
+    const SIZE: usize = 48 << 20;
+    let mut peer = Peer::start().await;
+    let pool = HttpPool::builder().max_connections(1).build();
+    let mut request = Request::new(Method::Put, &peer.origin, "/up").unwrap();
+    request.body(vec![b'x'; SIZE]);
+    let sending = tokio::spawn(pool.send(&peer.origin, request));
+    let mut conn = peer.accept().await;
+    let head = "PUT /up HTTP/1.1\r\n";
+    assert_eq!(conn.exactly(head.len()).await, head);
+    // What the kernel has room for is written; nobody reads it.
+    let mut written = 0;
+    while pool.stats().origins[0].bytes_out > written {
+        written = pool.stats().origins[0].bytes_out;
+        tokio::task::yield_now().await;
+    }
+    sending.abort();
+    assert!(sending.await.unwrap_err().is_cancelled());
+    for _ in 0..1000 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(
+        pool.stats().connections,
+        0,
+        "it is not the server that ends it"
+    );
+    let came = conn.drain().await;
+    assert!(came < SIZE / 2, "{came} bytes came");
+    assert_eq!(pool.stats().origins[0].closed_by(CloseReason::Caller), 1);
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_upload_ends_at_its_deadline() {
     let mut peer = Peer::start().await;
@@ -254,6 +286,51 @@ async fn an_answer_may_be_read_while_its_request_is_still_sent() {
     assert_eq!(got, b"abcd");
     conn.write("def").await;
     assert_eq!(body.bytes(100).await.unwrap(), "abcdef");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reader_that_waits_and_goes_away_is_heard_of_at_once() {
+    let mut peer = Peer::start().await;
+    let pool = HttpPool::builder().max_whole_body(4).build();
+    let sending = tokio::spawn(pool.send(&peer.origin, get(&peer.origin, "/")));
+    let mut conn = peer.accept().await;
+    conn.target().await;
+    let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", 1 << 30);
+    conn.write(head + "abc").await;
+    let (_, mut body) = sending.await.unwrap().unwrap().into_parts();
+    assert_eq!(body.chunk().await.unwrap().unwrap(), "abc");
+    // The server is silent, and there is room for what it may send.
+    let waiting = futures_util::future::poll_immediate(body.chunk()).await;
+    assert!(waiting.is_none());
+    // The driver has heard that there is room, and waits for the server.
+    tokio::task::yield_now().await;
+    let begun = tokio::time::Instant::now();
+    drop(body);
+    assert!(conn.closed().await);
+    assert!(begun.elapsed().is_zero());
+    let stats = pool.stats();
+    assert_eq!(stats.origins[0].closed_by(CloseReason::Caller), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reader_that_takes_its_time_is_waited_for() {
+    let mut peer = Peer::start().await;
+    let pool = HttpPool::builder()
+        .max_whole_body(4)
+        .body_window(4)
+        .body_timeout(std::time::Duration::from_secs(10))
+        .build();
+    let sending = tokio::spawn(pool.send(&peer.origin, get(&peer.origin, "/")));
+    let mut conn = peer.accept().await;
+    conn.target().await;
+    conn.write("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nabc")
+        .await;
+    let (_, body) = sending.await.unwrap().unwrap().into_parts();
+    conn.write("defghi").await;
+    // For longer than the server may pause.
+    tokio::time::sleep(std::time::Duration::from_secs(60)).await;
+    assert_eq!(body.bytes(100).await.unwrap(), "abcdefghi");
+    assert_eq!(pool.stats().origins[0].closed(), 0);
 }
 
 #[tokio::test]

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use crate::peer::{Conn, Peer, get, post, warm};
 use futures_util::future::join_all;
-use pipeline_pool::{CloseReason, Connect, Connecting, Event, HttpPool, Io, Kind, Origin};
+use pipeline_pool::{
+    CloseReason, Connect, Connecting, Event, HttpPool, Io, Kind, Method, Origin, Request,
+};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
@@ -229,6 +231,51 @@ async fn a_late_read_is_sent_twice_by_choice_and_a_write_never() {
         "once"
     );
     assert_eq!(pool.stats().origins[0].hedges, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_what_reads_is_sent_twice() {
+    let mut peer = Peer::start().await;
+    let builder = HttpPool::builder().max_connections(2).hedge(1.0);
+    let pool = builder.idle_timeout(Duration::from_secs(600)).build();
+    let (mut first, mut second) = warm_two(&pool, &mut peer).await;
+    let request = |method, reads: Option<bool>| {
+        let mut request = Request::new(method, &peer.origin, "/r").unwrap();
+        request.repeatable(true);
+        if let Some(reads) = reads {
+            request.reads(reads);
+        }
+        request
+    };
+    for (method, reads, twice) in [
+        (Method::Put, None, false),
+        (Method::Delete, None, false),
+        (Method::Post, None, false),
+        (Method::Get, Some(false), false),
+        (Method::Head, None, true),
+        (Method::Post, Some(true), true),
+    ] {
+        let before = pool.stats().origins[0].hedges;
+        let sending = tokio::spawn(pool.send(&peer.origin, request(method, reads)));
+        let on_first = tokio::select! {
+            _ = first.target() => true,
+            _ = second.target() => false,
+        };
+        let (conn, other) = match on_first {
+            true => (&mut first, &mut second),
+            false => (&mut second, &mut first),
+        };
+        // Long enough for a second copy, if there is one.
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        let hedges = pool.stats().origins[0].hedges - before;
+        assert_eq!(hedges, u64::from(twice), "{method} {reads:?}");
+        conn.answer("").await;
+        if twice {
+            assert_eq!(other.target().await, "/r");
+            other.answer("").await;
+        }
+        sending.await.unwrap().unwrap();
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -163,6 +163,28 @@ async fn a_request_that_is_lost_before_its_body_can_be_sent_again() {
 }
 
 #[tokio::test]
+async fn an_answer_that_is_long_ends_the_wait_for_the_body_too() {
+    for form in FORMS {
+        let mut peer = Peer::start().await;
+        let builder = HttpPool::builder().max_connections(1);
+        let pool = builder.max_whole_body(4).build();
+        let (request, asked) = put(&peer.origin, form, WAIT);
+        let sending = tokio::spawn(pool.send(&peer.origin, request));
+        let mut conn = peer.accept().await;
+        head(&mut conn).await;
+        conn.write("HTTP/1.1 412 No\r\ncontent-length: 8\r\n\r\nno ")
+            .await;
+        let (_, body) = sending.await.unwrap().unwrap().into_parts();
+        tokio::time::sleep(2 * WAIT).await;
+        conn.write("and no").await;
+        assert_eq!(body.bytes(100).await.unwrap(), "no and n");
+        // Not one byte of the body has come.
+        assert!(conn.closed().await);
+        assert_eq!(asked.load(Ordering::SeqCst), 0, "{form:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_request_without_a_body_asks_for_nothing() {
     let mut peer = Peer::start().await;
     let pool = HttpPool::builder().max_connections(1).build();

@@ -6,6 +6,7 @@
 mod bodies;
 mod burst;
 mod choice;
+mod cut;
 mod endings;
 mod expect;
 mod generic;
@@ -15,3 +16,4 @@ mod peer;
 mod requests;
 mod runtimes;
 mod storm;
+mod transports;

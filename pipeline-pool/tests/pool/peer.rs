@@ -114,6 +114,18 @@ impl Conn {
         self.io.set_zero_linger().unwrap();
     }
 
+    /// Reads all that comes until the client closes, and tells how many bytes that were.
+    pub async fn drain(mut self) -> usize {
+        let mut all = self.input.len();
+        loop {
+            self.input.clear();
+            match self.io.read_buf(&mut self.input).await {
+                Ok(n) if n > 0 => all += n,
+                _ => return all,
+            }
+        }
+    }
+
     /// Whether the client has closed; waits until it has.
     pub async fn closed(mut self) -> bool {
         self.request().await.is_none()

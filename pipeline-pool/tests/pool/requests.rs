@@ -2,7 +2,7 @@
 
 use crate::peer::{Peer, get, post, reply, warm};
 use futures_util::future::join_all;
-use pipeline_pool::{HttpPool, Kind, Sent};
+use pipeline_pool::{CloseReason, HttpPool, Kind, Sent};
 
 #[tokio::test]
 async fn a_request_is_answered() {
@@ -210,6 +210,22 @@ async fn a_reply_that_nobody_asked_for_ends_the_connection() {
         second.await.unwrap().unwrap().body().as_whole().unwrap(),
         "two"
     );
+}
+
+#[tokio::test]
+async fn a_farewell_on_an_idle_connection_is_no_violation() {
+    for (status, reason) in [
+        ("408 Request Timeout", CloseReason::Peer),
+        ("500 Oops", CloseReason::Protocol),
+    ] {
+        let mut peer = Peer::start().await;
+        let pool = HttpPool::new();
+        let mut conn = warm(&pool, &mut peer).await;
+        conn.write(format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\n\r\n"))
+            .await;
+        assert!(conn.closed().await);
+        assert_eq!(pool.stats().origins[0].closed_by(reason), 1, "{status}");
+    }
 }
 
 #[tokio::test]

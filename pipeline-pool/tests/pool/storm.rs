@@ -207,6 +207,7 @@ async fn check(name: &str, response: Response, dice: &mut Dice) {
                     matches!(error.kind(), Kind::Closed | Kind::Timeout),
                     "{error}"
                 );
+                assert_ne!(error.sent(), Sent::No, "{name} was answered: {error:?}");
                 break;
             }
             None => break,
