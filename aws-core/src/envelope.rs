@@ -101,7 +101,7 @@ fn read(body: &[u8], found: &mut ErrorBody) -> Result<(), XmlError> {
                             }
                         }
                     }
-                    "RequestID" | "RequestId" => found.request_id = Some(xml.text()?),
+                    "RequestID" | "RequestId" => found.request_id = text(&mut xml)?,
                     _ => xml.skip()?,
                 }
             }
@@ -115,19 +115,24 @@ fn error(xml: &mut Xml<'_>, found: &mut ErrorBody) -> Result<(), XmlError> {
     while let Some(tag) = xml.child()? {
         let name = tag.name();
         if let Some(kept) = DETAILS.iter().find(|d| **d == name) {
-            let value = xml.text()?;
-            found.details.push((*kept, value));
+            let value = text(xml)?;
+            found.details.extend(value.map(|value| (*kept, value)));
             continue;
         }
         match name {
             // The first of several errors is the one that is reported.
             "Code" if found.code.is_none() => found.code = Some(xml.text()?),
-            "Message" if found.message.is_none() => found.message = Some(xml.text()?),
-            "RequestId" | "RequestID" => found.request_id = Some(xml.text()?),
+            "Message" if found.message.is_none() => found.message = text(xml)?,
+            "RequestId" | "RequestID" => found.request_id = text(xml)?,
             _ => xml.skip()?,
         }
     }
     Ok(())
+}
+
+/// The text of an element; an empty one says nothing.
+fn text(xml: &mut Xml<'_>) -> Result<Option<String>, XmlError> {
+    Ok(Some(xml.text()?).filter(|text| !text.is_empty()))
 }
 
 #[cfg(test)]
@@ -160,6 +165,22 @@ mod tests {
         .unwrap();
         assert_eq!(newer.code.as_deref(), Some("C"));
         assert_eq!(newer.request_id.as_deref(), Some("3"));
+    }
+
+    #[test]
+    fn what_is_empty_is_not_there() {
+        let body = ErrorBody::parse(
+            b"<Error><Code>AccessDenied</Code><Message/><Region></Region><Endpoint/><RequestId/></Error>",
+        )
+        .unwrap();
+        assert_eq!(
+            (body.message.as_deref(), body.request_id.as_deref()),
+            (None, None)
+        );
+        assert_eq!(
+            (body.detail("Region"), body.detail("Endpoint")),
+            (None, None)
+        );
     }
 
     #[test]

@@ -193,7 +193,7 @@ mod tests {
         let fields = fields
             .iter()
             .map(|(n, v)| (Cow::Borrowed(*n), (*v).to_owned()));
-        wire.fields(fields.collect());
+        wire.fields(fields.collect()).unwrap();
         wire
     }
 

@@ -80,6 +80,11 @@ impl S3Client {
         matches!(self.0.service.signer(Some(bucket)), Signer::V4(_))
     }
 
+    /// Whether uploads to this bucket need a digest, as far as is known.
+    pub(crate) fn demands_digest(&self, bucket: &str) -> bool {
+        self.0.service.demands.contains(bucket)
+    }
+
     /// The credentials and the time that a link is signed with.
     pub(crate) async fn signing(&self) -> Result<(Credentials, SystemTime)> {
         self.0.dispatch.signing().await

@@ -11,7 +11,6 @@ use md5::{Digest, Md5};
 use pipeline_pool::Origin;
 use zeroize::Zeroizing;
 
-use crate::limits;
 use crate::wire::Field;
 
 /// A key of 256 bits that the store encrypts an object with and then forgets: [SSE-C](https://docs.aws.amazon.com/AmazonS3/latest/userguide/ServerSideEncryptionCustomerKeys.html).
@@ -109,6 +108,8 @@ enum Scheme {
     Store,
     Kms(Kms),
     Customer(CustomerKey),
+    /// One that was told what means something only for keys of the key management service.
+    Misplaced(&'static str),
 }
 
 #[derive(Clone, Debug, Default)]
@@ -138,31 +139,33 @@ impl ServerSideEncryption {
         }))
     }
 
-    /// Twice, with keys of the key management service (DSSE-KMS). Only means something for keys of that service.
+    /// Twice, with keys of the key management service (DSSE-KMS). With any others sending fails with
+    /// [`Kind::Invalid`](crate::Kind::Invalid).
     #[must_use]
-    pub fn dual(mut self) -> Self {
-        if let Scheme::Kms(kms) = &mut self.0 {
-            kms.dual = true;
-        }
-        self
+    pub fn dual(self) -> Self {
+        self.kms_only("dual", |kms| kms.dual = true)
     }
 
-    /// The encryption context: a JSON object of strings. Only means something for keys of the key management
-    /// service. Defaults to none.
+    /// The encryption context: a JSON object of strings. With other keys than those of the key management service
+    /// sending fails with [`Kind::Invalid`](crate::Kind::Invalid). Defaults to none.
     #[must_use]
-    pub fn context(mut self, json: impl AsRef<str>) -> Self {
-        if let Scheme::Kms(kms) = &mut self.0 {
-            kms.context = Some(STANDARD.encode(json.as_ref()));
-        }
-        self
+    pub fn context(self, json: impl AsRef<str>) -> Self {
+        let encoded = STANDARD.encode(json.as_ref());
+        self.kms_only("context", |kms| kms.context = Some(encoded))
     }
 
-    /// Whether one key of the bucket's spares requests to the key management service. Defaults to what the bucket
-    /// says.
+    /// Whether one key of the bucket's spares requests to the key management service. With other keys than those of
+    /// that service sending fails with [`Kind::Invalid`](crate::Kind::Invalid). Defaults to what the bucket says.
     #[must_use]
-    pub fn bucket_key(mut self, yes: bool) -> Self {
-        if let Scheme::Kms(kms) = &mut self.0 {
-            kms.bucket_key = Some(yes);
+    pub fn bucket_key(self, yes: bool) -> Self {
+        self.kms_only("bucket_key", |kms| kms.bucket_key = Some(yes))
+    }
+
+    fn kms_only(mut self, setting: &'static str, set: impl FnOnce(&mut Kms)) -> Self {
+        match &mut self.0 {
+            Scheme::Kms(kms) => set(kms),
+            Scheme::Misplaced(_) => {}
+            Scheme::Store | Scheme::Customer(_) => self.0 = Scheme::Misplaced(setting),
         }
         self
     }
@@ -176,7 +179,6 @@ impl ServerSideEncryption {
     }
 
     pub(crate) fn put_fields(&self, origin: &Origin, fields: &mut Vec<Field>) -> Result<()> {
-        let from = fields.len();
         let mut put = |name, value| fields.push((Cow::Borrowed(name), value));
         match &self.0 {
             Scheme::Store => put("x-amz-server-side-encryption", "AES256".to_owned()),
@@ -195,9 +197,13 @@ impl ServerSideEncryption {
                 }
             }
             Scheme::Customer(key) => return key.put_fields(Of::Object, origin, fields),
+            Scheme::Misplaced(setting) => {
+                return Err(Error::invalid(format!(
+                    "{setting} means something only for keys of the key management service"
+                )));
+            }
         }
-        let mut new = fields[from..].iter();
-        new.try_for_each(|(name, value)| limits::field(name, value))
+        Ok(())
     }
 }
 
@@ -239,6 +245,19 @@ mod tests {
     }
 
     #[test]
+    fn settings_of_the_key_management_service_are_for_its_keys_only() {
+        let key = || ServerSideEncryption::from(CustomerKey::new([7; 32]).unwrap());
+        for (encryption, setting) in [
+            (ServerSideEncryption::store().dual(), "dual"),
+            (ServerSideEncryption::store().context("{}"), "context"),
+            (key().bucket_key(true).dual(), "bucket_key"),
+        ] {
+            let error = fields(&encryption, "https://h").unwrap_err().to_string();
+            assert!(error.contains(setting), "{error}");
+        }
+    }
+
+    #[test]
     fn schemes_of_the_store() {
         let one = |name: &'static str, value: &str| (Cow::Borrowed(name), value.to_owned());
         assert_eq!(
@@ -258,6 +277,5 @@ mod tests {
                 one("x-amz-server-side-encryption-bucket-key-enabled", "true"),
             ]
         );
-        assert!(fields(&ServerSideEncryption::kms_key("a\nb"), "http://h").is_err());
     }
 }

@@ -32,9 +32,23 @@ fn is_opaque(head: &ObjectHead) -> bool {
             .is_some_and(|kind| kind.starts_with("aws:kms"))
 }
 
+/// Whether an answer has other bytes than are stored, since something on the way has unpacked them: then neither tag nor
+/// checksums are of these. A weak tag ([RFC 9110, 8.8.1](https://www.rfc-editor.org/rfc/rfc9110#section-8.8.1)) says so,
+/// a warning 214 ([RFC 7234, 5.5.6](https://www.rfc-editor.org/rfc/rfc7234#section-5.5.6)), and Google's store, which
+/// [unpacks](https://cloud.google.com/storage/docs/transcoding) what was stored as `gzip`.
+pub(crate) fn is_transformed(head: &ObjectHead) -> bool {
+    let stored = head.header("x-goog-stored-content-encoding");
+    let unpacked = |stored| stored != "identity" && head.header("content-encoding") != Some(stored);
+    head.etag().is_some_and(|tag| tag.starts_with("W/"))
+        || head
+            .header("warning")
+            .is_some_and(|warning| warning.starts_with("214 "))
+        || stored.is_some_and(unpacked)
+}
+
 /// The digest of the bytes of an answer, if it has all of them and says it.
 pub(crate) fn md5_of_whole(head: &ObjectHead) -> Option<[u8; 16]> {
-    if is_opaque(head) || head.range().is_some() {
+    if is_opaque(head) || is_transformed(head) || head.range().is_some() {
         return None;
     }
     md5(head.etag()?)
@@ -103,6 +117,7 @@ mod tests {
             ("x-amz-server-side-encryption", "aws:kms:dsse"),
             ("x-amz-server-side-encryption-customer-algorithm", "AES256"),
             ("content-range", "bytes 0-1/3"),
+            ("warning", "214 proxy \"Transformation Applied\""),
         ] {
             assert_eq!(
                 md5_of_whole(&head(&[("etag", EMPTY), (name, value)])),

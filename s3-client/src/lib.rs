@@ -59,6 +59,7 @@ mod cached;
 mod checksum;
 mod client;
 pub mod config;
+mod digest;
 mod encryption;
 mod etag;
 #[cfg(feature = "fs")]
@@ -77,6 +78,7 @@ mod redirect;
 mod service;
 mod signature;
 mod transfer;
+mod values;
 mod wire;
 
 #[cfg(feature = "cache")]

@@ -20,11 +20,21 @@ pub(crate) const MAX_METADATA: usize = 2048;
 /// A bucket's name: 3 to 255 of `a-z A-Z 0-9 . - _`.
 ///
 /// That is what stores have ever allowed. Names that are also legal in DNS (up to 63, lower case) are the only
-/// ones that are ever put into a host, and it is for the server to refuse others.
+/// ones that are ever put into a host, and it is for the server to refuse others. In front of a name Ceph's RADOS
+/// Gateway takes that of a [tenant](https://docs.ceph.com/en/latest/radosgw/multitenancy/), which may be empty, and a
+/// colon.
 pub(crate) fn bucket(name: &str) -> Result<()> {
+    let (tenant, own) = name.split_once(':').unwrap_or(("", name));
     let legal = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_');
-    let dots = name.bytes().all(|b| b == b'.');
-    if (3..=255).contains(&name.len()) && name.bytes().all(legal) && !dots {
+    let dots = own.bytes().all(|b| b == b'.');
+    if (3..=255).contains(&own.len())
+        && own.bytes().all(legal)
+        && !dots
+        && tenant.len() <= 255
+        && tenant
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b == b'_')
+    {
         return Ok(());
     }
     Err(Error::invalid(format!(
@@ -86,11 +96,7 @@ pub(crate) fn metadata<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>) -> R
                 short(name)
             )));
         }
-        if !value.bytes().all(|b| (0x20..0x7f).contains(&b)) {
-            return Err(Error::invalid(format!(
-                "the metadata value of {name} is not printable ASCII"
-            )));
-        }
+        field(name, value)?;
         total += name.len() + value.len();
     }
     if total > MAX_METADATA {
@@ -111,11 +117,28 @@ pub(crate) fn page_size(keys: u32) -> Result<()> {
     )))
 }
 
-/// The value of a header field: no control characters.
+/// The value of a header field: printable ASCII without blanks around it, which the way would drop. What a server makes
+/// of other characters differs, and so does the signature that it computes over them.
 pub(crate) fn field(name: &str, value: &str) -> Result<()> {
+    // Of the value no more than one character is told: it may be a secret.
+    if let Some(c) = value.chars().find(|c| !matches!(c, ' '..='~')) {
+        return Err(Error::invalid(format!(
+            "the value of {name} has the character {c:?}, which is not printable ASCII"
+        )));
+    }
+    if value.trim_matches(' ') != value {
+        return Err(Error::invalid(format!(
+            "the value of {name} begins or ends with a blank"
+        )));
+    }
+    Ok(())
+}
+
+/// The value of a parameter that becomes a header field of the answer: no control characters. It is percent-encoded, so
+/// that other characters reach the store as they are.
+pub(crate) fn parameter(name: &str, value: &str) -> Result<()> {
     match value.chars().find(|c| c.is_control()) {
         None => Ok(()),
-        // Of the value no more than that: it may be a secret.
         Some(c) => Err(Error::invalid(format!(
             "the value of {name} has the control character {c:?}"
         ))),
@@ -200,6 +223,8 @@ mod tests {
             "my.photos",
             "Photos_2009",
             "a-b",
+            "tenant_1:a-b",
+            ":photos",
             &"x".repeat(255),
         ] {
             assert!(bucket(name).is_ok(), "{name}");
@@ -213,6 +238,11 @@ mod tests {
             "caf\u{e9}",
             "a\r\nb",
             "a?b",
+            "a:b",
+            "tenant:",
+            "a-b:photos",
+            "a/b:photos",
+            "a:b:photos",
             &"x".repeat(256),
         ] {
             assert!(bucket(name).is_err(), "{name}");
@@ -237,14 +267,24 @@ mod tests {
         );
         let early = time("expires", UNIX_EPOCH - Duration::from_secs(7)).unwrap_err();
         assert!(early.to_string().contains("7 s before"), "{early}");
-        assert!(field("content-type", "a/b; c=\"\u{e9}\"").is_ok());
-        for bad in ["a\nb", "a\0", "\u{7f}", "secret\r"] {
+        assert!(field("content-type", "a/b; c=\"~ d\"").is_ok() && field("x", "").is_ok());
+        for bad in [
+            "a\nb",
+            "a\0",
+            "\u{7f}",
+            "secret\r",
+            "secret\u{e9}",
+            " secret",
+            "secret ",
+        ] {
             let error = field("content-type", bad).unwrap_err().to_string();
             assert!(
                 error.contains("content-type") && !error.contains("secret"),
                 "{error}"
             );
         }
+        assert!(parameter("response-content-type", "a/b; c=\"\u{e9}\"").is_ok());
+        assert!(parameter("response-content-type", "a\nb").is_err());
         assert!(version("").is_err() && version("null").is_ok());
         assert!(version(&"v".repeat(1025)).is_err());
         assert!(part(0).is_err() && part(1).is_ok() && part(10_000).is_ok());
@@ -271,7 +311,13 @@ mod tests {
                 .to_string()
                 .contains("2049")
         );
-        for (name, value) in [("", "x"), ("a b", "x"), ("a", "x\n"), ("a", "\u{e9}")] {
+        for (name, value) in [
+            ("", "x"),
+            ("a b", "x"),
+            ("a", "x\n"),
+            ("a", "\u{e9}"),
+            ("a", " x"),
+        ] {
             assert!(check(name, value).is_err());
         }
     }

@@ -70,6 +70,24 @@ impl Payload {
         }
     }
 
+    /// The bytes, where they are at hand in one piece or several.
+    pub(crate) fn at_hand(&self) -> Option<Arc<[Bytes]>> {
+        match self {
+            Self::Rope(pieces, _) => Some(pieces.clone()),
+            other => other.whole().map(|bytes| [bytes].into()),
+        }
+    }
+
+    /// Whether it is a file, which takes time to read.
+    pub(crate) fn is_file(&self) -> bool {
+        match self {
+            #[cfg(feature = "fs")]
+            Self::File(_) => true,
+            Self::Summed(summed) => summed.0.is_file(),
+            _ => false,
+        }
+    }
+
     /// Whether it can be read only once.
     pub(crate) fn is_once(&self) -> bool {
         match self {
@@ -208,16 +226,18 @@ impl Source {
             #[cfg(feature = "fs")]
             None => match self.0 {
                 Kept::Path(path) => Ok(Payload::File(Arc::new(FilePart::whole(path).await?))),
-                Kept::Here(_) | Kept::Unsized(_) => Ok(Payload::None),
+                Kept::Here(payload) => Ok(payload),
+                Kept::Unsized(_) => Ok(Payload::None),
             },
             #[cfg(not(feature = "fs"))]
             None => Ok(Payload::None),
         }
     }
 
-    /// What is sent, taken out; nothing if that is a file, which has to be asked for its length.
+    /// What is sent, taken out; nothing if that is a file, which has to be asked for its length, and may have to be read.
     pub(crate) fn at_hand(&mut self) -> Option<Result<Payload>> {
         match &mut self.0 {
+            Kept::Here(payload) if payload.is_file() => None,
             Kept::Here(payload) => Some(Ok(std::mem::take(payload))),
             Kept::Unsized(_) => Some(Err(Error::invalid(
                 "a stream of unknown length cannot be put in one request: upload it, or say its length",

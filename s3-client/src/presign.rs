@@ -62,6 +62,8 @@ pub struct Presign {
     expires: Duration,
     query: Vec<(Cow<'static, str>, String)>,
     fields: Vec<Field>,
+    /// The first setting that no link can have.
+    wrong: Option<Error>,
 }
 
 impl Presign {
@@ -73,6 +75,7 @@ impl Presign {
             expires: USUAL,
             query: Vec::new(),
             fields: Vec::new(),
+            wrong: None,
         }
     }
 
@@ -137,8 +140,12 @@ impl Presign {
         self.parameter("response-content-language", value.into())
     }
 
-    /// Until when proxies may keep what GET answers, in place of the object's own.
-    pub fn response_expires(self, at: SystemTime) -> Self {
+    /// Until when proxies may keep what GET answers, in place of the object's own; in the years 1970 to 9999.
+    pub fn response_expires(mut self, at: SystemTime) -> Self {
+        if let Err(error) = limits::time("response-expires", at) {
+            self.wrong.get_or_insert(error);
+            return self;
+        }
         self.parameter("response-expires", http_date(at).as_ref().to_owned())
     }
 
@@ -162,6 +169,9 @@ impl Presign {
     /// endpoint is a unix socket, which no link can name; [`Kind::Credentials`](crate::Kind::Credentials) when
     /// there are none.
     pub async fn send(self) -> Result<Link> {
+        if let Some(error) = self.wrong {
+            return Err(error);
+        }
         let seconds = self.expires.as_secs();
         if seconds == 0 {
             return Err(Error::invalid(format!(
@@ -171,6 +181,12 @@ impl Presign {
         }
         for (name, value) in &self.fields {
             limits::link_field(name, value)?;
+        }
+        for (name, value) in &self.query {
+            match &**name {
+                "versionId" => limits::version(value)?,
+                name => limits::parameter(name, value)?,
+            }
         }
         let client = &self.bucket.client;
         let wire = Wire::object(self.method, &self.bucket, &self.key)?;

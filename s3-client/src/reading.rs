@@ -97,7 +97,7 @@ impl Reading {
             wire.query("partNumber", &part.to_string());
         }
         for (name, value) in &self.responses {
-            limits::field(name, value)?;
+            limits::parameter(name, value)?;
             wire.query(name, value);
         }
         if let Some(version) = &self.version {
@@ -107,7 +107,7 @@ impl Reading {
         if let Some(key) = &self.customer_key {
             key.put_fields(Of::Object, wire.origin(), &mut self.fields)?;
         }
-        wire.fields(self.fields);
+        wire.fields(self.fields)?;
         Ok((client, wire))
     }
 }

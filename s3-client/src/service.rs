@@ -6,6 +6,7 @@ use aws_core::{ErrorBody, Service};
 use aws_sigv2::s3::SubResources;
 use pipeline_pool::Head;
 
+use crate::digest::{self, Demands};
 use crate::negotiate::{self, Memory};
 use crate::redirect::Redirects;
 use crate::signature::Signer;
@@ -25,6 +26,8 @@ pub(crate) struct S3 {
     pub(crate) expect_from: Option<u64>,
     /// Where buckets are that are not at the endpoint.
     pub(crate) redirects: Redirects,
+    /// Which buckets want digests.
+    pub(crate) demands: Demands,
 }
 
 impl S3 {
@@ -37,6 +40,7 @@ impl S3 {
             memory: None,
             expect_from: Some(1 << 20),
             redirects: Redirects::default(),
+            demands: Demands::default(),
         }
     }
 
@@ -51,6 +55,15 @@ impl Service for S3 {
     const NAME: &'static str = "S3";
 
     fn learn(&self, bucket: Option<&Arc<str>>, head: &Head, error: &mut ErrorBody) -> bool {
+        if let Some(bucket) = bucket
+            && digest::is_demanded(head, error)
+        {
+            self.demands.learn(bucket);
+            error.add_hint(
+                "(Give the request a checksum or content_md5(true), or send bytes or a file.)",
+            );
+            return true;
+        }
         if self.signer == Signer::Anonymous {
             return false;
         }

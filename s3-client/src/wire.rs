@@ -12,7 +12,9 @@ use bytes::Bytes;
 use pipeline_pool::{Method, Origin, Request};
 
 use crate::bucket::Bucket;
+use crate::checksum::Checksum;
 use crate::client::S3Client;
+use crate::digest;
 use crate::limits;
 use crate::options::Options;
 use crate::payload::Payload;
@@ -41,6 +43,8 @@ pub(crate) struct Wire {
     path_len: usize,
     fields: Vec<Field>,
     payload: Payload,
+    /// Whether a digest goes with the body where the bucket is known to want one.
+    digest_on_demand: bool,
     patience: Duration,
     /// The region of the place that it was moved to, where that is Amazon's.
     region: Option<String>,
@@ -59,6 +63,7 @@ impl Wire {
             path_len: 1,
             fields: Vec::new(),
             payload: Payload::None,
+            digest_on_demand: false,
             patience: Duration::ZERO,
             region: None,
             options: Options::default(),
@@ -100,8 +105,7 @@ impl Wire {
         let mut target = String::with_capacity(name.len() + 2 + room);
         target.push('/');
         if !place.bucket_in_host {
-            // A legal name needs no escape.
-            target.push_str(&name);
+            target.push_str(&in_path(&name));
             target.push('/');
         }
         let wire = Self {
@@ -113,6 +117,7 @@ impl Wire {
             target,
             fields: Vec::new(),
             payload: Payload::None,
+            digest_on_demand: false,
             patience: Duration::ZERO,
             region: None,
             options: Options::default(),
@@ -141,8 +146,16 @@ impl Wire {
         self.target.push_str(name);
     }
 
-    pub(crate) fn fields(&mut self, fields: Vec<Field>) {
+    /// Header fields of its own.
+    ///
+    /// # Errors
+    /// When a value cannot be sent as it is, naming the field.
+    pub(crate) fn fields(&mut self, fields: Vec<Field>) -> Result<()> {
+        for (name, value) in &fields {
+            limits::field(name, value)?;
+        }
         self.fields = fields;
+        Ok(())
     }
 
     pub(crate) fn body(&mut self, body: Bytes) {
@@ -151,6 +164,11 @@ impl Wire {
 
     pub(crate) fn payload(&mut self, payload: Payload) {
         self.payload = payload;
+    }
+
+    /// Sends a digest of the body too where the bucket is known to want one.
+    pub(crate) fn digest_on_demand(&mut self) {
+        self.digest_on_demand = true;
     }
 
     /// Time beyond the usual for what the server has to do.
@@ -191,7 +209,7 @@ impl Wire {
         let path = self.target[..self.path_len].strip_prefix('/')?;
         let key = match &self.bucket {
             Some(bucket) if !self.bucket_in_host => {
-                path.strip_prefix(&**bucket)?.strip_prefix('/')?
+                path.strip_prefix(&*in_path(bucket))?.strip_prefix('/')?
             }
             _ => path,
         };
@@ -220,11 +238,11 @@ impl Wire {
         let mut path = &self.target[..];
         if let Some(bucket) = &self.bucket {
             if !self.bucket_in_host {
-                path = &path[1 + bucket.len()..];
+                path = &path[1 + in_path(bucket).len()..];
             }
             if !place.bucket_in_host {
                 target.push('/');
-                target.push_str(bucket);
+                target.push_str(&in_path(bucket));
             }
         }
         let query_len = self.target.len() - self.path_len;
@@ -238,6 +256,7 @@ impl Wire {
             target,
             fields: self.fields.clone(),
             payload: self.payload.clone(),
+            digest_on_demand: self.digest_on_demand,
             options: self.options.clone(),
             patience: self.patience,
             region: Endpoint::new(place.origin.clone())
@@ -256,17 +275,25 @@ impl Wire {
 
     pub(crate) fn request(&self, service: &S3, attempt: &Attempt<'_>) -> Result<Request> {
         let mut request = Request::new(self.method, &self.origin, &self.target)?;
+        let signer = self.signer(service);
+        let demanded = self.demanded(service, attempt, matches!(signer, Signer::V4(_)))?;
+        let (md5, trailer) = match demanded {
+            Some(Demanded::Md5(value)) => (Some(value), None),
+            Some(Demanded::Trailer(checksum)) => (None, Some(checksum)),
+            None => (None, self.payload.trailer()),
+        };
+        let md5 = md5.as_deref().map(|value| ("content-md5", value));
         let unsigned = Unsigned {
             method: self.method.as_str(),
             authority: self.origin.authority(),
             bucket: self.bucket_of_host(),
             path: self.path(),
             query: self.target.get(self.path_len + 1..).unwrap_or_default(),
-            fields: self.all_fields(attempt),
+            fields: self.all_fields(attempt).chain(md5),
         };
         let mut chunks = None;
-        match self.signer(service) {
-            Signer::Anonymous | Signer::V2 if self.payload.trailer().is_some() => {
+        match signer {
+            Signer::Anonymous | Signer::V2 if trailer.is_some() => {
                 return Err(Error::invalid(
                     "a checksum that follows a body needs Signature Version 4",
                 ));
@@ -277,10 +304,10 @@ impl Wire {
                 }
             }
             Signer::V2 => unsigned.v2(&mut request, attempt, &service.sub_resources)?,
-            Signer::V4(scope) => match self.v4_payload(service.sign_bodies) {
+            Signer::V4(scope) => match self.v4_payload(service.sign_bodies, trailer) {
                 Some(payload) => unsigned.v4(&mut request, attempt, &scope, payload)?,
                 None => {
-                    let framing = self.framing(service.sign_bodies);
+                    let framing = self.framing(service.sign_bodies, trailer);
                     let signer = unsigned.v4_chunks(&mut request, attempt, &scope, framing)?;
                     chunks = Some((framing, signer));
                 }
@@ -316,22 +343,51 @@ impl Wire {
         }
     }
 
+    /// The digest that the bucket is known to want of the body, where nothing else goes with it.
+    ///
+    /// # Errors
+    /// When it is a file, which has to be read before.
+    fn demanded(
+        &self,
+        service: &S3,
+        attempt: &Attempt<'_>,
+        by_v4: bool,
+    ) -> Result<Option<Demanded>> {
+        let bucket = self.bucket.as_deref().filter(|_| self.digest_on_demand);
+        if !bucket.is_some_and(|name| service.demands.contains(name)) {
+            return Ok(None);
+        }
+        let is_digest = |name: &str| name == "content-md5" || name.starts_with("x-amz-checksum-");
+        if self.all_fields(attempt).any(|(name, _)| is_digest(name)) {
+            return Ok(None);
+        }
+        if let Some(pieces) = self.payload.at_hand() {
+            return Ok(Some(Demanded::Md5(digest::of_pieces(&pieces))));
+        }
+        if self.payload.is_file() {
+            return Err(Error::invalid(
+                "the store wants a digest of the file, which has not been read for that",
+            ));
+        }
+        Ok(by_v4.then_some(Demanded::Trailer(digest::BEHIND_STREAMS)))
+    }
+
     /// How the body goes in chunks.
-    fn framing(&self, sign: bool) -> Framing {
+    fn framing(&self, sign: bool, trailer: Option<Checksum>) -> Framing {
         Framing {
             len: self.payload.len(),
             signed: sign && !self.origin.is_tls(),
-            trailer: self.payload.trailer(),
+            trailer,
         }
     }
 
     /// What Version 4 signs of the body; nothing when it goes in chunks.
-    fn v4_payload(&self, sign: bool) -> Option<v4::Payload<'_>> {
+    fn v4_payload(&self, sign: bool, trailer: Option<Checksum>) -> Option<v4::Payload<'_>> {
         let tls = self.origin.is_tls();
         match &self.payload {
             // Ceph RGW refuses a body in chunks that is empty.
             empty if empty.len() == 0 => Some(v4::Payload::Bytes(&[])),
-            Payload::Summed(_) => None,
+            _ if trailer.is_some() => None,
             _ if !sign => Some(v4::Payload::Unsigned),
             Payload::Whole(body) if !tls || body.len() <= HASHED => Some(v4::Payload::Bytes(body)),
             _ if tls => Some(v4::Payload::Unsigned),
@@ -348,6 +404,20 @@ impl Wire {
         let own = self.fields.iter().map(|(n, v)| (&**n, v.as_str()));
         own.filter(|(name, _)| !added.iter().any(|(other, _)| other == name))
             .chain(added.iter().map(|(n, v)| (n.as_str(), v.as_str())))
+    }
+}
+
+/// What a store wants with a body.
+enum Demanded {
+    Md5(String),
+    Trailer(Checksum),
+}
+
+/// The name of a bucket as a path has it. Of what a legal name is made of only the colon behind a tenant needs an escape.
+fn in_path(bucket: &str) -> Cow<'_, str> {
+    match bucket.split_once(':') {
+        None => Cow::Borrowed(bucket),
+        Some((tenant, name)) => Cow::Owned(format!("{tenant}%3A{name}")),
     }
 }
 
@@ -447,7 +517,8 @@ mod tests {
     fn fields_of_the_attempt_are_sent_and_signed_in_place_of_its_own() {
         let mut wire =
             Wire::object(Method::Get, &bucket("http://h", Addressing::Path), "k").unwrap();
-        wire.fields(vec![("x-amz-acl".into(), "private".to_owned())]);
+        wire.fields(vec![("x-amz-acl".into(), "private".to_owned())])
+            .unwrap();
         let keys = Credentials::new("id", "secret");
         let added = [
             ("x-amz-acl".to_owned(), "public-read".to_owned()),
@@ -508,6 +579,25 @@ mod tests {
         assert_eq!(root.key(), None);
         let moved = root.moved(&place("http://johnsmith.s3.test", true));
         assert_eq!((moved.target.as_str(), moved.key()), ("/", None));
+    }
+
+    #[test]
+    fn the_bucket_of_a_tenant_is_escaped_and_found_again() {
+        let client = bucket("http://h", Addressing::VirtualHost).client;
+        let tenants = client.bucket("tenant:photos");
+        let wire = Wire::object(Method::Get, &tenants, "a:b").unwrap();
+        assert_eq!(wire.target, "/tenant%3Aphotos/a%3Ab");
+        assert_eq!(wire.key().as_deref(), Some("a:b"));
+        let there = Place {
+            origin: Origin::parse("http://other").unwrap(),
+            bucket_in_host: false,
+        };
+        assert_eq!(wire.moved(&there).target, wire.target);
+        let root = Wire::bucket_root(Method::Get, &tenants).unwrap();
+        assert_eq!(
+            (root.target.as_str(), root.key()),
+            ("/tenant%3Aphotos/", None)
+        );
     }
 
     #[test]

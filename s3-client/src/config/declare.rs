@@ -116,10 +116,10 @@ macro_rules! document {
         $this.$field = $crate::config::Part::read($child)?
     };
     (@read $this:ident $child:ident opt $field:ident) => {
-        $this.$field = Some($crate::config::Part::read($child)?)
+        $this.$field = $crate::config::Part::read_some($child)?
     };
     (@read $this:ident $child:ident val $field:ident) => {
-        $this.$field = Some($crate::config::Part::read($child)?)
+        $this.$field = $crate::config::Part::read_some($child)?
     };
     (@read $this:ident $child:ident all $field:ident) => {
         $this.$field.push($crate::config::Part::read($child)?)
@@ -215,6 +215,12 @@ macro_rules! words {
                 Ok(Self::from(element.text().trim()))
             }
 
+            fn read_some(
+                element: aws_core::xml::Element,
+            ) -> Result<Option<Self>, aws_core::xml::XmlError> {
+                $crate::config::document::unless_empty(element)
+            }
+
             fn write(&self, name: &str) -> aws_core::xml::Element {
                 aws_core::xml::Element::new(name).with_text(self.as_str())
             }
@@ -223,7 +229,7 @@ macro_rules! words {
             fn any() -> proptest::strategy::BoxedStrategy<Self> {
                 use proptest::strategy::Strategy as _;
                 let known = proptest::sample::select(vec![$($word),*]).prop_map(Self::from);
-                proptest::prop_oneof![known, "[A-Za-z_]{0,9}".prop_map(Self::from)].boxed()
+                proptest::prop_oneof![known, "[A-Za-z_]{1,9}".prop_map(Self::from)].boxed()
             }
         }
     )*};

@@ -7,11 +7,18 @@ use aws_core::xml::{Element, XmlError};
 use aws_core::{Error, Result};
 use aws_sigv2::date::iso8601_millis;
 
+use crate::values::parsed_flag;
+
 const NAMESPACE: &str = "http://s3.amazonaws.com/doc/2006-03-01/";
 
 /// What is in an element.
 pub(crate) trait Part: Sized {
     fn read(element: Element) -> Result<Self, XmlError>;
+
+    /// The same of an element that may be left out. What is empty says nothing where that is none of its values.
+    fn read_some(element: Element) -> Result<Option<Self>, XmlError> {
+        Self::read(element).map(Some)
+    }
 
     /// The element, of this name.
     fn write(&self, name: &str) -> Element;
@@ -110,6 +117,10 @@ macro_rules! value {
                 element.value()
             }
 
+            fn read_some(element: Element) -> Result<Option<Self>, XmlError> {
+                unless_empty(element)
+            }
+
             fn write(&self, name: &str) -> Element {
                 Element::new(name).with_text(self.to_string())
             }
@@ -128,11 +139,14 @@ value!(u16, u32, u64);
 impl Part for bool {
     /// Some servers capitalise it.
     fn read(element: Element) -> Result<Self, XmlError> {
-        match element.text().trim() {
-            "true" | "True" | "TRUE" => Ok(true),
-            "false" | "False" | "FALSE" => Ok(false),
-            _ => element.value(),
+        match parsed_flag(element.text())? {
+            Some(flag) => Ok(flag),
+            None => element.value(),
         }
+    }
+
+    fn read_some(element: Element) -> Result<Option<Self>, XmlError> {
+        unless_empty(element)
     }
 
     fn write(&self, name: &str) -> Element {
@@ -154,6 +168,10 @@ impl Part for SystemTime {
         time.ok_or_else(|| XmlError::new(format!("{} is no time", element.name())))
     }
 
+    fn read_some(element: Element) -> Result<Option<Self>, XmlError> {
+        unless_empty(element)
+    }
+
     fn write(&self, name: &str) -> Element {
         Element::new(name).with_text(iso8601_millis(*self).as_ref())
     }
@@ -166,6 +184,14 @@ impl Part for SystemTime {
             .prop_map(|ms| Self::UNIX_EPOCH + std::time::Duration::from_millis(ms))
             .boxed()
     }
+}
+
+/// What is in an element; nothing if there is nothing.
+pub(crate) fn unless_empty<T: Part>(element: Element) -> Result<Option<T>, XmlError> {
+    if element.text().trim().is_empty() && element.children().is_empty() {
+        return Ok(None);
+    }
+    T::read(element).map(Some)
 }
 
 /// Reads a list that has an element around it; what else is in that is kept under its name.
@@ -307,6 +333,8 @@ pub(crate) mod tests {
         let sample: Sample = reads("<Sample><At>2026-01-02</At><Yes>True</Yes></Sample>");
         let midnight = parse_iso8601("2026-01-02T00:00:00.000Z");
         assert_eq!((sample.at, sample.yes), (midnight, Some(true)));
+        let empty: Sample = reads("<Sample><At/><Yes></Yes></Sample>");
+        assert_eq!((empty.at, empty.yes), (None, None));
         for text in [
             "<Sample><At>soon</At></Sample>",
             "<Sample><Yes>2</Yes></Sample>",

@@ -167,6 +167,10 @@ mod tests {
         assert_eq!(on.status, Some(Status::Enabled));
         let never: Versioning = reads("<VersioningConfiguration xmlns='u'/>");
         assert_eq!(never, Versioning::new());
+        let empty: Versioning = reads(
+            "<VersioningConfiguration><Status></Status><MfaDelete/></VersioningConfiguration>",
+        );
+        assert_eq!(empty, Versioning::new());
         let ownership: Ownership = reads(
             "<OwnershipControls><Rule><ObjectOwnership>ObjectWriter</ObjectOwnership></Rule></OwnershipControls>",
         );

@@ -14,6 +14,7 @@ use crate::idempotency::{self, Row};
 use crate::limits;
 use crate::object::ObjectHead;
 use crate::options::Options;
+use crate::values;
 use crate::wire::{Field, S3, Wire};
 
 /// Time beyond the usual for putting the parts together, which takes a store minutes when they are many.
@@ -87,11 +88,8 @@ impl CompleteMultipart {
             (None, Some(_)) => idempotency::COMPLETE_MULTIPART_UPLOAD,
         };
         let mut fields = vec![(Cow::Borrowed("content-type"), "application/xml".to_owned())];
-        if let Some((name, value)) = &self.condition {
-            limits::field(name, value)?;
-        }
         fields.extend(self.condition);
-        wire.fields(fields);
+        wire.fields(fields)?;
         wire.body(root.to_xml()?.into());
         wire.patience(PATIENCE);
         wire.options(self.options);
@@ -237,11 +235,11 @@ fn read(text: &[u8]) -> Result<Option<String>, XmlError> {
     xml.expect_root("CompleteMultipartUploadResult")?;
     while let Some(tag) = xml.child()? {
         match tag.name() {
-            "ETag" => etag = Some(etag::quoted(xml.text()?)),
+            "ETag" => etag = values::text(&mut xml)?.map(etag::quoted),
             _ => xml.skip()?,
         }
     }
-    Ok(etag.filter(|tag| !tag.is_empty()))
+    Ok(etag)
 }
 
 #[cfg(test)]
@@ -254,6 +252,8 @@ mod tests {
             b"  \n <?xml version=\"1.0\"?>\n<CompleteMultipartUploadResult><Location>l</Location>\
                      <ETag>&quot;x-2&quot;</ETag></CompleteMultipartUploadResult>";
         assert_eq!(read(text).unwrap().as_deref(), Some("\"x-2\""));
+        let empty = b"<CompleteMultipartUploadResult><ETag/></CompleteMultipartUploadResult>";
+        assert_eq!(read(empty).unwrap(), None);
         assert!(read(b"").is_err() && read(b"<Other/>").is_err());
     }
 

@@ -133,9 +133,6 @@ impl CopyPart {
             escape::push_component(&mut source, version);
         }
         let mut fields = self.fields;
-        for (name, value) in &fields {
-            limits::field(name, value)?;
-        }
         fields.push(("x-amz-copy-source".into(), source));
         if let Some(range) = self.range {
             let last = range.end.checked_sub(1).filter(|last| *last >= range.start);
@@ -148,7 +145,7 @@ impl CopyPart {
             key.put_fields(Of::CopySource, wire.origin(), &mut fields)?;
         }
         self.upload.put_key(&wire, &mut fields)?;
-        wire.fields(fields);
+        wire.fields(fields)?;
         wire.options(self.options);
         wire.patience(PATIENCE);
         let number = self.number;

@@ -11,6 +11,7 @@ use crate::bucket::Bucket;
 use crate::checksum::Checksum;
 use crate::idempotency;
 use crate::options::Options;
+use crate::values;
 use crate::wire::{S3, Wire};
 
 /// A request to begin an upload in parts; made by [`Bucket::create_multipart`].
@@ -55,11 +56,13 @@ impl CreateMultipart {
         let mut wire = Wire::object(Method::Post, &self.bucket, &self.key)?;
         wire.flag("uploads");
         let customer_key = self.attributes.customer_key().cloned();
-        wire.fields(self.attributes.into_fields(wire.origin())?);
+        let locked = self.attributes.is_locked();
+        wire.fields(self.attributes.into_fields(wire.origin())?)?;
         wire.options(self.options);
         let id = self.bucket.client.call(&Create { wire }).await?;
         let mut upload = self.bucket.multipart(self.key, id);
         upload.customer_key = customer_key;
+        upload.locked = locked;
         Ok(upload)
     }
 }
@@ -102,12 +105,11 @@ fn read(text: &[u8]) -> Result<String, XmlError> {
     xml.expect_root("InitiateMultipartUploadResult")?;
     while let Some(tag) = xml.child()? {
         match tag.name() {
-            "UploadId" => id = Some(xml.text()?),
+            "UploadId" => id = values::text(&mut xml)?,
             _ => xml.skip()?,
         }
     }
-    id.filter(|id| !id.is_empty())
-        .ok_or_else(|| XmlError::new("an upload without an identifier"))
+    id.ok_or_else(|| XmlError::new("an upload without an identifier"))
 }
 
 #[cfg(test)]

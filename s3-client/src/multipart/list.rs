@@ -2,7 +2,6 @@ use std::time::SystemTime;
 
 use aws_core::operation::Answer;
 use aws_core::paginate::{IntoItems, Items, Paged, Pages};
-use aws_core::time::parse_iso8601;
 use aws_core::xml::{Xml, XmlError};
 use aws_core::{Error, Idempotency, Operation, Result, awaitable};
 use pipeline_pool::Method;
@@ -10,8 +9,9 @@ use pipeline_pool::Method;
 use crate::bucket::Bucket;
 use crate::idempotency;
 use crate::limits;
-use crate::ops::list::decoded;
+use crate::ops::list::{decoded, marker};
 use crate::options::Options;
+use crate::values;
 use crate::wire::{S3, Wire};
 
 /// A request to list the uploads in parts that have begun; made by [`Bucket::list_multipart`].
@@ -206,12 +206,12 @@ fn read(text: &[u8]) -> Result<MultipartPage, XmlError> {
             "CommonPrefixes" => {
                 while let Some(tag) = xml.child()? {
                     match tag.name() {
-                        "Prefix" => page.prefixes.push(xml.text()?),
+                        "Prefix" => page.prefixes.extend(values::text(&mut xml)?),
                         _ => xml.skip()?,
                     }
                 }
             }
-            "IsTruncated" => truncated = xml.value()?,
+            "IsTruncated" => truncated = values::flag(&mut xml)?,
             "EncodingType" => encoded = xml.text()? == "url",
             "NextKeyMarker" => next.0 = xml.text()?,
             "NextUploadIdMarker" => next.1 = xml.text()?,
@@ -225,7 +225,8 @@ fn read(text: &[u8]) -> Result<MultipartPage, XmlError> {
         for prefix in &mut page.prefixes {
             *prefix = decoded(prefix)?;
         }
-        next.0 = decoded(&next.0)?;
+        let keys = page.uploads.iter().map(|upload| &upload.key);
+        next.0 = marker(next.0, keys.chain(&page.prefixes));
     }
     if truncated {
         if next.0.is_empty() {
@@ -245,10 +246,10 @@ fn upload(xml: &mut Xml<'_>) -> Result<MultipartInfo, XmlError> {
     let mut storage_class = None;
     while let Some(tag) = xml.child()? {
         match tag.name() {
-            "Key" => key = Some(xml.text()?),
-            "UploadId" => id = Some(xml.text()?),
-            "Initiated" => initiated = parse_iso8601(&xml.text()?),
-            "StorageClass" => storage_class = Some(xml.text()?),
+            "Key" => key = values::text(xml)?,
+            "UploadId" => id = values::text(xml)?,
+            "Initiated" => initiated = values::time(xml)?,
+            "StorageClass" => storage_class = values::text(xml)?,
             _ => xml.skip()?,
         }
     }
@@ -282,8 +283,28 @@ mod tests {
     }
 
     #[test]
+    fn what_other_servers_write_is_read() {
+        let page = read(
+            b"<ListMultipartUploadsResult><EncodingType>url</EncodingType><NextKeyMarker>100%</NextKeyMarker>\
+              <NextUploadIdMarker/><IsTruncated>True</IsTruncated><Upload><Key>100%</Key><UploadId>1</UploadId>\
+              <StorageClass/><Initiated/></Upload><CommonPrefixes><Prefix/></CommonPrefixes>\
+              </ListMultipartUploadsResult>",
+        )
+        .unwrap();
+        let upload = &page.uploads[0];
+        assert_eq!(
+            (upload.key.as_str(), &upload.storage_class),
+            ("100%", &None)
+        );
+        assert!(page.prefixes.is_empty());
+        assert_eq!(page.next, Some(("100%".to_owned(), String::new())));
+    }
+
+    #[test]
     fn nonsense_is_an_error() {
         for text in [
+            "<ListMultipartUploadsResult><Upload><Key/><UploadId>a</UploadId></Upload></ListMultipartUploadsResult>",
+            "<ListMultipartUploadsResult><Upload><Key>a</Key><UploadId/></Upload></ListMultipartUploadsResult>",
             "<ListMultipartUploadsResult><IsTruncated>true</IsTruncated></ListMultipartUploadsResult>",
             "<ListMultipartUploadsResult><Upload><Key>a</Key></Upload></ListMultipartUploadsResult>",
             "<ListMultipartUploadsResult><Upload><UploadId>a</UploadId></Upload></ListMultipartUploadsResult>",

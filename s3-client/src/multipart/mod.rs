@@ -58,6 +58,8 @@ pub struct MultipartUpload {
     pub(crate) id: Arc<str>,
     /// What each part has to bring.
     customer_key: Option<CustomerKey>,
+    /// Whether the object will be locked, so that each part has to bring a digest.
+    locked: bool,
 }
 
 impl MultipartUpload {
@@ -157,6 +159,7 @@ impl Bucket {
             key: key.into(),
             id: id.into(),
             customer_key: None,
+            locked: false,
         }
     }
 

@@ -1,21 +1,19 @@
 use std::fmt;
 
 use aws_core::operation::Answer;
-use aws_core::{Error, Idempotency, Operation, Result, awaitable};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use md5::{Digest, Md5};
+use aws_core::{Error, Idempotency, Kind, Operation, Result, awaitable};
 use pipeline_pool::Method;
 
 use super::{MultipartUpload, Part};
 use crate::checksum::{Checksum, read_ahead, summed};
+use crate::digest;
 use crate::encryption::Of;
 use crate::etag;
 use crate::idempotency::{self, Row};
 use crate::limits;
 use crate::object::ObjectHead;
 use crate::options::Options;
-use crate::payload::Source;
+use crate::payload::{Payload, Source};
 use crate::wire::{Field, S3, Wire};
 
 /// A request to send a part; made by [`MultipartUpload::part`].
@@ -47,8 +45,9 @@ impl UploadPart {
         self
     }
 
-    /// Sends the MD5 digest of the part, with which the store checks what arrived. Defaults to no; only for
-    /// bytes at hand in one piece.
+    /// Sends the MD5 digest of the part, with which the store checks what arrived. Of files and streams, and what it
+    /// defaults to, [`Put::content_md5`](crate::Put::content_md5) says; it is the lock that the upload was
+    /// [begun](crate::CreateMultipart::retention) with which counts.
     pub fn content_md5(mut self, yes: bool) -> Self {
         self.md5 = yes;
         self
@@ -73,28 +72,53 @@ impl UploadPart {
 
     /// The part, and the digest that the store has taken of it, if it says so.
     pub(crate) async fn sent(self) -> Result<(Part, Option<[u8; 16]>)> {
-        let mut payload = self.source.payload().await?;
+        let payload = self.source.clone().payload().await?;
+        let bucket = &self.upload.bucket;
+        let demanded = || self.checksum.is_none() && bucket.client.demands_digest(&bucket.name);
+        let locked = self.checksum.is_none() && self.upload.locked;
+        let mut digest = None;
+        if self.md5 || locked || demanded() {
+            digest = digest::md5(&payload).await?;
+        }
+        if self.md5 && digest.is_none() {
+            return Err(Error::invalid(
+                "the MD5 digest of a stream is known when it has been sent, and goes before it: send bytes or a file",
+            ));
+        }
+        let unread = payload.is_file() && digest.is_none();
+        match self.once(payload.clone(), digest).await {
+            // The store has just said that it wants one, and the file was not read for it.
+            Err(error) if error.kind() == Kind::Invalid && unread && demanded() => {
+                let digest = digest::md5(&payload).await?;
+                self.once(payload, digest).await
+            }
+            sent => sent,
+        }
+    }
+
+    async fn once(
+        &self,
+        mut payload: Payload,
+        digest: Option<String>,
+    ) -> Result<(Part, Option<[u8; 16]>)> {
         let mut wire = part(Method::Put, &self.upload, self.number)?;
         limits::put(payload.len())?;
         let mut fields = Vec::new();
-        if self.md5 {
-            let body = payload.whole().ok_or_else(|| {
-                Error::invalid("a digest is only made of a body that is at hand in one piece")
-            })?;
-            fields.push(("content-md5".into(), STANDARD.encode(Md5::digest(&body))));
-        }
-        if let Some(checksum) = self.checksum {
-            let bucket = &self.upload.bucket;
+        let bucket = &self.upload.bucket;
+        // What can be read only once may be followed by a checksum.
+        let behind = payload.is_once() && self.upload.locked && digest.is_none();
+        let by_v4 = bucket.client.signs_by_v4(&bucket.name);
+        let behind = (behind && by_v4).then_some(digest::BEHIND_STREAMS);
+        fields.extend(digest.map(|value| ("content-md5".into(), value)));
+        if let Some(checksum) = self.checksum.or(behind) {
             match read_ahead(checksum, &payload, bucket).await? {
                 Some(value) => fields.push((checksum.header().into(), value)),
-                None => {
-                    let by_v4 = bucket.client.signs_by_v4(&bucket.name);
-                    payload = summed(checksum, payload, by_v4, &mut fields)?;
-                }
+                None => payload = summed(checksum, payload, by_v4, &mut fields)?,
             }
         }
         self.upload.put_key(&wire, &mut fields)?;
-        wire.fields(fields);
+        wire.fields(fields)?;
+        wire.digest_on_demand();
         let size = payload.len();
         let row = if payload.is_once() {
             idempotency::UPLOAD_PART_STREAM
@@ -102,7 +126,7 @@ impl UploadPart {
             idempotency::UPLOAD_PART
         };
         wire.payload(payload);
-        wire.options(self.options);
+        wire.options(self.options.clone());
         let sending = SendPart { wire, row };
         let head = self.upload.bucket.client.call(&sending).await?;
         let part = Part::sent(self.number, size, &head)?;

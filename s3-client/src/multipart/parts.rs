@@ -2,18 +2,19 @@ use std::time::SystemTime;
 
 use aws_core::operation::Answer;
 use aws_core::paginate::{IntoItems, Items, Paged, Pages};
-use aws_core::time::parse_iso8601;
 use aws_core::xml::{Element, Xml, XmlError};
 use aws_core::{Error, Idempotency, Operation, Result, awaitable};
 use pipeline_pool::Method;
 
 use super::MultipartUpload;
 use super::part::of_upload;
+use crate::checksum::Checksum;
 use crate::etag;
 use crate::idempotency;
 use crate::limits;
 use crate::object::ObjectHead;
 use crate::options::Options;
+use crate::values;
 use crate::wire::{S3, Wire};
 
 /// A part that the store has.
@@ -41,6 +42,13 @@ const CHECKSUMS: [(&str, &str); 5] = [
     ("x-amz-checksum-sha256", "ChecksumSHA256"),
 ];
 
+/// The element of a checksum.
+fn element(checksum: Checksum) -> &'static str {
+    let mut known = CHECKSUMS.iter();
+    let found = known.find(|(field, _)| *field == checksum.header());
+    found.map_or("", |(_, element)| *element)
+}
+
 impl Part {
     /// A part of this number and entity tag, noted down elsewhere.
     pub fn new(number: u32, etag: impl Into<String>) -> Self {
@@ -51,6 +59,24 @@ impl Part {
             last_modified: None,
             checksums: Vec::new(),
         }
+    }
+
+    /// The same with a checksum that was noted down too: the completion of an upload that was
+    /// [begun](crate::CreateMultipart::checksum) with one may need those of its parts.
+    #[must_use]
+    pub fn with_checksum(mut self, checksum: Checksum, value: impl Into<String>) -> Self {
+        let element = element(checksum);
+        self.checksums.retain(|(name, _)| *name != element);
+        self.checksums.push((element, value.into()));
+        self
+    }
+
+    /// A checksum that the store has told, in Base64.
+    pub fn checksum(&self, checksum: Checksum) -> Option<&str> {
+        let element = element(checksum);
+        let mut told = self.checksums.iter();
+        let (_, value) = told.find(|(name, _)| *name == element)?;
+        Some(value)
     }
 
     /// What the answer to sending it says.
@@ -74,12 +100,14 @@ impl Part {
         let mut part = Self::new(0, "");
         while let Some(tag) = xml.child()? {
             match tag.name() {
-                "PartNumber" => number = Some(xml.value()?),
-                "ETag" => etag = Some(etag::quoted(xml.text()?)),
-                "Size" => part.size = Some(xml.value()?),
-                "LastModified" => part.last_modified = parse_iso8601(&xml.text()?),
+                "PartNumber" => number = values::value(xml)?.or(number),
+                "ETag" => etag = values::text(xml)?.map(etag::quoted),
+                "Size" => part.size = values::value(xml)?,
+                "LastModified" => part.last_modified = values::time(xml)?,
                 name => match CHECKSUMS.iter().find(|(_, element)| *element == name) {
-                    Some((_, element)) => part.checksums.push((*element, xml.text()?)),
+                    Some((_, element)) => part
+                        .checksums
+                        .extend(values::text(xml)?.map(|value| (*element, value))),
                     None => xml.skip()?,
                 },
             }
@@ -245,8 +273,8 @@ fn read(text: &[u8]) -> Result<PartPage, XmlError> {
     while let Some(tag) = xml.child()? {
         match tag.name() {
             "Part" => page.parts.push(Part::read(&mut xml, None)?),
-            "IsTruncated" => truncated = xml.value()?,
-            "NextPartNumberMarker" => page.next = xml.text()?.trim().parse().ok(),
+            "IsTruncated" => truncated = values::flag(&mut xml)?,
+            "NextPartNumberMarker" => page.next = values::value(&mut xml)?,
             _ => xml.skip()?,
         }
     }
@@ -289,11 +317,39 @@ mod tests {
     }
 
     #[test]
+    fn checksums_can_be_noted_down() {
+        for checksum in Checksum::ALL {
+            let part = Part::new(1, "a").with_checksum(checksum, "x=");
+            let part = part.with_checksum(checksum, "y=");
+            assert_eq!(part.checksum(checksum), Some("y="));
+            let written = part.element().to_xml().unwrap();
+            let element = format!("<Checksum{0}>y=</Checksum{0}>", checksum.name());
+            assert!(
+                written.contains(&element) && !written.contains("x="),
+                "{written}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_empty_is_not_there() {
+        let page = read(
+            b"<ListPartsResult><IsTruncated>FALSE</IsTruncated><NextPartNumberMarker/><Part><PartNumber>1</PartNumber>\
+              <ETag>a</ETag><Size/><LastModified/><ChecksumCRC32/></Part></ListPartsResult>",
+        )
+        .unwrap();
+        assert_eq!(page.parts, [Part::new(1, "\"a\"")]);
+        assert_eq!(page.next, None);
+    }
+
+    #[test]
     fn nonsense_is_an_error() {
         for text in [
             "<ListPartsResult><IsTruncated>true</IsTruncated></ListPartsResult>",
             "<ListPartsResult><Part><ETag>a</ETag></Part></ListPartsResult>",
             "<ListPartsResult><Part><PartNumber>1</PartNumber></Part></ListPartsResult>",
+            "<ListPartsResult><Part><PartNumber/><ETag>a</ETag></Part></ListPartsResult>",
+            "<ListPartsResult><Part><PartNumber>1</PartNumber><ETag/></Part></ListPartsResult>",
             "<ListPartsResult><Part><PartNumber>-1</PartNumber><ETag>a</ETag></Part></ListPartsResult>",
             "<Other/>",
         ] {

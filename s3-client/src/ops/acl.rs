@@ -90,11 +90,11 @@ impl PutObjectAcl {
         wire.options(self.options);
         match self.acl {
             AclChange::Canned(acl) => {
-                wire.fields(vec![(Cow::Borrowed("x-amz-acl"), acl.as_str().to_owned())]);
+                wire.fields(vec![(Cow::Borrowed("x-amz-acl"), acl.as_str().to_owned())])?;
             }
             AclChange::Acl(acl) => {
                 let body = acl.encode()?;
-                wire.fields(document_fields(&body, "application/xml").into());
+                wire.fields(document_fields(&body, "application/xml").into())?;
                 wire.body(Bytes::from(body));
             }
         }

@@ -14,6 +14,7 @@ use crate::idempotency;
 use crate::limits;
 use crate::object::ObjectHead;
 use crate::options::Options;
+use crate::values::{parsed_flag, text_of, value_of};
 use crate::wire::{Field, S3, Wire};
 
 const ALL: &str = "ETag,Checksum,ObjectParts,StorageClass,ObjectSize";
@@ -87,7 +88,7 @@ impl GetObjectAttributes {
         if let Some(key) = &self.customer_key {
             key.put_fields(Of::Object, wire.origin(), &mut fields)?;
         }
-        wire.fields(fields);
+        wire.fields(fields)?;
         wire.options(self.options);
         self.bucket.client.call(&GetOperation { wire }).await
     }
@@ -193,36 +194,33 @@ fn read(text: &[u8]) -> Result<ObjectAttributes, XmlError> {
             "it begins with <{found}>, not with the attributes of an object"
         )));
     }
-    let own = |name| root.child(name).map(|child| child.text().to_owned());
+    let own = |name| text_of(&root, name);
     let checksum = root.child("Checksum");
-    let kind = checksum.and_then(|sums| sums.child("ChecksumType"));
+    let kind = checksum.and_then(|sums| text_of(sums, "ChecksumType"));
     let parts = root.child("ObjectParts");
-    let truncated = parts.and_then(|parts| parts.child("IsTruncated"));
-    let count = parts.and_then(|parts| {
-        let names = ["PartsCount", "TotalPartsCount"];
-        names.into_iter().find_map(|name| parts.child(name))
-    });
+    let truncated = parts.and_then(|parts| text_of(parts, "IsTruncated"));
+    let count = |name| parts.map_or(Ok(None), |parts| value_of(parts, name));
     let listed = parts.map(Element::children).unwrap_or_default().iter();
     Ok(ObjectAttributes {
         etag: own("ETag").map(quoted),
-        size: root.child("ObjectSize").map(Element::value).transpose()?,
+        size: value_of(&root, "ObjectSize")?,
         storage_class: own("StorageClass"),
         last_modified: None,
-        parts_count: count.map(Element::value).transpose()?,
+        parts_count: count("PartsCount")?.or(count("TotalPartsCount")?),
         parts: listed
             .filter(|part| part.name() == "Part")
             .map(read_part)
             .collect::<Result<_, _>>()?,
-        more_parts: truncated.is_some_and(|yes| yes.text() == "true"),
+        more_parts: parsed_flag(&truncated.unwrap_or_default())?.unwrap_or(false),
         checksums: checksum.map(read_checksums).unwrap_or_default(),
-        composite: kind.is_some_and(|kind| kind.text() == "COMPOSITE"),
+        composite: kind.is_some_and(|kind| kind.eq_ignore_ascii_case("COMPOSITE")),
         version_id: None,
     })
 }
 
 fn read_part(part: &Element) -> Result<PartAttributes, XmlError> {
-    let number = part.child("PartNumber").map(Element::value).transpose()?;
-    let size = part.child("Size").map(Element::value).transpose()?;
+    let number = value_of(part, "PartNumber")?;
+    let size = value_of(part, "Size")?;
     Ok(PartAttributes {
         number: number.ok_or_else(|| XmlError::new("a part has no number"))?,
         size: size.unwrap_or_default(),
@@ -232,8 +230,8 @@ fn read_part(part: &Element) -> Result<PartAttributes, XmlError> {
 
 fn read_checksums(element: &Element) -> Vec<(Checksum, String)> {
     let one = |checksum: Checksum| {
-        let child = element.child(&format!("Checksum{}", checksum.name()))?;
-        Some((checksum, child.text().to_owned()))
+        let value = text_of(element, &format!("Checksum{}", checksum.name()))?;
+        Some((checksum, value))
     };
     Checksum::ALL.into_iter().filter_map(one).collect()
 }
@@ -264,6 +262,21 @@ mod tests {
         assert_eq!((found.parts_count, found.parts.len()), (Some(2), 2));
         assert_eq!(found.parts[0].checksum(Checksum::Sha256), Some("x="));
         assert_eq!((found.parts[1].number, found.parts[1].size), (2, 1));
+    }
+
+    #[test]
+    fn what_is_empty_is_not_there() {
+        let found = read(
+            b"<GetObjectAttributesOutput><ETag/><ObjectSize></ObjectSize><StorageClass/><Checksum><ChecksumSHA256/>\
+              </Checksum><ObjectParts><IsTruncated>True</IsTruncated><PartsCount/><TotalPartsCount>3</TotalPartsCount>\
+              <Part><PartNumber>1</PartNumber><Size/></Part></ObjectParts></GetObjectAttributesOutput>",
+        )
+        .unwrap();
+        assert_eq!((found.etag.as_deref(), found.size), (None, None));
+        assert_eq!(found.storage_class.as_deref(), None);
+        assert_eq!(found.checksum(Checksum::Sha256), None);
+        assert_eq!((found.parts_count, found.more_parts), (Some(3), true));
+        assert_eq!(found.parts[0].size, 0);
     }
 
     #[test]

@@ -1,9 +1,8 @@
 use std::borrow::Cow;
 use std::fmt;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use aws_core::operation::Answer;
-use aws_core::time::parse_iso8601;
 use aws_core::xml::{Xml, XmlError};
 use aws_core::{Error, Idempotency, Operation, Result, awaitable, http_date};
 use aws_sigv2::escape;
@@ -12,13 +11,18 @@ use pipeline_pool::Method;
 use crate::attributes::{Attributes, put};
 use crate::bucket::Bucket;
 use crate::checksum::Checksum;
+use crate::client::S3Client;
 use crate::encryption::{CustomerKey, Of};
 use crate::etag::quoted;
 use crate::idempotency::{self, Row};
 use crate::limits;
 use crate::object::ObjectHead;
 use crate::options::Options;
+use crate::values;
 use crate::wire::{Field, S3, Wire};
+
+/// Time beyond the usual for what the store reads and writes meanwhile, up to 5 GiB.
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// A request to copy an object within the store; made by [`Bucket::copy`].
 ///
@@ -190,14 +194,20 @@ impl Copy {
         Ok(source)
     }
 
-    /// Sends it. The answer can take long, as the store may read and write up to 5 GiB meanwhile: give a large copy more
-    /// [time](Self::timeout) than the client's 30 s.
+    /// Sends it. The answer can take long, as the store may read and write up to 5 GiB meanwhile: unless it is given
+    /// [a time of its own](Self::timeout), a copy has 300 s beyond the client's.
     ///
     /// # Errors
     /// [`is_not_found`](crate::Error::is_not_found) when there is no such source;
     /// [`Kind::Invalid`](crate::Kind::Invalid) when a limit is broken; otherwise as sending and the store say, also
     /// when it says so after it has begun to answer with success.
     pub async fn send(self) -> Result<Copied> {
+        let (client, operation) = self.ready()?;
+        client.call(&operation).await
+    }
+
+    /// What is to be sent, and by which client.
+    fn ready(self) -> Result<(S3Client, CopyObject)> {
         if let Some(error) = self.wrong {
             return Err(error);
         }
@@ -216,9 +226,6 @@ impl Copy {
         let replace_tags = self.replace_tags || self.attributes.has_tags();
         let mut fields = self.attributes.into_fields(wire.origin())?;
         fields.push((Cow::Borrowed("x-amz-copy-source"), source));
-        for (name, value) in &self.conditions {
-            limits::field(name, value)?;
-        }
         fields.extend(self.conditions);
         let replaced = [
             ("x-amz-metadata-directive", self.replace_metadata),
@@ -230,9 +237,10 @@ impl Copy {
         if let Some(key) = &self.from_customer_key {
             key.put_fields(Of::CopySource, wire.origin(), &mut fields)?;
         }
-        wire.fields(fields);
+        wire.fields(fields)?;
+        wire.patience(PATIENCE);
         wire.options(self.options);
-        self.bucket.client.call(&CopyObject { wire, row }).await
+        Ok((self.bucket.client, CopyObject { wire, row }))
     }
 }
 
@@ -320,8 +328,8 @@ fn read(text: &[u8]) -> Result<(Option<String>, Option<SystemTime>), XmlError> {
     xml.expect_root("CopyObjectResult")?;
     while let Some(tag) = xml.child()? {
         match tag.name() {
-            "ETag" => etag = Some(quoted(xml.text()?)),
-            "LastModified" => last_modified = parse_iso8601(&xml.text()?),
+            "ETag" => etag = values::text(&mut xml)?.map(quoted),
+            "LastModified" => last_modified = values::time(&mut xml)?,
             _ => xml.skip()?,
         }
     }
@@ -331,7 +339,7 @@ fn read(text: &[u8]) -> Result<(Option<String>, Option<SystemTime>), XmlError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Credentials, S3Client};
+    use crate::Credentials;
 
     fn bucket() -> Bucket {
         let client = S3Client::builder()
@@ -369,6 +377,23 @@ mod tests {
     }
 
     #[test]
+    fn a_copy_has_the_time_that_a_store_takes_for_5_gib() {
+        let (_, operation) = bucket().copy("a", "k").ready().unwrap();
+        assert!(operation.extra_time() >= Duration::from_secs(300));
+    }
+
+    #[test]
+    fn settings_that_no_header_carries_are_refused() {
+        for copy in [
+            bucket().copy("a", "k").from_if_match("\u{e9}"),
+            bucket().copy("a", "k").if_match("\n"),
+            bucket().copy("a", "k").storage_class("\u{e9}"),
+        ] {
+            assert!(copy.ready().is_err());
+        }
+    }
+
+    #[test]
     fn results_are_read() {
         let text =
             b"<CopyObjectResult xmlns='x'><LastModified>2009-10-28T22:32:00.000Z</LastModified>\
@@ -378,6 +403,8 @@ mod tests {
         assert!(time.is_some());
         let bare = read(b"<CopyObjectResult><ETag>9b2c</ETag></CopyObjectResult>").unwrap();
         assert_eq!(bare.0, etag);
+        let empty = read(b"<CopyObjectResult><ETag/><LastModified/></CopyObjectResult>");
+        assert_eq!(empty.unwrap(), (None, None));
         assert!(read(b"").is_err() && read(b"<Other/>").is_err());
     }
 }

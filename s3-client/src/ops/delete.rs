@@ -102,10 +102,7 @@ impl Delete {
                 row = &idempotency::DELETE_OBJECT_VERSION;
             }
         }
-        for (name, value) in &self.fields {
-            limits::field(name, value)?;
-        }
-        wire.fields(self.fields);
+        wire.fields(self.fields)?;
         wire.options(self.options);
         let idempotency = row.idempotency;
         Ok((client, DeleteObject { wire, idempotency }))

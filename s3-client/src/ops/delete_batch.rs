@@ -15,6 +15,7 @@ use crate::checksum::Checksum;
 use crate::idempotency::{self, Row};
 use crate::many::{ObjectId, Removed};
 use crate::options::Options;
+use crate::values;
 use crate::wire::{Field, S3, Wire};
 
 /// One request to remove up to 1,000 objects.
@@ -108,7 +109,7 @@ impl DeleteBatch {
         let mut wire = Wire::bucket_root(Method::Post, bucket)?;
         wire.options(self.options.clone());
         wire.query("delete", "");
-        wire.fields(fields);
+        wire.fields(fields)?;
         wire.body(Bytes::from(body));
         let operation = DeleteObjects {
             wire,
@@ -136,9 +137,13 @@ fn document(ids: &[ObjectId], quiet: bool) -> Result<String> {
     delete.to_xml()
 }
 
-/// What the store says, by key.
+/// What the store says.
 #[derive(Debug, Default)]
-struct Answers(HashMap<String, Vec<Said>>);
+struct Answers {
+    by_key: HashMap<String, Vec<Said>>,
+    /// A failure that names no key.
+    keyless: Option<Error>,
+}
 
 #[derive(Debug)]
 struct Said {
@@ -150,9 +155,9 @@ struct Said {
 impl Answers {
     /// What is said of a key.
     fn said(&self, key: &str) -> &[Said] {
-        let said = self.0.get(key);
+        let said = self.by_key.get(key);
         // A server that writes a carriage return as it is has it read as a line feed.
-        let read = || self.0.get(&as_read(key));
+        let read = || self.by_key.get(&as_read(key));
         said.or_else(read).map(Vec::as_slice).unwrap_or_default()
     }
 
@@ -161,13 +166,16 @@ impl Answers {
         !self.said(&id.key).is_empty()
     }
 
-    /// A failure of a key that was not asked for.
+    /// A failure of a key that was not asked for, or of none.
     fn stray(&self, ids: &[ObjectId]) -> Option<Error> {
+        if self.keyless.is_some() {
+            return self.keyless.clone();
+        }
         let asked: HashSet<_> = ids
             .iter()
             .flat_map(|id| [id.key.clone(), as_read(&id.key)])
             .collect();
-        let mut others = self.0.iter().filter(|(key, _)| !asked.contains(*key));
+        let mut others = self.by_key.iter().filter(|(key, _)| !asked.contains(*key));
         let error =
             others.find_map(|(_, said)| said.iter().find_map(|s| s.result.as_ref().err()))?;
         Some(Error::protocol(format!(
@@ -243,27 +251,33 @@ fn read(text: &[u8]) -> Result<Answers, XmlError> {
         let (mut is_marker, mut code, mut message) = (false, String::new(), String::new());
         while let Some(tag) = xml.child()? {
             match tag.name() {
-                "Key" => key = Some(xml.text()?),
-                "VersionId" => version_id = Some(xml.text()?).filter(|id| !id.is_empty()),
-                "DeleteMarker" => is_marker = xml.value()?,
-                "DeleteMarkerVersionId" => marker_version = Some(xml.text()?),
+                "Key" => key = values::text(&mut xml)?,
+                "VersionId" => version_id = values::text(&mut xml)?,
+                "DeleteMarker" => is_marker = values::flag(&mut xml)?,
+                "DeleteMarkerVersionId" => marker_version = values::text(&mut xml)?,
                 "Code" => code = xml.text()?,
                 "Message" => message = xml.text()?,
                 _ => xml.skip()?,
             }
         }
-        let key = key.ok_or_else(|| XmlError::new("a result without its key"))?;
         let result = if failed {
             Err(Error::service(200, ErrorBody::new(code, message), None))
         } else {
-            let told = marker_version.filter(|id| !id.is_empty());
             Ok(Removed {
-                version_id: told.or_else(|| version_id.clone()),
+                version_id: marker_version.or_else(|| version_id.clone()),
                 is_marker,
             })
         };
+        let key = match (key, &result) {
+            (Some(key), _) => key,
+            (None, Err(error)) => {
+                answers.keyless.get_or_insert_with(|| error.clone());
+                continue;
+            }
+            (None, Ok(_)) => return Err(XmlError::new("a result without its key")),
+        };
         let said = Said { version_id, result };
-        answers.0.entry(key).or_default().push(said);
+        answers.by_key.entry(key).or_default().push(said);
     }
     Ok(answers)
 }
@@ -335,6 +349,21 @@ mod tests {
         let returned =
             read(b"<DeleteResult><Error><Key>c&#10;</Key></Error></DeleteResult>").unwrap();
         assert!(returned.stray(&asked).is_none() && returned.name(&asked[1]));
+    }
+
+    #[test]
+    fn a_failure_without_a_name_is_not_lost() {
+        for key in ["", "<Key/>", "<Key></Key>"] {
+            let text = format!(
+                "<DeleteResult><Deleted><Key>a</Key><DeleteMarker/></Deleted><Error>{key}<Code>AccessDenied</Code>\
+                 <Message>no</Message></Error></DeleteResult>"
+            );
+            let answers = read(text.as_bytes()).unwrap();
+            let asked = ["a".into(), "b".into()];
+            let stray = answers.stray(&asked).unwrap();
+            assert_eq!(stray.code(), Some("AccessDenied"), "{key}");
+            assert!(answers.name(&asked[0]) && !answers.name(&asked[1]));
+        }
     }
 
     #[test]

@@ -122,6 +122,18 @@ impl Range {
             Self::Empty => None,
         }
     }
+
+    /// Whether the whole of an object of this size is what it asks for. A server need not send a range then
+    /// ([RFC 9110, 14.2](https://www.rfc-editor.org/rfc/rfc9110#section-14.2)); of an object without bytes there is
+    /// none that could be sent, and S3 answers the last bytes of it with the whole.
+    fn is_whole(self, size: u64) -> bool {
+        match self {
+            Self::From(first) => first == 0 && size > 0,
+            Self::Within(first, last) => first == 0 && size > 0 && last >= size - 1,
+            Self::Last(n) => n >= size,
+            Self::Empty => false,
+        }
+    }
 }
 
 impl Get {
@@ -166,7 +178,7 @@ impl<M: Mode> Get<M> {
         self
     }
 
-    /// Fetches the last `bytes` of it.
+    /// Fetches the last `bytes` of it, or all of it if it has fewer.
     pub fn last(mut self, bytes: u64) -> Self {
         self.range = Some(if bytes == 0 {
             Range::Empty
@@ -248,7 +260,7 @@ impl<M: Mode> Get<M> {
         wire.options(self.options);
         let operation = GetObject {
             wire,
-            ranged: self.range.is_some(),
+            range: self.range,
             part,
             verify: self.verify,
             mode: PhantomData,
@@ -284,10 +296,18 @@ impl<M: Mode> fmt::Debug for Get<M> {
 
 struct GetObject<M> {
     wire: Wire,
-    ranged: bool,
+    range: Option<Range>,
     part: bool,
     verify: bool,
     mode: PhantomData<M>,
+}
+
+impl<M> GetObject<M> {
+    /// Whether a whole object is what was asked for.
+    fn is_answered_by_whole(&self, head: &ObjectHead) -> bool {
+        let Some(range) = self.range else { return true };
+        head.size().is_some_and(|size| range.is_whole(size))
+    }
 }
 
 impl<M: Mode> Operation for GetObject<M> {
@@ -326,7 +346,7 @@ impl<M: Mode> Operation for GetObject<M> {
         match status {
             304 => M::unchanged(head)
                 .ok_or_else(|| Error::protocol("nobody asked whether it has changed")),
-            200 if self.ranged => Err(Error::protocol(
+            200 if !self.is_answered_by_whole(&head) => Err(Error::protocol(
                 "the store answered a range with the whole object",
             )),
             200 if self.part && head.size() != Some(0) => Err(Error::protocol(
@@ -380,5 +400,24 @@ mod tests {
             Some(None)
         );
         assert_eq!(header(get.last(0)), Some(None));
+    }
+
+    #[test]
+    fn the_whole_is_a_range_where_it_is_all_that_was_asked_for() {
+        for (range, size, whole) in [
+            (Range::Last(512), 0, true),
+            (Range::Last(512), 512, true),
+            (Range::Last(512), 513, false),
+            (Range::From(0), 5, true),
+            (Range::From(1), 5, false),
+            (Range::Within(0, 4), 5, true),
+            (Range::Within(0, 3), 5, false),
+            (Range::Within(1, 9), 5, false),
+            // These begin behind the end, which is an error.
+            (Range::From(0), 0, false),
+            (Range::Within(0, 9), 0, false),
+        ] {
+            assert_eq!(range.is_whole(size), whole, "{range:?} of {size}");
+        }
     }
 }

@@ -114,7 +114,7 @@ macro_rules! lock {
                 let body = self.document.encode()?;
                 let mut wire = self.target.wire(Method::Put, $query, self.options)?;
                 let fields = document_fields(&body, "application/xml");
-                wire.fields(fields.into_iter().chain(self.fields).collect());
+                wire.fields(fields.into_iter().chain(self.fields).collect())?;
                 wire.body(body.into());
                 let client = &self.target.bucket.client;
                 client.call(&$put_operation { wire }).await

@@ -3,16 +3,14 @@ use std::borrow::Cow;
 use std::fmt;
 
 use aws_core::operation::Answer;
-use aws_core::{Error, Idempotency, Operation, Result};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use md5::{Digest, Md5};
+use aws_core::{Error, Idempotency, Kind, Operation, Result};
 use pipeline_pool::Method;
 
 use crate::attributes::Attributes;
 use crate::bucket::Bucket;
 use crate::checksum::{Checksum, read_ahead, summed};
 use crate::client::S3Client;
+use crate::digest;
 use crate::idempotency::{self, Row};
 use crate::limits;
 use crate::object::ObjectHead;
@@ -30,6 +28,8 @@ pub struct Put {
     attributes: Attributes,
     sum: Sum,
     md5: bool,
+    /// The MD5 digest of a file, in Base64, once it is known.
+    digest: Option<String>,
     row: &'static Row,
     options: Options,
 }
@@ -53,6 +53,7 @@ impl Put {
             attributes: Attributes::default(),
             sum: Sum::None,
             md5: false,
+            digest: None,
             row: &idempotency::PUT_OBJECT,
             options: Options::default(),
         }
@@ -74,9 +75,14 @@ impl Put {
         }
     }
 
-    /// Sends the MD5 digest of the body, with which the store checks what arrived; only for bytes at hand in one
-    /// piece. Defaults to no, but to yes for an object that is locked ([`retention`](Self::retention),
-    /// [`legal_hold`](Self::legal_hold)) and has no other checksum: S3 wants one then.
+    /// Sends the MD5 digest of the body, with which the store checks what arrived. A file is read once more for it; a
+    /// stream, which can be read only once, is refused with [`Kind::Invalid`](crate::Kind::Invalid).
+    ///
+    /// Defaults to no. Where no other checksum goes with the body, it defaults to yes for an object that is locked
+    /// ([`retention`](Self::retention), [`legal_hold`](Self::legal_hold)), and in a bucket that has refused an upload
+    /// for want of a digest, as S3 does where the [bucket](crate::Bucket::put_object_lock) locks what is stored: that
+    /// refusal is not reported, and the request is sent again with a digest. Behind a stream then goes a CRC32
+    /// [checksum](Self::checksum) if Version 4 signs the request, and nothing if it is Version 2.
     pub fn content_md5(mut self, yes: bool) -> Self {
         self.md5 = yes;
         self
@@ -129,35 +135,60 @@ impl Put {
     pub fn send(mut self) -> impl Future<Output = Result<Stored>> + Send {
         let ready = match self.source.at_hand() {
             Some(payload) => Ok(payload.and_then(|payload| self.ready(payload))),
-            None => Err(Box::pin(async move {
-                let payload = self.source.clone().payload().await?;
-                if let Sum::Of(checksum) = self.sum
-                    && let Some(value) = read_ahead(checksum, &payload, &self.bucket).await?
-                {
-                    self.sum = Sum::Is(checksum, value);
-                }
-                self.ready(payload)
-            })),
+            None => Err(Box::pin(self.send_file())),
         };
         async move {
             match ready {
                 Ok(Ok((ref client, ref operation))) => client.call(operation).await,
                 Ok(Err(error)) => Err(error),
-                Err(later) => Box::pin(S3Client::run(later.await)).await,
+                Err(later) => later.await,
             }
         }
+    }
+
+    /// Sends a file, which is read before where its digest has to go ahead of it.
+    async fn send_file(mut self) -> Result<Stored> {
+        let payload = self.source.clone().payload().await?;
+        if let Sum::Of(checksum) = self.sum
+            && let Some(value) = read_ahead(checksum, &payload, &self.bucket).await?
+        {
+            self.sum = Sum::Is(checksum, value);
+        }
+        let client = self.bucket.client.clone();
+        let name = self.bucket.name.clone();
+        let unsummed = matches!(self.sum, Sum::None);
+        let demanded = || client.demands_digest(&name);
+        if !self.md5 && !(unsummed && (self.attributes.is_locked() || demanded())) {
+            let sent = Box::pin(S3Client::run(self.clone().ready(payload.clone()))).await;
+            match sent {
+                // The store has just said that it wants one, and the file was not read for it.
+                Err(error) if error.kind() == Kind::Invalid && unsummed && demanded() => {}
+                sent => return sent,
+            }
+        }
+        self.digest = digest::md5(&payload).await?;
+        Box::pin(S3Client::run(self.ready(payload))).await
     }
 
     /// What is to be sent, and by which client.
     fn ready(self, mut payload: Payload) -> Result<(S3Client, PutObject)> {
         limits::put(payload.len())?;
         let by_v4 = self.bucket.client.signs_by_v4(&self.bucket.name);
-        // S3 refuses to lock what comes without any digest.
-        let unsummed = matches!(self.sum, Sum::None) && self.attributes.is_locked();
-        let md5 = self.md5 || unsummed && payload.whole().is_some();
+        let unsummed = matches!(self.sum, Sum::None) && !self.md5 && self.digest.is_none();
+        let locked = unsummed && self.attributes.is_locked();
+        let at_hand = payload.at_hand().filter(|_| self.md5 || locked);
+        let digest = self.digest.or_else(|| Some(digest::of_pieces(&at_hand?)));
+        if self.md5 && digest.is_none() {
+            return Err(Error::invalid(
+                "the MD5 digest of a stream is known when it has been sent, and goes before it: send bytes or a file",
+            ));
+        }
         let (client, mut wire) = Wire::object_of(Method::Put, self.bucket, &self.key)?;
         let mut fields = self.attributes.into_fields(wire.origin())?;
         match self.sum {
+            Sum::None if locked && digest.is_none() && by_v4 => {
+                payload = summed(digest::BEHIND_STREAMS, payload, by_v4, &mut fields)?;
+            }
             Sum::None => {}
             Sum::Of(checksum) => {
                 payload = summed(checksum, payload, by_v4, &mut fields)?;
@@ -167,16 +198,9 @@ impl Put {
                 fields.push((Cow::Borrowed(checksum.header()), value));
             }
         }
-        if md5 {
-            let body = payload.whole().ok_or_else(|| {
-                Error::invalid("the MD5 digest is only made of a body that is at hand in one piece")
-            })?;
-            fields.push((
-                Cow::Borrowed("content-md5"),
-                STANDARD.encode(Md5::digest(&body)),
-            ));
-        }
-        wire.fields(fields);
+        fields.extend(digest.map(|value| (Cow::Borrowed("content-md5"), value)));
+        wire.fields(fields)?;
+        wire.digest_on_demand();
         let row = if payload.is_once() && self.row.idempotency == Idempotency::Repeatable {
             &idempotency::PUT_OBJECT_STREAM
         } else {

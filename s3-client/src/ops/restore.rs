@@ -66,7 +66,7 @@ impl Restore {
             wire.query("versionId", version);
         }
         let body = document(self.days, self.tier.as_deref())?;
-        wire.fields(document_fields(&body, "application/xml").into());
+        wire.fields(document_fields(&body, "application/xml").into())?;
         wire.body(Bytes::from(body));
         wire.options(self.options);
         self.bucket.client.call(&RestoreOperation { wire }).await

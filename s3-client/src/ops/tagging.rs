@@ -82,7 +82,7 @@ impl PutObjectTagging {
         limits::object_tags(&self.tagging)?;
         let body = self.tagging.encode()?;
         let mut wire = self.target.wire(Method::Put, "tagging", self.options)?;
-        wire.fields(document_fields(&body, "application/xml").into());
+        wire.fields(document_fields(&body, "application/xml").into())?;
         wire.body(body.into());
         let client = &self.target.bucket.client;
         client.call(&PutOperation { wire }).await

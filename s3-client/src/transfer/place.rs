@@ -90,7 +90,11 @@ impl Place {
     pub(super) async fn finish(self, target: &Path, sync: bool) -> Result<()> {
         match self {
             Self::Once(temporary) => temporary.rename(sync).await,
-            Self::Kept { data, state, .. } => {
+            Self::Kept {
+                data,
+                state,
+                next_state,
+            } => {
                 let rename = async {
                     if sync {
                         File::open(&data).await?.sync_all().await?;
@@ -99,6 +103,7 @@ impl Place {
                 };
                 rename.await.map_err(|e| failed("write", target, e))?;
                 let _already_gone = tokio::fs::remove_file(&state).await;
+                let _seldom_there = tokio::fs::remove_file(&next_state).await;
                 if sync {
                     sync_folder(target).await?;
                 }
@@ -109,8 +114,14 @@ impl Place {
 
     /// Leaves nothing.
     pub(super) async fn forget(self) {
-        if let Self::Kept { data, state, .. } = self {
+        if let Self::Kept {
+            data,
+            state,
+            next_state,
+        } = self
+        {
             let _already_gone = tokio::fs::remove_file(&state).await;
+            let _seldom_there = tokio::fs::remove_file(&next_state).await;
             let _already_gone = tokio::fs::remove_file(&data).await;
         }
     }
@@ -122,4 +133,31 @@ async fn read_state(path: &Path) -> Option<Noted> {
         return None;
     }
     Noted::parse(&tokio::fs::read_to_string(path).await.ok()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A program may end between the two steps of noting what is there.
+    #[tokio::test]
+    async fn no_note_is_left_of_what_is_whole_or_given_up() {
+        let folder = format!("s3-place-{}", std::process::id());
+        let folder = std::env::temp_dir().join(folder);
+        std::fs::create_dir_all(&folder).unwrap();
+        let target = folder.join("film");
+        for (whole, left) in [(false, 0), (true, 1)] {
+            let fresh = Noted::new("\"x\"".to_owned(), 7, 100);
+            let (place, noted) = Place::resume(&target, fresh).await.unwrap();
+            place.note(&noted).await.unwrap();
+            std::fs::write(noted::next_state(&target), "half of a n").unwrap();
+            if whole {
+                place.finish(&target, false).await.unwrap();
+            } else {
+                place.forget().await;
+            }
+            assert_eq!(std::fs::read_dir(&folder).unwrap().count(), left);
+        }
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
 }

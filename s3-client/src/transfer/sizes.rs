@@ -8,8 +8,9 @@ use crate::limits;
 pub(crate) const MIN_PART: u64 = 5 << 20;
 /// The size of a part unless it is told, or more are needed.
 pub(crate) const PART: u64 = 8 << 20;
-/// The most bytes of an object: 5 TiB.
-pub(crate) const MAX_OBJECT: u64 = 5 << 40;
+/// The most bytes of an object: 48.8 TiB, which is [what the largest parts
+/// hold](https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html).
+pub(crate) const MAX_OBJECT: u64 = limits::MAX_PARTS as u64 * limits::MAX_PUT;
 /// How many parts of unknown number are of one size before the next are twice as large.
 const STEP: u64 = 1000;
 const MIB: u64 = 1 << 20;
@@ -19,7 +20,8 @@ const MIB: u64 = 1 << 20;
 pub(crate) enum Sizes {
     /// All of this size, but for the last.
     Even(u64),
-    /// Growing from this size, so that their number is enough for any object.
+    /// Growing from this size, so that their number is enough for objects of some TiB. Any size that is enough for the
+    /// largest would be too large for the memory of the usual.
     Growing(u64),
 }
 
@@ -79,20 +81,31 @@ mod tests {
 
     #[test]
     fn any_object_fits_into_its_parts() {
-        for len in [0, 1, PART, 80_000 * MIB, 80_000 * MIB + 1, MAX_OBJECT] {
+        for len in [
+            0,
+            1,
+            PART,
+            80_000 * MIB,
+            80_000 * MIB + 1,
+            5 << 40,
+            MAX_OBJECT,
+        ] {
             let sizes = Sizes::new(Some(len), None).unwrap();
+            let fits = (PART..=limits::MAX_PUT).contains(&sizes.of(1));
             assert!(
-                sizes.of(1) >= PART && len.div_ceil(sizes.of(1)) <= 10_000,
+                fits && len.div_ceil(sizes.of(1)) <= 10_000,
                 "{len}: {sizes:?}"
             );
         }
+        let largest = Sizes::new(Some(MAX_OBJECT), Some(limits::MAX_PUT));
+        assert_eq!(largest.unwrap(), Sizes::Even(5 << 30));
         let unknown = Sizes::new(None, None).unwrap();
         assert_eq!(
             (unknown.of(1), unknown.of(1000), unknown.of(1001)),
             (PART, PART, 2 * PART)
         );
         let all: u64 = (1..=10_000).map(|number| unknown.of(number)).sum();
-        assert!(all >= MAX_OBJECT, "{all}");
+        assert!(all >= 7 << 40, "{all}");
         assert!(unknown.of(10_000) <= limits::MAX_PUT);
     }
 
@@ -110,7 +123,7 @@ mod tests {
             (
                 Some(MAX_OBJECT + 1),
                 None,
-                ["5497558138881", "5497558138880"],
+                ["53687091200001", "53687091200000"],
             ),
             (
                 Some(10_000 * MIN_PART + 1),

@@ -19,6 +19,9 @@ pub(super) enum Sum {
 
 impl Sum {
     pub(super) fn of(head: &ObjectHead) -> Option<Self> {
+        if etag::is_transformed(head) {
+            return None;
+        }
         let kept = Checksum::ALL.into_iter().find_map(|checksum| {
             let value = head.checksum(checksum).filter(|_| !head.is_composite())?;
             Some(Self::Checksum(checksum, value.to_owned()))

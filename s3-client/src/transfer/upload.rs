@@ -15,6 +15,7 @@ use super::sizes::Sizes;
 use super::{Meter, Progress, Report, Wanted};
 use crate::attributes::Attributes;
 use crate::bucket::Bucket;
+use crate::checksum::Checksum;
 use crate::etag;
 use crate::limits;
 use crate::multipart::{CompleteMultipart, MultipartUpload, Part, UploadPart};
@@ -74,13 +75,15 @@ pub struct Upload {
     part_size: Option<u64>,
     parallel: usize,
     verify: bool,
+    checksum: Option<Checksum>,
+    md5: bool,
     condition: Option<Field>,
     report: Report,
     options: Options,
 }
 
 impl Bucket {
-    /// Stores an object of any size up to 5 TiB: bytes, a [file](Source::file), a [stream](Source::stream), or what is
+    /// Stores an object of any size up to 48.8 TiB: bytes, a [file](Source::file), a [stream](Source::stream), or what is
     /// [read](Source::reader) until it ends.
     ///
     /// [Uploading objects in parts](https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html)
@@ -93,6 +96,8 @@ impl Bucket {
             part_size: None,
             parallel: PARALLEL,
             verify: true,
+            checksum: None,
+            md5: false,
             condition: None,
             report: Report::default(),
             options: Options::default(),
@@ -102,7 +107,7 @@ impl Bucket {
 
 impl Upload {
     /// The size of the parts in bytes, 5 MiB to 5 GiB. Defaults to 8 MiB, or to what it takes to stay within 10,000
-    /// parts; those of a stream of unknown length double after each 1,000.
+    /// parts; those of a stream of unknown length double after each 1,000, which is enough for 7.8 TiB.
     pub fn part_size(mut self, bytes: u64) -> Self {
         self.part_size = Some(bytes);
         self
@@ -124,6 +129,21 @@ impl Upload {
     /// and are not.
     pub fn verify(mut self, yes: bool) -> Self {
         self.verify = yes;
+        self
+    }
+
+    /// Sends the MD5 digest of each part, or of what fits into one, with which the store checks what arrived. Files are
+    /// read once more for it. Defaults to no, but to yes for an object that is locked, and in a bucket that locks
+    /// what is stored, as [`Put::content_md5`](crate::Put::content_md5) says.
+    pub fn content_md5(mut self, yes: bool) -> Self {
+        self.md5 = yes;
+        self
+    }
+
+    /// Sends this checksum of each part, or of what fits into one, with which the store checks what arrived and which it
+    /// keeps. Defaults to none. Of files it follows the body, as [`Put::checksum`](crate::Put::checksum) says.
+    pub fn checksum(mut self, checksum: Checksum) -> Self {
+        self.checksum = Some(checksum);
         self
     }
 
@@ -181,7 +201,10 @@ impl Upload {
         };
         // Seen to its end even if nobody waits any more: without the identifier there is nothing to abort.
         let create = self.bucket.create_multipart(&*self.key);
-        let create = create.with(self.attributes.clone(), self.options.clone());
+        let mut create = create.with(self.attributes.clone(), self.options.clone());
+        if let Some(checksum) = self.checksum {
+            create = create.checksum(checksum);
+        }
         let upload = create.send().await?;
         let mut sending = JoinSet::new();
         let work = async {
@@ -214,11 +237,15 @@ impl Upload {
         let mut hash = Hash::of(&first, self.verify);
         let source = Source::of(first.clone());
         let put = Put::new(self.bucket.clone(), self.key.clone(), source);
-        let put = put.with(
+        let mut put = put.with(
             self.attributes.clone(),
             self.condition.clone(),
             self.options.clone(),
         );
+        put = put.content_md5(self.md5);
+        if let Some(checksum) = self.checksum {
+            put = put.checksum(checksum);
+        }
         let stored = put.send().await?;
         if !hash.allows(&first, etag::md5_of_sent(stored.head())).await {
             return Err(etag::mismatch());
@@ -260,7 +287,10 @@ impl Upload {
                     )));
                 }
                 let part = upload.part(number, Source::of(body.clone()));
-                let part = part.with(self.options.clone());
+                let mut part = part.with(self.options.clone()).content_md5(self.md5);
+                if let Some(checksum) = self.checksum {
+                    part = part.checksum(checksum);
+                }
                 sending.spawn(send_part(part, body, self.verify));
             }
             let room = sending.len() < self.parallel;
@@ -368,10 +398,7 @@ struct Hash {
 
 impl Hash {
     fn of(body: &Payload, verify: bool) -> Self {
-        let pieces: Option<Arc<[Bytes]>> = match body {
-            Payload::Rope(pieces, _) => Some(pieces.clone()),
-            other => other.whole().map(|bytes| [bytes].into()),
-        };
+        let pieces = body.at_hand();
         let hash = |pieces: Arc<[Bytes]>| {
             tokio::task::spawn_blocking(move || {
                 let mut hash = Md5::new();

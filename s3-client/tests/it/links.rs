@@ -175,6 +175,17 @@ async fn what_no_link_can_be_is_refused() {
             assert!(bucket.post_policy().key("k").expires(after).await.is_err());
         }
         assert!(bucket.presign_get("").await.is_err());
+        assert!(bucket.presign_get("k").version_id("").await.is_err());
+        let broken = bucket.presign_get("k").response_content_type("a\nb");
+        assert!(broken.await.is_err());
+        let early = std::time::SystemTime::UNIX_EPOCH - Duration::from_secs(1);
+        assert!(
+            bucket
+                .presign_get("k")
+                .response_expires(early)
+                .await
+                .is_err()
+        );
         assert!(bucket.presign_get("k".repeat(1025)).await.is_err());
         for (name, value) in [
             ("host", "x"),

@@ -1,12 +1,16 @@
 //! The client over a store: the emulator, or a real server where the environment names one.
 
+mod answers;
 mod attributes;
 mod buckets;
 #[cfg(feature = "cache")]
 mod cached;
 mod config;
 mod copies;
+#[cfg(feature = "fs")]
+mod digests;
 mod failures;
+mod fields;
 mod files;
 mod hosts;
 mod integrity;
@@ -22,6 +26,7 @@ mod multipart;
 mod objects;
 mod owners;
 mod parallel;
+mod peer;
 mod raw;
 #[cfg(feature = "reqwest")]
 mod reqwest;

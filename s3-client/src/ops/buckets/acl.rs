@@ -68,11 +68,11 @@ impl PutBucketAcl {
         wire.query("acl", "");
         match self.acl {
             AclChange::Canned(acl) => {
-                wire.fields(vec![(Cow::Borrowed("x-amz-acl"), acl.as_str().to_owned())]);
+                wire.fields(vec![(Cow::Borrowed("x-amz-acl"), acl.as_str().to_owned())])?;
             }
             AclChange::Acl(acl) => {
                 let body = acl.encode()?;
-                wire.fields(document_fields(&body, "application/xml").into());
+                wire.fields(document_fields(&body, "application/xml").into())?;
                 wire.body(Bytes::from(body));
             }
         }

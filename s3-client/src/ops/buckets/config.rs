@@ -126,7 +126,7 @@ impl<C: Settable> PutConfig<C> {
         wire.options(self.options);
         wire.query(C::QUERY, "");
         let fields = document_fields(&body, C::CONTENT_TYPE);
-        wire.fields(fields.into_iter().chain(self.fields).collect());
+        wire.fields(fields.into_iter().chain(self.fields).collect())?;
         wire.body(Bytes::from(body));
         let (row, config) = (self.row, PhantomData);
         let operation = PutOperation::<C> { wire, row, config };

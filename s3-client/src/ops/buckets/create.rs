@@ -33,7 +33,9 @@ impl CreateBucket {
         }
     }
 
-    /// The region it is made in. Defaults to that of the endpoint. Amazon's `us-east-1` is said by saying nothing.
+    /// The region it is made in. Defaults to that of the endpoint. Amazon's `us-east-1` is said by saying nothing. Ceph's
+    /// RADOS Gateway takes a zone group, and behind a colon a
+    /// [placement](https://docs.ceph.com/en/latest/radosgw/placement/).
     pub fn location(mut self, region: impl Into<String>) -> Self {
         self.location = Some(region.into());
         self
@@ -85,7 +87,7 @@ impl CreateBucket {
         }
         let mut fields = self.fields;
         fields.extend(grant_fields(&self.grants)?);
-        wire.fields(fields);
+        wire.fields(fields)?;
         self.bucket
             .client
             .call(&CreateBucketOperation { wire })
@@ -122,10 +124,10 @@ pub(crate) fn grant_fields(grants: &[(Permission, Grantee)]) -> Result<Vec<Field
 }
 
 fn location_xml(region: &str) -> Result<String> {
-    let legal = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
+    let legal = |b: u8| b.is_ascii_alphanumeric() || b"-_.:".contains(&b);
     if region.is_empty() || !region.bytes().all(legal) {
         return Err(Error::invalid(format!(
-            "the region {region:?} is not letters, digits and hyphens"
+            "the region {region:?} is not letters, digits, hyphens, underscores, dots and colons"
         )));
     }
     let mut xml = String::from(
@@ -171,6 +173,7 @@ mod tests {
                 .unwrap()
                 .contains("<LocationConstraint>eu-west-1</LocationConstraint>")
         );
+        assert!(location_xml("eu_1.a:cold-placement").is_ok());
         assert!(location_xml("</x>").is_err() && location_xml("").is_err());
     }
 

@@ -1,7 +1,6 @@
 use std::time::SystemTime;
 
 use aws_core::operation::Answer;
-use aws_core::time::parse_iso8601;
 use aws_core::xml::{Xml, XmlError};
 use aws_core::{Idempotency, Operation, Result, awaitable};
 use pipeline_pool::Method;
@@ -9,6 +8,7 @@ use pipeline_pool::Method;
 use crate::client::S3Client;
 use crate::idempotency;
 use crate::options::Options;
+use crate::values;
 use crate::wire::{S3, Wire};
 
 /// A request that lists buckets; made by [`S3Client::list_buckets`].
@@ -84,18 +84,16 @@ fn read(text: &[u8]) -> Result<Vec<BucketInfo>, XmlError> {
                 xml.skip()?;
                 continue;
             }
-            let mut info = BucketInfo {
-                name: String::new(),
-                created: None,
-            };
+            let (mut name, mut created) = (None, None);
             while let Some(tag) = xml.child()? {
                 match tag.name() {
-                    "Name" => info.name = xml.text()?,
-                    "CreationDate" => info.created = parse_iso8601(&xml.text()?),
+                    "Name" => name = values::text(&mut xml)?,
+                    "CreationDate" => created = values::time(&mut xml)?,
                     _ => xml.skip()?,
                 }
             }
-            buckets.push(info);
+            let name = name.ok_or_else(|| XmlError::new("a bucket without a name"))?;
+            buckets.push(BucketInfo { name, created });
         }
     }
     Ok(buckets)
@@ -116,6 +114,12 @@ mod tests {
         assert_eq!(buckets.len(), 2);
         assert_eq!(buckets[0].name, "quotes");
         assert!(buckets[0].created.is_some() && buckets[1].created.is_none());
+        for nameless in ["", "<Name/>", "<Name></Name>"] {
+            let text = format!(
+                "<ListAllMyBucketsResult><Buckets><Bucket>{nameless}</Bucket></Buckets></ListAllMyBucketsResult>"
+            );
+            assert!(read(text.as_bytes()).is_err(), "{text}");
+        }
         assert!(read(b"<html/>").is_err());
     }
 }

@@ -8,8 +8,8 @@ mod v1;
 mod v2;
 mod versions;
 
-pub(crate) use read::decoded;
 pub use read::{ListPage, ObjectInfo, RestoreStatus};
+pub(crate) use read::{decoded, marker};
 pub use v1::{ListV1, ObjectPagesV1, ObjectsV1};
 pub use v2::{List, ObjectPages, Objects};
 pub use versions::{ListVersions, VersionInfo, VersionPages, Versions, VersionsPage};

@@ -1,10 +1,10 @@
 use std::time::SystemTime;
 
 use aws_core::paginate::IntoItems;
-use aws_core::time::parse_iso8601;
 use aws_core::xml::{Xml, XmlError};
 
 use crate::config::Owner;
+use crate::values;
 
 /// An object in a listing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -77,10 +77,10 @@ pub(super) fn objects(text: &[u8]) -> Result<Read, XmlError> {
         match tag.name() {
             "Contents" => page.objects.push(object(&mut xml)?),
             "CommonPrefixes" => prefixes(&mut xml, &mut page.prefixes)?,
-            "IsTruncated" => truncated = xml.value()?,
+            "IsTruncated" => truncated = values::flag(&mut xml)?,
             "EncodingType" => encoded = xml.text()? == "url",
-            "NextContinuationToken" => page.next_token = Some(xml.text()?),
-            "NextMarker" => next_marker = Some(xml.text()?),
+            "NextContinuationToken" => page.next_token = values::text(&mut xml)?,
+            "NextMarker" => next_marker = values::text(&mut xml)?,
             _ => xml.skip()?,
         }
     }
@@ -107,7 +107,7 @@ pub(super) fn objects(text: &[u8]) -> Result<Read, XmlError> {
 pub(super) fn prefixes(xml: &mut Xml<'_>, all: &mut Vec<String>) -> Result<(), XmlError> {
     while let Some(tag) = xml.child()? {
         match tag.name() {
-            "Prefix" => all.push(xml.text()?),
+            "Prefix" => all.extend(values::text(xml)?),
             _ => xml.skip()?,
         }
     }
@@ -119,7 +119,7 @@ fn object(xml: &mut Xml<'_>) -> Result<ObjectInfo, XmlError> {
     let mut key = None;
     while let Some(tag) = xml.child()? {
         match tag.name() {
-            "Key" => key = Some(xml.text()?),
+            "Key" => key = values::text(xml)?,
             name => field(xml, name, &mut info)?,
         }
     }
@@ -130,13 +130,13 @@ fn object(xml: &mut Xml<'_>) -> Result<ObjectInfo, XmlError> {
 /// What objects and versions have alike; leaves out what is not known.
 pub(super) fn field(xml: &mut Xml<'_>, name: &str, info: &mut ObjectInfo) -> Result<(), XmlError> {
     match name {
-        "Size" => info.size = xml.value()?,
-        "ETag" => info.etag = Some(xml.text()?),
-        "LastModified" => info.last_modified = parse_iso8601(&xml.text()?),
-        "StorageClass" => info.storage_class = Some(xml.text()?),
+        "Size" => info.size = values::value(xml)?.unwrap_or_default(),
+        "ETag" => info.etag = values::text(xml)?,
+        "LastModified" => info.last_modified = values::time(xml)?,
+        "StorageClass" => info.storage_class = values::text(xml)?,
         "Owner" => info.owner = Some(owner(xml)?),
-        "ChecksumAlgorithm" => info.checksum_algorithms.push(xml.text()?),
-        "ChecksumType" => info.checksum_type = Some(xml.text()?),
+        "ChecksumAlgorithm" => info.checksum_algorithms.extend(values::text(xml)?),
+        "ChecksumType" => info.checksum_type = values::text(xml)?,
         "RestoreStatus" => info.restore = Some(restore(xml)?),
         _ => xml.skip()?,
     }
@@ -147,8 +147,8 @@ fn owner(xml: &mut Xml<'_>) -> Result<Owner, XmlError> {
     let mut owner = Owner::new();
     while let Some(tag) = xml.child()? {
         match tag.name() {
-            "ID" => owner.id = Some(xml.text()?),
-            "DisplayName" => owner.display_name = Some(xml.text()?),
+            "ID" => owner.id = values::text(xml)?,
+            "DisplayName" => owner.display_name = values::text(xml)?,
             _ => xml.skip()?,
         }
     }
@@ -159,41 +159,51 @@ fn restore(xml: &mut Xml<'_>) -> Result<RestoreStatus, XmlError> {
     let mut status = RestoreStatus::default();
     while let Some(tag) = xml.child()? {
         match tag.name() {
-            "IsRestoreInProgress" => status.in_progress = xml.value()?,
-            "RestoreExpiryDate" => status.expiry = parse_iso8601(&xml.text()?),
+            "IsRestoreInProgress" => status.in_progress = values::flag(xml)?,
+            "RestoreExpiryDate" => status.expiry = values::time(xml)?,
             _ => xml.skip()?,
         }
     }
     Ok(status)
 }
 
-/// The marker of the next page, on a page that is encoded. Ceph RGW encodes all but this, so it is taken as it
-/// stands where it is a name of the page, or cannot be decoded.
-pub(super) fn marker<'a>(text: String, mut names: impl Iterator<Item = &'a String>) -> String {
-    if names.any(|name| *name == text) {
+/// The marker of the next page, on a page that is encoded. Ceph RGW encodes all but this, so that it may be meant
+/// encoded or as it stands: what is a name of the page is meant, and of two names the later, since the page ends there.
+/// The names are the decoded ones.
+pub(crate) fn marker<'a>(text: String, names: impl Iterator<Item = &'a String>) -> String {
+    let Ok(meant) = decoded(&text) else {
         return text;
-    }
-    decoded(&text).unwrap_or(text)
+    };
+    let named = names.filter(|name| **name == meant || **name == text);
+    named.max().cloned().unwrap_or(meant)
 }
 
-/// A key as a form field encodes it: some stores write a space as `+`, all write a plus as `%2B`.
+/// A key as a form field encodes it: some stores write a space as `+`, all write a plus as `%2B`. A percent sign that
+/// begins no escape stands for itself, as [browsers](https://url.spec.whatwg.org/#percent-decode) read it.
+///
+/// # Errors
+/// When it is not UTF-8.
 pub(crate) fn decoded(text: &str) -> Result<String, XmlError> {
     let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(b) = rest.next() {
-        bytes.push(match b {
-            b'+' => b' ',
-            b'%' => {
-                let mut digit = || rest.next().and_then(|b| char::from(b).to_digit(16));
-                match (digit(), digit()) {
-                    (Some(high), Some(low)) => (high * 16 + low) as u8,
-                    _ => return Err(XmlError::new("a key is not percent-encoded")),
-                }
+    let mut rest = text.as_bytes();
+    while let [first, after @ ..] = rest {
+        rest = after;
+        bytes.push(match (first, escaped(after)) {
+            (b'+', _) => b' ',
+            (b'%', Some(byte)) => {
+                rest = &after[2..];
+                byte
             }
-            b => b,
+            (byte, _) => *byte,
         });
     }
     String::from_utf8(bytes).map_err(|_| XmlError::new("a key is not UTF-8"))
+}
+
+/// The byte of two hexadecimal digits that come first.
+fn escaped(text: &[u8]) -> Option<u8> {
+    let digit = |at: usize| char::from(*text.get(at)?).to_digit(16);
+    Some((digit(0)? * 16 + digit(1)?) as u8)
 }
 
 #[cfg(test)]
@@ -238,6 +248,34 @@ mod tests {
     }
 
     #[test]
+    fn what_other_servers_write_is_read() {
+        let read = objects(
+            b"<ListBucketResult><IsTruncated>True</IsTruncated><NextContinuationToken/><NextMarker></NextMarker>\
+              <EncodingType>url</EncodingType><Contents><Key>100%</Key><Size></Size><ETag/><StorageClass/><Owner><ID/>\
+              </Owner><ChecksumAlgorithm/><ChecksumType/><LastModified/></Contents><Contents><Key>%4g%zz%C3%A9</Key>\
+              </Contents><CommonPrefixes><Prefix/></CommonPrefixes></ListBucketResult>",
+        )
+        .unwrap();
+        let empty = ObjectInfo {
+            key: "100%".to_owned(),
+            owner: Some(Owner::new()),
+            ..ObjectInfo::default()
+        };
+        assert_eq!(read.page.objects[0], empty);
+        assert_eq!(read.page.objects[1].key, "%4g%zz\u{e9}");
+        assert!(read.truncated && read.page.prefixes.is_empty());
+        assert_eq!((read.page.next_token, read.next_marker), (None, None));
+    }
+
+    #[test]
+    fn of_two_names_that_a_marker_may_mean_the_page_ends_at_the_later() {
+        let names = ["%C3%A9".to_owned(), "\u{e9}".to_owned()];
+        assert_eq!(marker("%C3%A9".to_owned(), names.iter()), "\u{e9}");
+        let names = [" a".to_owned(), "+a".to_owned()];
+        assert_eq!(marker("+a".to_owned(), names.iter()), "+a");
+    }
+
+    #[test]
     fn a_marker_may_be_encoded_or_not() {
         let names = ["a+b".to_owned(), "p/".to_owned()];
         for (text, meant) in [
@@ -245,6 +283,7 @@ mod tests {
             ("a%2Bb", "a+b"),
             ("c+d", "c d"),
             ("100%", "100%"),
+            ("%FF", "%FF"),
             ("p/", "p/"),
         ] {
             assert_eq!(marker(text.to_owned(), names.iter()), meant);
@@ -257,7 +296,6 @@ mod tests {
             "<ListBucketResult><IsTruncated>maybe</IsTruncated></ListBucketResult>",
             "<ListBucketResult><Contents><Size>1</Size></Contents></ListBucketResult>",
             "<ListBucketResult><Contents><Key>a</Key><Size>-1</Size></Contents></ListBucketResult>",
-            "<ListBucketResult><EncodingType>url</EncodingType><Contents><Key>%4</Key></Contents></ListBucketResult>",
             "<ListBucketResult><EncodingType>url</EncodingType><Contents><Key>%FF</Key></Contents></ListBucketResult>",
             "<ListBucketResult>",
             "<Other/>",

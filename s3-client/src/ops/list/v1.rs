@@ -143,6 +143,7 @@ mod tests {
             read(page.as_bytes()).unwrap().next_token.unwrap()
         };
         assert_eq!(next(""), "k");
+        assert_eq!(next("<NextMarker></NextMarker>"), "k");
         assert_eq!(next("<NextMarker>m</NextMarker>"), "m");
         assert_eq!(
             next("<CommonPrefixes><Prefix>p/</Prefix></CommonPrefixes>"),

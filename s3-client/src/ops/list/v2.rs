@@ -169,7 +169,12 @@ mod tests {
         assert_eq!(more.next_token.as_deref(), Some("t"));
         assert_eq!(page("<IsTruncated>false</IsTruncated>").next_token, None);
         assert_eq!(page("").next_token, None);
-        let lost = b"<ListBucketResult><IsTruncated>true</IsTruncated></ListBucketResult>";
-        assert!(read(lost).unwrap_err().to_string().contains("cut off"));
+        for token in ["", "<NextContinuationToken/>"] {
+            let lost = format!(
+                "<ListBucketResult><IsTruncated>true</IsTruncated>{token}</ListBucketResult>"
+            );
+            let error = read(lost.as_bytes()).unwrap_err().to_string();
+            assert!(error.contains("cut off"), "{error}");
+        }
     }
 }

@@ -11,6 +11,7 @@ use crate::bucket::Bucket;
 use crate::config::Owner;
 use crate::idempotency;
 use crate::options::Options;
+use crate::values;
 use crate::wire::{S3, Wire};
 
 /// A request that lists versions of objects and delete markers; made by [`Bucket::list_versions`].
@@ -217,12 +218,10 @@ fn read(text: &[u8]) -> Result<VersionsPage, XmlError> {
             "Version" => page.versions.push(version(&mut xml, false)?),
             "DeleteMarker" => page.versions.push(version(&mut xml, true)?),
             "CommonPrefixes" => prefixes(&mut xml, &mut page.prefixes)?,
-            "IsTruncated" => truncated = xml.value()?,
+            "IsTruncated" => truncated = values::flag(&mut xml)?,
             "EncodingType" => encoded = xml.text()? == "url",
-            "NextKeyMarker" => page.next_key = Some(xml.text()?).filter(|key| !key.is_empty()),
-            "NextVersionIdMarker" => {
-                page.next_version = Some(xml.text()?).filter(|version| !version.is_empty());
-            }
+            "NextKeyMarker" => page.next_key = values::text(&mut xml)?,
+            "NextVersionIdMarker" => page.next_version = values::text(&mut xml)?,
             _ => xml.skip()?,
         }
     }
@@ -253,9 +252,9 @@ fn version(xml: &mut Xml<'_>, is_marker: bool) -> Result<VersionInfo, XmlError> 
     let (mut key, mut version_id, mut is_latest) = (None, None, false);
     while let Some(tag) = xml.child()? {
         match tag.name() {
-            "Key" => key = Some(xml.text()?),
-            "VersionId" => version_id = Some(xml.text()?),
-            "IsLatest" => is_latest = xml.value()?,
+            "Key" => key = values::text(xml)?,
+            "VersionId" => version_id = values::text(xml)?,
+            "IsLatest" => is_latest = values::flag(xml)?,
             name => field(xml, name, &mut common)?,
         }
     }
@@ -313,7 +312,9 @@ mod tests {
             "<Version><VersionId>1</VersionId></Version>",
             "<DeleteMarker><Key>1</Key></DeleteMarker>",
             "<Version><Key>1</Key><VersionId>1</VersionId><IsLatest>maybe</IsLatest></Version>",
-            "<EncodingType>url</EncodingType><Version><Key>%</Key><VersionId>1</VersionId></Version>",
+            "<Version><Key/><VersionId>1</VersionId></Version>",
+            "<Version><Key>1</Key><VersionId/></Version>",
+            "<EncodingType>url</EncodingType><Version><Key>%FF</Key><VersionId>1</VersionId></Version>",
         ] {
             let text = format!("<ListVersionsResult>{inner}</ListVersionsResult>");
             assert!(read(text.as_bytes()).is_err(), "{text}");

@@ -51,7 +51,7 @@ impl Wanted {
             wire.fields(vec![(
                 Cow::Borrowed("x-amz-optional-object-attributes"),
                 "RestoreStatus".to_owned(),
-            )]);
+            )])?;
         }
         Ok(wire)
     }
