@@ -8,7 +8,7 @@ use object_store::path::Path;
 use object_store::{
     MultipartId, MultipartUpload, PutMultipartOptions, PutPayload, PutResult, Result, UploadPart,
 };
-use s3_client::Part;
+use s3_client::{Checksum, Part};
 
 use crate::convert::described;
 use crate::error::{any, at};
@@ -18,6 +18,7 @@ use crate::write::source;
 /// An upload and what of it has arrived, by number.
 #[derive(Debug)]
 struct Upload {
+    store: S3Store,
     path: Path,
     upload: s3_client::MultipartUpload,
     parts: Arc<Mutex<Vec<Option<Part>>>>,
@@ -30,6 +31,7 @@ impl S3Store {
         opts: PutMultipartOptions,
     ) -> Result<Box<dyn MultipartUpload>> {
         Ok(Box::new(Upload {
+            store: self.clone(),
             upload: self.create(path, opts).await?,
             path: path.clone(),
             parts: Arc::default(),
@@ -42,8 +44,46 @@ impl S3Store {
         opts: PutMultipartOptions,
     ) -> Result<s3_client::MultipartUpload> {
         let create = self.bucket.create_multipart(path.as_ref());
-        let create = described!(create, &opts.attributes, opts.tags);
+        let mut create = described!(create, &opts.attributes, opts.tags);
+        if let Some(checksum) = self.checksum {
+            create = create.checksum(checksum);
+        }
         create.await.map_err(|e| at(path, e))
+    }
+
+    /// Sends a part of this index.
+    async fn send(
+        &self,
+        path: &Path,
+        upload: &s3_client::MultipartUpload,
+        index: usize,
+        data: PutPayload,
+    ) -> Result<Part> {
+        let part = upload.part(number(index)?, source(data));
+        let mut part = part.content_md5(self.content_md5);
+        if let Some(checksum) = self.checksum {
+            part = part.checksum(checksum);
+        }
+        part.await.map_err(|e| at(path, e))
+    }
+
+    async fn complete(
+        &self,
+        path: &Path,
+        upload: &s3_client::MultipartUpload,
+        mut parts: Vec<Part>,
+    ) -> Result<PutResult> {
+        if parts.is_empty() {
+            // An empty object has one part, which is empty.
+            let nothing = PutPayload::new();
+            parts.push(self.send(path, upload, 0, nothing).await?);
+        }
+        let done = upload.complete(parts).await.map_err(|e| at(path, e))?;
+        Ok(PutResult {
+            e_tag: done.etag().map(str::to_owned),
+            version: done.version_id().map(str::to_owned),
+            extensions: Default::default(),
+        })
     }
 
     fn known(&self, path: &Path, id: &MultipartId) -> s3_client::MultipartUpload {
@@ -56,20 +96,31 @@ fn number(index: usize) -> Result<u32> {
     u32::try_from(index + 1).map_err(any)
 }
 
-async fn complete(
-    path: &Path,
-    upload: &s3_client::MultipartUpload,
-    mut parts: Vec<Part>,
-) -> Result<PutResult> {
-    if parts.is_empty() {
-        // An empty object has one part, which is empty.
-        parts.push(upload.part(1, "").await.map_err(|e| at(path, e))?);
+/// A part as the text that stands for it: its entity tag, and behind blanks the checksums that the server has told, which
+/// the completion may have to bring.
+fn note(part: &Part) -> String {
+    let mut text = part.etag.clone();
+    for checksum in Checksum::ALL {
+        if let Some(value) = part.checksum(checksum) {
+            text.push_str(&format!(" {}:{value}", checksum.name()));
+        }
     }
-    let done = upload.complete(parts).await.map_err(|e| at(path, e))?;
-    Ok(PutResult {
-        e_tag: done.etag().map(str::to_owned),
-        version: done.version_id().map(str::to_owned),
-        extensions: Default::default(),
+    text
+}
+
+/// The part of a [`note`].
+fn noted(number: u32, text: &str) -> Part {
+    let (mut etag, mut sums) = (text, Vec::new());
+    while let Some((before, last)) = etag.rsplit_once(' ')
+        && let Some((name, value)) = last.split_once(':')
+        && let Some(checksum) = Checksum::ALL.into_iter().find(|sum| sum.name() == name)
+    {
+        sums.push((checksum, value));
+        etag = before;
+    }
+    let part = Part::new(number, etag);
+    sums.into_iter().fold(part, |part, (checksum, value)| {
+        part.with_checksum(checksum, value)
     })
 }
 
@@ -82,10 +133,9 @@ impl MultipartUpload for Upload {
             parts.push(None);
             parts.len() - 1
         };
-        let (upload, path) = (self.upload.clone(), self.path.clone());
+        let (store, upload, path) = (self.store.clone(), self.upload.clone(), self.path.clone());
         Box::pin(async move {
-            let sent = upload.part(number(index)?, source(data)).await;
-            let part = sent.map_err(|e| at(&path, e))?;
+            let part = store.send(&path, &upload, index, data).await?;
             let mut parts = parts.lock().unwrap_or_else(PoisonError::into_inner);
             parts[index] = Some(part);
             Ok(())
@@ -98,7 +148,7 @@ impl MultipartUpload for Upload {
             parts.iter().cloned().collect::<Option<Vec<_>>>()
         };
         let parts = parts.ok_or_else(|| any("a part of the upload has not arrived yet"))?;
-        complete(&self.path, &self.upload, parts).await
+        self.store.complete(&self.path, &self.upload, parts).await
     }
 
     async fn abort(&mut self) -> Result<()> {
@@ -130,10 +180,9 @@ impl MultipartStore for S3Store {
         data: PutPayload,
     ) -> Result<PartId> {
         let upload = self.known(path, id);
-        let part = upload.part(number(part_idx)?, source(data)).await;
-        let part = part.map_err(|e| at(path, e))?;
+        let part = self.send(path, &upload, part_idx, data).await?;
         Ok(PartId {
-            content_id: part.etag,
+            content_id: note(&part),
         })
     }
 
@@ -143,17 +192,33 @@ impl MultipartStore for S3Store {
         id: &MultipartId,
         parts: Vec<PartId>,
     ) -> Result<PutResult> {
-        let part = |(index, part): (usize, PartId)| Ok(Part::new(number(index)?, part.content_id));
+        let part = |(index, part): (usize, PartId)| Ok(noted(number(index)?, &part.content_id));
         let parts = parts
             .into_iter()
             .enumerate()
             .map(part)
             .collect::<Result<_>>()?;
-        complete(path, &self.known(path, id), parts).await
+        self.complete(path, &self.known(path, id), parts).await
     }
 
     async fn abort_multipart(&self, path: &Path, id: &MultipartId) -> Result<()> {
         let upload = self.known(path, id);
         upload.abort().await.map_err(|e| at(path, e))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_is_read_as_it_was_noted() {
+        let plain = Part::new(3, "\"0123-1\"");
+        let summed = plain.clone().with_checksum(Checksum::Sha256, "a+/=");
+        let twice = summed.clone().with_checksum(Checksum::Crc32, "b==");
+        let odd = Part::new(3, "with blanks and:colons");
+        for part in [plain, summed, twice, odd] {
+            assert_eq!(noted(3, &note(&part)), part);
+        }
     }
 }

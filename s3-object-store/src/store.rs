@@ -1,5 +1,6 @@
 use std::fmt;
 use std::ops::Range;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -9,7 +10,7 @@ use object_store::{
     CopyMode, CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta,
     ObjectStore, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
-use s3_client::Bucket;
+use s3_client::{Bucket, Checksum};
 
 use crate::error::{at, missing};
 
@@ -22,6 +23,9 @@ pub struct S3Store {
     pub(crate) bucket: Bucket,
     pub(crate) updates: bool,
     copies_if_absent: bool,
+    copy_timeout: Option<Duration>,
+    pub(crate) checksum: Option<Checksum>,
+    pub(crate) content_md5: bool,
 }
 
 impl S3Store {
@@ -31,6 +35,9 @@ impl S3Store {
             bucket,
             updates: true,
             copies_if_absent: false,
+            copy_timeout: None,
+            checksum: None,
+            content_md5: false,
         }
     }
 
@@ -52,6 +59,29 @@ impl S3Store {
         self
     }
 
+    /// The longest time of a copy or a rename, which makes the server read and write up to 5 GiB. Defaults to 300 s beyond
+    /// the client's [time](s3_client::S3Builder::timeout).
+    #[must_use]
+    pub fn copy_timeout(mut self, timeout: Duration) -> Self {
+        self.copy_timeout = Some(timeout);
+        self
+    }
+
+    /// Sends this checksum with what is put, whole and in parts, and has the server keep it. Defaults to none.
+    #[must_use]
+    pub fn checksum(mut self, checksum: Checksum) -> Self {
+        self.checksum = Some(checksum);
+        self
+    }
+
+    /// Sends the MD5 digest of what is put, whole and in parts. Defaults to no, but to yes in a bucket that locks what is
+    /// stored and has refused a put for want of it ([`Put::content_md5`](s3_client::Put::content_md5)).
+    #[must_use]
+    pub fn content_md5(mut self, yes: bool) -> Self {
+        self.content_md5 = yes;
+        self
+    }
+
     /// The bucket.
     pub fn bucket(&self) -> &Bucket {
         &self.bucket
@@ -70,6 +100,9 @@ impl fmt::Debug for S3Store {
             .field("bucket", &self.bucket)
             .field("updates", &self.updates)
             .field("copies_if_absent", &self.copies_if_absent)
+            .field("copy_timeout", &self.copy_timeout)
+            .field("checksum", &self.checksum)
+            .field("content_md5", &self.content_md5)
             .finish()
     }
 }
@@ -125,7 +158,10 @@ impl ObjectStore for S3Store {
     }
 
     async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
-        let copy = self.bucket.copy(from.as_ref(), to.as_ref());
+        let mut copy = self.bucket.copy(from.as_ref(), to.as_ref());
+        if let Some(timeout) = self.copy_timeout {
+            copy = copy.timeout(timeout);
+        }
         match options.mode {
             CopyMode::Overwrite => {
                 copy.await.map_err(|e| at(from, e))?;

@@ -27,7 +27,10 @@ impl S3Store {
         opts: PutOptions,
     ) -> Result<PutResult> {
         let put = self.bucket.put(location.as_ref(), source(payload));
-        let put = described!(put, &opts.attributes, opts.tags);
+        let mut put = described!(put, &opts.attributes, opts.tags).content_md5(self.content_md5);
+        if let Some(checksum) = self.checksum {
+            put = put.checksum(checksum);
+        }
         let stored = match opts.mode {
             PutMode::Overwrite => put.await.map_err(|e| at(location, e)),
             PutMode::Create => {

@@ -8,15 +8,18 @@
 )]
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
-use emulator::Emulator;
+use emulator::{Emulator, Fault, Gate, Rule};
 use object_store::integration as suite;
+use object_store::multipart::MultipartStore as _;
 use object_store::path::Path;
 use object_store::{
     Attribute, Attributes, CopyMode, CopyOptions, Error, ObjectStore, ObjectStoreExt as _, PutMode,
     PutOptions,
 };
-use s3_client::{Credentials, S3Builder, S3Client, Signature};
+use s3_client::config::{ObjectLock, RetentionMode};
+use s3_client::{Checksum, Credentials, S3Builder, S3Client, Signature};
 use s3_object_store::S3Store;
 
 /// A store of its own, whose bucket goes with the emulator, or is removed by [`Fixture::end`].
@@ -173,6 +176,59 @@ async fn objects_are_copied_and_renamed() {
     if !fixture.is_real() {
         suite::copy_if_not_exists(&if_absent).await;
     }
+    fixture.end().await;
+}
+
+#[tokio::test]
+async fn copies_have_a_time_of_their_own() {
+    let emulator = Emulator::start_blocking().unwrap();
+    let keys = [emulator.access_key(), emulator.secret_key()].map(str::to_owned);
+    let client = builder(&emulator.url(), &keys).build().unwrap();
+    let bucket = client.bucket("copies");
+    bucket.create().await.unwrap();
+    let store = S3Store::new(bucket).copy_timeout(Duration::from_millis(30));
+    let [a, b] = ["a", "b"].map(Path::from);
+    store.put(&a, "x".into()).await.unwrap();
+    let gate = Gate::new();
+    let held = Rule::new(Fault::hold(&gate)).operation("CopyObject");
+    emulator.faults().add(held);
+    let error = store.copy(&a, &b).await.unwrap_err();
+    assert!(error.to_string().contains("deadline"), "{error}");
+    gate.open();
+}
+
+#[tokio::test]
+async fn digests_go_with_what_is_put_in_a_bucket_that_locks() {
+    let fixture = Fixture::start().await;
+    let client = builder(&fixture.endpoint, &fixture.keys).build().unwrap();
+    let bucket = client.bucket(format!("{}-locked", fixture.store.bucket().name()));
+    bucket.create().object_lock(true).await.unwrap();
+    let lock = ObjectLock::days(RetentionMode::Governance, 1);
+    bucket.put_object_lock(lock).await.unwrap();
+    let plain = S3Store::new(bucket.clone());
+    let mut stores = vec![plain.clone(), plain.clone().content_md5(true)];
+    // Ceph RGW 16.2 compares no other checksums.
+    if !fixture.is_real() {
+        stores.push(plain.clone().checksum(Checksum::Sha256));
+    }
+    for store in &stores {
+        let path = Path::from("k");
+        store.put(&path, "meow".into()).await.unwrap();
+        let mut upload = store.put_multipart(&path).await.unwrap();
+        upload.put_part("purr".into()).await.unwrap();
+        upload.complete().await.unwrap();
+        let id = store.create_multipart(&path).await.unwrap();
+        let part = store.put_part(&path, &id, 0, "hiss".into()).await.unwrap();
+        let made = store.complete_multipart(&path, &id, vec![part]);
+        made.await.unwrap();
+        assert_eq!(store.get_range(&path, 0..4).await.unwrap(), "hiss");
+    }
+    let versions = bucket.list_versions().versions();
+    for version in versions.try_collect_all().await.unwrap() {
+        let delete = bucket.delete(version.key).version(version.version_id);
+        delete.bypass_governance().await.unwrap();
+    }
+    bucket.delete_bucket().await.unwrap();
     fixture.end().await;
 }
 
