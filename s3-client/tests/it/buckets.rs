@@ -7,7 +7,7 @@ use pipeline_pool::{HttpPool, Origin, Request};
 use s3_client::config::{Payer, RequestPayment};
 use s3_client::{Kind, Transport};
 
-use crate::store::Store;
+use crate::store::{Feature, Store};
 
 #[tokio::test]
 async fn buckets() {
@@ -42,6 +42,25 @@ async fn buckets() {
             Kind::Invalid
         );
     }
+}
+
+#[tokio::test]
+async fn a_bucket_may_be_named_with_its_tenant() {
+    let store = Store::start().await;
+    let plain = store.bucket().await;
+    plain.put("a:b c", "meow").await.unwrap();
+    // The tenant of those who have none.
+    let same = store.client().bucket(format!(":{}", plain.name()));
+    let found = same.get("a:b c").await;
+    if store.lacks(Feature::Tenants) {
+        let error = found.unwrap_err();
+        assert!(error.kind() == Kind::Service, "{error}");
+        return;
+    }
+    assert_eq!(found.unwrap().body.bytes(9).await.unwrap(), "meow");
+    same.copy("a:b c", "copy").await.unwrap();
+    assert_eq!(same.list().prefix("a").await.unwrap().objects.len(), 1);
+    assert_eq!(plain.head("copy").await.unwrap().size(), Some(4));
 }
 
 /// Keeps what each request says of who pays.

@@ -86,6 +86,8 @@ pub(crate) enum Feature {
     UploadsBehindKeys,
     /// The completion of an upload in parts keeps to its conditions.
     ConditionsOfCompletions,
+    /// Buckets belong to tenants, whose names stand in front of theirs.
+    Tenants,
 }
 
 /// The servers that are known.
@@ -178,7 +180,7 @@ impl Store {
     /// The table of what servers lack.
     pub(crate) fn lacks(&self, feature: Feature) -> bool {
         match self.server {
-            Server::Emulator | Server::Other => false,
+            Server::Emulator | Server::Other => feature == Feature::Tenants,
             Server::Rgw => matches!(
                 feature,
                 Feature::EtagOfUnchanged
