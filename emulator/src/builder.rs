@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 
+use crate::accounts::{Account, Accounts};
 use crate::faults::Faults;
 use crate::s3::S3Half;
 use crate::s3::auth::Checker;
@@ -27,6 +28,7 @@ pub struct Builder {
     listen: SocketAddr,
     first: (String, User),
     users: Users,
+    accounts: Accounts,
     skew: Duration,
     domain: Option<String>,
     part_min: u64,
@@ -35,7 +37,9 @@ pub struct Builder {
 
 impl Default for Builder {
     fn default() -> Self {
+        let accounts = Accounts::default();
         let user = User {
+            account: accounts.first(),
             secret: DEFAULT_SECRET_KEY.to_owned(),
             token: None,
         };
@@ -43,6 +47,7 @@ impl Default for Builder {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             first: (DEFAULT_ACCESS_KEY.to_owned(), user),
             users: Users::default(),
+            accounts,
             skew: Duration::from_secs(15 * 60),
             domain: None,
             part_min: 5 << 20,
@@ -63,10 +68,20 @@ impl Builder {
         self.listen(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
     }
 
-    /// Adds a user. The first one added is the one that [`Emulator::access_key`] names, in place
-    /// of a default user that exists only if none is added.
+    /// Adds a user of the first account. The first one added is the one that [`Emulator::access_key`] names, in
+    /// place of a default user that exists only if none is added. Users of one account may do the same, and in S3
+    /// that is everything with the buckets of their account.
     pub fn user(self, access_key: impl Into<String>, secret_key: impl Into<String>) -> Self {
-        self.add(access_key.into(), secret_key.into(), None)
+        let account = self.accounts.first();
+        self.add(account, access_key.into(), secret_key.into(), None)
+    }
+
+    /// Adds another account, with one user. In S3 it may do with the buckets of others what their access control
+    /// lists and policies say; SimpleDB knows one account only, and its domains are for all users.
+    /// [`Emulator::account_of`] tells its number and names.
+    pub fn account(mut self, access_key: impl Into<String>, secret_key: impl Into<String>) -> Self {
+        let account = self.accounts.add();
+        self.add(account, access_key.into(), secret_key.into(), None)
     }
 
     /// Adds a user with temporary credentials: its requests have to carry `session_token`, and
@@ -78,11 +93,22 @@ impl Builder {
         session_token: impl Into<String>,
     ) -> Self {
         let token = Some(session_token.into());
-        self.add(access_key.into(), secret_key.into(), token)
+        let account = self.accounts.first();
+        self.add(account, access_key.into(), secret_key.into(), token)
     }
 
-    fn add(mut self, access_key: String, secret: String, token: Option<String>) -> Self {
-        let user = User { secret, token };
+    fn add(
+        mut self,
+        account: Arc<Account>,
+        access_key: String,
+        secret: String,
+        token: Option<String>,
+    ) -> Self {
+        let user = User {
+            account,
+            secret,
+            token,
+        };
         if self.users.is_empty() {
             self.first = (access_key.clone(), user.clone());
         }
@@ -173,10 +199,12 @@ impl Builder {
         };
         let faults = Faults::default();
         let counters = Arc::default();
+        let users = self.users.clone();
         let sdb = SdbHalf::new(self.users, self.skew, self.sdb, Arc::clone(&counters))?;
         let shared = Shared {
             domain: checker.domain.clone(),
-            s3: S3Half::new(checker, self.part_min, faults.clone()),
+            users,
+            s3: S3Half::new(checker, self.accounts, self.part_min, faults.clone()),
             faults,
             sdb,
             counters,

@@ -17,7 +17,7 @@ use crate::{Emulator, Faults};
 /// S3 and SimpleDB in one process, checking signatures by itself.
 ///
 /// Prints one line when it is ready to serve: its URL, or with --json an object with `url`,
-/// `access_key`, `secret_key` and, for a user that has one, `session_token`. Runs until it is
+/// `access_key`, `secret_key`, for a user that has one `session_token`, and the `accounts` of the users given. Runs until it is
 /// killed. Everything it was given is gone then, except SimpleDB's domains if they have a folder.
 #[derive(Parser)]
 #[command(name = "emulator", version)]
@@ -32,6 +32,13 @@ struct Args {
     // Parsed later, since clap would repeat a value that is wrong, and it holds a secret.
     #[arg(long = "user", value_name = "KEY:SECRET[:TOKEN]")]
     users: Vec<String>,
+
+    /// A user of an account of its own; those of --user are all of the first account.
+    ///
+    /// May be given several times. The accounts are numbered from 123456789013 on, in the order given; --json
+    /// prints what access control lists call them.
+    #[arg(long = "account", value_name = "KEY:SECRET")]
+    accounts: Vec<String>,
 
     /// Domain under which BUCKET.DOMAIN is a virtual-hosted S3 request.
     #[arg(long, value_name = "DOMAIN")]
@@ -145,13 +152,14 @@ fn parse_user(text: &str) -> Option<UserArg> {
 pub fn serve_main(args: impl Iterator<Item = OsString>) -> ExitCode {
     let parsed = Args::try_parse_from(args).and_then(|args| {
         let users: Option<_> = args.users.iter().map(|text| parse_user(text)).collect();
-        let wrong = "--user expects KEY:SECRET or KEY:SECRET:TOKEN";
-        match users {
-            Some(users) => Ok((args, users)),
-            None => Err(Args::command().error(ErrorKind::ValueValidation, wrong)),
+        let accounts: Option<_> = args.accounts.iter().map(|text| parse_user(text)).collect();
+        let wrong = "--user expects KEY:SECRET or KEY:SECRET:TOKEN, --account KEY:SECRET";
+        match (users, accounts) {
+            (Some(users), Some(accounts)) => Ok((args, users, accounts)),
+            _ => Err(Args::command().error(ErrorKind::ValueValidation, wrong)),
         }
     });
-    let (args, users) = match parsed {
+    let (args, users, accounts) = match parsed {
         Ok(parsed) => parsed,
         Err(error) => {
             let code = if error.use_stderr() { 2 } else { 0 };
@@ -160,7 +168,7 @@ pub fn serve_main(args: impl Iterator<Item = OsString>) -> ExitCode {
             return ExitCode::from(code);
         }
     };
-    match run(args, users) {
+    match run(args, users, accounts) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let _ = writeln!(std::io::stderr(), "emulator: {error}");
@@ -169,7 +177,7 @@ pub fn serve_main(args: impl Iterator<Item = OsString>) -> ExitCode {
     }
 }
 
-fn run(args: Args, users: Vec<UserArg>) -> std::io::Result<()> {
+fn run(args: Args, users: Vec<UserArg>, accounts: Vec<UserArg>) -> std::io::Result<()> {
     let mut builder = Emulator::builder()
         .listen(args.listen)
         .skew(Duration::from_secs(args.skew))
@@ -178,11 +186,16 @@ fn run(args: Args, users: Vec<UserArg>) -> std::io::Result<()> {
     if let Some(domain) = args.domain {
         builder = builder.domain(domain);
     }
+    let access_keys = users.iter().chain(&accounts);
+    let access_keys: Vec<_> = access_keys.map(|user| user.access_key.clone()).collect();
     for user in users {
         builder = match user.token {
             Some(token) => builder.user_with_token(user.access_key, user.secret, token),
             None => builder.user(user.access_key, user.secret),
         };
+    }
+    for account in accounts {
+        builder = builder.account(account.access_key, account.secret);
     }
     let runtime = if args.threads == 1 {
         tokio::runtime::Builder::new_current_thread()
@@ -204,7 +217,7 @@ fn run(args: Args, users: Vec<UserArg>) -> std::io::Result<()> {
     }
     if !args.quiet {
         let mut stdout = std::io::stdout().lock();
-        writeln!(stdout, "{}", ready_line(&emulator, args.json))?;
+        writeln!(stdout, "{}", ready_line(&emulator, &access_keys, args.json))?;
         stdout.flush()?;
     }
     runtime.block_on(async {
@@ -218,7 +231,7 @@ fn run(args: Args, users: Vec<UserArg>) -> std::io::Result<()> {
     Ok(())
 }
 
-fn ready_line(emulator: &Emulator, json: bool) -> String {
+fn ready_line(emulator: &Emulator, access_keys: &[String], json: bool) -> String {
     if !json {
         return emulator.url();
     }
@@ -230,6 +243,17 @@ fn ready_line(emulator: &Emulator, json: bool) -> String {
     if let Some(token) = emulator.session_token() {
         line["session_token"] = token.into();
     }
+    let accounts = access_keys.iter().filter_map(|access_key| {
+        let account = emulator.account_of(access_key)?;
+        Some(serde_json::json!({
+            "access_key": access_key,
+            "account": account.number(),
+            "canonical_id": account.canonical_id(),
+            "display_name": account.display_name(),
+            "email": account.email(),
+        }))
+    });
+    line["accounts"] = accounts.collect::<Vec<_>>().into();
     line.to_string()
 }
 

@@ -28,6 +28,7 @@
 //! # }
 //! ```
 
+mod accounts;
 mod builder;
 pub mod cli;
 mod clock;
@@ -42,6 +43,7 @@ mod stats;
 mod users;
 mod xml;
 
+pub use accounts::Account;
 pub use builder::Builder;
 pub use cli::serve_main;
 pub use faults::{Fault, Faults, Gate, Hits, Injection, Rule, Seen, Service, SpecError};

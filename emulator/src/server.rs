@@ -18,6 +18,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
+use crate::accounts::{Account, FIRST_NUMBER};
 use crate::builder::Builder;
 use crate::faults::{Begin, Faults, Gone, Seen, begin, finish};
 use crate::s3::S3Half;
@@ -25,7 +26,7 @@ use crate::sdb::options::SdbModes;
 use crate::sdb::{Modes, SdbHalf};
 use crate::socket::{Replies, Socket};
 use crate::stats::{Connection, Counters, Stats};
-use crate::users::User;
+use crate::users::{User, Users};
 
 /// The most that a request's head may take, in bytes; S3 allows 8 KiB, and keys escape to 3 KiB.
 const HEAD_MAX: usize = 64 << 10;
@@ -42,6 +43,7 @@ pub(crate) enum Running {
 pub struct Emulator {
     addr: SocketAddr,
     first: (String, User),
+    users: Users,
     counters: Arc<Counters>,
     faults: Faults,
     sdb_modes: Arc<Modes>,
@@ -73,6 +75,7 @@ impl Emulator {
         Ok(Self {
             addr,
             first,
+            users: shared.users.clone(),
             counters,
             faults,
             sdb_modes,
@@ -115,10 +118,16 @@ impl Emulator {
         format!("http://{}", self.addr)
     }
 
-    /// The account that all buckets belong to: requests that [expect another
-    /// owner](https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-owner-condition.html) are refused.
+    /// The number of the first account, whose users are those of [`Builder::user`]: requests that [expect another
+    /// owner](https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-owner-condition.html) of its buckets are
+    /// refused.
     pub fn account(&self) -> &'static str {
-        crate::s3::ACCOUNT
+        FIRST_NUMBER
+    }
+
+    /// The account of the user with this access key, if there is one.
+    pub fn account_of(&self, access_key: &str) -> Option<&Account> {
+        self.users.get(access_key).map(|user| &*user.account)
     }
 
     /// The access key of its first user.
@@ -183,6 +192,7 @@ pub(crate) struct Shared {
     pub(crate) faults: Faults,
     /// The domain of virtual-hosted requests.
     pub(crate) domain: Option<String>,
+    pub(crate) users: Users,
     pub(crate) s3: S3Half,
     pub(crate) sdb: SdbHalf,
     pub(crate) counters: Arc<Counters>,

@@ -2,10 +2,14 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::Arc;
 
-/// One principal: its secret key and, if it is temporary, its session token.
+use crate::accounts::Account;
+
+/// One principal: its account, its secret key and, if it is temporary, its session token.
 #[derive(Clone)]
 pub(crate) struct User {
+    pub(crate) account: Arc<Account>,
     pub(crate) secret: String,
     pub(crate) token: Option<String>,
 }
@@ -54,6 +58,7 @@ mod tests {
     fn debug_shows_no_secret() {
         let mut users = Users::default();
         let user = User {
+            account: Arc::new(Account::nth(0)),
             secret: "hunter2".into(),
             token: Some("tok3n".into()),
         };

@@ -1,13 +1,17 @@
 //! What is kept beside the bytes of an object: headers, tags, access control, how it is encrypted.
 
+use std::sync::Arc;
+
 use base64::prelude::*;
 use s3s::dto::{
-    BucketKeyEnabled, Grant, Metadata, SSECustomerKeyMD5, SSEKMSKeyId, ServerSideEncryption,
-    StorageClass, Tag, Timestamp,
+    BucketKeyEnabled, Metadata, SSECustomerKeyMD5, SSEKMSKeyId, ServerSideEncryption, StorageClass,
+    Tag, Timestamp,
 };
 use s3s::{S3Error, S3Result, s3_error};
 
+use super::acl::Acl;
 use super::lock::Lock;
+use crate::accounts::Account;
 use crate::encode;
 
 /// The most bytes of names and values of the user's metadata.
@@ -43,8 +47,8 @@ pub(super) struct Headers {
     pub(super) storage_class: Option<StorageClass>,
     pub(super) encryption: Encryption,
     pub(super) tags: Vec<Tag>,
-    /// Nothing for the owner alone.
-    pub(super) grants: Option<Vec<Grant>>,
+    pub(super) owner: Arc<Account>,
+    pub(super) acl: Acl,
     pub(super) lock: Lock,
 }
 
@@ -71,6 +75,14 @@ impl Encryption {
             ServerSideEncryption::AWS_KMS,
             ServerSideEncryption::AWS_KMS_DSSE,
         ];
+        let kms = |kind: &ServerSideEncryption| kind.as_str().starts_with("aws:kms");
+        if kms_key.is_some() && !kind.as_ref().is_some_and(kms) {
+            return Err(s3_error!(
+                InvalidArgument,
+                "Server Side Encryption with AWS KMS managed key requires HTTP header \
+                 x-amz-server-side-encryption : aws:kms"
+            ));
+        }
         if let Some(kind) = &kind {
             if !known.contains(&kind.as_str()) {
                 return Err(s3_error!(
@@ -210,24 +222,37 @@ macro_rules! source_key {
     };
 }
 
+/// The fields that grant permissions, of a request's input.
+macro_rules! acl_fields {
+    ($input:expr) => {
+        [
+            (
+                "x-amz-grant-full-control",
+                $input.grant_full_control.as_deref(),
+            ),
+            ("x-amz-grant-read", $input.grant_read.as_deref()),
+            ("x-amz-grant-read-acp", $input.grant_read_acp.as_deref()),
+            ("x-amz-grant-write-acp", $input.grant_write_acp.as_deref()),
+        ]
+    };
+}
+
 /// What an object is stored with, taken out of the input of the request that makes it.
 macro_rules! headers {
-    ($input:expr) => {{
+    ($input:expr, $bucket:expr, $writer:expr) => {{
+        let (owner, acl) = $crate::s3::access::of_new(
+            $writer,
+            $bucket,
+            $input.acl.as_ref().map(|acl| acl.as_str()),
+            $crate::s3::attributes::acl_fields!($input),
+        )?;
         let encryption = $crate::s3::attributes::Encryption::new(
             $input.server_side_encryption.take(),
             $input.ssekms_key_id.take(),
             $input.bucket_key_enabled,
             customer_key!($input),
-        )?;
-        let grants = $crate::s3::grants::given(
-            $input.acl.take(),
-            [
-                $input.grant_full_control.as_deref(),
-                $input.grant_read.as_deref(),
-                $input.grant_read_acp.as_deref(),
-                $input.grant_write_acp.as_deref(),
-            ],
-        )?;
+        )?
+        .or_default($bucket);
         $crate::s3::attributes::Headers {
             content_type: $input.content_type.take(),
             cache_control: $input.cache_control.take(),
@@ -240,7 +265,8 @@ macro_rules! headers {
             storage_class: $crate::s3::attributes::check_class($input.storage_class.take())?,
             encryption,
             tags: $crate::s3::attributes::parse_tags($input.tagging.as_deref())?,
-            grants,
+            owner,
+            acl,
             lock: $crate::s3::lock::Lock::new(
                 $input.object_lock_mode.as_ref().map(|mode| mode.as_str()),
                 $input.object_lock_retain_until_date.take(),
@@ -253,7 +279,7 @@ macro_rules! headers {
     }};
 }
 
-pub(super) use {customer_key, headers, source_key};
+pub(super) use {acl_fields, customer_key, headers, source_key};
 
 /// How the object itself is encoded: `aws-chunked` is how the request was sent.
 pub(super) fn encoding(given: Option<String>) -> Option<String> {

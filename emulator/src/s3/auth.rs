@@ -1,9 +1,10 @@
 //! Checks who signed an S3 request, before the S3 engine sees it.
 //!
 //! Version 2 is checked to the end here, and the request then goes on marked [`Verified`] and
-//! without its signature. Of Version 4 only what the engine leaves open is checked: clock skew
-//! and session token.
+//! without its signature. Of Version 4 only what the engine leaves open is checked: clock skew,
+//! session token, region, the life of links, and that no field of Amazon's is left unsigned.
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use base64::prelude::*;
@@ -14,6 +15,7 @@ use hyper::{HeaderMap, StatusCode};
 
 use super::error::Refusal;
 use super::host;
+use crate::accounts::Account;
 use crate::clock;
 use crate::encode::{form_pairs, hmac_sha1_matches};
 use crate::sign::s3::Signed;
@@ -22,9 +24,24 @@ use crate::users::{User, Users};
 const AMZ_DATE: HeaderName = HeaderName::from_static("x-amz-date");
 const TOKEN: HeaderName = HeaderName::from_static("x-amz-security-token");
 
-/// Marks a request whose Version 2 signature was right.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Verified;
+/// Marks a request whose signature was right with the account of who signed it.
+#[derive(Clone, Debug)]
+pub(crate) struct Verified(pub(crate) Arc<Account>);
+
+/// What is left to check of a request's signature.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Left {
+    /// Nothing: it was right, or there is none.
+    Nothing,
+    /// That of Version 4 itself.
+    Version4,
+}
+
+/// How long a link of Version 4 may live at most, in seconds.
+const LINK_MAX: i64 = 7 * 86_400;
+
+/// The region that buckets are in which were made without one.
+const HOME: &str = "us-east-1";
 
 /// What a request is checked against.
 #[derive(Clone, Debug)]
@@ -36,7 +53,7 @@ pub(crate) struct Checker {
 
 impl Checker {
     /// Lets the request pass, perhaps marked and stripped of its signature, or refuses it.
-    pub(crate) fn check(&self, parts: &mut Parts, now: SystemTime) -> Result<(), Refusal> {
+    pub(crate) fn check(&self, parts: &mut Parts, now: SystemTime) -> Result<Left, Refusal> {
         let now = clock::unix(now);
         let query = form_pairs(parts.uri.query().unwrap_or_default().as_bytes());
         let authorization = parts
@@ -56,9 +73,11 @@ impl Checker {
             }
             Some(value) => {
                 if let Some(pair) = value.strip_prefix(b"AWS ") {
-                    self.check_header(parts, &query, pair, now)
+                    self.check_header(parts, &query, pair, now)?;
+                    Ok(Left::Nothing)
                 } else if value.starts_with(b"AWS4-HMAC-SHA256") {
-                    self.check_v4_header(&parts.headers, &value, now)
+                    self.check_v4_header(&parts.headers, &value, now)?;
+                    Ok(Left::Version4)
                 } else {
                     Err(Refusal::new(
                         StatusCode::BAD_REQUEST,
@@ -67,8 +86,11 @@ impl Checker {
                     ))
                 }
             }
-            None if presigned => self.check_link(parts, &query, now),
-            None => self.check_v4_link(&query),
+            None if presigned => {
+                self.check_link(parts, &query, now)?;
+                Ok(Left::Nothing)
+            }
+            None => self.check_v4_link(&parts.headers, &query),
         }
     }
 
@@ -94,7 +116,7 @@ impl Checker {
         check_token(user, token)?;
         self.check_signature(parts, query, user, (access_key, signature), None)?;
         parts.headers.remove(AUTHORIZATION);
-        parts.extensions.insert(Verified);
+        parts.extensions.insert(Verified(Arc::clone(&user.account)));
         Ok(())
     }
 
@@ -138,7 +160,7 @@ impl Checker {
         let signed = Some(expires.as_bytes());
         self.check_signature(parts, query, user, (access_key, signature), signed)?;
         unsign(parts)?;
-        parts.extensions.insert(Verified);
+        parts.extensions.insert(Verified(Arc::clone(&user.account)));
         Ok(())
     }
 
@@ -194,15 +216,33 @@ impl Checker {
         let credential = text
             .split([' ', ','])
             .find_map(|part| part.strip_prefix("Credential="));
-        self.check_v4_token(credential, token)
+        self.check_v4_token(credential, token)?;
+        check_region(credential, "AuthorizationHeaderMalformed")?;
+        let signed = text
+            .split([' ', ','])
+            .find_map(|part| part.strip_prefix("SignedHeaders="));
+        check_signed(headers, signed.unwrap_or_default(), &[])
     }
 
-    fn check_v4_link(&self, query: &[(Vec<u8>, Vec<u8>)]) -> Result<(), Refusal> {
+    fn check_v4_link(
+        &self,
+        headers: &HeaderMap,
+        query: &[(Vec<u8>, Vec<u8>)],
+    ) -> Result<Left, Refusal> {
+        if find(query, b"X-Amz-Signature").is_none() {
+            return Ok(Left::Nothing);
+        }
         let credential = find(query, b"X-Amz-Credential").map(String::from_utf8_lossy);
-        self.check_v4_token(
-            credential.as_deref(),
-            find_ignoring_case(query, TOKEN.as_str()),
-        )
+        let credential = credential.as_deref();
+        self.check_v4_token(credential, find_ignoring_case(query, TOKEN.as_str()))?;
+        check_region(credential, "AuthorizationQueryParametersError")?;
+        let lifetime = find(query, b"X-Amz-Expires").map(String::from_utf8_lossy);
+        check_lifetime(&lifetime.unwrap_or_default())?;
+        let signed = find(query, b"X-Amz-SignedHeaders").map(String::from_utf8_lossy);
+        // Who follows a link may say what its body is, which was not known when it was signed.
+        let free = ["x-amz-content-sha256"];
+        check_signed(headers, &signed.unwrap_or_default(), &free)?;
+        Ok(Left::Version4)
     }
 
     fn check_v4_token(
@@ -262,6 +302,52 @@ impl Checker {
         }
         Ok(())
     }
+}
+
+/// Refuses fields of Amazon's that the signature does not cover.
+///
+/// [Create a canonical request](https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html): "you
+/// must also include" all `x-amz-*` headers.
+fn check_signed(headers: &HeaderMap, signed: &str, free: &[&str]) -> Result<(), Refusal> {
+    let covered = |name: &str| signed.split(';').any(|it| it.eq_ignore_ascii_case(name));
+    let names = headers.keys().map(HeaderName::as_str);
+    let left: Vec<_> = names
+        .filter(|name| name.starts_with("x-amz-") && !free.contains(name) && !covered(name))
+        .collect();
+    if left.is_empty() {
+        return Ok(());
+    }
+    let message = "There were headers present in the request which were not signed";
+    Err(Refusal::denied(message).with("HeadersNotSigned", left.join(", ")))
+}
+
+/// Refuses a scope whose region is none; the answer says which to sign for.
+fn check_region(credential: Option<&str>, code: &'static str) -> Result<(), Refusal> {
+    let region = credential.and_then(|scope| scope.split('/').nth(2));
+    let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    match region.filter(|region| region.is_empty() || !region.bytes().all(fits)) {
+        None => Ok(()),
+        Some(region) => Err(Refusal::new(
+            StatusCode::BAD_REQUEST,
+            code,
+            format!("The region '{region}' is wrong; expecting '{HOME}'"),
+        )
+        .with("Region", HOME)),
+    }
+}
+
+/// Refuses a link of Version 4 that would live for more than a week.
+fn check_lifetime(seconds: &str) -> Result<(), Refusal> {
+    let message = match seconds.parse::<i64>() {
+        Err(_) => "X-Amz-Expires should be a number",
+        Ok(..0) => "X-Amz-Expires must be non-negative",
+        Ok(seconds) if seconds > LINK_MAX => {
+            "X-Amz-Expires must be less than a week (in seconds); that is, the given X-Amz-Expires must be less              than 604800 seconds"
+        }
+        Ok(_) => return Ok(()),
+    };
+    let code = "AuthorizationQueryParametersError";
+    Err(Refusal::new(StatusCode::BAD_REQUEST, code, message))
 }
 
 fn check_token(user: &User, token: Option<&[u8]>) -> Result<(), Refusal> {

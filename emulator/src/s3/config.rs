@@ -1,7 +1,8 @@
 //! Configurations of buckets: checked for form, stored, and given back as they were put.
 //!
 //! They come as a route of the engine, which would else read them into types of its own and lose what those
-//! lack. None of them changes what the emulator does, but versioning, which the engine hands to the store.
+//! lack. Policies, access control lists, ownership, the public access block, CORS, default encryption and object locks
+//! are kept to; the others change nothing that the emulator does.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,12 +16,15 @@ use hyper::{HeaderMap, Method, StatusCode, Uri};
 use s3s::route::S3Route;
 use s3s::{Body, S3Error, S3ErrorCode, S3Request, S3Response, S3Result, s3_error};
 
+use super::access::actions::of_configuration;
+use super::access::{self, Caller};
+use super::acl::{Acl, Parties};
 use super::auth::Verified;
+use super::host;
 use super::rules;
 use super::schema::{Node, forms};
 use super::store::Store;
 use super::versions::Status;
-use super::{acl, host};
 use crate::encode;
 
 /// The most bytes of a document.
@@ -31,7 +35,7 @@ const BODY_MAX: usize = 1 << 20;
 pub(super) struct Configs(Mutex<BTreeMap<&'static str, Bytes>>);
 
 impl Configs {
-    fn get(&self, query: &str) -> Option<Bytes> {
+    pub(super) fn get(&self, query: &str) -> Option<Bytes> {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         all.get(query).cloned()
     }
@@ -226,12 +230,15 @@ impl Route {
     fn get(&self, bucket: &str, kind: &Kind) -> S3Result<S3Response<Body>> {
         let bucket = self.store.bucket(bucket)?;
         let document = match (bucket.configs.get(kind.query), kind.unset) {
+            _ if kind.query == "acl" => {
+                let acl = bucket.acl().document(&bucket.owner, &self.store.accounts);
+                acl.document().into()
+            }
             (Some(document), _) => document,
             (None, Unset::Document(document)) => Bytes::from_static(document.as_bytes()),
             (None, Unset::Missing(code, message)) => {
                 return Err(error(StatusCode::NOT_FOUND, code, message));
             }
-            (None, Unset::Special) if kind.query == "acl" => acl::private().document().into(),
             (None, Unset::Special) => {
                 let policy = bucket.configs.get("policy").ok_or_else(|| {
                     let message = "The bucket policy does not exist";
@@ -262,11 +269,21 @@ impl Route {
     ) -> S3Result<S3Response<Body>> {
         check_digest(headers, &body)?;
         let mut lock = None;
+        let at = self.store.bucket(bucket)?;
+        let parties = Parties {
+            accounts: &self.store.accounts,
+            owner: &at.owner,
+            bucket_owner: &at.owner,
+        };
+        let mut acl = given_acl(kind, headers, &body, parties)?;
         let document = if kind.query == "policy" {
             rules::check_policy(&body)?;
+            if rules::policy_is_public(&body) && at.blocks("BlockPublicPolicy") {
+                return Err(access::denied());
+            }
             body
-        } else if let Some(acl) = given_acl(kind, headers, &body)? {
-            acl.document().into()
+        } else if acl.is_some() {
+            body
         } else {
             let node = Node::parse(&body).filter(|node| {
                 let forms = forms(kind.root).unwrap_or_default();
@@ -281,6 +298,9 @@ impl Route {
                 )
             })?;
             rules::check(&mut node)?;
+            if kind.query == "acl" {
+                acl = Some(Acl::from_document(&node, parties)?);
+            }
             let document = node.document().into();
             lock = Some(node).filter(|_| kind.query == "object-lock");
             document
@@ -295,7 +315,13 @@ impl Route {
                     "Versioning must be 'Enabled' on the bucket to apply a replication configuration"
                 ));
             }
-            bucket.configs.put(kind.query, document);
+            match acl {
+                Some(acl) => {
+                    access::check_given(bucket, &acl, false)?;
+                    bucket.set_acl(acl);
+                }
+                None => bucket.configs.put(kind.query, document),
+            }
             Ok(())
         })?;
         let status = match kind.query {
@@ -313,15 +339,25 @@ impl S3Route for Route {
     }
 
     async fn check_access(&self, request: &mut S3Request<Body>) -> S3Result<()> {
-        if request.credentials.is_none() && request.extensions.get::<Verified>().is_none() {
-            return Err(s3_error!(AccessDenied, "Access Denied"));
-        }
-        match self.target(&request.uri, &request.headers) {
-            Some((bucket, _)) if self.store.bucket(&bucket).is_ok() => {
-                super::check_owner(&request.headers)
-            }
-            _ => Ok(()),
-        }
+        let verified = request.extensions.get::<Verified>();
+        let caller = Caller(verified.map(|verified| Arc::clone(&verified.0)));
+        let Some((bucket, kind)) = self.target(&request.uri, &request.headers) else {
+            return Ok(());
+        };
+        let reads = request.method == Method::GET;
+        let needs = of_configuration(kind.query, reads, request.method == Method::DELETE);
+        let asked = access::Request {
+            caller: &caller,
+            headers: &request.headers,
+            query: request.uri.query(),
+        };
+        let target = access::Target {
+            bucket: &bucket,
+            key: None,
+            version: None,
+        };
+        asked.check(&self.store, needs, target)?;
+        access::check_expected(&self.store, &request.headers, &bucket, None)
     }
 
     async fn call(&self, request: S3Request<Body>) -> S3Result<S3Response<Body>> {
@@ -352,12 +388,17 @@ impl S3Route for Route {
 }
 
 /// The access control list that a request's header fields name, in place of a document.
-fn given_acl(kind: &Kind, headers: &HeaderMap, body: &[u8]) -> S3Result<Option<Node>> {
+fn given_acl(
+    kind: &Kind,
+    headers: &HeaderMap,
+    body: &[u8],
+    parties: Parties<'_>,
+) -> S3Result<Option<Acl>> {
     if kind.query != "acl" {
         return Ok(None);
     }
     let field = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    let given = acl::from_fields(field)?;
+    let given = Acl::from_fields(field, parties)?;
     if given.is_some() && !body.is_empty() {
         return Err(s3_error!(
             UnexpectedContent,

@@ -9,6 +9,7 @@ use s3s::dto::{
 };
 use s3s::{S3ErrorCode, S3Result, s3_error};
 
+use super::access::Writer;
 use super::attributes::{CustomerKey, Headers, customer_key, headers, source_key};
 use super::checksums;
 use super::conditions::{Conditions, check_write, failed};
@@ -52,11 +53,12 @@ pub(super) fn copy_source(
 }
 
 pub(super) fn copy(
-    store: &Store,
+    writer: Writer<'_>,
     mut input: CopyObjectInput,
     fields: &HeaderMap,
 ) -> S3Result<CopyObjectOutput> {
-    store.bucket(&input.bucket)?;
+    let store = writer.store;
+    let bucket = store.bucket(&input.bucket)?;
     let (source, copy_source_version_id) = copy_source(
         store,
         &input.copy_source,
@@ -84,11 +86,12 @@ pub(super) fn copy(
         CopySource::Bucket { bucket, key, version_id: None }
             if **bucket == *input.bucket && **key == *input.key
     );
-    let mut headers = headers!(input);
+    let encrypts = input.server_side_encryption.is_some();
+    let mut headers = headers!(input, &bucket, writer);
     let changes = replace
         || headers.storage_class != source.headers.storage_class
         || headers.website_redirect.is_some()
-        || headers.encryption.kind.is_some()
+        || encrypts
         || headers.encryption.customer_key != source.headers.encryption.customer_key;
     if onto_itself && !changes {
         return Err(s3_error!(

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use s3s::S3Result;
-use s3s::dto::{DeleteObjectInput, DeleteObjectOutput, DeletedObject, ObjectIdentifier};
+use s3s::dto::{
+    DeleteObjectInput, DeleteObjectOutput, DeletedObject, ETagCondition, ObjectIdentifier,
+};
+use s3s::{S3Result, s3_error};
 
 use super::conditions::check_write;
 use super::store::Store;
@@ -11,6 +13,9 @@ use super::versions::Objects;
 
 pub(super) fn delete(store: &Store, input: &DeleteObjectInput) -> S3Result<DeleteObjectOutput> {
     let bypass = input.bypass_governance_retention.unwrap_or(false);
+    check_directory_only(
+        input.if_match_last_modified_time.is_some() || input.if_match_size.is_some(),
+    )?;
     let removed = store.within(&input.bucket, |bucket| {
         let mut objects = bucket.write();
         match &input.version_id {
@@ -29,12 +34,35 @@ pub(super) fn delete(store: &Store, input: &DeleteObjectInput) -> S3Result<Delet
     })
 }
 
+/// The conditions that only directory buckets have.
+fn check_directory_only(given: bool) -> S3Result<()> {
+    if !given {
+        return Ok(());
+    }
+    Err(s3_error!(
+        NotImplemented,
+        "A condition you provided implies functionality that is only there for directory buckets"
+    ))
+}
+
 /// One entry of a multi-object delete.
+///
+/// Its entity tag is compared with that of the current version, as `If-Match` of a single delete is:
+/// [conditional deletes](https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-deletes.html).
 pub(super) fn delete_one(
     objects: &mut Objects,
     entry: ObjectIdentifier,
     bypass: bool,
 ) -> S3Result<DeletedObject> {
+    check_directory_only(entry.last_modified_time.is_some() || entry.size.is_some())?;
+    if let Some(etag) = entry.e_tag {
+        let wanted = match etag.value() {
+            "*" => ETagCondition::Any,
+            _ => ETagCondition::ETag(etag),
+        };
+        let current = objects.get(&entry.key).map(Arc::as_ref);
+        check_write(current, Some(&wanted), None)?;
+    }
     let removed = match &entry.version_id {
         Some(id) => objects.remove_version(&entry.key, id, bypass)?,
         None => objects.remove(&entry.key),

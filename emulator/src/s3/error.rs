@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::{Response, StatusCode};
-use s3s::Body;
+use s3s::{Body, S3Error};
 
 use crate::xml;
 
@@ -12,7 +12,7 @@ use crate::xml;
 #[derive(Debug)]
 pub(crate) struct Refusal {
     status: StatusCode,
-    code: &'static str,
+    code: Cow<'static, str>,
     message: Cow<'static, str>,
     details: Vec<(&'static str, String)>,
 }
@@ -26,9 +26,20 @@ impl Refusal {
         let message = message.into();
         Self {
             status,
-            code,
+            code: Cow::Borrowed(code),
             message,
             details: Vec::new(),
+        }
+    }
+
+    /// An error of the engine, answered here.
+    pub(crate) fn of(error: &S3Error) -> Self {
+        let status = error.status_code().unwrap_or(StatusCode::BAD_REQUEST);
+        let code = Cow::Owned(error.code().as_str().to_owned());
+        let message = error.message().unwrap_or_default().to_owned();
+        Self {
+            code,
+            ..Self::new(status, "", message)
         }
     }
 
@@ -45,7 +56,7 @@ impl Refusal {
     pub(crate) fn into_response(self, request_id: &str) -> Response<Body> {
         let mut out = String::from(xml::DECLARATION);
         out.push_str("<Error>");
-        xml::element(&mut out, "Code", self.code);
+        xml::element(&mut out, "Code", &self.code);
         xml::element(&mut out, "Message", &self.message);
         for (name, value) in &self.details {
             xml::element(&mut out, name, value);

@@ -55,7 +55,10 @@ pub(super) async fn complete(
         let field = fields.iter().find(|f| f.name.eq_ignore_ascii_case(name))?;
         std::str::from_utf8(field.value(&body)).ok()
     })?;
-    let file = fields.iter().find_map(|f| f.filename.as_deref());
+    let file = fields
+        .last()
+        .filter(|f| f.name.eq_ignore_ascii_case("file"));
+    let file = file.and_then(|f| f.filename.as_deref());
     let key = fields.iter().find(|f| f.name.eq_ignore_ascii_case("key"));
     let (Some(file), Some(key)) = (file, key) else {
         return Ok(Body::from(body));
@@ -100,9 +103,11 @@ fn read(body: &[u8], boundary: &str) -> Vec<Field> {
             break;
         };
         let filename = parameter(&head, "filename");
-        let is_file = filename.is_some();
+        let name = parameter(&head, "name").unwrap_or_default();
+        // Some clients send a filename with every field, as if all were files.
+        let is_file = name.eq_ignore_ascii_case("file");
         fields.push(Field {
-            name: parameter(&head, "name").unwrap_or_default(),
+            name,
             // Some browsers send the path.
             filename: filename.map(|f| f.rsplit(['/', '\\']).next().unwrap_or_default().to_owned()),
             start,

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use base64::prelude::*;
 use s3s::dto::{
     CommonPrefix, EncodingType, ListObjectsInput, ListObjectsOutput, ListObjectsV2Input,
-    ListObjectsV2Output, Object as Entry, Owner,
+    ListObjectsV2Output, Object as Entry,
 };
 use s3s::{S3Result, s3_error};
 
+use super::acl::owner_of;
 use super::store::{Object, Store};
 use super::versions::Objects;
 use crate::encode::listing_encode;
@@ -82,7 +83,7 @@ impl Page {
                 last_modified: Some(object.modified()),
                 size: Some(object.size()),
                 storage_class: Some(object.class().to_owned().into()),
-                owner: owner.then(self::owner),
+                owner: owner.then(|| owner_of(&object.headers.owner)),
                 ..Default::default()
             })
             .collect()
@@ -93,14 +94,6 @@ impl Page {
             prefix: Some(encoding.apply(prefix)),
         };
         self.prefixes.iter().map(wrap).collect()
-    }
-}
-
-/// The one account that owns everything here.
-pub(super) fn owner() -> Owner {
-    Owner {
-        display_name: Some("emulator".into()),
-        id: Some("75aa57f09aa0c8caeab4f8c24e99d10f8e7faeebf76c078efc7c6caea54ba06a".into()),
     }
 }
 

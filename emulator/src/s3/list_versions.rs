@@ -1,6 +1,7 @@
 //! Listings of versions: keys in byte order, of each the newest version first.
 
 use std::ops::Bound;
+use std::sync::Arc;
 
 use s3s::dto::{
     CommonPrefix, DeleteMarkerEntry, ListObjectVersionsInput, ListObjectVersionsOutput,
@@ -8,9 +9,11 @@ use s3s::dto::{
 };
 use s3s::{S3Result, s3_error};
 
-use super::list::{Encoding, owner, page_size};
+use super::acl::owner_of;
+use super::list::{Encoding, page_size};
 use super::store::Store;
 use super::versions::{Content, Objects};
+use crate::accounts::Account;
 
 /// One page, and where the next begins.
 #[derive(Default)]
@@ -30,6 +33,8 @@ impl Page {
 
 /// What is asked for.
 struct Wanted<'a> {
+    /// Who owns the markers.
+    bucket_owner: &'a Account,
     prefix: &'a str,
     delimiter: &'a str,
     key_marker: &'a str,
@@ -87,7 +92,7 @@ fn read(objects: &Objects, wanted: &Wanted<'_>) -> S3Result<Page> {
                 e_tag: Some(object.etag()),
                 last_modified: Some(object.modified()),
                 size: Some(object.size()),
-                owner: Some(owner()),
+                owner: Some(owner_of(&object.headers.owner)),
                 storage_class: Some(object.class().to_owned().into()),
                 ..Default::default()
             }),
@@ -96,7 +101,7 @@ fn read(objects: &Objects, wanted: &Wanted<'_>) -> S3Result<Page> {
                 version_id: Some(id),
                 is_latest: Some(current),
                 last_modified: Some(Timestamp::from(*made)),
-                owner: Some(owner()),
+                owner: Some(owner_of(wanted.bucket_owner)),
             }),
         }
     }
@@ -119,7 +124,9 @@ pub(super) fn list(
             "A version-id marker cannot be specified without a key marker."
         ));
     }
+    let bucket_owner = Arc::clone(&store.bucket(&input.bucket)?.owner);
     let wanted = Wanted {
+        bucket_owner: &bucket_owner,
         prefix: &prefix,
         delimiter: delimiter.as_deref().unwrap_or_default(),
         key_marker: &key_marker,

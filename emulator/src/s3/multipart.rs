@@ -15,13 +15,16 @@ use s3s::dto::{
 };
 use s3s::{S3Error, S3Result, TrailingHeaders, s3_error};
 
+use super::access::Writer;
+use super::acl::owner_of;
 use super::attributes::{Encryption, Headers, customer_key, headers, source_key};
 use super::checksums::{self, OfParts, given};
 use super::conditions::check_write;
 use super::copy::copy_source;
-use super::list::{Encoding, owner, page_size};
+use super::list::{Encoding, page_size};
 use super::object::collect;
 use super::store::{Bucket, Object, Store, hidden};
+use crate::accounts::Account;
 use crate::encode;
 
 const PART_NUMBER_MAX: i32 = 10_000;
@@ -86,15 +89,17 @@ fn no_such_upload() -> S3Error {
 }
 
 pub(super) fn create(
-    store: &Store,
+    writer: Writer<'_>,
     mut input: CreateMultipartUploadInput,
 ) -> S3Result<CreateMultipartUploadOutput> {
+    let store = writer.store;
+    let bucket = store.bucket(&input.bucket)?;
     let checksum = OfParts::new(
         input.checksum_algorithm.as_ref(),
         input.checksum_type.as_ref(),
     )?;
     let upload = Upload {
-        headers: headers!(input),
+        headers: headers!(input, &bucket, writer),
         checksum,
         initiated: SystemTime::now(),
         parts: BTreeMap::new(),
@@ -336,6 +341,7 @@ fn join(upload: &Upload, wanted: &[CompletedPart], part_min: u64) -> S3Result<Ob
     let mut body = BytesMut::new();
     let mut digests = Vec::with_capacity(wanted.len() * 16);
     let mut sizes = Vec::with_capacity(wanted.len());
+    let mut sums = Vec::with_capacity(wanted.len());
     for (index, given) in wanted.iter().enumerate() {
         let etag = given.e_tag.as_ref().map(ETag::value);
         let part = upload.parts.get(&number(given)).filter(|part| {
@@ -357,12 +363,14 @@ fn join(upload: &Upload, wanted: &[CompletedPart], part_min: u64) -> S3Result<Ob
         }
         body.extend_from_slice(&part.body);
         sizes.push(part.body.len() as u64);
+        sums.push((number(given), part.checksums.clone()));
         digests.extend_from_slice(&part.digest);
     }
     let etag = format!("{}-{}", encode::hex(&encode::md5(&digests)), wanted.len());
     let mut object = Object::new(body.freeze(), etag, upload.headers.clone());
     object.checksums = upload.checksum.of(&object.body, &sizes)?;
     object.parts = sizes.into();
+    object.part_sums = sums.into();
     Ok(object)
 }
 
@@ -376,7 +384,7 @@ pub(super) fn list_parts(store: &Store, input: ListPartsInput) -> S3Result<ListP
     let max = page_size(input.max_parts)?;
     let after = input.part_number_marker.unwrap_or_default();
     let bucket = store.bucket(&input.bucket)?;
-    let mut parts = bucket
+    let (mut parts, owner) = bucket
         .uploads
         .with(&input.key, &input.upload_id, |upload| {
             let entry = |(number, part): (&i32, &Part)| PartEntry {
@@ -391,7 +399,8 @@ pub(super) fn list_parts(store: &Store, input: ListPartsInput) -> S3Result<ListP
                 checksum_sha256: part.checksums.checksum_sha256.clone(),
             };
             let behind = upload.parts.range(after.saturating_add(1)..);
-            Ok(behind.map(entry).collect::<Vec<_>>())
+            let parts = behind.map(entry).collect::<Vec<_>>();
+            Ok((parts, Arc::clone(&upload.headers.owner)))
         })?;
     let max_len = usize::try_from(max).unwrap_or_default();
     let truncated = max > 0 && parts.len() > max_len;
@@ -401,8 +410,8 @@ pub(super) fn list_parts(store: &Store, input: ListPartsInput) -> S3Result<ListP
         bucket: Some(input.bucket),
         key: Some(input.key),
         upload_id: Some(input.upload_id),
-        initiator: Some(initiator()),
-        owner: Some(owner()),
+        initiator: Some(initiator(&owner)),
+        owner: Some(owner_of(&owner)),
         storage_class: Some(StorageClass::from_static(StorageClass::STANDARD)),
         part_number_marker: Some(after),
         next_part_number_marker: next.filter(|_| truncated),
@@ -413,8 +422,8 @@ pub(super) fn list_parts(store: &Store, input: ListPartsInput) -> S3Result<ListP
     })
 }
 
-fn initiator() -> Initiator {
-    let owner = owner();
+fn initiator(account: &Account) -> Initiator {
+    let owner = owner_of(account);
     Initiator {
         display_name: owner.display_name,
         id: owner.id,
@@ -475,8 +484,8 @@ pub(super) fn list_uploads(
                     key: Some(encoding.apply(key)),
                     upload_id: Some(id.clone()),
                     initiated: Some(Timestamp::from(upload.initiated)),
-                    initiator: Some(initiator()),
-                    owner: Some(owner()),
+                    initiator: Some(initiator(&upload.headers.owner)),
+                    owner: Some(owner_of(&upload.headers.owner)),
                     storage_class: Some(StorageClass::from_static(StorageClass::STANDARD)),
                     ..Default::default()
                 });

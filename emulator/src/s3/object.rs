@@ -13,6 +13,7 @@ use s3s::dto::{
 };
 use s3s::{Body, S3Error, S3ErrorCode, S3Result, TrailingHeaders, s3_error};
 
+use super::access::Writer;
 use super::attributes::{customer_key, headers};
 use super::checksums::given;
 use super::conditions::{Conditions, check_write};
@@ -85,12 +86,13 @@ async fn gather(mut body: StreamingBlob) -> S3Result<Bytes> {
 }
 
 pub(super) async fn put(
-    store: &Store,
+    writer: Writer<'_>,
     mut input: PutObjectInput,
     trailers: Option<TrailingHeaders>,
 ) -> S3Result<PutObjectOutput> {
-    store.bucket(&input.bucket)?;
-    let headers = headers!(input);
+    let store = writer.store;
+    let bucket = store.bucket(&input.bucket)?;
+    let headers = headers!(input, &bucket, writer);
     let mut given = given!(input);
     let has_md5 = input.content_md5.is_some();
     let (body, digest) = collect(input.body, input.content_md5.as_deref()).await?;
@@ -286,6 +288,13 @@ pub(super) fn get(store: &Store, input: &GetObjectInput) -> S3Result<GetObjectOu
         body: Some(StreamingBlob::from(Body::from(body))),
         ..output
     })
+}
+
+/// How many tags a head tells, which the engine has no field for.
+pub(super) fn tag_count(store: &Store, input: &HeadObjectInput) -> S3Result<usize> {
+    let version = input.version_id.as_deref();
+    let (object, _) = store.find(&input.bucket, &input.key, version)?;
+    Ok(object.headers.tags.len())
 }
 
 pub(super) fn head(store: &Store, input: HeadObjectInput) -> S3Result<HeadObjectOutput> {

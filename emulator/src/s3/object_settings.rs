@@ -3,14 +3,15 @@
 use s3s::dto::{
     DeleteObjectTaggingInput, DeleteObjectTaggingOutput, GetObjectAclInput, GetObjectAclOutput,
     GetObjectAttributesInput, GetObjectAttributesOutput, GetObjectAttributesParts,
-    GetObjectTaggingInput, GetObjectTaggingOutput, ObjectAttributes, PutObjectAclInput,
+    GetObjectTaggingInput, GetObjectTaggingOutput, ObjectAttributes, ObjectPart, PutObjectAclInput,
     PutObjectAclOutput, PutObjectTaggingInput, PutObjectTaggingOutput, StorageClass, Tag,
 };
 use s3s::{S3Result, s3_error};
 
-use super::attributes::{check_tags, customer_key};
-use super::grants;
-use super::list::owner;
+use super::access::{self, Writer};
+use super::acl::{Acl, Parties, owner_of};
+use super::attributes::{acl_fields, check_tags, customer_key};
+use super::list::page_size;
 use super::store::{Object, Store};
 
 fn change(
@@ -68,27 +69,40 @@ pub(super) fn delete_tagging(
 pub(super) fn get_acl(store: &Store, input: &GetObjectAclInput) -> S3Result<GetObjectAclOutput> {
     let version = input.version_id.as_deref();
     let (object, _) = store.find(&input.bucket, &input.key, version)?;
-    let grants = object.headers.grants.clone();
     Ok(GetObjectAclOutput {
-        grants: Some(grants.unwrap_or_else(grants::private)),
-        owner: Some(owner()),
+        grants: Some(object.headers.acl.entries(&store.accounts)),
+        owner: Some(owner_of(&object.headers.owner)),
         ..Default::default()
     })
 }
 
-pub(super) fn put_acl(store: &Store, mut input: PutObjectAclInput) -> S3Result<PutObjectAclOutput> {
-    let in_fields = grants::given(
-        input.acl.take(),
-        [
-            input.grant_full_control.as_deref(),
-            input.grant_read.as_deref(),
-            input.grant_read_acp.as_deref(),
-            input.grant_write_acp.as_deref(),
-        ],
-    )?;
-    let grants = match (in_fields, input.access_control_policy.take()) {
-        (Some(grants), None) => grants,
-        (None, Some(document)) => grants::of_document(document)?,
+pub(super) fn put_acl(
+    writer: Writer<'_>,
+    mut input: PutObjectAclInput,
+) -> S3Result<PutObjectAclOutput> {
+    let store = writer.store;
+    let bucket = store.bucket(&input.bucket)?;
+    let version = input.version_id.as_deref();
+    let (object, _) = store.find(&input.bucket, &input.key, version)?;
+    let parties = Parties {
+        accounts: &store.accounts,
+        owner: &object.headers.owner,
+        bucket_owner: &bucket.owner,
+    };
+    let canned = input.acl.as_ref().map(|acl| acl.as_str());
+    let fields = acl_fields!(input);
+    let field = |name: &str| match name {
+        "x-amz-acl" => canned,
+        "x-amz-grant-write" => input.grant_write.as_deref(),
+        _ => fields
+            .iter()
+            .find(|(n, _)| *n == name)
+            .and_then(|(_, value)| *value),
+    };
+    let in_fields = Acl::from_fields(field, parties)?;
+    let acl = match (in_fields, input.access_control_policy.take()) {
+        (Some(acl), None) => acl,
+        (None, Some(document)) => Acl::from_policy(document, parties)?,
         (Some(_), Some(_)) => {
             return Err(s3_error!(
                 UnexpectedContent,
@@ -102,11 +116,47 @@ pub(super) fn put_acl(store: &Store, mut input: PutObjectAclInput) -> S3Result<P
             ));
         }
     };
+    access::check_given(&bucket, &acl, canned == Some("bucket-owner-full-control"))?;
     let name = (&*input.bucket, &*input.key);
-    change(store, name, input.version_id.as_deref(), |object| {
-        object.headers.grants = Some(grants);
+    change(store, name, version, |object| {
+        object.headers.acl = acl;
     })?;
     Ok(PutObjectAclOutput::default())
+}
+
+/// A page of the parts that an object came in.
+fn parts_of(
+    object: &Object,
+    marker: Option<i32>,
+    max: Option<i32>,
+) -> S3Result<GetObjectAttributesParts> {
+    let marker = marker.unwrap_or_default();
+    let max = page_size(max)?;
+    let parts = object.part_sums.iter().zip(&*object.parts);
+    let mut parts: Vec<_> = parts
+        .filter(|((number, _), _)| *number > marker)
+        .map(|((number, sums), size)| ObjectPart {
+            part_number: Some(*number),
+            size: i64::try_from(*size).ok(),
+            checksum_crc32: sums.checksum_crc32.clone(),
+            checksum_crc32c: sums.checksum_crc32c.clone(),
+            checksum_crc64nvme: sums.checksum_crc64nvme.clone(),
+            checksum_sha1: sums.checksum_sha1.clone(),
+            checksum_sha256: sums.checksum_sha256.clone(),
+        })
+        .collect();
+    let max_len = usize::try_from(max).unwrap_or_default();
+    let truncated = parts.len() > max_len;
+    parts.truncate(max_len);
+    let next = parts.last().and_then(|part| part.part_number);
+    Ok(GetObjectAttributesParts {
+        is_truncated: Some(truncated),
+        max_parts: Some(max),
+        next_part_number_marker: next.filter(|_| truncated),
+        part_number_marker: Some(marker),
+        parts: Some(parts),
+        total_parts_count: i32::try_from(object.parts.len()).ok(),
+    })
 }
 
 pub(super) fn get_attributes(
@@ -122,18 +172,16 @@ pub(super) fn get_attributes(
         let mut asked = asked.flat_map(|attributes| attributes.as_str().split(','));
         asked.any(|attribute| attribute.trim() == name)
     };
-    let parts = i32::try_from(object.parts.len()).ok();
-    let parts = parts.filter(|parts| *parts > 0 && asks(ObjectAttributes::OBJECT_PARTS));
+    let parts = (!object.parts.is_empty() && asks(ObjectAttributes::OBJECT_PARTS))
+        .then(|| parts_of(&object, input.part_number_marker, input.max_parts))
+        .transpose()?;
     Ok(GetObjectAttributesOutput {
         e_tag: asks(ObjectAttributes::ETAG).then(|| object.etag()),
         object_size: asks(ObjectAttributes::OBJECT_SIZE).then(|| object.size()),
         storage_class: asks(ObjectAttributes::STORAGE_CLASS)
             .then(|| StorageClass::from(object.class().to_owned())),
         checksum: asks(ObjectAttributes::CHECKSUM).then(|| object.checksums.clone()),
-        object_parts: parts.map(|parts| GetObjectAttributesParts {
-            total_parts_count: Some(parts),
-            ..Default::default()
-        }),
+        object_parts: parts,
         last_modified: Some(object.modified()),
         version_id,
         ..Default::default()

@@ -4,15 +4,28 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use s3s::dto::*;
-use s3s::{S3, S3Request, S3Response, S3Result, s3_error};
+use s3s::{S3, S3Request, S3Response, S3Result, TrailingHeaders, s3_error};
 
+use super::access::actions;
+use super::access::{Caller, Request, Target, Writer};
+use super::acl::{Acl, Parties, owner_of};
 use super::schema::Node;
 use super::store::Store;
 use super::versions::Status;
 use super::{
-    acl, archive, config, copy, delete, list, list_versions, lock, multipart, object,
-    object_settings,
+    archive, config, copy, delete, list, list_versions, lock, multipart, object, object_settings,
 };
+
+/// Who sent a request.
+fn caller<T>(req: &S3Request<T>) -> Caller {
+    req.extensions.get::<Caller>().cloned().unwrap_or_default()
+}
+
+/// What comes behind its body, where that was checked before.
+fn trailers<T>(req: &S3Request<T>) -> Option<TrailingHeaders> {
+    let checked = req.extensions.get::<TrailingHeaders>();
+    checked.or(req.trailing_headers.as_ref()).cloned()
+}
 
 type Answer<T> = S3Result<S3Response<T>>;
 
@@ -35,10 +48,11 @@ impl Deref for Engine {
 #[async_trait::async_trait]
 impl S3 for Engine {
     async fn list_buckets(&self, req: S3Request<ListBucketsInput>) -> Answer<ListBucketsOutput> {
+        let account = caller(&req).owner();
         let prefix = req.input.prefix.unwrap_or_default();
         let after = req.input.continuation_token.unwrap_or_default();
         let mut buckets: Vec<_> = self
-            .list()
+            .list(&account)
             .into_iter()
             .filter(|(name, _)| name.starts_with(&prefix) && *name > after)
             .map(|(name, created)| Bucket {
@@ -59,14 +73,30 @@ impl S3 for Engine {
         answer(ListBucketsOutput {
             buckets: Some(buckets),
             continuation_token: next,
-            owner: Some(list::owner()),
+            owner: Some(owner_of(&account)),
             prefix: (!prefix.is_empty()).then_some(prefix),
         })
     }
 
     async fn create_bucket(&self, req: S3Request<CreateBucketInput>) -> Answer<CreateBucketOutput> {
         let field = |name: &str| req.headers.get(name).and_then(|value| value.to_str().ok());
-        let acl = acl::from_fields(field)?;
+        let owner = caller(&req).owner();
+        let parties = Parties {
+            accounts: &self.accounts,
+            owner: &owner,
+            bucket_owner: &owner,
+        };
+        let acl = Acl::from_fields(field, parties)?;
+        let ownership = req.input.object_ownership.as_ref();
+        let enforced =
+            ownership.is_some_and(|it| it.as_str() == ObjectOwnership::BUCKET_OWNER_ENFORCED);
+        if enforced && acl.as_ref().is_some_and(|acl| !acl.is_only_of(&owner)) {
+            return Err(config::error(
+                hyper::StatusCode::BAD_REQUEST,
+                "InvalidBucketAclWithObjectOwnership",
+                "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting",
+            ));
+        }
         let location = req
             .input
             .create_bucket_configuration
@@ -78,7 +108,14 @@ impl S3 for Engine {
                 "The specified location-constraint is not valid"
             ));
         }
-        self.create(&req.input.bucket, location.unwrap_or_default())?;
+        let acl = acl.unwrap_or_else(|| Acl::private(&owner));
+        self.create(&req.input.bucket, location.unwrap_or_default(), owner, acl)?;
+        if let Some(ownership) = ownership {
+            let rule = vec![Node::new("ObjectOwnership", ownership.as_str())];
+            let controls = Node::of("OwnershipControls", vec![Node::of("Rule", rule)]);
+            let bucket = self.bucket(&req.input.bucket)?;
+            bucket.configs.put("ownershipControls", controls.document());
+        }
         if req.input.object_lock_enabled_for_bucket.unwrap_or(false) {
             let bucket = self.bucket(&req.input.bucket)?;
             let enabled = vec![Node::new("ObjectLockEnabled", "Enabled")];
@@ -87,11 +124,6 @@ impl S3 for Engine {
             objects.status = Some(Status::Enabled);
             objects.set_lock(&lock)?;
             bucket.configs.put("object-lock", lock.document());
-        }
-        if let Some(acl) = acl {
-            self.bucket(&req.input.bucket)?
-                .configs
-                .put("acl", acl.document());
         }
         answer(CreateBucketOutput {
             location: Some(format!("/{}", req.input.bucket)),
@@ -190,7 +222,12 @@ impl S3 for Engine {
     }
 
     async fn put_object(&self, req: S3Request<PutObjectInput>) -> Answer<PutObjectOutput> {
-        answer(object::put(self, req.input, req.trailing_headers).await?)
+        let (caller, trailers) = (caller(&req), trailers(&req));
+        let writer = Writer {
+            store: self,
+            caller: &caller,
+        };
+        answer(object::put(writer, req.input, trailers).await?)
     }
 
     async fn get_object(&self, req: S3Request<GetObjectInput>) -> Answer<GetObjectOutput> {
@@ -198,11 +235,22 @@ impl S3 for Engine {
     }
 
     async fn head_object(&self, req: S3Request<HeadObjectInput>) -> Answer<HeadObjectOutput> {
-        answer(object::head(self, req.input)?)
+        let tags = object::tag_count(self, &req.input)?;
+        let mut response = S3Response::new(object::head(self, req.input)?);
+        if tags > 0 {
+            let name = hyper::header::HeaderName::from_static("x-amz-tagging-count");
+            response.headers.insert(name, tags.into());
+        }
+        Ok(response)
     }
 
     async fn copy_object(&self, req: S3Request<CopyObjectInput>) -> Answer<CopyObjectOutput> {
-        answer(copy::copy(self, req.input, &req.headers)?)
+        let caller = caller(&req);
+        let writer = Writer {
+            store: self,
+            caller: &caller,
+        };
+        answer(copy::copy(writer, req.input, &req.headers)?)
     }
 
     async fn delete_object(&self, req: S3Request<DeleteObjectInput>) -> Answer<DeleteObjectOutput> {
@@ -247,7 +295,12 @@ impl S3 for Engine {
         &self,
         req: S3Request<PutObjectAclInput>,
     ) -> Answer<PutObjectAclOutput> {
-        answer(object_settings::put_acl(self, req.input)?)
+        let caller = caller(&req);
+        let writer = Writer {
+            store: self,
+            caller: &caller,
+        };
+        answer(object_settings::put_acl(writer, req.input)?)
     }
 
     async fn get_object_retention(
@@ -296,6 +349,7 @@ impl S3 for Engine {
         &self,
         req: S3Request<DeleteObjectsInput>,
     ) -> Answer<DeleteObjectsOutput> {
+        let who = caller(&req);
         let bypass = req.input.bypass_governance_retention.unwrap_or(false);
         let Delete { objects, quiet } = req.input.delete;
         if objects.is_empty() || objects.len() > 1000 {
@@ -305,13 +359,36 @@ impl S3 for Engine {
                  published schema"
             ));
         }
-        let (deleted, errors) = self.within(&req.input.bucket, |bucket| {
+        let request = Request {
+            caller: &who,
+            headers: &req.headers,
+            query: None,
+        };
+        let name = req.input.bucket.as_str();
+        let refused: Vec<_> = objects
+            .iter()
+            .map(|entry| {
+                let version = entry.version_id.as_deref();
+                let (action, needs) = actions::of_operation("DeleteObject", version.is_some());
+                let target = Target {
+                    bucket: name,
+                    key: Some(&entry.key),
+                    version,
+                };
+                request.check(self, (action, needs), target).err()
+            })
+            .collect();
+        let (deleted, errors) = self.within(name, |bucket| {
             let mut stored = bucket.write();
             let mut failed = Vec::new();
             let mut deleted = Vec::new();
-            for entry in objects {
+            for (entry, refused) in objects.into_iter().zip(refused) {
                 let (key, version_id) = (entry.key.clone(), entry.version_id.clone());
-                match delete::delete_one(&mut stored, entry, bypass) {
+                let done = match refused {
+                    Some(error) => Err(error),
+                    None => delete::delete_one(&mut stored, entry, bypass),
+                };
+                match done {
                     Ok(one) => deleted.push(one),
                     Err(error) => failed.push(Error {
                         key: Some(key),
@@ -334,11 +411,17 @@ impl S3 for Engine {
         &self,
         req: S3Request<CreateMultipartUploadInput>,
     ) -> Answer<CreateMultipartUploadOutput> {
-        answer(multipart::create(self, req.input)?)
+        let caller = caller(&req);
+        let writer = Writer {
+            store: self,
+            caller: &caller,
+        };
+        answer(multipart::create(writer, req.input)?)
     }
 
     async fn upload_part(&self, req: S3Request<UploadPartInput>) -> Answer<UploadPartOutput> {
-        answer(multipart::upload_part(self, req.input, req.trailing_headers).await?)
+        let trailers = trailers(&req);
+        answer(multipart::upload_part(self, req.input, trailers).await?)
     }
 
     async fn upload_part_copy(

@@ -9,10 +9,13 @@ use bytes::Bytes;
 use s3s::dto::{Checksum, ETag, StorageClass, Timestamp};
 use s3s::{S3Result, s3_error};
 
+use super::acl::Acl;
 use super::attributes::Headers;
 use super::config::Configs;
 use super::multipart::Uploads;
+use super::schema::Node;
 use super::versions::Objects;
+use crate::accounts::{Account, Accounts};
 use crate::{clock, encode};
 
 /// One object; replaced as a whole, never changed.
@@ -26,6 +29,8 @@ pub(super) struct Object {
     pub(super) checksums: Checksum,
     /// The sizes of the parts that it came in; none for what came by one put.
     pub(super) parts: Arc<[u64]>,
+    /// The numbers and checksums of those parts.
+    pub(super) part_sums: Arc<[(i32, Checksum)]>,
     /// Until when it can be read, for an archived one that was brought back.
     pub(super) restored: Option<SystemTime>,
 }
@@ -43,6 +48,7 @@ impl Object {
             headers,
             checksums: Checksum::default(),
             parts: Arc::default(),
+            part_sums: Arc::default(),
             restored: None,
         }
     }
@@ -80,6 +86,8 @@ pub(super) fn hidden(etag: &str, key: Option<&str>) -> String {
 /// One bucket.
 #[derive(Debug)]
 pub(super) struct Bucket {
+    pub(super) owner: Arc<Account>,
+    acl: RwLock<Acl>,
     pub(super) created: SystemTime,
     /// The region it was made in, empty for the first of all.
     pub(super) location: String,
@@ -89,6 +97,37 @@ pub(super) struct Bucket {
 }
 
 impl Bucket {
+    pub(super) fn acl(&self) -> RwLockReadGuard<'_, Acl> {
+        self.acl.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn set_acl(&self, acl: Acl) {
+        *self.acl.write().unwrap_or_else(PoisonError::into_inner) = acl;
+    }
+
+    /// A configuration, read.
+    pub(super) fn config(&self, query: &str) -> Option<Node> {
+        Node::parse(&self.configs.get(query)?)
+    }
+
+    /// Who owns new objects, if the bucket says it: `BucketOwnerEnforced`, `BucketOwnerPreferred` or
+    /// `ObjectWriter`, which is what goes without it.
+    pub(super) fn ownership(&self) -> Option<String> {
+        let controls = self.config("ownershipControls")?;
+        Some(
+            controls
+                .child("Rule")?
+                .text_of("ObjectOwnership")
+                .to_owned(),
+        )
+    }
+
+    /// Whether this setting of its public access block is on.
+    pub(super) fn blocks(&self, setting: &str) -> bool {
+        let block = self.config("publicAccessBlock");
+        block.is_some_and(|block| block.text_of(setting).trim().eq_ignore_ascii_case("true"))
+    }
+
     pub(super) fn read(&self) -> RwLockReadGuard<'_, Objects> {
         self.objects.read().unwrap_or_else(PoisonError::into_inner)
     }
@@ -105,15 +144,17 @@ type Buckets = BTreeMap<String, Arc<Bucket>>;
 pub(super) struct Store {
     buckets: RwLock<Buckets>,
     ids: AtomicU64,
+    pub(super) accounts: Accounts,
     /// The least that a part of an upload, other than its last, may hold, in bytes.
     pub(super) part_min: u64,
 }
 
 impl Store {
-    pub(super) fn new(part_min: u64) -> Self {
+    pub(super) fn new(part_min: u64, accounts: Accounts) -> Self {
         Self {
             buckets: RwLock::default(),
             ids: AtomicU64::new(1),
+            accounts,
             part_min,
         }
     }
@@ -152,15 +193,32 @@ impl Store {
         self.within(bucket, |bucket| bucket.read().find(key, version))
     }
 
-    pub(super) fn create(&self, name: &str, location: String) -> S3Result<()> {
+    pub(super) fn create(
+        &self,
+        name: &str,
+        location: String,
+        owner: Arc<Account>,
+        acl: Acl,
+    ) -> S3Result<()> {
         let mut buckets = self.buckets.write().unwrap_or_else(PoisonError::into_inner);
-        if buckets.contains_key(name) {
-            return Err(s3_error!(
-                BucketAlreadyOwnedByYou,
-                "Your previous request to create the named bucket succeeded and you already own it."
-            ));
+        match buckets.get(name) {
+            Some(bucket) if bucket.owner == owner => {
+                return Err(s3_error!(
+                    BucketAlreadyOwnedByYou,
+                    "Your previous request to create the named bucket succeeded and you already own it."
+                ));
+            }
+            Some(_) => {
+                return Err(s3_error!(
+                    BucketAlreadyExists,
+                    "The requested bucket name is not available. The bucket namespace is shared by all users of                      the system. Please select a different name and try again."
+                ));
+            }
+            None => {}
         }
         let bucket = Bucket {
+            owner,
+            acl: RwLock::new(acl),
             created: SystemTime::now(),
             location,
             configs: Configs::default(),
@@ -186,11 +244,12 @@ impl Store {
         Ok(())
     }
 
-    /// Names and creation times, sorted by name.
-    pub(super) fn list(&self) -> Vec<(String, SystemTime)> {
+    /// Names and creation times of an account's buckets, sorted by name.
+    pub(super) fn list(&self, owner: &Account) -> Vec<(String, SystemTime)> {
         let buckets = self.read();
         buckets
             .iter()
+            .filter(|(_, bucket)| *bucket.owner == *owner)
             .map(|(name, bucket)| (name.clone(), bucket.created))
             .collect()
     }

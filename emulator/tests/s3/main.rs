@@ -3,9 +3,12 @@
 // Helpers here are tests too.
 #![allow(clippy::unwrap_used)]
 
+mod accounts;
 mod bench;
 mod buckets;
 mod checksums;
+mod cross_origin;
+mod encryption;
 mod locks;
 mod objects;
 mod server;
@@ -14,5 +17,6 @@ mod signatures;
 mod v2;
 #[path = "../support/v4.rs"]
 mod v4;
+mod version_four;
 #[path = "../support/wire.rs"]
 mod wire;

@@ -119,6 +119,14 @@ async fn reads_honour_ranges_and_conditions() {
         assert_eq!((get.status, get.text()), (status, body), "{range}");
         assert_eq!(get.header("content-range"), content_range, "{range}");
     }
+    // What is no range, or more than one, is as good as none.
+    for range in ["bytes=5-2", "bytes=a-b", "chars=0-1", "bytes=0-1,3-4"] {
+        let get = bench.call("GET", "/bkt/k", &[("range", range)], b"").await;
+        assert_eq!((get.status, get.text()), (200, "0123456789"), "{range}");
+        let signed = [("range", range)];
+        let get = bench.v4().request("GET", "/bkt/k", (&signed, &[]), b"");
+        assert_eq!(bench.wire.call(&get).await.status, 200, "{range}");
+    }
     let beyond = bench
         .call("GET", "/bkt/k", &[("range", "bytes=10-")], b"")
         .await;
@@ -263,4 +271,88 @@ async fn uploads_join_their_parts() {
         .call("POST", &target, &[], complete([0, 1]).as_bytes())
         .await;
     assert_eq!(again.error(), (404, "NoSuchUpload"));
+}
+
+#[tokio::test]
+async fn an_object_needs_its_length() {
+    let mut bench = bench().await;
+    let request = bench.signer.request("PUT", "/bkt/k", &[], b"");
+    let request = String::from_utf8(request).unwrap();
+    let bare = request.replace("content-length: 0\r\n", "");
+    let refused = bench.wire.call(bare.as_bytes()).await;
+    assert_eq!(refused.error(), (411, "MissingContentLength"));
+    let chunked = request.replace("content-length: 0\r\n", "transfer-encoding: chunked\r\n");
+    let chunked = format!("{chunked}1\r\nx\r\n0\r\n\r\n");
+    let mut wire = crate::wire::Wire::open(bench.emulator.addr()).await;
+    let refused = wire.call(chunked.as_bytes()).await;
+    assert_eq!(refused.error(), (411, "MissingContentLength"));
+}
+
+#[tokio::test]
+async fn deletes_keep_to_their_conditions() {
+    let mut bench = bench().await;
+    let put = bench.call("PUT", "/bkt/k", &[], b"x").await;
+    let etag = put.header("etag").unwrap().to_owned();
+    for (key, etag, code) in [
+        ("k", "\"00\"", Some("PreconditionFailed")),
+        ("none", "\"00\"", Some("NoSuchKey")),
+        ("k", etag.as_str(), None),
+    ] {
+        let body = format!("<Delete><Object><Key>{key}</Key><ETag>{etag}</ETag></Object></Delete>");
+        let md5 = BASE64_STANDARD.encode(Md5::digest(&body));
+        let fields = [("content-md5", md5.as_str())];
+        let reply = bench
+            .call("POST", "/bkt/?delete", &fields, body.as_bytes())
+            .await;
+        assert_eq!(reply.all("Code").first().copied(), code, "{key} {etag}");
+    }
+    bench.call("PUT", "/bkt/k", &[], b"x").await;
+    let size = [("x-amz-if-match-size", "7")];
+    let refused = bench.call("DELETE", "/bkt/k", &size, b"").await;
+    assert_eq!(refused.error(), (501, "NotImplemented"));
+    assert_eq!(bench.call("GET", "/bkt/k", &[], b"").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_carriage_return_in_a_key_is_written_as_a_reference() {
+    let mut bench = bench().await;
+    let begun = bench.call("POST", "/bkt/a%0Db?uploads", &[], b"").await;
+    assert_eq!(begun.all("Key"), ["a&#13;b"]);
+    let listed = bench.call("GET", "/bkt/?uploads", &[], b"").await;
+    assert_eq!(listed.all("Key"), ["a&#13;b"]);
+    let length = listed.header("content-length").unwrap().to_owned();
+    assert_eq!(length, listed.body.len().to_string());
+}
+
+#[tokio::test]
+async fn attributes_tell_the_parts() {
+    let mut bench = bench().await;
+    let begun = bench.call("POST", "/bkt/k?uploads", &[], b"").await;
+    let id = begun.all("UploadId")[0].to_owned();
+    let mut parts = String::new();
+    for number in [1, 2, 4] {
+        let target = format!("/bkt/k?partNumber={number}&uploadId={id}");
+        let part = bench.call("PUT", &target, &[], b"0123456789").await;
+        let etag = part.header("etag").unwrap();
+        parts.push_str(&format!(
+            "<Part><ETag>{etag}</ETag><PartNumber>{number}</PartNumber></Part>"
+        ));
+    }
+    let body = format!("<CompleteMultipartUpload>{parts}</CompleteMultipartUpload>");
+    let target = format!("/bkt/k?uploadId={id}");
+    bench.call("POST", &target, &[], body.as_bytes()).await;
+    let tags = [("x-amz-tagging", "a=1&b=2")];
+    bench.call("PUT", "/bkt/tagged", &tags, b"").await;
+    let head = bench.call("HEAD", "/bkt/tagged", &[], b"").await;
+    assert_eq!(head.header("x-amz-tagging-count"), Some("2"));
+    let mut fields = vec![("x-amz-object-attributes", "ETag,ObjectParts,ObjectSize")];
+    let all = bench.call("GET", "/bkt/k?attributes", &fields, b"").await;
+    assert!(all.all("ETag")[0].ends_with("-3"), "{}", all.text());
+    assert_eq!(all.all("PartNumber"), ["1", "2", "4"]);
+    assert_eq!(all.all("IsTruncated"), ["false"]);
+    fields.extend([("x-amz-max-parts", "1"), ("x-amz-part-number-marker", "1")]);
+    let page = bench.call("GET", "/bkt/k?attributes", &fields, b"").await;
+    assert_eq!(page.all("PartNumber"), ["2"]);
+    assert_eq!(page.all("NextPartNumberMarker"), ["2"]);
+    assert_eq!(page.all("IsTruncated"), ["true"]);
 }

@@ -162,7 +162,8 @@ async fn both_bucket_forms_and_virtual_hosts_are_taken() {
 async fn form_uploads_obey_their_policy() {
     let mut bench = bench().await;
     let signer = bench.signer.clone();
-    let post = |expires: &str, secret: &str, with_file: bool| {
+    // Some clients send a filename with every field.
+    let post = |expires: &str, secret: &str, with_file: bool, named: &str| {
         let signer = Signer::new(&signer.access_key, secret, &signer.host);
         let policy = BASE64_STANDARD.encode(format!(
             "{{\"expiration\": \"{expires}\", \"conditions\": \
@@ -177,7 +178,7 @@ async fn form_uploads_obey_their_policy() {
             ("signature", &signature),
         ] {
             body.push_str(&format!(
-                "--XX\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n"
+                "--XX\r\nContent-Disposition: form-data; name=\"{name}\"{named}\r\n\r\n{value}\r\n"
             ));
         }
         if with_file {
@@ -195,10 +196,11 @@ async fn form_uploads_obey_their_policy() {
     };
     let future = "2099-01-01T00:00:00Z";
     for (request, status) in [
-        (post(future, &signer.secret, true), 204),
-        (post("2007-01-01T00:00:00Z", &signer.secret, true), 403),
-        (post(future, "wrong", true), 403),
-        (post(future, &signer.secret, false), 400),
+        (post(future, &signer.secret, true, ""), 204),
+        (post(future, &signer.secret, true, "; filename=\"x\""), 204),
+        (post("2007-01-01T00:00:00Z", &signer.secret, true, ""), 403),
+        (post(future, "wrong", true, ""), 403),
+        (post(future, &signer.secret, false, ""), 400),
     ] {
         // A refused form may leave its body unread, which ends the connection.
         let mut wire = Wire::open(bench.emulator.addr()).await;

@@ -88,9 +88,10 @@ impl Signer {
         let mut amz: Vec<_> = headers
             .iter()
             .filter(|(name, _)| name.starts_with("x-amz-"))
-            .map(|(name, value)| format!("{name}:{value}\n"))
             .collect();
         amz.sort();
+        let amz = amz.iter().map(|(name, value)| format!("{name}:{value}\n"));
+        let amz: Vec<_> = amz.collect();
         let signature = self.mac(&format!(
             "{method}\n{}\n{}\n{date}\n{}{resource}",
             find("content-md5"),

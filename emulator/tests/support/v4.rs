@@ -128,4 +128,27 @@ impl SignerV4 {
         out.push_str("\r\n");
         [out.as_bytes(), body].concat()
     }
+
+    /// The target of a link that lives for so many seconds.
+    pub(crate) fn link(&self, method: &str, target: &str, lifetime: &str) -> String {
+        let stamp = stamp();
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        let mut pairs = format!(
+            "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential={}%2F{}%2F{}%2Fs3%2Faws4_request\
+             &X-Amz-Date={stamp}&X-Amz-Expires={lifetime}&X-Amz-SignedHeaders=host",
+            self.access_key,
+            &stamp[..8],
+            self.region,
+        );
+        if !query.is_empty() {
+            pairs = format!("{pairs}&{query}");
+        }
+        let canonical = format!(
+            "{method}\n{path}\n{}\nhost:{}\n\nhost\nUNSIGNED-PAYLOAD",
+            canonical_query(&pairs),
+            self.host
+        );
+        let signature = self.sign(&stamp, &canonical);
+        format!("{path}?{pairs}&X-Amz-Signature={signature}")
+    }
 }

@@ -1,0 +1,52 @@
+//! How objects are encrypted: as they say, or as their bucket does by default.
+
+use crate::bench::bench;
+
+const SSE: &str = "x-amz-server-side-encryption";
+const KMS_KEY: &str = "x-amz-server-side-encryption-aws-kms-key-id";
+
+#[tokio::test]
+async fn buckets_encrypt_what_says_nothing() {
+    let mut bench = bench().await;
+    let kms = b"<ServerSideEncryptionConfiguration><Rule><ApplyServerSideEncryptionByDefault><SSEAlgorithm>aws:kms\
+        </SSEAlgorithm><KMSMasterKeyID>some-key</KMSMasterKeyID></ApplyServerSideEncryptionByDefault></Rule>\
+        </ServerSideEncryptionConfiguration>";
+    for (configure, kind, key) in [
+        (None, "AES256", None),
+        (Some(("PUT", &kms[..])), "aws:kms", Some("some-key")),
+        (Some(("DELETE", b"")), "AES256", None),
+    ] {
+        if let Some((method, document)) = configure {
+            let done = bench.call(method, "/bkt/?encryption", &[], document).await;
+            assert!(done.status < 300, "{}", done.text());
+        }
+        let put = bench.call("PUT", "/bkt/k", &[], b"x").await;
+        let copied = [("x-amz-copy-source", "/bkt/k")];
+        let copy = bench.call("PUT", "/bkt/copy", &copied, b"").await;
+        let begun = bench.call("POST", "/bkt/k?uploads", &[], b"").await;
+        let head = bench.call("HEAD", "/bkt/k", &[], b"").await;
+        for reply in [put, copy, begun, head] {
+            assert_eq!(reply.header(SSE), Some(kind));
+            assert_eq!(reply.header(KMS_KEY), key);
+        }
+    }
+    let own = [(SSE, "AES256")];
+    bench.call("PUT", "/bkt/?encryption", &[], kms).await;
+    let put = bench.call("PUT", "/bkt/k", &own, b"x").await;
+    assert_eq!(put.header(SSE), Some("AES256"));
+}
+
+#[tokio::test]
+async fn a_key_needs_the_kind_that_has_keys() {
+    let mut bench = bench().await;
+    for (fields, status) in [
+        (&[(KMS_KEY, "k")][..], 400),
+        (&[(KMS_KEY, "k"), (SSE, "AES256")], 400),
+        (&[(KMS_KEY, "k"), (SSE, "aws:kms")], 200),
+        (&[(SSE, "aws:kms")], 200),
+        (&[(SSE, "ROT13")], 400),
+    ] {
+        let put = bench.call("PUT", "/bkt/k", fields, b"x").await;
+        assert_eq!(put.status, status, "{fields:?}");
+    }
+}
