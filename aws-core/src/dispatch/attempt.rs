@@ -128,6 +128,7 @@ impl<O: Operation> Run<'_, O> {
         };
         let signed = self.signed(credentials, now);
         let request = self.request(&signed, self.own_headers())?;
+        self.count_sent();
         let sending = self.shared.transport.send(self.origin(), request);
         Ok(Some(Started { signed, sending }))
     }
@@ -176,9 +177,8 @@ impl<O: Operation> Run<'_, O> {
         Some(timeout.saturating_add(self.operation.extra_time()))
     }
 
-    /// Makes an attempt in its turn, and tells the hooks of it.
+    /// Makes an attempt, and tells the hooks of it.
     pub(super) async fn attempt(&self) -> Result<O::Output, Failed> {
-        self.wait().await;
         let headers = self.own_headers();
         let mut trail = Trail::default();
         let hooks = &self.shared.hooks;
@@ -227,6 +227,7 @@ impl<O: Operation> Run<'_, O> {
         let request = self.request(&signed, headers)?;
         trail.method = Some(request.method());
         trail.sent = request.body_len();
+        self.count_sent();
         let sending = shared.transport.send(self.origin(), request);
         let response = if shared.keeps_deadlines {
             sending.await

@@ -1,3 +1,5 @@
+//! Requests that a service carries out in part, and what is asked for again of them.
+
 use std::time::Duration;
 
 use pipeline_pool::Origin;
@@ -18,17 +20,21 @@ pub struct Rounds {
     retry: RetryConfig,
     deadline: Instant,
     round: u32,
+    /// When the round was begun.
+    begun: Instant,
 }
 
 impl Dispatch {
     /// The first of several rounds, which begins now.
     pub fn rounds(&self, overrides: &Overrides) -> Rounds {
         let time = overrides.get_timeout().unwrap_or(self.0.timeout);
+        let now = Instant::now();
         Rounds {
             dispatch: self.clone(),
             retry: overrides.get_retry().unwrap_or(&self.0.retry).clone(),
-            deadline: after(Instant::now(), time),
+            deadline: after(now, time),
             round: 1,
+            begun: now,
         }
     }
 }
@@ -48,10 +54,9 @@ impl Rounds {
     /// Waits for the next round, after this server has refused parts with such an error; says no if there is none.
     pub async fn next(&mut self, origin: &Origin, error: &Error) -> bool {
         let shared = &*self.dispatch.0;
-        let now = Instant::now();
         let slow = matches!(error.class(), Class::Throttled | Class::Unavailable);
         if slow && self.retry.is_adaptive() {
-            shared.throttle.refused(origin, now, now);
+            shared.throttle.refused(origin, self.begun);
         }
         let pause = self.retry.pause(self.round, None);
         if self.round >= self.retry.attempts() || pause >= self.left() || !shared.budget.take() {
@@ -59,6 +64,7 @@ impl Rounds {
         }
         self.round += 1;
         tokio::time::sleep(pause).await;
+        self.begun = Instant::now();
         true
     }
 }

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use pipeline_pool::{Origin, Sent};
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep};
 
 use super::attempt::{Failed, Started, log_failure, site};
 use super::{Shared, after, is_loose};
@@ -15,6 +15,7 @@ use crate::error::{Error, Kind, Result};
 use crate::operation::Operation;
 use crate::overrides::Overrides;
 use crate::retry::RetryConfig;
+use crate::throttle::{Asked, Caller, Ended, Turn, Waiting};
 
 /// How often an operation is tried again because its service learnt how to sign it.
 const MAX_LESSONS: u8 = 2;
@@ -29,8 +30,12 @@ pub(super) struct Run<'a, O: Operation> {
     pub(super) operation: &'a O,
     pub(super) retry: &'a RetryConfig,
     pub(super) deadline: Instant,
-    /// When the attempt has its turn.
-    pub(super) turn: Instant,
+    /// When the operation was begun.
+    since: Instant,
+    /// When the attempt was begun.
+    begun: Instant,
+    /// The attempt's turn, where the server wants fewer of them.
+    turn: Option<Turn>,
     /// The number of the attempt.
     pub(super) number: u32,
     /// Attempts less those that were answered without having run.
@@ -69,7 +74,9 @@ impl<'a, O: Operation> Run<'a, O> {
             operation,
             retry: retry.unwrap_or(&shared.retry),
             deadline: after(now, timeout.unwrap_or_else(usual)),
-            turn: now,
+            since: now,
+            begun: now,
+            turn: None,
             number: 0,
             tries: 0,
             place: operation.place(service),
@@ -100,9 +107,10 @@ impl<'a, O: Operation> Run<'a, O> {
     /// Every caller's future holds the state of this, and it is moved with them. So there is room in it for the usual
     /// case only, a first attempt that waits for nothing but its answer; all others have theirs elsewhere.
     pub(super) async fn go(&mut self) -> Result<O::Output> {
-        let now = self.turn;
-        self.take_turn(now)?;
-        let usual = self.turn <= now && self.shared.is_plain();
+        if let Some(waiting) = self.take_turn(self.since)? {
+            self.wait(waiting).await?;
+        }
+        let usual = self.shared.is_plain();
         let pause = {
             let mut started = if usual {
                 self.start_at_once()
@@ -131,6 +139,7 @@ impl<'a, O: Operation> Run<'a, O> {
             match outcome {
                 Ok(output) => {
                     self.shared.budget.give_back();
+                    self.served();
                     return Ok(output);
                 }
                 Err(failed) => self.judge(failed)?,
@@ -145,37 +154,100 @@ impl<'a, O: Operation> Run<'a, O> {
             if !pause.is_zero() {
                 sleep(pause).await;
             }
-            self.take_turn(Instant::now())?;
+            if let Some(waiting) = self.take_turn(Instant::now())? {
+                self.wait(waiting).await?;
+            }
             match self.attempt().await {
-                Ok(output) => return Ok(output),
+                Ok(output) => {
+                    self.served();
+                    return Ok(output);
+                }
                 Err(failed) => pause = self.judge(failed)?,
             }
         }
     }
 
-    /// Takes the turn of an attempt, where the server wants fewer of them; it may be a later one.
-    fn take_turn(&mut self, now: Instant) -> Result<()> {
-        self.turn = if self.retry.is_adaptive() {
-            let throttle = &self.shared.throttle;
-            let Some(turn) = throttle.turn(self.origin(), now, self.deadline) else {
-                let late =
-                    "the server has asked for fewer requests, and the turn of this one is too late";
-                let error = Error::new(Kind::Busy, late).with_class(Class::Throttled);
-                return Err(self.last(error));
+    /// Takes the turn of an attempt that begins now, or a place in the line of those who wait for one.
+    fn take_turn(&mut self, now: Instant) -> Result<Option<Waiting>> {
+        if self.retry.is_adaptive() {
+            let caller = Caller {
+                since: self.since,
+                deadline: self.deadline,
+                is_usual: self.operation.extra_time().is_zero(),
             };
-            turn
-        } else {
-            now
-        };
-        self.number += 1;
-        self.tries += 1;
-        Ok(())
+            match self.shared.throttle.ask(self.origin(), caller) {
+                Asked::Free => {}
+                Asked::Turn(turn) => self.turn = Some(turn),
+                Asked::Wait(waiting) => return Ok(Some(waiting)),
+                Asked::Late => return Err(self.no_turn()),
+            }
+        }
+        self.begin(now);
+        Ok(None)
     }
 
     /// Waits for the turn.
-    pub(super) async fn wait(&self) {
-        if self.turn > Instant::now() {
-            sleep_until(self.turn).await;
+    #[cold]
+    fn wait(&mut self, waiting: Waiting) -> Pin<Box<dyn Future<Output = Result<()>> + Send + '_>> {
+        Box::pin(async {
+            self.turn = waiting.await;
+            if self.turn.is_none() {
+                return Err(self.no_turn());
+            }
+            self.begin(Instant::now());
+            Ok(())
+        })
+    }
+
+    fn begin(&mut self, now: Instant) {
+        self.begun = now;
+        self.number += 1;
+        self.tries += 1;
+    }
+
+    /// The error of an operation whose turn would be too late.
+    #[cold]
+    fn no_turn(&self) -> Error {
+        let late = "the server has asked for fewer requests, and the turn of this one is too late";
+        let error = Error::new(Kind::Busy, late).with_class(Class::Throttled);
+        self.last(error)
+    }
+
+    /// Tells the throttle that the attempt's request is sent now.
+    pub(super) fn count_sent(&self) {
+        match &self.turn {
+            Some(turn) => turn.sent(),
+            None if self.retry.is_adaptive() => {
+                let throttle = &self.shared.throttle;
+                throttle.sent_free(self.origin(), self.begun);
+            }
+            None => {}
+        }
+    }
+
+    /// Tells the throttle that the attempt has succeeded.
+    fn served(&mut self) {
+        if let Some(turn) = self.turn.take() {
+            turn.ended(Ended::Served);
+        }
+    }
+
+    /// Tells the throttle of a failed attempt.
+    fn tell_throttle(&mut self, error: &Error) {
+        let turn = self.turn.take();
+        let answered = error.kind() == Kind::Service;
+        let slow = matches!(error.class(), Class::Throttled | Class::Unavailable);
+        match turn {
+            Some(turn) => turn.ended(match (answered, slow) {
+                (true, true) => Ended::Refused,
+                (true, false) => Ended::Served,
+                _ if error.kind() == Kind::Timeout => Ended::TimedOut,
+                _ => Ended::Failed,
+            }),
+            None if answered && slow && self.retry.is_adaptive() => {
+                self.shared.throttle.refused(self.origin(), self.begun);
+            }
+            None => {}
         }
     }
 
@@ -195,11 +267,7 @@ impl<'a, O: Operation> Run<'a, O> {
         self.sent = self.sent.max(failed.error.sent());
         self.loose |= is_loose(&failed.error);
         log_failure::<O>(self.number, &failed.error);
-        let class = failed.error.class();
-        if matches!(class, Class::Throttled | Class::Unavailable) && self.retry.is_adaptive() {
-            let now = Instant::now();
-            shared.throttle.refused(self.origin(), self.turn, now);
-        }
+        self.tell_throttle(&failed.error);
         let mut next = None;
         let pause = match classify(Failure::of(&failed.error), operation.idempotency()) {
             _ if !operation.can_repeat() => None,

@@ -14,7 +14,7 @@ use aws_core::{Credentials, Dispatch, RetryConfig};
 use bytes::Bytes;
 use pipeline_pool::{Head, Origin, Request, Response};
 use std::sync::Mutex;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use crate::common::{Do, Script, Step, Toy};
 use crate::{BUSY, SLOW_DOWN};
@@ -90,6 +90,76 @@ async fn tasks_of_a_client_slow_down_together() {
     assert!(refused * 10 < taken, "{taken} taken, {refused} refused");
     let (taken, refused) = load(RetryConfig::new().adaptive(false), 2).await;
     assert!(refused * 4 > taken, "{taken} taken, {refused} refused");
+}
+
+/// What came of a minute of 200 busy tasks that want their answers within a quarter or all of a second.
+#[derive(Debug, Default)]
+struct Outcome {
+    /// Answers of the server by the second.
+    served: Vec<u32>,
+    succeeded: u32,
+    /// Requests that were sent and not answered in time, by what the client says.
+    lost: u32,
+}
+
+async fn impatient(limit: Duration, outside: bool) -> Outcome {
+    let server = Limited::new(200.0);
+    let mut builder = Dispatch::builder();
+    builder.transport(server.clone());
+    builder.credentials(Credentials::new("id", "topsecret"));
+    builder.retry(RetryConfig::new().budget(0));
+    let dispatch = builder.build().unwrap();
+    let end = Instant::now() + Duration::from_secs(60);
+    let outcome = Arc::new(Mutex::new(Outcome::default()));
+    for _ in 0..200 {
+        let (dispatch, outcome) = (dispatch.clone(), outcome.clone());
+        tokio::spawn(async move {
+            let mut op = Do::new(Repeatable);
+            if !outside {
+                op.overrides.timeout(limit);
+            }
+            while Instant::now() < end {
+                let called = timeout(limit, dispatch.call(&Toy, &op)).await;
+                let failed = {
+                    let mut outcome = outcome.lock().unwrap();
+                    match &called {
+                        Ok(Ok(_)) => outcome.succeeded += 1,
+                        Ok(Err(error)) if error.is_timeout() && error.may_have_been_sent() => {
+                            outcome.lost += 1;
+                        }
+                        _ => {}
+                    }
+                    called.is_err() || called.is_ok_and(|called| called.is_err())
+                };
+                if failed && !outside {
+                    tokio::time::sleep(limit / 4).await;
+                }
+            }
+        });
+    }
+    for _ in 0..60 {
+        let before = server.state.lock().unwrap().2;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let now = server.state.lock().unwrap().2;
+        outcome.lock().unwrap().served.push((now - before) as u32);
+    }
+    let mut outcome = outcome.lock().unwrap();
+    std::mem::take(&mut *outcome)
+}
+
+#[tokio::test(start_paused = true)]
+async fn callers_who_give_up_get_what_the_server_gives() {
+    for limit in [250, 1000].map(Duration::from_millis) {
+        for outside in [true, false] {
+            let outcome = impatient(limit, outside).await;
+            let what = format!("{limit:?}, outside: {outside}: {outcome:?}");
+            // 200 a second, of which the client may leave a tenth; the first ten seconds are for finding out.
+            let last: u32 = outcome.served[10..].iter().sum();
+            assert!(last > 9000, "{what}");
+            assert!(outcome.succeeded > 10_500, "{what}");
+            assert!(outcome.lost < 120, "{what}");
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,0 +1,4 @@
+//! The limiter under load, in virtual time.
+
+mod load;
+mod world;
