@@ -1,5 +1,7 @@
 //! Whether a failed attempt is worth another: a pure function of what happened.
 
+use std::time::{Duration, SystemTime};
+
 use pipeline_pool::Sent;
 
 use crate::error::{Error, Kind};
@@ -22,6 +24,8 @@ pub enum Class {
     NotFound,
     /// A condition of the request did not hold.
     ConditionFailed,
+    /// Refused because another request about the same thing was under way: it has not run, and may succeed now.
+    Conflict,
     /// Refused because there are too many requests: it has not run.
     Throttled,
     /// The service is busy or away: it may have run.
@@ -83,7 +87,7 @@ pub fn classify(failure: Failure, idempotency: Idempotency) -> Verdict {
     let again = match failure {
         Failure::Answer(Class::Skewed) => return Verdict::CorrectClock,
         Failure::Answer(Class::ExpiredToken) => return Verdict::Renew,
-        Failure::Answer(Class::Throttled) => true,
+        Failure::Answer(Class::Throttled | Class::Conflict) => true,
         Failure::Answer(Class::Unavailable | Class::Transient) => repeatable,
         Failure::Answer(_) => false,
         Failure::Transport { kind, sent } => match kind {
@@ -127,21 +131,52 @@ pub fn class_of(status: u16, code: Option<&str>) -> Class {
         "InternalError"
         | "InternalFailure"
         | "RequestTimeout"
-        | "RequestTimeoutException"
-        | "OperationAborted"
-        | "ConditionalRequestConflict" => Class::Transient,
+        | "RequestTimeoutException" => Class::Transient,
+        // Both are refusals: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
+        "OperationAborted" | "ConditionalRequestConflict" => Class::Conflict,
         "PreconditionFailed" | "ConditionalCheckFailed" => Class::ConditionFailed,
         code if code.starts_with("NoSuch") => Class::NotFound,
         _ => match status {
             401 | 403 => Class::Denied,
             404 => Class::NotFound,
-            408 | 500 | 502 | 504 => Class::Transient,
+            408 | 500 => Class::Transient,
+            status if is_of_gateway(status) => Class::Transient,
             412 => Class::ConditionFailed,
             429 => Class::Throttled,
             503 => Class::Unavailable,
             _ => Class::Other,
         },
     }
+}
+
+/// Whether a status comes from something on the way to the service, which did not understand its answer or has not
+/// waited for it: the request may still run. Besides 502 and 504 those are statuses of
+/// [Cloudflare](https://developers.cloudflare.com/support/troubleshooting/http-status-codes/cloudflare-5xx-errors/) (520 to
+/// 524, 527 and 530), of nginx (499) and of older proxies (598, 599).
+pub(crate) fn is_of_gateway(status: u16) -> bool {
+    matches!(
+        status,
+        499 | 502 | 504 | 520..=524 | 527 | 530 | 598 | 599
+    )
+}
+
+/// How far a clock has to be off before a refusal without a reason is laid to that: services allow five to fifteen
+/// minutes.
+const SKEW: Duration = Duration::from_secs(300);
+
+/// Whether a request that was signed at this time by our clock was refused for its time, as far as that can be told
+/// from an answer without a body, such as the one to HEAD. A service that does say its reason is believed.
+pub(crate) fn is_skewed(
+    status: u16,
+    code: Option<&str>,
+    signed: SystemTime,
+    server: Option<SystemTime>,
+) -> bool {
+    let apart = |server: SystemTime| {
+        let ahead = server.duration_since(signed);
+        ahead.unwrap_or_else(|behind| behind.duration()) >= SKEW
+    };
+    status == 403 && code.is_none() && server.is_some_and(apart)
 }
 
 #[cfg(test)]
@@ -168,6 +203,7 @@ mod tests {
             (lost(Kind::Body, Sent::Part), GiveUp, GiveUp),
             (lost(Kind::Shutdown, Sent::No), GiveUp, GiveUp),
             (Failure::Answer(Class::Throttled), Retry, Retry),
+            (Failure::Answer(Class::Conflict), Retry, Retry),
             (Failure::Answer(Class::Unavailable), Retry, GiveUp),
             (Failure::Answer(Class::Transient), Retry, GiveUp),
             (Failure::Answer(Class::Skewed), CorrectClock, CorrectClock),
@@ -194,6 +230,12 @@ mod tests {
             (400, Some("Throttling"), Class::Throttled),
             (500, Some("InternalError"), Class::Transient),
             (502, None, Class::Transient),
+            (520, None, Class::Transient),
+            (524, None, Class::Transient),
+            (526, None, Class::Other),
+            (505, None, Class::Other),
+            (409, Some("OperationAborted"), Class::Conflict),
+            (409, Some("ConditionalRequestConflict"), Class::Conflict),
             (501, Some("NotImplemented"), Class::Other),
             (400, Some("RequestTimeout"), Class::Transient),
             (408, None, Class::Transient),
@@ -211,6 +253,23 @@ mod tests {
         ];
         for (status, code, class) in table {
             assert_eq!(class_of(status, code), class, "{status} {code:?}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_without_a_reason_may_be_for_the_time() {
+        let signed = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000);
+        let minutes = |n: u64| Duration::from_secs(n * 60);
+        for (status, code, server, skewed) in [
+            (403, None, Some(signed + minutes(5)), true),
+            (403, None, Some(signed - minutes(5)), true),
+            (403, None, Some(signed + minutes(4)), false),
+            (403, None, None, false),
+            (403, Some("AccessDenied"), Some(signed + minutes(60)), false),
+            (404, None, Some(signed + minutes(60)), false),
+        ] {
+            let found = is_skewed(status, code, signed, server);
+            assert_eq!(found, skewed, "{status} {code:?} {server:?}");
         }
     }
 }

@@ -18,6 +18,7 @@ pub(crate) use self::attempt::{service_error, site};
 use self::run::Run;
 #[cfg(feature = "cache")]
 use crate::cached::Caching;
+use crate::classify::is_of_gateway;
 use crate::clock::Clock;
 use crate::credentials::{Cached, Credentials, ProvideCredentials};
 use crate::error::{Error, Kind, Result};
@@ -253,7 +254,8 @@ fn after(now: Instant, time: Duration) -> Instant {
 
 /// Whether a failed attempt may still run, or be running: no service has answered it.
 pub(crate) fn is_loose(error: &Error) -> bool {
-    let answered = error.kind() == Kind::Service && !matches!(error.status(), Some(502 | 504));
+    let of_service = |status| !is_of_gateway(status);
+    let answered = error.kind() == Kind::Service && error.status().is_none_or(of_service);
     !answered && error.sent() != Sent::No
 }
 

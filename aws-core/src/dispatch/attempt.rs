@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout_at};
 use super::run::Run;
 use super::{Shared, after};
 use crate::body::Body;
-use crate::classify::Idempotency;
+use crate::classify::{Class, Idempotency, is_skewed};
 use crate::credentials::Credentials;
 use crate::endpoint::Place;
 use crate::envelope::ErrorBody;
@@ -326,9 +326,14 @@ impl<O: Operation> Run<'_, O> {
     fn refused(&self, signed: &Signed, head: &Head, bytes: &[u8]) -> Failed {
         let resource = self.operation.resource();
         let (error, learnt) = service_error(self.service, resource, head, bytes, signed.now);
+        let server_date = head.header("date").and_then(parse_http);
+        let error = match is_skewed(head.status(), error.code(), signed.now, server_date) {
+            true => error.with_class(Class::Skewed),
+            false => error,
+        };
         Failed {
             error,
-            server_date: head.header("date").and_then(parse_http),
+            server_date,
             offset_ms: signed.offset_ms,
             credentials: Some(signed.credentials.clone()),
             learnt,

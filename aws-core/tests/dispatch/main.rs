@@ -12,12 +12,17 @@ mod hooks;
 mod redirects;
 mod slow;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
 use aws_core::Idempotency::{Once, Repeatable};
+use aws_core::transport::{ResponseFuture, Transport};
 use aws_core::{Clock, Credentials, Dispatch, Error, Kind, RetryConfig};
+use bytes::Bytes;
 use common::{Do, Script, Step, Toy};
-use pipeline_pool::{Kind as Pool, Sent};
+use pipeline_pool::{Head, Kind as Pool, Origin, Request, Response, Sent};
+use tokio::sync::Barrier;
 
 /// Pauses are the longest possible: 100, 200, 400 … ms.
 fn slow() -> RetryConfig {
@@ -243,6 +248,84 @@ async fn the_clock_follows_the_server_once() {
     assert_eq!(seen.dates[1], "Tue, 27 Mar 2007 19:36:42 GMT");
     assert_eq!(seen.dates[3], "Tue, 27 Mar 2007 20:36:42 GMT");
     assert!(seen.at.iter().all(Duration::is_zero));
+}
+
+#[tokio::test]
+async fn a_refusal_without_a_body_tells_the_time_too() {
+    const DATE: (&str, &str) = ("Date", "Tue, 27 Mar 2007 19:36:42 GMT");
+    for (off, attempts) in [(7200, 2), (301, 2), (299, 1), (0, 1)] {
+        let local = SystemTime::UNIX_EPOCH + Duration::from_secs(1_175_024_202 - off);
+        let script = Script::new([Step::Answer(403, &[DATE], "")]);
+        let mut builder = Dispatch::builder();
+        builder.transport(script.clone());
+        builder.credentials(Credentials::new("id", "topsecret"));
+        builder.clock(Clock::from_fn(move || local));
+        let outcome = builder.build().unwrap().call(&Toy, &Do::new(Once)).await;
+        assert_eq!(script.count(), attempts, "{off} s off");
+        assert_eq!(outcome.is_ok(), attempts == 2, "{off} s off");
+    }
+}
+
+/// Answers two requests that a clock is wrong when both have been signed, and all others well.
+#[derive(Debug)]
+struct BothSkewed {
+    both: Arc<Barrier>,
+    count: AtomicUsize,
+}
+
+impl Transport for BothSkewed {
+    fn send(&self, _: &Origin, _: Request) -> ResponseFuture {
+        let early = self.count.fetch_add(1, Ordering::Relaxed) < 2;
+        let both = self.both.clone();
+        ResponseFuture::new(async move {
+            if !early {
+                return Ok(Response::new(Head::new(200, []), Bytes::from_static(b"done")));
+            }
+            both.wait().await;
+            let date: (&str, &[u8]) = ("Date", b"Tue, 27 Mar 2007 19:36:42 GMT");
+            let body = Bytes::from_static(SKEWED.as_bytes());
+            Ok(Response::new(Head::new(403, [date]), body))
+        })
+    }
+}
+
+#[tokio::test]
+async fn a_clock_that_another_request_has_moved_is_believed() {
+    let local = SystemTime::UNIX_EPOCH + Duration::from_secs(1_175_000_000);
+    let mut builder = Dispatch::builder();
+    builder.transport(BothSkewed {
+        both: Arc::new(Barrier::new(2)),
+        count: AtomicUsize::new(0),
+    });
+    builder.credentials(Credentials::new("id", "topsecret"));
+    builder.clock(Clock::from_fn(move || local));
+    let dispatch = builder.build().unwrap();
+    let op = Do::new(Once);
+    let (first, second) = tokio::join!(dispatch.call(&Toy, &op), dispatch.call(&Toy, &op));
+    assert_eq!(first.unwrap(), "done");
+    assert_eq!(second.unwrap(), "done");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_another_request_was_in_the_way_of_is_tried_again() {
+    for code in ["OperationAborted", "ConditionalRequestConflict"] {
+        let body: &'static str = Box::leak(format!("<Error><Code>{code}</Code></Error>").into());
+        let steps = (0..3).map(|_| Step::Answer(409, &[], body)).collect();
+        let (outcome, script) = run(steps, slow(), Do::new(Once)).await;
+        assert_eq!((outcome.unwrap().as_str(), script.count()), ("done", 4));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_proxy_did_not_understand_may_have_run() {
+    for status in [502, 504, 520, 524, 599] {
+        let step = || vec![Step::Answer(status, &[], "<html>")];
+        let (outcome, _) = run(step(), slow(), Do::new(Repeatable)).await;
+        assert!(outcome.is_ok(), "{status}");
+        let (outcome, script) = run(step(), slow(), Do::new(Once)).await;
+        assert!(outcome.unwrap_err().may_have_been_sent());
+        assert_eq!(script.count(), 1, "{status}");
+    }
 }
 
 #[tokio::test]
