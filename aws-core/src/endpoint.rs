@@ -35,6 +35,8 @@ pub struct Place {
     pub origin: Origin,
     /// Whether the host names the bucket, so that the path does not.
     pub bucket_in_host: bool,
+    /// The region to sign for, where an answer has named it; nothing where the host says it, or the client.
+    pub region: Option<String>,
 }
 
 impl Endpoint {
@@ -127,12 +129,14 @@ impl Endpoint {
                 return Place {
                     origin,
                     bucket_in_host: true,
+                    region: None,
                 };
             }
         }
         Place {
             origin: self.origin.clone(),
             bucket_in_host: false,
+            region: None,
         }
     }
 }

@@ -150,6 +150,12 @@ pub trait Operation: Send + Sync {
         true
     }
 
+    /// Whether it may succeed when it is sent again after a refusal for another request that was under way
+    /// ([`Class::Conflict`]). Defaults to yes.
+    fn repeats_conflicts(&self) -> bool {
+        true
+    }
+
     /// Whether an answer of this status goes to [`parse`](Self::parse). Defaults to 200 to 299.
     fn accepts(&self, status: u16) -> bool {
         (200..300).contains(&status)

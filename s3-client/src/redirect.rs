@@ -10,6 +10,8 @@ use aws_core::{Endpoint, Place};
 use pipeline_pool::Origin;
 use tokio::time::Instant;
 
+use crate::signature::{is_region, region_in};
+
 /// The most buckets whose place is remembered.
 const BUCKETS: usize = 1000;
 /// How long a place is remembered: a bucket can be removed and made anew elsewhere.
@@ -80,13 +82,29 @@ impl Redirects {
                  by redirects_to({host:?})"
             ));
         }
-        let in_front = |name: &str| {
-            let rest = host.strip_prefix(name);
-            host != own.host() && rest.is_some_and(|rest| rest.starts_with('.'))
+        // A host that says its region is right about it.
+        let named = || redirect.region.filter(|region| is_region(region));
+        let region = region_in(host).or_else(named).map(str::to_owned);
+        let behind = |host| {
+            let rest = name.and_then(|name| below(name, host));
+            rest.filter(|_| host != own.host())
         };
-        let place = Place {
-            bucket_in_host: name.is_some_and(in_front),
-            origin,
+        let place = match behind(host) {
+            // A wildcard certificate covers one label: no server can show one for this host. The same server has the
+            // bucket in the path too.
+            Some(rest) if origin.is_tls() && has_dots(name) && behind(redirect.from.host()).is_none() => {
+                let origin = Origin::new(true, rest, origin.port());
+                Place {
+                    origin: origin.map_err(|error| error.to_string())?,
+                    bucket_in_host: false,
+                    region,
+                }
+            }
+            rest => Place {
+                bucket_in_host: rest.is_some(),
+                origin,
+                region,
+            },
         };
         if place.origin == *redirect.from {
             return Err("it is sent on to where it was".to_owned());
@@ -108,6 +126,15 @@ impl Redirects {
             rest.is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
         })
     }
+}
+
+/// What is behind the name of a bucket in a host.
+fn below<'a>(bucket: &str, host: &'a str) -> Option<&'a str> {
+    host.strip_prefix(bucket)?.strip_prefix('.')
+}
+
+fn has_dots(name: Option<&str>) -> bool {
+    name.is_some_and(|name| name.contains('.'))
 }
 
 /// The server that an answer names: by its `Location`, by the host in its error, or by a region of Amazon's.
@@ -155,6 +182,96 @@ mod tests {
         let for_good = matches!(status, 301 | 308);
         assert_eq!(remembered, followed.clone().filter(|_| for_good));
         Ok(followed.map(|place| (place.origin.to_string(), place.bucket_in_host)))
+    }
+
+    fn place(endpoint: &str, bucket: &str, set: impl Fn(&mut Redirect<'_>)) -> Place {
+        let origin = Origin::parse(endpoint).unwrap();
+        let redirects = Redirects::new(&Endpoint::new(origin.clone()), Vec::new());
+        let mut redirect = Redirect::new(&origin, 301);
+        set(&mut redirect);
+        let followed = redirects.follow(Some(&bucket.into()), &redirect);
+        followed.unwrap().unwrap()
+    }
+
+    #[test]
+    fn no_certificate_covers_a_bucket_with_dots() {
+        for (endpoint, bucket, location, origin, in_host) in [
+            (
+                "https://s3.amazonaws.com",
+                "my.photos",
+                "https://my.photos.s3.eu-west-1.amazonaws.com/k",
+                "https://s3.eu-west-1.amazonaws.com",
+                false,
+            ),
+            (
+                "http://s3.amazonaws.com",
+                "my.photos",
+                "http://my.photos.s3.eu-west-1.amazonaws.com/k",
+                "http://my.photos.s3.eu-west-1.amazonaws.com",
+                true,
+            ),
+            (
+                "https://s3.amazonaws.com",
+                "photos",
+                "https://photos.s3.eu-west-1.amazonaws.com/k",
+                "https://photos.s3.eu-west-1.amazonaws.com",
+                true,
+            ),
+            (
+                "https://store.example",
+                "my.photos",
+                "https://my.photos.eu.store.example/k",
+                "https://eu.store.example",
+                false,
+            ),
+        ] {
+            let found = place(endpoint, bucket, |to| to.location = Some(location));
+            let found = (found.origin.to_string(), found.bucket_in_host);
+            assert_eq!(found, (origin.to_owned(), in_host), "{location}");
+        }
+        // Who is there already under such a name has a certificate of its own.
+        let own = Origin::parse("https://my.photos.store.example").unwrap();
+        let endpoint = Endpoint::new(Origin::parse("https://store.example").unwrap());
+        let redirects = Redirects::new(&endpoint, Vec::new());
+        let mut redirect = Redirect::new(&own, 307);
+        redirect.location = Some("https://my.photos.eu.store.example/k");
+        let found = redirects.follow(Some(&"my.photos".into()), &redirect);
+        assert!(found.unwrap().unwrap().bucket_in_host);
+    }
+
+    #[test]
+    fn the_region_is_the_hosts_or_else_what_the_answer_says() {
+        for (location, said, expected) in [
+            ("http://photos.s3.amazonaws.com/k", Some("eu-west-1"), Some("eu-west-1")),
+            ("http://photos.s3.amazonaws.com/k", Some("eu west"), None),
+            ("http://photos.s3.amazonaws.com/k", None, None),
+            (
+                "http://photos.s3.us-east-2.amazonaws.com/k",
+                Some("eu-west-1"),
+                Some("us-east-2"),
+            ),
+        ] {
+            let found = place("http://s3.amazonaws.com", "photos", |to| {
+                to.location = Some(location);
+                to.region = said;
+            });
+            assert_eq!(found.region.as_deref(), expected, "{location} {said:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_place_is_forgotten_after_a_while() {
+        let origin = Origin::parse("http://s3.amazonaws.com").unwrap();
+        let redirects = Redirects::new(&Endpoint::new(origin.clone()), Vec::new());
+        let mut redirect = Redirect::new(&origin, 301);
+        redirect.location = Some("http://photos.s3.eu-west-1.amazonaws.com/k");
+        let bucket: Arc<str> = "photos".into();
+        let place = redirects.follow(Some(&bucket), &redirect).unwrap();
+        tokio::time::advance(REMEMBERED - Duration::from_millis(1)).await;
+        assert_eq!(redirects.place(Some(&bucket)), place);
+        tokio::time::advance(Duration::from_millis(1)).await;
+        assert_eq!(redirects.place(Some(&bucket)), None);
+        assert!(redirects.lock().is_empty());
     }
 
     fn to(location: &'static str) -> impl Fn(&mut Redirect<'static>) {

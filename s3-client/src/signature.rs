@@ -64,11 +64,15 @@ pub(crate) fn is_region(name: &str) -> bool {
 
 /// The region that a host of Amazon's names, else the first of all regions.
 pub(crate) fn region_of(host: &str) -> &str {
+    region_in(host).unwrap_or("us-east-1")
+}
+
+/// The region that a host of Amazon's names.
+pub(crate) fn region_in(host: &str) -> Option<&str> {
     host.split('.')
         .map(|label| label.strip_prefix("s3-").unwrap_or(label))
         .map(|label| label.strip_prefix("fips-").unwrap_or(label))
         .find(|label| is_amazon_region(label))
-        .unwrap_or("us-east-1")
 }
 
 /// `eu-west-1`, `us-gov-east-1`, `ap-southeast-2`: words, then a number.

@@ -46,7 +46,7 @@ pub(crate) struct Wire {
     /// Whether a digest goes with the body where the bucket is known to want one.
     digest_on_demand: bool,
     patience: Duration,
-    /// The region of the place that it was moved to, where that is Amazon's.
+    /// The region of the place that it was moved to, where that is known.
     region: Option<String>,
     options: Options,
 }
@@ -259,9 +259,11 @@ impl Wire {
             digest_on_demand: self.digest_on_demand,
             options: self.options.clone(),
             patience: self.patience,
-            region: Endpoint::new(place.origin.clone())
-                .is_amazon()
-                .then(|| region_of(place.origin.host()).to_owned()),
+            region: place.region.clone().or_else(|| {
+                let endpoint = Endpoint::new(place.origin.clone());
+                let amazon = endpoint.is_amazon();
+                amazon.then(|| region_of(place.origin.host()).to_owned())
+            }),
         }
     }
 
@@ -551,6 +553,7 @@ mod tests {
         let place = |url: &str, bucket_in_host| Place {
             origin: Origin::parse(url).unwrap(),
             bucket_in_host,
+            region: None,
         };
         let (_, by_path) = sent(&wire, None);
         let in_host = wire.moved(&place("http://johnsmith.s3.test:81", true));
@@ -575,6 +578,10 @@ mod tests {
         };
         assert_eq!(region(&wire), "us-east-1");
         assert_eq!(region(&wire.moved(&europe)), "eu-west-1");
+        let mut nowhere = place("http://johnsmith.s3.amazonaws.com", true);
+        assert_eq!(region(&wire.moved(&nowhere)), "us-east-1");
+        nowhere.region = Some("eu-west-1".to_owned());
+        assert_eq!(region(&wire.moved(&nowhere)), "eu-west-1");
         let root = Wire::bucket_root(Method::Get, &far).unwrap();
         assert_eq!(root.key(), None);
         let moved = root.moved(&place("http://johnsmith.s3.test", true));

@@ -6,7 +6,7 @@ use futures_util::StreamExt as _;
 use futures_util::stream::{self, BoxStream};
 use object_store::path::Path;
 use object_store::{Error, PutMode, PutOptions, PutPayload, PutResult, Result};
-use s3_client::Source;
+use s3_client::{Class, Source};
 
 use crate::convert::described;
 use crate::error::{any, at, missing};
@@ -17,6 +17,18 @@ const BATCH: usize = 1000;
 
 pub(crate) fn source(payload: PutPayload) -> Source {
     Source::pieces(payload)
+}
+
+/// The error of a conditional write. One that other writes of the same object were in the way of to the end has met
+/// another object than its condition says.
+fn failed(location: &Path, source: s3_client::Error) -> Error {
+    if source.class() == Class::Conflict {
+        return Error::Precondition {
+            path: location.to_string(),
+            source: source.into(),
+        };
+    }
+    at(location, source)
 }
 
 impl S3Store {
@@ -35,7 +47,7 @@ impl S3Store {
             PutMode::Overwrite => put.await.map_err(|e| at(location, e)),
             PutMode::Create => {
                 let put = put.if_none_match_any().await;
-                put.map_err(|e| match at(location, e) {
+                put.map_err(|e| match failed(location, e) {
                     Error::Precondition { path, source } => Error::AlreadyExists { path, source },
                     other => other,
                 })
@@ -48,7 +60,7 @@ impl S3Store {
                     any("an update needs the entity tag of the object that it replaces")
                 })?;
                 let put = put.if_match(tag).await;
-                put.map_err(|e| match at(location, e) {
+                put.map_err(|e| match failed(location, e) {
                     // What is gone is not what it was.
                     Error::NotFound { path, source } => Error::Precondition { path, source },
                     other => other,

@@ -19,7 +19,7 @@ use object_store::{
     PutOptions,
 };
 use s3_client::config::{ObjectLock, RetentionMode};
-use s3_client::{Checksum, Credentials, S3Builder, S3Client, Signature};
+use s3_client::{Checksum, Credentials, RetryConfig, S3Builder, S3Client, Signature};
 use s3_object_store::S3Store;
 
 /// A store of its own, whose bucket goes with the emulator, or is removed by [`Fixture::end`].
@@ -99,6 +99,34 @@ fn builder(endpoint: &str, keys: &[String; 2]) -> S3Builder {
         Ok(region) => builder.signature(Signature::v4(region)),
         Err(_) => builder,
     }
+}
+
+/// A write that others are in the way of is tried again, and at last has not met what it expects.
+#[tokio::test]
+async fn conflicts_of_conditional_writes_are_told() {
+    let emulator = Emulator::start_blocking().unwrap();
+    let keys = [emulator.access_key(), emulator.secret_key()].map(str::to_owned);
+    let retry = RetryConfig::new().backoff(Duration::from_millis(1), Duration::from_millis(1));
+    let client = builder(&emulator.url(), &keys).retry(retry);
+    let bucket = client.build().unwrap().bucket("conflicts");
+    bucket.create().await.unwrap();
+    let store = S3Store::new(bucket);
+    let faults = emulator.faults();
+    let conflict = || Fault::error(409, "ConditionalRequestConflict");
+    let path = Path::from("a");
+    let create = || PutOptions::from(PutMode::Create);
+    let rule = Rule::script([conflict(), conflict(), Fault::none()]).method("PUT");
+    let hits = faults.add(rule);
+    let made = store.put_opts(&path, "1".into(), create()).await.unwrap();
+    assert_eq!(hits.count(), 2);
+    faults.add(Rule::new(conflict()).method("PUT"));
+    let other = Path::from("b");
+    let refused = store.put_opts(&other, "2".into(), create()).await;
+    let refused = refused.unwrap_err();
+    assert!(matches!(refused, Error::AlreadyExists { .. }), "{refused}");
+    let update = PutOptions::from(PutMode::Update(made.into()));
+    let refused = store.put_opts(&path, "3".into(), update).await.unwrap_err();
+    assert!(matches!(refused, Error::Precondition { .. }), "{refused}");
 }
 
 #[tokio::test]

@@ -271,6 +271,7 @@ impl<'a, O: Operation> Run<'a, O> {
         let mut next = None;
         let pause = match classify(Failure::of(&failed.error), operation.idempotency()) {
             _ if !operation.can_repeat() => None,
+            _ if failed.error.class() == Class::Conflict && !operation.repeats_conflicts() => None,
             _ if failed.learnt && self.lessons < MAX_LESSONS => {
                 self.lessons += 1;
                 Some(Duration::ZERO)

@@ -95,6 +95,7 @@ impl Operation for Do {
         Ok(Some(Place {
             origin: Origin::parse(location).unwrap(),
             bucket_in_host: false,
+            region: None,
         }))
     }
 

@@ -218,6 +218,12 @@ impl Operation for Complete {
         self.row.idempotency
     }
 
+    /// An upload whose condition met a conflict has to be
+    /// [begun anew](https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html#AmazonS3-CompleteMultipartUpload-request-header-IfNoneMatch).
+    fn repeats_conflicts(&self) -> bool {
+        self.row != idempotency::COMPLETE_MULTIPART_UPLOAD_IF
+    }
+
     fn parse(&self, _: &S3, answer: Answer) -> Result<Completed> {
         let etag = read(&answer.bytes())?;
         let head = ObjectHead::new(answer.head);

@@ -53,7 +53,7 @@ fn check(what: &str, spans: &[Span]) {
 #[test]
 fn three_hours_of_callers_of_all_kinds_get_what_the_server_gives() {
     let mut setting = setting(&ALL);
-    setting.pause = QUARTER;
+    setting.pause = Duration::from_millis(400);
     let spans = run(setting, 180 * MINUTE);
     check("all", &spans[6..]);
     assert_eq!(spans.len(), 1080);

@@ -74,6 +74,8 @@ struct Caller {
     since: Instant,
     /// Counts the steps of a caller, so that an event which is out of date is known.
     step: u32,
+    /// When it asks next: as a timer is, the time is set anew whenever it has asked or is woken.
+    asks: Option<Instant>,
 }
 
 type Event = (Instant, u64, usize, u32, What);
@@ -105,6 +107,7 @@ impl World {
                 state: State::Pausing,
                 since: now,
                 step: 0,
+                asks: None,
             }));
         }
         let mut world = Self {
@@ -142,12 +145,14 @@ impl World {
                 // The caller has gone meanwhile.
                 _ if caller.step != step => {}
                 (What::Call, _) => self.call(id),
-                (What::Ask, State::InLine(ticket)) => self.ask(id, ticket),
+                (What::Ask, State::InLine(ticket)) if caller.asks == Some(at) => {
+                    self.ask(id, ticket);
+                }
                 (What::Answer { refused }, State::UnderWay { begun }) => {
                     self.answer(id, begun, refused);
                 }
                 (What::Leave, state) => self.leave(id, state),
-                // Woken for nothing.
+                // It has asked meanwhile, or asks later.
                 (What::Ask, _) => {}
                 (what, state) => panic!("{what:?} in {state:?}"),
             }
@@ -161,14 +166,21 @@ impl World {
         self.events.push(Reverse((at, self.number, id, step, what)));
     }
 
+    fn ask_at(&mut self, at: Instant, id: usize) {
+        if self.callers[id].asks != Some(at) {
+            self.callers[id].asks = Some(at);
+            self.at(at, id, What::Ask);
+        }
+    }
+
     fn wake(&mut self) {
         let Some(limiter) = &mut self.limiter else {
             return;
         };
         limiter.advance(self.now, &mut self.wake);
         for ticket in std::mem::take(&mut self.wake) {
-            if let Some(id) = self.holders.get(&ticket) {
-                self.at(self.now, *id, What::Ask);
+            if let Some(id) = self.holders.get(&ticket).copied() {
+                self.ask_at(self.now, id);
             }
         }
     }
@@ -191,8 +203,9 @@ impl World {
             Some(ticket) => {
                 self.callers[id].state = State::InLine(ticket);
                 self.holders.insert(ticket, id);
+                self.callers[id].asks = None;
                 self.wake();
-                self.at(now, id, What::Ask);
+                self.ask_at(now, id);
             }
             None => self.late(id),
         }
@@ -208,7 +221,10 @@ impl World {
                 self.holders.remove(&ticket);
                 self.send(id);
             }
-            Told::Wait(until) => self.at(until, id, What::Ask),
+            Told::Wait(until) => {
+                self.callers[id].asks = None;
+                self.ask_at(until.max(self.now + Duration::from_nanos(1)), id);
+            }
             Told::Late => {
                 self.holders.remove(&ticket);
                 self.late(id);
