@@ -128,10 +128,9 @@ pub fn class_of(status: u16, code: Option<&str>) -> Class {
         "ServiceUnavailable" | "Busy" | "Unavailable" => Class::Unavailable,
         "RequestTimeTooSkewed" | "RequestExpired" | "RequestInTheFuture" => Class::Skewed,
         "ExpiredToken" | "ExpiredTokenException" | "TokenRefreshRequired" => Class::ExpiredToken,
-        "InternalError"
-        | "InternalFailure"
-        | "RequestTimeout"
-        | "RequestTimeoutException" => Class::Transient,
+        "InternalError" | "InternalFailure" | "RequestTimeout" | "RequestTimeoutException" => {
+            Class::Transient
+        }
         // Both are refusals: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
         "OperationAborted" | "ConditionalRequestConflict" => Class::Conflict,
         "PreconditionFailed" | "ConditionalCheckFailed" => Class::ConditionFailed,
@@ -154,10 +153,7 @@ pub fn class_of(status: u16, code: Option<&str>) -> Class {
 /// [Cloudflare](https://developers.cloudflare.com/support/troubleshooting/http-status-codes/cloudflare-5xx-errors/) (520 to
 /// 524, 527 and 530), of nginx (499) and of older proxies (598, 599).
 pub(crate) fn is_of_gateway(status: u16) -> bool {
-    matches!(
-        status,
-        499 | 502 | 504 | 520..=524 | 527 | 530 | 598 | 599
-    )
+    matches!(status, 499 | 502 | 504 | 520..=524 | 527 | 530 | 598 | 599)
 }
 
 /// How far a clock has to be off before a refusal without a reason is laid to that: services allow five to fifteen

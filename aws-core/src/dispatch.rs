@@ -96,7 +96,8 @@ impl DispatchBuilder {
     /// The dispatcher.
     ///
     /// # Errors
-    /// [`Kind::Invalid`] when there is no provider of credentials or the timeout is zero.
+    /// [`Kind::Invalid`] when there is no provider of credentials, the timeout is zero, or there is an owner of
+    /// entries in the cache and no cache.
     pub fn build(self) -> Result<Dispatch> {
         let Some(credentials) = self.credentials else {
             return Err(Error::invalid(
@@ -105,6 +106,10 @@ impl DispatchBuilder {
         };
         if self.timeout.is_zero() {
             return Err(Error::invalid("the timeout is zero"));
+        }
+        #[cfg(feature = "cache")]
+        if self.cache_owner.is_some() && self.cache.is_none() {
+            return Err(Error::invalid("a cache_owner is set, but no cache"));
         }
         let transport = self
             .transport

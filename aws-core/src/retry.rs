@@ -90,10 +90,11 @@ impl RetryConfig {
     }
 
     /// Whether all requests of a client slow down together when a server refuses some with 429 or 503 (`SlowDown`,
-    /// `Throttling` and their like). The rate of requests to that server is cut to seven tenths of what it was, and
-    /// comes back as [CUBIC](https://www.rfc-editor.org/rfc/rfc9438) has it; a minute after the last refusal
-    /// nothing is held back any more. Requests wait for their turn within their own time. Defaults to yes, and
-    /// changes nothing before the first refusal.
+    /// `Throttling` and their like). The rate of requests to that server is cut to 0.85 of what it was, and to no less
+    /// than half; it comes back as [CUBIC](https://www.rfc-editor.org/rfc/rfc9438) has it, within some ten percent
+    /// below what the server gives. A minute after the last refusal nothing is held back any more. Requests wait for
+    /// their turn within their own time: one whose answer would come too late is not sent and fails as
+    /// [`Kind::Busy`](crate::Kind::Busy). Defaults to yes, and changes nothing before the first refusal.
     #[must_use]
     pub fn adaptive(mut self, yes: bool) -> Self {
         self.adaptive = yes;

@@ -14,6 +14,7 @@ pub mod prices;
 pub mod state;
 pub mod table;
 
+use std::env::VarError;
 use std::error::Error;
 use std::time::SystemTime;
 
@@ -49,7 +50,11 @@ impl Server {
     /// # Errors
     /// When the variable is set but the keys are not, or the emulator cannot be started.
     pub async fn from_env(variable: &str) -> Result<Self, Box<dyn Error>> {
-        Self::open(std::env::var(variable).ok()).await
+        match std::env::var(variable) {
+            Ok(url) => Self::open(Some(url)).await,
+            Err(VarError::NotPresent) => Self::open(None).await,
+            Err(error) => Err(format!("{variable}: {error}").into()),
+        }
     }
 
     /// The server at this address, with the keys of the environment; without one, an emulator on a thread of its

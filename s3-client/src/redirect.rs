@@ -92,7 +92,9 @@ impl Redirects {
         let place = match behind(host) {
             // A wildcard certificate covers one label: no server can show one for this host. The same server has the
             // bucket in the path too.
-            Some(rest) if origin.is_tls() && has_dots(name) && behind(redirect.from.host()).is_none() => {
+            Some(rest)
+                if origin.is_tls() && has_dots(name) && behind(redirect.from.host()).is_none() =>
+            {
                 let origin = Origin::new(true, rest, origin.port());
                 Place {
                     origin: origin.map_err(|error| error.to_string())?,
@@ -242,7 +244,11 @@ mod tests {
     #[test]
     fn the_region_is_the_hosts_or_else_what_the_answer_says() {
         for (location, said, expected) in [
-            ("http://photos.s3.amazonaws.com/k", Some("eu-west-1"), Some("eu-west-1")),
+            (
+                "http://photos.s3.amazonaws.com/k",
+                Some("eu-west-1"),
+                Some("eu-west-1"),
+            ),
             ("http://photos.s3.amazonaws.com/k", Some("eu west"), None),
             ("http://photos.s3.amazonaws.com/k", None, None),
             (

@@ -8,7 +8,7 @@ use crate::transport::Transport;
 
 /// Keys of a role, for somebody who has keys and may take it.
 ///
-/// The Security Token Service is asked at `AWS_ENDPOINT_URL_STS`, else in the [region](Self::region), else in that of
+/// The Security Token Service is asked at `AWS_ENDPOINT_URL_STS`, else at `AWS_ENDPOINT_URL`, else in the [region](Self::region), else in that of
 /// `AWS_REGION` or `AWS_DEFAULT_REGION`, else at `https://sts.amazonaws.com`; the request is signed by Version 4. See
 /// [AssumeRole](https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html). What a profile says of
 /// roles, [`Profile`](super::Profile) does by itself.

@@ -119,7 +119,7 @@ impl Container {
         if answer.is_ok() {
             return keys(NAME, &answer.body);
         }
-        let members = json::strings(&answer.body).unwrap_or_default();
+        let members = json::scalars(&answer.body).unwrap_or_default();
         let code = members.iter().find(|(name, _)| name == "code");
         let code = code.map_or(String::new(), |(_, code)| format!(" {:?}", short(code)));
         let status = answer.status();

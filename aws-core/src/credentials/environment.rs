@@ -1,12 +1,18 @@
+//! Keys from variables of the process.
+
 use std::future::ready;
 use std::time::SystemTime;
 
+use super::fetch::provided;
 use super::{Credentials, CredentialsError, Lookup, ProvideCredentials, ProvideFuture, Provided};
+use crate::time::parse_iso8601;
 
 /// Keys from environment variables.
 ///
-/// `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and, for temporary ones, `AWS_SESSION_TOKEN`; without them the
-/// older `AMAZON_ACCESS_KEY_ID` and `AMAZON_SECRET_ACCESS_KEY`. An empty variable counts as absent.
+/// `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and, for temporary ones, `AWS_SESSION_TOKEN` (or its older name
+/// `AWS_SECURITY_TOKEN`) and `AWS_CREDENTIAL_EXPIRATION`; without them the older `AMAZON_ACCESS_KEY_ID` and
+/// `AMAZON_SECRET_ACCESS_KEY`. An empty variable counts as absent. A part without the others is an error, since keys
+/// from elsewhere would be somebody else's.
 #[derive(Clone, Debug)]
 pub struct Environment(Lookup);
 
@@ -29,33 +35,52 @@ impl Environment {
         for prefix in ["AWS", "AMAZON"] {
             let id_name = format!("{prefix}_ACCESS_KEY_ID");
             let secret_name = format!("{prefix}_SECRET_ACCESS_KEY");
+            let lacks = |set: &str, unset: &str| {
+                CredentialsError::broken(format!("{set} is set, but {unset} is not"))
+            };
             match (self.0.get(&id_name), self.0.get(&secret_name)) {
                 (Some(id), Some(secret)) => {
                     let credentials = Credentials::new(id, secret);
-                    let token = (prefix == "AWS")
-                        .then(|| self.0.get("AWS_SESSION_TOKEN"))
-                        .flatten();
-                    return Ok(match token {
-                        Some(token) => credentials.with_token(token).into(),
-                        None => credentials.into(),
-                    });
+                    return match prefix {
+                        "AWS" => self.temporary(credentials),
+                        _ => Ok(credentials.into()),
+                    };
                 }
-                (Some(_), None) => {
-                    return Err(CredentialsError::broken(format!(
-                        "{id_name} is set, but {secret_name} is not"
-                    )));
-                }
-                (None, Some(_)) => {
-                    return Err(CredentialsError::broken(format!(
-                        "{secret_name} is set, but {id_name} is not"
-                    )));
-                }
+                (Some(_), None) => return Err(lacks(&id_name, &secret_name)),
+                (None, Some(_)) => return Err(lacks(&secret_name, &id_name)),
                 (None, None) => {}
             }
+        }
+        if let Some((name, _)) = self.token()? {
+            return Err(CredentialsError::broken(format!(
+                "{name} is set, but AWS_ACCESS_KEY_ID is not"
+            )));
         }
         Err(CredentialsError::absent(
             "no AWS_ACCESS_KEY_ID in the environment",
         ))
+    }
+
+    /// The token, and the name of its variable.
+    fn token(&self) -> Result<Option<(&'static str, String)>, CredentialsError> {
+        let named = |name: &'static str| Some((name, self.0.get(name)?));
+        match (named("AWS_SESSION_TOKEN"), named("AWS_SECURITY_TOKEN")) {
+            (Some((_, new)), Some((_, old))) if new != old => Err(CredentialsError::broken(
+                "AWS_SESSION_TOKEN and AWS_SECURITY_TOKEN are not the same",
+            )),
+            (new, old) => Ok(new.or(old)),
+        }
+    }
+
+    fn temporary(&self, credentials: Credentials) -> Result<Provided, CredentialsError> {
+        const EXPIRES: &str = "AWS_CREDENTIAL_EXPIRATION";
+        let token = self.token()?;
+        let expires = self.0.get(EXPIRES).map(|text| {
+            let bad = || CredentialsError::broken(format!("{EXPIRES} is no time"));
+            parse_iso8601(&text).ok_or_else(bad)
+        });
+        let token = token.as_ref().map(|(_, token)| token.as_str());
+        Ok(provided(credentials, token, expires.transpose()?))
     }
 }
 
@@ -74,6 +99,7 @@ impl ProvideCredentials for Environment {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::{Duration, UNIX_EPOCH};
 
     fn read(vars: &'static [(&str, &str)]) -> Result<Provided, CredentialsError> {
         let find = move |name: &str| {
@@ -105,6 +131,41 @@ mod tests {
         .unwrap();
         assert_eq!(old.credentials.access_key(), "OLD");
         assert_eq!(old.credentials.session_token(), None);
+    }
+
+    #[test]
+    fn temporary_keys_are_whole() {
+        const ID: (&str, &str) = ("AWS_ACCESS_KEY_ID", "A");
+        const SECRET: (&str, &str) = ("AWS_SECRET_ACCESS_KEY", "hidden");
+        let old = read(&[ID, SECRET, ("AWS_SECURITY_TOKEN", "t")]).unwrap();
+        assert_eq!(old.credentials.session_token(), Some("t"));
+        assert_eq!(old.expires, None);
+        let expiration = ("AWS_CREDENTIAL_EXPIRATION", "2007-03-27T21:36:42+02:00");
+        let kept = Box::leak(Box::new([ID, SECRET, expiration]));
+        let at = UNIX_EPOCH + Duration::from_secs(1_175_024_202);
+        assert_eq!(read(kept).unwrap().expires, Some(at));
+        for (vars, named) in [
+            (&[("AWS_SESSION_TOKEN", "hidden")][..], "AWS_SESSION_TOKEN"),
+            (&[("AWS_SECURITY_TOKEN", "hidden")], "AWS_SECURITY_TOKEN"),
+            (
+                &[
+                    ID,
+                    SECRET,
+                    ("AWS_SESSION_TOKEN", "hidden1"),
+                    ("AWS_SECURITY_TOKEN", "hidden2"),
+                ],
+                "AWS_SECURITY_TOKEN",
+            ),
+            (
+                &[ID, SECRET, ("AWS_CREDENTIAL_EXPIRATION", "hidden")],
+                "AWS_CREDENTIAL_EXPIRATION",
+            ),
+        ] {
+            let error = read(vars).unwrap_err();
+            let shown = format!("{error} {error:?}");
+            assert!(!error.is_absent() && shown.contains(named), "{shown}");
+            assert!(!shown.contains("hidden"), "{shown}");
+        }
     }
 
     #[test]

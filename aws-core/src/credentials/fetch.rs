@@ -165,7 +165,7 @@ pub(super) use fetching;
 /// Reads the answer of a metadata service or of a program: keys as JSON.
 pub(super) fn keys(source: &str, body: &[u8]) -> Outcome<Provided> {
     let bad = |what: &str| CredentialsError::broken(format!("{source}: {what}"));
-    let Some(members) = json::strings(body) else {
+    let Some(members) = json::scalars(body) else {
         return Err(bad("the answer is no JSON object"));
     };
     let member = |name: &str| {

@@ -1,4 +1,7 @@
-//! The files under `~/.aws`: sections and `name = value` lines.
+//! The files under `~/.aws`: sections and `name = value` lines, as
+//! [the SDKs](https://docs.aws.amazon.com/sdkref/latest/guide/file-format.html) and Python's `configparser` read them.
+
+use super::process::words;
 
 /// One section's entries, with their line numbers.
 #[derive(Default, PartialEq, Eq)]
@@ -25,55 +28,95 @@ pub(super) struct BadLine {
     pub(super) what: &'static str,
 }
 
-/// Finds a section, whichever way its header is written (`[name]`, `[profile name]`); nothing if it is not there.
+/// Settings that say whose requests are made. One that is not read where it stands is an error: other keys would be
+/// used in its place.
+const IDENTITY: [&str; 13] = [
+    "aws_access_key_id",
+    "aws_secret_access_key",
+    "aws_session_token",
+    "aws_security_token",
+    "role_arn",
+    "source_profile",
+    "credential_source",
+    "credential_process",
+    "web_identity_token_file",
+    "external_id",
+    "mfa_serial",
+    "sso_session",
+    "login_session",
+];
+
+/// Finds the section of a profile, written as `[name]` or `[profile name]`, the name in quotes or not; nothing if it
+/// is not there.
 ///
-/// Sections of the same name add up. A line that begins with a blank belongs to the entry before it (a nested
-/// setting) and is passed over, as is a whole-line comment; a comment after a value needs a blank before it.
-pub(super) fn section(text: &str, headers: &[&str]) -> Result<Option<Section>, BadLine> {
+/// Sections of the same name add up. A line that is indented more than the entry before it belongs to that entry (a
+/// nested setting) and is passed over; the first line of a section begins an entry however far it is indented. A
+/// whole-line comment is passed over; a comment after a value needs a blank before it.
+pub(super) fn section(text: &str, profile: &str) -> Result<Option<Section>, BadLine> {
     let mut found: Option<Section> = None;
     let mut here = false;
     let mut any = false;
-    for (i, raw) in text
-        .strip_prefix('\u{feff}')
-        .unwrap_or(text)
-        .lines()
-        .enumerate()
-    {
+    // How far the last entry of this section is indented.
+    let mut entry: Option<usize> = None;
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    for (i, raw) in text.lines().enumerate() {
         let bad = |what| BadLine { line: i + 1, what };
         let line = raw.trim();
         if line.is_empty() || line.starts_with(['#', ';']) {
             continue;
         }
-        if let Some(rest) = line.strip_prefix('[') {
+        let indent = raw.len() - raw.trim_start().len();
+        let nested = entry.is_some_and(|entry| indent > entry);
+        if let Some(rest) = line.strip_prefix('[')
+            && !nested
+        {
             let (name, _) = rest
-                .split_once(']')
+                .rsplit_once(']')
                 .ok_or_else(|| bad("the section has no closing ]"))?;
-            let name = name.split_whitespace().collect::<Vec<_>>().join(" ");
             any = true;
-            here = headers.contains(&name.as_str());
+            entry = None;
+            here = is_of(name, profile);
             if here {
                 found.get_or_insert_default();
             }
             continue;
         }
-        if raw.starts_with([' ', '\t']) {
+        let (name, value) = match line.split_once('=') {
+            Some(parts) => parts,
+            None if nested => continue,
+            None => return Err(bad("there is no = in it")),
+        };
+        let name = name.trim();
+        if nested {
+            if here && IDENTITY.iter().any(|one| one.eq_ignore_ascii_case(name)) {
+                return Err(bad(
+                    "it is indented, so that it belongs to the setting above and not to the profile",
+                ));
+            }
             continue;
         }
-        let (name, value) = line
-            .split_once('=')
-            .ok_or_else(|| bad("there is no = in it"))?;
         if !any {
             return Err(bad("it stands before the first section"));
         }
+        entry = Some(indent);
         if here && let Some(section) = &mut found {
-            section.entries.push((
-                i + 1,
-                name.trim().to_owned(),
-                without_comment(value).to_owned(),
-            ));
+            let value = without_comment(value).to_owned();
+            section.entries.push((i + 1, name.to_owned(), value));
         }
     }
     Ok(found)
+}
+
+/// Whether a header is that of this profile.
+fn is_of(header: &str, profile: &str) -> bool {
+    let joined = header.split_whitespace().collect::<Vec<_>>().join(" ");
+    let plain = |name: &str| name == profile || name.strip_prefix("profile ") == Some(profile);
+    let quoted = || match words(header)?.as_slice() {
+        [word, name] if word == "profile" => Some(name == profile),
+        [name] => Some(name == profile),
+        _ => None,
+    };
+    plain(&joined) || quoted().unwrap_or(false)
 }
 
 fn without_comment(value: &str) -> &str {
@@ -92,17 +135,65 @@ mod tests {
     #[test]
     fn entries_are_found() {
         let text = "\u{feff}# top\n[default]\na = 1\n\n[ profile   x ] ; y\r\nA=2 # no\nb = c=d#e\n  nested = 1\na = 3\n[profile x]\nz=\n";
-        let x = section(text, &["profile x", "x"]).unwrap().unwrap();
+        let x = section(text, "x").unwrap().unwrap();
         assert_eq!(x.get("a"), Some((9, "3")));
         assert_eq!(x.get("b"), Some((7, "c=d#e")));
         assert_eq!(x.get("z"), Some((11, "")));
         assert_eq!(x.get("nested"), None);
-        assert!(section(text, &["y"]).unwrap().is_none());
+        assert!(section(text, "y").unwrap().is_none());
+    }
+
+    #[test]
+    fn what_is_indented_under_a_section_is_its_own() {
+        let text = "[default]\n  a = 1\n  b = 2\n\n  s3 =\n    a = nested\n\tc = also nested\n d = 3\n[x]\na = 4";
+        let found = section(text, "default").unwrap().unwrap();
+        assert_eq!(found.get("a"), Some((2, "1")));
+        assert_eq!(found.get("b"), Some((3, "2")));
+        assert_eq!(found.get("d"), Some((8, "3")));
+        let tabs = section("[default]\n\ta=1\n\tb=2", "default");
+        assert_eq!(tabs.unwrap().unwrap().get("b"), Some((3, "2")));
+    }
+
+    #[test]
+    fn an_identity_is_not_nested() {
+        for (text, line) in [
+            ("[a]\nregion = x\n  role_arn = r", Some(3)),
+            (
+                "[a]\naws_access_key_id = x\n AWS_SECRET_ACCESS_KEY = r",
+                Some(3),
+            ),
+            ("[a]\nregion =\n  aws_access_key_id = r", Some(3)),
+            ("[a]\n[b]\nregion = x\n  role_arn = r", None),
+            (
+                "[a]\ns3 =\n  addressing_style = path\n  [odd]\n  text",
+                None,
+            ),
+        ] {
+            let found = section(text, "a").err().map(|bad| bad.line);
+            assert_eq!(found, line, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn names_may_be_in_quotes() {
+        for (header, profile) in [
+            ("profile 'Foo Bar'", "Foo Bar"),
+            ("profile \"Foo  Bar\"", "Foo  Bar"),
+            ("profile Foo Bar", "Foo Bar"),
+            ("profile O'Brien", "O'Brien"),
+            ("profile a]b", "a]b"),
+            ("\"Foo Bar\"", "Foo Bar"),
+            ("Foo Bar", "Foo Bar"),
+        ] {
+            let text = format!("[{header}]\na = 1\n");
+            assert!(section(&text, profile).unwrap().is_some(), "{header}");
+            assert!(section(&text, "Foo").unwrap().is_none(), "{header}");
+        }
     }
 
     #[test]
     fn a_bad_line_is_named_by_its_number() {
-        let line = |text| section(text, &["a"]).err().map(|bad| bad.line);
+        let line = |text| section(text, "a").err().map(|bad| bad.line);
         assert_eq!(line("[a]\nsecret"), Some(2));
         assert_eq!(line("\n[a\n"), Some(2));
         assert_eq!(line("a=1\n[a]"), Some(1));

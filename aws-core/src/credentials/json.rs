@@ -1,4 +1,4 @@
-//! The strings of a JSON object ([RFC 8259](https://www.rfc-editor.org/rfc/rfc8259)): all that answers with keys need.
+//! The strings and numbers of a JSON object ([RFC 8259](https://www.rfc-editor.org/rfc/rfc8259)): all that answers with keys need.
 
 use std::iter::Peekable;
 use std::str::Chars;
@@ -6,8 +6,9 @@ use std::str::Chars;
 /// How deeply values may be nested.
 const MAX_DEPTH: u32 = 16;
 
-/// The members of an object whose values are strings; others are passed over. Nothing if it is no JSON object.
-pub(super) fn strings(text: &[u8]) -> Option<Vec<(String, String)>> {
+/// The members of an object whose values are strings, or numbers and words, which are given as they are written, and
+/// not null; others are passed over. Nothing if it is no JSON object.
+pub(super) fn scalars(text: &[u8]) -> Option<Vec<(String, String)>> {
     let mut reader = Reader(std::str::from_utf8(text).ok()?.chars().peekable());
     let mut found = Vec::new();
     reader.object(0, &mut |name, value| found.push((name, value)))?;
@@ -49,7 +50,7 @@ impl Reader<'_> {
         }
     }
 
-    /// The value if it is a string.
+    /// The value if it is a scalar.
     fn value(&mut self, depth: u32) -> Option<Option<String>> {
         if depth == MAX_DEPTH {
             return None;
@@ -68,6 +69,7 @@ impl Reader<'_> {
                 let number = || word.parse::<f64>().is_ok_and(f64::is_finite);
                 let known = matches!(word.as_str(), "true" | "false" | "null");
                 (known || number()).then_some(())?;
+                return Some((word != "null").then_some(word));
             }
         }
         Some(None)
@@ -137,10 +139,15 @@ mod tests {
     fn strings_are_found() {
         let text = "\n{ \"A\" : \"x\\\"\\\\\\/\\n\\u00e9\\ud834\\udd1e\u{e9}\",\t\"n\":-1.5e3,\"b\":true,\"z\":null,\
                     \"o\":{\"A\":\"not this\",\"l\":[1,[],{},\"s\"]},\"B\":\"\"}\r\n";
-        let found = strings(text.as_bytes()).unwrap();
-        let expected = [("A", "x\"\\/\n\u{e9}\u{1d11e}\u{e9}"), ("B", "")];
+        let found = scalars(text.as_bytes()).unwrap();
+        let expected = [
+            ("A", "x\"\\/\n\u{e9}\u{1d11e}\u{e9}"),
+            ("n", "-1.5e3"),
+            ("b", "true"),
+            ("B", ""),
+        ];
         assert_eq!(found, expected.map(|(n, v)| (n.to_owned(), v.to_owned())));
-        assert_eq!(strings(b"{}"), Some(Vec::new()));
+        assert_eq!(scalars(b"{}"), Some(Vec::new()));
     }
 
     #[test]
@@ -169,8 +176,8 @@ mod tests {
             "<html>",
             &deep,
         ] {
-            assert_eq!(strings(text.as_bytes()), None, "{text}");
+            assert_eq!(scalars(text.as_bytes()), None, "{text}");
         }
-        assert_eq!(strings(b"{\"a\":\"\xff\"}"), None);
+        assert_eq!(scalars(b"{\"a\":\"\xff\"}"), None);
     }
 }

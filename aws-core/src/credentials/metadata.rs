@@ -71,14 +71,35 @@ impl Metadata {
 
     fn origin(&self) -> Outcome<Origin> {
         let named = || self.lookup.get("AWS_EC2_METADATA_SERVICE_ENDPOINT");
-        let url = self.endpoint.clone().or_else(named).unwrap_or_else(|| {
-            let mode = self.lookup.get("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE");
-            match mode.is_some_and(|mode| mode.eq_ignore_ascii_case("ipv6")) {
-                true => Self::IPV6.to_owned(),
-                false => Self::IPV4.to_owned(),
-            }
-        });
+        let url = match self.endpoint.clone().or_else(named) {
+            Some(url) => url,
+            None => self.usual()?.to_owned(),
+        };
         Origin::parse(&url).map_err(|e| CredentialsError::broken(format!("{NAME}: {}", e.detail())))
+    }
+
+    /// The address where none is given.
+    fn usual(&self) -> Outcome<&'static str> {
+        const MODE: &str = "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE";
+        match self.lookup.get(MODE) {
+            Some(mode) if mode.eq_ignore_ascii_case("ipv6") => Ok(Self::IPV6),
+            Some(mode) if !mode.eq_ignore_ascii_case("ipv4") => Err(CredentialsError::broken(
+                format!("{MODE} is neither IPv4 nor IPv6"),
+            )),
+            _ => Ok(Self::IPV4),
+        }
+    }
+
+    /// Whether it is turned off.
+    fn is_disabled(&self) -> Outcome<bool> {
+        const DISABLED: &str = "AWS_EC2_METADATA_DISABLED";
+        match self.lookup.get(DISABLED) {
+            Some(value) if value.eq_ignore_ascii_case("true") => Ok(true),
+            Some(value) if !value.eq_ignore_ascii_case("false") => Err(CredentialsError::broken(
+                format!("{DISABLED} is neither true nor false"),
+            )),
+            _ => Ok(false),
+        }
     }
 
     /// Fetches a token, with which several things can be asked for.
@@ -87,8 +108,7 @@ impl Metadata {
     /// An [absent](CredentialsError::is_absent) one when the service does not answer or is turned off, any other
     /// when it gives no token.
     pub async fn open(&self) -> Result<MetadataSession, CredentialsError> {
-        let disabled = self.lookup.get("AWS_EC2_METADATA_DISABLED");
-        if disabled.is_some_and(|value| value.eq_ignore_ascii_case("true")) {
+        if self.is_disabled()? {
             return Err(CredentialsError::absent(format!(
                 "{NAME} is turned off by AWS_EC2_METADATA_DISABLED"
             )));

@@ -189,7 +189,9 @@ type Find = dyn Fn(&str) -> Option<String> + Send + Sync;
 
 impl Lookup {
     pub(crate) fn process() -> Self {
-        Self(Arc::new(|name| std::env::var(name).ok()))
+        // One that is no UTF-8 is there all the same: what it names is not found then, and is said to be missing.
+        let read = |name: &str| Some(std::env::var_os(name)?.to_string_lossy().into_owned());
+        Self(Arc::new(read))
     }
 
     pub(crate) fn from_fn(f: impl Fn(&str) -> Option<String> + Send + Sync + 'static) -> Self {

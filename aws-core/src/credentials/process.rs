@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use super::fetch::{self, MAX_ANSWER, Outcome};
-use super::{CredentialsError, Provided};
+use super::{CredentialsError, Provided, json};
 
 /// How long a program may take.
 const TIMEOUT: Duration = Duration::from_secs(60);
@@ -62,6 +62,13 @@ pub(super) async fn keys(line: &str) -> Outcome<Provided> {
     if !ok {
         return Err(bad("has failed"));
     }
+    let version = json::scalars(&printed).and_then(|members| {
+        let is_it = |(name, _): &(String, String)| name == "Version";
+        members.into_iter().find(is_it).map(|(_, version)| version)
+    });
+    if version.is_some_and(|version| version != "1") {
+        return Err(bad("prints a Version other than 1"));
+    }
     fetch::keys(NAME, &printed)
 }
 
@@ -84,7 +91,7 @@ fn run(mut command: Command, slot: &Mutex<Option<Child>>) -> Printed {
 
 /// The words of a command line: quotes keep blanks, and a backslash the next character, but not within single quotes.
 /// No shell is asked.
-fn words(line: &str) -> Option<Vec<String>> {
+pub(super) fn words(line: &str) -> Option<Vec<String>> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;
     let mut quote = None;

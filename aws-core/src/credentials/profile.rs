@@ -1,9 +1,11 @@
-use std::io::ErrorKind;
+//! Keys, roles and programs that the files under `~/.aws` name.
+
+use std::io::{Error, ErrorKind};
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use super::assume_role::Role;
-use super::fetch::{Fetch, Outcome, fetching};
+use super::fetch::{Fetch, Outcome, fetching, provided};
 use super::ini::{self, Section};
 use super::web_identity::WebIdentity;
 use super::{
@@ -14,21 +16,27 @@ use crate::transport::Transport;
 
 /// Keys from the files that AWS tools share.
 ///
-/// The profile is `AWS_PROFILE`, else `default`. Its section is looked for in the file named by
-/// `AWS_SHARED_CREDENTIALS_FILE` (else `~/.aws/credentials`), then in that of `AWS_CONFIG_FILE` (else
-/// `~/.aws/config`, where it is called `[profile name]`). The first that is there of these counts:
+/// The profile is `AWS_PROFILE` (or its older name `AWS_DEFAULT_PROFILE`), else `default`. Its section is looked for in
+/// the file named by `AWS_SHARED_CREDENTIALS_FILE` (else `~/.aws/credentials`), then in that of `AWS_CONFIG_FILE` (else
+/// `~/.aws/config`, where it is called `[profile name]`). In these names `~/` is the home, and `$NAME` a variable.
+///
+/// A profile has one of these, and what it says twice in different ways is an error:
 ///
 /// - `role_arn`: the role is [taken](super::AssumeRole) with the keys of `source_profile`, which may have a role in
 ///   its turn, of the `credential_source` (`Environment`, `Ec2InstanceMetadata` or `EcsContainer`), or for the token in
 ///   `web_identity_token_file`. `role_session_name`, `external_id`, `duration_seconds` and `region` are heeded; one
-///   with `mfa_serial` is an error, as nobody is here to be asked for a code.
-/// - `aws_access_key_id` and `aws_secret_access_key`, with `aws_session_token`.
+///   with `mfa_serial` is an error, as nobody is here to be asked for a code. Of a `source_profile` that has both keys
+///   and a role, the keys are used, as the tools of AWS do.
+/// - `aws_access_key_id` and `aws_secret_access_key`, with `aws_session_token` (or its older name
+///   `aws_security_token`).
 /// - `credential_process`: a program that [prints
 ///   keys](https://docs.aws.amazon.com/sdkref/latest/guide/feature-process-credentials.html), run without a shell and
 ///   for a minute at most.
 ///
-/// Single sign-on is not here: a profile that has nothing else has no keys. The files are small and read at once. See
-/// [the guide of the SDKs](https://docs.aws.amazon.com/sdkref/latest/guide/feature-assume-role-credentials.html).
+/// A profile that has none of these, such as one that only says the region, has no keys. What is asked for and is not
+/// there is an error and never leads on to the keys of somebody else: a profile by its name, a file that a variable
+/// names, single sign-on and `login_session`, which are not done here. The files are small and read at once. See [the
+/// guide of the SDKs](https://docs.aws.amazon.com/sdkref/latest/guide/feature-assume-role-credentials.html).
 #[derive(Clone, Debug)]
 pub struct Profile {
     lookup: Lookup,
@@ -38,8 +46,11 @@ pub struct Profile {
 
 const ID: &str = "aws_access_key_id";
 const SECRET: &str = "aws_secret_access_key";
+const TOKEN: &str = "aws_session_token";
+const OLD_TOKEN: &str = "aws_security_token";
 const SOURCE: &str = "source_profile";
 const KIND: &str = "credential_source";
+const WEB: &str = "web_identity_token_file";
 
 /// Where the first keys come from, and the roles that are taken with them, the last one first.
 struct Plan {
@@ -96,8 +107,22 @@ impl Profile {
         Ok(provided)
     }
 
+    /// The name of the profile, if it was asked for by name.
+    fn asked(&self) -> Outcome<Option<String>> {
+        if self.name.is_some() {
+            return Ok(self.name.clone());
+        }
+        let names = ["AWS_PROFILE", "AWS_DEFAULT_PROFILE"].map(|name| self.lookup.get(name));
+        match names {
+            [Some(new), Some(old)] if new != old => Err(CredentialsError::broken(
+                "AWS_PROFILE and AWS_DEFAULT_PROFILE are not the same",
+            )),
+            [new, old] => Ok(new.or(old)),
+        }
+    }
+
     fn plan(&self) -> Outcome<Plan> {
-        let asked = self.name.clone().or_else(|| self.lookup.get("AWS_PROFILE"));
+        let asked = self.asked()?;
         let mut name = asked.clone().unwrap_or_else(|| "default".to_owned());
         let mut seen: Vec<String> = Vec::new();
         let mut roles = Vec::new();
@@ -111,19 +136,21 @@ impl Profile {
                 });
             }
             let bad = |why: String| CredentialsError::broken(format!("the profile {name} {why}"));
-            // A profile can be its own source: then its keys are meant.
+            sections.check().map_err(bad)?;
+            let keys = sections.keys()?;
+            // The keys of a source are used even where it has a role. A profile can be its own source.
             let own = seen.last() == Some(&name);
-            let arn = sections.get("role_arn").filter(|_| !own);
+            let use_keys = own || (keys.is_some() && !seen.is_empty());
+            let arn = sections.get("role_arn").filter(|_| !use_keys);
             let Some(arn) = arn else {
-                let base = match (sections.keys()?, sections.get("credential_process")) {
-                    (Some(keys), _) => Base::Keys(keys),
+                let base = match (keys, sections.get("credential_process")) {
+                    (Some(_), Some(_)) => {
+                        return Err(bad(format!("has both {ID} and credential_process")));
+                    }
+                    (Some(keys), None) => Base::Keys(keys),
                     (None, Some(line)) => Base::Process(line.to_owned()),
                     (None, None) if seen.is_empty() => {
-                        let what = match sections.has_sso() {
-                            true => "wants single sign-on, which is not done here",
-                            false => "has no aws_access_key_id",
-                        };
-                        let why = format!("the profile {name} {what}");
+                        let why = format!("the profile {name} has no {ID}");
                         return Err(CredentialsError::absent(why));
                     }
                     (None, None) => return Err(bad(format!("has no {ID} to take a role with"))),
@@ -136,6 +163,10 @@ impl Profile {
             let role = sections.role(arn).map_err(bad)?;
             match (sections.get(SOURCE), sections.get(KIND)) {
                 (Some(_), Some(_)) => return Err(bad(format!("has both {SOURCE} and {KIND}"))),
+                (source, kind) if sections.get(WEB).is_some() && source.or(kind).is_some() => {
+                    let other = if source.is_some() { SOURCE } else { KIND };
+                    return Err(bad(format!("has both {other} and {WEB}")));
+                }
                 (Some(source), None) => {
                     roles.push(role);
                     seen.push(std::mem::replace(&mut name, source.to_owned()));
@@ -154,9 +185,9 @@ impl Profile {
                     });
                 }
                 (None, None) => {
-                    let Some(file) = sections.get("web_identity_token_file") else {
+                    let Some(file) = sections.get(WEB) else {
                         return Err(bad(format!(
-                            "has a role_arn and neither {SOURCE}, {KIND} nor web_identity_token_file"
+                            "has a role_arn and neither {SOURCE}, {KIND} nor {WEB}"
                         )));
                     };
                     let web = WebIdentity::of(
@@ -187,26 +218,30 @@ impl Profile {
 
     /// What the files say of a profile.
     fn sections(&self, name: &str) -> Outcome<Sections> {
-        let prefixed = format!("profile {name}");
         let mut sections = Sections::default();
         for (variable, default) in [
             ("AWS_SHARED_CREDENTIALS_FILE", "credentials"),
             ("AWS_CONFIG_FILE", "config"),
         ] {
-            let Some(path) = self.path(variable, default) else {
-                continue;
+            let (path, asked) = match self.lookup.get(variable) {
+                Some(path) => (self.expand(variable, &path)?, true),
+                None => match self.home() {
+                    Some(home) => (home.join(".aws").join(default), false),
+                    None => continue,
+                },
             };
+            let gone =
+                |e: &Error| matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory);
             let text = match std::fs::read_to_string(&path) {
                 Ok(text) => text,
-                Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
-                    continue;
-                }
+                Err(e) if gone(&e) && !asked => continue,
                 Err(e) => {
-                    let message = format!("cannot read {}", path.display());
+                    let of = if asked { variable } else { "the profiles" };
+                    let message = format!("{of}: cannot read {}", path.display());
                     return Err(CredentialsError::broken(message).with_source(e));
                 }
             };
-            let found = ini::section(&text, &[name, &prefixed]).map_err(|bad| {
+            let found = ini::section(&text, name).map_err(|bad| {
                 CredentialsError::broken(format!(
                     "{}, line {}: {}",
                     path.display(),
@@ -219,15 +254,42 @@ impl Profile {
         Ok(sections)
     }
 
-    fn path(&self, variable: &str, default: &str) -> Option<PathBuf> {
-        if let Some(path) = self.lookup.get(variable) {
-            return Some(path.into());
+    fn home(&self) -> Option<PathBuf> {
+        let home = self.lookup.get("HOME");
+        Some(home.or_else(|| self.lookup.get("USERPROFILE"))?.into())
+    }
+
+    /// A file's name with the home for `~`, and the values of variables for `$NAME` and `${NAME}`; names of none stay
+    /// as they are.
+    fn expand(&self, of: &str, path: &str) -> Outcome<PathBuf> {
+        let mut expanded = String::new();
+        let mut rest = path;
+        while let Some((before, after)) = rest.split_once('$') {
+            expanded.push_str(before);
+            let in_braces = after
+                .strip_prefix('{')
+                .and_then(|text| text.split_once('}'));
+            let (name, next) = in_braces.unwrap_or_else(|| {
+                let of_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+                after.split_at(after.find(|c| !of_name(c)).unwrap_or(after.len()))
+            });
+            match self.lookup.get(name) {
+                Some(value) => expanded.push_str(&value),
+                None => expanded.push_str(&rest[before.len()..rest.len() - next.len()]),
+            }
+            rest = next;
         }
-        let home = self
-            .lookup
-            .get("HOME")
-            .or_else(|| self.lookup.get("USERPROFILE"))?;
-        Some(PathBuf::from(home).join(".aws").join(default))
+        expanded.push_str(rest);
+        let Some(below) = expanded.strip_prefix('~') else {
+            return Ok(expanded.into());
+        };
+        let bad = |why: &str| CredentialsError::broken(format!("{of}: {expanded}: {why}"));
+        let home = self.home().ok_or_else(|| bad("there is no HOME"))?;
+        match below.strip_prefix(['/', '\\']) {
+            Some(below) => Ok(home.join(below)),
+            None if below.is_empty() => Ok(home),
+            None => Err(bad("the home of another user is not looked for")),
+        }
     }
 }
 
@@ -247,10 +309,26 @@ impl Sections {
         values.find(|value| !value.is_empty())
     }
 
-    fn has_sso(&self) -> bool {
-        self.get("sso_session")
-            .or(self.get("sso_start_url"))
-            .is_some()
+    /// Says what is wrong with settings that would be passed over.
+    fn check(&self) -> Result<(), String> {
+        for (name, what) in [
+            ("sso_session", "single sign-on"),
+            ("sso_start_url", "single sign-on"),
+            ("sso_account_id", "single sign-on"),
+            ("login_session", "a login"),
+        ] {
+            if self.get(name).is_some() {
+                return Err(format!("wants {what} ({name}), which is not done here"));
+            }
+        }
+        if self.get("role_arn").is_none() {
+            for name in [SOURCE, KIND, WEB] {
+                if self.get(name).is_some() {
+                    return Err(format!("has {name} and no role_arn"));
+                }
+            }
+        }
+        Ok(())
     }
 
     /// The pair of one of the files.
@@ -266,10 +344,17 @@ impl Sections {
             match (value(ID), value(SECRET)) {
                 (Some((_, id)), Some((_, secret))) => {
                     let credentials = Credentials::new(id, secret);
-                    return Ok(Some(match value("aws_session_token") {
-                        Some((_, token)) => credentials.with_token(token).into(),
-                        None => credentials.into(),
-                    }));
+                    let token = match (value(TOKEN), value(OLD_TOKEN)) {
+                        (Some((_, new)), Some((line, old))) if new != old => {
+                            return Err(CredentialsError::broken(format!(
+                                "{}, line {line}: {OLD_TOKEN} is not the {TOKEN}",
+                                path.display()
+                            )));
+                        }
+                        (new, old) => new.or(old),
+                    };
+                    let token = token.map(|(_, token)| token);
+                    return Ok(Some(provided(credentials, token, None)));
                 }
                 (Some((line, _)), None) => return Err(lacks(line, ID, SECRET)),
                 (None, Some((line, _))) => return Err(lacks(line, SECRET, ID)),

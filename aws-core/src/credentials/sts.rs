@@ -25,7 +25,7 @@ pub(super) struct Site {
 }
 
 impl Site {
-    /// At `AWS_ENDPOINT_URL_STS`, else in this region, else in that of the variables, else at the global endpoint.
+    /// At `AWS_ENDPOINT_URL_STS`, else at `AWS_ENDPOINT_URL`, which is for all services, else in this region, else in that of the variables, else at the global endpoint.
     pub(super) fn new(lookup: &Lookup, region: Option<(&str, String)>) -> Outcome<Self> {
         let bad = |name: &str, why: &str| CredentialsError::broken(format!("{name}: {why}"));
         let named = |name: &'static str| Some((name, lookup.get(name)?));
@@ -38,16 +38,18 @@ impl Site {
             return Err(bad(name, "that is no region"));
         }
         let region = region.map(|(_, region)| region);
-        let url = lookup
-            .get("AWS_ENDPOINT_URL_STS")
-            .unwrap_or_else(|| match &region {
+        let given = named("AWS_ENDPOINT_URL_STS").or_else(|| named("AWS_ENDPOINT_URL"));
+        let (name, url) = given.unwrap_or_else(|| {
+            let url = match &region {
                 None => "https://sts.amazonaws.com".to_owned(),
                 Some(region) if region.starts_with("cn-") => {
                     format!("https://sts.{region}.amazonaws.com.cn")
                 }
                 Some(region) => format!("https://sts.{region}.amazonaws.com"),
-            });
-        let origin = Origin::parse(&url).map_err(|e| bad("AWS_ENDPOINT_URL_STS", e.detail()))?;
+            };
+            ("the region", url)
+        });
+        let origin = Origin::parse(&url).map_err(|e| bad(name, e.detail()))?;
         // The global endpoint is in the first region.
         let scope = Scope::new(region.as_deref().unwrap_or("us-east-1"), "sts");
         Ok(Self { origin, scope })

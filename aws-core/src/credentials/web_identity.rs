@@ -11,7 +11,7 @@ use crate::transport::Transport;
 ///
 /// The token is in the file that `AWS_WEB_IDENTITY_TOKEN_FILE` names, read anew each time; the role is
 /// `AWS_ROLE_ARN`, the name of the session `AWS_ROLE_SESSION_NAME` (else one of its own). The Security Token Service
-/// is asked at `AWS_ENDPOINT_URL_STS`, else in the region of `AWS_REGION` or `AWS_DEFAULT_REGION`, else at
+/// is asked at `AWS_ENDPOINT_URL_STS`, else at `AWS_ENDPOINT_URL`, else in the region of `AWS_REGION` or `AWS_DEFAULT_REGION`, else at
 /// `https://sts.amazonaws.com`. See
 /// [AssumeRoleWithWebIdentity](https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html).
 #[derive(Clone, Debug)]

@@ -228,9 +228,7 @@ impl Gate {
     }
 
     fn is_over(&self, now: Instant) -> bool {
-        let since = now
-            .into_std()
-            .saturating_duration_since(self.last_cut());
+        let since = now.into_std().saturating_duration_since(self.last_cut());
         since >= FORGET
     }
 
@@ -357,7 +355,9 @@ impl Turn {
     pub(crate) fn sent(&self) {
         self.0.sent.store(true, Ordering::Relaxed);
         let now = Instant::now();
-        self.0.gate.change(now, |limiter| limiter.sent(now.into_std()));
+        self.0
+            .gate
+            .change(now, |limiter| limiter.sent(now.into_std()));
     }
 
     /// Hears how the request has ended.

@@ -130,6 +130,9 @@ async fn profiles_lead_to_roles() {
         [profile one]\nrole_arn = arn:aws:iam::1:role/One\nsource_profile = base\nregion = us-west-2\n\
         role_session_name = named\nexternal_id = x\nduration_seconds = 1800\n\
         [profile two]\nrole_arn = arn:aws:iam::1:role/Two\nsource_profile = one\n\
+        [profile both]\nrole_arn = arn:aws:iam::1:role/Not\nsource_profile = base\n\
+        aws_access_key_id = K\naws_secret_access_key = hidden\n\
+        [profile over]\nrole_arn = arn:aws:iam::1:role/Over\nsource_profile = both\n\
         [profile env]\nrole_arn = arn:aws:iam::1:role/Env\ncredential_source = Environment\n";
     let home = Home::new(&[("credentials", credentials), ("config", config)]);
     for (name, taken) in [
@@ -137,6 +140,7 @@ async fn profiles_lead_to_roles() {
         ("self", &[("S", "Self")]),
         ("one", &[("B", "One")]),
         ("two", &[("B", "One"), ("ASIAOne", "Two")]),
+        ("over", &[("K", "Over")]),
         ("env", &[("E", "Env")]),
     ] {
         let server = sts().await;
@@ -247,7 +251,7 @@ async fn what_is_wrong_with_a_role_is_said() {
         let server = Server::start(move |_, _| (403, refused.to_owned())).await;
         refuses(&profile(&home, &server, &[]), said, &text).await;
     }
-    // What is done elsewhere is no fault: others in the chain may have keys.
+    // What is asked for and not done here is a fault: others in a chain have keys of somebody else.
     let home = Home::new(&[("config", "[default]\nsso_session = s\n")]);
     let server = sts().await;
     let error = profile(&home, &server, &[])
@@ -255,7 +259,7 @@ async fn what_is_wrong_with_a_role_is_said() {
         .await
         .unwrap_err();
     assert!(
-        error.is_absent() && error.to_string().contains("single sign-on"),
+        !error.is_absent() && error.to_string().contains("single sign-on"),
         "{error}"
     );
 }
@@ -303,6 +307,11 @@ async fn another_program_prints_keys() {
         // No shell is asked.
         ("echo $HOME; echo hidden".to_owned(), "no JSON object"),
         ("head -c 300000 /dev/zero".to_owned(), "prints too much"),
+        ("echo {\\\"Version\\\": 2}".to_owned(), "Version"),
+        (
+            "echo '{\"AccessKeyId\": \"P\", \"SecretAccessKey\": \"hidden\", \"Expiration\": 1414191623}'".to_owned(),
+            "Expiration",
+        ),
     ] {
         write(&line);
         refuses(&profile(&home, &server, &[]), said, &line).await;

@@ -1,8 +1,9 @@
 //! Keys of an instance's role.
 
+use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
-use aws_core::credentials::{Instance, ProvideCredentials};
+use aws_core::credentials::{Cached, Instance, ProvideCredentials};
 use aws_core::transport::{ResponseFuture, Transport};
 
 use crate::server::{Asked, Server};
@@ -69,6 +70,56 @@ async fn a_token_that_ran_out_is_fetched_again() {
         "{error}"
     );
     assert_eq!(hostile.lines().len(), 4);
+}
+
+#[tokio::test]
+async fn keys_are_used_beyond_their_time_while_no_others_come() {
+    let at = |seconds| UNIX_EPOCH + Duration::from_secs(seconds);
+    let (before, after) = (at(2_082_758_399), at(2_082_758_400));
+    for away in [0, 500, 400] {
+        let server = Server::start(move |asked, n| match n {
+            0..3 => well(asked, "tok"),
+            3..9 if away != 0 => (away, String::new()),
+            _ if asked.line.starts_with("PUT") => (403, String::new()),
+            _ => well(asked, "tok"),
+        })
+        .await;
+        let instance = Arc::new(Instance::from_fn(|_| None).endpoint(&server.url));
+        let cached = Cached::new(instance.clone());
+        cached.provide(before).await.unwrap();
+        if away == 0 {
+            // It is turned off, and says so.
+            let error = cached.provide(after).await.unwrap_err();
+            assert!(error.to_string().contains("403"), "{error}");
+            continue;
+        }
+        let kept = cached.provide(after).await.unwrap();
+        assert_eq!(kept.credentials.access_key(), "ASIA", "{away}");
+        assert_eq!(kept.expires, Some(after + Duration::from_secs(600)));
+        // Who refuses them is believed.
+        assert!(cached.forget(&kept.credentials, after));
+        assert!(cached.provide(after).await.is_err());
+    }
+    // A service that goes on giving the same.
+    let same = Server::start(|asked, _| well(asked, "tok")).await;
+    let cached = Cached::new(Instance::from_fn(|_| None).endpoint(&same.url));
+    let kept = cached.provide(after).await.unwrap();
+    assert_eq!(kept.expires, Some(after + Duration::from_secs(600)));
+}
+
+#[tokio::test]
+async fn settings_of_the_service_are_heeded_or_named() {
+    for (name, value) in [
+        ("AWS_EC2_METADATA_DISABLED", "yes"),
+        ("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", "IPv5"),
+    ] {
+        let vars = move |asked: &str| (asked == name).then(|| value.to_owned());
+        let error = Instance::from_fn(vars).provide(now()).await.unwrap_err();
+        assert!(
+            !error.is_absent() && error.to_string().contains(name),
+            "{error}"
+        );
+    }
 }
 
 async fn outcome(

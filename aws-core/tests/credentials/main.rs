@@ -66,6 +66,18 @@ impl Home {
     }
 }
 
+impl Home {
+    /// As [`profile`](Self::profile), with `~` left to be read as it is.
+    fn literal(&self, vars: &'static [(&'static str, &'static str)]) -> Profile {
+        let home = self.0.to_str().unwrap().to_owned();
+        Profile::from_fn(move |name| {
+            let named = |(n, _): &&(&str, &str)| *n == name;
+            let var = vars.iter().find(named).map(|(_, v)| (*v).to_owned());
+            var.or_else(|| (name == "HOME").then(|| home.clone()))
+        })
+    }
+}
+
 impl Drop for Home {
     fn drop(&mut self) {
         let _gone = std::fs::remove_dir_all(&self.0);
@@ -109,6 +121,134 @@ async fn profiles_are_found() {
     ];
     let elsewhere = Box::leak(Box::new(elsewhere));
     assert_eq!(access_key(home.profile(elsewhere)).await.unwrap(), "V");
+}
+
+#[tokio::test]
+async fn files_are_written_in_many_ways() {
+    const INDENTED: &str = "[default]\n  aws_access_key_id = D\n  aws_secret_access_key = hidden\n\
+        [profile 'Foo Bar']\naws_access_key_id = F\naws_secret_access_key = hidden\n\
+        aws_security_token = hiddenT\n\
+        [profile \"b\"]\naws_access_key_id = B\naws_secret_access_key = hidden\n";
+    let home = Home::new(&[("config", INDENTED), ("other", CREDENTIALS)]);
+    for (vars, key) in [
+        (&[][..], "D"),
+        (&[("AWS_PROFILE", "Foo Bar")], "F"),
+        (&[("AWS_DEFAULT_PROFILE", "Foo Bar")], "F"),
+        (&[("AWS_PROFILE", "b"), ("AWS_DEFAULT_PROFILE", "b")], "B"),
+        (
+            &[("AWS_CONFIG_FILE", "~/.aws/other"), ("AWS_PROFILE", "work")],
+            "W",
+        ),
+        (
+            &[
+                ("AWS_SHARED_CREDENTIALS_FILE", "$HOME/.aws/other"),
+                ("AWS_PROFILE", "work"),
+            ],
+            "W",
+        ),
+        (
+            &[
+                ("AWS_CONFIG_FILE", "${HOME}/.aws/o${X}r"),
+                ("X", "the"),
+                ("AWS_PROFILE", "work"),
+            ],
+            "W",
+        ),
+    ] {
+        assert_eq!(
+            access_key(home.literal(vars)).await.unwrap(),
+            key,
+            "{vars:?}"
+        );
+    }
+    let foo = home.literal(&[("AWS_PROFILE", "Foo Bar")]);
+    let foo = foo.provide(now()).await.unwrap();
+    assert_eq!(foo.credentials.session_token(), Some("hiddenT"));
+}
+
+/// Each of these was asked for, so that other keys would surprise.
+#[tokio::test]
+async fn no_setting_is_passed_over() {
+    const KEYS: &str = "aws_access_key_id = D\naws_secret_access_key = hidden\n";
+    for (config, vars, named) in [
+        (
+            "",
+            &[("AWS_CONFIG_FILE", "/no/such/file")][..],
+            "AWS_CONFIG_FILE",
+        ),
+        (
+            "",
+            &[("AWS_SHARED_CREDENTIALS_FILE", "~/no")],
+            "AWS_SHARED_CREDENTIALS_FILE",
+        ),
+        ("", &[("AWS_CONFIG_FILE", "~root/x")], "AWS_CONFIG_FILE"),
+        (
+            KEYS,
+            &[("AWS_PROFILE", "default"), ("AWS_DEFAULT_PROFILE", "other")],
+            "AWS_DEFAULT_PROFILE",
+        ),
+        ("region = x\n  role_arn = r\n", &[], "line 3"),
+        ("sso_session = s\n", &[], "sso_session"),
+        ("sso_start_url = https://x\n", &[], "sso_start_url"),
+        ("login_session = s\n", &[], "login_session"),
+        ("source_profile = x\n", &[], "source_profile"),
+        (
+            "credential_source = Environment\n",
+            &[],
+            "credential_source",
+        ),
+        (
+            "web_identity_token_file = /x\n",
+            &[],
+            "web_identity_token_file",
+        ),
+        (
+            "role_arn = r\nsource_profile = x\nweb_identity_token_file = /x\n",
+            &[],
+            "web_identity_token_file",
+        ),
+        (
+            "aws_access_key_id = D\naws_secret_access_key = hidden\ncredential_process = /x\n",
+            &[],
+            "credential_process",
+        ),
+        (
+            "aws_access_key_id = D\naws_secret_access_key = hidden\nsso_session = s\n",
+            &[],
+            "sso_session",
+        ),
+        (
+            "aws_access_key_id = D\naws_secret_access_key = hidden\n\
+             aws_session_token = hidden1\naws_security_token = hidden2\n",
+            &[],
+            "aws_security_token",
+        ),
+    ] {
+        let config = format!("[default]\n{config}");
+        let home = Home::new(&[("config", &config)]);
+        let chain = Chain::new()
+            .or(home.literal(vars))
+            .or(Credentials::new("other", "hidden"));
+        let error = access_key(chain).await.unwrap_err();
+        let shown = format!("{error} {error:?}");
+        assert!(
+            !error.is_absent() && shown.contains(named),
+            "{config} {vars:?}: {shown}"
+        );
+        assert!(!shown.contains("hidden"), "{shown}");
+    }
+    for name in [
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_SESSION_TOKEN",
+        "AMAZON_SECRET_ACCESS_KEY",
+    ] {
+        let lone = Environment::from_fn(move |asked| (asked == name).then(|| "hidden".to_owned()));
+        let chain = Chain::new()
+            .or(lone)
+            .or(Credentials::new("other", "hidden"));
+        let error = access_key(chain).await.unwrap_err();
+        assert!(error.to_string().starts_with(name), "{error}");
+    }
 }
 
 #[tokio::test]

@@ -279,7 +279,10 @@ impl Transport for BothSkewed {
         let both = self.both.clone();
         ResponseFuture::new(async move {
             if !early {
-                return Ok(Response::new(Head::new(200, []), Bytes::from_static(b"done")));
+                return Ok(Response::new(
+                    Head::new(200, []),
+                    Bytes::from_static(b"done"),
+                ));
             }
             both.wait().await;
             let date: (&str, &[u8]) = ("Date", b"Tue, 27 Mar 2007 19:36:42 GMT");

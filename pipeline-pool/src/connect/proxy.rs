@@ -114,7 +114,8 @@ impl Proxy {
     /// # Errors
     /// As [`from_vars`](Self::from_vars).
     pub fn from_env() -> Result<Self, Error> {
-        Self::from_vars(|name| std::env::var(name).ok())
+        // One that is no UTF-8 is there all the same, and no proxy.
+        Self::from_vars(|name| Some(std::env::var_os(name)?.to_string_lossy().into_owned()))
     }
 
     /// What these variables say; those that are empty count as not set.

@@ -12,7 +12,10 @@ const MINUTE: Duration = Duration::from_secs(60);
 /// 200 callers of these kinds, and a server that takes 200 requests a second.
 fn setting(kinds: &[Limit]) -> Setting {
     Setting {
-        callers: kinds.iter().map(|kind| (200 / kinds.len(), *kind)).collect(),
+        callers: kinds
+            .iter()
+            .map(|kind| (200 / kinds.len(), *kind))
+            .collect(),
         rates: vec![(0, 200.0)],
         burst: 0.1,
         latency: (Duration::from_millis(8), Duration::from_millis(20)),
@@ -45,7 +48,10 @@ fn check(what: &str, spans: &[Span]) {
         assert!((0.9..1.05).contains(&all), "{what}, span {i}: {span:?}");
         let good = share(span.succeeded, span);
         assert!(good >= 0.9, "{what}, span {i}: {span:?}");
-        assert!(share(span.refused, span) < 0.03, "{what}, span {i}: {span:?}");
+        assert!(
+            share(span.refused, span) < 0.03,
+            "{what}, span {i}: {span:?}"
+        );
         assert!(share(span.lost, span) < 0.05, "{what}, span {i}: {span:?}");
     }
 }
@@ -83,7 +89,10 @@ fn small_and_large_servers_are_used_alike() {
         for (i, span) in spans.iter().enumerate().skip(6) {
             let good = share(span.succeeded, span);
             assert!(good >= 0.9, "{rate}, span {i}: {span:?}");
-            assert!(share(span.refused, span) < 0.1, "{rate}, span {i}: {span:?}");
+            assert!(
+                share(span.refused, span) < 0.1,
+                "{rate}, span {i}: {span:?}"
+            );
         }
     }
 }
@@ -91,11 +100,18 @@ fn small_and_large_servers_are_used_alike() {
 #[test]
 fn a_change_of_the_server_is_followed_within_ten_seconds() {
     let kinds = [Inside(QUARTER), Outside(SECOND), Inside(PATIENT)];
-    for kinds in kinds.map(|kind| vec![kind]).into_iter().chain([ALL.to_vec()]) {
+    for kinds in kinds
+        .map(|kind| vec![kind])
+        .into_iter()
+        .chain([ALL.to_vec()])
+    {
         let mut setting = setting(&kinds);
         setting.rates = vec![(0, 200.0), (100, 100.0), (140, 200.0), (180, 400.0)];
         // Enough for a server of 400 a second.
-        setting.callers.iter_mut().for_each(|(count, _)| *count *= 2);
+        setting
+            .callers
+            .iter_mut()
+            .for_each(|(count, _)| *count *= 2);
         let spans = run(setting, 220 * SECOND);
         for (from, to) in [(6, 10), (11, 14), (15, 18), (19, 22)] {
             check(&format!("{kinds:?} from {from}"), &spans[from..to]);
@@ -105,7 +121,12 @@ fn a_change_of_the_server_is_followed_within_ten_seconds() {
 
 #[test]
 fn who_is_patient_is_not_pushed_aside_by_those_who_are_not() {
-    let kinds = [Outside(QUARTER), Inside(PATIENT), Outside(SECOND), Inside(PATIENT)];
+    let kinds = [
+        Outside(QUARTER),
+        Inside(PATIENT),
+        Outside(SECOND),
+        Inside(PATIENT),
+    ];
     let spans = run(setting(&kinds), 10 * MINUTE);
     check("patient and impatient", &spans[6..]);
     let starved: u32 = spans.iter().map(|span| span.starved).sum();

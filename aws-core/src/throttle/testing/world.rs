@@ -317,7 +317,11 @@ impl World {
                     self.holders.remove(&ticket);
                 }
                 State::UnderWay { begun } => {
-                    let ended = if inside { Ended::TimedOut } else { Ended::GaveUp };
+                    let ended = if inside {
+                        Ended::TimedOut
+                    } else {
+                        Ended::GaveUp
+                    };
                     limiter.ended(ended, since, begun, true, now);
                 }
                 State::Pausing => {}
