@@ -143,7 +143,7 @@ impl World {
             let caller = &self.callers[id];
             match (what, caller.state) {
                 // The caller has gone meanwhile.
-                _ if caller.step != step => {}
+                _ if caller.step != step => continue,
                 (What::Call, _) => self.call(id),
                 (What::Ask, State::InLine(ticket)) if caller.asks == Some(at) => {
                     self.ask(id, ticket);
@@ -153,7 +153,7 @@ impl World {
                 }
                 (What::Leave, state) => self.leave(id, state),
                 // It has asked meanwhile, or asks later.
-                (What::Ask, _) => {}
+                (What::Ask, _) => continue,
                 (what, state) => panic!("{what:?} in {state:?}"),
             }
             self.wake();
