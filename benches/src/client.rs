@@ -9,6 +9,7 @@ use bytes::Bytes;
 use clap::ValueEnum;
 
 use crate::BoxError;
+use crate::burst;
 use crate::clients::hyper::Hyper;
 #[cfg(feature = "peers")]
 use crate::clients::object_store::Store;
@@ -79,6 +80,13 @@ pub struct Work {
     /// The most requests in flight on one connection of the pool or of the raw loop.
     #[arg(long)]
     pub depth: Option<usize>,
+    /// Make a client without a connection again and again, and time until each of the tasks has had
+    /// one request answered over it: a "request" of the sample is such a burst.
+    #[arg(long, conflicts_with = "put")]
+    pub burst: bool,
+    /// Refuse the pool every so many-th connection.
+    #[arg(long, requires = "burst")]
+    pub refuse: Option<usize>,
     /// Run on tokio's multi-thread runtime with this many workers; 0 is the current-thread one.
     #[arg(long, default_value_t = 0)]
     pub workers: usize,
@@ -129,6 +137,27 @@ impl Work {
             Some(body) => spawn(&Puts(client.clone(), body), self.tasks, meter),
             None => spawn(client, self.tasks, meter),
         }
+    }
+
+    /// Starts the tasks, or bursts of them each on a client of its own.
+    ///
+    /// # Errors
+    /// Those of `make`.
+    fn start<C>(
+        &self,
+        make: impl Fn(&Self) -> Result<C, BoxError> + Send + 'static,
+        meter: &Arc<Meter>,
+    ) -> Result<(), BoxError>
+    where
+        C: Client<Session: Writer> + Clone,
+    {
+        if self.burst {
+            let work = self.clone();
+            burst::spawn(move || make(&work), self.tasks, meter);
+        } else {
+            self.spawn(&make(self)?, meter);
+        }
+        Ok(())
     }
 
     /// Sets this process up, and measures in it what `start` starts; what that returns is given to
@@ -197,6 +226,19 @@ pub fn run(args: &Args) -> Result<Sample, BoxError> {
 fn start(which: Which, work: &Work, meter: &Arc<Meter>) -> Result<Option<Pool>, BoxError> {
     let (endpoint, target, connections) = (work.endpoint(), &work.target, work.connections());
     match which {
+        Which::Pool if work.burst => work.start(
+            |work| {
+                let (endpoint, refuse) = (work.endpoint(), work.refuse);
+                Pool::refused(
+                    &endpoint,
+                    &work.target,
+                    work.connections,
+                    work.depth,
+                    refuse,
+                )
+            },
+            meter,
+        )?,
         Which::Pool => {
             let client = Pool::new(&endpoint, target, work.connections, work.depth)?;
             work.spawn(&client, meter);
@@ -212,7 +254,10 @@ fn start(which: Which, work: &Work, meter: &Arc<Meter>) -> Result<Option<Pool>, 
             meter.at_begin(move || pool.mark());
             return Ok(Some(client.pool().clone()));
         }
-        Which::Hyper => work.spawn(&Hyper::new(work.server, target, connections)?, meter),
+        Which::Hyper => work.start(
+            |work| Hyper::new(work.server, &work.target, work.connections()),
+            meter,
+        )?,
         Which::Raw => {
             for _ in 0..connections {
                 let (work, meter) = (work.clone(), meter.clone());
@@ -228,9 +273,10 @@ fn start(which: Which, work: &Work, meter: &Arc<Meter>) -> Result<Option<Pool>, 
         #[cfg(feature = "peers")]
         Which::Reqwest => work.spawn(&Reqwest::new(&endpoint, target, connections)?, meter),
         #[cfg(feature = "peers")]
-        Which::ObjectStore => {
-            work.spawn(&Store::new(&endpoint, target, connections, None)?, meter);
-        }
+        Which::ObjectStore => work.start(
+            |work| Store::new(&work.endpoint(), &work.target, work.connections(), None),
+            meter,
+        )?,
         #[cfg(feature = "peers")]
         Which::ObjectStoreSigned => {
             let keys = work.keys();

@@ -11,6 +11,7 @@
 //! assert!(ratio.median > 1.9 && ratio.low <= ratio.median);
 //! ```
 
+pub mod burst;
 pub mod child;
 pub mod client;
 pub mod clients;

@@ -7,6 +7,7 @@ use pipeline_pool::{HttpPool, Method, Origin, Request};
 
 use super::{Client, Session, Writer, stored};
 use crate::BoxError;
+use crate::burst::Refusing;
 
 /// The pool, one origin and one target.
 #[derive(Clone, Debug)]
@@ -30,7 +31,24 @@ impl Pool {
         connections: Option<usize>,
         depth: Option<usize>,
     ) -> Result<Self, BoxError> {
+        Self::refused(endpoint, target, connections, depth, None)
+    }
+
+    /// The same, with every so many-th connection refused.
+    ///
+    /// # Errors
+    /// When the endpoint is not `http://host:port`.
+    pub fn refused(
+        endpoint: &str,
+        target: &str,
+        connections: Option<usize>,
+        depth: Option<usize>,
+        refuse: Option<usize>,
+    ) -> Result<Self, BoxError> {
         let mut builder = HttpPool::builder();
+        if let Some(every) = refuse {
+            builder = builder.connector(Refusing::new(every));
+        }
         if let Some(n) = connections {
             builder = builder.max_connections(n).max_total_connections(n.max(256));
         }

@@ -23,6 +23,7 @@ pub(super) fn named(name: &str, options: &Options) -> Option<Scenario> {
         "multithread" => multithread(options),
         "rss" => rss(options),
         "closing" => closing(options),
+        "burst" => burst(options),
         "nagle" => nagle(options),
         "rgw" => rgw(options),
         "far" => far(options),
@@ -184,6 +185,44 @@ fn tail(options: &Options) -> Scenario {
             .over(Over50, client, "hyper 256", AtMost(2.0));
     }
     scenario
+}
+
+/// A burst is one "request" of it. With four rounds of 64 connections 256 requests take four times
+/// the server's 20 ms, and what the client does itself comes on top.
+fn burst(options: &Options) -> Scenario {
+    let threads = "--workers 2 --cores=0,1";
+    let few = "--burst --tasks 64";
+    let many = "--burst --tasks 256";
+    let scenario = Scenario::new(
+        "64 and 256 requests at once without a connection, 20 ms an answer; times are of whole bursts",
+        own(options, 20.0, Mode::default()),
+    )
+    .run("pool 64", &format!("pool {few}"))
+    .run("pool 64 refused", &format!("pool {few} --refuse 3"))
+    .run("pool 64 mt", &format!("pool {few} {threads}"))
+    .run("hyper 64", &format!("hyper {few} --connections 64"))
+    .run("hyper 64 mt", &format!("hyper {few} --connections 64 {threads}"))
+    .run("pool 256", &format!("pool {many}"))
+    .run("pool 256 refused", &format!("pool {many} --refuse 3"))
+    .run("pool 256 mt", &format!("pool {many} {threads}"))
+    .run("hyper 256x64", &format!("hyper {many} --connections 64"))
+    .run("hyper 256", &format!("hyper {many}"))
+    .when(cfg!(feature = "peers"), |s| {
+        s.run("object_store 64", &format!("object-store {few}"))
+            .run("object_store 256", &format!("object-store {many}"))
+    })
+    .over(P50, "pool 64", "hyper 64", AtMost(1.3))
+    .over(P50, "pool 64 mt", "hyper 64 mt", AtMost(1.3))
+    .over(P50, "pool 64 refused", "hyper 64", AtMost(1.3))
+    .over(P50, "pool 64", "object_store 64", Shown)
+    .over(P50, "pool 256", "hyper 256x64", Shown)
+    .over(P50, "pool 256", "hyper 256", Shown)
+    .over(P50, "pool 256", "object_store 256", Shown);
+    ["pool 256", "pool 256 refused", "pool 256 mt"]
+        .into_iter()
+        .fold(scenario, |s, client| {
+            s.alone(P50, client, AtMost(4.6 * 20.0))
+        })
 }
 
 fn fdlimit(options: &Options) -> Scenario {

@@ -9,7 +9,7 @@ use crate::goal::{Bound, Goal, Metric};
 use crate::server::Mode;
 
 /// The names of all scenarios.
-pub const NAMES: [&str; 14] = [
+pub const NAMES: [&str; 15] = [
     "fast",
     "nginx",
     "put",
@@ -21,6 +21,7 @@ pub const NAMES: [&str; 14] = [
     "multithread",
     "rss",
     "closing",
+    "burst",
     "nagle",
     "rgw",
     "far",

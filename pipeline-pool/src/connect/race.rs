@@ -342,4 +342,26 @@ mod tests {
         // The first had made way.
         assert_eq!(slow.take(), [address(1), address(2)]);
     }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_attempt_that_has_failed_keeps_no_permit_from_others() {
+        let count = Arc::new(Count::default());
+        count.free.store(1, SeqCst);
+        count.permits.store(1, SeqCst);
+        let (first, second) = (address(1), address(2));
+        let dial = |address: SocketAddr| {
+            let count = count.clone();
+            async move {
+                if address == second {
+                    assert_eq!(count.free.load(SeqCst), 0);
+                    return Err(io::Error::from_raw_os_error(REFUSED));
+                }
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                Ok(count.free.load(SeqCst))
+            }
+        };
+        let spares = Few(count.clone());
+        let free = race(vec![first, second], &spares, dial, |_| {}).await;
+        assert_eq!(free.unwrap(), 1, "the first was still being tried");
+    }
 }

@@ -488,3 +488,54 @@ pub(crate) async fn close<P: Protocol>(endpoints: &[Arc<Endpoint<P>>], grace: Du
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+
+    use super::*;
+    use crate::engine::sending::Sending;
+    use crate::engine::testing::{Toy, ask, endpoint};
+
+    /// An endpoint whose depth is 4 as its server is far and quick, and that server's end of a
+    /// connection with a request that is not answered.
+    async fn deep() -> (Arc<Endpoint<Toy>>, DuplexStream) {
+        let config = Config {
+            max_connections: 1,
+            ..Config::default()
+        };
+        let rtt = Duration::from_millis(50);
+        let (endpoint, mut ends) = endpoint(config, &Permits::new(1), Some(rtt));
+        let send = || tokio::spawn(Sending::new(endpoint.clone(), ask(), None, None));
+        let answered = send();
+        let mut server = ends.recv().await.unwrap();
+        assert_eq!(server.read_u8().await.unwrap(), b'?');
+        tokio::time::sleep(rtt + Duration::from_millis(1)).await;
+        server.write_u8(7).await.unwrap();
+        assert_eq!(answered.await.unwrap().unwrap(), 7);
+        assert_eq!(endpoint.lock().learn.depth(), 4);
+        send();
+        assert_eq!(server.read_u8().await.unwrap(), b'?');
+        (endpoint, server)
+    }
+
+    async fn until_closed(endpoint: &Endpoint<Toy>) {
+        while endpoint.counters.closed_by().iter().sum::<u64>() == 0 {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_ends_from_this_side_says_nothing_of_the_depth() {
+        let (endpoint, server) = deep().await;
+        endpoint.abort();
+        until_closed(&endpoint).await;
+        assert_eq!(endpoint.lock().learn.depth(), 4);
+        drop(server);
+        // A server that hangs up amid its first answers does not stand pipelining.
+        let (endpoint, server) = deep().await;
+        drop(server);
+        until_closed(&endpoint).await;
+        assert_eq!(endpoint.lock().learn.depth(), 1);
+    }
+}

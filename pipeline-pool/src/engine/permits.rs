@@ -371,4 +371,106 @@ mod tests {
             assert_eq!(second.has() + third.has(), 2);
         }
     }
+
+    #[test]
+    fn the_longest_idle_gives_way_then_the_richest_and_no_more_than_are_wanted() {
+        let now = Instant::now();
+        let at = |ms| now + std::time::Duration::from_millis(ms);
+        let holds = |live, leaving, idle: Option<u64>| Holdings {
+            oldest_idle: idle.map(at),
+            live,
+            leaving,
+        };
+        let idle = [
+            holds(1, 0, Some(7)),
+            holds(3, 0, Some(5)),
+            holds(9, 0, None),
+        ];
+        assert_eq!(choose(&idle, 1, 0, 0), Some(1));
+        assert_eq!(choose(&idle, 1, 0, 1), None, "a permit is free");
+        let busy = [holds(2, 0, None), holds(3, 0, None), holds(0, 0, None)];
+        assert_eq!(choose(&busy, 1, 0, 0), None, "who waits has some");
+        assert_eq!(choose(&busy, 1, 1, 0), Some(1));
+        // What is about to go counts, for those who wait and for those who hold.
+        let leaving = [holds(2, 0, None), holds(3, 2, None), holds(0, 0, None)];
+        assert_eq!(choose(&leaving, 2, 2, 0), None);
+        assert_eq!(choose(&leaving, 3, 3, 0), Some(0));
+        assert_eq!(choose(&[holds(1, 1, None)], 2, 2, 0), None);
+    }
+
+    /// Tries to get a permit for a race before it takes the one that it waits for.
+    struct Racing {
+        permits: Arc<Permits>,
+        this: Weak<Self>,
+        spare: Mutex<Option<bool>>,
+        has: Mutex<Option<Permit>>,
+    }
+
+    impl Member for Racing {
+        fn holdings(&self) -> Holdings {
+            Holdings::default()
+        }
+
+        fn close_one(&self) {}
+
+        fn permit_freed(&self) {
+            let spare = self.permits.acquire_spare().is_some();
+            *self.spare.lock().unwrap() = Some(spare);
+            let member: Weak<dyn Member> = self.this.clone();
+            *self.has.lock().unwrap() = self.permits.acquire(&member, true).ok();
+        }
+    }
+
+    #[test]
+    fn a_race_gets_no_permit_before_those_who_wait() {
+        let permits = Permits::new(1);
+        let first = Hungry::new(&permits, 1);
+        let racing = Arc::new_cyclic(|this| Racing {
+            permits: permits.clone(),
+            this: this.clone(),
+            spare: Mutex::default(),
+            has: Mutex::default(),
+        });
+        let member: Weak<dyn Member> = racing.this.clone();
+        assert_eq!(permits.acquire(&member, true).err(), Some(Refused::Anew));
+        assert_eq!(permits.acquire(&member, true).err(), Some(Refused::Again));
+        first.give();
+        assert_eq!(*racing.spare.lock().unwrap(), Some(false));
+        assert!(racing.has.lock().unwrap().is_some());
+        // Nobody waits, and there is none.
+        assert!(permits.acquire_spare().is_none());
+        *racing.has.lock().unwrap() = None;
+        assert!(permits.acquire_spare().is_some());
+    }
+
+    /// Panics when it is told.
+    struct Panicking;
+
+    impl Member for Panicking {
+        fn holdings(&self) -> Holdings {
+            Holdings::default()
+        }
+
+        fn close_one(&self) {}
+
+        fn permit_freed(&self) {
+            panic!("it was only a test");
+        }
+    }
+
+    #[test]
+    fn a_member_that_panics_is_in_nobodys_way() {
+        let permits = Permits::new(1);
+        let first = Hungry::new(&permits, 1);
+        let panicking = Arc::new(Panicking);
+        let weak = Arc::downgrade(&panicking);
+        let member: Weak<dyn Member> = weak;
+        assert!(permits.acquire(&member, true).is_err());
+        let last = Hungry::new(&permits, 1);
+        first.give();
+        assert_eq!(last.has(), 1);
+        last.give();
+        let later = Hungry::new(&permits, 1);
+        assert_eq!((later.has(), permits.wanted()), (1, false));
+    }
 }

@@ -600,3 +600,6 @@ impl<P: Protocol> State<P> {
         self.slots().filter_map(|slot| slot.waker.clone()).collect()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::peer::{Peer, get, warm};
+use crate::peer::{Peer, get, post, warm};
 use futures_util::future::join_all;
 use pipeline_pool::{HttpPool, Kind, Origin, Sent, Stats};
 use tokio::task::JoinSet;
@@ -226,4 +226,45 @@ async fn a_connection_that_becomes_idle_gives_way_to_who_waits() {
     second.answer("").await;
     waits.await.unwrap().unwrap();
     busy.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_behind_a_large_answer_goes_elsewhere() {
+    let mut peer = Peer::start().await;
+    let pool = HttpPool::builder()
+        .max_connections(2)
+        .fixed_pipeline(2)
+        .build();
+    let origin = peer.origin.clone();
+    let send = |target| tokio::spawn(pool.send(&origin, get(&origin, target)));
+    let hold = send("/a");
+    let mut first = peer.accept().await;
+    first.target().await;
+    let other = send("/b");
+    let mut second = peer.accept().await;
+    second.target().await;
+    first.answer("").await;
+    hold.await.unwrap().unwrap();
+    second.answer("").await;
+    other.await.unwrap().unwrap();
+    // The second was used last.
+    let hold = send("/hold");
+    assert_eq!(second.target().await, "/hold");
+    let large = send("/large");
+    assert_eq!(first.target().await, "/large");
+    // It goes alone, and has a connection reserved: the first of two that are alike.
+    let post = tokio::spawn(pool.send(&peer.origin, post(&peer.origin, "/post", "x")));
+    tokio::task::yield_now().await;
+    let begun = Instant::now();
+    first
+        .write("HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\nbegin")
+        .await;
+    let body = large.await.unwrap().unwrap();
+    second.answer("").await;
+    hold.await.unwrap().unwrap();
+    assert_eq!(second.target().await, "/post");
+    second.answer("").await;
+    post.await.unwrap().unwrap();
+    assert!(begun.elapsed() < Duration::from_secs(1));
+    drop(body);
 }

@@ -8,6 +8,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::engine::call::{Caller, Order, Outcome};
+use crate::engine::entry::Trail;
 use crate::protocol::Class;
 
 /// A protocol of lines: `r12` (repeatable) or `w12` (not) is answered by `12`.
@@ -238,6 +239,41 @@ fn what_has_not_left_is_not_at_fault_for_what_came() {
         .collect();
     assert_eq!(moved, [(2, Sent::No)]);
     assert_eq!(world.pipeline.replayed(), 0);
+}
+
+#[test]
+fn what_was_sent_and_lost_goes_alone_from_then_on() {
+    let push = || Event::Push {
+        repeatable: true,
+        alone: false,
+        deadline_ms: 5000,
+    };
+    let mut world = World::new();
+    let warm = [
+        push(),
+        Event::Fill,
+        Event::Write(9),
+        Event::Serve(1),
+        Event::Read(9),
+    ];
+    let sent = "r1\nr2\n".len();
+    let three = [push(), push(), push(), Event::Fill, Event::Write(sent)];
+    for event in warm.into_iter().chain(three) {
+        world.step(event).unwrap();
+    }
+    let cause = world.end(Ending::Reset);
+    let again = world.pipeline.close(&cause, &world.config);
+    let fate = again.iter().map(|e| (e.trail.replays, e.class.alone));
+    // The last of them had not been sent.
+    assert_eq!(fate.collect::<Vec<_>>(), [(1, true), (1, true), (0, false)]);
+    // So it is when its caller hands it in again.
+    let trail = Trail {
+        replays: 1,
+        ..Trail::NONE
+    };
+    let mut caller = world.callers.remove(&2).flatten().unwrap();
+    let again = caller.hand_in_again(trail, Waker::noop()).unwrap();
+    assert!(again.class.alone);
 }
 
 proptest! {
