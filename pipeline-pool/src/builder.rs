@@ -55,7 +55,8 @@ macro_rules! settings {
         }
 
         /// The most connections that are opened at the same time. Defaults to 8, at least 1: a burst
-        /// at the start does not become a storm of handshakes.
+        /// at the start does not become a storm of handshakes. The next is begun as soon as one is
+        /// open.
         pub fn max_opening(mut self, n: usize) -> Self {
             self.config.max_opening = n.max(1);
             self
@@ -70,7 +71,9 @@ macro_rules! settings {
         }
 
         /// How long a request may wait for a connection before it fails with
-        /// [`Kind::WaitTimeout`]($crate::Kind::WaitTimeout). Defaults to 10 s.
+        /// [`Kind::WaitTimeout`]($crate::Kind::WaitTimeout). Defaults to 10 s. A request whose
+        /// connection dies, and that is sent again, waits anew; all of its waits are within its
+        /// [`timeout`](Self::timeout).
         pub fn wait_timeout(mut self, limit: Duration) -> Self {
             self.config.wait_timeout = limit.min(FOREVER);
             self
@@ -96,7 +99,7 @@ macro_rules! settings {
         }
 
         /// How long a connection whose server owes an answer may stay silent before it is given up.
-        /// Defaults to 30 s.
+        /// Defaults to 30 s. An answer that nobody waits for any more may take so long in all.
         pub fn first_byte_timeout(mut self, limit: Duration) -> Self {
             self.config.first_byte_timeout = limit.min(FOREVER);
             self

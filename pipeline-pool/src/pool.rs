@@ -75,6 +75,14 @@ impl HttpPool {
     /// Sends a request; the future resolves once the head of the answer is here, with the whole
     /// body when that is small.
     ///
+    /// A body over [`max_whole_body`](HttpPoolBuilder::max_whole_body) (64 KiB by default) is read
+    /// from its connection as its reader takes it, and that connection serves nothing else until the
+    /// body is read to its end or dropped. Whoever holds as many such responses unread as there may
+    /// be [connections](HttpPoolBuilder::max_connections) leaves none for further requests, which
+    /// then fail with [`Kind::WaitTimeout`](crate::Kind::WaitTimeout) after the
+    /// [`wait_timeout`](HttpPoolBuilder::wait_timeout); the error says how many connections are held
+    /// so.
+    ///
     /// Nothing happens before the first poll, which must be within a tokio runtime with time and
     /// IO enabled. Dropping the future gives the request up: if it is already written, its answer
     /// is read and thrown away, and no other request is hurt.

@@ -89,6 +89,12 @@ pub trait Protocol: Send + 'static {
     /// Whether the start of a reply has been consumed whose rest is still to come.
     fn is_amid(&self) -> bool;
 
+    /// Whether nobody reads the [open](Decoded::Open) reply any more, so that what is left of it is
+    /// only thrown away.
+    fn is_deserted(&self) -> bool {
+        false
+    }
+
     /// Hears why the connection ends while a reply is [open](Decoded::Open); the cause says how much
     /// of the request had been sent by then, which is some of it at least.
     fn abort(&mut self, _cause: &Error) {}

@@ -57,6 +57,8 @@ pub(crate) struct Pipeline<P: Protocol> {
     wakes: Vec<Waker>,
     /// When bytes last came, or the wait for the present head began.
     heard: Instant,
+    /// Since when a reply has come for which nobody waits.
+    deserted: Option<Instant>,
     /// When bytes last went out, or began to wait.
     wrote: Instant,
     /// When nothing was left to do.
@@ -85,6 +87,7 @@ impl<P: Protocol> Pipeline<P> {
             deepest: 0,
             wakes: Vec::new(),
             heard: now,
+            deserted: None,
             wrote: now,
             idle_since: now,
             soonest: None,
@@ -348,6 +351,7 @@ impl<P: Protocol> Pipeline<P> {
         if !self.input.is_empty() {
             self.heard = now;
         }
+        self.look_for_reader(now);
         loop {
             if self.input.is_empty() && !self.eof {
                 return Ok(());
@@ -387,6 +391,7 @@ impl<P: Protocol> Pipeline<P> {
                 self.wakes.extend(entry.reply(reply));
             }
             self.open = false;
+            self.deserted = None;
             self.replies += 1;
             self.done += 1;
             self.idle_since = now;
@@ -402,6 +407,17 @@ impl<P: Protocol> Pipeline<P> {
         }
     }
 
+    /// Takes note of a reply that comes for nobody: it may be thrown away, but not for ever.
+    fn look_for_reader(&mut self, now: Instant) {
+        let deserted = match self.open {
+            true => self.protocol.is_deserted(),
+            false => self.flight.front().is_some_and(Entry::is_abandoned),
+        };
+        if deserted {
+            self.deserted.get_or_insert(now);
+        }
+    }
+
     /// Wakes the callers who have been told. All at once, and after the endpoint knows what is
     /// done: other threads may run them right away, and what they ask next should find the room
     /// that they left.
@@ -413,6 +429,16 @@ impl<P: Protocol> Pipeline<P> {
 
     /// When the connection as such has to be ended if nothing happens until then.
     fn due(&self, config: &Config) -> Option<Instant> {
+        let due = self.silent_until(config);
+        // Bytes that come one by one do not put off the end of what nobody waits for.
+        match self.deserted {
+            Some(since) => earlier(due, since + config.first_byte_timeout),
+            None => due,
+        }
+    }
+
+    /// When the connection has to be ended if nothing is heard or written until then.
+    fn silent_until(&self, config: &Config) -> Option<Instant> {
         if self.is_idle() {
             Some(self.idle_since + config.idle_timeout)
         } else if self.open {
@@ -478,6 +504,12 @@ impl<P: Protocol> Pipeline<P> {
         }
         Err(if self.is_idle() {
             Error::new(Kind::Closed, "the connection was idle").because(CloseReason::Idle)
+        } else if self
+            .deserted
+            .is_some_and(|at| at + config.first_byte_timeout <= now)
+        {
+            let text = "an answer that nobody waits for came too slowly";
+            Error::new(Kind::Timeout, text)
         } else if self.open {
             Error::new(
                 Kind::Timeout,

@@ -224,9 +224,31 @@ impl Receiver {
                 Poll::Ready(end.err().map(Err))
             }
             None => {
-                shared.reader = Some(cx.waker().clone());
-                Poll::Pending
+                if shared
+                    .reader
+                    .as_ref()
+                    .is_some_and(|w| w.will_wake(cx.waker()))
+                {
+                    return Poll::Pending;
+                }
+                drop(shared);
+                self.register(cx)
             }
+        }
+    }
+
+    /// Takes note of another waker, unless something has come meanwhile. A waker is the code of
+    /// whoever polls: it is cloned and dropped with nothing locked.
+    fn register(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Error>>> {
+        let new = cx.waker().clone();
+        let mut shared = lock(&self.shared);
+        let empty = shared.queue.is_empty() && shared.end.is_none();
+        let old = shared.reader.replace(new);
+        drop(shared);
+        drop(old);
+        match empty {
+            true => Poll::Pending,
+            false => self.poll(cx),
         }
     }
 }
@@ -259,13 +281,22 @@ impl Sender {
         if shared.dropped {
             return Poll::Ready(false);
         }
+        let ready = match shared.waiting < self.capacity {
+            true => Poll::Ready(true),
+            false => Poll::Pending,
+        };
         // Also when ready: the driver must hear of a reader that goes away while it waits for bytes.
-        shared.writer = Some(cx.waker().clone());
-        if shared.waiting < self.capacity {
-            Poll::Ready(true)
-        } else {
-            Poll::Pending
+        if shared
+            .writer
+            .as_ref()
+            .is_some_and(|w| w.will_wake(cx.waker()))
+        {
+            return ready;
         }
+        let old = shared.writer.replace(cx.waker().clone());
+        drop(shared);
+        drop(old);
+        ready
     }
 
     pub(crate) fn is_dropped(&self) -> bool {
@@ -314,6 +345,7 @@ impl Drop for Sender {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::testing::Probe;
 
     fn cx() -> Context<'static> {
         Context::from_waker(Waker::noop())
@@ -349,5 +381,29 @@ mod tests {
         assert_eq!(body.bytes(5).await.unwrap_err().kind(), Kind::Protocol);
         let whole = Body::from(Bytes::from_static(b"abc"));
         assert_eq!(whole.bytes(2).await.unwrap_err().kind(), Kind::Protocol);
+    }
+
+    #[test]
+    fn the_wakers_of_both_ends_are_dropped_with_nothing_locked() {
+        let (tx, body) = Body::channel(None, 16);
+        let Inner::Channel(mut rx) = body.0 else {
+            unreachable!("it is a channel")
+        };
+        let probe = Probe::idle();
+        let shared = rx.shared.clone();
+        probe.look_at(move || shared.try_lock().is_err());
+        let waker = probe.waker();
+        assert!(rx.poll(&mut Context::from_waker(&waker)).is_pending());
+        assert!(
+            tx.poll_ready(&mut Context::from_waker(&probe.waker()))
+                .is_ready()
+        );
+        drop(waker);
+        // Other tasks have taken over.
+        assert!(rx.poll(&mut cx()).is_pending());
+        assert!(tx.poll_ready(&mut cx()).is_ready());
+        probe.assert_ran(2);
+        tx.push(Bytes::from_static(b"ab"));
+        assert!(rx.poll(&mut cx()).is_ready());
     }
 }

@@ -209,6 +209,10 @@ impl Protocol for Http1 {
         self.decoder.is_amid()
     }
 
+    fn is_deserted(&self) -> bool {
+        self.decoder.is_deserted()
+    }
+
     fn abort(&mut self, cause: &Error) {
         self.decoder.abort(cause);
     }

@@ -135,6 +135,11 @@ impl Decoder {
         !matches!(self.state, State::Head)
     }
 
+    /// Whether the reader of the open body has gone away.
+    pub(crate) fn is_deserted(&self) -> bool {
+        self.sender.as_ref().is_some_and(Sender::is_dropped)
+    }
+
     pub(crate) fn abort(&mut self, cause: &Error) {
         if let Some(sender) = self.sender.take() {
             sender.finish(Err(cause.clone()));

@@ -200,6 +200,13 @@ async fn a_request_that_is_given_up_waits_for_no_permit() {
     }
     conn.answer("").await;
     again.await.unwrap().unwrap();
+    // The origin can ask for one again.
+    let more = tokio::spawn(pool.send(&one.origin, get(&one.origin, "/more")));
+    assert!(conn.closed().await, "the idle one was kept");
+    let mut conn = one.accept().await;
+    assert_eq!(conn.target().await, "/more");
+    conn.answer("").await;
+    more.await.unwrap().unwrap();
     busy.abort();
 }
 
@@ -267,4 +274,42 @@ async fn what_waits_behind_a_large_answer_goes_elsewhere() {
     post.await.unwrap().unwrap();
     assert!(begun.elapsed() < Duration::from_secs(1));
     drop(body);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_drips_for_nobody_holds_no_connection() {
+    // Of a head, of a body that comes whole, and of what is left of a body whose reader is gone.
+    for begin in [
+        "HTTP/1.1 200 OK\r\nx: ",
+        "HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n",
+        "HTTP/1.1 200 OK\r\ncontent-length: 66000\r\n\r\n",
+    ] {
+        let mut peer = Peer::start().await;
+        let pool = HttpPool::builder().max_connections(1).build();
+        let mut request = get(&peer.origin, "/slow");
+        request.timeout(Duration::from_secs(5));
+        let slow = tokio::spawn(pool.send(&peer.origin, request));
+        let mut conn = peer.accept().await;
+        conn.target().await;
+        conn.write(begin).await;
+        match slow.await.unwrap() {
+            Ok(response) => {
+                conn.write("x".repeat(60_000)).await;
+                let mut body = response.into_parts().1;
+                let mut read = 0;
+                while read < 60_000 {
+                    read += body.chunk().await.unwrap().unwrap().len();
+                }
+            }
+            Err(error) => assert_eq!(error.kind(), Kind::Timeout),
+        }
+        let begun = Instant::now();
+        let mut drips = 0;
+        while conn.try_write("x").await {
+            sleep(Duration::from_secs(29)).await;
+            drips += 1;
+            assert!(drips < 5, "{begin}");
+        }
+        assert!(begun.elapsed() > Duration::from_secs(30), "{begin}");
+    }
 }

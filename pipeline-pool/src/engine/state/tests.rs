@@ -107,6 +107,18 @@ fn of_its_connections_the_idle_one_is_given_up() {
 }
 
 #[test]
+fn of_two_idle_connections_the_one_is_given_up_that_was_used_earlier() {
+    let mut world = World::new(2, 1);
+    let (first, second) = (world.open(), world.open());
+    for id in [second, first] {
+        assert_eq!(world.report(id, Report::default()).unwrap(), 0);
+    }
+    world.state.close_one();
+    assert_eq!(world.phase(second), Phase::Closing);
+    assert_eq!(world.phase(first), Phase::Ready);
+}
+
+#[test]
 fn a_connection_that_is_owed_serves_one_request_and_goes() {
     let mut world = World::new(4, 1);
     world.send(3);
