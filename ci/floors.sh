@@ -14,7 +14,7 @@ declare -A floor=(
     [cache-layer]=2
     [aws-core]=3
     [s3-client]=4 [sdb-client]=4
-    [s3-object-store]=5
+    [s3-object-store]=5 [keys]=5
     [examples]=9 [benches]=9
 )
 # An oracle is only worth something if it shares no code with what it judges.

@@ -26,6 +26,11 @@ impl Domain {
         &self.name
     }
 
+    /// The client that sends its requests.
+    pub fn client(&self) -> &SdbClient {
+        &self.client
+    }
+
     /// Makes the domain; one that is there already is no error. Takes some seconds at Amazon.
     ///
     /// [CreateDomain](https://docs.aws.amazon.com/AmazonSimpleDB/latest/DeveloperGuide/SDB_API_CreateDomain.html)
