@@ -598,6 +598,7 @@ mod tests {
         let there = Place {
             origin: Origin::parse("http://other").unwrap(),
             bucket_in_host: false,
+            region: None,
         };
         assert_eq!(wire.moved(&there).target, wire.target);
         let root = Wire::bucket_root(Method::Get, &tenants).unwrap();
