@@ -245,6 +245,37 @@ async fn answers_come_as_they_are() {
 }
 
 #[tokio::test]
+async fn a_head_may_have_as_many_fields_as_metadata_has_room_for() {
+    // Names of one and two letters, and no values: S3 takes 2 KB of both together.
+    let letters = "abcdefghijklmnopqrstuvwxyz0123456789-_.!#$%&'*+^`|~";
+    let mut names: Vec<String> = letters.chars().map(String::from).collect();
+    for first in letters.chars() {
+        names.extend(letters.chars().map(|second| format!("{first}{second}")));
+    }
+    let mut room = 2048;
+    let names = names.into_iter().take_while(|name| {
+        let fits = room >= name.len();
+        room -= name.len().min(room);
+        fits
+    });
+    let fields: String = names
+        .map(|name| format!("x-amz-meta-{name}:\r\n"))
+        .collect();
+    assert!(fields.lines().count() > 1000);
+    let answer = format!("HTTP/1.1 200 OK\r\n{fields}content-length: 0\r\n\r\n");
+    let steps = Box::leak(Box::new([Step::Answer(answer.leak())]));
+    let server = Server::start(steps).await;
+    let request = || server.request(Method::Get, "/k");
+    let response = server.send(request()).await.unwrap();
+    let count = fields.lines().count() + 1;
+    assert_eq!(response.head().headers().count(), count);
+    // The pool takes the same.
+    let pool = pipeline_pool::HttpPool::new();
+    let response = pool.send(&server.origin, request()).await.unwrap();
+    assert_eq!(response.head().headers().count(), count);
+}
+
+#[tokio::test]
 async fn a_body_that_breaks_off_is_an_error() {
     let server = Server::start(&[Step::Break(
         "HTTP/1.1 200 OK\r\ncontent-length: 70000\r\n\r\nabc",

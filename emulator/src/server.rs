@@ -30,7 +30,8 @@ use crate::users::{User, Users};
 
 /// The most that a request's head may take, in bytes; S3 allows 8 KiB, and keys escape to 3 KiB.
 const HEAD_MAX: usize = 64 << 10;
-const HEADERS_MAX: usize = 200;
+/// The most fields in it: of metadata with the shortest names 8 KiB hold some 500.
+const HEADERS_MAX: usize = 640;
 /// The most that a form of SimpleDB may hold, in bytes, for rules of faults to look at it.
 const FORM_MAX: usize = 8 << 20;
 

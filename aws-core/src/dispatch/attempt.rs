@@ -84,7 +84,7 @@ pub(super) struct Moved {
 impl Moved {
     fn of(head: &Head) -> Option<Self> {
         let status = head.status();
-        let text = |name| head.header(name).map(str::to_owned);
+        let text = |name| stated(head, name).map(str::to_owned);
         matches!(status, 301 | 307 | 308).then(|| Self {
             status,
             location: text("location"),
@@ -423,7 +423,12 @@ pub(crate) fn service_error<S: Service>(
 
 fn request_id(head: &Head) -> Option<&str> {
     let names = ["x-amz-request-id", "x-amzn-requestid"];
-    names.iter().find_map(|name| head.header(name))
+    names.iter().find_map(|name| stated(head, name))
+}
+
+/// The value of a field; an empty one says nothing.
+fn stated<'a>(head: &'a Head, name: &str) -> Option<&'a str> {
+    head.header(name).filter(|value| !value.is_empty())
 }
 
 /// How long `Retry-After` asks to wait, by the clock of the server that sent it: it is seconds or a date

@@ -32,6 +32,11 @@ use crate::error::Result;
 
 pub use ::reqwest::{Client, ClientBuilder, NoProxy, Proxy};
 
+/// Fields that the head of an answer may have. S3 bounds the metadata of an object by 2 KB, and with
+/// names as short as they can be that is a little over a thousand entries.
+const MAX_FIELDS: usize = 1280;
+/// Bytes that the head of an answer may have in HTTP/2, as the pool allows by default in HTTP/1.1.
+const MAX_HEAD: u32 = 64 << 10;
 /// Bodies of up to this many bytes are here whole when the answer is.
 const WHOLE: u64 = 64 << 10;
 /// Fields whose values must not show anywhere, nor enter the tables of HTTP/2's compression.
@@ -96,7 +101,8 @@ impl Reqwest {
     /// a proxy, say.
     ///
     /// Redirects, retries, `referer` and decompression are off. Server certificates are checked by rustls and
-    /// ring against the roots that Mozilla ships; HTTP/2 is offered. Opening a connection may take 5 s, and one
+    /// ring against the roots that Mozilla ships; HTTP/2 is offered. The head of an answer may have 1,280
+    /// fields, which the 2 KB of an object's metadata cannot exceed. Opening a connection may take 5 s, and one
     /// is kept idle for 15 s: S3 closes after about 20 s. Proxies are those of the system unless
     /// [`no_proxy`](ClientBuilder::no_proxy) is called.
     ///
@@ -121,6 +127,8 @@ impl Reqwest {
             .no_brotli()
             .no_zstd()
             .no_deflate()
+            .http1_max_headers(MAX_FIELDS)
+            .http2_max_header_list_size(MAX_HEAD)
             .connect_timeout(Duration::from_secs(5))
             .pool_idle_timeout(Duration::from_secs(15)))
     }

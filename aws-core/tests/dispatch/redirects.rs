@@ -52,6 +52,17 @@ async fn a_redirect_that_is_not_followed_says_why() {
         )
     );
     assert_eq!((script.count(), error.attempts()), (1, 1));
+    // An empty field names no place, and no request.
+    let nowhere = [
+        ("Location", ""),
+        ("x-amz-request-id", ""),
+        ("x-amzn-requestid", "r1"),
+    ];
+    let nowhere: &'static [_] = Box::leak(Box::new(nowhere));
+    let script = Script::new([Step::Answer(301, nowhere, "")]);
+    let dispatch = script.dispatch(RetryConfig::new());
+    let error = dispatch.call(&Toy, &Do::new(Repeatable)).await.unwrap_err();
+    assert_eq!((error.message(), error.request_id()), ("", Some("r1")));
     // Other statuses send nobody anywhere.
     for status in [300, 302, 303, 304, 400] {
         let script = Script::new([moved(status)]);

@@ -58,6 +58,27 @@ async fn headers_come_back() {
 }
 
 #[tokio::test]
+async fn metadata_of_many_entries_can_be_read_again() {
+    let store = Store::start().await;
+    let bucket = store.bucket().await;
+    // S3 bounds their bytes, not their number.
+    let put = (0..400).fold(bucket.put("k", "x"), |put, i| {
+        put.metadata(i.to_string(), "y")
+    });
+    put.await.unwrap();
+    let head = bucket.head("k").await.unwrap();
+    let got = bucket.get("k").await.unwrap().head;
+    for i in 0..400 {
+        let name = i.to_string();
+        assert_eq!(
+            (head.metadata(&name), got.metadata(&name)),
+            (Some("y"), Some("y")),
+            "{name}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn bad_headers_are_refused() {
     let store = Store::start().await;
     let bucket = store.bucket().await;
