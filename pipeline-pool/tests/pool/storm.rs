@@ -20,6 +20,9 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::task::{JoinSet, yield_now};
 
+/// Answers that broke off while they were read.
+static CUT: AtomicUsize = AtomicUsize::new(0);
+
 const CAP: usize = 4;
 const TASKS: u64 = 64;
 const REQUESTS: u64 = 25;
@@ -153,6 +156,15 @@ impl Server {
                         .await;
                     return;
                 }
+                // One that is streamed, cut anywhere.
+                10..14 if !calm => {
+                    let reply = reply(&target.repeat(4000 / target.len() + 1));
+                    let part = dice.throw(reply.len() as u64) as usize;
+                    if conn.try_write(&reply[..part]).await && dice.throw(2) == 0 {
+                        conn.reset();
+                    }
+                    return;
+                }
                 // Large, so that it is streamed.
                 5..10 => {
                     let body = target.repeat(4000 / target.len() + 1);
@@ -208,6 +220,7 @@ async fn check(name: &str, response: Response, dice: &mut Dice) {
                     "{error}"
                 );
                 assert_ne!(error.sent(), Sent::No, "{name} was answered: {error:?}");
+                CUT.fetch_add(1, SeqCst);
                 break;
             }
             None => break,
@@ -327,6 +340,7 @@ async fn storm(seed: u64) {
         "{most} sockets"
     );
     assert!(figures.deepest > 1 && figures.replays > 0, "{figures:?}");
+    assert_ne!(CUT.load(SeqCst), 0);
     let runs = server.runs.lock().unwrap();
     for name in once {
         assert!(runs.get(&name).is_none_or(|n| *n == 1), "{name} ran twice");
