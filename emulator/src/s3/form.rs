@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Limited};
 use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use hyper::http::request::Parts;
-use hyper::{Method, StatusCode};
+use hyper::{Method, Response, StatusCode};
 use s3s::Body;
 
 use super::auth::Checker;
@@ -33,6 +33,26 @@ pub(super) fn boundary(parts: &Parts) -> Option<String> {
     (!boundary.is_empty()).then(|| boundary.to_owned())
 }
 
+/// The canned access control list that a form names.
+#[derive(Clone, Debug)]
+pub(super) struct FormAcl(pub(super) String);
+
+/// Answers a form that its policy does not allow as S3 does: it is not the policy that is wrong.
+pub(super) fn judged(response: &mut Response<Body>) {
+    const BROKEN: &str = "<Code>InvalidPolicyDocument</Code><Message>Policy condition ";
+    const DENIED: &str =
+        "<Code>AccessDenied</Code><Message>Invalid according to Policy: Policy Condition failed: ";
+    let Some(text) = response.body().bytes() else {
+        return;
+    };
+    let text = String::from_utf8_lossy(&text);
+    if text.contains(BROKEN) {
+        let text = text.replacen(BROKEN, DENIED, 1);
+        *response.status_mut() = StatusCode::FORBIDDEN;
+        super::replace_body(response, text);
+    }
+}
+
 /// Reads a form, checks its session token, and puts the name of the file into the key.
 pub(super) async fn complete(
     parts: &mut Parts,
@@ -55,6 +75,11 @@ pub(super) async fn complete(
         let field = fields.iter().find(|f| f.name.eq_ignore_ascii_case(name))?;
         std::str::from_utf8(field.value(&body)).ok()
     })?;
+    // The engine looks for it under the name of the header field.
+    let acl = fields.iter().find(|f| f.name.eq_ignore_ascii_case("acl"));
+    if let Some(Ok(acl)) = acl.map(|f| std::str::from_utf8(f.value(&body))) {
+        parts.extensions.insert(FormAcl(acl.to_owned()));
+    }
     let file = fields
         .last()
         .filter(|f| f.name.eq_ignore_ascii_case("file"));

@@ -181,7 +181,9 @@ impl S3Half {
             }
         };
         if left == Left::Nothing {
-            return (self.front.call(parts, body).await, false);
+            let mut response = self.front.call(parts, body).await;
+            form::judged(&mut response);
+            return (response, false);
         }
         let answered = self.gate.call(Request::from_parts(parts, body)).await;
         let response = answered.unwrap_or_else(|_| {

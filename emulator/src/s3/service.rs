@@ -9,6 +9,7 @@ use s3s::{S3, S3Request, S3Response, S3Result, TrailingHeaders, s3_error};
 use super::access::actions;
 use super::access::{Caller, Request, Target, Writer};
 use super::acl::{Acl, Parties, owner_of};
+use super::form::FormAcl;
 use super::schema::Node;
 use super::store::Store;
 use super::versions::Status;
@@ -221,7 +222,10 @@ impl S3 for Engine {
         answer(list::list_v2(self, req.input)?)
     }
 
-    async fn put_object(&self, req: S3Request<PutObjectInput>) -> Answer<PutObjectOutput> {
+    async fn put_object(&self, mut req: S3Request<PutObjectInput>) -> Answer<PutObjectOutput> {
+        if let Some(FormAcl(acl)) = req.extensions.get() {
+            req.input.acl = Some(ObjectCannedACL::from(acl.clone()));
+        }
         let (caller, trailers) = (caller(&req), trailers(&req));
         let writer = Writer {
             store: self,

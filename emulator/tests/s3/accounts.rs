@@ -295,3 +295,24 @@ async fn copies_need_both_sides() {
     two.done(First, "PUT", "/bkt/k?acl", &public, "").await;
     two.done(Second, "PUT", "/theirs/k", &source, "").await;
 }
+
+#[tokio::test]
+async fn forms_without_a_signature_are_of_nobody() {
+    let mut two = Two::start().await;
+    let form = |key: &str| {
+        format!(
+            "--XX\r\nContent-Disposition: form-data; name=\"key\"\r\n\r\n{key}\r\n--XX\r\nContent-Disposition: \
+             form-data; name=\"acl\"\r\n\r\npublic-read\r\n--XX\r\nContent-Disposition: form-data; name=\"file\"\
+             \r\n\r\nhi\r\n--XX--\r\n"
+        )
+    };
+    let fields = [("content-type", "multipart/form-data; boundary=XX")];
+    let refused = two
+        .call(Nobody, ("POST", "/bkt"), &fields, &form("k"))
+        .await;
+    assert_eq!(refused.error(), (403, "AccessDenied"));
+    let open = [("x-amz-acl", "public-read-write")];
+    two.done(First, "PUT", "/bkt/?acl", &open, "").await;
+    two.done(Nobody, "POST", "/bkt", &fields, &form("k")).await;
+    assert_eq!(two.let_in("GET", "/bkt/k").await, [First, Second, Nobody]);
+}

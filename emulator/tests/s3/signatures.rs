@@ -200,6 +200,10 @@ async fn form_uploads_obey_their_policy() {
         (post(future, &signer.secret, true, "; filename=\"x\""), 204),
         (post("2007-01-01T00:00:00Z", &signer.secret, true, ""), 403),
         (post(future, "wrong", true, ""), 403),
+        (
+            post(future, &signer.secret, true, "").replace("form/k", "mail/k"),
+            403,
+        ),
         (post(future, &signer.secret, false, ""), 400),
     ] {
         // A refused form may leave its body unread, which ends the connection.
