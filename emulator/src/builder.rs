@@ -12,7 +12,7 @@ use tokio::net::TcpListener;
 use crate::accounts::{Account, Accounts};
 use crate::faults::Faults;
 use crate::s3::S3Half;
-use crate::s3::auth::Checker;
+use crate::s3::http::auth::Checker;
 use crate::sdb::SdbHalf;
 use crate::sdb::options::SdbOptions;
 use crate::server::{Emulator, Running, Shared, serve};

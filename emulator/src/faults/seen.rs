@@ -4,7 +4,7 @@ use hyper::header::{HOST, HeaderMap};
 use hyper::{Method, Uri};
 
 use crate::encode::form_pairs;
-use crate::s3::host;
+use crate::s3::http::host;
 
 /// The service that a request is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

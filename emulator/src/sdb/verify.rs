@@ -8,7 +8,7 @@ use super::error::{Error, Result};
 use super::params::Params;
 use crate::clock;
 use crate::encode::{hmac_sha1_matches, hmac_sha256_matches};
-use crate::s3::host::without_port;
+use crate::s3::http::host::without_port;
 use crate::sign::query::string_to_sign;
 use crate::users::Users;
 

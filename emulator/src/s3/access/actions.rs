@@ -3,7 +3,7 @@
 //! See [Actions for Amazon S3](https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html)
 //! and [Mapping of ACL permissions](https://docs.aws.amazon.com/AmazonS3/latest/userguide/acl-overview.html#acl-access-policy-permission-mapping).
 
-use crate::s3::acl::Permission;
+use crate::s3::model::acl::Permission;
 
 /// Who may do something besides those whom a policy lets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -13,8 +13,9 @@
 //!
 //! See [How Amazon S3 authorizes a request](https://docs.aws.amazon.com/AmazonS3/latest/userguide/how-s3-evaluates-access-control.html).
 
-pub(super) mod actions;
-pub(super) mod policy;
+pub(in crate::s3) mod actions;
+pub(in crate::s3) mod engine;
+pub(in crate::s3) mod policy;
 
 use std::sync::Arc;
 
@@ -24,11 +25,11 @@ use serde_json::Value;
 
 use self::actions::Needs;
 use self::policy::{Asked, Verdict};
-use super::acl::{Acl, Parties, Permission};
-use super::config::error;
-use super::store::{Bucket, Object, Store};
 use crate::accounts::Account;
 use crate::encode;
+use crate::s3::config::route::error;
+use crate::s3::model::acl::{Acl, Parties, Permission};
+use crate::s3::model::store::{Bucket, Object, Store};
 
 /// The account that signed a request, or none if nobody did.
 #[derive(Clone, Debug, Default)]
@@ -40,33 +41,33 @@ impl Caller {
     }
 
     /// Whose is what it writes.
-    pub(super) fn owner(&self) -> Arc<Account> {
+    pub(in crate::s3) fn owner(&self) -> Arc<Account> {
         let account = self.0.clone();
         account.unwrap_or_else(|| Arc::new(Account::anonymous()))
     }
 
-    pub(super) fn is(&self, account: &Account) -> bool {
+    pub(in crate::s3) fn is(&self, account: &Account) -> bool {
         self.account() == Some(account)
     }
 }
 
 /// A request, as far as it is asked who may send it.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Request<'a> {
-    pub(super) caller: &'a Caller,
-    pub(super) headers: &'a HeaderMap,
-    pub(super) query: Option<&'a str>,
+pub(in crate::s3) struct Request<'a> {
+    pub(in crate::s3) caller: &'a Caller,
+    pub(in crate::s3) headers: &'a HeaderMap,
+    pub(in crate::s3) query: Option<&'a str>,
 }
 
 /// What a request is about.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Target<'a> {
-    pub(super) bucket: &'a str,
-    pub(super) key: Option<&'a str>,
-    pub(super) version: Option<&'a str>,
+pub(in crate::s3) struct Target<'a> {
+    pub(in crate::s3) bucket: &'a str,
+    pub(in crate::s3) key: Option<&'a str>,
+    pub(in crate::s3) version: Option<&'a str>,
 }
 
-pub(super) fn denied() -> S3Error {
+pub(in crate::s3) fn denied() -> S3Error {
     s3_error!(AccessDenied, "Access Denied")
 }
 
@@ -76,7 +77,7 @@ impl Request<'_> {
     }
 
     /// Refuses a request of somebody who may not send it; what is not there is left to the operation to say.
-    pub(super) fn check(
+    pub(in crate::s3) fn check(
         &self,
         store: &Store,
         (action, needs): (&str, Needs),
@@ -247,19 +248,20 @@ impl Lists {
     /// Whether the policy of the bucket is for other accounts too.
     fn lets_policy(self, bucket: &Bucket) -> bool {
         let policy = bucket.configs.get("policy").unwrap_or_default();
-        !(bucket.blocks("RestrictPublicBuckets") && super::rules::policy_is_public(&policy))
+        !(bucket.blocks("RestrictPublicBuckets")
+            && crate::s3::config::rules::policy_is_public(&policy))
     }
 }
 
 /// Who stores an object, and where.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Writer<'a> {
-    pub(super) store: &'a Store,
-    pub(super) caller: &'a Caller,
+pub(in crate::s3) struct Writer<'a> {
+    pub(in crate::s3) store: &'a Store,
+    pub(in crate::s3) caller: &'a Caller,
 }
 
 /// That lists cannot be given where the owner of the bucket owns all in it.
-pub(super) fn no_lists() -> S3Error {
+pub(in crate::s3) fn no_lists() -> S3Error {
     error(
         StatusCode::BAD_REQUEST,
         "AccessControlListNotSupported",
@@ -268,7 +270,7 @@ pub(super) fn no_lists() -> S3Error {
 }
 
 /// Whose a new object is, and its access control list: as the request names it or spells it out in fields.
-pub(super) fn of_new(
+pub(in crate::s3) fn of_new(
     writer: Writer<'_>,
     bucket: &Bucket,
     canned: Option<&str>,
@@ -303,7 +305,7 @@ pub(super) fn of_new(
 }
 
 /// Refuses a list that the settings of the bucket do not let be given.
-pub(super) fn check_given(bucket: &Bucket, given: &Acl, gives_up: bool) -> S3Result<()> {
+pub(in crate::s3) fn check_given(bucket: &Bucket, given: &Acl, gives_up: bool) -> S3Result<()> {
     let enforced = bucket.ownership().as_deref() == Some("BucketOwnerEnforced");
     let harmless = gives_up || given.is_only_of(&bucket.owner) && given.gives_all_to(&bucket.owner);
     if enforced && !harmless {
@@ -318,7 +320,7 @@ pub(super) fn check_given(bucket: &Bucket, given: &Acl, gives_up: bool) -> S3Res
 /// Refuses what is meant for the buckets of another account.
 ///
 /// [Verifying bucket ownership](https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-owner-condition.html)
-pub(super) fn check_expected(
+pub(in crate::s3) fn check_expected(
     store: &Store,
     headers: &HeaderMap,
     bucket: &str,
@@ -341,7 +343,7 @@ pub(super) fn check_expected(
 }
 
 /// The bucket, key and version that a copy reads, as its field names them.
-pub(super) fn copy_source(headers: &HeaderMap) -> Option<(String, String, Option<String>)> {
+pub(in crate::s3) fn copy_source(headers: &HeaderMap) -> Option<(String, String, Option<String>)> {
     let text = headers.get("x-amz-copy-source")?.to_str().ok()?;
     let (path, version) = match text.split_once("?versionId=") {
         Some((path, version)) => (path, Some(version.to_owned())),

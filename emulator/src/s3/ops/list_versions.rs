@@ -9,11 +9,11 @@ use s3s::dto::{
 };
 use s3s::{S3Result, s3_error};
 
-use super::acl::owner_of;
-use super::list::{Encoding, page_size};
-use super::store::Store;
-use super::versions::{Content, Objects};
 use crate::accounts::Account;
+use crate::s3::model::acl::owner_of;
+use crate::s3::model::store::Store;
+use crate::s3::model::versions::{Content, Objects};
+use crate::s3::ops::list::{Encoding, page_size};
 
 /// One page, and where the next begins.
 #[derive(Default)]
@@ -108,7 +108,7 @@ fn read(objects: &Objects, wanted: &Wanted<'_>) -> S3Result<Page> {
     Ok(page)
 }
 
-pub(super) fn list(
+pub(in crate::s3) fn list(
     store: &Store,
     input: ListObjectVersionsInput,
 ) -> S3Result<ListObjectVersionsOutput> {

@@ -9,34 +9,34 @@ use bytes::Bytes;
 use s3s::dto::{Checksum, ETag, StorageClass, Timestamp};
 use s3s::{S3Result, s3_error};
 
-use super::acl::Acl;
-use super::attributes::Headers;
-use super::config::Configs;
-use super::multipart::Uploads;
-use super::schema::Node;
-use super::versions::Objects;
 use crate::accounts::{Account, Accounts};
+use crate::s3::config::route::Configs;
+use crate::s3::config::schema::Node;
+use crate::s3::model::acl::Acl;
+use crate::s3::model::attributes::Headers;
+use crate::s3::model::versions::Objects;
+use crate::s3::ops::multipart::Uploads;
 use crate::{clock, encode};
 
 /// One object; replaced as a whole, never changed.
 #[derive(Clone, Debug)]
-pub(super) struct Object {
-    pub(super) body: Bytes,
+pub(in crate::s3) struct Object {
+    pub(in crate::s3) body: Bytes,
     /// Without its quotes.
-    pub(super) etag: String,
-    pub(super) modified: SystemTime,
-    pub(super) headers: Headers,
-    pub(super) checksums: Checksum,
+    pub(in crate::s3) etag: String,
+    pub(in crate::s3) modified: SystemTime,
+    pub(in crate::s3) headers: Headers,
+    pub(in crate::s3) checksums: Checksum,
     /// The sizes of the parts that it came in; none for what came by one put.
-    pub(super) parts: Arc<[u64]>,
+    pub(in crate::s3) parts: Arc<[u64]>,
     /// The numbers and checksums of those parts.
-    pub(super) part_sums: Arc<[(i32, Checksum)]>,
+    pub(in crate::s3) part_sums: Arc<[(i32, Checksum)]>,
     /// Until when it can be read, for an archived one that was brought back.
-    pub(super) restored: Option<SystemTime>,
+    pub(in crate::s3) restored: Option<SystemTime>,
 }
 
 impl Object {
-    pub(super) fn new(body: Bytes, etag: String, headers: Headers) -> Self {
+    pub(in crate::s3) fn new(body: Bytes, etag: String, headers: Headers) -> Self {
         let etag = match &headers.encryption {
             hiding if hiding.hides_tag() => hidden(&etag, hiding.customer_key.as_deref()),
             _ => etag,
@@ -53,31 +53,31 @@ impl Object {
         }
     }
 
-    pub(super) fn etag(&self) -> ETag {
+    pub(in crate::s3) fn etag(&self) -> ETag {
         ETag::Strong(self.etag.clone())
     }
 
-    pub(super) fn size(&self) -> i64 {
+    pub(in crate::s3) fn size(&self) -> i64 {
         i64::try_from(self.body.len()).unwrap_or(i64::MAX)
     }
 
-    pub(super) fn class(&self) -> &str {
+    pub(in crate::s3) fn class(&self) -> &str {
         let class = self.headers.storage_class.as_ref();
         class.map_or(StorageClass::STANDARD, StorageClass::as_str)
     }
 
-    pub(super) fn modified(&self) -> Timestamp {
+    pub(in crate::s3) fn modified(&self) -> Timestamp {
         Timestamp::from(self.modified)
     }
 
     /// In whole seconds, as the `Last-Modified` header has it.
-    pub(super) fn modified_unix(&self) -> i64 {
+    pub(in crate::s3) fn modified_unix(&self) -> i64 {
         clock::unix(self.modified)
     }
 }
 
 /// The tag of an object whose tag is not the digest of its bytes.
-pub(super) fn hidden(etag: &str, key: Option<&str>) -> String {
+pub(in crate::s3) fn hidden(etag: &str, key: Option<&str>) -> String {
     let (digest, parts) = etag.split_at(etag.len().min(32));
     let salted = format!("{digest} {}", key.unwrap_or("kms"));
     encode::hex(&encode::md5(salted.as_bytes())) + parts
@@ -85,34 +85,34 @@ pub(super) fn hidden(etag: &str, key: Option<&str>) -> String {
 
 /// One bucket.
 #[derive(Debug)]
-pub(super) struct Bucket {
-    pub(super) owner: Arc<Account>,
+pub(in crate::s3) struct Bucket {
+    pub(in crate::s3) owner: Arc<Account>,
     acl: RwLock<Acl>,
-    pub(super) created: SystemTime,
+    pub(in crate::s3) created: SystemTime,
     /// The region it was made in, empty for the first of all.
-    pub(super) location: String,
-    pub(super) configs: Configs,
+    pub(in crate::s3) location: String,
+    pub(in crate::s3) configs: Configs,
     objects: RwLock<Objects>,
-    pub(super) uploads: Uploads,
+    pub(in crate::s3) uploads: Uploads,
 }
 
 impl Bucket {
-    pub(super) fn acl(&self) -> RwLockReadGuard<'_, Acl> {
+    pub(in crate::s3) fn acl(&self) -> RwLockReadGuard<'_, Acl> {
         self.acl.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn set_acl(&self, acl: Acl) {
+    pub(in crate::s3) fn set_acl(&self, acl: Acl) {
         *self.acl.write().unwrap_or_else(PoisonError::into_inner) = acl;
     }
 
     /// A configuration, read.
-    pub(super) fn config(&self, query: &str) -> Option<Node> {
+    pub(in crate::s3) fn config(&self, query: &str) -> Option<Node> {
         Node::parse(&self.configs.get(query)?)
     }
 
     /// Who owns new objects, if the bucket says it: `BucketOwnerEnforced`, `BucketOwnerPreferred` or
     /// `ObjectWriter`, which is what goes without it.
-    pub(super) fn ownership(&self) -> Option<String> {
+    pub(in crate::s3) fn ownership(&self) -> Option<String> {
         let controls = self.config("ownershipControls")?;
         Some(
             controls
@@ -123,16 +123,16 @@ impl Bucket {
     }
 
     /// Whether this setting of its public access block is on.
-    pub(super) fn blocks(&self, setting: &str) -> bool {
+    pub(in crate::s3) fn blocks(&self, setting: &str) -> bool {
         let block = self.config("publicAccessBlock");
         block.is_some_and(|block| block.text_of(setting).trim().eq_ignore_ascii_case("true"))
     }
 
-    pub(super) fn read(&self) -> RwLockReadGuard<'_, Objects> {
+    pub(in crate::s3) fn read(&self) -> RwLockReadGuard<'_, Objects> {
         self.objects.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn write(&self) -> RwLockWriteGuard<'_, Objects> {
+    pub(in crate::s3) fn write(&self) -> RwLockWriteGuard<'_, Objects> {
         self.objects.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -141,16 +141,16 @@ type Buckets = BTreeMap<String, Arc<Bucket>>;
 
 /// All buckets of the emulator.
 #[derive(Debug)]
-pub(super) struct Store {
+pub(in crate::s3) struct Store {
     buckets: RwLock<Buckets>,
     ids: AtomicU64,
-    pub(super) accounts: Accounts,
+    pub(in crate::s3) accounts: Accounts,
     /// The least that a part of an upload, other than its last, may hold, in bytes.
-    pub(super) part_min: u64,
+    pub(in crate::s3) part_min: u64,
 }
 
 impl Store {
-    pub(super) fn new(part_min: u64, accounts: Accounts) -> Self {
+    pub(in crate::s3) fn new(part_min: u64, accounts: Accounts) -> Self {
         Self {
             buckets: RwLock::default(),
             ids: AtomicU64::new(1),
@@ -163,7 +163,7 @@ impl Store {
         self.buckets.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn bucket(&self, name: &str) -> S3Result<Arc<Bucket>> {
+    pub(in crate::s3) fn bucket(&self, name: &str) -> S3Result<Arc<Bucket>> {
         self.read()
             .get(name)
             .cloned()
@@ -171,7 +171,7 @@ impl Store {
     }
 
     /// Runs `act` while the bucket cannot be deleted.
-    pub(super) fn within<T>(
+    pub(in crate::s3) fn within<T>(
         &self,
         name: &str,
         act: impl FnOnce(&Bucket) -> S3Result<T>,
@@ -184,7 +184,7 @@ impl Store {
     }
 
     /// The object of a key and version, or the current one, with what is told of its version.
-    pub(super) fn find(
+    pub(in crate::s3) fn find(
         &self,
         bucket: &str,
         key: &str,
@@ -193,7 +193,7 @@ impl Store {
         self.within(bucket, |bucket| bucket.read().find(key, version))
     }
 
-    pub(super) fn create(
+    pub(in crate::s3) fn create(
         &self,
         name: &str,
         location: String,
@@ -229,7 +229,7 @@ impl Store {
         Ok(())
     }
 
-    pub(super) fn delete(&self, name: &str) -> S3Result<()> {
+    pub(in crate::s3) fn delete(&self, name: &str) -> S3Result<()> {
         let mut buckets = self.buckets.write().unwrap_or_else(PoisonError::into_inner);
         let bucket = buckets
             .get(name)
@@ -245,7 +245,7 @@ impl Store {
     }
 
     /// Names and creation times of an account's buckets, sorted by name.
-    pub(super) fn list(&self, owner: &Account) -> Vec<(String, SystemTime)> {
+    pub(in crate::s3) fn list(&self, owner: &Account) -> Vec<(String, SystemTime)> {
         let buckets = self.read();
         buckets
             .iter()
@@ -255,7 +255,7 @@ impl Store {
     }
 
     /// An identifier that was not given out before and tells nothing.
-    pub(super) fn fresh_id(&self) -> String {
+    pub(in crate::s3) fn fresh_id(&self) -> String {
         let serial = self.ids.fetch_add(1, Ordering::Relaxed);
         encode::hex(&encode::md5(&serial.to_le_bytes()))
     }

@@ -5,13 +5,13 @@
 
 use s3s::dto::ServerSideEncryption;
 
-use super::attributes::Encryption;
-use super::schema::Node;
-use super::store::Bucket;
+use crate::s3::config::schema::Node;
+use crate::s3::model::attributes::Encryption;
+use crate::s3::model::store::Bucket;
 
 impl Encryption {
     /// This, or what the bucket does by default where nothing was said.
-    pub(super) fn or_default(self, bucket: &Bucket) -> Self {
+    pub(in crate::s3) fn or_default(self, bucket: &Bucket) -> Self {
         if self.kind.is_some() || self.customer_key.is_some() {
             return self;
         }

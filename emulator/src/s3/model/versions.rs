@@ -13,36 +13,36 @@ use hyper::HeaderMap;
 use hyper::header::{HeaderName, HeaderValue, LAST_MODIFIED};
 use s3s::{S3Error, S3Result, s3_error};
 
-use super::lock::BucketLock;
-use super::store::Object;
 use crate::encode;
+use crate::s3::model::lock::BucketLock;
+use crate::s3::model::store::Object;
 
 /// What the null version is called.
-pub(super) const NULL: &str = "null";
+pub(in crate::s3) const NULL: &str = "null";
 
 const VERSION_ID: HeaderName = HeaderName::from_static("x-amz-version-id");
 const DELETE_MARKER: HeaderName = HeaderName::from_static("x-amz-delete-marker");
 
 /// Whether puts add versions; a bucket that never was either has no status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Status {
+pub(in crate::s3) enum Status {
     Enabled,
     Suspended,
 }
 
 #[derive(Clone, Debug)]
-pub(super) enum Content {
+pub(in crate::s3) enum Content {
     Object(Arc<Object>),
     Marker(SystemTime),
 }
 
 /// One version of a key.
 #[derive(Clone, Debug)]
-pub(super) struct Version {
+pub(in crate::s3) struct Version {
     serial: u64,
     /// [`NULL`], or an identifier that only this version has.
-    pub(super) id: Arc<str>,
-    pub(super) content: Content,
+    pub(in crate::s3) id: Arc<str>,
+    pub(in crate::s3) content: Content,
 }
 
 impl Version {
@@ -53,31 +53,31 @@ impl Version {
 
 /// What a deletion did.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Removed {
+pub(in crate::s3) struct Removed {
     /// The version that is gone, or that of the new marker.
-    pub(super) version_id: Option<String>,
+    pub(in crate::s3) version_id: Option<String>,
     /// Whether that is a marker.
-    pub(super) marker: bool,
+    pub(in crate::s3) marker: bool,
 }
 
 /// All versions of all keys; of each key, the newest last.
 #[derive(Debug, Default)]
-pub(super) struct Objects {
+pub(in crate::s3) struct Objects {
     keys: BTreeMap<String, Vec<Version>>,
-    pub(super) status: Option<Status>,
+    pub(in crate::s3) status: Option<Status>,
     /// Whether versions can be locked.
-    pub(super) lock: Option<BucketLock>,
+    pub(in crate::s3) lock: Option<BucketLock>,
     serial: u64,
 }
 
 impl Objects {
     /// Whether there is nothing, markers included.
-    pub(super) fn is_empty(&self) -> bool {
+    pub(in crate::s3) fn is_empty(&self) -> bool {
         self.keys.is_empty()
     }
 
     /// The current object of a key.
-    pub(super) fn get(&self, key: &str) -> Option<&Arc<Object>> {
+    pub(in crate::s3) fn get(&self, key: &str) -> Option<&Arc<Object>> {
         match &self.keys.get(key)?.last()?.content {
             Content::Object(object) => Some(object),
             Content::Marker(_) => None,
@@ -85,12 +85,12 @@ impl Objects {
     }
 
     /// What `x-amz-version-id` says of a version here.
-    pub(super) fn told(&self, id: &str) -> Option<String> {
+    pub(in crate::s3) fn told(&self, id: &str) -> Option<String> {
         self.status.map(|_| id.to_owned())
     }
 
     /// The object of a key and version, or the current one, with what is told of its version.
-    pub(super) fn find(
+    pub(in crate::s3) fn find(
         &self,
         key: &str,
         id: Option<&str>,
@@ -111,7 +111,7 @@ impl Objects {
     }
 
     /// Changes what is kept beside the body of an object; tells its version.
-    pub(super) fn change(
+    pub(in crate::s3) fn change(
         &mut self,
         key: &str,
         id: Option<&str>,
@@ -132,19 +132,23 @@ impl Objects {
     }
 
     /// Stores a new object, locked as it or the bucket says; tells its version.
-    pub(super) fn store(&mut self, key: String, mut object: Object) -> S3Result<Option<String>> {
+    pub(in crate::s3) fn store(
+        &mut self,
+        key: String,
+        mut object: Object,
+    ) -> S3Result<Option<String>> {
         let given = std::mem::take(&mut object.headers.lock);
         object.headers.lock = self.lock_of(given)?;
         Ok(self.insert(key, Arc::new(object)))
     }
 
     /// Stores an object; tells its version.
-    pub(super) fn insert(&mut self, key: String, object: Arc<Object>) -> Option<String> {
+    pub(in crate::s3) fn insert(&mut self, key: String, object: Arc<Object>) -> Option<String> {
         self.push(key, Content::Object(object))
     }
 
     /// Deletes a key: for good where versions are not kept, else by a marker.
-    pub(super) fn remove(&mut self, key: &str) -> Removed {
+    pub(in crate::s3) fn remove(&mut self, key: &str) -> Removed {
         if self.status.is_none() {
             self.keys.remove(key);
             return Removed::default();
@@ -156,7 +160,7 @@ impl Objects {
     }
 
     /// Deletes one version for good, unless it is locked. One that is not there is none to complain of.
-    pub(super) fn remove_version(
+    pub(in crate::s3) fn remove_version(
         &mut self,
         key: &str,
         id: &str,
@@ -205,7 +209,7 @@ impl Objects {
     }
 
     /// The current objects from a key on, in the order of their keys.
-    pub(super) fn range(
+    pub(in crate::s3) fn range(
         &self,
         start: Bound<&str>,
     ) -> impl Iterator<Item = (&String, &Arc<Object>)> {
@@ -218,7 +222,7 @@ impl Objects {
     }
 
     /// Every version from a key on, the newest of each key first, with whether it is the current one.
-    pub(super) fn versions(
+    pub(in crate::s3) fn versions(
         &self,
         start: Bound<&str>,
     ) -> impl Iterator<Item = (&String, &Version, bool)> {
@@ -232,7 +236,12 @@ impl Objects {
 
     /// What comes after this version of a key in the order of [`versions`](Self::versions), also when it is
     /// gone: whoever deletes what is listed asks for what follows it.
-    pub(super) fn is_behind(&self, key: &str, version: &Version, marker: &str) -> S3Result<bool> {
+    pub(in crate::s3) fn is_behind(
+        &self,
+        key: &str,
+        version: &Version,
+        marker: &str,
+    ) -> S3Result<bool> {
         check_id(marker)?;
         let known = self.keys.get(key).and_then(|versions| {
             let found = versions.iter().find(|version| *version.id == *marker)?;
@@ -299,7 +308,7 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use crate::s3::attributes::Headers;
+    use crate::s3::model::attributes::Headers;
 
     fn object(etag: &str) -> Arc<Object> {
         Arc::new(Object::new(

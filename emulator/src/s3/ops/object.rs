@@ -13,18 +13,18 @@ use s3s::dto::{
 };
 use s3s::{Body, S3Error, S3ErrorCode, S3Result, TrailingHeaders, s3_error};
 
-use super::access::Writer;
-use super::attributes::{customer_key, headers};
-use super::checksums::given;
-use super::conditions::{Conditions, check_write};
-use super::store::{Object, Store};
 use crate::encode;
+use crate::s3::access::Writer;
+use crate::s3::model::attributes::{customer_key, headers};
+use crate::s3::model::checksums::given;
+use crate::s3::model::conditions::{Conditions, check_write};
+use crate::s3::model::store::{Object, Store};
 
 /// What one put may bring, in bytes.
 const OBJECT_MAX: usize = 5 << 30;
 
 /// Reads a whole body and checks it against `Content-MD5`; returns it with its digest.
-pub(super) async fn collect(
+pub(in crate::s3) async fn collect(
     body: Option<StreamingBlob>,
     content_md5: Option<&str>,
 ) -> S3Result<(Bytes, [u8; 16])> {
@@ -85,7 +85,7 @@ async fn gather(mut body: StreamingBlob) -> S3Result<Bytes> {
     })
 }
 
-pub(super) async fn put(
+pub(in crate::s3) async fn put(
     writer: Writer<'_>,
     mut input: PutObjectInput,
     trailers: Option<TrailingHeaders>,
@@ -277,7 +277,7 @@ macro_rules! found {
     }};
 }
 
-pub(super) fn get(store: &Store, input: &GetObjectInput) -> S3Result<GetObjectOutput> {
+pub(in crate::s3) fn get(store: &Store, input: &GetObjectInput) -> S3Result<GetObjectOutput> {
     let (object, version_id) = found!(store, input);
     object.check_there()?;
     let (output, body) = output!(GetObjectOutput, input, &*object, version_id);
@@ -291,13 +291,13 @@ pub(super) fn get(store: &Store, input: &GetObjectInput) -> S3Result<GetObjectOu
 }
 
 /// How many tags a head tells, which the engine has no field for.
-pub(super) fn tag_count(store: &Store, input: &HeadObjectInput) -> S3Result<usize> {
+pub(in crate::s3) fn tag_count(store: &Store, input: &HeadObjectInput) -> S3Result<usize> {
     let version = input.version_id.as_deref();
     let (object, _) = store.find(&input.bucket, &input.key, version)?;
     Ok(object.headers.tags.len())
 }
 
-pub(super) fn head(store: &Store, input: HeadObjectInput) -> S3Result<HeadObjectOutput> {
+pub(in crate::s3) fn head(store: &Store, input: HeadObjectInput) -> S3Result<HeadObjectOutput> {
     let (object, version_id) = found!(store, input);
     let (output, _) = output!(HeadObjectOutput, input, &*object, version_id);
     Ok(HeadObjectOutput {

@@ -16,31 +16,31 @@ use hyper::{HeaderMap, Method, StatusCode, Uri};
 use s3s::route::S3Route;
 use s3s::{Body, S3Error, S3ErrorCode, S3Request, S3Response, S3Result, s3_error};
 
-use super::access::actions::of_configuration;
-use super::access::{self, Caller};
-use super::acl::{Acl, Parties};
-use super::auth::Verified;
-use super::host;
-use super::rules;
-use super::schema::{Node, forms};
-use super::store::Store;
-use super::versions::Status;
 use crate::encode;
+use crate::s3::access::actions::of_configuration;
+use crate::s3::access::{self, Caller};
+use crate::s3::config::rules;
+use crate::s3::config::schema::{Node, forms};
+use crate::s3::http::auth::Verified;
+use crate::s3::http::host;
+use crate::s3::model::acl::{Acl, Parties};
+use crate::s3::model::store::Store;
+use crate::s3::model::versions::Status;
 
 /// The most bytes of a document.
 const BODY_MAX: usize = 1 << 20;
 
 /// What a bucket's configurations are, by the parameter that names them.
 #[derive(Debug, Default)]
-pub(super) struct Configs(Mutex<BTreeMap<&'static str, Bytes>>);
+pub(in crate::s3) struct Configs(Mutex<BTreeMap<&'static str, Bytes>>);
 
 impl Configs {
-    pub(super) fn get(&self, query: &str) -> Option<Bytes> {
+    pub(in crate::s3) fn get(&self, query: &str) -> Option<Bytes> {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         all.get(query).cloned()
     }
 
-    pub(super) fn put(&self, query: &'static str, document: impl Into<Bytes>) {
+    pub(in crate::s3) fn put(&self, query: &'static str, document: impl Into<Bytes>) {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         all.insert(query, document.into());
     }
@@ -202,9 +202,9 @@ const KINDS: &[Kind] = &[
 
 /// Takes the requests about configurations.
 #[derive(Debug)]
-pub(super) struct Route {
-    pub(super) store: Arc<Store>,
-    pub(super) domain: Option<String>,
+pub(in crate::s3) struct Route {
+    pub(in crate::s3) store: Arc<Store>,
+    pub(in crate::s3) domain: Option<String>,
 }
 
 impl Route {
@@ -426,7 +426,11 @@ fn check_digest(headers: &HeaderMap, body: &[u8]) -> S3Result<()> {
 }
 
 /// An error of a code that the engine may not know.
-pub(super) fn error(status: StatusCode, code: &'static str, message: &'static str) -> S3Error {
+pub(in crate::s3) fn error(
+    status: StatusCode,
+    code: &'static str,
+    message: &'static str,
+) -> S3Error {
     let code = S3ErrorCode::from_bytes(code.as_bytes()).unwrap_or(S3ErrorCode::InvalidRequest);
     let mut error = S3Error::with_message(code, message);
     error.set_status_code(status);

@@ -13,16 +13,16 @@ const DEPTH_MAX: usize = 16;
 
 /// An element as it was sent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Node {
-    pub(super) name: String,
+pub(in crate::s3) struct Node {
+    pub(in crate::s3) name: String,
     /// As sent, with prefixes; namespaces of elements aside.
     attributes: Vec<(String, String)>,
-    pub(super) text: String,
-    pub(super) children: Vec<Self>,
+    pub(in crate::s3) text: String,
+    pub(in crate::s3) children: Vec<Self>,
 }
 
 impl Node {
-    pub(super) fn new(name: &str, text: &str) -> Self {
+    pub(in crate::s3) fn new(name: &str, text: &str) -> Self {
         Self {
             name: name.to_owned(),
             text: text.to_owned(),
@@ -30,7 +30,7 @@ impl Node {
         }
     }
 
-    pub(super) fn of(name: &str, children: Vec<Self>) -> Self {
+    pub(in crate::s3) fn of(name: &str, children: Vec<Self>) -> Self {
         Self {
             name: name.to_owned(),
             children,
@@ -38,13 +38,13 @@ impl Node {
         }
     }
 
-    pub(super) fn with_attribute(mut self, name: &str, value: &str) -> Self {
+    pub(in crate::s3) fn with_attribute(mut self, name: &str, value: &str) -> Self {
         self.attributes.push((name.to_owned(), value.to_owned()));
         self
     }
 
     /// Nothing if the text is not one well-formed element.
-    pub(super) fn parse(text: &[u8]) -> Option<Self> {
+    pub(in crate::s3) fn parse(text: &[u8]) -> Option<Self> {
         let mut reader = Reader::from_str(std::str::from_utf8(text).ok()?);
         let mut open: Vec<Self> = Vec::new();
         let mut root = None;
@@ -114,21 +114,21 @@ impl Node {
         Some(node)
     }
 
-    pub(super) fn child(&self, name: &str) -> Option<&Self> {
+    pub(in crate::s3) fn child(&self, name: &str) -> Option<&Self> {
         self.children.iter().find(|child| child.name == name)
     }
 
-    pub(super) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Self> {
+    pub(in crate::s3) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Self> {
         self.children.iter().filter(move |child| child.name == name)
     }
 
     /// The text of a child, or none.
-    pub(super) fn text_of(&self, name: &str) -> &str {
+    pub(in crate::s3) fn text_of(&self, name: &str) -> &str {
         self.child(name).map_or("", |child| child.text.as_str())
     }
 
     /// The document of it.
-    pub(super) fn document(&self) -> String {
+    pub(in crate::s3) fn document(&self) -> String {
         let mut out = String::from(xml::DECLARATION);
         let root = self
             .clone()
@@ -158,7 +158,7 @@ impl Node {
     }
 
     /// Whether it and all in it have the form that the table says; `form` is its own.
-    pub(super) fn fits(&self, form: &str, table: &[(&str, &str)]) -> bool {
+    pub(in crate::s3) fn fits(&self, form: &str, table: &[(&str, &str)]) -> bool {
         let mut known = 0;
         for item in form.split_whitespace() {
             let (item, kind) = item.split_once(':').unwrap_or((item, "text"));
@@ -198,7 +198,7 @@ impl Node {
 }
 
 /// The form of each document, by the name of its root, and of what is in it.
-pub(super) fn forms(root: &str) -> Option<&'static [(&'static str, &'static str)]> {
+pub(in crate::s3) fn forms(root: &str) -> Option<&'static [(&'static str, &'static str)]> {
     FORMS.iter().find(|forms| forms[0].0 == root).copied()
 }
 

@@ -10,10 +10,10 @@ use s3s::dto::{
 };
 use s3s::{S3Result, s3_error};
 
-use super::acl::owner_of;
-use super::store::{Object, Store};
-use super::versions::Objects;
 use crate::encode::listing_encode;
+use crate::s3::model::acl::owner_of;
+use crate::s3::model::store::{Object, Store};
+use crate::s3::model::versions::Objects;
 
 const PAGE_MAX: i32 = 1000;
 
@@ -99,12 +99,12 @@ impl Page {
 
 /// How the names of a listing are written.
 #[derive(Clone, Copy)]
-pub(super) struct Encoding {
+pub(in crate::s3) struct Encoding {
     url: bool,
 }
 
 impl Encoding {
-    pub(super) fn new(given: Option<&EncodingType>) -> S3Result<Self> {
+    pub(in crate::s3) fn new(given: Option<&EncodingType>) -> S3Result<Self> {
         match given.map(EncodingType::as_str) {
             None => Ok(Self { url: false }),
             Some(EncodingType::URL) => Ok(Self { url: true }),
@@ -115,7 +115,7 @@ impl Encoding {
         }
     }
 
-    pub(super) fn apply(self, name: &str) -> String {
+    pub(in crate::s3) fn apply(self, name: &str) -> String {
         if self.url {
             listing_encode(name)
         } else {
@@ -129,7 +129,7 @@ impl Encoding {
 }
 
 /// The page size asked for, capped as S3 caps it.
-pub(super) fn page_size(given: Option<i32>) -> S3Result<i32> {
+pub(in crate::s3) fn page_size(given: Option<i32>) -> S3Result<i32> {
     match given {
         Some(given) if given < 0 => Err(s3_error!(
             InvalidArgument,
@@ -140,7 +140,7 @@ pub(super) fn page_size(given: Option<i32>) -> S3Result<i32> {
     }
 }
 
-pub(super) fn list(store: &Store, input: ListObjectsInput) -> S3Result<ListObjectsOutput> {
+pub(in crate::s3) fn list(store: &Store, input: ListObjectsInput) -> S3Result<ListObjectsOutput> {
     let encoding = Encoding::new(input.encoding_type.as_ref())?;
     let max = page_size(input.max_keys)?;
     let prefix = input.prefix.unwrap_or_default();
@@ -163,7 +163,10 @@ pub(super) fn list(store: &Store, input: ListObjectsInput) -> S3Result<ListObjec
     })
 }
 
-pub(super) fn list_v2(store: &Store, input: ListObjectsV2Input) -> S3Result<ListObjectsV2Output> {
+pub(in crate::s3) fn list_v2(
+    store: &Store,
+    input: ListObjectsV2Input,
+) -> S3Result<ListObjectsV2Output> {
     let encoding = Encoding::new(input.encoding_type.as_ref())?;
     let max = page_size(input.max_keys)?;
     let prefix = input.prefix.unwrap_or_default();
@@ -220,7 +223,7 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use crate::s3::attributes::Headers;
+    use crate::s3::model::attributes::Headers;
 
     fn objects(keys: &[&str]) -> Objects {
         let object = Arc::new(Object::new(Bytes::new(), String::new(), Headers::default()));

@@ -12,13 +12,13 @@ use hyper::header::{
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method, StatusCode};
 
-use super::access::policy::like;
-use super::error::Refusal;
-use super::schema::Node;
+use crate::s3::access::policy::like;
+use crate::s3::config::schema::Node;
+use crate::s3::http::error::Refusal;
 
 /// What a request says of where it comes from and what it wants.
 #[derive(Clone, Debug)]
-pub(super) struct Asked {
+pub(in crate::s3) struct Asked {
     origin: String,
     /// The method of the request itself, or the one that a preflight asks for.
     method: String,
@@ -28,7 +28,7 @@ pub(super) struct Asked {
 
 impl Asked {
     /// Nothing of a request that names no origin.
-    pub(super) fn of(parts: &Parts) -> Option<Self> {
+    pub(in crate::s3) fn of(parts: &Parts) -> Option<Self> {
         let field = |name| {
             parts
                 .headers
@@ -106,7 +106,7 @@ impl Asked {
     }
 
     /// Adds to an answer what the configuration of the bucket lets a browser know.
-    pub(super) fn add_to(&self, headers: &mut HeaderMap, configuration: Option<&Node>) {
+    pub(in crate::s3) fn add_to(&self, headers: &mut HeaderMap, configuration: Option<&Node>) {
         headers.extend(
             configuration
                 .and_then(|it| self.fields(it))
@@ -115,7 +115,10 @@ impl Asked {
     }
 
     /// The fields that answer a preflight.
-    pub(super) fn preflight(&self, configuration: Option<&Node>) -> Result<HeaderMap, Refusal> {
+    pub(in crate::s3) fn preflight(
+        &self,
+        configuration: Option<&Node>,
+    ) -> Result<HeaderMap, Refusal> {
         let message = match configuration {
             None => "CORSResponse: CORS is not enabled for this bucket.",
             Some(_) => {
@@ -130,7 +133,7 @@ impl Asked {
 }
 
 /// Refuses a preflight that lacks what makes it one.
-pub(super) fn malformed(parts: &Parts) -> Option<Refusal> {
+pub(in crate::s3) fn malformed(parts: &Parts) -> Option<Refusal> {
     let bad =
         |message: &'static str| Some(Refusal::new(StatusCode::BAD_REQUEST, "BadRequest", message));
     if !parts.headers.contains_key(ORIGIN) {

@@ -12,28 +12,30 @@ use s3s::dto::Range;
 use s3s::service::S3Service;
 use s3s::{Body, S3Error};
 
-use super::checksums::Given;
-use super::error::Refusal;
-use super::{archive, host};
 use crate::encode;
-use crate::s3::store::Store;
+use crate::s3::http::document::replace_body;
+use crate::s3::http::error::Refusal;
+use crate::s3::http::host;
+use crate::s3::model::checksums::Given;
+use crate::s3::model::store::Store;
+use crate::s3::ops::archive;
 
 /// The most that a multi-object delete may send: 1,000 keys, escaped, fit well.
 const DELETE_BODY_MAX: usize = 8 << 20;
 
 /// The number that a request has, for its answer.
 #[derive(Clone, Debug)]
-pub(super) struct RequestId(pub(super) String);
+pub(in crate::s3) struct RequestId(pub(in crate::s3) String);
 
 /// The engine that works requests, and the rules around it.
-pub(super) struct Front {
-    pub(super) engine: S3Service,
-    pub(super) store: Arc<Store>,
-    pub(super) domain: Option<String>,
+pub(in crate::s3) struct Front {
+    pub(in crate::s3) engine: S3Service,
+    pub(in crate::s3) store: Arc<Store>,
+    pub(in crate::s3) domain: Option<String>,
 }
 
 impl Front {
-    pub(super) async fn call(&self, mut parts: Parts, body: Body) -> Response<Body> {
+    pub(in crate::s3) async fn call(&self, mut parts: Parts, body: Body) -> Response<Body> {
         let request_id = parts.extensions.get::<RequestId>().cloned();
         match self.answer(&mut parts, body).await {
             Ok(response) => response,
@@ -191,5 +193,5 @@ fn bare_tag(response: &mut Response<Body>) {
     let bare = text
         .replacen("<ETag>\"", "<ETag>", 1)
         .replacen("\"</ETag>", "</ETag>", 1);
-    super::replace_body(response, bare);
+    replace_body(response, bare);
 }

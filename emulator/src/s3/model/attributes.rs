@@ -9,10 +9,10 @@ use s3s::dto::{
 };
 use s3s::{S3Error, S3Result, s3_error};
 
-use super::acl::Acl;
-use super::lock::Lock;
 use crate::accounts::Account;
 use crate::encode;
+use crate::s3::model::acl::Acl;
+use crate::s3::model::lock::Lock;
 
 /// The most bytes of names and values of the user's metadata.
 const METADATA_MAX: usize = 2048;
@@ -34,36 +34,36 @@ const STORAGE_CLASSES: &[&str] = &[
 
 /// What an object is stored with, as the request that makes it gives it.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Headers {
-    pub(super) content_type: Option<String>,
-    pub(super) cache_control: Option<String>,
-    pub(super) content_disposition: Option<String>,
-    pub(super) content_encoding: Option<String>,
-    pub(super) content_language: Option<String>,
-    pub(super) expires: Option<Timestamp>,
-    pub(super) metadata: Option<Metadata>,
-    pub(super) website_redirect: Option<String>,
+pub(in crate::s3) struct Headers {
+    pub(in crate::s3) content_type: Option<String>,
+    pub(in crate::s3) cache_control: Option<String>,
+    pub(in crate::s3) content_disposition: Option<String>,
+    pub(in crate::s3) content_encoding: Option<String>,
+    pub(in crate::s3) content_language: Option<String>,
+    pub(in crate::s3) expires: Option<Timestamp>,
+    pub(in crate::s3) metadata: Option<Metadata>,
+    pub(in crate::s3) website_redirect: Option<String>,
     /// Nothing for the standard one.
-    pub(super) storage_class: Option<StorageClass>,
-    pub(super) encryption: Encryption,
-    pub(super) tags: Vec<Tag>,
-    pub(super) owner: Arc<Account>,
-    pub(super) acl: Acl,
-    pub(super) lock: Lock,
+    pub(in crate::s3) storage_class: Option<StorageClass>,
+    pub(in crate::s3) encryption: Encryption,
+    pub(in crate::s3) tags: Vec<Tag>,
+    pub(in crate::s3) owner: Arc<Account>,
+    pub(in crate::s3) acl: Acl,
+    pub(in crate::s3) lock: Lock,
 }
 
 /// How an object is encrypted; its bytes are kept as they are.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Encryption {
-    pub(super) kind: Option<ServerSideEncryption>,
-    pub(super) kms_key: Option<SSEKMSKeyId>,
-    pub(super) bucket_key: Option<BucketKeyEnabled>,
+pub(in crate::s3) struct Encryption {
+    pub(in crate::s3) kind: Option<ServerSideEncryption>,
+    pub(in crate::s3) kms_key: Option<SSEKMSKeyId>,
+    pub(in crate::s3) bucket_key: Option<BucketKeyEnabled>,
     /// The digest of the customer's key, which is all that S3 keeps of it.
-    pub(super) customer_key: Option<SSECustomerKeyMD5>,
+    pub(in crate::s3) customer_key: Option<SSECustomerKeyMD5>,
 }
 
 impl Encryption {
-    pub(super) fn new(
+    pub(in crate::s3) fn new(
         kind: Option<ServerSideEncryption>,
         kms_key: Option<SSEKMSKeyId>,
         bucket_key: Option<BucketKeyEnabled>,
@@ -106,18 +106,18 @@ impl Encryption {
         })
     }
 
-    pub(super) fn customer_algorithm(&self) -> Option<String> {
+    pub(in crate::s3) fn customer_algorithm(&self) -> Option<String> {
         self.customer_key.as_ref().map(|_| "AES256".to_owned())
     }
 
     /// Whether the entity tag says nothing of the bytes.
-    pub(super) fn hides_tag(&self) -> bool {
+    pub(in crate::s3) fn hides_tag(&self) -> bool {
         let kms = |kind: &ServerSideEncryption| kind.as_str() != ServerSideEncryption::AES256;
         self.customer_key.is_some() || self.kind.as_ref().is_some_and(kms)
     }
 
     /// Lets in who brings the key that the object was stored with.
-    pub(super) fn unlock(&self, given: CustomerKey<'_>) -> S3Result<()> {
+    pub(in crate::s3) fn unlock(&self, given: CustomerKey<'_>) -> S3Result<()> {
         match (&self.customer_key, given.check()?) {
             (None, None) => Ok(()),
             (Some(stored), Some(given)) if *stored == given => Ok(()),
@@ -137,7 +137,7 @@ impl Encryption {
 
 impl Encryption {
     /// Lets in parts of an upload that bring the key that it was begun with.
-    pub(super) fn unlock_part(&self, given: CustomerKey<'_>) -> S3Result<()> {
+    pub(in crate::s3) fn unlock_part(&self, given: CustomerKey<'_>) -> S3Result<()> {
         match (&self.customer_key, given.check()?) {
             (None, None) => Ok(()),
             (Some(begun), Some(given)) if *begun == given => Ok(()),
@@ -161,10 +161,10 @@ impl Encryption {
 
 /// The three fields of a customer's key, as they came.
 #[derive(Clone, Copy)]
-pub(super) struct CustomerKey<'a> {
-    pub(super) algorithm: Option<&'a str>,
-    pub(super) key: Option<&'a str>,
-    pub(super) digest: Option<&'a str>,
+pub(in crate::s3) struct CustomerKey<'a> {
+    pub(in crate::s3) algorithm: Option<&'a str>,
+    pub(in crate::s3) key: Option<&'a str>,
+    pub(in crate::s3) digest: Option<&'a str>,
 }
 
 impl CustomerKey<'_> {
@@ -203,7 +203,7 @@ impl CustomerKey<'_> {
 /// The customer's key of a request's input.
 macro_rules! customer_key {
     ($input:expr) => {
-        $crate::s3::attributes::CustomerKey {
+        $crate::s3::model::attributes::CustomerKey {
             algorithm: $input.sse_customer_algorithm.as_deref(),
             key: $input.sse_customer_key.as_deref(),
             digest: $input.sse_customer_key_md5.as_deref(),
@@ -214,7 +214,7 @@ macro_rules! customer_key {
 /// The customer's key for the source of a copy.
 macro_rules! source_key {
     ($input:expr) => {
-        $crate::s3::attributes::CustomerKey {
+        $crate::s3::model::attributes::CustomerKey {
             algorithm: $input.copy_source_sse_customer_algorithm.as_deref(),
             key: $input.copy_source_sse_customer_key.as_deref(),
             digest: $input.copy_source_sse_customer_key_md5.as_deref(),
@@ -244,30 +244,32 @@ macro_rules! headers {
             $writer,
             $bucket,
             $input.acl.as_ref().map(|acl| acl.as_str()),
-            $crate::s3::attributes::acl_fields!($input),
+            $crate::s3::model::attributes::acl_fields!($input),
         )?;
-        let encryption = $crate::s3::attributes::Encryption::new(
+        let encryption = $crate::s3::model::attributes::Encryption::new(
             $input.server_side_encryption.take(),
             $input.ssekms_key_id.take(),
             $input.bucket_key_enabled,
             customer_key!($input),
         )?
         .or_default($bucket);
-        $crate::s3::attributes::Headers {
+        $crate::s3::model::attributes::Headers {
             content_type: $input.content_type.take(),
             cache_control: $input.cache_control.take(),
             content_disposition: $input.content_disposition.take(),
-            content_encoding: $crate::s3::attributes::encoding($input.content_encoding.take()),
+            content_encoding: $crate::s3::model::attributes::encoding(
+                $input.content_encoding.take(),
+            ),
             content_language: $input.content_language.take(),
             expires: $input.expires.take(),
-            metadata: $crate::s3::attributes::check_metadata($input.metadata.take())?,
+            metadata: $crate::s3::model::attributes::check_metadata($input.metadata.take())?,
             website_redirect: $input.website_redirect_location.take(),
-            storage_class: $crate::s3::attributes::check_class($input.storage_class.take())?,
+            storage_class: $crate::s3::model::attributes::check_class($input.storage_class.take())?,
             encryption,
-            tags: $crate::s3::attributes::parse_tags($input.tagging.as_deref())?,
+            tags: $crate::s3::model::attributes::parse_tags($input.tagging.as_deref())?,
             owner,
             acl,
-            lock: $crate::s3::lock::Lock::new(
+            lock: $crate::s3::model::lock::Lock::new(
                 $input.object_lock_mode.as_ref().map(|mode| mode.as_str()),
                 $input.object_lock_retain_until_date.take(),
                 $input
@@ -279,10 +281,10 @@ macro_rules! headers {
     }};
 }
 
-pub(super) use {acl_fields, customer_key, headers, source_key};
+pub(in crate::s3) use {acl_fields, customer_key, headers, source_key};
 
 /// How the object itself is encoded: `aws-chunked` is how the request was sent.
-pub(super) fn encoding(given: Option<String>) -> Option<String> {
+pub(in crate::s3) fn encoding(given: Option<String>) -> Option<String> {
     let given = given?;
     let own = given.split(',').map(str::trim);
     let own: Vec<_> = own
@@ -291,7 +293,7 @@ pub(super) fn encoding(given: Option<String>) -> Option<String> {
     (!own.is_empty()).then(|| own.join(","))
 }
 
-pub(super) fn check_metadata(metadata: Option<Metadata>) -> S3Result<Option<Metadata>> {
+pub(in crate::s3) fn check_metadata(metadata: Option<Metadata>) -> S3Result<Option<Metadata>> {
     let pairs = metadata.iter().flatten();
     let size: usize = pairs.map(|(name, value)| name.len() + value.len()).sum();
     if size > METADATA_MAX {
@@ -303,7 +305,7 @@ pub(super) fn check_metadata(metadata: Option<Metadata>) -> S3Result<Option<Meta
     Ok(metadata)
 }
 
-pub(super) fn check_class(class: Option<StorageClass>) -> S3Result<Option<StorageClass>> {
+pub(in crate::s3) fn check_class(class: Option<StorageClass>) -> S3Result<Option<StorageClass>> {
     if let Some(class) = &class
         && !STORAGE_CLASSES.contains(&class.as_str())
     {
@@ -316,7 +318,7 @@ pub(super) fn check_class(class: Option<StorageClass>) -> S3Result<Option<Storag
 }
 
 /// Reads the value of `x-amz-tagging`.
-pub(super) fn parse_tags(header: Option<&str>) -> S3Result<Vec<Tag>> {
+pub(in crate::s3) fn parse_tags(header: Option<&str>) -> S3Result<Vec<Tag>> {
     let invalid = || {
         s3_error!(
             InvalidArgument,
@@ -335,7 +337,7 @@ pub(super) fn parse_tags(header: Option<&str>) -> S3Result<Vec<Tag>> {
 }
 
 /// Lets through tags that an object may have.
-pub(super) fn check_tags(tags: Vec<Tag>, twice: impl Fn() -> S3Error) -> S3Result<Vec<Tag>> {
+pub(in crate::s3) fn check_tags(tags: Vec<Tag>, twice: impl Fn() -> S3Error) -> S3Result<Vec<Tag>> {
     if tags.len() > TAGS_MAX {
         return Err(s3_error!(
             InvalidTag,

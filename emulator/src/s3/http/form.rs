@@ -9,8 +9,9 @@ use hyper::http::request::Parts;
 use hyper::{Method, Response, StatusCode};
 use s3s::Body;
 
-use super::auth::Checker;
-use super::error::Refusal;
+use crate::s3::http::auth::Checker;
+use crate::s3::http::document::replace_body;
+use crate::s3::http::error::Refusal;
 
 /// The most that a form may send.
 const FORM_MAX: usize = 256 << 20;
@@ -19,7 +20,7 @@ const FORM_MAX: usize = 256 << 20;
 const FILENAME: &str = "${filename}";
 
 /// The boundary of a form that uploads a file.
-pub(super) fn boundary(parts: &Parts) -> Option<String> {
+pub(in crate::s3) fn boundary(parts: &Parts) -> Option<String> {
     if parts.method != Method::POST {
         return None;
     }
@@ -35,10 +36,10 @@ pub(super) fn boundary(parts: &Parts) -> Option<String> {
 
 /// The canned access control list that a form names.
 #[derive(Clone, Debug)]
-pub(super) struct FormAcl(pub(super) String);
+pub(in crate::s3) struct FormAcl(pub(in crate::s3) String);
 
 /// Answers a form that its policy does not allow as S3 does: it is not the policy that is wrong.
-pub(super) fn judged(response: &mut Response<Body>) {
+pub(in crate::s3) fn judged(response: &mut Response<Body>) {
     const BROKEN: &str = "<Code>InvalidPolicyDocument</Code><Message>Policy condition ";
     const DENIED: &str =
         "<Code>AccessDenied</Code><Message>Invalid according to Policy: Policy Condition failed: ";
@@ -49,12 +50,12 @@ pub(super) fn judged(response: &mut Response<Body>) {
     if text.contains(BROKEN) {
         let text = text.replacen(BROKEN, DENIED, 1);
         *response.status_mut() = StatusCode::FORBIDDEN;
-        super::replace_body(response, text);
+        replace_body(response, text);
     }
 }
 
 /// Reads a form, checks its session token, and puts the name of the file into the key.
-pub(super) async fn complete(
+pub(in crate::s3) async fn complete(
     parts: &mut Parts,
     body: Body,
     boundary: &str,

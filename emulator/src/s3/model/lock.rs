@@ -13,10 +13,10 @@ use s3s::dto::{
 };
 use s3s::{S3Error, S3ErrorCode, S3Result, s3_error};
 
-use super::config::error;
-use super::schema::Node;
-use super::store::Store;
-use super::versions::{Objects, Status};
+use crate::s3::config::route::error;
+use crate::s3::config::schema::Node;
+use crate::s3::model::store::Store;
+use crate::s3::model::versions::{Objects, Status};
 
 const DAY: u64 = 86_400;
 
@@ -46,18 +46,18 @@ impl Mode {
 
 /// What keeps a version of an object.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Lock {
+pub(in crate::s3) struct Lock {
     retention: Option<(Mode, Timestamp)>,
     hold: Option<bool>,
 }
 
 /// That objects of a bucket can be locked, and how they are that do not say it.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct BucketLock(Option<(Mode, Duration)>);
+pub(in crate::s3) struct BucketLock(Option<(Mode, Duration)>);
 
 impl Lock {
     /// What the header fields of a request say.
-    pub(super) fn new(
+    pub(in crate::s3) fn new(
         mode: Option<&str>,
         until: Option<Timestamp>,
         hold: Option<&str>,
@@ -81,7 +81,7 @@ impl Lock {
     }
 
     /// Lets a removal pass, or does not.
-    pub(super) fn check_removal(&self, bypass: bool) -> S3Result<()> {
+    pub(in crate::s3) fn check_removal(&self, bypass: bool) -> S3Result<()> {
         let denied = Err(s3_error!(
             AccessDenied,
             "Access Denied because object protected by object lock."
@@ -101,16 +101,16 @@ impl Lock {
         }
     }
 
-    pub(super) fn mode(&self) -> Option<ObjectLockMode> {
+    pub(in crate::s3) fn mode(&self) -> Option<ObjectLockMode> {
         let (mode, _) = self.retention.as_ref()?;
         Some(ObjectLockMode::from_static(mode.name()))
     }
 
-    pub(super) fn until(&self) -> Option<Timestamp> {
+    pub(in crate::s3) fn until(&self) -> Option<Timestamp> {
         self.retention.as_ref().map(|(_, until)| until.clone())
     }
 
-    pub(super) fn hold(&self) -> Option<ObjectLockLegalHoldStatus> {
+    pub(in crate::s3) fn hold(&self) -> Option<ObjectLockLegalHoldStatus> {
         self.hold
             .map(|on| ObjectLockLegalHoldStatus::from_static(hold_name(on)))
     }
@@ -181,7 +181,7 @@ fn unlocked() -> S3Error {
 
 impl Objects {
     /// How a new object is locked, of which this was said.
-    pub(super) fn lock_of(&self, given: Lock) -> S3Result<Lock> {
+    pub(in crate::s3) fn lock_of(&self, given: Lock) -> S3Result<Lock> {
         match &self.lock {
             None if given.is_given() => Err(unlocked()),
             None => Ok(given),
@@ -202,7 +202,7 @@ impl Objects {
     /// [PutObject](https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html): "The Content-MD5 or
     /// x-amz-sdk-checksum-algorithm header is required for any request to upload an object with a retention period
     /// configured using Amazon S3 Object Lock."
-    pub(super) fn check_undigested(&self, given: &Lock, action: &str) -> S3Result<()> {
+    pub(in crate::s3) fn check_undigested(&self, given: &Lock, action: &str) -> S3Result<()> {
         let by_default = matches!(self.lock, Some(BucketLock(Some(_))));
         if !by_default && !given.is_given() {
             return Ok(());
@@ -214,7 +214,7 @@ impl Objects {
     }
 
     /// Takes in the configuration of the bucket.
-    pub(super) fn set_lock(&mut self, document: &Node) -> S3Result<()> {
+    pub(in crate::s3) fn set_lock(&mut self, document: &Node) -> S3Result<()> {
         if self.status != Some(Status::Enabled) {
             return Err(error(
                 StatusCode::CONFLICT,
@@ -276,7 +276,7 @@ fn change(
     })
 }
 
-pub(super) fn get_retention(
+pub(in crate::s3) fn get_retention(
     store: &Store,
     input: &GetObjectRetentionInput,
 ) -> S3Result<GetObjectRetentionOutput> {
@@ -291,7 +291,7 @@ pub(super) fn get_retention(
     })
 }
 
-pub(super) fn put_retention(
+pub(in crate::s3) fn put_retention(
     store: &Store,
     input: &PutObjectRetentionInput,
 ) -> S3Result<PutObjectRetentionOutput> {
@@ -311,7 +311,7 @@ pub(super) fn put_retention(
     Ok(PutObjectRetentionOutput::default())
 }
 
-pub(super) fn get_hold(
+pub(in crate::s3) fn get_hold(
     store: &Store,
     input: &GetObjectLegalHoldInput,
 ) -> S3Result<GetObjectLegalHoldOutput> {
@@ -325,7 +325,7 @@ pub(super) fn get_hold(
     })
 }
 
-pub(super) fn put_hold(
+pub(in crate::s3) fn put_hold(
     store: &Store,
     input: &PutObjectLegalHoldInput,
 ) -> S3Result<PutObjectLegalHoldOutput> {

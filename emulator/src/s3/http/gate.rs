@@ -14,10 +14,10 @@ use s3s::route::S3Route;
 use s3s::service::{S3Service, S3ServiceBuilder};
 use s3s::{Body, S3Request, S3Response, S3Result, s3_error};
 
-use super::auth::Verified;
-use super::front::Front;
-use super::host;
 use crate::encode;
+use crate::s3::http::auth::Verified;
+use crate::s3::http::front::Front;
+use crate::s3::http::host;
 use crate::users::Users;
 
 /// The parameters of a signed link, which have done their work once it is checked.
@@ -36,7 +36,7 @@ struct Nothing;
 impl s3s::S3 for Nothing {}
 
 /// The engine that checks, in front of `front`.
-pub(super) fn gate(
+pub(in crate::s3) fn gate(
     front: Arc<Front>,
     users: Users,
     keys: SimpleAuth,

@@ -7,11 +7,14 @@ use s3s::dto::{
 };
 use s3s::{S3Result, s3_error};
 
-use super::conditions::check_write;
-use super::store::Store;
-use super::versions::Objects;
+use crate::s3::model::conditions::check_write;
+use crate::s3::model::store::Store;
+use crate::s3::model::versions::Objects;
 
-pub(super) fn delete(store: &Store, input: &DeleteObjectInput) -> S3Result<DeleteObjectOutput> {
+pub(in crate::s3) fn delete(
+    store: &Store,
+    input: &DeleteObjectInput,
+) -> S3Result<DeleteObjectOutput> {
     let bypass = input.bypass_governance_retention.unwrap_or(false);
     check_directory_only(
         input.if_match_last_modified_time.is_some() || input.if_match_size.is_some(),
@@ -49,7 +52,7 @@ fn check_directory_only(given: bool) -> S3Result<()> {
 ///
 /// Its entity tag is compared with that of the current version, as `If-Match` of a single delete is:
 /// [conditional deletes](https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-deletes.html).
-pub(super) fn delete_one(
+pub(in crate::s3) fn delete_one(
     objects: &mut Objects,
     entry: ObjectIdentifier,
     bypass: bool,

@@ -13,11 +13,11 @@ use hyper::http::request::Parts;
 use hyper::http::uri::PathAndQuery;
 use hyper::{HeaderMap, StatusCode};
 
-use super::error::Refusal;
-use super::host;
 use crate::accounts::Account;
 use crate::clock;
 use crate::encode::{form_pairs, hmac_sha1_matches};
+use crate::s3::http::error::Refusal;
+use crate::s3::http::host;
 use crate::sign::s3::Signed;
 use crate::users::{User, Users};
 

@@ -15,17 +15,17 @@ use s3s::dto::{
 };
 use s3s::{S3Error, S3Result, TrailingHeaders, s3_error};
 
-use super::access::Writer;
-use super::acl::owner_of;
-use super::attributes::{Encryption, Headers, customer_key, headers, source_key};
-use super::checksums::{self, OfParts, given};
-use super::conditions::check_write;
-use super::copy::copy_source;
-use super::list::{Encoding, page_size};
-use super::object::collect;
-use super::store::{Bucket, Object, Store, hidden};
 use crate::accounts::Account;
 use crate::encode;
+use crate::s3::access::Writer;
+use crate::s3::model::acl::owner_of;
+use crate::s3::model::attributes::{Encryption, Headers, customer_key, headers, source_key};
+use crate::s3::model::checksums::{self, OfParts, given};
+use crate::s3::model::conditions::check_write;
+use crate::s3::model::store::{Bucket, Object, Store, hidden};
+use crate::s3::ops::copy::copy_source;
+use crate::s3::ops::list::{Encoding, page_size};
+use crate::s3::ops::object::collect;
 
 const PART_NUMBER_MAX: i32 = 10_000;
 
@@ -59,7 +59,7 @@ struct Upload {
 
 /// The unfinished uploads of a bucket, by key and upload id.
 #[derive(Debug, Default)]
-pub(super) struct Uploads(Mutex<BTreeMap<(String, String), Upload>>);
+pub(in crate::s3) struct Uploads(Mutex<BTreeMap<(String, String), Upload>>);
 
 impl Uploads {
     fn lock(&self) -> MutexGuard<'_, BTreeMap<(String, String), Upload>> {
@@ -88,7 +88,7 @@ fn no_such_upload() -> S3Error {
     )
 }
 
-pub(super) fn create(
+pub(in crate::s3) fn create(
     writer: Writer<'_>,
     mut input: CreateMultipartUploadInput,
 ) -> S3Result<CreateMultipartUploadOutput> {
@@ -157,7 +157,7 @@ fn store_part(
     })
 }
 
-pub(super) async fn upload_part(
+pub(in crate::s3) async fn upload_part(
     store: &Store,
     mut input: UploadPartInput,
     trailers: Option<TrailingHeaders>,
@@ -201,7 +201,7 @@ pub(super) async fn upload_part(
     })
 }
 
-pub(super) fn upload_part_copy(
+pub(in crate::s3) fn upload_part_copy(
     store: &Store,
     input: &UploadPartCopyInput,
 ) -> S3Result<UploadPartCopyOutput> {
@@ -280,7 +280,7 @@ pub(super) fn upload_part_copy(
     })
 }
 
-pub(super) fn complete(
+pub(in crate::s3) fn complete(
     store: &Store,
     input: CompleteMultipartUploadInput,
 ) -> S3Result<CompleteMultipartUploadOutput> {
@@ -374,13 +374,13 @@ fn join(upload: &Upload, wanted: &[CompletedPart], part_min: u64) -> S3Result<Ob
     Ok(object)
 }
 
-pub(super) fn abort(store: &Store, input: AbortMultipartUploadInput) -> S3Result<()> {
+pub(in crate::s3) fn abort(store: &Store, input: AbortMultipartUploadInput) -> S3Result<()> {
     let bucket = store.bucket(&input.bucket)?;
     let removed = bucket.uploads.lock().remove(&(input.key, input.upload_id));
     removed.map(|_| ()).ok_or_else(no_such_upload)
 }
 
-pub(super) fn list_parts(store: &Store, input: ListPartsInput) -> S3Result<ListPartsOutput> {
+pub(in crate::s3) fn list_parts(store: &Store, input: ListPartsInput) -> S3Result<ListPartsOutput> {
     let max = page_size(input.max_parts)?;
     let after = input.part_number_marker.unwrap_or_default();
     let bucket = store.bucket(&input.bucket)?;
@@ -430,7 +430,7 @@ fn initiator(account: &Account) -> Initiator {
     }
 }
 
-pub(super) fn list_uploads(
+pub(in crate::s3) fn list_uploads(
     store: &Store,
     input: ListMultipartUploadsInput,
 ) -> S3Result<ListMultipartUploadsOutput> {

@@ -6,11 +6,11 @@ use hyper::StatusCode;
 use s3s::{S3Result, s3_error};
 use serde_json::Value;
 
-use super::config::error;
-use super::schema::Node;
+use crate::s3::config::route::error;
+use crate::s3::config::schema::Node;
 
 /// Checks a document that has the form of its root; gives names to lifecycle rules that have none.
-pub(super) fn check(node: &mut Node) -> S3Result<()> {
+pub(in crate::s3) fn check(node: &mut Node) -> S3Result<()> {
     match node.name.as_str() {
         "CORSConfiguration" => cors(node),
         "LifecycleConfiguration" => lifecycle(node),
@@ -209,7 +209,7 @@ fn website(node: &Node) -> S3Result<()> {
 }
 
 /// A policy is a JSON object with statements, each with an effect.
-pub(super) fn check_policy(text: &[u8]) -> S3Result<()> {
+pub(in crate::s3) fn check_policy(text: &[u8]) -> S3Result<()> {
     let malformed = |message| error(StatusCode::BAD_REQUEST, "MalformedPolicy", message);
     if text.len() > 20 << 10 {
         return Err(malformed(
@@ -234,7 +234,7 @@ pub(super) fn check_policy(text: &[u8]) -> S3Result<()> {
 }
 
 /// Whether a policy lets everybody do something, without a condition.
-pub(super) fn policy_is_public(text: &[u8]) -> bool {
+pub(in crate::s3) fn policy_is_public(text: &[u8]) -> bool {
     let policy: Value = serde_json::from_slice(text).unwrap_or_default();
     statements(&policy).iter().any(|statement| {
         let everybody = |who: &Value| who == "*" || who["AWS"] == "*";

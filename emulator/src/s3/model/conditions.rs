@@ -5,10 +5,10 @@ use hyper::header::{ETAG, LAST_MODIFIED};
 use s3s::dto::{ETagCondition, Timestamp};
 use s3s::{S3Error, S3Result, s3_error};
 
-use super::store::Object;
+use crate::s3::model::store::Object;
 
 /// Decides a conditional write against what is stored now.
-pub(super) fn check_write(
+pub(in crate::s3) fn check_write(
     current: Option<&Object>,
     if_match: Option<&ETagCondition>,
     if_none_match: Option<&ETagCondition>,
@@ -36,7 +36,7 @@ fn matches(condition: &ETagCondition, object: &Object) -> bool {
     }
 }
 
-pub(super) fn failed(condition: &str) -> S3Error {
+pub(in crate::s3) fn failed(condition: &str) -> S3Error {
     s3_error!(
         PreconditionFailed,
         "At least one of the pre-conditions you specified did not hold: {condition}"
@@ -44,15 +44,15 @@ pub(super) fn failed(condition: &str) -> S3Error {
 }
 
 /// The conditions of a read, in the order RFC 9110, 13.2.2 gives them.
-pub(super) struct Conditions<'a> {
-    pub(super) if_match: Option<&'a ETagCondition>,
-    pub(super) if_none_match: Option<&'a ETagCondition>,
-    pub(super) if_modified_since: Option<&'a Timestamp>,
-    pub(super) if_unmodified_since: Option<&'a Timestamp>,
+pub(in crate::s3) struct Conditions<'a> {
+    pub(in crate::s3) if_match: Option<&'a ETagCondition>,
+    pub(in crate::s3) if_none_match: Option<&'a ETagCondition>,
+    pub(in crate::s3) if_modified_since: Option<&'a Timestamp>,
+    pub(in crate::s3) if_unmodified_since: Option<&'a Timestamp>,
 }
 
 impl Conditions<'_> {
-    pub(super) fn check(&self, object: &Object) -> S3Result<()> {
+    pub(in crate::s3) fn check(&self, object: &Object) -> S3Result<()> {
         let since = |at: &Timestamp| time::OffsetDateTime::from(at.clone()).unix_timestamp();
         match (self.if_match, self.if_unmodified_since) {
             (Some(wanted), _) if !matches(wanted, object) => return Err(failed("If-Match")),

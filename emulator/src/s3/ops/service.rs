@@ -6,16 +6,23 @@ use std::sync::Arc;
 use s3s::dto::*;
 use s3s::{S3, S3Request, S3Response, S3Result, TrailingHeaders, s3_error};
 
-use super::access::actions;
-use super::access::{Caller, Request, Target, Writer};
-use super::acl::{Acl, Parties, owner_of};
-use super::form::FormAcl;
-use super::schema::Node;
-use super::store::Store;
-use super::versions::Status;
-use super::{
-    archive, config, copy, delete, list, list_versions, lock, multipart, object, object_settings,
-};
+use crate::s3::access::actions;
+use crate::s3::access::{Caller, Request, Target, Writer};
+use crate::s3::config::route;
+use crate::s3::config::schema::Node;
+use crate::s3::http::form::FormAcl;
+use crate::s3::model::acl::{Acl, Parties, owner_of};
+use crate::s3::model::lock;
+use crate::s3::model::store::Store;
+use crate::s3::model::versions::Status;
+use crate::s3::ops::archive;
+use crate::s3::ops::copy;
+use crate::s3::ops::delete;
+use crate::s3::ops::list;
+use crate::s3::ops::list_versions;
+use crate::s3::ops::multipart;
+use crate::s3::ops::object;
+use crate::s3::ops::object_settings;
 
 /// Who sent a request.
 fn caller<T>(req: &S3Request<T>) -> Caller {
@@ -36,7 +43,7 @@ fn answer<T>(output: T) -> Answer<T> {
 
 /// The store, as the engine calls it.
 #[derive(Debug)]
-pub(super) struct Engine(pub(super) Arc<Store>);
+pub(in crate::s3) struct Engine(pub(in crate::s3) Arc<Store>);
 
 impl Deref for Engine {
     type Target = Store;
@@ -92,7 +99,7 @@ impl S3 for Engine {
         let enforced =
             ownership.is_some_and(|it| it.as_str() == ObjectOwnership::BUCKET_OWNER_ENFORCED);
         if enforced && acl.as_ref().is_some_and(|acl| !acl.is_only_of(&owner)) {
-            return Err(config::error(
+            return Err(route::error(
                 hyper::StatusCode::BAD_REQUEST,
                 "InvalidBucketAclWithObjectOwnership",
                 "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting",
@@ -191,7 +198,7 @@ impl S3 for Engine {
         self.within(&req.input.bucket, |bucket| {
             let mut objects = bucket.write();
             if objects.lock.is_some() && status != Status::Enabled {
-                return Err(config::error(
+                return Err(route::error(
                     hyper::StatusCode::CONFLICT,
                     "InvalidBucketState",
                     "An Object Lock configuration is present on this bucket, so the versioning \

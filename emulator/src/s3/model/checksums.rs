@@ -19,7 +19,7 @@ const KINDS: [(&str, usize); 5] = [
 
 /// What a request says of the checksum of its body.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Given {
+pub(in crate::s3) struct Given {
     /// By kind, in the order of [`KINDS`].
     values: [Option<String>; 5],
     algorithm: Option<String>,
@@ -28,7 +28,7 @@ pub(super) struct Given {
 /// What the input of a request says of the checksum of its body.
 macro_rules! given {
     ($input:expr) => {
-        $crate::s3::checksums::Given::new(
+        $crate::s3::model::checksums::Given::new(
             [
                 $input.checksum_crc32.take(),
                 $input.checksum_crc32c.take(),
@@ -41,16 +41,19 @@ macro_rules! given {
     };
 }
 
-pub(super) use given;
+pub(in crate::s3) use given;
 
 impl Given {
-    pub(super) fn new(values: [Option<String>; 5], algorithm: Option<ChecksumAlgorithm>) -> Self {
+    pub(in crate::s3) fn new(
+        values: [Option<String>; 5],
+        algorithm: Option<ChecksumAlgorithm>,
+    ) -> Self {
         let algorithm = algorithm.map(|name| name.as_str().to_owned());
         Self { values, algorithm }
     }
 
     /// Takes in what came behind the body.
-    pub(super) fn trailing(&mut self, trailers: &HeaderMap) {
+    pub(in crate::s3) fn trailing(&mut self, trailers: &HeaderMap) {
         for ((name, _), value) in KINDS.iter().zip(&mut self.values) {
             let field = format!("x-amz-checksum-{}", name.to_ascii_lowercase());
             if let Some(found) = trailers.get(&field).and_then(|found| found.to_str().ok()) {
@@ -60,12 +63,12 @@ impl Given {
     }
 
     /// Whether there is a value to compare the body with.
-    pub(super) fn has_value(&self) -> bool {
+    pub(in crate::s3) fn has_value(&self) -> bool {
         self.values.iter().any(Option::is_some)
     }
 
     /// Takes in what the header fields of a request say.
-    pub(super) fn of_fields(fields: &HeaderMap) -> Self {
+    pub(in crate::s3) fn of_fields(fields: &HeaderMap) -> Self {
         let mut given = Self::default();
         given.trailing(fields);
         given
@@ -73,7 +76,7 @@ impl Given {
 
     /// The checksum of a body: of the kind that is given, and then the same as given; else CRC-64/NVME, as S3 has
     /// it of everything.
-    pub(super) fn check(&self, body: &[u8]) -> S3Result<Checksum> {
+    pub(in crate::s3) fn check(&self, body: &[u8]) -> S3Result<Checksum> {
         let mut given = KINDS.iter().zip(&self.values);
         let Some(((name, size), value)) = given.find(|(_, value)| value.is_some()) else {
             let kind = match self.algorithm.as_deref() {
@@ -111,7 +114,7 @@ impl Given {
 impl Given {
     /// The checksum of a part: of the kind that the upload has, and the same as given, if one is. Where the upload
     /// declared no kind, a part may have any.
-    pub(super) fn check_part(&self, body: &[u8], upload: &OfParts) -> S3Result<Checksum> {
+    pub(in crate::s3) fn check_part(&self, body: &[u8], upload: &OfParts) -> S3Result<Checksum> {
         let kind = upload.kind.as_str();
         let mut given = KINDS.iter().zip(&self.values);
         match given.find(|(_, value)| value.is_some()) {
@@ -128,7 +131,7 @@ impl Given {
 }
 
 /// Whether what the completion of an upload says of a part, if anything, is so.
-pub(super) fn fit(sums: &Checksum, given: &CompletedPart) -> bool {
+pub(in crate::s3) fn fit(sums: &Checksum, given: &CompletedPart) -> bool {
     let values = [
         &given.checksum_crc32,
         &given.checksum_crc32c,
@@ -142,7 +145,7 @@ pub(super) fn fit(sums: &Checksum, given: &CompletedPart) -> bool {
 
 /// Which checksum an object gets that comes in parts.
 #[derive(Clone, Debug)]
-pub(super) struct OfParts {
+pub(in crate::s3) struct OfParts {
     kind: String,
     /// Whether the request to begin the upload named the kind.
     is_declared: bool,
@@ -152,7 +155,7 @@ pub(super) struct OfParts {
 
 impl OfParts {
     /// What the request to begin the upload asks for.
-    pub(super) fn new(
+    pub(in crate::s3) fn new(
         algorithm: Option<&ChecksumAlgorithm>,
         kind: Option<&ChecksumType>,
     ) -> S3Result<Self> {
@@ -180,12 +183,12 @@ impl OfParts {
     }
 
     /// The kind that its parts have.
-    pub(super) fn kind(&self) -> &str {
+    pub(in crate::s3) fn kind(&self) -> &str {
         &self.kind
     }
 
     /// The checksum of an object of parts of these sizes.
-    pub(super) fn of(&self, body: &[u8], sizes: &[u64]) -> S3Result<Checksum> {
+    pub(in crate::s3) fn of(&self, body: &[u8], sizes: &[u64]) -> S3Result<Checksum> {
         if !self.composite {
             return of(&self.kind, body);
         }
@@ -217,7 +220,7 @@ impl OfParts {
 }
 
 /// The checksum of this kind.
-pub(super) fn of(kind: &str, body: &[u8]) -> S3Result<Checksum> {
+pub(in crate::s3) fn of(kind: &str, body: &[u8]) -> S3Result<Checksum> {
     let mut hasher = ChecksumHasher::default();
     match kind {
         ChecksumAlgorithm::CRC32 => hasher.crc32 = Some(Crc32::new()),
@@ -234,7 +237,7 @@ pub(super) fn of(kind: &str, body: &[u8]) -> S3Result<Checksum> {
 }
 
 /// The kind of a checksum that is kept.
-pub(super) fn kind_of(sums: &Checksum) -> Option<&'static str> {
+pub(in crate::s3) fn kind_of(sums: &Checksum) -> Option<&'static str> {
     let mut kinds = KINDS.iter().map(|(name, _)| *name);
     kinds.find(|name| value_of(sums, name).is_some())
 }

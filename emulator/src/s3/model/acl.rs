@@ -7,9 +7,9 @@ use s3s::dto::{
 };
 use s3s::{S3Error, S3Result, s3_error};
 
-use super::config::error;
-use super::schema::Node;
 use crate::accounts::{Account, Accounts};
+use crate::s3::config::route::error;
+use crate::s3::config::schema::Node;
 
 const INSTANCE: &str = "http://www.w3.org/2001/XMLSchema-instance";
 const ALL_USERS: &str = "http://acs.amazonaws.com/groups/global/AllUsers";
@@ -21,7 +21,7 @@ const GRANTS_MAX: usize = 100;
 
 /// What a grant lets its grantee do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Permission {
+pub(in crate::s3) enum Permission {
     Read,
     Write,
     ReadAcp,
@@ -84,21 +84,21 @@ struct Grant {
 
 /// An access control list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Acl(Vec<Grant>);
+pub(in crate::s3) struct Acl(Vec<Grant>);
 
 /// Whose list it is, and who there is: what names in a request are resolved against.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Parties<'a> {
-    pub(super) accounts: &'a Accounts,
+pub(in crate::s3) struct Parties<'a> {
+    pub(in crate::s3) accounts: &'a Accounts,
     /// The owner of the bucket or object that the list is of.
-    pub(super) owner: &'a Account,
+    pub(in crate::s3) owner: &'a Account,
     /// The owner of the bucket that an object is in.
-    pub(super) bucket_owner: &'a Account,
+    pub(in crate::s3) bucket_owner: &'a Account,
 }
 
 impl Acl {
     /// The list that everything has unless it is given another.
-    pub(super) fn private(owner: &Account) -> Self {
+    pub(in crate::s3) fn private(owner: &Account) -> Self {
         let mut acl = Self::default();
         acl.grant(by_id(owner), Permission::FullControl);
         acl
@@ -109,7 +109,7 @@ impl Acl {
     }
 
     /// The list that a request names or spells out in its fields, if it does.
-    pub(super) fn from_fields<'f>(
+    pub(in crate::s3) fn from_fields<'f>(
         field: impl Fn(&str) -> Option<&'f str>,
         parties: Parties<'_>,
     ) -> S3Result<Option<Self>> {
@@ -166,7 +166,7 @@ impl Acl {
     }
 
     /// The list of a document that has the form of one.
-    pub(super) fn from_document(document: &Node, parties: Parties<'_>) -> S3Result<Self> {
+    pub(in crate::s3) fn from_document(document: &Node, parties: Parties<'_>) -> S3Result<Self> {
         check_owner(
             document.child("Owner").map(|owner| owner.text_of("ID")),
             parties,
@@ -185,7 +185,7 @@ impl Acl {
     }
 
     /// The list of a document that the engine has read.
-    pub(super) fn from_policy(
+    pub(in crate::s3) fn from_policy(
         document: AccessControlPolicy,
         parties: Parties<'_>,
     ) -> S3Result<Self> {
@@ -216,7 +216,7 @@ impl Acl {
 
     /// Whether it grants this to an account, or to who does not sign; `public` is whether what is granted to
     /// groups counts.
-    pub(super) fn permits(
+    pub(in crate::s3) fn permits(
         &self,
         account: Option<&Account>,
         wanted: Permission,
@@ -234,27 +234,27 @@ impl Acl {
     }
 
     /// Whether it grants anything to everybody.
-    pub(super) fn is_public(&self) -> bool {
+    pub(in crate::s3) fn is_public(&self) -> bool {
         let public =
             |who: &Who| matches!(who, Who::Group(uri) if uri == ALL_USERS || uri == AUTHENTICATED);
         self.0.iter().any(|grant| public(&grant.who))
     }
 
     /// Whether it gives nothing to anybody but this account.
-    pub(super) fn is_only_of(&self, account: &Account) -> bool {
+    pub(in crate::s3) fn is_only_of(&self, account: &Account) -> bool {
         let own = by_id(account);
         self.0.iter().all(|grant| grant.who == own)
     }
 
     /// Whether it gives full control to this account.
-    pub(super) fn gives_all_to(&self, account: &Account) -> bool {
+    pub(in crate::s3) fn gives_all_to(&self, account: &Account) -> bool {
         self.0
             .iter()
             .any(|grant| grant.who == by_id(account) && grant.permission == Permission::FullControl)
     }
 
     /// Its document.
-    pub(super) fn document(&self, owner: &Account, accounts: &Accounts) -> Node {
+    pub(in crate::s3) fn document(&self, owner: &Account, accounts: &Accounts) -> Node {
         let grants = self.0.iter().map(|grant| {
             let grantee = match &grant.who {
                 Who::Group(uri) => typed("Group", vec![Node::new("URI", uri)]),
@@ -280,7 +280,7 @@ impl Acl {
     }
 
     /// Its grants, as the engine writes them.
-    pub(super) fn entries(&self, accounts: &Accounts) -> Vec<GrantEntry> {
+    pub(in crate::s3) fn entries(&self, accounts: &Accounts) -> Vec<GrantEntry> {
         let entry = |grant: &Grant| {
             let (kind, id, uri) = match &grant.who {
                 Who::Account(id) => (Type::CANONICAL_USER, Some(id.clone()), None),
@@ -307,7 +307,7 @@ fn by_id(account: &Account) -> Who {
 }
 
 /// How listings and documents name an account.
-pub(super) fn owner_of(account: &Account) -> Owner {
+pub(in crate::s3) fn owner_of(account: &Account) -> Owner {
     Owner {
         display_name: Some(account.display_name().to_owned()),
         id: Some(account.canonical_id().to_owned()),

@@ -5,11 +5,11 @@ use std::time::{Duration, SystemTime};
 use s3s::dto::{RestoreObjectInput, RestoreObjectOutput, StorageClass};
 use s3s::{S3Response, S3Result, s3_error};
 
-use super::store::{Object, Store};
+use crate::s3::model::store::{Object, Store};
 
 /// Marks the answer to the first wish for an object: it has a status of its own, which the engine does not write.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Begun;
+pub(in crate::s3) struct Begun;
 
 impl Object {
     fn is_archived(&self) -> bool {
@@ -20,7 +20,7 @@ impl Object {
     }
 
     /// Refuses to read what is in the archive.
-    pub(super) fn check_there(&self) -> S3Result<()> {
+    pub(in crate::s3) fn check_there(&self) -> S3Result<()> {
         let back = self.restored.is_some_and(|until| SystemTime::now() < until);
         if back || !self.is_archived() {
             return Ok(());
@@ -32,7 +32,7 @@ impl Object {
     }
 
     /// What `x-amz-restore` says.
-    pub(super) fn restore_field(&self) -> Option<String> {
+    pub(in crate::s3) fn restore_field(&self) -> Option<String> {
         let until = httpdate::fmt_http_date(self.restored?);
         Some(format!(
             "ongoing-request=\"false\", expiry-date=\"{until}\""
@@ -40,7 +40,7 @@ impl Object {
     }
 }
 
-pub(super) fn restore(
+pub(in crate::s3) fn restore(
     store: &Store,
     input: &RestoreObjectInput,
 ) -> S3Result<S3Response<RestoreObjectOutput>> {

@@ -9,15 +9,15 @@ use s3s::dto::{
 };
 use s3s::{S3ErrorCode, S3Result, s3_error};
 
-use super::access::Writer;
-use super::attributes::{CustomerKey, Headers, customer_key, headers, source_key};
-use super::checksums;
-use super::conditions::{Conditions, check_write, failed};
-use super::store::{Object, Store};
 use crate::encode;
+use crate::s3::access::Writer;
+use crate::s3::model::attributes::{CustomerKey, Headers, customer_key, headers, source_key};
+use crate::s3::model::checksums;
+use crate::s3::model::conditions::{Conditions, check_write, failed};
+use crate::s3::model::store::{Object, Store};
 
 /// The object that a copy reads, its conditions met and its key given, and its version.
-pub(super) fn copy_source(
+pub(in crate::s3) fn copy_source(
     store: &Store,
     source: &CopySource,
     conditions: [Option<&ETagCondition>; 2],
@@ -52,7 +52,7 @@ pub(super) fn copy_source(
     Ok((object, version))
 }
 
-pub(super) fn copy(
+pub(in crate::s3) fn copy(
     writer: Writer<'_>,
     mut input: CopyObjectInput,
     fields: &HeaderMap,

@@ -8,11 +8,11 @@ use s3s::dto::{
 };
 use s3s::{S3Result, s3_error};
 
-use super::access::{self, Writer};
-use super::acl::{Acl, Parties, owner_of};
-use super::attributes::{acl_fields, check_tags, customer_key};
-use super::list::page_size;
-use super::store::{Object, Store};
+use crate::s3::access::{self, Writer};
+use crate::s3::model::acl::{Acl, Parties, owner_of};
+use crate::s3::model::attributes::{acl_fields, check_tags, customer_key};
+use crate::s3::model::store::{Object, Store};
+use crate::s3::ops::list::page_size;
 
 fn change(
     store: &Store,
@@ -23,7 +23,7 @@ fn change(
     store.within(bucket, |bucket| bucket.write().change(key, version, act))
 }
 
-pub(super) fn get_tagging(
+pub(in crate::s3) fn get_tagging(
     store: &Store,
     input: &GetObjectTaggingInput,
 ) -> S3Result<GetObjectTaggingOutput> {
@@ -35,7 +35,7 @@ pub(super) fn get_tagging(
     })
 }
 
-pub(super) fn put_tagging(
+pub(in crate::s3) fn put_tagging(
     store: &Store,
     input: PutObjectTaggingInput,
 ) -> S3Result<PutObjectTaggingOutput> {
@@ -55,7 +55,7 @@ pub(super) fn put_tagging(
     Ok(PutObjectTaggingOutput { version_id })
 }
 
-pub(super) fn delete_tagging(
+pub(in crate::s3) fn delete_tagging(
     store: &Store,
     input: &DeleteObjectTaggingInput,
 ) -> S3Result<DeleteObjectTaggingOutput> {
@@ -66,7 +66,10 @@ pub(super) fn delete_tagging(
     Ok(DeleteObjectTaggingOutput { version_id })
 }
 
-pub(super) fn get_acl(store: &Store, input: &GetObjectAclInput) -> S3Result<GetObjectAclOutput> {
+pub(in crate::s3) fn get_acl(
+    store: &Store,
+    input: &GetObjectAclInput,
+) -> S3Result<GetObjectAclOutput> {
     let version = input.version_id.as_deref();
     let (object, _) = store.find(&input.bucket, &input.key, version)?;
     Ok(GetObjectAclOutput {
@@ -76,7 +79,7 @@ pub(super) fn get_acl(store: &Store, input: &GetObjectAclInput) -> S3Result<GetO
     })
 }
 
-pub(super) fn put_acl(
+pub(in crate::s3) fn put_acl(
     writer: Writer<'_>,
     mut input: PutObjectAclInput,
 ) -> S3Result<PutObjectAclOutput> {
@@ -159,7 +162,7 @@ fn parts_of(
     })
 }
 
-pub(super) fn get_attributes(
+pub(in crate::s3) fn get_attributes(
     store: &Store,
     input: &GetObjectAttributesInput,
 ) -> S3Result<GetObjectAttributesOutput> {
