@@ -19,7 +19,9 @@ use object_store::{
     PutOptions,
 };
 use s3_client::config::{ObjectLock, RetentionMode};
-use s3_client::{Checksum, Credentials, RetryConfig, S3Builder, S3Client, Signature};
+use s3_client::{
+    Checksum, Credentials, RetryConfig, S3Builder, S3Client, Server, Signature, SubResources,
+};
 use s3_object_store::S3Store;
 
 /// A store of its own, whose bucket goes with the emulator, or is removed by [`Fixture::end`].
@@ -228,7 +230,12 @@ async fn copies_have_a_time_of_their_own() {
 #[tokio::test]
 async fn digests_go_with_what_is_put_in_a_bucket_that_locks() {
     let fixture = Fixture::start().await;
-    let client = builder(&fixture.endpoint, &fixture.keys).build().unwrap();
+    let builder = builder(&fixture.endpoint, &fixture.keys);
+    let client = match fixture.is_real() {
+        true => builder.sub_resources(SubResources::of(Server::Rgw)).build(),
+        false => builder.build(),
+    };
+    let client = client.unwrap();
     let bucket = client.bucket(format!("{}-locked", fixture.store.bucket().name()));
     bucket.create().object_lock(true).await.unwrap();
     let lock = ObjectLock::days(RetentionMode::Governance, 1);

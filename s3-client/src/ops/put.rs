@@ -82,7 +82,8 @@ impl Put {
     /// ([`retention`](Self::retention), [`legal_hold`](Self::legal_hold)), and in a bucket that has refused an upload
     /// for want of a digest, as S3 does where the [bucket](crate::Bucket::put_object_lock) locks what is stored: that
     /// refusal is not reported, and the request is sent again with a digest. Behind a stream then goes a CRC32
-    /// [checksum](Self::checksum) if Version 4 signs the request, and nothing if it is Version 2.
+    /// [checksum](Self::checksum) if Version 4 signs the request, and nothing if it is Version 2. Stores that take no
+    /// checksum behind a body, as Ceph's RADOS Gateway 16, refuse that: give [its value](Self::checksum_is) then.
     pub fn content_md5(mut self, yes: bool) -> Self {
         self.md5 = yes;
         self
