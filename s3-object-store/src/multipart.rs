@@ -119,9 +119,11 @@ fn noted(number: u32, text: &str) -> Part {
         etag = before;
     }
     let part = Part::new(number, etag);
-    sums.into_iter().fold(part, |part, (checksum, value)| {
-        part.with_checksum(checksum, value)
-    })
+    sums.into_iter()
+        .rev()
+        .fold(part, |part, (checksum, value)| {
+            part.with_checksum(checksum, value)
+        })
 }
 
 #[async_trait]
