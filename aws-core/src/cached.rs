@@ -1,22 +1,42 @@
 //! Operations through a [cache](cache_layer::Cache): what is answered from it, and what a write makes old.
+//!
+//! **Whose entries they are.** An owner's name is a digest keyed by the secret of its credentials: who knows the access
+//! key alone finds nothing, and new keys begin with no entries. The digest is all of them that reaches memcached.
+//!
+//! **Which server they are of** is what the endpoint says, host and port, whatever the addressing of buckets is. A store
+//! that clients reach under several names has entries under each of them, and a write under one name is not seen under
+//! another before the time to live is over: give all clients the same endpoint.
+//!
+//! **What is kept** is an answer that the operation could parse. What cannot be parsed when it comes from the cache is
+//! deleted, and asked for anew. Header fields that a [middleware](crate::event::Middleware) adds are not looked at: an
+//! answer that such a field changes, a range for example, would be kept as that of all, so a middleware must not add
+//! one to clients with a cache. [`CacheMode::Past`] and fields of the request's own go past it.
+//!
+//! **The time of a request is its own.** What it shares with others is loaded in a task, with the client's time for an
+//! operation, or the request's own where that is longer; the request waits for it no longer than its own time.
 
 use std::borrow::Cow;
 use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Deref;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::{BufMut, Bytes, BytesMut};
 use cache_layer::{Cache, Entry, Found, Loaded, Missed, Name, Source, Want};
+use hmac::{Hmac, KeyInit, Mac};
 use pipeline_pool::{Head, Origin, Request, Sent};
-use sha2::{Digest, Sha256};
+use sha2::Sha256;
+use tokio::time::{Instant, timeout_at};
 
 use crate::body::Body;
 use crate::classify::Idempotency;
-use crate::dispatch::{Dispatch, is_loose, service_error, site};
+use crate::credentials::Credentials;
+use crate::dispatch::{Dispatch, after, is_loose, service_error, site};
 use crate::endpoint::Place;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::operation::{Answer, Attempt, Operation, Redirect, Service};
 use crate::overrides::Overrides;
 
@@ -77,10 +97,10 @@ pub struct Kept {
 /// A cache, and whose entries a client has in it.
 pub(crate) struct Caching {
     pub(crate) cache: Cache,
-    /// Set by hand, instead of from the access key.
+    /// Set by hand, instead of from the credentials.
     pub(crate) owner: Option<Arc<str>>,
-    /// The last access key and what it is called.
-    last: Mutex<Option<(String, String)>>,
+    /// The last credentials and what their owner is called.
+    last: RwLock<Option<(Credentials, Arc<str>)>>,
 }
 
 impl Caching {
@@ -88,27 +108,55 @@ impl Caching {
         Self {
             cache,
             owner,
-            last: Mutex::new(None),
+            last: RwLock::new(None),
         }
     }
 
-    /// Tells what the owner of this access key is called; the key itself does not go to memcached.
-    fn with_owner<T>(&self, access_key: &str, told: impl FnOnce(&str) -> T) -> T {
+    /// What the owner of these credentials is called.
+    fn owner(&self, credentials: &Credentials) -> Arc<str> {
         if let Some(owner) = &self.owner {
-            return told(owner);
+            return owner.clone();
         }
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        match &*last {
-            Some((key, owner)) if key == access_key => told(owner),
-            _ => {
-                let digest = Sha256::digest(access_key);
-                let owner = URL_SAFE_NO_PAD.encode(&digest[..9]);
-                let outcome = told(&owner);
-                *last = Some((access_key.to_owned(), owner));
-                outcome
+        {
+            let last = self.last.read().unwrap_or_else(PoisonError::into_inner);
+            // Clones of one value, as a provider gives them, are compared by address.
+            if let Some((known, owner)) = &*last
+                && known == credentials
+            {
+                return owner.clone();
             }
         }
+        let owner: Arc<str> = owner_of(credentials).into();
+        let mut last = self.last.write().unwrap_or_else(PoisonError::into_inner);
+        *last = Some((credentials.clone(), owner.clone()));
+        owner
     }
+}
+
+/// A name that only the holder of the secret can tell, and that does not tell the secret: 96 bits of HMAC-SHA256 under
+/// the secret, of the access key and the session token.
+fn owner_of(credentials: &Credentials) -> String {
+    // A key of HMAC may have any length.
+    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(credentials.secret_key().as_bytes()) else {
+        return String::new();
+    };
+    mac.update(b"the owner of entries in a cache");
+    let token = credentials.session_token().unwrap_or_default();
+    for part in [credentials.access_key(), token] {
+        mac.update(&(part.len() as u64).to_be_bytes());
+        mac.update(part.as_bytes());
+    }
+    URL_SAFE_NO_PAD.encode(&mac.finalize().into_bytes()[..12])
+}
+
+/// What an entry says to an operation.
+enum Told<T> {
+    /// This.
+    Outcome(Result<T>),
+    /// Nothing: only the service knows.
+    Nothing,
+    /// Nothing that makes sense.
+    Damaged,
 }
 
 impl Dispatch {
@@ -136,9 +184,10 @@ impl Dispatch {
                 let missed = match mode {
                     CacheMode::Refresh => None,
                     _ => match caching.cache.find(&name, O::NAME).await {
-                        Ok((entry, _)) => match answer_with(&*service, &operation, &entry, true) {
-                            Some(outcome) => return outcome,
-                            None => return self.call(&*service, &operation).await,
+                        Ok((entry, _)) => match told(&*service, &operation, &entry, true) {
+                            Told::Outcome(outcome) => return outcome,
+                            Told::Nothing => return self.call(&*service, &operation).await,
+                            Told::Damaged => Some(Box::pin(caching.cache.discard(&name)).await),
                         },
                         Err(missed) => Some(missed),
                     },
@@ -148,11 +197,14 @@ impl Dispatch {
             }
             CacheUse::Peek(key) if mode == CacheMode::Use => {
                 let name = self.name(caching, &operation, &key).await?;
-                let entry = caching.cache.peek(&name, O::NAME).await;
-                if let Some(outcome) =
-                    entry.and_then(|e| answer_with(&*service, &operation, &e, true))
-                {
-                    return outcome;
+                if let Some(entry) = caching.cache.peek(&name, O::NAME).await {
+                    match told(&*service, &operation, &entry, true) {
+                        Told::Outcome(outcome) => return outcome,
+                        Told::Nothing => {}
+                        Told::Damaged => {
+                            drop(Box::pin(caching.cache.discard(&name)).await);
+                        }
+                    }
                 }
                 self.call(&*service, &operation).await
             }
@@ -167,8 +219,8 @@ impl Dispatch {
         key: &str,
     ) -> Result<Name> {
         let (credentials, _) = self.signing().await?;
-        let named = |owner: &str| caching.cache.name_in(owner, &group(operation), key);
-        Ok(caching.with_owner(credentials.access_key(), named))
+        let owner = caching.owner(&credentials);
+        Ok(caching.cache.name_in(&owner, &group(operation), key))
     }
 
     async fn read_cached<O, S>(
@@ -185,30 +237,63 @@ impl Dispatch {
     {
         let operation = Arc::new(operation);
         let max = caching.cache.max_value();
+        let usual = self.timeout().saturating_add(operation.extra_time());
+        let limit = operation.overrides().and_then(Overrides::get_timeout);
+        let limit = limit.unwrap_or(usual);
+        let began = Instant::now();
         let load = {
             let (dispatch, service, operation) = (self.clone(), service.clone(), operation.clone());
-            move || load(dispatch.clone(), service.clone(), operation.clone(), max)
-        };
-        let found = match missed {
-            Some(missed) => caching.cache.fetch(name, O::NAME, missed, load).await?,
-            None => {
-                let want = Want {
-                    operation: O::NAME,
-                    refresh: true,
-                };
-                caching.cache.read(name, want, load).await?
+            move || {
+                // A little less than is left, so that it says itself what took so long.
+                let left = limit.max(usual).saturating_sub(began.elapsed());
+                let raw = Raw::new(operation.clone(), left - left / 100);
+                load(dispatch.clone(), service.clone(), raw, max)
             }
         };
-        match found {
-            Found::Private(answer) => operation.parse(&*service, answer),
-            Found::Entry(entry, source) => {
-                let cached = source != Source::Service;
-                match answer_with(&*service, &*operation, &entry, cached) {
-                    Some(outcome) => outcome,
-                    None => self.call(&*service, &*operation).await,
-                }
+        let want = Want {
+            operation: O::NAME,
+            refresh: missed.is_none(),
+            terms: self.terms(&*operation),
+        };
+        let found = async {
+            match missed {
+                Some(missed) => caching.cache.fetch(name, want, missed, load).await,
+                None => caching.cache.read(name, want, load).await,
+            }
+        };
+        let found = match tokio::runtime::Handle::try_current() {
+            Ok(_) => timeout_at(after(began, limit), found).await.map_err(|_| {
+                Error::new(
+                    Kind::Timeout,
+                    format!("there was no answer within {limit:?}"),
+                )
+                .with_site(|| site(&*operation, operation.origin()))
+            })?,
+            // The request itself says what is missing.
+            Err(_) => found.await,
+        };
+        let (entry, source) = match found? {
+            Found::Private(answer) => return operation.parse(&*service, answer?),
+            Found::Entry(entry, source) => (entry, source),
+        };
+        match told(&*service, &*operation, &entry, source != Source::Service) {
+            Told::Outcome(outcome) => outcome,
+            Told::Nothing => self.call(&*service, &*operation).await,
+            Told::Damaged => {
+                drop(caching.cache.discard(name).await);
+                self.call(&*service, &*operation).await
             }
         }
+    }
+
+    /// Those who would not fail alike: other clients, and requests that are repeated in another way.
+    fn terms<O: Operation>(&self, operation: &O) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        self.address().hash(&mut hasher);
+        if let Some(retry) = operation.overrides().and_then(Overrides::get_retry) {
+            format!("{retry:?}").hash(&mut hasher);
+        }
+        hasher.finish()
     }
 
     /// Runs an operation that writes, with what it changes deleted from the cache before and after.
@@ -222,11 +307,9 @@ impl Dispatch {
         let names = match &changes {
             CacheUse::Write(keys) => {
                 let (credentials, _) = self.signing().await?;
-                let group = group(operation);
-                caching.with_owner(credentials.access_key(), |owner| {
-                    let name = |key: &Cow<'_, str>| caching.cache.name_in(owner, &group, key);
-                    keys.iter().map(name).collect()
-                })
+                let (owner, group) = (caching.owner(&credentials), group(operation));
+                let name = |key: &Cow<'_, str>| caching.cache.name_in(&owner, &group, key);
+                keys.iter().map(name).collect()
             }
             _ => Vec::new(),
         };
@@ -283,16 +366,28 @@ fn group<O: Operation>(operation: &O) -> [&str; 6] {
 async fn load<O, S>(
     dispatch: Dispatch,
     service: S,
-    operation: Arc<O>,
+    raw: Raw<O>,
     max: usize,
-) -> Result<Loaded<Answer>>
+) -> Result<Loaded<Result<Answer>>>
 where
     O: Operation,
     S: Deref<Target = O::Service>,
 {
-    let answer = dispatch
-        .attempts(&*service, &Raw(operation.clone()), &mut false)
-        .await?;
+    match fetch(&dispatch, &*service, &raw, max).await {
+        // Whose time it was that is over matters to nobody else.
+        Err(error) if error.kind() == Kind::Timeout => Ok(Loaded::Own(Err(error))),
+        other => other,
+    }
+}
+
+async fn fetch<O: Operation>(
+    dispatch: &Dispatch,
+    service: &O::Service,
+    raw: &Raw<O>,
+    max: usize,
+) -> Result<Loaded<Result<Answer>>> {
+    let answer = dispatch.attempts(service, raw, &mut false).await?;
+    let operation = &*raw.operation;
     let status = answer.head.status();
     let absent = status == 404 && !operation.accepts(status);
     if absent {
@@ -300,8 +395,8 @@ where
         let body = dispatch.in_time(body.bytes(MAX_ERROR)).await?;
         let kept = Kept { head, body };
         return match operation.is_absence(&kept) {
-            true => Ok(Loaded::Entry(entry(&*operation, &kept, true))),
-            false => Err(absence(&*service, &*operation, &kept)),
+            true => Ok(Loaded::Entry(entry(operation, &kept, true))),
+            false => Err(absence(service, operation, &kept)),
         };
     }
     let small = |bytes: u64| bytes <= max as u64;
@@ -310,14 +405,14 @@ where
         (None, Some(bytes)) => small(bytes),
         (None, None) => false,
     };
-    if status != 200 || !fits {
-        return Ok(Loaded::Private(answer));
+    if status != 200 || !fits || !operation.may_be_kept(&answer.head) {
+        return Ok(Loaded::Private(Ok(answer)));
     }
     let Answer { head, body, .. } = answer;
     let body = dispatch.in_time(body.bytes(max)).await?;
     let kept = Kept { head, body };
     let absent = operation.is_absence(&kept);
-    Ok(Loaded::Entry(entry(&*operation, &kept, absent)))
+    Ok(Loaded::Entry(entry(operation, &kept, absent)))
 }
 
 fn entry<O: Operation>(operation: &O, kept: &Kept, absent: bool) -> Entry {
@@ -350,21 +445,25 @@ fn kept(entry: &Entry) -> Option<Kept> {
     })
 }
 
-/// What an operation makes of an entry; nothing if that cannot be told from it.
-fn answer_with<O: Operation>(
+/// What an operation makes of an entry.
+fn told<O: Operation>(
     service: &O::Service,
     operation: &O,
     entry: &Entry,
     cached: bool,
-) -> Option<Result<O::Output>> {
-    let kept = kept(entry)?;
+) -> Told<O::Output> {
+    let Some(kept) = kept(entry) else {
+        return Told::Damaged;
+    };
     if kept.head.status() == 404 {
-        return Some(Err(absence(service, operation, &kept)));
+        return Told::Outcome(Err(absence(service, operation, &kept)));
     }
-    let kept = if cached {
-        operation.out_of(kept)?
-    } else {
-        kept
+    let kept = match cached {
+        true => match operation.out_of(kept) {
+            Some(kept) => kept,
+            None => return Told::Nothing,
+        },
+        false => kept,
     };
     let site = site(operation, operation.origin());
     let answer = Answer {
@@ -372,7 +471,10 @@ fn answer_with<O: Operation>(
         body: Body::new(kept.body.into(), site),
         cached,
     };
-    Some(operation.parse(service, answer))
+    match operation.parse(service, answer) {
+        Err(_) if cached => Told::Damaged,
+        outcome => Told::Outcome(outcome),
+    }
 }
 
 /// The error of a thing that does not exist.
@@ -384,8 +486,24 @@ fn absence<O: Operation>(service: &O::Service, operation: &O, kept: &Kept) -> Er
         .with_site(|| site(operation, operation.origin()))
 }
 
-/// An operation whose answer is not read yet.
-struct Raw<O>(Arc<O>);
+/// An operation whose answer is looked at, so that one that makes no sense is tried again as it is without a cache, and
+/// handed on as it came.
+struct Raw<O> {
+    operation: Arc<O>,
+    overrides: Overrides,
+}
+
+impl<O: Operation> Raw<O> {
+    /// With this time for all of it.
+    fn new(operation: Arc<O>, limit: Duration) -> Self {
+        let mut overrides = operation.overrides().cloned().unwrap_or_default();
+        overrides.timeout(limit.max(Duration::from_millis(1)));
+        Self {
+            operation,
+            overrides,
+        }
+    }
+}
 
 impl<O: Operation> Operation for Raw<O> {
     type Service = O::Service;
@@ -394,23 +512,23 @@ impl<O: Operation> Operation for Raw<O> {
     const STREAMS: bool = O::STREAMS;
 
     fn idempotency(&self) -> Idempotency {
-        self.0.idempotency()
+        self.operation.idempotency()
     }
 
     fn origin(&self) -> &Origin {
-        self.0.origin()
+        self.operation.origin()
     }
 
     fn resource(&self) -> Option<&Arc<str>> {
-        self.0.resource()
+        self.operation.resource()
     }
 
     fn key(&self) -> Option<Cow<'_, str>> {
-        self.0.key()
+        self.operation.key()
     }
 
     fn place(&self, service: &Self::Service) -> Option<Place> {
-        self.0.place(service)
+        self.operation.place(service)
     }
 
     fn redirect(
@@ -418,31 +536,49 @@ impl<O: Operation> Operation for Raw<O> {
         service: &Self::Service,
         redirect: &Redirect<'_>,
     ) -> std::result::Result<Option<Place>, String> {
-        self.0.redirect(service, redirect)
+        self.operation.redirect(service, redirect)
     }
 
     fn overrides(&self) -> Option<&Overrides> {
-        self.0.overrides()
+        Some(&self.overrides)
     }
 
     fn request(&self, service: &Self::Service, attempt: &Attempt<'_>) -> Result<Request> {
-        self.0.request(service, attempt)
+        self.operation.request(service, attempt)
     }
 
     fn extra_time(&self) -> std::time::Duration {
-        self.0.extra_time()
+        self.operation.extra_time()
     }
 
     fn can_repeat(&self) -> bool {
-        self.0.can_repeat()
+        self.operation.can_repeat()
     }
 
     fn accepts(&self, status: u16) -> bool {
         // That it does not exist is worth keeping.
-        self.0.accepts(status) || (O::STREAMS && status == 404)
+        self.operation.accepts(status) || (O::STREAMS && status == 404)
     }
 
-    fn parse(&self, _: &Self::Service, answer: Answer) -> Result<Answer> {
+    fn parse(&self, service: &Self::Service, answer: Answer) -> Result<Answer> {
+        let accepted = self.operation.accepts(answer.head.status());
+        // A body that streams says nothing yet.
+        let body = match answer.body.as_whole() {
+            Some(body) => body.clone(),
+            None => Bytes::new(),
+        };
+        if accepted {
+            let site = site(&*self.operation, self.operation.origin());
+            self.operation.parse(
+                service,
+                Answer {
+                    head: answer.head.clone(),
+                    body: Body::new(body.into(), site),
+                    // It is no further answer to be counted.
+                    cached: true,
+                },
+            )?;
+        }
         Ok(answer)
     }
 }
@@ -452,5 +588,26 @@ impl fmt::Debug for Caching {
         f.debug_struct("Caching")
             .field("cache", &self.cache)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_owner_is_told_by_the_secret_and_does_not_tell_it() {
+        let owner = |id: &str, secret: &str| owner_of(&Credentials::new(id, secret));
+        let known = owner("AKID", "secret");
+        assert_eq!(known.len(), 16);
+        assert_eq!(known, owner("AKID", "secret"));
+        assert_ne!(known, owner("AKID", "wrong"));
+        assert_ne!(known, owner("AKIE", "secret"));
+        let with =
+            |id: &str, token: &str| owner_of(&Credentials::new(id, "secret").with_token(token));
+        assert_ne!(known, with("AKID", "token"));
+        assert_ne!(with("AKID", "token"), with("AKID", "other"));
+        assert_ne!(with("AKIDt", "oken"), with("AKID", "token"));
+        assert!(!known.contains("AKID") && !known.contains("secret"));
     }
 }

@@ -87,7 +87,8 @@ impl DispatchBuilder {
     }
 
     /// Whose entries in the cache these are: clients that name the same owner share them, and must be allowed to
-    /// read the same. Defaults to an owner of their own for each access key.
+    /// read the same. Defaults to an owner of their own for each set of
+    /// credentials: an access key, its secret and its session token.
     #[cfg(feature = "cache")]
     pub fn cache_owner(&mut self, owner: impl Into<Arc<str>>) {
         self.cache_owner = Some(owner.into());
@@ -210,6 +211,18 @@ impl Dispatch {
         Run::new(&self.0, service, operation)?.go().await
     }
 
+    /// The longest time of an operation that says nothing of it.
+    #[cfg(feature = "cache")]
+    pub(crate) fn timeout(&self) -> Duration {
+        self.0.timeout
+    }
+
+    /// What tells it from others.
+    #[cfg(feature = "cache")]
+    pub(crate) fn address(&self) -> usize {
+        Arc::as_ptr(&self.0).addr()
+    }
+
     /// Whether there is a cache.
     #[cfg(feature = "cache")]
     pub fn is_cached(&self) -> bool {
@@ -252,7 +265,7 @@ impl Dispatch {
 }
 
 /// The instant so long after this one. What is out of the reach of a clock is 30 years away: nobody waits for it.
-fn after(now: Instant, time: Duration) -> Instant {
+pub(crate) fn after(now: Instant, time: Duration) -> Instant {
     const FOREVER: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
     now + time.min(FOREVER)
 }

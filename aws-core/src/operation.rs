@@ -117,6 +117,14 @@ pub trait Operation: Send + Sync {
         false
     }
 
+    /// Whether an answer with this head, of status 200, may be kept: it is one of the service's, and not of something
+    /// in between. Defaults to yes.
+    #[cfg(feature = "cache")]
+    fn may_be_kept(&self, head: &Head) -> bool {
+        let _ = head;
+        true
+    }
+
     /// What a read would find now that this has been written, if all of it is known. Defaults to nothing.
     #[cfg(feature = "cache")]
     fn wrote(&self, output: &Self::Output) -> Option<crate::cached::Kept> {

@@ -1,19 +1,15 @@
-//! S3, SimpleDB and EC2's list of instances in one process, checking signatures by itself.
+//! S3 and SimpleDB in one process, checking signatures by itself.
 //!
-//! One TCP port serves all: a GET or form POST of `/` with an `Action` is SimpleDB's, or EC2's if it is
-//! signed for EC2 by Version 4, asks for instances or names a version of EC2; what is below `/latest/` and
-//! has a token of the metadata service, or is not signed, is that service's; everything else is S3's. It is for tests, examples and benchmarks: it answers pipelined requests in
+//! One TCP port serves both: a GET or form POST of `/` with an `Action` is SimpleDB's, everything
+//! else is S3's. It is for tests, examples and benchmarks: it answers pipelined requests in
 //! order, counts connections, and refuses what Amazon refuses, with Amazon's codes. Signatures of
 //! Version 2 are checked by code that shares nothing with any client, written from Amazon's
-//! documents, and so are those of Version 4 for EC2; S3's Version 4 is checked by the [`s3s`] crate.
+//! documents; Version 4 is checked by the [`s3s`] crate.
 //!
 //! On a bad day it answers with errors, late, in part or not at all: see [`Faults`].
 //!
 //! SimpleDB is there whole: its select language, its limits and codes, and, by [`SdbOptions`], its
 //! domains on disk and reads of the past.
-//!
-//! EC2 is DescribeInstances over a table that can be changed at any time, [`Ec2Table`], and the metadata
-//! service (version 2) of one of its instances.
 //!
 //! Not in scope: keeping S3's objects on disk, TLS, and speed beyond that of one machine's tests. Access
 //! control lists are kept and told, and keep nobody out.
@@ -36,7 +32,6 @@ mod accounts;
 mod builder;
 pub mod cli;
 mod clock;
-mod ec2;
 mod encode;
 mod faults;
 mod s3;
@@ -51,8 +46,6 @@ mod xml;
 pub use accounts::Account;
 pub use builder::Builder;
 pub use cli::serve_main;
-pub use ec2::options::Ec2Options;
-pub use ec2::table::{Ec2Table, Ec2TableError};
 pub use faults::{Fault, Faults, Gate, Hits, Injection, Rule, Seen, Service, SpecError};
 pub use sdb::options::{SdbModes, SdbOptions};
 pub use server::Emulator;

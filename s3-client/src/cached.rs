@@ -61,14 +61,17 @@ pub(crate) fn answer(wire: &Wire, kept: Kept, may_be_unchanged: bool) -> Option<
     };
     let etag = kept.head.header("etag");
     let stored = kept.head.header("last-modified").and_then(parse_http);
-    let lists = |tags: &str| {
-        tags.trim() == "*"
-            || tags
-                .split(',')
-                .any(|tag| Some(unquoted(tag)) == etag.map(unquoted))
+    // RFC 9110, 8.8.3.2: a weak tag is that of no bytes, and only the comparison of If-None-Match takes it.
+    let lists = |tags: &str, weak: bool| {
+        let own = |tag: &str| match tag.trim().strip_prefix("W/") {
+            Some(tag) if weak => Some(unquoted(tag)) == etag.map(unquoted),
+            Some(_) => false,
+            None => Some(unquoted(tag)) == etag.map(unquoted),
+        };
+        tags.trim() == "*" || tags.split(',').any(own)
     };
     if let Some(tags) = field("if-match") {
-        if !lists(tags) {
+        if !lists(tags, false) {
             return None;
         }
     } else if let Some(date) = field("if-unmodified-since")
@@ -77,7 +80,7 @@ pub(crate) fn answer(wire: &Wire, kept: Kept, may_be_unchanged: bool) -> Option<
         return None;
     }
     let unchanged = match (field("if-none-match"), field("if-modified-since")) {
-        (Some(tags), _) => lists(tags),
+        (Some(tags), _) => lists(tags, true),
         (None, Some(date)) => stored? <= parse_http(date)?,
         (None, None) => false,
     };
@@ -132,8 +135,15 @@ fn with_fields(status: u16, head: &Head, more: &[(&str, &str)]) -> Head {
     )
 }
 
-/// What a GET finds after a put of this body with these fields; nothing if not all of it is known. The time is that
-/// of the store's answer.
+/// Whether an answer to a GET is one of the store's: every object has a tag, and a page of some proxy has none.
+pub(crate) fn may_be_kept(head: &Head) -> bool {
+    head.header("etag").is_some()
+}
+
+/// What a GET finds after a put of this body with these fields; nothing if not all of it is known.
+///
+/// All but `Last-Modified`, that is: the store does not tell it, and its `Date` is that of the answer, not of the
+/// object. So nothing that depends on it is worked out from this.
 pub(crate) fn wrote(wire: &Wire, stored: &ObjectHead) -> Option<Kept> {
     let body = wire.whole_payload()?;
     let named = |name: &str| {
@@ -155,7 +165,7 @@ pub(crate) fn wrote(wire: &Wire, stored: &ObjectHead) -> Option<Kept> {
         return None;
     }
     let head = stored.fields();
-    let (etag, date) = (head.header("etag")?, head.header("date")?);
+    let etag = head.header("etag")?;
     let version = head.header("x-amz-version-id");
     let size = body.len().to_string();
     let of_put = fields.iter().filter(|(name, _)| named(name));
@@ -164,7 +174,6 @@ pub(crate) fn wrote(wire: &Wire, stored: &ObjectHead) -> Option<Kept> {
         ("accept-ranges", "bytes"),
         ("content-length", &size),
         ("etag", etag),
-        ("last-modified", date),
     ];
     let own = own
         .into_iter()
@@ -239,6 +248,11 @@ mod tests {
         assert_eq!(status(&[("if-match", "\"x\"")]), None);
         assert_eq!(status(&[("if-none-match", "\"abc\"")]), Some(304));
         assert_eq!(status(&[("if-none-match", "\"x\"")]), Some(200));
+        // Weak tags: the same for a copy that one has, not for a change that depends on the bytes.
+        assert_eq!(status(&[("if-none-match", "W/\"abc\"")]), Some(304));
+        assert_eq!(status(&[("if-none-match", "\"x\", W/\"abc\"")]), Some(304));
+        assert_eq!(status(&[("if-none-match", "W/\"x\"")]), Some(200));
+        assert_eq!(status(&[("if-match", "W/\"abc\"")]), None);
         assert_eq!(status(&[("if-modified-since", AT)]), Some(304));
         assert_eq!(status(&[("if-modified-since", BEFORE)]), Some(200));
         assert_eq!(status(&[("if-unmodified-since", AT)]), Some(200));

@@ -1,7 +1,7 @@
 //! How a connection begins: the login, which protocol is spoken, and the longest value.
 
 use std::io;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -43,6 +43,8 @@ pub(crate) struct Greeting {
     pub(crate) max_read: usize,
     /// The server's `item_size_max`, in bytes; 0 while it is not known.
     pub(crate) item_size: AtomicUsize,
+    /// The server gives its entries no numbers (`memcached -C`), so that nobody can be granted the right to fill.
+    pub(crate) no_cas: AtomicBool,
     /// When the server hung up at the meta protocol.
     hung_up: Mutex<Option<Instant>>,
 }
@@ -54,6 +56,7 @@ impl Greeting {
             dialect,
             max_read,
             item_size: AtomicUsize::new(0),
+            no_cas: AtomicBool::new(false),
             hung_up: Mutex::default(),
         }
     }
@@ -114,6 +117,14 @@ impl Greeting {
                 && let Some(size) = number(size)
             {
                 self.item_size.store(size, Ordering::Relaxed);
+            }
+            if let Some(cas) = setting.strip_prefix(b"cas_enabled ")
+                && self.no_cas.swap(cas == b"no", Ordering::Relaxed) != (cas == b"no")
+                && cas == b"no"
+            {
+                tracing::warn!(
+                    "memcached runs without CAS (-C): nothing can be filled under a lease"
+                );
             }
         }
         Err(Error::new(

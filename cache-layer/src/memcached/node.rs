@@ -118,6 +118,11 @@ impl Node {
         self.away.store(true, Ordering::Release);
     }
 
+    /// Whether the server can grant the right to fill, as far as is known.
+    pub(crate) fn grants(&self) -> bool {
+        !self.greeting.no_cas.load(Ordering::Relaxed)
+    }
+
     /// The longest value that the server stores under this key, in bytes.
     pub(crate) fn max_value(&self, key: &WireKey) -> usize {
         self.max_value.unwrap_or_else(|| {

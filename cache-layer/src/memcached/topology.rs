@@ -16,6 +16,8 @@ use crate::{Mode, Ring, Server, parse_list};
 /// The servers at one time.
 #[derive(Debug)]
 pub(crate) struct Topology {
+    /// Grows with each list of servers.
+    pub(crate) number: u64,
     ring: Ring,
     pub(crate) servers: Vec<Server>,
     pub(crate) nodes: Vec<Arc<Node>>,
@@ -63,8 +65,33 @@ pub(crate) struct Servers {
     terms: Terms,
     current: RwLock<Arc<Topology>>,
     /// Servers that were on the list once and are not now.
-    left: Mutex<HashSet<(String, u16)>>,
+    left: Mutex<Left>,
     watch: Option<Watch>,
+}
+
+/// Servers that have entries of the time when they were on the list.
+#[derive(Debug, Default)]
+struct Left {
+    endpoints: HashSet<(String, u16)>,
+    /// There were more than can be remembered: any server may be one of them.
+    any: bool,
+}
+
+/// As many servers that left the list are remembered.
+const MAX_LEFT: usize = 1000;
+
+impl Left {
+    fn add(&mut self, endpoint: (String, u16)) {
+        if self.endpoints.len() >= MAX_LEFT {
+            self.endpoints.clear();
+            self.any = true;
+        }
+        self.endpoints.insert(endpoint);
+    }
+
+    fn has(&self, endpoint: &(String, u16)) -> bool {
+        self.any || self.endpoints.contains(endpoint)
+    }
 }
 
 /// A file with the list of servers.
@@ -159,6 +186,7 @@ impl Servers {
             mode,
             terms,
             current: RwLock::new(Arc::new(Topology {
+                number: 0,
                 ring,
                 servers: servers.to_vec(),
                 nodes,
@@ -228,14 +256,6 @@ impl Servers {
         result
     }
 
-    /// Puts these servers in place of those before, as [`replace`](Self::replace) says, unless they come from a file.
-    pub(crate) fn set(&self, servers: &[Server]) -> Result<bool> {
-        match self.watch {
-            Some(_) => Err(config("the servers come from a file")),
-            None => self.replace(servers),
-        }
-    }
-
     /// Puts these servers in place of those before; those that stay keep their connections and
     /// what is known of them. Says whether anything has changed.
     fn replace(&self, servers: &[Server]) -> Result<bool> {
@@ -258,25 +278,46 @@ impl Servers {
                 continue;
             }
             let node = Node::new(server, &self.terms)?;
-            if left.contains(&server.endpoint()) {
+            if left.has(&server.endpoint()) {
                 node.distrust();
                 returned.push(server.endpoint());
             }
             nodes.push(node);
         }
         for endpoint in returned {
-            left.remove(&endpoint);
+            left.endpoints.remove(&endpoint);
         }
         let stays = |node: &Arc<Node>| nodes.iter().any(|other| Arc::ptr_eq(other, node));
         for node in current.nodes.iter().filter(|node| !stays(node)) {
-            left.insert(node.server.endpoint());
+            left.add(node.server.endpoint());
         }
         drop(left);
         *current = Arc::new(Topology {
+            number: current.number + 1,
             ring,
             servers: servers.to_vec(),
             nodes,
         });
         Ok(true)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn beyond_the_bound_any_server_may_have_left() {
+        let endpoint = |i: usize| (format!("10.0.0.{i}"), 11211);
+        let mut left = Left::default();
+        for i in 0..MAX_LEFT {
+            left.add(endpoint(i));
+        }
+        assert!(left.has(&endpoint(0)) && !left.has(&endpoint(MAX_LEFT)));
+        for i in MAX_LEFT..3 * MAX_LEFT {
+            left.add(endpoint(i));
+            assert!(left.endpoints.len() <= MAX_LEFT);
+        }
+        assert!((0..4 * MAX_LEFT).all(|i| left.has(&endpoint(i))));
     }
 }

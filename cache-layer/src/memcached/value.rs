@@ -118,24 +118,30 @@ pub enum Leased {
     Away,
 }
 
-/// A time to live in memcached's terms: nothing is for ever. Parts of a second count as a whole
-/// one, no time at all as being over, and more than 30 days become a date, by this machine's clock.
+/// A time to live in memcached's terms: nothing is for ever. Parts of a second count as a whole one, no time at all as
+/// being over, and more than 30 days become a date, by this machine's clock. Dates have 31 bits, and end in January
+/// 2038: what would last longer lasts until then, or 30 days, whichever is later.
 pub(crate) fn exptime(ttl: Option<Duration>) -> i32 {
+    let now = std::time::SystemTime::UNIX_EPOCH.elapsed();
+    exptime_at(ttl, now.map_or(0, |now| now.as_secs()))
+}
+
+/// As [`exptime`], at that second since 1970.
+fn exptime_at(ttl: Option<Duration>, now: u64) -> i32 {
+    const LAST: u64 = i32::MAX as u64;
     let Some(ttl) = ttl else {
         return 0;
     };
     let seconds = ttl
         .as_secs()
         .saturating_add(u64::from(ttl.subsec_nanos() > 0));
-    let since = match seconds {
+    let told = match seconds {
         0 => return -1,
-        1..=RELATIVE => 0,
-        _ => {
-            let now = std::time::SystemTime::UNIX_EPOCH.elapsed();
-            now.map_or(0, |now| now.as_secs())
-        }
+        1..=RELATIVE => seconds,
+        _ if now.saturating_add(RELATIVE) >= LAST => RELATIVE,
+        _ => seconds.saturating_add(now).min(LAST),
     };
-    i32::try_from(seconds.saturating_add(since)).unwrap_or(i32::MAX)
+    i32::try_from(told).unwrap_or(i32::MAX)
 }
 
 #[cfg(test)]
@@ -156,7 +162,21 @@ mod tests {
             .unwrap()
             .as_secs();
         assert!((i64::from(date) - (now as i64 + 31 * 86_400)).abs() < 60);
-        assert_eq!(exptime(Some(Duration::MAX)), i32::MAX);
+        assert_eq!(exptime_at(Some(Duration::MAX), 1_800_000_000), i32::MAX);
+    }
+
+    #[test]
+    fn when_dates_end_what_is_stored_lives_for_30_days() {
+        let day = Duration::from_secs(24 * 60 * 60);
+        // 1 March 2038.
+        let now = 2_151_014_400;
+        assert_eq!(exptime_at(Some(31 * day), now), 2_592_000);
+        assert_eq!(exptime_at(Some(29 * day), now), 2_505_600);
+        // Five days before the last date, which would come sooner.
+        assert_eq!(
+            exptime_at(Some(40 * day), i32::MAX as u64 - 432_000),
+            2_592_000
+        );
     }
 
     #[test]

@@ -5,13 +5,11 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::Instant;
-
 use super::core::{Config, Core};
 use super::entry::{Entry, Form};
 #[cfg(feature = "local")]
 use super::local::Local;
-use super::name::Name;
+use super::name::{Name, prefix};
 use super::read::{Found, Loaded, Missed, Source, Want};
 use super::stats::CacheStats;
 use super::write;
@@ -20,18 +18,23 @@ use crate::memcached::Memcached;
 
 /// A read-through cache on memcached; cheap to clone, clones share everything.
 ///
-/// It fails open: whatever goes wrong with memcached makes a read a miss, and counts in the [stats](Self::stats);
-/// it never fails the read, and holds it up no longer than the time of one operation of memcached.
+/// It fails open: whatever goes wrong with memcached makes a read a miss, and counts in the [stats](Self::stats); it
+/// never fails the read. What a read asks of memcached takes no longer than one operation of it, and as long once more
+/// where the read has waited for another one.
+///
+/// Without CAS (`memcached -C`) a server cannot grant the right to fill: nothing is kept there.
 ///
 /// # What it promises
 ///
-/// - A read never returns what a write **of this process** that ended before it has made old. Every write goes
+/// - A read never returns what a write **of this process** that ended before it began has made old. Every write goes
 ///   through [`write`](Self::write), which deletes before and after; where a deletion is not acknowledged, or
 ///   the write may still happen, this process reads the key past the cache for as long as anything can be kept.
 /// - A fill that began before a deletion does not land after it, a restart of memcached included.
 /// - **Other processes** that use the cache do not read it either, once the write has returned, as long as its
 ///   deletions were acknowledged. If not, and in the first tier of other processes, they can read what was
 ///   until its time to live is over. So can anybody, after a write that went past the cache.
+/// - Tasks that read the same at once share one answer, under the same promises: a read shares only what began after it
+///   did. It waits for another one no longer than a [lease](CacheBuilder::lease) lasts.
 /// - A damaged entry, or one of another form, is a miss.
 ///
 /// # Example
@@ -48,7 +51,7 @@ use crate::memcached::Memcached;
 ///
 /// // Whose it is, the group that can be forgotten as one, and what it is called there.
 /// let ann = cache.name("everybody", "users/", "ann");
-/// let want = Want { operation: "user", refresh: false };
+/// let want = Want { operation: "user", refresh: false, terms: 0 };
 /// let load = || async {
 ///     // Where it really is would be asked here. The type beside `Entry` is of answers that nothing may keep.
 ///     let (head, body) = ("text/plain".into(), "Ann".into());
@@ -99,8 +102,10 @@ impl Cache {
     /// What a thing is called in this cache. Owners share no entries: what one may read another may not. `group`
     /// and `rest` together name one thing.
     ///
-    /// A write by one owner deletes what all owners have of the thing that have read in this process. Owners of
-    /// other processes only can read what was until its time to live is over.
+    /// A write by one owner deletes what other owners have of the thing that have read in its group in this process, up
+    /// to 64 of them. Owners that this process does not know by then believe, in this process, nothing of what it has
+    /// written, for as long as anything can be kept; in other processes they can read what was until its time to
+    /// live is over.
     pub fn name(&self, owner: &str, group: &str, rest: &str) -> Name {
         self.name_in(owner, &[group], rest)
     }
@@ -116,7 +121,9 @@ impl Cache {
     }
 
     /// Reads a thing through the cache, and with `load` from where it is when the cache lacks it. Tasks that
-    /// read the same at once share one `load`.
+    /// read the same at once share one `load`, which runs in a task of its own for as long as one of them waits: its
+    /// time limit should be that of the most patient, and callers with less time drop the read when it is over.
+    /// Outside of a tokio runtime nothing is shared.
     ///
     /// # Errors
     /// Those of `load`.
@@ -150,7 +157,7 @@ impl Cache {
     pub async fn fetch<T, E, L, F>(
         &self,
         name: &Name,
-        operation: &'static str,
+        want: Want,
         missed: Missed,
         load: L,
     ) -> Result<Found<T>, E>
@@ -160,7 +167,13 @@ impl Cache {
         L: Fn() -> F + Send + Sync + 'static,
         F: Future<Output = Result<Loaded<T>, E>> + Send + 'static,
     {
-        self.core.fetch(name, operation, missed, load).await
+        self.core.fetch(name, want, missed, load).await
+    }
+
+    /// Deletes what is kept of a thing, since it makes no sense to its reader. The read goes on as one that found
+    /// nothing, by [`fetch`](Self::fetch).
+    pub async fn discard(&self, name: &Name) -> Missed {
+        self.core.discard(name).await
     }
 
     /// Begins a write of these things: to be called before it is sent. `through` says that
@@ -179,7 +192,7 @@ impl Cache {
     ///
     /// Other processes can read what was until its time to live is over.
     pub fn forget_group(&self, name: &Name) {
-        self.core.doubt_group(name, Instant::now().into_std());
+        self.core.forget_group(name);
     }
 
     /// The most bytes of head and body that are kept.
@@ -200,7 +213,7 @@ impl Cache {
         #[cfg(not(feature = "local"))]
         let local_bytes = 0;
         CacheStats {
-            doubted: core.fences().doubted(Instant::now().into_std()),
+            doubted: core.trust.doubted(),
             local_bytes,
             servers: core.shelf.stats(),
             ..core.counters.stats()
@@ -261,14 +274,16 @@ impl CacheBuilder {
     }
 
     /// The share of the time to live by which it is cut at random, so that what was stored together does not
-    /// end together: 0 to 1. Defaults to 0.1.
+    /// end together: 0 to 1, and what is beyond counts as the end that it is beyond. Defaults to 0.1.
     pub fn jitter(mut self, share: f64) -> Self {
+        // What is no number cuts nothing.
+        let share = if share.is_nan() { 0.0 } else { share };
         self.config.jitter = share.clamp(0.0, 1.0);
         self
     }
 
-    /// How long it is remembered that a thing does not exist; `None` for not at all. Defaults to the time to
-    /// live, but no more than 5 s.
+    /// How long it is remembered that a thing does not exist: 1 s and more, in whole seconds as memcached counts them;
+    /// `None` and zero for not at all. Defaults to the time to live, but no more than 5 s.
     pub fn absent_ttl(mut self, ttl: impl Into<Option<Duration>>) -> Self {
         let ttl = ttl.into().map(|t| t.min(FOREVER));
         self.config.absent_ttl = ttl.filter(|t| !t.is_zero());
@@ -335,16 +350,15 @@ impl CacheBuilder {
     /// The cache.
     ///
     /// # Errors
-    /// When the time to live is under a second, which memcached cannot tell from none.
+    /// When the time to live, of things or of their absence, is under a second: memcached counts whole ones.
     pub fn build(self) -> Result<Cache, ConfigError> {
         let mut config = self.config;
-        if config.ttl < Duration::from_secs(1) {
-            return Err(ConfigError(config.ttl));
+        for ttl in [Some(config.ttl), config.absent_ttl].into_iter().flatten() {
+            if ttl < Duration::from_secs(1) {
+                return Err(ConfigError(ttl));
+            }
         }
-        config.prefix = match self.namespace.as_str() {
-            "" => format!("{}:", self.version),
-            name => format!("{name}:{}:", self.version),
-        };
+        config.prefix = prefix(&self.namespace, self.version);
         #[cfg(feature = "local")]
         let local = self.local.map(|(bytes, ttl)| Local::new(bytes, ttl));
         Ok(Cache {
@@ -368,7 +382,7 @@ impl fmt::Debug for CacheBuilder {
     }
 }
 
-/// The time to live of a [`Cache`] is under a second.
+/// A time to live of a [`Cache`], of things or of their absence, is under a second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConfigError(Duration);
 
@@ -376,10 +390,42 @@ impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "the time to live of a cache is 1 s or more, not {:?}",
+            "the times to live of a cache are 1 s or more, not {:?}",
             self.0
         )
     }
 }
 
 impl std::error::Error for ConfigError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_that_make_no_sense_are_refused_or_cut() {
+        let second = Duration::from_secs(1);
+        let builder = |ttl| {
+            let servers = Memcached::builder()
+                .servers(["127.0.0.1:1"])
+                .build()
+                .unwrap();
+            Cache::builder(servers, ttl)
+        };
+        assert!(builder(second / 2).build().is_err());
+        let absent = |ttl: Duration| builder(second).absent_ttl(ttl).build();
+        assert!(absent(second / 10).is_err() && absent(second).is_ok());
+        let none = absent(Duration::ZERO).unwrap();
+        assert_eq!(none.core.config.absent_ttl, None);
+        for (share, cut) in [
+            (f64::NAN, 0.0),
+            (-1.0, 0.0),
+            (f64::INFINITY, 1.0),
+            (0.5, 0.5),
+        ] {
+            let cache = builder(second).jitter(share).build().unwrap();
+            assert_eq!(cache.core.config.jitter, cut);
+            assert!(cache.core.config.times(false).is_some());
+        }
+    }
+}

@@ -1,48 +1,147 @@
-//! A read that others of this process wait for instead of doing the same.
+//! A read that others of this process meet instead of doing the same at once.
+//!
+//! It is a task of its own: who began it may stop polling, run out of time or go away, and the others get their answer
+//! all the same. It ends with the last who wait for it.
+//!
+//! ```text
+//!                    ┌─────────┐ Look   ┌────────┐ fill or cancel ┌─────────┐ leave ┌───────┐
+//!   Admit::Lead ───► │ looking │ ─────► │ loading│ ─────────────► │ landed  │ ────► │ ended │
+//!                    └─────────┘ no hit └────────┘   the lease    └─────────┘       └───────┘
+//!                      │      ▲ Wait        │                       ▲  wakes those    ▲ wakes those
+//!                      │ hit  └─┘           │ panic, or nobody      │  who share      │ who only wait
+//!                      └────────────────────┼───────────────────────┘                 │
+//!                                           └──────────── abandoned ──────────────────┘
+//! ```
+//!
+//! - Its **caller** waits for the task's outcome. If that limit or the caller goes, nothing else happens: its seat is
+//!   free, and the last one to leave ends the task, which gives its lease back.
+//! - A read that **met it and began before it** shares what it lands with: an entry, or an error if both were
+//!   asked for on the same [terms](super::read::Want::terms). What concerns only the one who led (its time was over, its
+//!   runtime ended, it panicked) makes the others begin anew, one of them for all.
+//! - A read that **began after it** does not take its entry, since a write of another process may have ended between
+//!   the two. It asks memcached, if it has not just done so, and else waits for the end of the task. Then one of those
+//!   who waited leads, and all of them share that.
+//! - Nobody waits for it longer than a lease lasts, 10 s by default, whatever becomes of the runtime that the task is
+//!   in: after that one of them takes over, and it may not fill any longer.
+//! - Without a runtime nothing is shared: the read loads in its caller's own future.
 
 use std::any::Any;
 use std::pin::pin;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 use super::entry::Entry;
 
-/// How a read ended for those who waited.
+/// How a read ended for those who met it.
 #[derive(Clone)]
 pub(crate) enum Landed {
     /// With this.
     Entry(Entry),
     /// With something that only one can have: they do it themselves.
     Private,
-    /// With an error of the type of those who called.
-    Failed(Arc<dyn Any + Send + Sync>),
-    /// It was given up: one of them takes it over.
+    /// With an error of the type of those who called on these terms.
+    Failed(Arc<dyn Any + Send + Sync>, u64),
+    /// With nothing that concerns them: one of them does it anew.
     Abandoned,
 }
 
-#[derive(Default)]
 pub(crate) struct Flight {
     landed: OnceLock<Landed>,
-    notify: Notify,
+    ended: AtomicBool,
+    /// Something was landed, or it has ended.
+    news: Notify,
+    /// Those who wait.
+    seats: AtomicUsize,
+    /// The last of them has left.
+    empty: Notify,
+    began: Instant,
 }
 
 impl Flight {
-    /// Tells those who wait; only the first time counts.
-    pub(crate) fn land(&self, landed: Landed) {
-        if self.landed.set(landed).is_ok() {
-            self.notify.notify_waiters();
+    pub(crate) fn new() -> Self {
+        Self {
+            landed: OnceLock::new(),
+            ended: AtomicBool::new(false),
+            news: Notify::new(),
+            seats: AtomicUsize::new(0),
+            empty: Notify::new(),
+            began: Instant::now(),
         }
     }
 
-    pub(crate) async fn wait(&self) -> Landed {
-        loop {
-            let mut told = pin!(self.notify.notified());
-            told.as_mut().enable();
-            if let Some(landed) = self.landed.get() {
-                return landed.clone();
+    /// Tells those who share; only the first time counts.
+    pub(crate) fn land(&self, landed: Landed) {
+        if self.landed.set(landed).is_ok() {
+            self.news.notify_waiters();
+        }
+    }
+
+    /// Tells all.
+    pub(crate) fn end(&self) {
+        // Without effect if it has landed.
+        let _ = self.landed.set(Landed::Abandoned);
+        self.ended.store(true, Ordering::Release);
+        self.news.notify_waiters();
+    }
+
+    /// Whether nobody waits; to be asked under the lock under which [seats](Seat) are taken.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.seats.load(Ordering::Acquire) == 0
+    }
+
+    #[cfg(test)]
+    pub(crate) fn seats(&self) -> usize {
+        self.seats.load(Ordering::Acquire)
+    }
+
+    /// Waits until somebody left the last seat; others may have come since.
+    pub(crate) async fn left(&self) {
+        self.empty.notified().await;
+    }
+}
+
+/// The place of one who waits.
+pub(crate) struct Seat(Arc<Flight>);
+
+impl Seat {
+    pub(crate) fn take(flight: Arc<Flight>) -> Self {
+        flight.seats.fetch_add(1, Ordering::AcqRel);
+        Self(flight)
+    }
+
+    pub(crate) fn flight(&self) -> Arc<Flight> {
+        self.0.clone()
+    }
+
+    /// How it ended: for one who `shares`, as soon as that is known; for others, when nobody meets it any longer.
+    /// Nothing if it takes longer than this since it began.
+    pub(crate) async fn wait(&self, shares: bool, longest: Duration) -> Option<Landed> {
+        let flight = &*self.0;
+        let until = flight.began + longest;
+        let news = async {
+            loop {
+                let mut told = pin!(flight.news.notified());
+                told.as_mut().enable();
+                if (shares || flight.ended.load(Ordering::Acquire))
+                    && let Some(landed) = flight.landed.get()
+                {
+                    return landed.clone();
+                }
+                told.await;
             }
-            told.await;
+        };
+        tokio::time::timeout_at(until, news).await.ok()
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        if self.0.seats.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.0.empty.notify_one();
         }
     }
 }

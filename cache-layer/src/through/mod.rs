@@ -3,8 +3,8 @@
 mod cache;
 mod core;
 mod entry;
-mod fence;
 mod flight;
+mod lead;
 #[cfg(feature = "local")]
 mod local;
 #[cfg(test)]
@@ -15,9 +15,9 @@ mod servers;
 mod shelf;
 mod stats;
 mod steps;
-mod suspects;
 #[cfg(test)]
 mod tests;
+mod trust;
 mod write;
 
 pub use cache::{Cache, CacheBuilder, ConfigError, Writing};

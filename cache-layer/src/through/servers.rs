@@ -15,6 +15,7 @@ use bytes::Bytes;
 
 use super::shelf::{Deleted, Filled, Peeked, Shelf};
 use super::steps::Looked;
+use super::trust::Shard;
 use crate::memcached::{
     Error, Fetch, Key, Kind, Lease, Leased, Memcached, Stored, claim, fetch_value,
 };
@@ -39,6 +40,7 @@ impl Shelf for Memcached {
         renew: Option<Duration>,
         limit: Duration,
     ) -> Looked<Held, Bytes> {
+        let until = tokio::time::Instant::now() + limit;
         let mut look = self.get_lease(key.clone()).lease(lease).limit(limit);
         if let Some(renew) = renew {
             look = look.refill_within(renew);
@@ -52,8 +54,12 @@ impl Shelf for Memcached {
             Ok(Leased::Wait) => Looked::Lost,
             Ok(Leased::Away) => Looked::Down,
             Err(error) if error.kind() == Kind::Unsupported => {
+                // All its commands take the time of one.
                 let look = Box::pin(classic_look(self, key, lease));
-                look.await.unwrap_or(Looked::Down)
+                match tokio::time::timeout_at(until, look).await {
+                    Ok(Ok(looked)) => looked,
+                    Ok(Err(_)) | Err(_) => Looked::Down,
+                }
             }
             Err(_) => Looked::Down,
         }
@@ -97,10 +103,14 @@ impl Shelf for Memcached {
         }
     }
 
-    fn shard(&self, key: &Key) -> usize {
+    fn shard(&self, key: &Key) -> Shard {
+        let (list, server) = self.home(key.clone());
         let mut hasher = DefaultHasher::new();
-        Memcached::shard(self, key.clone()).hash(&mut hasher);
-        hasher.finish() as usize
+        server.hash(&mut hasher);
+        Shard {
+            list,
+            server: hasher.finish() as usize,
+        }
     }
 
     fn timeout(&self) -> Duration {
@@ -127,6 +137,9 @@ async fn classic_look(
         Some(value) => return Ok(Looked::Hit(value.data)),
         None => {}
     }
+    if !memcached.grants(key) {
+        return Ok(Looked::Down);
+    }
     let place = [PLACE, format!("{:016x}", fastrand::u64(..)).as_bytes()].concat();
     let place = Bytes::from(place);
     let added = memcached.add(key.clone(), place.clone()).ttl(lease).await?;
@@ -138,4 +151,45 @@ async fn classic_look(
         Some((value, lease)) if value == place => Looked::Win(Held::Classic(key.clone(), lease)),
         _ => Looked::Lost,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::memcached::Dialect;
+    use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+    use tokio::net::TcpListener;
+
+    /// Over the classic protocol a look is three commands, and each has the time of an operation by itself.
+    #[tokio::test]
+    async fn a_look_takes_no_longer_than_it_may_whatever_it_is_made_of() {
+        for answered in 0..3 {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let memcached = Memcached::builder()
+                .servers([listener.local_addr().unwrap().to_string()])
+                .dialect(Dialect::Classic)
+                .timeout(Duration::from_secs(60))
+                .build()
+                .unwrap();
+            let server = tokio::spawn(async move {
+                let mut io = BufReader::new(listener.accept().await.unwrap().0);
+                for answer in ["END\r\n", "STORED\r\n"].into_iter().take(answered) {
+                    let mut line = String::new();
+                    io.read_line(&mut line).await.unwrap();
+                    if line.starts_with("add") {
+                        io.read_line(&mut line).await.unwrap();
+                    }
+                    io.get_mut().write_all(answer.as_bytes()).await.unwrap();
+                }
+                // And no more.
+                std::future::pending::<()>().await;
+            });
+            let limit = Duration::from_millis(100);
+            let key = Key::from("k");
+            let look = Shelf::look(&memcached, &key, limit, None, limit);
+            let looked = tokio::time::timeout(Duration::from_secs(30), look).await;
+            assert!(matches!(looked, Ok(Looked::Down)), "{answered}");
+            server.abort();
+        }
+    }
 }

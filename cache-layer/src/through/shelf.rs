@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::steps::Looked;
+use super::trust::Shard;
 use crate::memcached::Key;
 
 /// What a look that asks for no lease found.
@@ -80,8 +81,8 @@ pub(crate) trait Shelf: Send + Sync + 'static {
     /// Deletes a key.
     fn delete(&self, key: &Key) -> impl Future<Output = Deleted> + Send;
 
-    /// The number of the shard that a key belongs to.
-    fn shard(&self, key: &Key) -> usize;
+    /// The server that a key belongs to.
+    fn shard(&self, key: &Key) -> Shard;
 
     /// The longest time that one call takes.
     fn timeout(&self) -> Duration;

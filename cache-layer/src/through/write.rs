@@ -1,24 +1,27 @@
 //! Writing past the cache, so that nobody here reads what was there before.
 
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use futures_util::future::join_all;
 use tokio::runtime::Handle;
-use tokio::time::Instant;
 
 use super::core::Core;
-use super::entry::{self, Entry};
+use super::entry::Entry;
 use super::name::Name;
 use super::shelf::{Deleted, Filled, Shelf};
 use super::stats::Counters;
 use super::steps::{Looked, WriteStep, Writing};
+use super::trust::Told;
 
 /// A write under way. Reads of its keys in this process go past the cache until it is finished; dropped
 /// instead, it counts as one that may still happen.
 pub(crate) struct Write<S: Shelf> {
     core: Arc<Core<S>>,
+    /// The things, as their own owner sees them and then as all others do that are known.
     keys: Vec<(Name, Writing<S::Lease>)>,
+    /// As many are as their own owner sees them.
+    own: usize,
+    told: Told,
     /// It may have been sent.
     begun: bool,
     finished: bool,
@@ -29,17 +32,16 @@ impl<S: Shelf> Core<S> {
     pub(crate) async fn write(self: Arc<Self>, names: Vec<Name>, through: bool) -> Write<S> {
         // What it wrote is stored as its own owner sees it.
         let through = through && self.config.write_through && names.len() == 1;
-        let names = self.for_all_owners(names);
-        {
-            let mut fences = self.fences();
-            for name in &names {
-                fences.begin_write(&name.key);
-                self.forget_local(name);
-            }
+        let own = names.len();
+        let (names, told) = self.trust.begin_write(names);
+        for name in &names {
+            self.forget_local(name);
         }
         let writing = |(i, name)| (name, Writing::new(through && i == 0));
         let mut write = Write {
             keys: names.into_iter().enumerate().map(writing).collect(),
+            own,
+            told,
             core: self,
             begun: false,
             finished: false,
@@ -76,9 +78,21 @@ impl<S: Shelf> Core<S> {
 }
 
 impl<S: Shelf> Write<S> {
+    /// Adds the things as those owners see them that were met since it began.
+    fn close(&mut self) {
+        let own: Vec<Name> = self.keys[..self.own]
+            .iter()
+            .map(|(name, _)| name.clone())
+            .collect();
+        let late = self.core.trust.close_write(&own, self.told);
+        let late = late.into_iter().map(|name| (name, Writing::new(false)));
+        self.keys.extend(late);
+    }
+
     /// The write has ended. `certain` says that no part of it can still happen; `wrote` is what a read of the
     /// key would now find.
     pub(crate) async fn finish(mut self, certain: bool, wrote: Option<Entry>) {
+        self.close();
         let core = self.core.clone();
         let one = async |(name, mut writing): (Name, Writing<S::Lease>)| {
             let mut step = writing.written(certain, wrote.is_some());
@@ -112,14 +126,11 @@ impl<S: Shelf> Write<S> {
             })
             .collect();
         let ended = join_all(keys.into_iter().map(one)).await;
-        let now = Instant::now().into_std();
-        let until = now + core.config.longest();
-        let mut fences = core.fences();
         for (name, doubted) in &ended {
             Counters::add(&core.counters.invalidations);
             core.forget_local(name);
             let shard = || core.shelf.shard(&name.key);
-            fences.end_write(&name.key, shard, doubted.then_some(until), now);
+            core.trust.end_write(name, shard, *doubted);
         }
         self.finished = true;
     }
@@ -131,13 +142,10 @@ async fn fill<S: Shelf>(
     lease: S::Lease,
     wrote: Option<&Entry>,
 ) -> bool {
-    let Some((entry, (fresh, ttl))) = wrote.and_then(|e| Some((e, core.times(e.absent)?))) else {
+    let Some(keep) = wrote.and_then(|entry| core.to_keep(name, entry)) else {
         return false;
     };
-    let until = entry::unix_ms(SystemTime::now() + fresh);
-    let value = core.config.form.encode(&name.key, entry, until);
-    let stored = value.len() <= core.config.max_value
-        && core.shelf.fill(lease, value, ttl).await == Filled::Stored;
+    let stored = core.shelf.fill(lease, keep.value, keep.ttl).await == Filled::Stored;
     if stored {
         Counters::add(&core.counters.fills);
     }
@@ -149,17 +157,15 @@ impl<S: Shelf> Drop for Write<S> {
         if self.finished {
             return;
         }
-        let now = Instant::now().into_std();
-        let until = self.begun.then(|| now + self.core.config.longest());
-        let mut names = Vec::new();
-        {
-            let mut fences = self.core.fences();
-            for (name, _) in self.keys.drain(..) {
-                self.core.forget_local(&name);
-                let shard = || self.core.shelf.shard(&name.key);
-                fences.end_write(&name.key, shard, until, now);
-                names.push(name);
-            }
+        if self.begun {
+            self.close();
+        }
+        let core = &self.core;
+        let names: Vec<Name> = self.keys.drain(..).map(|(name, _)| name).collect();
+        for name in &names {
+            core.forget_local(name);
+            let shard = || core.shelf.shard(&name.key);
+            core.trust.end_write(name, shard, self.begun);
         }
         if self.begun
             && let Ok(runtime) = Handle::try_current()

@@ -14,6 +14,7 @@ use crate::server::Server;
 const GET: Want = Want {
     operation: "Get",
     refresh: false,
+    terms: 0,
 };
 
 /// A cache of its own, as another process has.
@@ -256,5 +257,25 @@ async fn other_clients_find_entries_where_we_put_them() {
         assert!(value.starts_with(b"rc\x01") && value.ends_with(&1_u64.to_be_bytes()));
         assert!(deleted);
         assert_eq!(read(&a, &service, &name).await.1, Source::Service);
+    }
+}
+
+/// `memcached -C`: without numbers nobody can be granted the right to fill.
+#[tokio::test]
+async fn a_server_without_numbers_holds_no_read_up() {
+    let server = Server::with(&["-C"]);
+    for dialect in [Dialect::Meta, Dialect::Auto] {
+        let a = cache(&[&server], dialect);
+        let service = Service::new();
+        for i in 0..20 {
+            let name = a.name("me", "b/", &format!("k{i}"));
+            assert_eq!(read(&a, &service, &name).await, (1, Source::Service));
+        }
+        // Nothing is stored there that others would wait for.
+        for (_, items) in a.memcached().server_stats("").await.unwrap() {
+            let items = items.unwrap();
+            let count = items.iter().find(|(name, _)| name == "total_items");
+            assert_eq!(count.unwrap().1, "0");
+        }
     }
 }

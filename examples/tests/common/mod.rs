@@ -28,9 +28,7 @@ pub(crate) fn example(name: &str) -> Command {
     command
         .env_remove("AWS_SESSION_TOKEN")
         .env_remove("S3_ENDPOINT")
-        .env_remove("SDB_ENDPOINT")
-        .env_remove("EC2_ENDPOINT")
-        .env_remove("AWS_REGION");
+        .env_remove("SDB_ENDPOINT");
     command
 }
 

@@ -10,7 +10,6 @@ use std::time::Instant;
 
 use tokio::runtime;
 
-use super::deferred::wake;
 use super::entry::{Entry, Trail};
 use crate::error::{Error, Kind};
 use crate::protocol::{ConnectionId, Protocol};
@@ -133,7 +132,7 @@ impl<P: Protocol> Call<P> {
             weightier(answer.failed.take(), failure)
         };
         if let Some(waker) = self.tell(Outcome::Done(Err(failure))) {
-            wake(waker);
+            waker.wake();
         }
     }
 
@@ -147,7 +146,7 @@ impl<P: Protocol> Call<P> {
         if last && !self.is_over() {
             self.give_back();
             if let Some(waker) = self.tell(Outcome::Again(trail, from)) {
-                wake(waker);
+                waker.wake();
             }
         }
     }
@@ -169,7 +168,7 @@ impl<P: Protocol> Call<P> {
         let mut answer = call.answer();
         if call.over.load(Ordering::Relaxed) {
             drop(answer);
-            wake(new);
+            new.wake();
         } else {
             let old = answer.server.replace(new);
             drop(answer);
@@ -268,7 +267,7 @@ impl<P: Protocol> Caller<P> {
         drop(answer);
         drop(left);
         if let Some(server) = server {
-            wake(server);
+            server.wake();
         }
     }
 

@@ -336,6 +336,11 @@ impl<M: Mode> Operation for GetObject<M> {
         crate::cached::is_absence(kept)
     }
 
+    #[cfg(feature = "cache")]
+    fn may_be_kept(&self, head: &pipeline_pool::Head) -> bool {
+        crate::cached::may_be_kept(head)
+    }
+
     fn accepts(&self, status: u16) -> bool {
         matches!(status, 200 | 206) || (status == 304 && M::MAY_BE_UNCHANGED)
     }

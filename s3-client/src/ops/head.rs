@@ -177,6 +177,8 @@ impl<M: HeadMode> Operation for HeadObject<M> {
 
     #[cfg(feature = "cache")]
     fn out_of(&self, kept: aws_core::cached::Kept) -> Option<aws_core::cached::Kept> {
+        // An object that a put of this client has stored has none, and a HEAD is asked for little else.
+        kept.head.header("last-modified")?;
         let mut kept = crate::cached::answer(&self.wire, kept, M::MAY_BE_UNCHANGED)?;
         kept.body = bytes::Bytes::new();
         Some(kept)

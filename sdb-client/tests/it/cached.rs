@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
-use emulator::{Emulator, SdbModes};
+use emulator::{Emulator, Fault, Rule, SdbModes};
 use sdb_client::cache_layer::Cache;
-use sdb_client::{CacheMode, Credentials, Domain, Expected, SdbClient};
+use sdb_client::{CacheMode, Credentials, Domain, Expected, RetryConfig, SdbClient};
 
 use crate::memcached::Server;
 
@@ -197,5 +197,22 @@ async fn without_memcached_all_goes_on() {
     a.domain.delete("u").await.unwrap();
     assert!(a.values("u", "v").await.is_empty());
     assert!(a.cache.stats().errors > 0);
+    emulator.shutdown().await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_is_not_kept() {
+    let (emulator, _server, a, b) = start().await;
+    a.domain.put("u").replace("v", "1").await.unwrap();
+    let page = "HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\n<html>";
+    let page = Rule::new(Fault::garbage(page)).operation("GetAttributes");
+    emulator.faults().add(page.times(1));
+    let get = a.domain.get("u").retry(RetryConfig::none()).await;
+    get.unwrap_err();
+    assert_eq!(a.cache.stats().fills, 0);
+    assert_eq!(a.values("u", "v").await, ["1"]);
+    a.sent();
+    assert_eq!(b.values("u", "v").await, ["1"]);
+    assert_eq!((b.sent(), b.cache.stats().hits), (0, 1));
     emulator.shutdown().await;
 }

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::strange;
+use super::{NO_ROOM, strange};
 use crate::memcached::client::Memcached;
-use crate::memcached::error::{Kind, Result};
+use crate::memcached::error::{Error, Kind, Result};
 use crate::memcached::key::WireKey;
 use crate::memcached::node::Doubt;
 use crate::memcached::topology::Route;
@@ -41,13 +41,17 @@ impl Count {
     /// Sends it.
     ///
     /// # Errors
-    /// [`Kind::NotNumber`]; [`Kind::Down`] while the server is ejected, and others when it is in
+    /// [`Kind::NotNumber`]; [`Kind::Down`] while the server is ejected, or, with [`initial`](Self::initial), while more
+    /// has been changed on other servers in its place than can be noted; and others when it is in
     /// trouble: whether it was counted is then not known if the command
     /// [may have been sent](crate::memcached::Error::may_have_been_sent).
     pub async fn send(self) -> Result<Option<u64>> {
         let Self { client, mut arith } = self;
-        // Without room to note it everything is owed there.
-        let (route, _) = client.place(&arith.key);
+        let (route, room) = client.place(&arith.key);
+        if !room && arith.initial.is_some() {
+            // A counter made here could not be deleted when its own server is back.
+            return Err(Error::new(Kind::Down, NO_ROOM).owed());
+        }
         match change(&route, &arith).await {
             Err(error) if error.kind() == Kind::Unsupported => {}
             other => return other,

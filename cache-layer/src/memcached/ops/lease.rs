@@ -80,6 +80,10 @@ impl GetLease {
             client.count(&node, 0, 1);
             return Ok(Leased::Away);
         }
+        if !node.grants() {
+            client.count(&node, 0, 1);
+            return Ok(Leased::Away);
+        }
         let key = fetch.key.clone();
         let asked = node.stand_in(&key, Op::Get(fetch), &skipped, limit);
         let reply = match asked.await {
@@ -98,7 +102,8 @@ impl GetLease {
         };
         let (won, taken, stale) = (item.won, item.taken, item.stale);
         let lease = || {
-            let cas = item.cas.filter(|_| won)?;
+            // 0 is no number: the server has none.
+            let cas = item.cas.filter(|cas| won && *cas != 0)?;
             Some(Lease {
                 node: node.clone(),
                 connection: reply.connection,
@@ -122,7 +127,7 @@ impl GetLease {
                 refill,
             },
             (None, Some(lease)) => Leased::Miss(lease),
-            (None, None) if place => Leased::Wait,
+            (None, None) if place && !won && node.grants() => Leased::Wait,
             (None, None) => Leased::Away,
         })
     }
@@ -214,7 +219,7 @@ pub(crate) async fn claim(client: &Memcached, key: &Key) -> Result<Option<(Bytes
     let mut fetch = Fetch::plain(key.clone());
     fetch.cas = true;
     let node = client.route(&key).node;
-    if node.owed.has(&key) {
+    if node.owed.has(&key) || !node.grants() {
         return Ok(None);
     }
     let Reply {

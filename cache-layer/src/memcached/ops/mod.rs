@@ -26,6 +26,9 @@ use super::error::Error;
 use super::node::Node;
 use super::wire::{Outcome, line};
 
+/// A change that would leave an entry on a stand-in that nobody would delete.
+const NO_ROOM: &str = "servers are ejected, and too much was changed meanwhile";
+
 /// An answer that the protocol gave and this operation cannot have.
 fn strange(node: &Node, outcome: &Outcome) -> Error {
     let text = line::bad(format!("an answer that does not belong here: {outcome:?}"));

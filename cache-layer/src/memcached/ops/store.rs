@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::strange;
+use super::{NO_ROOM, strange};
 use crate::memcached::client::Memcached;
 use crate::memcached::error::{Error, Kind, Result};
 use crate::memcached::key::WireKey;
@@ -73,8 +73,7 @@ impl Store {
         }
         let (Route { node, skipped }, room) = client.place(&store.key);
         if !room {
-            let text = "servers are ejected, and too much was changed meanwhile";
-            return Err(Error::new(Kind::Down, text).owed());
+            return Err(Error::new(Kind::Down, NO_ROOM).owed());
         }
         if store.value.len() > node.max_value(&store.key) {
             let whole = matches!(store.mode, Mode::Set | Mode::Add | Mode::Replace);

@@ -1,10 +1,77 @@
 //! What can happen next.
 
-use super::acts::{answered, carry_out, ended, enter, landed, read_step, send, write_step};
-use super::world::{Command, Reader, Rules, World, Writer};
-use crate::through::steps::{Looked, ReadStep, WriteStep, Writing};
+use super::world::{Command, Reader, Rules, Sender, Stage, World};
+use super::{reader, writer};
+use crate::through::steps::{Looked, ReadStep};
 
 pub(super) type Next = Result<World, String>;
+
+/// The outcome of a command reaches who waits for it. `None`: it never will.
+fn answered(
+    world: &mut World,
+    rules: &Rules,
+    sender: Sender,
+    looked: Option<Looked<(u8, u8), u8>>,
+    done: Option<bool>,
+) -> Result<(), String> {
+    match sender {
+        Sender::Read(p, r) => reader::told(world, p, r, looked),
+        Sender::Write(p, i) => {
+            writer::told(world, rules, p, i, looked, done);
+            Ok(())
+        }
+    }
+}
+
+/// Memcached carries a command out.
+fn carry_out(world: &mut World, rules: &Rules, at: usize) -> Result<(), String> {
+    let (command, sender) = world.wire.remove(at);
+    let mut looked = None;
+    let mut done = Some(true);
+    let (Command::Peek(owner)
+    | Command::Look(owner)
+    | Command::Delete(owner)
+    | Command::Fill(owner, ..)
+    | Command::Cancel(owner, _)) = command;
+    let item = &mut world.items[usize::from(owner)];
+    match command {
+        Command::Peek(_) => {
+            looked = Some(match item {
+                Some((_, Some(version))) => Looked::Hit(*version),
+                _ => Looked::Lost,
+            });
+        }
+        Command::Look(_) => {
+            looked = Some(match item {
+                Some((_, Some(version))) => Looked::Hit(*version),
+                Some((_, None)) => Looked::Lost,
+                None => {
+                    world.number += 1;
+                    *item = Some((world.number, None));
+                    Looked::Win((world.restarts, world.number))
+                }
+            });
+        }
+        Command::Delete(_) => *item = None,
+        Command::Fill(_, number, version) => {
+            let granted = item.is_some_and(|(n, _)| n == number);
+            if granted {
+                world.number += 1;
+                *item = Some((world.number, Some(version)));
+            }
+            done = Some(granted);
+        }
+        Command::Cancel(_, number) => {
+            if item.is_some_and(|(n, _)| n == number) {
+                *item = None;
+            }
+        }
+    }
+    match sender {
+        Some(sender) => answered(world, rules, sender, looked, done),
+        None => Ok(()),
+    }
+}
 
 /// All that can happen next.
 pub(super) fn successors(world: &World, rules: &Rules) -> Vec<(String, Next)> {
@@ -29,17 +96,17 @@ pub(super) fn successors(world: &World, rules: &Rules) -> Vec<(String, Next)> {
             });
         }
     }
-    if world.forgets < rules.forgets && world.item.is_some() {
+    if world.forgets < rules.forgets && world.items.iter().any(Option::is_some) {
         add("memcached forgets".into(), &|w| {
             w.forgets += 1;
-            w.item = None;
+            w.items = [None, None];
             Ok(())
         });
     }
     if world.restarts < rules.restarts {
         add("memcached restarts".into(), &|w| {
             w.restarts += 1;
-            w.item = None;
+            w.items = [None, None];
             w.number = 0;
             // What was on its way is lost with its connection, unless it goes out again on another.
             for (_, sender) in std::mem::take(&mut w.wire) {
@@ -59,103 +126,102 @@ pub(super) fn successors(world: &World, rules: &Rules) -> Vec<(String, Next)> {
     }
     for p in 0..2 {
         for r in 0..world.processes[p].reads.len() {
-            let read = &world.processes[p].reads[r];
-            match read.at.clone() {
-                Reader::Idle if read.left > 0 => add(format!("{p}.{r} reads"), &|w| {
-                    let known = w.known;
-                    let process = &mut w.processes[p];
-                    let own = process.made;
-                    let trusts = process.fence.trusts(0) || !rules.trusted;
-                    let read = &mut process.reads[r];
-                    read.left -= 1;
-                    (read.own, read.any) = (own, known);
-                    if rules.finds && trusts {
-                        read.at = Reader::Peeking;
-                        send(w, Command::Peek, (p, Some(r)));
-                        return Ok(());
-                    }
-                    enter(w, p, r, false)
-                }),
-                Reader::Past => add(format!("{p}.{r} reads at the source"), &|w| {
-                    let version = w.source;
-                    ended(w, p, r, version, false)
-                }),
-                Reader::Waiting(reading) => {
-                    let again = reading.clone();
-                    add(format!("{p}.{r} asks again"), &|w| {
-                        read_step(w, p, r, ReadStep::Look, again.clone())
-                    });
-                    add(format!("{p}.{r} waits no longer"), &|w| {
-                        let mut reading = reading.clone();
-                        let step = reading.looked(Looked::Lost, false);
-                        read_step(w, p, r, step, reading)
-                    });
-                }
-                Reader::Loading(reading) => add(format!("{p}.{r} fetches"), &|w| {
-                    let version = w.source;
-                    w.processes[p].reads[r].at = Reader::Loaded(reading.clone(), version);
-                    Ok(())
-                }),
-                Reader::Loaded(reading, version) => add(format!("{p}.{r} has fetched"), &|w| {
-                    let mut reading = reading.clone();
-                    let process = &mut w.processes[p];
-                    let flight = process.reads[r].flight;
-                    let current = process.fence.is_current(flight) || !rules.fenced;
-                    match reading.loaded::<u8>(true, current) {
-                        ReadStep::Fill(lease) if !rules.bound || lease.0 == w.restarts => {
-                            w.processes[p].reads[r].at = Reader::Filling(version);
-                            send(w, Command::Fill(lease.1, version), (p, Some(r)));
-                            Ok(())
-                        }
-                        ReadStep::Cancel(lease) if lease.0 == w.restarts => {
-                            w.wire.push((Command::Cancel(lease.1), None));
-                            landed(w, p, r, version)
-                        }
-                        _ => landed(w, p, r, version),
-                    }
-                }),
-                _ => {}
-            }
+            read(world, rules, p, r, &mut add);
         }
-        match world.processes[p].write.clone() {
-            Writer::Idle if world.processes[p].writes_left > 0 => {
-                add(format!("{p} writes"), &|w| {
-                    w.processes[p].writes_left -= 1;
-                    if rules.fenced {
-                        w.processes[p].fence.begin_write();
-                    }
-                    let writing = Writing::new(rules.through);
-                    write_step(w, rules, p, WriteStep::Delete, writing, 0, false);
-                    Ok(())
-                });
-            }
-            Writer::Writing(writing) => {
-                let done = writing.clone();
-                add(format!("the source takes the write of {p}"), &|w| {
-                    w.source += 1;
-                    w.processes[p].write = Writer::Wrote(done.clone(), w.source);
-                    Ok(())
-                });
-                if world.give_ups < rules.give_ups {
-                    add(format!("{p} gives its write up"), &|w| {
-                        w.give_ups += 1;
-                        w.lost += 1;
-                        let mut writing = writing.clone();
-                        let step = writing.written(false, true);
-                        // It made no version that anybody could count on.
-                        write_step(w, rules, p, step, writing, u8::MAX, false);
-                        Ok(())
-                    });
-                }
-            }
-            Writer::Wrote(writing, version) => add(format!("{p} has written {version}"), &|w| {
-                let mut writing = writing.clone();
-                let step = writing.written(true, true);
-                write_step(w, rules, p, step, writing, version, false);
-                Ok(())
-            }),
-            _ => {}
-        }
+        write(world, rules, p, &mut add);
     }
     all
+}
+
+type Add<'a> = &'a mut dyn FnMut(String, &dyn Fn(&mut World) -> Result<(), String>);
+
+fn read(world: &World, rules: &Rules, p: usize, r: usize, add: Add<'_>) {
+    let read = &world.processes[p].reads[r];
+    let breaks = world.breaks < rules.breaks;
+    if breaks && read.number > 0 && !matches!(read.at, Reader::Filling(_)) {
+        add(format!("{p}.{r} leads no more"), &|w| {
+            w.breaks += 1;
+            reader::abandon(w, p, r);
+            Ok(())
+        });
+    }
+    match &read.at {
+        Reader::Idle if read.left > 0 => add(format!("{p}.{r} reads"), &|w| {
+            reader::begin(w, rules, p, r);
+            Ok(())
+        }),
+        Reader::Entering => add(format!("{p}.{r} enters"), &|w| {
+            reader::enter(w, rules, p, r)
+        }),
+        Reader::Sharing(number) | Reader::Meeting(number) if breaks => {
+            add(format!("{p}.{r} takes over"), &|w| {
+                w.breaks += 1;
+                reader::take_over(w, p, r, *number);
+                Ok(())
+            });
+        }
+        Reader::Past => add(format!("{p}.{r} reads at the source"), &|w| {
+            let version = w.source;
+            reader::answer(w, p, r, version)
+        }),
+        Reader::Waiting(reading) => {
+            add(format!("{p}.{r} asks again"), &|w| {
+                reader::step_on(w, p, r, ReadStep::Look, reading.clone())
+            });
+            add(format!("{p}.{r} waits no longer"), &|w| {
+                let mut reading = reading.clone();
+                let step = reading.looked(Looked::Lost, false);
+                reader::step_on(w, p, r, step, reading)
+            });
+        }
+        Reader::Loading(reading) => add(format!("{p}.{r} fetches"), &|w| {
+            let version = w.source;
+            w.processes[p].reads[r].at = Reader::Loaded(reading.clone(), version);
+            Ok(())
+        }),
+        Reader::Loaded(reading, version) => add(format!("{p}.{r} has fetched"), &|w| {
+            reader::loaded(w, rules, p, r, reading.clone(), *version)
+        }),
+        _ => {}
+    }
+}
+
+fn write(world: &World, rules: &Rules, p: usize, add: Add<'_>) {
+    let Some(write) = &world.processes[p].write else {
+        if world.processes[p].writes_left > 0 {
+            add(format!("{p} writes"), &|w| {
+                writer::begin(w, rules, p);
+                Ok(())
+            });
+        }
+        return;
+    };
+    let set = |w: &mut World, stage: Stage| {
+        if let Some(write) = &mut w.processes[p].write {
+            write.stage = stage;
+        }
+    };
+    match write.stage {
+        Stage::Writing => {
+            add(format!("the source takes the write of {p}"), &|w| {
+                w.source += 1;
+                let version = w.source;
+                set(w, Stage::Wrote(version));
+                Ok(())
+            });
+            if world.give_ups < rules.give_ups && !write.group {
+                add(format!("{p} gives its write up"), &|w| {
+                    w.give_ups += 1;
+                    w.lost += 1;
+                    writer::close(w, rules, p, None);
+                    Ok(())
+                });
+            }
+        }
+        Stage::Wrote(version) => add(format!("{p} has written {version}"), &|w| {
+            writer::close(w, rules, p, Some(version));
+            Ok(())
+        }),
+        Stage::Before | Stage::After(_) => {}
+    }
 }

@@ -1,28 +1,38 @@
 //! What there is in the model, and how it begins.
 
-use crate::through::fence::Fence;
+use crate::through::name::Name;
 use crate::through::steps::{Reading, Writing};
+use crate::through::trust::{At, Rules as Trust, Shard, Told, Visit};
 
 /// The connection that granted it, and the number that memcached gave it.
 pub(super) type Lease = (u8, u8);
 
+/// An owner, and so where in memcached the thing is that all of them see.
+pub(super) type Owner = u8;
+
 /// What is on its way to memcached; it may be carried out long after its sender stopped waiting.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) enum Command {
-    Peek,
-    Look,
-    Delete,
-    Fill(u8, u8),
-    Cancel(u8),
+    Peek(Owner),
+    Look(Owner),
+    Delete(Owner),
+    Fill(Owner, u8, u8),
+    Cancel(Owner, u8),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Reader {
     Idle,
-    /// Asked before anybody knows of it.
-    Peeking,
-    /// Waits for another of this process.
-    Joined,
+    /// Asks memcached before anybody knows of it.
+    Finding,
+    /// To be admitted.
+    Entering,
+    /// Asks memcached since it has met an older read, of this number.
+    Asking(u64),
+    /// Waits for what the read of this number lands with.
+    Sharing(u64),
+    /// Waits for the end of the read of this number.
+    Meeting(u64),
     /// Past the cache.
     Past,
     Looking(Reading<Lease>),
@@ -33,126 +43,194 @@ pub(super) enum Reader {
     Filling(u8),
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Hash)]
 pub(super) struct Read {
     pub(super) at: Reader,
-    pub(super) flight: u64,
-    /// What it must see: of writes that ended before it began in its process, and in any.
-    pub(super) own: u8,
-    pub(super) any: u8,
+    pub(super) owner: Owner,
+    pub(super) visit: Visit,
+    pub(super) asked: bool,
+    pub(super) down: bool,
+    /// The number under which it leads.
+    pub(super) number: u64,
+    /// What it must see: of writes that ended before it began.
+    pub(super) floor: u8,
     pub(super) left: u8,
 }
 
+/// A write's work on the entry of one owner.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Writer {
-    Idle,
-    Deleting(Writing<Lease>),
-    Leasing(Writing<Lease>),
-    Writing(Writing<Lease>),
-    /// Carried out: this is what it wrote.
-    Wrote(Writing<Lease>, u8),
-    Filling(Writing<Lease>, u8),
-    Deleting2(Writing<Lease>, u8),
+pub(super) enum Work {
+    Deleting,
+    Leasing,
+    Filling,
+    /// It waits for the others.
+    Ready,
+    Done {
+        doubted: bool,
+        acknowledged: bool,
+    },
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Stage {
+    Before,
+    Writing,
+    /// Carried out: this is what it wrote.
+    Wrote(u8),
+    /// Nothing if nobody knows whether it was carried out.
+    After(Option<u8>),
+}
+
+#[derive(Clone, Debug, Hash)]
+pub(super) struct Write {
+    pub(super) stage: Stage,
+    pub(super) keys: Vec<(Owner, Writing<Lease>, Work)>,
+    pub(super) told: Told,
+    /// It changes what nobody can name.
+    pub(super) group: bool,
+}
+
+#[derive(Clone, Debug, Hash)]
 pub(super) struct Process {
-    pub(super) fence: Fence<u8>,
+    pub(super) trust: Trust<u8, ()>,
     pub(super) reads: Vec<Read>,
-    pub(super) write: Writer,
+    pub(super) write: Option<Write>,
     pub(super) writes_left: u8,
     /// The greatest version that a write of this process has made, and ended.
     pub(super) made: u8,
-    pub(super) next: u64,
 }
 
-/// Who sent a command, to be told of its outcome while it waits: process, and reader or none for the writer.
-pub(super) type Sender = (usize, Option<usize>);
+/// Who sent a command, to be told of its outcome while it waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) enum Sender {
+    Read(usize, usize),
+    /// A process, and which entry of its write.
+    Write(usize, usize),
+}
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Hash)]
 pub(super) struct World {
     /// The version at the source.
     pub(super) source: u8,
     /// Writes that their senders gave up and that may still be carried out.
     pub(super) lost: u8,
     /// What memcached has: the number of its last change, and a version unless it is a place held.
-    pub(super) item: Option<(u8, Option<u8>)>,
+    pub(super) items: [Option<(u8, Option<u8>)>; 2],
     pub(super) number: u8,
     /// Restarts so far: a connection does not outlive one.
     pub(super) restarts: u8,
     pub(super) wire: Vec<(Command, Option<Sender>)>,
     pub(super) processes: Vec<Process>,
-    /// The greatest version of a write, of any process, that ended with all deletions acknowledged.
-    pub(super) known: u8,
+    /// For each owner, the greatest version of a write, of any process, that told it and ended with all deletions
+    /// acknowledged.
+    pub(super) known: [u8; 2],
     pub(super) forgets: u8,
     pub(super) give_ups: u8,
+    pub(super) breaks: u8,
 }
 
 /// What is allowed to happen, and which rules hold.
 #[derive(Clone, Copy)]
 pub(super) struct Rules {
-    pub(super) readers: [u8; 2],
+    /// For each process, the owners that its readers read as.
+    pub(super) readers: [&'static [Owner]; 2],
     pub(super) reads: u8,
     pub(super) writes: [u8; 2],
+    /// The writes of the first process change what nobody can name.
+    pub(super) groups: bool,
     pub(super) restarts: u8,
     pub(super) forgets: u8,
     pub(super) give_ups: u8,
+    /// Reads that lead and come to nothing, and readers that take over.
+    pub(super) breaks: u8,
     pub(super) through: bool,
-    /// A read peeks before it enters.
+    /// A read asks memcached before it enters.
     pub(super) finds: bool,
-    /// It does so only where the fence trusts the cache.
+    /// It does so only where the rules let it believe.
     pub(super) trusted: bool,
     /// A fill goes only on the connection that granted its lease.
     pub(super) bound: bool,
     /// The key is deleted after a write.
     pub(super) deletes_after: bool,
-    /// A write cuts off the reads that others may join.
+    /// A write is told to the rules.
     pub(super) fenced: bool,
+    /// A read shares only what began after it did.
+    pub(super) shares_younger: bool,
+    /// Owners that are met during a write have theirs deleted at its end.
+    pub(super) tells_late: bool,
+    /// What was written is remembered for owners that are met later.
+    pub(super) remembers: bool,
+    /// A group that something was changed in is doubted.
+    pub(super) forgets_groups: bool,
 }
 
 pub(super) const RULES: Rules = Rules {
-    readers: [2, 1],
+    readers: [&[0, 0], &[0]],
     reads: 1,
     writes: [1, 1],
+    groups: false,
     restarts: 0,
     forgets: 0,
     give_ups: 0,
+    breaks: 0,
     through: false,
     finds: false,
     trusted: true,
     bound: true,
     deletes_after: true,
     fenced: true,
+    shares_younger: true,
+    tells_late: true,
+    remembers: true,
+    forgets_groups: true,
 };
 
+/// Time stands still: a doubt does not end.
+pub(super) const AT: At<u8> = At { now: 0, until: 1 };
+
+/// All keys are on one server.
+pub(super) fn shard() -> Shard {
+    Shard { list: 0, server: 0 }
+}
+
+/// The thing as this owner sees it.
+pub(super) fn name(owner: Owner) -> Name {
+    Name::new("", if owner == 0 { "a" } else { "b" }, &["g/"], "k")
+}
+
+pub(super) fn owner_of(name: &Name) -> Owner {
+    u8::from(name.owner() == b"b")
+}
+
 pub(super) fn start(rules: &Rules) -> World {
+    let read = |owner: &Owner| Read {
+        at: Reader::Idle,
+        owner: *owner,
+        visit: Visit::default(),
+        asked: false,
+        down: false,
+        number: 0,
+        floor: 0,
+        left: rules.reads,
+    };
     let process = |i: usize| Process {
-        fence: Fence::default(),
-        reads: vec![
-            Read {
-                at: Reader::Idle,
-                flight: 0,
-                own: 0,
-                any: 0,
-                left: rules.reads,
-            };
-            usize::from(rules.readers[i])
-        ],
-        write: Writer::Idle,
+        trust: Trust::new(10, None),
+        reads: rules.readers[i].iter().map(read).collect(),
+        write: None,
         writes_left: rules.writes[i],
         made: 0,
-        next: 1,
     };
     World {
         source: 1,
         lost: 0,
-        item: None,
+        items: [None, None],
         number: 0,
         restarts: 0,
         wire: Vec::new(),
         processes: vec![process(0), process(1)],
-        known: 0,
+        known: [0, 0],
         forgets: 0,
         give_ups: 0,
+        breaks: 0,
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::Semaphore;
-use tokio::task::yield_now;
+use tokio::task::{JoinHandle, yield_now};
 
 use super::server::Mem;
 use super::{GET, TTL};
@@ -44,6 +44,10 @@ pub(super) struct Service {
     pub(super) fails: AtomicBool,
     pub(super) absent: AtomicBool,
     pub(super) private: AtomicBool,
+    /// The time of whoever loads is over.
+    pub(super) late: AtomicBool,
+    /// Loads under way.
+    pub(super) loading: AtomicUsize,
     /// Loads wait for a permit.
     pub(super) gate: Semaphore,
 }
@@ -68,6 +72,8 @@ impl Process {
                 fails: AtomicBool::new(false),
                 absent: AtomicBool::new(false),
                 private: AtomicBool::new(false),
+                late: AtomicBool::new(false),
+                loading: AtomicUsize::new(0),
                 gate: Semaphore::new(1_000_000),
             }),
         }
@@ -91,10 +97,14 @@ impl Process {
             let service = service.clone();
             async move {
                 service.loads.fetch_add(1, SeqCst);
+                let _loading = Loading::new(&service);
                 let version = service.version.load(SeqCst);
                 service.gate.acquire().await.unwrap().forget();
                 if service.fails.load(SeqCst) {
                     return Err("503".to_owned());
+                }
+                if service.late.load(SeqCst) {
+                    return Ok(Loaded::Own("too late"));
                 }
                 if service.private.load(SeqCst) {
                     return Ok(Loaded::Private("a stream"));
@@ -114,6 +124,22 @@ impl Process {
                 (String::from_utf8(entry.body.to_vec()).unwrap(), source)
             }
             Found::Private(_) => panic!("private"),
+        }
+    }
+
+    pub(super) fn spawn(&self, name: &Name) -> JoinHandle<(String, Source)> {
+        let (this, name) = (self.clone(), name.clone());
+        tokio::spawn(async move { this.read(&name).await })
+    }
+
+    /// Runs others until so many wait for the read of this name that leads.
+    pub(super) async fn until_seats(&self, name: &Name, seats: usize) {
+        let taken = || {
+            let flight = self.core.trust.rules().flight(&name.key);
+            flight.map_or(0, |flight| flight.seats())
+        };
+        while taken() != seats {
+            yield_now().await;
         }
     }
 
@@ -141,6 +167,22 @@ impl Process {
         let write = self.core.clone().write(vec![name.clone()], false).await;
         self.service.version.fetch_add(1, SeqCst);
         write.finish(true, None).await;
+    }
+}
+
+/// A load under way.
+struct Loading<'a>(&'a Service);
+
+impl<'a> Loading<'a> {
+    fn new(service: &'a Service) -> Self {
+        service.loading.fetch_add(1, SeqCst);
+        Self(service)
+    }
+}
+
+impl Drop for Loading<'_> {
+    fn drop(&mut self) {
+        self.0.loading.fetch_sub(1, SeqCst);
     }
 }
 

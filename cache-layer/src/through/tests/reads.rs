@@ -12,7 +12,7 @@ use crate::through::core::{Config, Core};
 use crate::through::entry::Form;
 #[cfg(feature = "local")]
 use crate::through::local::Local;
-use crate::through::read::{Found, Source, Want};
+use crate::through::read::{Found, Loaded, Source, Want};
 
 #[tokio::test(start_paused = true)]
 async fn what_was_read_once_is_there() {
@@ -60,6 +60,37 @@ async fn absence_has_a_time_of_its_own() {
     // Nor does its lease hold anybody up.
     assert_eq!(a.read(&l).await.1, Source::Service);
     assert!(mem.has(&l));
+}
+
+#[tokio::test(start_paused = true)]
+async fn absence_has_no_second_life() {
+    let mem = Mem::default();
+    let stale_for = Duration::from_secs(30);
+    let a = Process::new(
+        &mem,
+        Config {
+            stale_for,
+            ..config()
+        },
+    );
+    a.service.absent.store(true, SeqCst);
+    let k = name("k");
+    a.read(&k).await;
+    tokio::time::advance(Duration::from_secs(5)).await;
+    assert_eq!(a.read(&k).await.1, Source::Service);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_its_reader_cannot_read_is_deleted_and_fetched() {
+    let (mem, a) = process();
+    let k = name("k");
+    a.read(&k).await;
+    let missed = a.core.discard(&k).await;
+    assert!(!mem.has(&k));
+    let load = || async { Ok::<_, String>(Loaded::<()>::Entry(entry("anew", false))) };
+    let found = a.core.fetch(&k, GET, missed, load).await.unwrap();
+    assert!(matches!(found, Found::Entry(_, Source::Service)));
+    assert_eq!(a.read(&k).await, one("anew", Source::Memcached));
 }
 
 #[tokio::test(start_paused = true)]

@@ -14,6 +14,7 @@ use crate::memcached::Key;
 use crate::through::name::Name;
 use crate::through::shelf::{Deleted, Filled, Peeked, Shelf};
 use crate::through::steps::Looked;
+use crate::through::trust::Shard;
 
 pub(super) struct Item {
     pub(super) number: u64,
@@ -160,8 +161,8 @@ impl Shelf for Mem {
         Deleted::Done
     }
 
-    fn shard(&self, _: &Key) -> usize {
-        0
+    fn shard(&self, _: &Key) -> Shard {
+        Shard { list: 0, server: 0 }
     }
 
     fn timeout(&self) -> Duration {

@@ -6,11 +6,10 @@ use std::task::{Context, Waker};
 use std::time::Duration;
 
 use tokio::task::yield_now;
-use tokio::time::Instant;
 
-use super::TTL;
 use super::process::{Process, config, entry, name, one, process};
 use super::server::Mem;
+use super::{DOUBT, TTL};
 use crate::through::core::Config;
 use crate::through::entry::Form;
 use crate::through::name::Name;
@@ -68,12 +67,12 @@ async fn what_was_not_acknowledged_is_doubted_for_as_long_as_it_may_live() {
     mem.0.down.store(false, SeqCst);
     assert!(mem.has(&k), "the old value is there still");
     assert_eq!(a.read(&k).await, one("2", Source::Service));
-    assert_eq!(a.core.fences().doubted(Instant::now().into_std()), 1);
+    assert_eq!(a.core.trust.doubted(), 1);
     assert_eq!(a.core.counters.stats().unacknowledged, 1);
-    tokio::time::advance(TTL + Duration::from_secs(1)).await;
+    tokio::time::advance(DOUBT).await;
     assert_eq!(a.read(&k).await, one("2", Source::Service));
     assert_eq!(a.read(&k).await, one("2", Source::Memcached));
-    assert_eq!(a.core.fences().doubted(Instant::now().into_std()), 0);
+    assert_eq!(a.core.trust.doubted(), 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -144,10 +143,10 @@ async fn a_group_can_be_forgotten() {
     let (k, l) = (name("k"), Name::new("t:0:", "me", &["other/"], "k"));
     a.read(&k).await;
     a.read(&l).await;
-    a.core.doubt_group(&k, Instant::now().into_std());
+    a.core.forget_group(&k);
     assert_eq!(a.read(&k).await.1, Source::Service);
     assert_eq!(a.read(&l).await.1, Source::Memcached);
-    tokio::time::advance(TTL + Duration::from_secs(2)).await;
+    tokio::time::advance(DOUBT).await;
     a.read(&k).await;
     assert_eq!(a.read(&k).await.1, Source::Memcached);
 }
@@ -173,7 +172,7 @@ async fn many_keys_are_written_at_once() {
 async fn a_write_of_one_owner_is_one_for_all_who_read_here() {
     let (mem, a) = process();
     let mine = name("k");
-    let theirs = mine.of("somebody");
+    let theirs = mine.of(b"somebody");
     a.read(&mine).await;
     assert_eq!(
         a.read(&theirs).await,
@@ -205,4 +204,164 @@ async fn a_peek_fills_nothing_and_believes_no_doubtful_entry() {
         Form::default().encode(&k.key, &entry("1", false), u64::MAX),
     );
     assert!(a.core.peek(&k, "Head").await.is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_fetched_before_a_write_is_not_stored_though_no_deletion_reached_memcached() {
+    let (mem, a) = process();
+    let k = name("k");
+    a.hold();
+    let reader = a.spawn(&k);
+    a.until_loads(1).await;
+    mem.0.down.store(true, SeqCst);
+    a.write(&k).await;
+    mem.0.down.store(false, SeqCst);
+    a.release();
+    assert_eq!(reader.await.unwrap().0, "1");
+    assert!(!mem.has(&k), "its lease was good still");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_doubt_lasts_for_as_long_as_what_is_stale_is_kept() {
+    let mem = Mem::default();
+    let stale_for = Duration::from_secs(100);
+    let a = Process::new(
+        &mem,
+        Config {
+            stale_for,
+            ..config()
+        },
+    );
+    let k = name("k");
+    a.read(&k).await;
+    mem.0.down.store(true, SeqCst);
+    a.write(&k).await;
+    mem.0.down.store(false, SeqCst);
+    // What another process had fetched before, and stores as its renewal ends with the old entry.
+    tokio::time::advance(stale_for + TTL).await;
+    mem.put(
+        &k,
+        Form::default().encode(&k.key, &entry("1", false), u64::MAX),
+    );
+    tokio::time::advance(Duration::from_secs(99)).await;
+    assert_eq!(a.read(&k).await, one("2", Source::Service));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_written_through_has_the_bounds_of_what_is_read() {
+    let mem = Mem::default();
+    let form = Form {
+        compress_from: Some(1),
+    };
+    let a = Process::new(
+        &mem,
+        Config {
+            write_through: true,
+            form,
+            ..config()
+        },
+    );
+    // Packed it would be small enough, and no read could unpack it.
+    for (size, stored) in [(996, true), (997, false), (100_000, false)] {
+        let k = name(&format!("{size}"));
+        let write = a.core.clone().write(vec![k.clone()], true).await;
+        write
+            .finish(true, Some(entry(&"x".repeat(size), false)))
+            .await;
+        assert_eq!(mem.has(&k), stored, "{size}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_write_that_is_dropped_deletes_what_was_stored_since_it_began() {
+    let (mem, a) = process();
+    let k = name("k");
+    let write = a.core.clone().write(vec![k.clone()], false).await;
+    a.other().read(&k).await;
+    assert!(mem.has(&k));
+    drop(write);
+    for _ in 0..100 {
+        yield_now().await;
+    }
+    assert!(!mem.has(&k));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_certain_write_ends_no_doubt_of_one_that_may_still_happen() {
+    let (mem, a) = process();
+    let k = name("k");
+    let lost = a.core.clone().write(vec![k.clone()], false).await;
+    lost.finish(false, None).await;
+    a.write(&k).await;
+    a.other().read(&k).await;
+    assert!(mem.has(&k));
+    a.service.version.store(9, SeqCst);
+    assert_eq!(a.read(&k).await, one("9", Source::Service));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fill_that_began_before_a_group_was_forgotten_does_not_outlive_the_doubt() {
+    let (mem, a) = process();
+    let k = name("k");
+    a.hold();
+    let reader = a.spawn(&k);
+    a.until_loads(1).await;
+    a.core.forget_group(&k);
+    a.service.version.store(2, SeqCst);
+    a.release();
+    assert_eq!(reader.await.unwrap().0, "1");
+    assert!(!mem.has(&k));
+    // That of another process may land for as long as its lease lasts, and lives from then on.
+    tokio::time::advance(Duration::from_secs(10)).await;
+    mem.put(
+        &k,
+        Form::default().encode(&k.key, &entry("1", false), u64::MAX),
+    );
+    tokio::time::advance(TTL - Duration::from_secs(1)).await;
+    assert_eq!(a.read(&k).await, one("2", Source::Service));
+}
+
+/// As with keys that are replaced after a put: another process has read with the new ones before.
+#[tokio::test(start_paused = true)]
+async fn an_owner_met_after_a_write_does_not_read_what_was_there_before() {
+    let (mem, a) = process();
+    let b = a.other();
+    let (mine, new) = (name("k"), name("k").of(b"new"));
+    b.read(&new).await;
+    a.write(&mine).await;
+    assert!(mem.has(&new), "nobody told it");
+    assert_eq!(a.read(&new).await, one("2", Source::Service));
+    assert_eq!(a.core.peek(&new, "Head").await, None);
+    // What this process has not written is believed.
+    let other = name("other").of(b"new");
+    b.read(&other).await;
+    assert_eq!(a.read(&other).await, one("2", Source::Memcached));
+    // The next write tells it.
+    a.write(&mine).await;
+    assert!(!mem.has(&new));
+    assert_eq!(a.read(&new).await, one("3", Source::Service));
+    assert_eq!(a.read(&new).await, one("3", Source::Memcached));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_write_deletes_what_owners_of_its_group_have_and_no_more_than_a_bound() {
+    let (_, a) = process();
+    for i in 0..200 {
+        a.core
+            .peek(
+                &Name::new("t:0:", &format!("{i}"), &["other/"], "k"),
+                "Head",
+            )
+            .await;
+        a.core
+            .peek(
+                &Name::new("t:0:", &format!("{i}"), &["bucket/"], "k"),
+                "Head",
+            )
+            .await;
+    }
+    a.write(&name("k")).await;
+    assert_eq!(a.core.counters.stats().invalidations, 65);
+    a.write(&Name::new("t:0:", "me", &["third/"], "k")).await;
+    assert_eq!(a.core.counters.stats().invalidations, 66);
 }

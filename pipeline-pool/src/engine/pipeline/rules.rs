@@ -4,7 +4,6 @@ use std::sync::{Arc, Mutex};
 
 use super::*;
 use crate::engine::call::{Caller, Order, Outcome};
-use crate::engine::testing::Probe;
 use crate::protocol::Class;
 
 const ONCE: Class = Class {
@@ -401,40 +400,4 @@ fn a_server_is_not_late_with_what_is_still_on_its_way() {
     // Nor does the time of writing count as its own.
     world.pass(late).read(b".").unwrap();
     assert_eq!(world.pipeline.take_sample().latency, late * 2);
-}
-
-#[test]
-fn a_caller_that_panics_when_it_is_woken_keeps_no_other_from_its_reply() {
-    struct Bad;
-
-    impl std::task::Wake for Bad {
-        fn wake(self: Arc<Self>) {
-            panic!("a bad waker");
-        }
-    }
-
-    for ends in [false, true] {
-        let mut world = World::new();
-        let first = world.push(Ask::new(READ));
-        world.write_all();
-        world.read(b".").unwrap();
-        drop(first);
-        let (mut bad, mut good) = (world.push(Ask::new(READ)), world.push(Ask::new(READ)));
-        world.write_all();
-        let probe = Probe::idle();
-        for (caller, waker) in [(&mut bad, Arc::new(Bad).into()), (&mut good, probe.waker())] {
-            let waiting = caller.poll(&mut Context::from_waker(&waker)).is_pending();
-            assert!(waiting);
-        }
-        if ends {
-            let told = world.read(b"..?");
-            assert!(told.is_err());
-            world.close(&lost());
-        } else {
-            world.read(b"..").unwrap();
-            world.pipeline.wake_told();
-        }
-        assert_eq!(probe.wakes(), 1, "{ends}");
-        assert!(heard(&mut good).unwrap().is_ok());
-    }
 }

@@ -1,0 +1,194 @@
+//! What a writer does when something happens to it.
+
+use super::world::{
+    AT, Command, Lease, Owner, Process, Rules, Sender, Stage, Work, World, Write, name, owner_of,
+    shard,
+};
+use crate::through::steps::{Looked, WriteStep, Writing};
+use crate::through::trust::Told;
+
+fn send(world: &mut World, command: Command, p: usize, i: usize) {
+    world.wire.push((command, Some(Sender::Write(p, i))));
+}
+
+fn write(process: &mut Process) -> &mut Write {
+    process.write.as_mut().expect("a write is under way")
+}
+
+/// A write begins, as the first owner.
+pub(super) fn begin(world: &mut World, rules: &Rules, p: usize) {
+    let process = &mut world.processes[p];
+    process.writes_left -= 1;
+    let group = rules.groups && p == 0;
+    let mut keys: Vec<Owner> = Vec::new();
+    let mut told = Told::default();
+    if group {
+        if rules.forgets_groups {
+            process.trust.forget_group(name(0).group(), AT);
+        }
+    } else if rules.fenced {
+        let (names, turn) = process.trust.begin_write(vec![name(0)], AT);
+        keys = names.iter().map(owner_of).collect();
+        told = turn;
+    } else {
+        keys = vec![0];
+    }
+    let work = |(i, owner): (usize, &Owner)| {
+        let writing = Writing::new(rules.through && i == 0);
+        (*owner, writing, Work::Deleting)
+    };
+    process.write = Some(Write {
+        stage: Stage::Before,
+        keys: keys.iter().enumerate().map(work).collect(),
+        told,
+        group,
+    });
+    for (i, owner) in keys.into_iter().enumerate() {
+        send(world, Command::Delete(owner), p, i);
+    }
+    go_on(world, rules, p);
+}
+
+/// The source has taken it, or it was given up.
+pub(super) fn close(world: &mut World, rules: &Rules, p: usize, version: Option<u8>) {
+    let process = &mut world.processes[p];
+    let told = write(process).told;
+    let group = write(process).group;
+    write(process).stage = Stage::After(version);
+    if group {
+        if rules.forgets_groups {
+            process.trust.forget_group(name(0).group(), AT);
+        }
+        return go_on(world, rules, p);
+    }
+    if rules.fenced && rules.remembers {
+        let late = process.trust.close_write(&[name(0)], told, AT);
+        for late in late {
+            match rules.tells_late {
+                true => {
+                    let key = (owner_of(&late), Writing::new(false), Work::Ready);
+                    write(process).keys.push(key);
+                }
+                false => process.trust.end_write(&late.key, shard, false, AT),
+            }
+        }
+    }
+    for i in 0..write(&mut world.processes[p]).keys.len() {
+        let (_, writing, _) = &mut write(&mut world.processes[p]).keys[i];
+        let step = writing.written(version.is_some(), true);
+        step_on(world, rules, p, i, step, true);
+    }
+    go_on(world, rules, p);
+}
+
+fn step_on(
+    world: &mut World,
+    rules: &Rules,
+    p: usize,
+    i: usize,
+    step: WriteStep<Lease>,
+    acknowledged: bool,
+) {
+    let restarts = world.restarts;
+    let stage = write(&mut world.processes[p]).stage.clone();
+    let (owner, writing, work) = &mut write(&mut world.processes[p]).keys[i];
+    let (owner, version) = match stage {
+        Stage::After(version) => (*owner, version.unwrap_or(0)),
+        _ => (*owner, 0),
+    };
+    *work = match step {
+        WriteStep::Delete if matches!(stage, Stage::After(_)) && !rules.deletes_after => {
+            Work::Done {
+                doubted: false,
+                acknowledged: true,
+            }
+        }
+        WriteStep::Delete => Work::Deleting,
+        WriteStep::Lease => Work::Leasing,
+        WriteStep::Write => Work::Ready,
+        WriteStep::Fill(lease) if rules.bound && lease.0 != restarts => {
+            let step = writing.filled(false);
+            return step_on(world, rules, p, i, step, false);
+        }
+        WriteStep::Fill(lease) => {
+            *work = Work::Filling;
+            return send(world, Command::Fill(owner, lease.1, version), p, i);
+        }
+        WriteStep::Done { doubted } => Work::Done {
+            doubted,
+            acknowledged,
+        },
+    };
+    match work {
+        Work::Deleting => send(world, Command::Delete(owner), p, i),
+        Work::Leasing => send(world, Command::Look(owner), p, i),
+        _ => {}
+    }
+}
+
+/// The outcome of a command reaches a write that waits for it. `None`: it never will.
+pub(super) fn told(
+    world: &mut World,
+    rules: &Rules,
+    p: usize,
+    i: usize,
+    looked: Option<Looked<Lease, u8>>,
+    done: Option<bool>,
+) {
+    let (_, writing, work) = &mut write(&mut world.processes[p]).keys[i];
+    let (step, acknowledged) = match work {
+        Work::Deleting => (writing.deleted(done.is_some()), done.is_some()),
+        Work::Leasing => {
+            let lease = match looked {
+                Some(Looked::Win(lease)) => Some(lease),
+                _ => None,
+            };
+            (writing.leased(lease), true)
+        }
+        Work::Filling => (writing.filled(done == Some(true)), done == Some(true)),
+        Work::Ready | Work::Done { .. } => return,
+    };
+    step_on(world, rules, p, i, step, acknowledged);
+    go_on(world, rules, p);
+}
+
+/// Goes on when all entries are done with.
+fn go_on(world: &mut World, rules: &Rules, p: usize) {
+    let process = &mut world.processes[p];
+    let write = write(process);
+    match write.stage {
+        Stage::Before if write.keys.iter().all(|(_, _, work)| *work == Work::Ready) => {
+            write.stage = Stage::Writing;
+        }
+        Stage::After(version) => {
+            let done = |(owner, _, work): &(Owner, Writing<Lease>, Work)| match work {
+                Work::Done {
+                    doubted,
+                    acknowledged,
+                } => Some((*owner, *doubted, *acknowledged)),
+                _ => None,
+            };
+            let Some(ends) = write.keys.iter().map(done).collect::<Option<Vec<_>>>() else {
+                return;
+            };
+            process.write = None;
+            for (owner, doubted, _) in &ends {
+                if rules.fenced {
+                    let key = &name(*owner).key;
+                    process.trust.end_write(key, shard, *doubted, AT);
+                }
+            }
+            // What was given up is nothing that anybody could count on.
+            if let Some(version) = version {
+                process.made = process.made.max(version);
+                for (owner, _, acknowledged) in ends {
+                    if acknowledged {
+                        let known = &mut world.known[usize::from(owner)];
+                        *known = version.max(*known);
+                    }
+                }
+            }
+        }
+        _ => {}
+    }
+}

@@ -1,0 +1,251 @@
+//! Whose entries there are: a write by one owner makes old what every other owner has of the same thing.
+//!
+//! A write deletes the entries of all owners that this process knows to read in the group. An owner that it meets
+//! later may have entries that no write of this process has deleted, put there by other processes: they are believed
+//! only of things that this process has not written, for as long as anything can be kept.
+
+use std::collections::HashMap;
+
+use bytes::Bytes;
+
+use super::At;
+use crate::through::name::Name;
+
+/// As many owners of one group are known; a write deletes no more entries of a thing than that, and its own.
+pub(crate) const MAX_OWNERS: usize = 64;
+/// As many owners are known, each group's counted by itself.
+const MAX_READERS: usize = 10_000;
+
+/// An owner that reads in a group.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Reader<T> {
+    /// The [turn](Owners::turn) at which it was met.
+    met: u64,
+    /// Forgotten then, unless it reads again.
+    expires: T,
+    /// Until then it may have entries that no write of this process has deleted.
+    unsure_until: Option<T>,
+}
+
+/// The end of a write: the owners met after this turn were not told of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Written<T> {
+    turn: u64,
+    /// What it made old is gone by then.
+    until: T,
+}
+
+/// What is known of an owner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// Every write of this process that may matter has deleted what this owner had.
+    Sure,
+    /// Those that ended before this turn have not.
+    Unsure(u64),
+}
+
+/// The owners that read here, and what was written here lately.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Owners<T> {
+    /// By group and owner.
+    pub(super) readers: HashMap<Bytes, HashMap<Bytes, Reader<T>>>,
+    count: usize,
+    /// By thing: the last write of it.
+    pub(super) written: HashMap<Bytes, Written<T>>,
+    /// Of all things: what could not be remembered one by one.
+    pub(super) all: Option<Written<T>>,
+    max_written: usize,
+    /// Grows with each owner that is met.
+    pub(super) turn: u64,
+}
+
+impl<T: Ord + Copy> Owners<T> {
+    pub(crate) fn new(max_written: usize) -> Self {
+        Self {
+            readers: HashMap::new(),
+            count: 0,
+            written: HashMap::new(),
+            all: None,
+            max_written,
+            turn: 0,
+        }
+    }
+
+    pub(crate) fn turn(&self) -> u64 {
+        self.turn
+    }
+
+    /// Notes that the owner of this name reads in its group.
+    pub(crate) fn meet(&mut self, name: &Name, at: At<T>) -> Standing {
+        let group = self.readers.get_mut(name.group());
+        let known = group.and_then(|group| group.get_mut(name.owner()));
+        if let Some(reader) = known
+            && at.now < reader.expires
+        {
+            reader.expires = at.until;
+            return match reader.unsure_until {
+                Some(until) if at.now < until => Standing::Unsure(reader.met),
+                _ => Standing::Sure,
+            };
+        }
+        if !self.has_room(name, at.now) {
+            // Nobody tells it of any write.
+            return Standing::Unsure(u64::MAX);
+        }
+        self.turn += 1;
+        let unsure = !self.written.is_empty() || self.all.is_some();
+        let reader = Reader {
+            met: self.turn,
+            expires: at.until,
+            unsure_until: unsure.then_some(at.until),
+        };
+        let group = Bytes::copy_from_slice(name.group());
+        let owner = Bytes::copy_from_slice(name.owner());
+        let before = self.readers.entry(group).or_default().insert(owner, reader);
+        self.count += usize::from(before.is_none());
+        match unsure {
+            true => Standing::Unsure(self.turn),
+            false => Standing::Sure,
+        }
+    }
+
+    /// Whether the owner of this name can be noted.
+    fn has_room(&mut self, name: &Name, now: T) -> bool {
+        let in_group = |readers: &HashMap<Bytes, HashMap<Bytes, Reader<T>>>| {
+            readers.get(name.group()).map_or(0, HashMap::len)
+        };
+        if self.count < MAX_READERS && in_group(&self.readers) < MAX_OWNERS {
+            return true;
+        }
+        self.readers.retain(|_, group| {
+            group.retain(|_, reader| now < reader.expires);
+            !group.is_empty()
+        });
+        self.count = self.readers.values().map(HashMap::len).sum();
+        self.count < MAX_READERS && in_group(&self.readers) < MAX_OWNERS
+    }
+
+    /// This thing as the other owners see it that read in its group and were met after this turn.
+    pub(crate) fn others(&self, name: &Name, after: u64, now: T) -> impl Iterator<Item = Name> {
+        let group = self.readers.get(name.group()).into_iter().flatten();
+        let told = move |reader: &Reader<T>| reader.met > after && now < reader.expires;
+        group
+            .filter(move |(owner, reader)| *owner != name.owner() && told(reader))
+            .map(|(owner, _)| name.of(owner))
+    }
+
+    /// A write of this thing ends, and has told all owners that are known now.
+    pub(crate) fn wrote(&mut self, name: &Name, at: At<T>) {
+        let written = Written {
+            turn: self.turn,
+            until: at.until,
+        };
+        if let Some(known) = self.written.get_mut(name.thing()) {
+            *known = written;
+            return;
+        }
+        if self.written.len() >= self.max_written {
+            self.written.retain(|_, written| at.now < written.until);
+        }
+        if self.written.len() >= self.max_written {
+            self.written.clear();
+            self.all = Some(written);
+            return;
+        }
+        let thing = Bytes::copy_from_slice(name.thing());
+        self.written.insert(thing, written);
+    }
+
+    /// Whether an owner may have what a write of this process has made old.
+    pub(crate) fn may_be_old(&self, name: &Name, standing: Standing, now: T) -> bool {
+        let Standing::Unsure(met) = standing else {
+            return false;
+        };
+        let untold = |written: &Written<T>| written.turn < met && now < written.until;
+        self.all.as_ref().is_some_and(untold) || self.written.get(name.thing()).is_some_and(untold)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(owner: &str, rest: &str) -> Name {
+        Name::new("t:0:", owner, &["group/"], rest)
+    }
+
+    fn at(now: u32) -> At<u32> {
+        At {
+            now,
+            until: now + 60,
+        }
+    }
+
+    #[test]
+    fn an_owner_met_later_is_unsure_of_what_was_written_before() {
+        let mut owners = Owners::new(10);
+        assert_eq!(owners.meet(&name("a", "k"), at(0)), Standing::Sure);
+        owners.wrote(&name("a", "k"), at(1));
+        let b = owners.meet(&name("b", "k"), at(2));
+        assert!(owners.may_be_old(&name("b", "k"), b, 2));
+        assert!(
+            !owners.may_be_old(&name("b", "l"), b, 2),
+            "it was not written"
+        );
+        // The next write tells both.
+        let told: Vec<Name> = owners.others(&name("a", "k"), 0, 3).collect();
+        assert_eq!(told, [name("b", "k")]);
+        owners.wrote(&name("a", "k"), at(3));
+        let b = owners.meet(&name("b", "k"), at(4));
+        assert!(!owners.may_be_old(&name("b", "k"), b, 4));
+        // And after as long as anything is kept, there is nothing to be unsure of.
+        assert_eq!(owners.meet(&name("b", "k"), at(62)), Standing::Sure);
+        let c = owners.meet(&name("c", "k"), at(63));
+        assert!(!owners.may_be_old(&name("c", "k"), c, 63));
+    }
+
+    #[test]
+    fn an_owner_that_stays_away_is_met_anew() {
+        let mut owners = Owners::new(10);
+        owners.meet(&name("a", "k"), at(0));
+        assert!(owners.others(&name("b", "k"), 0, 60).next().is_none());
+        owners.wrote(&name("b", "k"), at(60));
+        let a = owners.meet(&name("a", "k"), at(61));
+        assert!(owners.may_be_old(&name("a", "k"), a, 61));
+    }
+
+    #[test]
+    fn what_has_no_room_is_unsure() {
+        let mut owners = Owners::new(2);
+        for i in 0..MAX_OWNERS {
+            owners.meet(&name(&format!("{i}"), "k"), at(0));
+        }
+        assert_eq!(owners.others(&name("0", "k"), 0, 1).count(), MAX_OWNERS - 1);
+        let stranger = owners.meet(&name("one more", "k"), at(1));
+        assert_eq!(stranger, Standing::Unsure(u64::MAX));
+        assert!(!owners.may_be_old(&name("one more", "k"), stranger, 1));
+        owners.wrote(&name("0", "k"), at(2));
+        assert!(owners.may_be_old(&name("one more", "k"), stranger, 2));
+        // Of another group it is known.
+        let other = Name::new("t:0:", "one more", &["other/"], "k");
+        owners.meet(&other, at(3));
+        assert_eq!(
+            owners
+                .others(&Name::new("t:0:", "x", &["other/"], "k"), 0, 3)
+                .count(),
+            1
+        );
+        // Too many things: all of them may be old for those who are not told.
+        for rest in ["l", "m", "n"] {
+            owners.wrote(&name("0", rest), at(4));
+        }
+        assert!(owners.may_be_old(&name("one more", "never written"), stranger, 5));
+        let known = owners.meet(&name("0", "k"), at(5));
+        assert!(!owners.may_be_old(&name("0", "k"), known, 5));
+        // There is room again when the others are gone.
+        assert_ne!(
+            owners.meet(&name("one more", "k"), at(70)),
+            Standing::Unsure(u64::MAX)
+        );
+    }
+}

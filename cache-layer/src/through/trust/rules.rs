@@ -1,0 +1,327 @@
+//! The rules, without a lock, a clock or a socket: the very ones that the [model](crate::through::model) goes through.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::At;
+use super::filter::Filter;
+use super::groups::Groups;
+use super::keys::Gate;
+use super::owners::{Owners, Standing};
+use super::shards::{Shard, Shards};
+use crate::memcached::Key;
+use crate::through::name::Name;
+
+/// How a read that found nothing goes on.
+#[derive(Debug)]
+pub(crate) enum Admit<F> {
+    /// Past the cache, and it fills nothing.
+    Past,
+    /// It meets a read that leads. `shares` says that this one began later than it did, so that its answer is good
+    /// for both; otherwise only its end is waited for.
+    Join {
+        number: u64,
+        shares: bool,
+        flight: F,
+    },
+    /// It leads, under this number.
+    Lead(u64, F),
+}
+
+/// What a read takes along from one admission to the next.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Visit {
+    /// The last number that had been given when this read began.
+    began: Option<u64>,
+    /// The read of this number is not waited for any longer.
+    pub(crate) over: Option<u64>,
+}
+
+/// A write that has begun.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Told {
+    /// Owners that were met after this turn are not told yet.
+    turn: u64,
+}
+
+/// Whether the cache may be believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Belief {
+    pub(crate) believed: bool,
+    /// The owner is one that every write is told of.
+    pub(crate) sure: bool,
+}
+
+/// All that is known of what may be believed; `F` is what those wait for who meet a read that leads.
+#[derive(Clone, Debug)]
+pub(crate) struct Rules<T, F> {
+    gates: HashMap<Key, Gate<T, F>>,
+    /// Gates with a doubt.
+    doubted: usize,
+    max_doubted: usize,
+    shards: Shards<T>,
+    groups: Groups<T>,
+    owners: Owners<T>,
+    /// Hears which keys are suspect.
+    filter: Option<Arc<Filter>>,
+    /// The last number that was given to a read that leads.
+    last: u64,
+}
+
+impl<T: Ord + Copy, F: Clone> Rules<T, F> {
+    pub(crate) fn new(max_doubted: usize, filter: Option<Arc<Filter>>) -> Self {
+        Self {
+            gates: HashMap::new(),
+            doubted: 0,
+            max_doubted,
+            shards: Shards::default(),
+            groups: Groups::default(),
+            owners: Owners::new(max_doubted),
+            filter,
+            last: 0,
+        }
+    }
+
+    /// Whether a read that begins now, that fills nothing and that nobody meets may believe what the cache has.
+    pub(crate) fn believes(
+        &mut self,
+        name: &Name,
+        shard: impl FnOnce() -> Shard,
+        at: At<T>,
+    ) -> Belief {
+        let now = at.now;
+        let standing = self.owners.meet(name, at);
+        let doubted = self.is_doubted_group(name, now)
+            || self.is_doubted_shard(shard, now)
+            || self.owners.may_be_old(name, standing, now);
+        let believed = !doubted && self.is_open(&name.key, now);
+        self.note_others();
+        Belief {
+            believed,
+            sure: standing == Standing::Sure,
+        }
+    }
+
+    /// Lets a read in that found nothing; `flight` is made when it leads.
+    pub(crate) fn admit(
+        &mut self,
+        name: &Name,
+        shard: impl FnOnce() -> Shard,
+        at: At<T>,
+        visit: &mut Visit,
+        flight: impl FnOnce() -> F,
+    ) -> Admit<F> {
+        let began = *visit.began.get_or_insert(self.last);
+        if !self.believes(name, shard, at).believed {
+            return Admit::Past;
+        }
+        let gate = self.gates.entry(name.key.clone()).or_default();
+        if let Some((number, flight)) = gate.flight()
+            && visit.over != Some(*number)
+        {
+            return Admit::Join {
+                number: *number,
+                shares: *number > began,
+                flight: flight.clone(),
+            };
+        }
+        self.last += 1;
+        let flight = flight();
+        gate.lead(self.last, flight.clone());
+        Admit::Lead(self.last, flight)
+    }
+
+    /// A read that leads goes on as another one, which those meet who come from now on. Nothing when it leads no more.
+    pub(crate) fn succeed(&mut self, key: &Key, number: u64, flight: F) -> Option<u64> {
+        let gate = self.gates.get_mut(key)?;
+        gate.is_current(number).then(|| {
+            self.last += 1;
+            gate.lead(self.last, flight);
+            self.last
+        })
+    }
+
+    /// Whether a read still leads: nothing was written since it began. Only then may it fill.
+    pub(crate) fn is_current(&self, key: &Key, number: u64) -> bool {
+        self.gates
+            .get(key)
+            .is_some_and(|gate| gate.is_current(number))
+    }
+
+    /// A read that leads has ended.
+    pub(crate) fn leave(&mut self, key: &Key, number: u64, now: T) {
+        if let Some(gate) = self.gates.get_mut(key)
+            && gate.is_current(number)
+        {
+            gate.cut_off();
+            if gate.is_idle(now) {
+                self.remove(key);
+            }
+        }
+    }
+
+    /// A write of these things begins; gives them as all owners see them that are known, these first.
+    pub(crate) fn begin_write(&mut self, names: Vec<Name>, at: At<T>) -> (Vec<Name>, Told) {
+        for name in &names {
+            // Its own entries are deleted, so what it reads later is no entry of an owner that nobody told.
+            self.owners.meet(name, at);
+        }
+        let told = Told {
+            turn: self.owners.turn(),
+        };
+        let mut all = names;
+        for i in 0..all.len() {
+            let others: Vec<Name> = self.owners.others(&all[i], 0, at.now).collect();
+            all.extend(others);
+        }
+        for name in &all {
+            self.begin_key(&name.key);
+        }
+        (all, told)
+    }
+
+    /// A write of these things is about to end: gives them as those owners see them that were met since it began.
+    /// Owners that are met later are told of nothing, and are unsure of these things.
+    pub(crate) fn close_write(&mut self, names: &[Name], told: Told, at: At<T>) -> Vec<Name> {
+        let mut late = Vec::new();
+        for name in names {
+            late.extend(self.owners.others(name, told.turn, at.now));
+            self.owners.wrote(name, at);
+        }
+        for name in &late {
+            self.begin_key(&name.key);
+        }
+        late
+    }
+
+    fn begin_key(&mut self, key: &Key) {
+        let gate = self.gates.entry(key.clone()).or_default();
+        if !gate.is_suspect()
+            && let Some(filter) = &self.filter
+        {
+            filter.add(key);
+        }
+        gate.begin_write();
+    }
+
+    /// A write of this key has ended, and what the cache has is doubted for as long as anything can be kept, or not.
+    pub(crate) fn end_write(
+        &mut self,
+        key: &Key,
+        shard: impl FnOnce() -> Shard,
+        doubted: bool,
+        at: At<T>,
+    ) {
+        let now = at.now;
+        if doubted && self.doubted >= self.max_doubted {
+            self.forget_old(now);
+        }
+        let full = self.doubted >= self.max_doubted;
+        let Some(gate) = self.gates.get_mut(key) else {
+            return;
+        };
+        let (had, suspect) = (gate.has_doubt(), gate.is_suspect());
+        // What cannot be remembered for a key is for all keys of its server.
+        let whole_shard = doubted && full && !had;
+        gate.end_write((doubted && !whole_shard).then_some(at.until));
+        self.doubted += usize::from(!had && gate.has_doubt());
+        if suspect
+            && !gate.is_suspect()
+            && let Some(filter) = &self.filter
+        {
+            filter.remove(key);
+        }
+        if gate.is_idle(now) {
+            self.remove(key);
+        }
+        if whole_shard {
+            self.shards.doubt(shard(), at.until, now);
+        }
+        self.note_others();
+    }
+
+    /// Something was changed in a group that nobody can name.
+    pub(crate) fn forget_group(&mut self, group: &[u8], at: At<T>) {
+        self.groups.doubt(group, at.until, at.now);
+        // Reads under way may have fetched what was there before. Those of other groups lose no more than their fill.
+        for gate in self.gates.values_mut() {
+            gate.cut_off();
+        }
+        self.forget_old(at.now);
+        self.note_others();
+    }
+
+    pub(crate) fn is_doubted_group(&mut self, name: &Name, now: T) -> bool {
+        !self.groups.is_empty() && self.groups.is_doubted(name.group(), now)
+    }
+
+    fn is_doubted_shard(&mut self, shard: impl FnOnce() -> Shard, now: T) -> bool {
+        !self.shards.is_empty() && self.shards.is_doubted(shard(), now)
+    }
+
+    /// Whether no write of this key is under way or in doubt.
+    fn is_open(&mut self, key: &Key, now: T) -> bool {
+        let Some(gate) = self.gates.get(key) else {
+            return true;
+        };
+        let open = gate.is_open(now);
+        if gate.is_idle(now) {
+            // Its doubt is over.
+            self.remove(key);
+        }
+        open
+    }
+
+    fn remove(&mut self, key: &Key) {
+        if let Some(gate) = self.gates.remove(key) {
+            self.doubted -= usize::from(gate.has_doubt());
+            if gate.is_suspect()
+                && let Some(filter) = &self.filter
+            {
+                filter.remove(key);
+            }
+        }
+    }
+
+    fn forget_old(&mut self, now: T) {
+        let filter = &self.filter;
+        self.gates.retain(|key, gate| {
+            let suspect = gate.is_suspect();
+            gate.settle(now);
+            if suspect
+                && !gate.is_suspect()
+                && let Some(filter) = filter
+            {
+                filter.remove(key);
+            }
+            !gate.is_idle(now)
+        });
+        self.doubted = self.gates.values().filter(|gate| gate.has_doubt()).count();
+    }
+
+    /// What those wait for who meet the read of this key that leads.
+    #[cfg(test)]
+    pub(crate) fn flight(&self, key: &Key) -> Option<F> {
+        self.gates
+            .get(key)?
+            .flight()
+            .map(|(_, flight)| flight.clone())
+    }
+
+    fn note_others(&self) {
+        if let Some(filter) = &self.filter {
+            filter.set_others(!self.shards.is_empty() || !self.groups.is_empty());
+        }
+    }
+
+    /// Keys that the cache is not asked for at present.
+    pub(crate) fn doubted(&mut self, now: T) -> usize {
+        self.forget_old(now);
+        self.doubted
+    }
+}
+
+#[cfg(test)]
+mod hash;
+#[cfg(test)]
+mod tests;

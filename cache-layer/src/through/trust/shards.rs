@@ -1,0 +1,77 @@
+//! Whole servers that are doubted, when more keys of theirs are than can be remembered one by one.
+
+use std::collections::HashMap;
+
+/// Where a key lives: the number of its server, and of the list of servers that says so. Another list may put the key
+/// on another server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Shard {
+    pub(crate) list: u64,
+    pub(crate) server: usize,
+}
+
+/// The servers whose keys are doubted, and until when.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Shards<T> {
+    /// The list that the numbers below are of.
+    pub(super) list: u64,
+    pub(super) servers: HashMap<usize, T>,
+    /// All keys are doubted until then: some server was, when another list came.
+    pub(super) all: Option<T>,
+}
+
+impl<T> Default for Shards<T> {
+    fn default() -> Self {
+        Self {
+            list: 0,
+            servers: HashMap::new(),
+            all: None,
+        }
+    }
+}
+
+impl<T: Ord + Copy> Shards<T> {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.servers.is_empty() && self.all.is_none()
+    }
+
+    pub(crate) fn doubt(&mut self, shard: Shard, until: T, now: T) {
+        self.settle(shard.list, now);
+        let server = self.servers.entry(shard.server).or_insert(until);
+        *server = until.max(*server);
+    }
+
+    pub(crate) fn is_doubted(&mut self, shard: Shard, now: T) -> bool {
+        self.settle(shard.list, now);
+        self.all.is_some() || self.servers.contains_key(&shard.server)
+    }
+
+    /// Forgets what is over. By a new list a doubted key can be on any server.
+    fn settle(&mut self, list: u64, now: T) {
+        self.servers.retain(|_, until| now < *until);
+        if self.list != list {
+            let latest = self.servers.drain().map(|(_, until)| until).max();
+            self.all = self.all.max(latest);
+            self.list = list;
+        }
+        self.all = self.all.filter(|until| now < *until);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_doubt_stays_when_the_list_of_servers_changes() {
+        let shard = |list, server| Shard { list, server };
+        let mut shards = Shards::default();
+        shards.doubt(shard(0, 1), 10, 0);
+        assert!(shards.is_doubted(shard(0, 1), 1) && !shards.is_doubted(shard(0, 2), 1));
+        // The keys of server 1 are on any of them now.
+        assert!(shards.is_doubted(shard(1, 2), 1) && shards.is_doubted(shard(1, 1), 9));
+        shards.doubt(shard(1, 3), 20, 9);
+        assert!(!shards.is_doubted(shard(1, 2), 10) && shards.is_doubted(shard(1, 3), 10));
+        assert!(!shards.is_doubted(shard(1, 3), 20) && shards.is_empty());
+    }
+}
