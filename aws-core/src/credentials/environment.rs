@@ -76,7 +76,11 @@ impl Environment {
         const EXPIRES: &str = "AWS_CREDENTIAL_EXPIRATION";
         let token = self.token()?;
         let expires = self.0.get(EXPIRES).map(|text| {
-            let bad = || CredentialsError::broken(format!("{EXPIRES} is no time"));
+            let bad = || {
+                CredentialsError::broken(format!(
+                    "{EXPIRES} is no time with an offset, such as 2009-10-12T17:50:30Z"
+                ))
+            };
             parse_iso8601(&text).ok_or_else(bad)
         });
         let token = token.as_ref().map(|(_, token)| token.as_str());

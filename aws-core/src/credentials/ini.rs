@@ -30,7 +30,7 @@ pub(super) struct BadLine {
 
 /// Settings that say whose requests are made. One that is not read where it stands is an error: other keys would be
 /// used in its place.
-const IDENTITY: [&str; 13] = [
+const IDENTITY: [&str; 15] = [
     "aws_access_key_id",
     "aws_secret_access_key",
     "aws_session_token",
@@ -43,18 +43,30 @@ const IDENTITY: [&str; 13] = [
     "external_id",
     "mfa_serial",
     "sso_session",
+    "sso_start_url",
+    "sso_account_id",
     "login_session",
 ];
 
+/// How the header of a profile's section is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    /// `[name]`, as in the file of credentials.
+    Name,
+    /// `[profile name]`, as in the file of settings.
+    Profile,
+}
+
 /// Finds the section of a profile, written as `[name]` or `[profile name]`, the name in quotes or not; nothing if it
-/// is not there.
+/// is not there. Where both forms are there, the usual one of the file counts, and the other is nobody's: the settings of
+/// two sections are never mixed.
 ///
-/// Sections of the same name add up. A line that is indented more than the entry before it belongs to that entry (a
+/// Sections of the same header add up. A line that is indented more than the entry before it belongs to that entry (a
 /// nested setting) and is passed over; the first line of a section begins an entry however far it is indented. A
 /// whole-line comment is passed over; a comment after a value needs a blank before it.
-pub(super) fn section(text: &str, profile: &str) -> Result<Option<Section>, BadLine> {
-    let mut found: Option<Section> = None;
-    let mut here = false;
+pub(super) fn section(text: &str, profile: &str, usual: Form) -> Result<Option<Section>, BadLine> {
+    let (mut found, mut other): (Option<Section>, Option<Section>) = (None, None);
+    let mut here: Option<Form> = None;
     let mut any = false;
     // How far the last entry of this section is indented.
     let mut entry: Option<usize> = None;
@@ -75,9 +87,14 @@ pub(super) fn section(text: &str, profile: &str) -> Result<Option<Section>, BadL
                 .ok_or_else(|| bad("the section has no closing ]"))?;
             any = true;
             entry = None;
-            here = is_of(name, profile);
-            if here {
-                found.get_or_insert_default();
+            here = form(name, profile);
+            if let Some(form) = here {
+                let section = if form == usual {
+                    &mut found
+                } else {
+                    &mut other
+                };
+                section.get_or_insert_default();
             }
             continue;
         }
@@ -88,7 +105,7 @@ pub(super) fn section(text: &str, profile: &str) -> Result<Option<Section>, BadL
         };
         let name = name.trim();
         if nested {
-            if here && IDENTITY.iter().any(|one| one.eq_ignore_ascii_case(name)) {
+            if here.is_some() && IDENTITY.iter().any(|one| one.eq_ignore_ascii_case(name)) {
                 return Err(bad(
                     "it is indented, so that it belongs to the setting above and not to the profile",
                 ));
@@ -99,24 +116,33 @@ pub(super) fn section(text: &str, profile: &str) -> Result<Option<Section>, BadL
             return Err(bad("it stands before the first section"));
         }
         entry = Some(indent);
-        if here && let Some(section) = &mut found {
+        let section = match here {
+            Some(form) if form == usual => &mut found,
+            Some(_) => &mut other,
+            None => continue,
+        };
+        if let Some(section) = section {
             let value = without_comment(value).to_owned();
             section.entries.push((i + 1, name.to_owned(), value));
         }
     }
-    Ok(found)
+    Ok(found.or(other))
 }
 
-/// Whether a header is that of this profile.
-fn is_of(header: &str, profile: &str) -> bool {
+/// How a header is written that is of this profile.
+fn form(header: &str, profile: &str) -> Option<Form> {
     let joined = header.split_whitespace().collect::<Vec<_>>().join(" ");
-    let plain = |name: &str| name == profile || name.strip_prefix("profile ") == Some(profile);
-    let quoted = || match words(header)?.as_slice() {
-        [word, name] if word == "profile" => Some(name == profile),
-        [name] => Some(name == profile),
+    if joined == profile {
+        return Some(Form::Name);
+    }
+    if joined.strip_prefix("profile ") == Some(profile) {
+        return Some(Form::Profile);
+    }
+    match words(header)?.as_slice() {
+        [word, name] if word == "profile" && name == profile => Some(Form::Profile),
+        [name] if name == profile => Some(Form::Name),
         _ => None,
-    };
-    plain(&joined) || quoted().unwrap_or(false)
+    }
 }
 
 fn without_comment(value: &str) -> &str {
@@ -131,6 +157,28 @@ fn without_comment(value: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn section(text: &str, profile: &str) -> Result<Option<Section>, BadLine> {
+        super::section(text, profile, Form::Profile)
+    }
+
+    #[test]
+    fn of_two_forms_the_usual_one_counts_alone() {
+        let plain = "[x]\na = plain\nb = plain\n";
+        let prefixed = "[profile x]\na = prefixed\n";
+        for text in [format!("{plain}{prefixed}"), format!("{prefixed}{plain}")] {
+            for (usual, a, b) in [
+                (Form::Name, "plain", Some("plain")),
+                (Form::Profile, "prefixed", None),
+            ] {
+                let found = super::section(&text, "x", usual).unwrap().unwrap();
+                let value = |name| found.get(name).map(|(_, value)| value);
+                assert_eq!((value("a"), value("b")), (Some(a), b), "{usual:?} {text}");
+            }
+        }
+        assert!(section(plain, "x").unwrap().is_some());
+        assert!(super::section(prefixed, "x", Form::Name).unwrap().is_some());
+    }
 
     #[test]
     fn entries_are_found() {
@@ -163,6 +211,7 @@ mod tests {
                 Some(3),
             ),
             ("[a]\nregion =\n  aws_access_key_id = r", Some(3)),
+            ("[a]\nregion = x\n  sso_start_url = r", Some(3)),
             ("[a]\n[b]\nregion = x\n  role_arn = r", None),
             (
                 "[a]\ns3 =\n  addressing_style = path\n  [odd]\n  text",

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use super::assume_role::Role;
 use super::fetch::{Fetch, Outcome, fetching, provided};
-use super::ini::{self, Section};
+use super::ini::{self, Form, Section};
 use super::web_identity::WebIdentity;
 use super::{
     Container, Credentials, CredentialsError, Environment, Instance, Lookup, ProvideCredentials,
@@ -18,7 +18,7 @@ use crate::transport::Transport;
 ///
 /// The profile is `AWS_PROFILE` (or its older name `AWS_DEFAULT_PROFILE`), else `default`. Its section is looked for in
 /// the file named by `AWS_SHARED_CREDENTIALS_FILE` (else `~/.aws/credentials`), then in that of `AWS_CONFIG_FILE` (else
-/// `~/.aws/config`, where it is called `[profile name]`). In these names `~/` is the home, and `$NAME` a variable.
+/// `~/.aws/config`, where it is called `[profile name]`; a `[name]` counts there only where that is not). In these names `~/` is the home, and `$NAME` a variable.
 ///
 /// A profile has one of these, and what it says twice in different ways is an error:
 ///
@@ -219,9 +219,9 @@ impl Profile {
     /// What the files say of a profile.
     fn sections(&self, name: &str) -> Outcome<Sections> {
         let mut sections = Sections::default();
-        for (variable, default) in [
-            ("AWS_SHARED_CREDENTIALS_FILE", "credentials"),
-            ("AWS_CONFIG_FILE", "config"),
+        for (variable, default, form) in [
+            ("AWS_SHARED_CREDENTIALS_FILE", "credentials", Form::Name),
+            ("AWS_CONFIG_FILE", "config", Form::Profile),
         ] {
             let (path, asked) = match self.lookup.get(variable) {
                 Some(path) => (self.expand(variable, &path)?, true),
@@ -241,7 +241,7 @@ impl Profile {
                     return Err(CredentialsError::broken(message).with_source(e));
                 }
             };
-            let found = ini::section(&text, name).map_err(|bad| {
+            let found = ini::section(&text, name, form).map_err(|bad| {
                 CredentialsError::broken(format!(
                     "{}, line {}: {}",
                     path.display(),
@@ -358,7 +358,13 @@ impl Sections {
                 }
                 (Some((line, _)), None) => return Err(lacks(line, ID, SECRET)),
                 (None, Some((line, _))) => return Err(lacks(line, SECRET, ID)),
-                (None, None) => {}
+                (None, None) => {
+                    for name in [TOKEN, OLD_TOKEN] {
+                        if let Some((line, _)) = value(name) {
+                            return Err(lacks(line, name, ID));
+                        }
+                    }
+                }
             }
         }
         Ok(None)

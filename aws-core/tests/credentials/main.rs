@@ -191,6 +191,8 @@ async fn no_setting_is_passed_over() {
         ("sso_session = s\n", &[], "sso_session"),
         ("sso_start_url = https://x\n", &[], "sso_start_url"),
         ("login_session = s\n", &[], "login_session"),
+        ("aws_session_token = hidden\n", &[], "line 2"),
+        ("aws_security_token = hidden\n", &[], "line 2"),
         ("source_profile = x\n", &[], "source_profile"),
         (
             "credential_source = Environment\n",
