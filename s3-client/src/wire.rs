@@ -360,7 +360,8 @@ impl Wire {
             return Ok(None);
         }
         let is_digest = |name: &str| name == "content-md5" || name.starts_with("x-amz-checksum-");
-        if self.all_fields(attempt).any(|(name, _)| is_digest(name)) {
+        let follows = self.payload.trailer().is_some();
+        if follows || self.all_fields(attempt).any(|(name, _)| is_digest(name)) {
             return Ok(None);
         }
         if let Some(pieces) = self.payload.at_hand() {

@@ -140,6 +140,31 @@ async fn a_digest_of_the_callers_is_the_only_one() {
 }
 
 #[tokio::test]
+async fn a_checksum_of_the_callers_behind_the_body_is_the_only_one() {
+    let file = File::new("summed", 9 * MIB);
+    let peer = Peer::start(locking).await;
+    let bucket = bucket(&peer, 4).await;
+    bucket.put("a", "meow").await.unwrap();
+    let put = bucket.put_file("b", &file.0);
+    put.checksum(Checksum::Sha256).await.unwrap();
+    let put = bucket.put("c", streamed(1000));
+    put.checksum(Checksum::Sha256).await.unwrap();
+    let upload = bucket.upload("d", Source::file(&file.0));
+    upload.checksum(Checksum::Sha256).await.unwrap();
+    let sent = peer.of("PUT ");
+    let trailers: Vec<_> = sent[2..]
+        .iter()
+        .map(|put| put.field("x-amz-trailer"))
+        .collect();
+    assert_eq!(trailers, [Some("x-amz-checksum-sha256"); 4]);
+    assert!(
+        sent[2..]
+            .iter()
+            .all(|put| put.field("content-md5").is_none())
+    );
+}
+
+#[tokio::test]
 async fn files_are_read_for_their_digest() {
     let file = File::new("file", 2 * MIB);
     for version in [2, 4] {
