@@ -178,11 +178,14 @@ pub(crate) fn wrote(wire: &Wire, stored: &ObjectHead) -> Option<Kept> {
     let own = own
         .into_iter()
         .chain(version.map(|id| ("x-amz-version-id", id)));
+    let own = own.map(|(name, value)| (name, value.as_bytes()));
+    // What the bucket does by default is told by reads in the same fields.
+    let by_default = head.headers().filter(|(name, _)| {
+        let name = name.to_ascii_lowercase();
+        name.starts_with("x-amz-server-side-encryption") || name == "x-amz-expiration"
+    });
     Some(Kept {
-        head: Head::new(
-            200,
-            of_put.chain(own.map(|(name, value)| (name, value.as_bytes()))),
-        ),
+        head: Head::new(200, of_put.chain(own).chain(by_default)),
         body,
     })
 }
@@ -236,6 +239,25 @@ mod tests {
         let mut version = wire(&[]);
         version.query("versionId", "v");
         assert_eq!(read(&version, true), CacheUse::Past);
+    }
+
+    #[test]
+    fn what_a_bucket_does_by_default_is_kept_of_a_put() {
+        let mut wire = wire(&[("content-type", "text/x")]);
+        wire.body(Bytes::from_static(b"meow"));
+        let told: [(&str, &[u8]); 5] = [
+            ("ETag", b"\"4a4be40c96ac6314e91d93f38043a634\""),
+            ("Date", b"Thu, 30 Apr 2026 00:00:00 GMT"),
+            ("X-Amz-Server-Side-Encryption", b"aws:kms"),
+            ("x-amz-server-side-encryption-aws-kms-key-id", b"key"),
+            ("x-amz-id-2", b"7"),
+        ];
+        let kept = wrote(&wire, &ObjectHead::new(Head::new(200, told))).unwrap();
+        let field = |name: &str| kept.head.header(name);
+        assert_eq!(field("x-amz-server-side-encryption"), Some("aws:kms"));
+        let key = field("x-amz-server-side-encryption-aws-kms-key-id");
+        assert_eq!((key, field("x-amz-id-2")), (Some("key"), None));
+        assert_eq!(field("content-type"), Some("text/x"));
     }
 
     #[test]
