@@ -76,7 +76,7 @@ pub(crate) fn of_parts(digests: &[[u8; 16]]) -> String {
 
 /// The tag in its quotes, which some stores leave out in XML.
 pub(crate) fn quoted(tag: String) -> String {
-    if tag.starts_with('"') || tag.is_empty() {
+    if tag.starts_with('"') || tag.starts_with("W/\"") || tag.is_empty() {
         tag
     } else {
         format!("\"{tag}\"")
@@ -129,6 +129,7 @@ mod tests {
         assert_eq!(md5_of_sent(&ours), Some(empty));
         assert_eq!(quoted("x".to_owned()), "\"x\"");
         assert_eq!(quoted("\"x\"".to_owned()), "\"x\"");
+        assert_eq!(quoted("W/\"x\"".to_owned()), "W/\"x\"");
     }
 
     #[test]

@@ -4,6 +4,7 @@ use aws_core::paginate::IntoItems;
 use aws_core::xml::{Xml, XmlError};
 
 use crate::config::Owner;
+use crate::etag;
 use crate::values;
 
 /// An object in a listing.
@@ -131,7 +132,7 @@ fn object(xml: &mut Xml<'_>) -> Result<ObjectInfo, XmlError> {
 pub(super) fn field(xml: &mut Xml<'_>, name: &str, info: &mut ObjectInfo) -> Result<(), XmlError> {
     match name {
         "Size" => info.size = values::value(xml)?.unwrap_or_default(),
-        "ETag" => info.etag = values::text(xml)?,
+        "ETag" => info.etag = values::text(xml)?.map(etag::quoted),
         "LastModified" => info.last_modified = values::time(xml)?,
         "StorageClass" => info.storage_class = values::text(xml)?,
         "Owner" => info.owner = Some(owner(xml)?),
@@ -239,6 +240,17 @@ mod tests {
             (read.truncated, read.next_marker.as_deref()),
             (true, Some("m/"))
         );
+    }
+
+    #[test]
+    fn a_tag_has_the_quotes_that_a_get_tells_it_with() {
+        for tag in ["x", "&quot;x&quot;"] {
+            let text = format!(
+                "<ListBucketResult><Contents><Key>a</Key><ETag>{tag}</ETag></Contents></ListBucketResult>"
+            );
+            let read = objects(text.as_bytes()).unwrap();
+            assert_eq!(read.page.objects[0].etag.as_deref(), Some("\"x\""));
+        }
     }
 
     #[test]
