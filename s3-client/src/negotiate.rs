@@ -11,6 +11,8 @@ use crate::signature::{Signer, is_region};
 
 /// Buckets that are remembered; a client that meets more of them forgets all and learns again.
 const MOST: usize = 10_000;
+/// Regions whose keys are kept; Amazon has some forty.
+const REGIONS: usize = 100;
 
 /// How buckets want their requests signed, where that differs from the client's way.
 #[derive(Debug, Default)]
@@ -42,6 +44,9 @@ impl Memory {
             Some(scope) => scope.clone(),
             None => {
                 let scope = Scope::s3(region);
+                if known.regions.len() >= REGIONS {
+                    known.regions.clear();
+                }
                 known.regions.push(scope.clone());
                 scope
             }
@@ -94,6 +99,17 @@ mod tests {
 
     fn error(xml: &str) -> ErrorBody {
         ErrorBody::parse(xml.as_bytes()).unwrap_or_default()
+    }
+
+    #[test]
+    fn a_server_that_names_ever_other_regions_fills_no_memory() {
+        let memory = Memory::default();
+        let bucket: Arc<str> = "photos".into();
+        for i in 0..2 * REGIONS {
+            memory.learn(Some(&bucket), &format!("region-{i}"));
+        }
+        let known = memory.0.read().unwrap();
+        assert!(known.regions.len() <= REGIONS && known.buckets.len() == 1);
     }
 
     #[test]
