@@ -36,6 +36,7 @@ use std::collections::hash_map::Entry;
 use std::fmt;
 use std::future::Future;
 use std::hash::{Hash, Hasher};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -246,8 +247,11 @@ impl Gate {
         let wakers = due.iter().filter_map(|ticket| line.wakers.remove(ticket));
         let wakers: Vec<Waker> = wakers.collect();
         drop(line);
-        // Wakers are foreign code: none is called or dropped under the lock.
-        wakers.into_iter().for_each(Waker::wake);
+        // Wakers are foreign code: none is called or dropped under the lock, and one that panics keeps no other from
+        // being woken. The panic has been reported by then.
+        for waker in wakers {
+            let _panic = catch_unwind(AssertUnwindSafe(|| waker.wake()));
+        }
         done
     }
 }
@@ -276,13 +280,13 @@ impl InLine {
             return Told::Late;
         };
         let now = Instant::now();
-        let waker = waker.cloned();
+        // What is not put in stays out here, and is dropped with nothing locked.
+        let mut waker = waker.cloned();
         let (told, _old) = self.gate.change_line(now, |line| {
             let told = line.limiter.ask(ticket, now.into_std());
-            let old = match (told, waker) {
-                (Told::Wait(_), Some(waker)) => line.wakers.insert(ticket, waker),
-                (Told::Wait(_), None) => None,
-                _ => line.wakers.remove(&ticket),
+            let old = match told {
+                Told::Wait(_) => waker.take().and_then(|w| line.wakers.insert(ticket, w)),
+                Told::Turn | Told::Late => line.wakers.remove(&ticket),
             };
             (told, old)
         });
@@ -528,6 +532,42 @@ mod tests {
         drop(turns);
         assert!(second.await.unwrap().is_some());
         assert!(start.elapsed().is_zero(), "{:?}", start.elapsed());
+    }
+
+    struct Bad;
+
+    impl std::task::Wake for Bad {
+        fn wake(self: Arc<Self>) {
+            panic!("a bad waker");
+        }
+    }
+
+    #[derive(Default)]
+    struct Woken(AtomicBool);
+
+    impl std::task::Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.store(true, Ordering::SeqCst);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_waker_that_panics_keeps_no_other_from_its_turn() {
+        let throttle = limited().await;
+        let turns = at_once(&throttle);
+        let (mut bad, mut good) = (wait(&throttle), wait(&throttle));
+        let poll = |waiting: &mut Waiting, waker: &Waker| {
+            let polled = Pin::new(waiting).poll(&mut Context::from_waker(waker));
+            assert!(polled.is_pending());
+        };
+        poll(&mut bad, &Arc::new(Bad).into());
+        let woken = Arc::new(Woken::default());
+        poll(&mut good, &woken.clone().into());
+        // Turns for both, by way of callers who have nothing to do with them.
+        drop(turns);
+        assert!(woken.0.load(Ordering::SeqCst));
+        assert!(good.await.is_some());
+        assert!(bad.await.is_some());
     }
 
     #[tokio::test(start_paused = true)]
