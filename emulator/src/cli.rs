@@ -1,5 +1,6 @@
 //! The command line of the `emulator` program, for any binary that wants to be one.
 
+use std::collections::HashSet;
 use std::ffi::OsString;
 use std::fmt;
 use std::io::{Read, Write};
@@ -28,7 +29,8 @@ struct Args {
 
     /// A user that may sign requests, with a session token if its credentials are temporary.
     ///
-    /// May be given several times. Without any there is one user, which --json prints.
+    /// May be given several times; all are users of one account, 123456789012, and may do the same. Without any there is
+    /// one user, which --json prints.
     // Parsed later, since clap would repeat a value that is wrong, and it holds a secret.
     #[arg(long = "user", value_name = "KEY:SECRET[:TOKEN]")]
     users: Vec<String>,
@@ -36,7 +38,8 @@ struct Args {
     /// A user of an account of its own; those of --user are all of the first account.
     ///
     /// May be given several times. The accounts are numbered from 123456789013 on, in the order given; --json
-    /// prints what access control lists call them.
+    /// prints what access control lists call them. Each has only its own buckets, until lists or policies let it into
+    /// others. New buckets heed lists and block nothing public, as Amazon's did before April 2023.
     #[arg(long = "account", value_name = "KEY:SECRET")]
     accounts: Vec<String>,
 
@@ -128,6 +131,14 @@ fn parse_user(text: &str) -> Option<UserArg> {
     }
 }
 
+/// The access key that a second user has too.
+fn twice<'a>(users: impl Iterator<Item = &'a UserArg>) -> Option<&'a str> {
+    let mut seen = HashSet::new();
+    users
+        .map(|user| user.access_key.as_str())
+        .find(|key| !seen.insert(*key))
+}
+
 /// Runs the `emulator` program with these arguments, the first being the program's name, until
 /// the process is killed or, with `--exit-with-parent`, standard input ends.
 ///
@@ -151,12 +162,21 @@ fn parse_user(text: &str) -> Option<UserArg> {
 /// wrong, and 1 if the address cannot be listened on.
 pub fn serve_main(args: impl Iterator<Item = OsString>) -> ExitCode {
     let parsed = Args::try_parse_from(args).and_then(|args| {
-        let users: Option<_> = args.users.iter().map(|text| parse_user(text)).collect();
-        let accounts: Option<_> = args.accounts.iter().map(|text| parse_user(text)).collect();
-        let wrong = "--user expects KEY:SECRET or KEY:SECRET:TOKEN, --account KEY:SECRET";
+        let users: Option<Vec<UserArg>> = args.users.iter().map(|text| parse_user(text)).collect();
+        let accounts: Option<Vec<UserArg>> = args.accounts.iter().map(|text| parse_user(text)).collect();
+        let wrong = |why: &str| Args::command().error(ErrorKind::ValueValidation, why);
         match (users, accounts) {
-            (Some(users), Some(accounts)) => Ok((args, users, accounts)),
-            _ => Err(Args::command().error(ErrorKind::ValueValidation, wrong)),
+            (Some(users), Some(accounts)) if accounts.iter().all(|one| one.token.is_none()) => {
+                match twice(users.iter().chain(&accounts)) {
+                    Some(key) => Err(wrong(&format!(
+                        "the access key {key:?} is given twice: which secret it has would be a guess"
+                    ))),
+                    None => Ok((args, users, accounts)),
+                }
+            }
+            _ => Err(wrong(
+                "--user expects KEY:SECRET or KEY:SECRET:TOKEN, --account KEY:SECRET",
+            )),
         }
     });
     let (args, users, accounts) = match parsed {

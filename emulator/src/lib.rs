@@ -11,8 +11,12 @@
 //! SimpleDB is there whole: its select language, its limits and codes, and, by [`SdbOptions`], its
 //! domains on disk and reads of the past.
 //!
-//! Not in scope: keeping S3's objects on disk, TLS, and speed beyond that of one machine's tests. Access
-//! control lists are kept and told, and keep nobody out.
+//! S3 has several [accounts](Builder::account), whose access control lists, bucket policies and CORS rules are kept to. A
+//! new bucket is as one was before [April 2023](https://docs.aws.amazon.com/AmazonS3/latest/userguide/create-bucket-faq.html):
+//! access control lists count in it, and nothing public is blocked, until it is given
+//! ownership controls (`BucketOwnerEnforced`) and a public access block.
+//!
+//! Not in scope: keeping S3's objects on disk, TLS, policies of users (IAM), and speed beyond that of one machine's tests.
 //!
 //! ```
 //! use emulator::Emulator;

@@ -86,6 +86,26 @@ fn wrong_arguments_end_it_and_show_no_secret() {
 }
 
 #[test]
+fn of_an_access_key_there_is_one_secret() {
+    for args in [
+        &["--user", "AK:hunter2", "--user", "AK:hunter3"][..],
+        &["--user", "AK:hunter2", "--account", "AK:hunter3"],
+        &["--account", "AK:hunter2:hunter3"],
+    ] {
+        let child = spawn(&[args, &["--exit-with-parent"]].concat());
+        // Its standard input is closed, so that one that serves ends too.
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{args:?}");
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert!(
+            text.contains("access key \"AK\"") || text.contains("--account"),
+            "{text}"
+        );
+        assert!(!text.contains("hunter"), "{text}");
+    }
+}
+
+#[test]
 fn faults_can_be_ordered() {
     let mut child = spawn(&[
         "--exit-with-parent",

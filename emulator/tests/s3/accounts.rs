@@ -214,6 +214,22 @@ async fn policies_allow_and_deny() {
     .await;
     assert_eq!(two.let_in("GET", "/bkt/a/k").await, [First, Second, Nobody]);
     assert_eq!(two.let_in("GET", "/bkt/").await, [First]);
+    // Only who may list the bucket is told what is not in it.
+    for (who, told) in [
+        (First, (404, "NoSuchKey")),
+        (Second, (403, "AccessDenied")),
+        (Nobody, (403, "AccessDenied")),
+    ] {
+        let gone = two.call(who, ("GET", "/bkt/a/none"), &[], "").await;
+        assert_eq!(gone.error(), told, "{who:?}");
+    }
+    two.policy(
+        r#"{"Effect":"Allow","Principal":"*","Action":["s3:GetObject","s3:ListBucket"],
+            "Resource":["arn:aws:s3:::bkt","arn:aws:s3:::bkt/*"]}"#,
+    )
+    .await;
+    let gone = two.call(Nobody, ("GET", "/bkt/a/none"), &[], "").await;
+    assert_eq!(gone.error(), (404, "NoSuchKey"));
     two.policy(
         r#"{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::123456789013:root"},"Action":["s3:ListBucket","s3:PutObject"],
             "Resource":["arn:aws:s3:::bkt","arn:aws:s3:::bkt/*"]},

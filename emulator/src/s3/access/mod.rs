@@ -117,7 +117,8 @@ impl Request<'_> {
                         && (lists.enforced
                             || object.is_none_or(|o| o.headers.owner == bucket.owner)) =>
             {
-                return true;
+                let is_told = !matches!(needs, Needs::Object(_)) || object.is_some();
+                return is_told || owns || self.may_see(bucket, target.bucket, lists);
             }
             _ => {}
         }
@@ -134,20 +135,32 @@ impl Request<'_> {
                     self.caller.is(&object.headers.owner)
                         || object.headers.acl.permits(account, wanted, lists.public)
                 }
-                // Only who may list a bucket is told what is not in it.
-                None => of_bucket(Permission::Read) || self.may_list(bucket, target.bucket),
+                None => owns || self.may_see(bucket, target.bucket, lists),
             },
             Needs::EachKey => true,
         }
     }
 
-    fn may_list(&self, bucket: &Bucket, name: &str) -> bool {
+    /// Whether the caller is told what is not in a bucket: only who may list it is, whatever else is allowed
+    /// ([GetObject](https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html#API_GetObject_RequestSyntax), "If the
+    /// object you request doesn't exist").
+    fn may_see(&self, bucket: &Bucket, name: &str, lists: Lists) -> bool {
         let target = Target {
             bucket: name,
             key: None,
             version: None,
         };
-        self.verdict(bucket, "s3:ListBucket", target, None) == Verdict::Allowed
+        let account = self.caller.account();
+        match self.verdict(bucket, "s3:ListBucket", target, None) {
+            Verdict::Denied => false,
+            Verdict::Allowed if lists.lets_policy(bucket) => true,
+            _ => {
+                !lists.enforced
+                    && bucket
+                        .acl()
+                        .permits(account, Permission::Read, lists.public)
+            }
+        }
     }
 
     fn verdict(

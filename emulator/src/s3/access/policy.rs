@@ -157,10 +157,10 @@ fn holds(operator: &str, key: &str, wanted: &Value, asked: &Asked<'_>) -> bool {
                 .map_or_else(|| value.to_string(), str::to_owned)
         })
         .collect();
-    let (every, name) = match operator.split_once(':') {
-        Some(("ForAllValues", name)) => (true, name),
-        Some(("ForAnyValue", name)) => (false, name),
-        _ => (false, operator),
+    let (every, some, name) = match operator.split_once(':') {
+        Some(("ForAllValues", name)) => (true, false, name),
+        Some(("ForAnyValue", name)) => (false, true, name),
+        _ => (false, false, operator),
     };
     if name == "Null" {
         return wanted
@@ -191,7 +191,8 @@ fn holds(operator: &str, key: &str, wanted: &Value, asked: &Asked<'_>) -> bool {
         _ => return false,
     };
     if given.is_empty() {
-        return if_exists || negated || every;
+        // "ForAnyValue" is false where there is no value, even of a negated operator.
+        return if_exists || every || negated && !some;
     }
     let fits = |value: &&str| wanted.iter().any(|pattern| compare(pattern, value)) != negated;
     if every {
@@ -303,6 +304,11 @@ mod tests {
             (r#"{"NotIpAddress":{"aws:SourceIp":"192.0.2.0/24"}}"#, false),
             (r#"{"IpAddress":{"aws:SourceIp":"198.51.100.0/24"}}"#, false),
             (r#"{"ForAllValues:StringLike":{"s3:prefix":"a*"}}"#, true),
+            (r#"{"ForAnyValue:StringNotEquals":{"s3:prefix":"x"}}"#, true),
+            (
+                r#"{"ForAnyValue:StringNotEquals":{"s3:delimiter":"/"}}"#,
+                false,
+            ),
             (r#"{"Unheard":{"s3:prefix":"a/b"}}"#, false),
             (r#""nonsense""#, false),
         ] {

@@ -237,7 +237,11 @@ pub(in crate::s3) fn check_policy(text: &[u8]) -> S3Result<()> {
 pub(in crate::s3) fn policy_is_public(text: &[u8]) -> bool {
     let policy: Value = serde_json::from_slice(text).unwrap_or_default();
     statements(&policy).iter().any(|statement| {
-        let everybody = |who: &Value| who == "*" || who["AWS"] == "*";
+        let everybody = |who: &Value| {
+            let named = |named: &Value| named == "*";
+            let among = who["AWS"].as_array();
+            named(who) || named(&who["AWS"]) || among.is_some_and(|all| all.iter().any(named))
+        };
         statement["Effect"] == "Allow"
             && everybody(&statement["Principal"])
             && statement.get("Condition").is_none()
@@ -321,6 +325,8 @@ mod tests {
         let private = br#"{"Statement":{"Effect":"Deny","Principal":"*"}}"#;
         assert!(check_policy(public).is_ok() && policy_is_public(public));
         assert!(check_policy(private).is_ok() && !policy_is_public(private));
+        let among = br#"{"Statement":{"Effect":"Allow","Principal":{"AWS":["1","*"]}}}"#;
+        assert!(policy_is_public(among));
         for bad in [
             "",
             "x",
