@@ -27,9 +27,7 @@ impl S3 {
     pub(crate) async fn get(&self, name: String, most: usize) -> Result<Option<(Bytes, Tag)>> {
         let object = match self.bucket.get(name).await {
             Ok(object) => object,
-            Err(error) if error.is_not_found() && error.code() != Some("NoSuchBucket") => {
-                return Ok(None);
-            }
+            Err(error) if is_absent(&error) => return Ok(None),
             Err(error) => return Err(error),
         };
         let tag = object.head.etag().map(tag).ok_or_else(no_tag)?;
@@ -66,7 +64,7 @@ impl S3 {
             match object {
                 Ok(object) => Some(read(&info.key, object, most).await),
                 // Removed since it was listed.
-                Err(error) if error.is_not_found() => None,
+                Err(error) if is_absent(&error) => None,
                 Err(error) => Some(Err(error)),
             }
         }))
@@ -103,6 +101,11 @@ impl S3 {
 
 async fn read(name: &str, object: Object, most: usize) -> Result<(Key, Bytes)> {
     Ok((parse(name)?, object.body.bytes(most).await?))
+}
+
+/// Whether it is the value that is not there, and not the whole bucket.
+fn is_absent(error: &Error) -> bool {
+    error.is_not_found() && error.code() != Some("NoSuchBucket")
 }
 
 fn tag(etag: &str) -> Tag {

@@ -1,6 +1,8 @@
 //! The standard test of a backend of Riak, step by step, and what it leaves out.
 
+use emulator::{Emulator, Fault, Rule};
 use keys::{Key, Keys, Kind as ErrorKind};
+use s3_client::{Credentials, S3Client};
 
 use crate::stores::{ALL, Fixture, Kind};
 
@@ -218,5 +220,28 @@ async fn a_cache_answers_what_was_read_before() {
         fixture.memcached.as_mut().unwrap().kill();
         assert_eq!(value(&fixture.keys, "b", "k").await.unwrap(), b"3");
         fixture.end().await;
+    }
+}
+
+#[tokio::test]
+async fn a_bucket_that_is_gone_is_no_list_of_nothing() {
+    let emulator = Emulator::start_blocking().unwrap();
+    let s3 = S3Client::builder()
+        .endpoint(emulator.url())
+        .credentials(Credentials::new(
+            emulator.access_key(),
+            emulator.secret_key(),
+        ));
+    let bucket = s3.build().unwrap().bucket("gone");
+    bucket.create().await.unwrap();
+    let keys = Keys::s3(bucket, "one");
+    keys.put("b", "k", "v").await.unwrap();
+    for (code, is_error) in [("NoSuchKey", false), ("NoSuchBucket", true)] {
+        let rule = Rule::new(Fault::error(404, code)).operation("GetObject");
+        emulator.faults().clear();
+        emulator.faults().add(rule);
+        assert_eq!(keys.get("b", "k").await.is_err(), is_error, "{code}");
+        let values = keys.all_values().try_collect_all().await;
+        assert_eq!(values.is_err(), is_error, "{code}");
     }
 }
