@@ -467,4 +467,44 @@ mod tests {
         };
         assert_eq!((error.kind(), error.sent()), (Kind::Closed, Sent::All));
     }
+
+    #[test]
+    fn of_two_copies_of_what_was_handed_in_again_the_last_failure_counts() {
+        let failure = |text: &'static str| Error::new(Kind::Closed, text);
+        let (mut caller, entry) = handed_in();
+        entry.bounce(None);
+        let Poll::Ready(Outcome::Again(trail, _)) = poll(&mut caller) else {
+            panic!("not given back");
+        };
+        let mut entry = caller.hand_in_again(trail, Waker::noop()).unwrap();
+        let copy = entry.hedge().unwrap();
+        entry.end(&failure("first"));
+        assert!(!copy.is_abandoned() && poll(&mut caller).is_pending());
+        copy.end(&failure("second"));
+        let Poll::Ready(Outcome::Done(Err(error))) = poll(&mut caller) else {
+            panic!("not told");
+        };
+        assert_eq!(error.to_string(), failure("second").to_string());
+    }
+
+    #[test]
+    fn how_a_copy_failed_is_forgotten_when_the_request_is_handed_in_again() {
+        let (mut caller, mut entry) = handed_in();
+        let copy = entry.hedge().unwrap();
+        entry.end(&Error::new(Kind::Closed, "the connection was lost"));
+        copy.bounce(None);
+        let Poll::Ready(Outcome::Again(trail, _)) = poll(&mut caller) else {
+            panic!("not given back");
+        };
+        let entry = caller.hand_in_again(trail, Waker::noop()).unwrap();
+        entry.end(&Error::new(Kind::WaitTimeout, "no connection became free"));
+        let Poll::Ready(Outcome::Done(Err(error))) = poll(&mut caller) else {
+            panic!("not told");
+        };
+        // That it may have been sent is what its trail says.
+        assert_eq!(
+            (error.kind(), error.sent()),
+            (Kind::WaitTimeout, Sent::Part)
+        );
+    }
 }

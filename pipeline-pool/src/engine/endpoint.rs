@@ -495,7 +495,7 @@ mod tests {
 
     use super::*;
     use crate::engine::sending::Sending;
-    use crate::engine::testing::{Toy, ask, endpoint};
+    use crate::engine::testing::{Toy, ask, caller, endpoint, later, order};
 
     /// An endpoint whose depth is 4 as its server is far and quick, and that server's end of a
     /// connection with a request that is not answered.
@@ -537,5 +537,46 @@ mod tests {
         drop(server);
         until_closed(&endpoint).await;
         assert_eq!(endpoint.lock().learn.depth(), 1);
+    }
+
+    #[test]
+    fn another_gives_way_when_the_opening_that_was_about_to_is_given_up() {
+        let permits = Permits::new(1);
+        let _permit = permits.acquire_spare().unwrap();
+        let make = || endpoint(Config::default(), &permits, None).0;
+        let (going, staying, waiting) = (make(), make(), make());
+        let now = Instant::now();
+        let id = going.lock().add(now);
+        going.close_one();
+        let open = staying.lock().add(now);
+        staying.lock().opened(open, None);
+        let refused = permits.acquire(&waiting.member(), true).err();
+        assert_eq!(refused, Some(Refused::Anew));
+        permits.evict();
+        assert_eq!(
+            (going.holdings().leaving, staying.holdings().leaving),
+            (1, 0)
+        );
+        going.withdrawn(id);
+        assert_eq!(
+            (going.holdings().leaving, staying.holdings().leaving),
+            (0, 1)
+        );
+    }
+
+    #[test]
+    fn a_caller_in_line_looks_at_its_clock_when_its_wait_is_over() {
+        let (endpoint, _) = endpoint(Config::default(), &Permits::new(1), None);
+        let now = Instant::now();
+        let wait = endpoint.config.wait_timeout;
+        let order = order(1, later(now));
+        assert_eq!(endpoint.limit(&order, now), Some(order.deadline));
+        let (_caller, entry) = caller(order);
+        endpoint.lock().line.insert(entry, now);
+        assert_eq!(endpoint.limit(&order, now), Some(now + wait));
+        // Then it is told, and has left the line.
+        assert_eq!(endpoint.limit(&order, now + wait), Some(order.deadline));
+        assert!(endpoint.lock().line.is_empty());
+        assert_eq!(endpoint.limit(&order, order.deadline), None);
     }
 }

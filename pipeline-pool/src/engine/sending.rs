@@ -249,3 +249,34 @@ impl<P: Protocol> Drop for Sending<P> {
 
 // The parts that are pinned are pinned on their own.
 impl<P: Protocol> Unpin for Sending<P> {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::config::Config;
+    use crate::engine::permits::Permits;
+    use crate::engine::testing::{ask, endpoint};
+
+    #[tokio::test(start_paused = true)]
+    async fn what_the_tasks_of_its_own_runtime_drop_is_handed_in_again_so_often_only() {
+        // It stays in line, as nothing may be opened.
+        let (endpoint, _ends) = endpoint(Config::default(), &Permits::new(0), None);
+        let mut sending = Sending::new(endpoint.clone(), ask(), None, None);
+        let mut poll = || Pin::new(&mut sending).poll(&mut Context::from_waker(Waker::noop()));
+        assert!(poll().is_pending());
+        for from in [None, here()] {
+            for _ in 0..endpoint.config.max_moves {
+                endpoint.bounce_all(from);
+                assert!(poll().is_pending());
+            }
+        }
+        // That another runtime ends counts for nothing.
+        endpoint.bounce_all(None);
+        assert!(poll().is_pending());
+        endpoint.bounce_all(here());
+        let Poll::Ready(Err(error)) = poll() else {
+            panic!("it is handed in for ever");
+        };
+        assert_eq!((error.kind(), error.sent()), (Kind::NoRuntime, Sent::No));
+    }
+}

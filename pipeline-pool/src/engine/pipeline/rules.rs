@@ -35,7 +35,8 @@ impl Ask {
     }
 }
 
-/// Whole replies are `.`, one that is handed out early is `o`, and `e` its end; `f` is a farewell.
+/// Whole replies are `.`, one that is handed out early is `o`, and `e` its end; `i` is an interim
+/// reply, and `f` a farewell.
 #[derive(Default)]
 struct Marks {
     /// The reader of an open reply has no room.
@@ -85,6 +86,7 @@ impl Protocol for Marks {
             b'.' => Ok(Decoded::Reply { reply, reusable }),
             b'o' => Ok(Decoded::Open(reply)),
             b'e' => Ok(Decoded::End { reusable }),
+            b'i' => Ok(Decoded::Interim),
             _ => Err(Error::new(Kind::Protocol, "not a mark")),
         }
     }
@@ -400,4 +402,56 @@ fn a_server_is_not_late_with_what_is_still_on_its_way() {
     // Nor does the time of writing count as its own.
     world.pass(late).read(b".").unwrap();
     assert_eq!(world.pipeline.take_sample().latency, late * 2);
+}
+
+#[test]
+fn what_is_encoded_and_not_written_may_still_be_sent_when_it_is_late() {
+    let mut world = World::new();
+    let mut caller = world.push_for(Ask::new(READ), Duration::from_secs(1));
+    assert!(!world.pipeline.out.is_empty());
+    world.pass(Duration::from_secs(1)).tick().unwrap();
+    assert_eq!(failure(&mut caller), (Kind::Timeout, Sent::Part));
+}
+
+#[test]
+fn an_answer_for_nobody_is_not_read_for_ever() {
+    let mut world = World::new();
+    let limit = world.config.first_byte_timeout;
+    let caller = world.push(Ask::new(READ));
+    world.write_all();
+    drop(caller);
+    let step = limit / 4;
+    // The server is never silent for long.
+    for _ in 0..4 {
+        world.read(b"i").unwrap();
+        world.pass(step - Duration::from_nanos(1)).tick().unwrap();
+    }
+    let left = limit - (step - Duration::from_nanos(1)) * 4;
+    let next = world.pipeline.next_timeout(world.now, &world.config);
+    assert_eq!(next, Some(world.now + left));
+    world.read(b"i").unwrap();
+    let error = world.pass(left).tick().unwrap_err();
+    assert_eq!(
+        (error.kind(), error.detail()),
+        (
+            Kind::Timeout,
+            "an answer that nobody waits for came too slowly"
+        )
+    );
+}
+
+#[test]
+fn an_answer_for_nobody_takes_no_time_from_the_next() {
+    let mut world = World::new();
+    let limit = world.config.first_byte_timeout;
+    let caller = world.push(Ask::new(READ));
+    world.write_all();
+    drop(caller);
+    world.read(b".").unwrap();
+    world.pass(Duration::from_secs(1));
+    let mut caller = world.push(Ask::new(READ));
+    world.write_all();
+    world.pass(limit - Duration::from_nanos(1)).tick().unwrap();
+    world.read(b".").unwrap();
+    assert!(heard(&mut caller).unwrap().is_ok());
 }

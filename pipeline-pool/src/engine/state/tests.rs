@@ -175,3 +175,50 @@ fn who_has_lost_the_last_connection_asks_for_a_permit_anew() {
         "it has none now, and goes before others"
     );
 }
+
+#[test]
+fn an_endpoint_that_is_given_up_opens_nothing() {
+    let mut world = World::new(4, 1);
+    world.send(1);
+    assert!(world.state.wants_connection(world.now));
+    world.state.aborted = true;
+    assert!(!world.state.wants_connection(world.now));
+}
+
+#[test]
+fn a_connection_that_is_owed_and_cannot_be_opened_is_owed_no_more() {
+    let mut world = World::new(4, 1);
+    world.send(1);
+    let first = world.state.add(world.now);
+    assert!(world.state.close_one().is_none());
+    assert_eq!(world.state.leaving(), 1);
+    world.state.open_failed(first, world.now);
+    assert_eq!(world.state.leaving(), 0);
+    let second = world.open();
+    assert_eq!(world.phase(second), Phase::Ready);
+}
+
+#[test]
+fn a_connection_amid_a_large_answer_is_given_up_after_a_busier_one() {
+    let mut world = World::new(2, 4);
+    world.send(1);
+    let large = world.open();
+    assert_eq!(world.report(large, Report::default()).unwrap(), 1);
+    let streaming = Report {
+        proven: true,
+        streaming: true,
+        ..Report::default()
+    };
+    assert_eq!(world.report(large, streaming).unwrap(), 0);
+    world.send(1);
+    let busy = world.open();
+    assert_eq!(world.report(busy, Report::default()).unwrap(), 1);
+    assert_eq!(world.report(busy, done(1)).unwrap(), 0);
+    world.send(2);
+    assert_eq!(world.report(busy, Report::default()).unwrap(), 2);
+    world.state.close_one();
+    assert_eq!(world.phase(busy), Phase::Closing);
+    assert_eq!(world.phase(large), Phase::Exclusive);
+    world.state.close_one();
+    assert_eq!(world.phase(large), Phase::Closing);
+}
