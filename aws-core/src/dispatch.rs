@@ -102,7 +102,7 @@ impl DispatchBuilder {
     pub fn build(self) -> Result<Dispatch> {
         let Some(credentials) = self.credentials else {
             return Err(Error::invalid(
-                "no credentials are set: give the builder some",
+                "no credentials are set: give the builder keys, or a provider such as Chain::standard()",
             ));
         };
         if self.timeout.is_zero() {
