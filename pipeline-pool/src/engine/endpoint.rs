@@ -183,11 +183,6 @@ impl<P: Protocol> Endpoint<P> {
     ) -> Result<(), Error> {
         let &Order { seq, bound, .. } = entry.order();
         let mut state = self.lock();
-        if state.closed {
-            drop(state);
-            entry.withdraw();
-            return Err(Error::new(Kind::Shutdown, "the pool is closed"));
-        }
         if home.is_some() && state.timed != home {
             drop(state);
             if !has_timer() {
@@ -196,6 +191,12 @@ impl<P: Protocol> Endpoint<P> {
             }
             state = self.lock();
             state.timed = home;
+        }
+        // Looked at last, since the pool may be closed while the lock is not held above.
+        if state.closed {
+            drop(state);
+            entry.withdraw();
+            return Err(Error::new(Kind::Shutdown, "the pool is closed"));
         }
         if state.visit(home) {
             self.mixed.store(state.mixed, Ordering::Relaxed);
