@@ -36,21 +36,22 @@ if ((${#missing[@]})); then
     exit 1
 fi
 
-# SimpleDB clients that others wrote judge the emulator. They come from Python's package index into a
+# Clients of SimpleDB and EC2 that others wrote judge the emulator. They come from Python's package index into a
 # folder of the project, unless a Python that is here has them; boto needs no compiler and no version of
 # Python in particular.
-clients=emulator/tests/sdb/clients.py
+# It asks for all clients; SimpleDB's tests use some of them.
+clients=emulator/tests/ec2/clients.py
 if ! target/python/bin/python3 "$clients" --check &>/dev/null &&
     ! python3 "$clients" --check &>/dev/null &&
     ! /usr/bin/python3 "$clients" --check &>/dev/null; then
-    echo "test.sh: installing boto and boto3 into target/python"
+    echo "test.sh: installing boto, boto3 and Libcloud into target/python"
     if ! python3 -c 'import ensurepip, venv' &>/dev/null && ((EUID == 0)) && command -v apt-get >/dev/null; then
         apt-get update -qq
         DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends python3-venv >/dev/null
     fi
     if ! { python3 -m venv target/python &&
-        target/python/bin/pip install --quiet --disable-pip-version-check boto==2.49.0 boto3 six; }; then
-        echo "test.sh: boto and boto3 cannot be installed: it takes Python 3 with venv (on Debian the package" \
+        target/python/bin/pip install --quiet --disable-pip-version-check boto==2.49.0 boto3 six apache-libcloud; }; then
+        echo "test.sh: boto, boto3 and Libcloud cannot be installed: it takes Python 3 with venv (on Debian the package" \
             "python3-venv) and a package index that pip reaches" >&2
         exit 1
     fi

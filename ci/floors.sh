@@ -13,7 +13,7 @@ declare -A floor=(
     [pipeline-pool]=1
     [cache-layer]=2
     [aws-core]=3
-    [s3-client]=4 [sdb-client]=4
+    [s3-client]=4 [sdb-client]=4 [ec2-client]=4
     [s3-object-store]=5 [keys]=5
     [examples]=9 [benches]=9
 )

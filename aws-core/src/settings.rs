@@ -1,11 +1,24 @@
 //! What the builders of the clients have in common.
 
 /// Gives the builder of a client, which has a field `dispatch: DispatchBuilder`, the settings that every client has and
-/// says in the same words.
+/// says in the same words; those of one whose reads can go through a cache, unless it is `uncached`.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! settings {
     ($builder:ty) => {
+        $crate::settings!($builder, uncached);
+
+        impl $builder {
+            /// Shares the entries of the cache with all clients that name the same owner: they must be allowed to read
+            /// the same (feature `cache`). Defaults to an owner of its own for each access key.
+            #[cfg(feature = "cache")]
+            pub fn cache_owner(mut self, owner: impl Into<std::sync::Arc<str>>) -> Self {
+                self.dispatch.cache_owner(owner);
+                self
+            }
+        }
+    };
+    ($builder:ty, uncached) => {
         impl $builder {
             /// Whose requests they are: fixed [`Credentials`](crate::Credentials), or a
             /// [provider](crate::credentials) of them, asked once and again before they expire. Has no default but what the
@@ -32,14 +45,6 @@ macro_rules! settings {
             /// How failed attempts are repeated. Defaults to [`RetryConfig::new`](crate::RetryConfig::new).
             pub fn retry(mut self, retry: $crate::RetryConfig) -> Self {
                 self.dispatch.retry(retry);
-                self
-            }
-
-            /// Shares the entries of the cache with all clients that name the same owner: they must be allowed to read
-            /// the same (feature `cache`). Defaults to an owner of its own for each access key.
-            #[cfg(feature = "cache")]
-            pub fn cache_owner(mut self, owner: impl Into<std::sync::Arc<str>>) -> Self {
-                self.dispatch.cache_owner(owner);
                 self
             }
 

@@ -10,6 +10,8 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 
 use crate::accounts::{Account, Accounts};
+use crate::ec2::Ec2Half;
+use crate::ec2::options::Ec2Options;
 use crate::faults::Faults;
 use crate::s3::S3Half;
 use crate::s3::http::auth::Checker;
@@ -33,6 +35,7 @@ pub struct Builder {
     domain: Option<String>,
     part_min: u64,
     sdb: SdbOptions,
+    ec2: Ec2Options,
 }
 
 impl Default for Builder {
@@ -52,6 +55,7 @@ impl Default for Builder {
             domain: None,
             part_min: 5 << 20,
             sdb: SdbOptions::default(),
+            ec2: Ec2Options::default(),
         }
     }
 }
@@ -85,7 +89,8 @@ impl Builder {
     }
 
     /// Adds a user with temporary credentials: its requests have to carry `session_token`, and
-    /// are refused with `InvalidToken` (S3) or `InvalidClientTokenId` (SimpleDB) otherwise.
+    /// are refused with `InvalidToken` (S3), `InvalidClientTokenId` (SimpleDB) or `AuthFailure`
+    /// (EC2) otherwise.
     pub fn user_with_token(
         self,
         access_key: impl Into<String>,
@@ -142,12 +147,19 @@ impl Builder {
         self
     }
 
+    /// What the EC2 half does differently. Defaults to a table that is empty until
+    /// [`Emulator::ec2`] is told of instances.
+    pub fn ec2(mut self, options: Ec2Options) -> Self {
+        self.ec2 = options;
+        self
+    }
+
     /// Starts the emulator on the runtime this is called from.
     ///
     /// # Errors
     ///
-    /// When the address cannot be listened on, or SimpleDB's folder cannot be used: another
-    /// emulator has it, or what it holds is damaged.
+    /// When the address cannot be listened on, SimpleDB's folder cannot be used (another emulator has
+    /// it, or what it holds is damaged), or EC2's file of instances cannot be read.
     pub async fn start(self) -> io::Result<Emulator> {
         let listener = TcpListener::bind(self.listen).await;
         let listener = listener.map_err(|error| at(self.listen, error))?;
@@ -200,6 +212,7 @@ impl Builder {
         let faults = Faults::default();
         let counters = Arc::default();
         let users = self.users.clone();
+        let ec2 = Ec2Half::new(self.users.clone(), self.first.clone(), self.skew, self.ec2)?;
         let sdb = SdbHalf::new(self.users, self.skew, self.sdb, Arc::clone(&counters))?;
         let shared = Shared {
             domain: checker.domain.clone(),
@@ -207,6 +220,7 @@ impl Builder {
             s3: S3Half::new(checker, self.accounts, self.part_min, faults.clone()),
             faults,
             sdb,
+            ec2,
             counters,
             request_ids: AtomicU64::new(1),
         };

@@ -11,11 +11,12 @@ use std::time::Duration;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
 
+use crate::ec2::args::Ec2Args;
 use crate::faults::SpecError;
 use crate::sdb::args::SdbArgs;
 use crate::{Emulator, Faults};
 
-/// S3 and SimpleDB in one process, checking signatures by itself.
+/// S3, SimpleDB and EC2's list of instances in one process, checking signatures by itself.
 ///
 /// Prints one line when it is ready to serve: its URL, or with --json an object with `url`,
 /// `access_key`, `secret_key`, for a user that has one `session_token`, and the `accounts` of the users given. Runs until it is
@@ -58,7 +59,7 @@ struct Args {
     /// A fault for a share of all requests, for example 0.01:slow-down or 0.1:delay:20.
     ///
     /// Kinds: slow-down[:RETRY-AFTER], error, delay:MILLISECONDS, reset-before, reset-after, cut:BYTES, garbage,
-    /// expired-token. May be given several times; the first that meets a request decides.
+    /// expired-token; for lists of instances also stale:CHANGES (of the table, ago) and lacking:ID[,ID]. May be given several times; the first that meets a request decides.
     #[arg(long = "fault", value_name = "RATE:KIND[:ARGUMENT]", value_parser = fault)]
     faults: Vec<String>,
 
@@ -82,6 +83,9 @@ struct Args {
 
     #[command(flatten)]
     sdb: SdbArgs,
+
+    #[command(flatten)]
+    ec2: Ec2Args,
 
     /// Print the ready line as a JSON object.
     #[arg(long, conflicts_with = "quiet")]
@@ -198,11 +202,13 @@ pub fn serve_main(args: impl Iterator<Item = OsString>) -> ExitCode {
 }
 
 fn run(args: Args, users: Vec<UserArg>, accounts: Vec<UserArg>) -> std::io::Result<()> {
+    let (ec2, me) = args.ec2.options();
     let mut builder = Emulator::builder()
         .listen(args.listen)
         .skew(Duration::from_secs(args.skew))
         .part_min(args.part_min)
-        .sdb(args.sdb.options());
+        .sdb(args.sdb.options())
+        .ec2(ec2);
     if let Some(domain) = args.domain {
         builder = builder.domain(domain);
     }
@@ -228,6 +234,9 @@ fn run(args: Args, users: Vec<UserArg>, accounts: Vec<UserArg>) -> std::io::Resu
             .build()?
     };
     let emulator = runtime.block_on(builder.start())?;
+    if let Some(id) = me {
+        emulator.ec2().set_me(id);
+    }
     let faults = emulator.faults();
     faults.seed(args.fault_seed);
     faults.set_clock_ahead(args.clock_ahead);

@@ -132,7 +132,7 @@ impl Faults {
     /// fault, 0 to 1.
     ///
     /// The kinds: `slow-down[:RETRY-AFTER]`, `error` (500), `delay:MILLISECONDS`, `reset-before`, `reset-after`,
-    /// `cut:BYTES`, `garbage`, `expired-token`.
+    /// `cut:BYTES`, `garbage`, `expired-token`, and for lists of instances `stale:CHANGES` and `lacking:ID[,ID]`.
     ///
     /// # Errors
     /// When the text is none of these.

@@ -1,10 +1,11 @@
-//! S3 and SimpleDB in one process, checking signatures by itself.
+//! S3, SimpleDB and EC2's list of instances in one process, checking signatures by itself.
 //!
-//! One TCP port serves both: a GET or form POST of `/` with an `Action` is SimpleDB's, everything
-//! else is S3's. It is for tests, examples and benchmarks: it answers pipelined requests in
+//! One TCP port serves all: a GET or form POST of `/` with an `Action` is SimpleDB's, or EC2's if it is
+//! signed for EC2 by Version 4, asks for instances or names a version of EC2; what is below `/latest/` and
+//! has a token of the metadata service, or is not signed, is that service's; everything else is S3's. It is for tests, examples and benchmarks: it answers pipelined requests in
 //! order, counts connections, and refuses what Amazon refuses, with Amazon's codes. Signatures of
 //! Version 2 are checked by code that shares nothing with any client, written from Amazon's
-//! documents; Version 4 is checked by the [`s3s`] crate.
+//! documents, and so are those of Version 4 for EC2; S3's Version 4 is checked by the [`s3s`] crate.
 //!
 //! On a bad day it answers with errors, late, in part or not at all: see [`Faults`].
 //!
@@ -15,6 +16,9 @@
 //! new bucket is as one was before [April 2023](https://docs.aws.amazon.com/AmazonS3/latest/userguide/create-bucket-faq.html):
 //! access control lists count in it, and nothing public is blocked, until it is given
 //! ownership controls (`BucketOwnerEnforced`) and a public access block.
+//!
+//! EC2 is DescribeInstances over a table that can be changed at any time, [`Ec2Table`], and the metadata
+//! service (version 2) of one of its instances.
 //!
 //! Not in scope: keeping S3's objects on disk, TLS, policies of users (IAM), and speed beyond that of one machine's tests.
 //!
@@ -36,6 +40,7 @@ mod accounts;
 mod builder;
 pub mod cli;
 mod clock;
+mod ec2;
 mod encode;
 mod faults;
 mod s3;
@@ -50,6 +55,8 @@ mod xml;
 pub use accounts::Account;
 pub use builder::Builder;
 pub use cli::serve_main;
+pub use ec2::options::Ec2Options;
+pub use ec2::table::{Ec2Table, Ec2TableError};
 pub use faults::{Fault, Faults, Gate, Hits, Injection, Rule, Seen, Service, SpecError};
 pub use sdb::options::{SdbModes, SdbOptions};
 pub use server::Emulator;

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
-use hyper::header::{CONTENT_TYPE, DATE, HeaderName, HeaderValue};
+use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, DATE, HeaderName, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response};
@@ -20,7 +20,10 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use crate::accounts::{Account, FIRST_NUMBER};
 use crate::builder::Builder;
-use crate::faults::{Begin, Faults, Gone, Seen, begin, finish};
+use crate::ec2::table::Ec2Table;
+use crate::ec2::{Ec2Half, is_ec2, is_metadata, is_signed_for_ec2};
+use crate::encode::form_pairs;
+use crate::faults::{Begin, Fault, Faults, Gone, Seen, Service, begin, finish};
 use crate::s3::S3Half;
 use crate::sdb::options::SdbModes;
 use crate::sdb::{Modes, SdbHalf};
@@ -32,8 +35,10 @@ use crate::users::{User, Users};
 const HEAD_MAX: usize = 64 << 10;
 /// The most fields in it: of metadata with the shortest names 8 KiB hold some 500.
 const HEADERS_MAX: usize = 640;
-/// The most that a form of SimpleDB may hold, in bytes, for rules of faults to look at it.
+/// The most that a form may hold, in bytes, for rules of faults to look at it.
 const FORM_MAX: usize = 8 << 20;
+/// The most that a form may hold, in bytes, for what is in it to say that it is EC2's.
+const EC2_FORM_MAX: u64 = 256 << 10;
 
 pub(crate) enum Running {
     Task(JoinHandle<()>),
@@ -48,6 +53,7 @@ pub struct Emulator {
     counters: Arc<Counters>,
     faults: Faults,
     sdb_modes: Arc<Modes>,
+    ec2: Ec2Table,
     stop: watch::Sender<bool>,
     running: Option<Running>,
 }
@@ -73,6 +79,7 @@ impl Emulator {
         let counters = Arc::clone(&shared.counters);
         let faults = shared.faults.clone();
         let sdb_modes = shared.sdb.modes();
+        let ec2 = shared.ec2.table();
         Ok(Self {
             addr,
             first,
@@ -80,6 +87,7 @@ impl Emulator {
             counters,
             faults,
             sdb_modes,
+            ec2,
             stop,
             running: Some(start(shared, stopping)?),
         })
@@ -161,6 +169,11 @@ impl Emulator {
         self.sdb_modes.set(modes);
     }
 
+    /// The instances that its EC2 tells of, which may be changed at any time.
+    pub fn ec2(&self) -> Ec2Table {
+        self.ec2.clone()
+    }
+
     /// Stops it, and waits until the port is free and every connection is closed.
     pub async fn shutdown(mut self) {
         self.stop.send_replace(true);
@@ -196,6 +209,7 @@ pub(crate) struct Shared {
     pub(crate) users: Users,
     pub(crate) s3: S3Half,
     pub(crate) sdb: SdbHalf,
+    pub(crate) ec2: Ec2Half,
     pub(crate) counters: Arc<Counters>,
     pub(crate) request_ids: AtomicU64,
 }
@@ -265,66 +279,83 @@ async fn end(outgoing: &Replies, gone: &Gone) {
 impl Shared {
     async fn answer(&self, request: Request<Incoming>) -> Result<Response<Body>, Gone> {
         let serial = self.request_ids.fetch_add(1, Ordering::Relaxed);
-        let sdb = is_sdb(&request);
-        Counters::count(if sdb {
-            &self.counters.sdb
-        } else {
-            &self.counters.s3
+        let (service, mut request) = route(request.map(Body::from)).await;
+        Counters::count(match service {
+            Service::S3 => &self.counters.s3,
+            Service::SimpleDb => &self.counters.sdb,
+            Service::Ec2 => &self.counters.ec2,
+            Service::Metadata => &self.counters.metadata,
         });
-        let mut request = request.map(Body::from);
         if self.faults.is_idle() {
-            return Ok(self.serve(request, sdb, serial).await);
+            return Ok(self.serve(request, service, serial, None).await);
         }
         let seen;
-        (seen, request) = self.look(request, sdb).await;
+        (seen, request) = self.look(request, service).await;
         let Some(fault) = self.faults.pick(&seen) else {
-            return Ok(self.serve(request, sdb, serial).await);
+            return Ok(self.serve(request, service, serial, None).await);
         };
         let request_id = format!("{serial:016X}");
         match begin(&fault, &seen, request, &request_id).await {
             Begin::Serve(request) => {
-                let response = self.serve(request, sdb, serial).await;
+                let response = self.serve(request, service, serial, Some(&fault)).await;
                 finish(&fault, response).await
             }
-            Begin::Answer(response) => Ok(self.sign_off(response, sdb, request_id)),
+            Begin::Answer(response) => Ok(self.sign_off(response, service, request_id)),
             Begin::Gone(gone) => Err(gone),
         }
     }
 
-    /// What rules can see of a request; SimpleDB's has to be read for it.
-    async fn look(&self, request: Request<Body>, sdb: bool) -> (Seen, Request<Body>) {
+    /// What rules can see of a request; a form has to be read for it.
+    async fn look(&self, request: Request<Body>, service: Service) -> (Seen, Request<Body>) {
         let (parts, body) = request.into_parts();
-        if !sdb {
-            let domain = self.domain.as_deref();
-            let seen = Seen::s3(parts.method.as_str(), &parts.uri, &parts.headers, domain);
-            return (seen, Request::from_parts(parts, body));
-        }
+        let query = match service {
+            Service::SimpleDb | Service::Ec2 => service,
+            Service::S3 => {
+                let domain = self.domain.as_deref();
+                let seen = Seen::s3(parts.method.as_str(), &parts.uri, &parts.headers, domain);
+                return (seen, Request::from_parts(parts, body));
+            }
+            Service::Metadata => {
+                let seen = Seen::metadata(&parts.method, &parts.uri);
+                return (seen, Request::from_parts(parts, body));
+            }
+        };
         // One that is too large or does not end is refused as one without parameters.
         let read = Limited::new(body, FORM_MAX).collect().await;
         let form = read.map(|body| body.to_bytes()).unwrap_or_default();
-        let seen = Seen::sdb(&parts.method, &parts.uri, &form);
+        let seen = Seen::form(query, &parts.method, &parts.uri, &form);
         (seen, Request::from_parts(parts, Body::from(form)))
     }
 
-    async fn serve(&self, request: Request<Body>, sdb: bool, serial: u64) -> Response<Body> {
+    async fn serve(
+        &self,
+        request: Request<Body>,
+        service: Service,
+        serial: u64,
+        fault: Option<&Fault>,
+    ) -> Response<Body> {
         let now = self.faults.now();
         let request_id = format!("{serial:016X}");
-        let (response, refused) = if sdb {
-            self.sdb.call(request, serial, now).await
-        } else {
-            self.s3.call(request, &request_id, now).await
+        let (response, refused) = match service {
+            Service::SimpleDb => self.sdb.call(request, serial, now).await,
+            Service::S3 => self.s3.call(request, &request_id, now).await,
+            Service::Ec2 => {
+                let view = fault.map(Fault::view).unwrap_or_default();
+                self.ec2.call(request, &request_id, now, &view).await
+            }
+            Service::Metadata => self.ec2.metadata(&request, now),
         };
         if refused {
             Counters::count(&self.counters.refused);
         }
-        self.sign_off(response, sdb, request_id)
+        self.sign_off(response, service, request_id)
     }
 
     /// Adds what every answer has.
     fn sign_off(
         &self,
         mut response: Response<Body>,
-        sdb: bool,
+        service: Service,
         request_id: String,
     ) -> Response<Body> {
         if self.faults.clock_ahead() != 0
@@ -332,10 +363,9 @@ impl Shared {
         {
             response.headers_mut().insert(DATE, date);
         }
-        if sdb {
-            return response;
-        }
-        if let Ok(value) = HeaderValue::try_from(request_id) {
+        if service == Service::S3
+            && let Ok(value) = HeaderValue::try_from(request_id)
+        {
             let name = HeaderName::from_static("x-amz-request-id");
             response.headers_mut().insert(name, value);
         }
@@ -343,9 +373,39 @@ impl Shared {
     }
 }
 
-/// SimpleDB requests are a GET or POST of `/` with an `Action`; S3 has no form POST of `/`, so
-/// such a form need not be read to know whose it is.
-fn is_sdb<B>(request: &Request<B>) -> bool {
+/// Tells whose a request is. A form that may be EC2's or SimpleDB's has to be read for it.
+async fn route(request: Request<Body>) -> (Service, Request<Body>) {
+    if is_metadata(&request) {
+        return (Service::Metadata, request);
+    }
+    if !is_query(&request) {
+        return (Service::S3, request);
+    }
+    let query = request.uri().query().unwrap_or_default();
+    if is_signed_for_ec2(&request) || is_ec2(&form_pairs(query.as_bytes())) {
+        return (Service::Ec2, request);
+    }
+    let length = request.headers().get(CONTENT_LENGTH);
+    let length = length.and_then(|length| length.to_str().ok()?.parse().ok());
+    if !length.is_some_and(|length| (1..=EC2_FORM_MAX).contains(&length)) {
+        return (Service::SimpleDb, request);
+    }
+    let (parts, body) = request.into_parts();
+    // A form that does not end is none of EC2's, and SimpleDB refuses it.
+    let form = match body.collect().await {
+        Ok(body) => body.to_bytes(),
+        Err(_) => return (Service::SimpleDb, Request::from_parts(parts, Body::empty())),
+    };
+    let service = match is_ec2(&form_pairs(&form)) {
+        true => Service::Ec2,
+        false => Service::SimpleDb,
+    };
+    (service, Request::from_parts(parts, Body::from(form)))
+}
+
+/// Requests of the Query APIs are a GET or POST of `/` with an `Action`; S3 has no form POST of `/`, so
+/// such a form need not be read to know that it is none of S3's.
+fn is_query<B>(request: &Request<B>) -> bool {
     if request.uri().path() != "/" {
         return false;
     }

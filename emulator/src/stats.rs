@@ -13,6 +13,10 @@ pub struct Stats {
     pub s3_requests: u64,
     /// The part of `requests` that went to SimpleDB.
     pub sdb_requests: u64,
+    /// The part of `requests` that went to EC2.
+    pub ec2_requests: u64,
+    /// The part of `requests` that went to the metadata service.
+    pub metadata_requests: u64,
     /// Items and entries of indexes that selects looked at.
     pub sdb_rows: u64,
     /// Requests refused because their signature, key, date or token was not right.
@@ -32,6 +36,8 @@ pub struct Stats {
 pub(crate) struct Counters {
     pub(crate) s3: AtomicU64,
     pub(crate) sdb: AtomicU64,
+    pub(crate) ec2: AtomicU64,
+    pub(crate) metadata: AtomicU64,
     pub(crate) sdb_rows: AtomicU64,
     pub(crate) refused: AtomicU64,
     open: AtomicU64,
@@ -43,10 +49,14 @@ pub(crate) struct Counters {
 impl Counters {
     pub(crate) fn snapshot(&self) -> Stats {
         let (s3_requests, sdb_requests) = (self.s3.load(Relaxed), self.sdb.load(Relaxed));
+        let (ec2_requests, metadata_requests) =
+            (self.ec2.load(Relaxed), self.metadata.load(Relaxed));
         Stats {
-            requests: s3_requests + sdb_requests,
+            requests: s3_requests + sdb_requests + ec2_requests + metadata_requests,
             s3_requests,
             sdb_requests,
+            ec2_requests,
+            metadata_requests,
             sdb_rows: self.sdb_rows.load(Relaxed),
             refused: self.refused.load(Relaxed),
             connections_open: self.open.load(Relaxed),

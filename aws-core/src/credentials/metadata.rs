@@ -14,12 +14,13 @@ use std::time::Duration;
 use pipeline_pool::{Method, Origin, Request};
 
 use super::fetch::{Answer, Fetch, Lost, Outcome, fetching};
-use super::{CredentialsError, Lookup};
+use super::{CredentialsError, Lookup, json};
 use crate::transport::Transport;
 
 /// How long a token works, in seconds: the most that the service gives.
 const TTL: &str = "21600";
 
+const DOCUMENT: &str = "/latest/dynamic/instance-identity/document";
 const TOKEN: &str = "x-aws-ec2-metadata-token";
 pub(super) const NAME: &str = "the instance's metadata service";
 
@@ -129,6 +130,17 @@ impl Metadata {
     /// As [`open`](Self::open) and [`MetadataSession::get`].
     pub async fn get(&self, path: &str) -> Result<Option<String>, CredentialsError> {
         self.open().await?.get(path).await
+    }
+
+    /// The [identity document](https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instance-identity-documents.html): its
+    /// members that are strings, numbers or words, by name.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get), and when there is no document.
+    pub async fn identity(&self) -> Result<Vec<(String, String)>, CredentialsError> {
+        let text = self.get(DOCUMENT).await?;
+        let members = text.and_then(|text| json::scalars(text.as_bytes()));
+        members.ok_or_else(|| CredentialsError::broken(format!("{NAME} has no identity document")))
     }
 }
 

@@ -26,7 +26,9 @@ impl Meter {
     pub(super) fn count(&self, age: Duration) {
         let window = Self::window(age);
         let current = self.current.load(Ordering::Relaxed);
-        if current >> 32 == window {
+        // Of two tasks the one that looked at the clock first may come last. Its event counts in the window that the
+        // other has opened: to go back would push what was counted before out of both windows.
+        if window <= current >> 32 {
             self.current.fetch_add(1, Ordering::Relaxed);
             return;
         }
@@ -80,5 +82,16 @@ mod tests {
         assert_eq!(rate(2250), 667.0, "a quarter of a second without any");
         assert_eq!(rate(2500), 0.0);
         assert_eq!(meter.copy().rate(Duration::from_secs(2)).round(), 1000.0);
+    }
+    #[test]
+    fn an_event_that_comes_late_takes_nothing_away() {
+        let meter = Meter::default();
+        let ms = Duration::from_millis;
+        (0..1000).for_each(|i| meter.count(ms(i)));
+        meter.count(ms(1000));
+        // Begun before the window and counted after its first event.
+        meter.count(ms(999));
+        meter.count(ms(1001));
+        assert_eq!(meter.rate(ms(1001)).round(), 1004.0);
     }
 }

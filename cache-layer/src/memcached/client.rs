@@ -1,11 +1,13 @@
 //! The client.
 
 use std::fmt;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::{Stream, StreamExt};
 
 use super::builder::{MemcachedBuilder, OnDead};
 use super::error::{Error, Kind, Result};
@@ -244,6 +246,35 @@ impl Memcached {
         let read = tokio::task::spawn_blocking(move || servers.reload());
         let failed = |_| Error::new(Kind::NoRuntime, "the runtime is going down");
         read.await.map_err(failed)?
+    }
+
+    /// Puts these servers in place of those before; says whether they have changed. Servers that stay keep their keys,
+    /// their connections and what is known of them. One that was on a list before and returns is emptied before it is
+    /// used, since it may hold what was changed meanwhile.
+    ///
+    /// Other processes that use the same servers have to learn of the change too: until they do, they read and write the
+    /// keys that have moved elsewhere.
+    ///
+    /// # Errors
+    /// [`Kind::Config`] for a list without servers or with one twice, and where the servers come from a
+    /// [file](MemcachedBuilder::servers_file). The servers stay as they are.
+    pub fn set_servers(&self, servers: impl IntoIterator<Item = Server>) -> Result<bool> {
+        let servers: Vec<Server> = servers.into_iter().collect();
+        self.0.servers.set(&servers)
+    }
+
+    /// Takes each list of servers that this stream gives, as [`set_servers`](Self::set_servers) does, until it ends: for
+    /// servers that are discovered. A list that cannot be used, an empty one among them, is logged and changes nothing.
+    pub async fn follow<S>(&self, lists: S)
+    where
+        S: Stream<Item = Vec<Server>>,
+    {
+        let mut lists = pin!(lists);
+        while let Some(list) = lists.next().await {
+            if let Err(error) = self.set_servers(list) {
+                tracing::warn!(error = %error, "memcached server list not taken");
+            }
+        }
     }
 
     /// What was wrong with the file with the servers when it was last read.

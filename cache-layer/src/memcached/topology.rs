@@ -256,6 +256,14 @@ impl Servers {
         result
     }
 
+    /// Puts these servers in place of those before, as [`replace`](Self::replace) says, unless they come from a file.
+    pub(crate) fn set(&self, servers: &[Server]) -> Result<bool> {
+        match self.watch {
+            Some(_) => Err(config("the servers come from a file")),
+            None => self.replace(servers),
+        }
+    }
+
     /// Puts these servers in place of those before; those that stay keep their connections and
     /// what is known of them. Says whether anything has changed.
     fn replace(&self, servers: &[Server]) -> Result<bool> {

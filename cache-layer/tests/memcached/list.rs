@@ -132,3 +132,37 @@ async fn requests_have_the_list_looked_at() {
         cache.get("a").await.unwrap();
     }
 }
+
+#[tokio::test]
+async fn a_list_can_be_set_and_followed() {
+    let servers: Vec<_> = (0..3).map(|_| Server::start()).collect();
+    let place = |index: usize| servers[index].name.parse::<cache_layer::Server>().unwrap();
+    let names =
+        |cache: &Memcached| -> Vec<_> { cache.servers().iter().map(ToString::to_string).collect() };
+    let cache = patient().servers([&servers[0].name]).build().unwrap();
+    assert!(cache.set_servers([place(0), place(1)]).unwrap());
+    assert!(!cache.set_servers([place(0), place(1)]).unwrap());
+    assert_eq!(names(&cache), [&*servers[0].name, &*servers[1].name]);
+    for wrong in [vec![], vec![place(0), place(0)]] {
+        assert_eq!(cache.set_servers(wrong).unwrap_err().kind(), Kind::Config);
+    }
+    // Lists that make no sense are passed over.
+    let lists = [
+        vec![place(1)],
+        vec![],
+        vec![place(2), place(2)],
+        vec![place(1), place(2)],
+        vec![],
+    ];
+    cache.follow(futures_util::stream::iter(lists)).await;
+    assert_eq!(names(&cache), [&*servers[1].name, &*servers[2].name]);
+    cache.set("a", "1").await.unwrap();
+    assert_eq!(cache.get("a").await.unwrap().unwrap().data, "1");
+
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("ketama.servers");
+    write(&path, &[(&servers[0], 1)]);
+    let filed = patient().servers_file(&path).build().unwrap();
+    let error = filed.set_servers([place(1)]).unwrap_err();
+    assert!(error.to_string().contains("file"), "{error}");
+}

@@ -68,6 +68,7 @@ pub(crate) async fn begin(
             let busy = match seen.service {
                 Service::S3 => "SlowDown",
                 Service::SimpleDb => "ServiceUnavailable",
+                Service::Ec2 | Service::Metadata => "RequestLimitExceeded",
             };
             let code = code.as_deref().unwrap_or(busy);
             let mut response = error(seen.service, *status, code, &[], request_id);
@@ -89,7 +90,13 @@ pub(crate) async fn begin(
         )),
         Kind::ResetBefore => Begin::Gone(Gone::Reset),
         Kind::Garbage(bytes) => Begin::Gone(Gone::Garbage(bytes.clone())),
-        Kind::None | Kind::ResetAfter | Kind::Cut(_) | Kind::Stall(..) | Kind::WrongDate(_) => {
+        Kind::None
+        | Kind::ResetAfter
+        | Kind::Cut(_)
+        | Kind::Stall(..)
+        | Kind::WrongDate(_)
+        | Kind::Stale(_)
+        | Kind::Lacking(_) => {
             return Begin::Serve(request);
         }
     };
@@ -148,6 +155,15 @@ fn error(
             xml::element(&mut out, "Code", code);
             xml::element(&mut out, "Message", message);
             out.push_str("<BoxUsage>0.0000219907</BoxUsage></Error></Errors>");
+            xml::element(&mut out, "RequestID", request_id);
+            out.push_str("</Response>");
+        }
+        // The metadata service has pages for people; nobody reads what is in them.
+        Service::Ec2 | Service::Metadata => {
+            out.push_str("<Response><Errors><Error>");
+            xml::element(&mut out, "Code", code);
+            xml::element(&mut out, "Message", message);
+            out.push_str("</Error></Errors>");
             xml::element(&mut out, "RequestID", request_id);
             out.push_str("</Response>");
         }

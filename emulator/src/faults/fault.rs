@@ -7,6 +7,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::sync::watch;
 
+use crate::ec2::View;
+
 /// What a request meets instead of, or beside, its answer.
 #[derive(Clone, Debug)]
 #[must_use]
@@ -38,6 +40,8 @@ pub(super) enum Kind {
     Stall(u64, Gate),
     Garbage(Bytes),
     WrongDate(String),
+    Stale(usize),
+    Lacking(Vec<String>),
 }
 
 impl Fault {
@@ -50,7 +54,8 @@ impl Fault {
         Self::of(Kind::None)
     }
 
-    /// The service asks for fewer requests: 503 with `SlowDown` from S3, with `ServiceUnavailable` from SimpleDB.
+    /// The service asks for fewer requests: 503 with `SlowDown` from S3, with `ServiceUnavailable` from SimpleDB,
+    /// with `RequestLimitExceeded` from EC2.
     /// The request does not run.
     pub fn slow_down() -> Self {
         Self::of(Kind::Error {
@@ -137,6 +142,18 @@ impl Fault {
         Self::of(Kind::WrongDate(date.into()))
     }
 
+    /// A list of instances is that of before the table's last so many changes: EC2 is eventually consistent. Other
+    /// requests are served as they are.
+    pub fn stale(changes: usize) -> Self {
+        Self::of(Kind::Stale(changes))
+    }
+
+    /// These instances are left out of a list of instances, though they are there. Other requests are served as they
+    /// are.
+    pub fn lacking<S: Into<String>>(ids: impl IntoIterator<Item = S>) -> Self {
+        Self::of(Kind::Lacking(ids.into_iter().map(Into::into).collect()))
+    }
+
     /// Adds `Retry-After` to an error: seconds, or an HTTP date.
     pub fn retry_after(mut self, value: impl Into<String>) -> Self {
         if let Kind::Error { retry_after, .. } = &mut self.kind {
@@ -160,6 +177,17 @@ impl Fault {
         self
     }
 
+    /// What it makes of the table of instances.
+    pub(crate) fn view(&self) -> View {
+        let mut view = View::default();
+        match &self.kind {
+            Kind::Stale(changes) => view.changes_ago = *changes,
+            Kind::Lacking(ids) => view.lacking.clone_from(ids),
+            _ => {}
+        }
+        view
+    }
+
     pub(super) fn is_none(&self) -> bool {
         matches!(self.kind, Kind::None)
     }
@@ -177,6 +205,8 @@ impl Fault {
             Kind::Stall(..) => "stall",
             Kind::Garbage(_) => "garbage",
             Kind::WrongDate(_) => "wrong_date",
+            Kind::Stale(_) => "stale",
+            Kind::Lacking(_) => "lacking",
         }
     }
 }

@@ -66,7 +66,7 @@ impl Rule {
         self.when(move |seen| seen.method == method)
     }
 
-    /// Only requests of this operation, by the service's name of it: `GetObject`, `PutAttributes`.
+    /// Only requests of this operation, by the service's name of it: `GetObject`, `PutAttributes`, `DescribeInstances`.
     pub fn operation(self, name: impl Into<String>) -> Self {
         let name = name.into();
         self.when(move |seen| seen.operation == name)

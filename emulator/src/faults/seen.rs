@@ -14,6 +14,10 @@ pub enum Service {
     S3,
     /// Amazon SimpleDB.
     SimpleDb,
+    /// Amazon EC2.
+    Ec2,
+    /// The metadata service of an EC2 instance.
+    Metadata,
 }
 
 /// A request, as far as rules decide on it. Nothing of it has been checked.
@@ -24,11 +28,12 @@ pub struct Seen {
     pub service: Service,
     /// The method: `GET`.
     pub method: String,
-    /// The operation, by the service's name of it: `GetObject`, `PutAttributes`. Empty when it is none.
+    /// The operation, by the service's name of it: `GetObject`, `PutAttributes`, `DescribeInstances`; of the metadata
+    /// service, its path below `/latest/`. Empty when it is none.
     pub operation: String,
     /// The bucket or domain that it is about.
     pub resource: Option<String>,
-    /// The key of the object or the name of the item that it is about.
+    /// The key of the object or the name of the item that it is about; of a list of instances, the token of its page.
     pub key: Option<String>,
     /// The query as it came, without its `?`.
     pub query: String,
@@ -60,7 +65,20 @@ impl Seen {
         }
     }
 
-    pub(crate) fn sdb(method: &Method, uri: &Uri, body: &[u8]) -> Self {
+    pub(crate) fn metadata(method: &Method, uri: &Uri) -> Self {
+        let path = uri.path();
+        Self {
+            service: Service::Metadata,
+            method: method.as_str().to_owned(),
+            operation: decode(path.strip_prefix("/latest/").unwrap_or_default()),
+            resource: None,
+            key: None,
+            query: uri.query().unwrap_or_default().to_owned(),
+        }
+    }
+
+    /// A request of one of the Query APIs.
+    pub(crate) fn form(service: Service, method: &Method, uri: &Uri, body: &[u8]) -> Self {
         let query = uri.query().unwrap_or_default();
         let mut pairs = form_pairs(query.as_bytes());
         pairs.extend(form_pairs(body));
@@ -69,11 +87,14 @@ impl Seen {
             found.map(|(_, value)| String::from_utf8_lossy(value).into_owned())
         };
         Self {
-            service: Service::SimpleDb,
+            service,
             method: method.as_str().to_owned(),
             operation: find("Action").unwrap_or_default(),
             resource: find("DomainName"),
-            key: find("ItemName"),
+            key: match service {
+                Service::Ec2 => find("NextToken"),
+                _ => find("ItemName"),
+            },
             query: query.to_owned(),
         }
     }
@@ -284,13 +305,15 @@ mod tests {
     #[test]
     fn requests_of_simpledb_are_named() {
         let form = b"Action=PutAttributes&DomainName=d+1&ItemName=i%2F1";
-        let seen = Seen::sdb(&Method::POST, &"/".parse().unwrap(), form);
+        let sdb = Service::SimpleDb;
+        let seen = Seen::form(sdb, &Method::POST, &"/".parse().unwrap(), form);
         assert_eq!(seen.operation, "PutAttributes");
         assert_eq!(
             (seen.resource.as_deref(), seen.key.as_deref()),
             (Some("d 1"), Some("i/1"))
         );
-        let seen = Seen::sdb(&Method::GET, &"/?Action=ListDomains".parse().unwrap(), b"");
+        let target = "/?Action=ListDomains".parse().unwrap();
+        let seen = Seen::form(sdb, &Method::GET, &target, b"");
         assert_eq!(
             (seen.operation.as_str(), seen.resource),
             ("ListDomains", None)

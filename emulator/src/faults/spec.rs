@@ -46,6 +46,8 @@ fn fault(kind: &str, argument: Option<&str>) -> Option<Fault> {
         ("cut", Some(_)) => Fault::cut(number()?),
         ("garbage", None) => Fault::garbage("!\u{0}garbage\r\n\r\n"),
         ("expired-token", None) => Fault::expired_token(),
+        ("stale", Some(_)) => Fault::stale(number()?.try_into().ok()?),
+        ("lacking", Some(ids)) => Fault::lacking(ids.split(',')),
         _ => return None,
     })
 }
@@ -66,6 +68,8 @@ mod tests {
             "1:cut:100",
             "1:garbage",
             "1:expired-token",
+            "1:stale:2",
+            "0.5:lacking:i-1,i-2",
         ] {
             assert!(parse(text).is_ok(), "{text}");
         }
@@ -80,6 +84,9 @@ mod tests {
             "1:cut:x",
             "1:delay:-1",
             "1:error:9",
+            "1:stale",
+            "1:stale:x",
+            "1:lacking",
             "1:unknown",
         ] {
             let error = parse(text).unwrap_err().to_string();

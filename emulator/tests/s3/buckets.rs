@@ -8,6 +8,7 @@ async fn buckets_have_their_errors() {
     for (method, target, expected) in [
         ("PUT", "/bkt", (409, "BucketAlreadyOwnedByYou")),
         ("PUT", "/Bad_Name", (400, "InvalidBucketName")),
+        ("PUT", "/bad.-name", (400, "InvalidBucketName")),
         ("GET", "/none/", (404, "NoSuchBucket")),
         ("GET", "/none/k", (404, "NoSuchBucket")),
         ("PUT", "/none/k", (404, "NoSuchBucket")),

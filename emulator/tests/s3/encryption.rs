@@ -50,3 +50,13 @@ async fn a_key_needs_the_kind_that_has_keys() {
         assert_eq!(put.status, status, "{fields:?}");
     }
 }
+
+#[tokio::test]
+async fn reads_do_not_say_how_to_encrypt() {
+    let mut bench = bench().await;
+    bench.call("PUT", "/bkt/k", &[], b"x").await;
+    let refused = bench.call("GET", "/bkt/k", &[(SSE, "AES256")], b"").await;
+    assert_eq!(refused.error(), (400, "InvalidArgument"));
+    let refused = bench.call("HEAD", "/bkt/k", &[(SSE, "AES256")], b"").await;
+    assert_eq!(refused.status, 400);
+}

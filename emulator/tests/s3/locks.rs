@@ -92,3 +92,20 @@ async fn parts_under_a_lock_need_a_digest() {
         }
     }
 }
+
+#[tokio::test]
+async fn unheard_of_modes_do_not_fit_the_schema() {
+    let mut bench = locked().await;
+    bench.call("PUT", "/locked/k", &[], b"x").await;
+    for (query, body) in [
+        (
+            "retention",
+            "<Retention><Mode>governance</Mode><RetainUntilDate>2099-01-01T00:00:00Z</RetainUntilDate></Retention>",
+        ),
+        ("legal-hold", "<LegalHold><Status>abc</Status></LegalHold>"),
+    ] {
+        let target = format!("/locked/k?{query}");
+        let refused = bench.call("PUT", &target, &[], body.as_bytes()).await;
+        assert_eq!(refused.error(), (400, "MalformedXML"), "{query}");
+    }
+}

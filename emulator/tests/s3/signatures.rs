@@ -199,6 +199,10 @@ async fn form_uploads_obey_their_policy() {
         (post(future, &signer.secret, true, ""), 204),
         (post(future, &signer.secret, true, "; filename=\"x\""), 204),
         (post("2007-01-01T00:00:00Z", &signer.secret, true, ""), 403),
+        (
+            post("2099-01-01 00:00:00+00:00", &signer.secret, true, ""),
+            400,
+        ),
         (post(future, "wrong", true, ""), 403),
         (
             post(future, &signer.secret, true, "").replace("form/k", "mail/k"),

@@ -28,7 +28,9 @@ pub(crate) fn example(name: &str) -> Command {
     command
         .env_remove("AWS_SESSION_TOKEN")
         .env_remove("S3_ENDPOINT")
-        .env_remove("SDB_ENDPOINT");
+        .env_remove("SDB_ENDPOINT")
+        .env_remove("EC2_ENDPOINT")
+        .env_remove("AWS_REGION");
     command
 }
 

@@ -10,6 +10,7 @@ use std::time::Instant;
 
 use tokio::runtime;
 
+use super::deferred::wake;
 use super::entry::{Entry, Trail};
 use crate::error::{Error, Kind};
 use crate::protocol::{ConnectionId, Protocol};
@@ -132,7 +133,7 @@ impl<P: Protocol> Call<P> {
             weightier(answer.failed.take(), failure)
         };
         if let Some(waker) = self.tell(Outcome::Done(Err(failure))) {
-            waker.wake();
+            wake(waker);
         }
     }
 
@@ -146,7 +147,7 @@ impl<P: Protocol> Call<P> {
         if last && !self.is_over() {
             self.give_back();
             if let Some(waker) = self.tell(Outcome::Again(trail, from)) {
-                waker.wake();
+                wake(waker);
             }
         }
     }
@@ -168,7 +169,7 @@ impl<P: Protocol> Call<P> {
         let mut answer = call.answer();
         if call.over.load(Ordering::Relaxed) {
             drop(answer);
-            new.wake();
+            wake(new);
         } else {
             let old = answer.server.replace(new);
             drop(answer);
@@ -267,7 +268,7 @@ impl<P: Protocol> Caller<P> {
         drop(answer);
         drop(left);
         if let Some(server) = server {
-            server.wake();
+            wake(server);
         }
     }
 

@@ -79,7 +79,7 @@ impl<P: Protocol> Drop for Deferred<P> {
             contain(move || drop(entry));
         }
         for waker in self.wake.drain(..) {
-            contain(move || waker.wake());
+            wake(waker);
         }
         if let Some(decided) = self.decided.take() {
             contain(move || decided.log());
@@ -91,6 +91,11 @@ impl<P: Protocol> Drop for Deferred<P> {
 /// lose somebody else's request, or a connection out of the count.
 pub(crate) fn contain(call: impl FnOnce()) {
     let _ = catch_unwind(AssertUnwindSafe(call));
+}
+
+/// Wakes a task. A waker is the code of whoever polls: that one panics costs nobody else anything.
+pub(crate) fn wake(waker: Waker) {
+    contain(move || waker.wake());
 }
 
 /// The state of an endpoint while it is locked. Dropping it unlocks, and then does what the

@@ -284,7 +284,7 @@ impl<P: Protocol> Driver<P> {
                 hedged = copies.len();
                 state.hedges -= hedged as f64;
                 for copy in copies {
-                    state.line.insert(copy, now);
+                    state.put_back(copy, now);
                 }
             }
         }

@@ -496,7 +496,7 @@ mod tests {
 
     use super::*;
     use crate::engine::sending::Sending;
-    use crate::engine::testing::{Toy, ask, caller, endpoint, later, order};
+    use crate::engine::testing::{Ask, Toy, WAIT, ask, caller, endpoint, later, order};
 
     /// An endpoint whose depth is 4 as its server is far and quick, and that server's end of a
     /// connection with a request that is not answered.
@@ -579,5 +579,37 @@ mod tests {
         assert_eq!(endpoint.limit(&order, now + wait), Some(order.deadline));
         assert!(endpoint.lock().line.is_empty());
         assert_eq!(endpoint.limit(&order, order.deadline), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_copy_of_a_request_waits_where_all_has_been_given_up() {
+        let config = Config {
+            max_connections: 2,
+            hedge: 1.0,
+            ..Config::default()
+        };
+        let (endpoint, mut ends) = endpoint(config, &Permits::new(2), None);
+        let send = |ask| tokio::spawn(Sending::new(endpoint.clone(), ask, None, None));
+        let answered = send(ask());
+        let mut server = ends.recv().await.unwrap();
+        assert_eq!(server.read_u8().await.unwrap(), b'?');
+        server.write_u8(7).await.unwrap();
+        assert_eq!(answered.await.unwrap().unwrap(), 7);
+        // It is given up while the connection hears that the reply is late, and has it copied.
+        let given_up = endpoint.clone();
+        let late = send(Ask {
+            heard: Some(Box::new(move || given_up.abort())),
+            ..ask()
+        });
+        assert_eq!(server.read_u8().await.unwrap(), b'?');
+        let begun = tokio::time::Instant::now();
+        let second = Duration::from_secs(1);
+        server.write_u8(WAIT).await.unwrap();
+        tokio::time::advance(second).await;
+        let error = late.await.unwrap().unwrap_err();
+        assert_eq!(error.kind(), Kind::Shutdown);
+        assert_eq!(begun.elapsed(), second);
+        assert_eq!(endpoint.counters.hedges.load(Ordering::Relaxed), 1);
+        assert!(endpoint.is_gone());
     }
 }

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use bytes::BytesMut;
 
 use super::config::Config;
+use super::deferred::wake;
 use super::entry::Entry;
 use super::learn::Sample;
 use super::state::gone;
@@ -422,9 +423,7 @@ impl<P: Protocol> Pipeline<P> {
     /// done: other threads may run them right away, and what they ask next should find the room
     /// that they left.
     pub(crate) fn wake_told(&mut self) {
-        for waker in self.wakes.drain(..) {
-            waker.wake();
-        }
+        self.wakes.drain(..).for_each(wake);
     }
 
     /// When the connection as such has to be ended if nothing happens until then.
@@ -526,7 +525,7 @@ impl<P: Protocol> Pipeline<P> {
     /// the others in their order.
     pub(crate) fn close(&mut self, cause: &Error, config: &Config) -> Vec<Entry<P>> {
         // Where splitting the input has panicked, those before have been told and not woken.
-        self.wakes.drain(..).for_each(Waker::wake);
+        self.wake_told();
         let written = self.out.written();
         let encoding = self.encoding;
         let flight = std::mem::take(&mut self.flight);

@@ -20,6 +20,9 @@ use crate::error::Error;
 use crate::outbox::Outbox;
 use crate::protocol::{Class, ConnectionId, Decoded, Encoded, Protocol};
 
+/// A byte that is no reply, nor a part of one.
+pub(crate) const WAIT: u8 = b'w';
+
 /// A byte is answered by a byte.
 pub(crate) struct Toy;
 
@@ -29,6 +32,8 @@ pub(crate) struct Ask {
     /// Dropped with the request.
     #[expect(dead_code, reason = "it is only held")]
     pub(crate) held: Option<Box<dyn std::any::Any + Send>>,
+    /// Called when something comes that may be the reply.
+    pub(crate) heard: Option<Box<dyn Fn() + Send>>,
 }
 
 impl Protocol for Toy {
@@ -39,16 +44,24 @@ impl Protocol for Toy {
         ask.class
     }
 
+    fn duplicate(_: &Ask) -> Option<Ask> {
+        Some(ask())
+    }
+
     fn encode(&mut self, _: &mut Ask, out: &mut Outbox) -> Encoded {
         out.put(b"?");
         Encoded::Wholly
     }
 
-    fn decode(&mut self, _: &Ask, input: &mut BytesMut, _: bool) -> Result<Decoded<u8>, Error> {
+    fn decode(&mut self, ask: &Ask, input: &mut BytesMut, _: bool) -> Result<Decoded<u8>, Error> {
         if input.is_empty() {
             return Ok(Decoded::More);
         }
+        ask.heard.iter().for_each(|heard| heard());
         let reply = input.split_to(1)[0];
+        if reply == WAIT {
+            return Ok(Decoded::More);
+        }
         Ok(Decoded::Reply {
             reply,
             reusable: true,
@@ -68,6 +81,7 @@ pub(crate) fn ask() -> Ask {
             alone: false,
         },
         held: None,
+        heard: None,
     }
 }
 

@@ -2,13 +2,15 @@
 //!
 //! See [POST Object](https://docs.aws.amazon.com/AmazonS3/latest/API/RESTObjectPOST.html).
 
+use base64::prelude::*;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Limited};
-use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, LOCATION};
 use hyper::http::request::Parts;
 use hyper::{Method, Response, StatusCode};
 use s3s::Body;
 
+use crate::clock;
 use crate::s3::http::auth::Checker;
 use crate::s3::http::document::replace_body;
 use crate::s3::http::error::Refusal;
@@ -38,8 +40,17 @@ pub(in crate::s3) fn boundary(parts: &Parts) -> Option<String> {
 #[derive(Clone, Debug)]
 pub(in crate::s3) struct FormAcl(pub(in crate::s3) String);
 
-/// Answers a form that its policy does not allow as S3 does: it is not the policy that is wrong.
+/// Answers a form that its policy does not allow as S3 does, since it is not the policy that is wrong; and where a
+/// browser is sent on, gives the entity tag its quotes.
 pub(in crate::s3) fn judged(response: &mut Response<Body>) {
+    if response.status() == StatusCode::SEE_OTHER
+        && let Some(location) = response.headers_mut().get_mut(LOCATION)
+        && let Ok(text) = location.to_str()
+        && let Some((rest, etag)) = text.rsplit_once("&etag=")
+        && let Ok(quoted) = HeaderValue::try_from(format!("{rest}&etag=%22{etag}%22"))
+    {
+        *location = quoted;
+    }
     const BROKEN: &str = "<Code>InvalidPolicyDocument</Code><Message>Policy condition ";
     const DENIED: &str =
         "<Code>AccessDenied</Code><Message>Invalid according to Policy: Policy Condition failed: ";
@@ -76,6 +87,10 @@ pub(in crate::s3) async fn complete(
         let field = fields.iter().find(|f| f.name.eq_ignore_ascii_case(name))?;
         std::str::from_utf8(field.value(&body)).ok()
     })?;
+    let policy = fields
+        .iter()
+        .find(|f| f.name.eq_ignore_ascii_case("policy"));
+    check_expiration(policy.map(|f| f.value(&body)))?;
     // The engine looks for it under the name of the header field.
     let acl = fields.iter().find(|f| f.name.eq_ignore_ascii_case("acl"));
     if let Some(Ok(acl)) = acl.map(|f| std::str::from_utf8(f.value(&body))) {
@@ -97,6 +112,23 @@ pub(in crate::s3) async fn complete(
     let whole = [&body[..key.start], value.as_bytes(), &body[key.end..]].concat();
     parts.headers.insert(CONTENT_LENGTH, whole.len().into());
     Ok(Body::from(Bytes::from(whole)))
+}
+
+/// Refuses a policy whose expiration is not in ISO 8601's form, of which the engine takes more than S3 does.
+fn check_expiration(policy: Option<&[u8]>) -> Result<(), Refusal> {
+    let policy = policy.and_then(|text| BASE64_STANDARD.decode(text).ok());
+    let policy = policy.and_then(|text| serde_json::from_slice::<serde_json::Value>(&text).ok());
+    let expiration = policy
+        .as_ref()
+        .and_then(|policy| policy["expiration"].as_str());
+    if expiration.is_none_or(|text| clock::parse_iso8601(text).is_some()) {
+        return Ok(());
+    }
+    Err(Refusal::new(
+        StatusCode::BAD_REQUEST,
+        "InvalidPolicyDocument",
+        "Invalid Policy: Invalid 'expiration' value",
+    ))
 }
 
 /// A part of a form: its name, and where its value is.

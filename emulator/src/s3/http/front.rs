@@ -46,6 +46,7 @@ impl Front {
     async fn answer(&self, parts: &mut Parts, body: Body) -> Result<Response<Body>, Refusal> {
         let asked = Asked::of(parts, self.domain.as_deref());
         asked.check_length(parts)?;
+        asked.check_encryption(parts)?;
         asked.drop_odd_range(parts);
         let body = if asked.is_multi_delete {
             checked_delete(parts, body).await?
@@ -122,6 +123,22 @@ impl Asked {
             StatusCode::LENGTH_REQUIRED,
             "MissingContentLength",
             "You must provide the Content-Length HTTP header.",
+        ))
+    }
+
+    /// Refuses a read that says how an object is to be encrypted.
+    ///
+    /// [GetObject](https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html): "Encryption request headers,
+    /// like x-amz-server-side-encryption, should not be sent for the GET requests, if your object uses server-side
+    /// encryption [...]. If you include the header [...], you'll get an HTTP 400 Bad Request error."
+    fn check_encryption(&self, parts: &Parts) -> Result<(), Refusal> {
+        if !self.reads_object || !parts.headers.contains_key("x-amz-server-side-encryption") {
+            return Ok(());
+        }
+        Err(Refusal::new(
+            StatusCode::BAD_REQUEST,
+            "InvalidArgument",
+            "x-amz-server-side-encryption header is not supported for this operation.",
         ))
     }
 

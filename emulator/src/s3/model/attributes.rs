@@ -286,11 +286,13 @@ pub(in crate::s3) use {acl_fields, customer_key, headers, source_key};
 /// How the object itself is encoded: `aws-chunked` is how the request was sent.
 pub(in crate::s3) fn encoding(given: Option<String>) -> Option<String> {
     let given = given?;
-    let own = given.split(',').map(str::trim);
-    let own: Vec<_> = own
-        .filter(|coding| !coding.is_empty() && !coding.eq_ignore_ascii_case("aws-chunked"))
-        .collect();
-    (!own.is_empty()).then(|| own.join(","))
+    let is_own = |coding: &&str| {
+        let coding = coding.trim();
+        !coding.is_empty() && !coding.eq_ignore_ascii_case("aws-chunked")
+    };
+    let own: Vec<_> = given.split(',').filter(is_own).collect();
+    let own = own.join(",").trim().to_owned();
+    (!own.is_empty()).then_some(own)
 }
 
 pub(in crate::s3) fn check_metadata(metadata: Option<Metadata>) -> S3Result<Option<Metadata>> {
@@ -394,7 +396,7 @@ mod tests {
             (None, None),
             (Some("gzip"), Some("gzip")),
             (Some("aws-chunked"), None),
-            (Some("aws-chunked,gzip, br"), Some("gzip,br")),
+            (Some("aws-chunked,gzip, br"), Some("gzip, br")),
         ] {
             let found = encoding(given.map(str::to_owned));
             assert_eq!(found.as_deref(), kept);

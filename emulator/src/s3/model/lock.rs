@@ -300,7 +300,10 @@ pub(in crate::s3) fn put_retention(
     let until = given.and_then(|given| given.retain_until_date.clone());
     let wanted = match (mode, until) {
         (None, None) => None,
-        (Some(mode), Some(until)) => Some((Mode::new(mode.as_str())?, future(until)?)),
+        (Some(mode), Some(until)) => {
+            let mode = Mode::new(mode.as_str()).map_err(|_| malformed())?;
+            Some((mode, future(until)?))
+        }
         _ => return Err(malformed()),
     };
     let bypass = input.bypass_governance_retention.unwrap_or(false);
@@ -331,7 +334,7 @@ pub(in crate::s3) fn put_hold(
 ) -> S3Result<PutObjectLegalHoldOutput> {
     let status = input.legal_hold.as_ref();
     let status = status.and_then(|hold| hold.status.as_ref());
-    let on = is_on(status.ok_or_else(malformed)?.as_str())?;
+    let on = is_on(status.ok_or_else(malformed)?.as_str()).map_err(|_| malformed())?;
     let version = input.version_id.as_deref();
     change(store, (&input.bucket, &input.key), version, |lock| {
         lock.hold = Some(on);

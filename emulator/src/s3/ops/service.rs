@@ -88,6 +88,15 @@ impl S3 for Engine {
 
     async fn create_bucket(&self, req: S3Request<CreateBucketInput>) -> Answer<CreateBucketOutput> {
         let field = |name: &str| req.headers.get(name).and_then(|value| value.to_str().ok());
+        if [".-", "-."]
+            .iter()
+            .any(|pair| req.input.bucket.contains(pair))
+        {
+            return Err(s3_error!(
+                InvalidBucketName,
+                "The specified bucket is not valid."
+            ));
+        }
         let owner = caller(&req).owner();
         let parties = Parties {
             accounts: &self.accounts,

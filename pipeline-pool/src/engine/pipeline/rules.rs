@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use super::*;
 use crate::engine::call::{Caller, Order, Outcome};
+use crate::engine::testing::Probe;
 use crate::protocol::Class;
 
 const ONCE: Class = Class {
@@ -454,4 +455,40 @@ fn an_answer_for_nobody_takes_no_time_from_the_next() {
     world.pass(limit - Duration::from_nanos(1)).tick().unwrap();
     world.read(b".").unwrap();
     assert!(heard(&mut caller).unwrap().is_ok());
+}
+
+#[test]
+fn a_caller_that_panics_when_it_is_woken_keeps_no_other_from_its_reply() {
+    struct Bad;
+
+    impl std::task::Wake for Bad {
+        fn wake(self: Arc<Self>) {
+            panic!("a bad waker");
+        }
+    }
+
+    for ends in [false, true] {
+        let mut world = World::new();
+        let first = world.push(Ask::new(READ));
+        world.write_all();
+        world.read(b".").unwrap();
+        drop(first);
+        let (mut bad, mut good) = (world.push(Ask::new(READ)), world.push(Ask::new(READ)));
+        world.write_all();
+        let probe = Probe::idle();
+        for (caller, waker) in [(&mut bad, Arc::new(Bad).into()), (&mut good, probe.waker())] {
+            let waiting = caller.poll(&mut Context::from_waker(&waker)).is_pending();
+            assert!(waiting);
+        }
+        if ends {
+            let told = world.read(b"..?");
+            assert!(told.is_err());
+            world.close(&lost());
+        } else {
+            world.read(b"..").unwrap();
+            world.pipeline.wake_told();
+        }
+        assert_eq!(probe.wakes(), 1, "{ends}");
+        assert!(heard(&mut good).unwrap().is_ok());
+    }
 }

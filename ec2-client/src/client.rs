@@ -1,0 +1,183 @@
+//! The client and its builder.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_core::credentials::Chain;
+use aws_core::dispatch::{Dispatch, DispatchBuilder};
+use aws_core::{Endpoint, Error, Operation, Result};
+
+use crate::instances::DescribeInstances;
+use crate::peers::{Peers, SharedDelay};
+use crate::signature::{Signature, Signer, check_region, endpoint_of, region_of};
+use crate::wire::Ec2;
+
+/// A client of the EC2 of one region; cheap to clone.
+#[derive(Clone)]
+pub struct Ec2Client(Arc<Inner>);
+
+struct Inner {
+    endpoint: Endpoint,
+    service: Ec2,
+    dispatch: Dispatch,
+    /// What the watches of this client wait for when the service asks for fewer requests.
+    delay: SharedDelay,
+}
+
+impl Ec2Client {
+    /// A builder with the defaults. It has to be told a [region](Ec2Builder::region) or an
+    /// [endpoint](Ec2Builder::endpoint); keys are those of the standard [chain](crate::credentials::Chain::standard)
+    /// unless it is given [others](Ec2Builder::credentials).
+    pub fn builder() -> Ec2Builder {
+        let mut dispatch = Dispatch::builder();
+        dispatch.credentials(Chain::standard());
+        Ec2Builder {
+            region: None,
+            endpoint: None,
+            dual_stack: false,
+            signature: Signature::default(),
+            dispatch,
+        }
+    }
+
+    /// Lists instances, those of the whole region unless its setters say otherwise.
+    ///
+    /// [DescribeInstances](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstances.html)
+    pub fn instances(&self) -> DescribeInstances {
+        DescribeInstances::new(self.clone())
+    }
+
+    /// Finds the members of a cluster: [once](Peers::once), or as they [come and go](Peers::watch).
+    pub fn peers(&self) -> Peers {
+        Peers::new(self.clone())
+    }
+
+    /// Where requests go.
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.0.endpoint
+    }
+
+    pub(crate) async fn call<O: Operation<Service = Ec2>>(
+        &self,
+        operation: &O,
+    ) -> Result<O::Output> {
+        self.0.dispatch.call(&self.0.service, operation).await
+    }
+
+    pub(crate) fn delay(&self) -> &SharedDelay {
+        &self.0.delay
+    }
+}
+
+impl fmt::Debug for Ec2Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ec2Client")
+            .field("endpoint", &self.0.endpoint)
+            .field("dispatch", &self.0.dispatch)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Builds an [`Ec2Client`].
+#[derive(Debug)]
+#[must_use = "nothing is built before build()"]
+pub struct Ec2Builder {
+    region: Option<String>,
+    endpoint: Option<String>,
+    dual_stack: bool,
+    signature: Signature,
+    dispatch: DispatchBuilder,
+}
+
+impl Ec2Builder {
+    /// The region, for example `eu-west-1`: requests go to its
+    /// [endpoint](https://docs.aws.amazon.com/ec2/latest/devguide/ec2-endpoints.html) and are signed for it. Defaults to
+    /// the one that the host of the [endpoint](Self::endpoint) names, and to `us-east-1` where it names none.
+    pub fn region(mut self, region: impl Into<String>) -> Self {
+        self.region = Some(region.into());
+        self
+    }
+
+    /// The address of the service: `http://host[:port]` or `https://host[:port]`. Defaults to the region's.
+    pub fn endpoint(mut self, url: impl Into<String>) -> Self {
+        self.endpoint = Some(url.into());
+        self
+    }
+
+    /// Whether the region's endpoint is the one that has IPv6 addresses too. Defaults to no.
+    pub fn dual_stack(mut self, yes: bool) -> Self {
+        self.dual_stack = yes;
+        self
+    }
+
+    /// How requests are signed. Defaults to [`Signature::V4`].
+    pub fn signature(mut self, signature: Signature) -> Self {
+        self.signature = signature;
+        self
+    }
+
+    /// The longest time of one request, all its attempts and pauses included. Defaults to 30 s.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.dispatch.timeout(timeout);
+        self
+    }
+
+    /// The client. Nothing is connected yet.
+    ///
+    /// # Errors
+    /// [`Kind::Invalid`](crate::Kind::Invalid) when there is neither a region nor an endpoint, or one of them is none.
+    pub fn build(self) -> Result<Ec2Client> {
+        if let Some(region) = &self.region {
+            check_region(region)?;
+        }
+        let url = match (self.endpoint, &self.region) {
+            (Some(url), _) => url,
+            (None, Some(region)) => endpoint_of(region, self.dual_stack),
+            (None, None) => {
+                return Err(Error::invalid(
+                    "neither a region nor an endpoint is set: give the builder one",
+                ));
+            }
+        };
+        let endpoint = Endpoint::parse(&url)?;
+        let named = region_of(endpoint.origin().host());
+        let region = self.region.as_deref().unwrap_or(named);
+        Ok(Ec2Client(Arc::new(Inner {
+            service: Ec2 {
+                signer: Signer::new(self.signature, region),
+            },
+            endpoint,
+            dispatch: self.dispatch.build()?,
+            delay: SharedDelay::default(),
+        })))
+    }
+}
+
+aws_core::settings!(Ec2Builder, uncached);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_needs_a_place() {
+        let error = Ec2Client::builder().build().unwrap_err();
+        assert!(error.to_string().contains("region"), "{error}");
+        assert!(Ec2Client::builder().region("a b").build().is_err());
+        assert!(Ec2Client::builder().endpoint("ftp://h").build().is_err());
+        let client = Ec2Client::builder().endpoint("http://h:81").build();
+        assert_eq!(client.unwrap().endpoint().origin().authority(), "h:81");
+    }
+
+    #[cfg(feature = "tls")]
+    #[test]
+    fn a_region_has_its_endpoint() {
+        let client = Ec2Client::builder().region("eu-west-1").dual_stack(true);
+        let client = client.build().unwrap();
+        let host = client.endpoint().origin().host().to_owned();
+        assert_eq!(host, "ec2.eu-west-1.api.aws");
+        let shown = format!("{client:?}");
+        assert!(shown.contains("ec2.eu-west-1.api.aws"), "{shown}");
+    }
+}

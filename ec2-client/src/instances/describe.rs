@@ -1,0 +1,234 @@
+//! The request that lists instances.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_core::operation::{Answer, Attempt};
+use aws_core::paginate::{IntoItems, Items, Paged, Pages, Rounds};
+use aws_core::{Error, Idempotency, Operation, Overrides, Result, RetryConfig, awaitable};
+use pipeline_pool::{Origin, Request};
+
+use super::instance::{Instance, State};
+use super::read;
+use crate::client::Ec2Client;
+use crate::idempotency;
+use crate::limits;
+use crate::selection::Selection;
+use crate::wire::{Ec2, Wire};
+
+/// The most instances of a page that the service gives.
+const MAX_PAGE: u32 = 1000;
+
+/// A request that lists instances; made by [`Ec2Client::instances`]. All of its selectors must hold.
+///
+/// [`items`](Self::items) and [`pages`](Self::pages) make streams of it; awaited, it gives one page.
+#[must_use = "nothing is sent until this is awaited or made a stream"]
+#[derive(Clone, Debug)]
+pub struct DescribeInstances {
+    client: Ec2Client,
+    pub(crate) selection: Selection,
+    ids: Vec<String>,
+    page_size: Option<u32>,
+    token: Option<Arc<str>>,
+    rounds: Rounds,
+    options: Overrides,
+}
+
+/// The stream of [`DescribeInstances::items`].
+pub type Instances = Items<DescribeInstances>;
+/// The stream of [`DescribeInstances::pages`].
+pub type InstancePages = Pages<DescribeInstances>;
+
+/// One page of instances.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct InstancePage {
+    /// The instances, in no promised order.
+    pub instances: Vec<Instance>,
+    /// Where the next page begins; nothing on the last. It belongs to the selectors that it came with.
+    pub next_token: Option<String>,
+    /// The service's identifier of the request.
+    pub request_id: Option<String>,
+}
+
+impl IntoItems for InstancePage {
+    type Item = Instance;
+
+    fn into_items(self) -> impl Iterator<Item = Instance> {
+        self.instances.into_iter()
+    }
+}
+
+impl DescribeInstances {
+    pub(crate) fn new(client: Ec2Client) -> Self {
+        Self {
+            client,
+            selection: Selection::default(),
+            ids: Vec::new(),
+            page_size: None,
+            token: None,
+            rounds: Rounds::default(),
+            options: Overrides::default(),
+        }
+    }
+
+    pub(crate) fn select(mut self, selection: Selection) -> Self {
+        self.selection = selection;
+        self
+    }
+
+    /// Only those that run.
+    pub fn running(self) -> Self {
+        self.states([State::Running])
+    }
+
+    /// Only those in one of these states.
+    pub fn states(mut self, states: impl IntoIterator<Item = State>) -> Self {
+        let names = states.into_iter().map(|state| state.as_str().to_owned());
+        self.selection
+            .filter("instance-state-name", names.collect());
+        self
+    }
+
+    /// Only the instance of this id, and of others that are named so: up to 1,000, which come in one page. The service
+    /// answers `InvalidInstanceID.NotFound` when it does not know one of them.
+    pub fn id(mut self, id: impl Into<String>) -> Self {
+        self.ids.push(id.into());
+        self
+    }
+
+    /// The most instances of one page, 5 to 1,000; not together with [`id`](Self::id). Defaults to 1,000: the service
+    /// allows twice the rate of requests that name a page size, and does not time out on them.
+    pub fn page_size(mut self, instances: u32) -> Self {
+        self.page_size = Some(instances);
+        self
+    }
+
+    /// Goes on where an earlier page of the same selectors ended.
+    pub fn token(mut self, token: impl Into<Arc<str>>) -> Self {
+        self.token = Some(token.into());
+        self
+    }
+
+    /// The longest time of one request, all its attempts and pauses included. Defaults to
+    /// [the client's](crate::Ec2Builder::timeout).
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.options.timeout(timeout);
+        self
+    }
+
+    /// How failed attempts of this request are repeated. Defaults to [the client's](crate::Ec2Builder::retry), whose
+    /// budget it shares in any case.
+    pub fn retry(mut self, retry: RetryConfig) -> Self {
+        self.options.retry(retry);
+        self
+    }
+
+    /// The instances, one after another; page after page is fetched as they are read.
+    pub fn items(self) -> Instances {
+        Items::new(self)
+    }
+
+    /// The pages.
+    pub fn pages(self) -> InstancePages {
+        Pages::new(self)
+    }
+
+    /// Fetches one page.
+    ///
+    /// # Errors
+    /// [`Kind::Protocol`](crate::Kind::Protocol) when the answer is no list of instances, whatever its status says;
+    /// otherwise as sending and the service say: `InvalidParameterValue` for a filter that it does not know or a token
+    /// of other selectors, `UnauthorizedOperation` without the permission `ec2:DescribeInstances`.
+    pub async fn send(self) -> Result<InstancePage> {
+        self.page().await
+    }
+
+    async fn page(&self) -> Result<InstancePage> {
+        let mut wire = Wire::new(
+            &self.client,
+            DescribeInstancesOperation::NAME,
+            self.options.clone(),
+        );
+        self.selection.write(&mut wire)?;
+        limits::ids(self.ids.len())?;
+        for (index, id) in (1..).zip(&self.ids) {
+            wire.param(format!("InstanceId.{index}"), &**id);
+        }
+        match self.page_size {
+            Some(_) if !self.ids.is_empty() => {
+                return Err(Error::invalid(
+                    "a page size together with instance ids, which the service refuses",
+                ));
+            }
+            Some(size) => limits::page_size(size)?,
+            None => {}
+        }
+        if self.ids.is_empty() {
+            let size = self.page_size.unwrap_or(MAX_PAGE);
+            wire.param("MaxResults", size.to_string());
+        }
+        if let Some(token) = &self.token {
+            wire.param("NextToken", &**token);
+        }
+        let operation = DescribeInstancesOperation { wire };
+        let mut page = self.client.call(&operation).await?;
+        page.instances
+            .retain(|instance| self.selection.accepts(instance));
+        Ok(page)
+    }
+}
+
+selectors!(DescribeInstances);
+awaitable!(DescribeInstances, InstancePage);
+
+impl Paged for DescribeInstances {
+    type Page = InstancePage;
+
+    async fn fetch(mut self) -> Result<(InstancePage, Option<Self>)> {
+        let page = self.page().await?;
+        let next = match page.next_token.as_deref() {
+            Some(token) => {
+                self.rounds.step(token)?;
+                self.token = Some(token.into());
+                Some(self)
+            }
+            None => None,
+        };
+        Ok((page, next))
+    }
+}
+
+struct DescribeInstancesOperation {
+    wire: Wire,
+}
+
+impl Operation for DescribeInstancesOperation {
+    type Service = Ec2;
+    type Output = InstancePage;
+    const NAME: &'static str = idempotency::DESCRIBE_INSTANCES.operation;
+
+    fn idempotency(&self) -> Idempotency {
+        idempotency::DESCRIBE_INSTANCES.idempotency
+    }
+
+    fn origin(&self) -> &Origin {
+        self.wire.origin()
+    }
+
+    fn resource(&self) -> Option<&Arc<str>> {
+        None
+    }
+
+    fn overrides(&self) -> Option<&Overrides> {
+        Some(self.wire.overrides())
+    }
+
+    fn request(&self, service: &Ec2, attempt: &Attempt<'_>) -> Result<Request> {
+        self.wire.request(service, attempt)
+    }
+
+    fn parse(&self, _: &Ec2, answer: Answer) -> Result<InstancePage> {
+        Ok(read::page(&answer.bytes())?)
+    }
+}

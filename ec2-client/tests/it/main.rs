@@ -1,0 +1,15 @@
+//! The client over the emulator, which checks every signature by itself, and over a cloud of the tests' own, in virtual
+//! time.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "this is test code outside of a test function"
+)]
+
+mod cloud;
+mod instances;
+mod memcached;
+mod metadata;
+mod peers;
+mod refusals;
+mod signing;
