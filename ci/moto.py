@@ -63,7 +63,8 @@ class Front(http.server.BaseHTTPRequestHandler):
         else:
             version, given = "4", authorization.rsplit("Signature=", 1)[1]
             credentials["params"] = {}
-            credentials["headers"] = dict(self.headers.items())
+            # It looks for names in this spelling.
+            credentials["headers"] = {name.title(): value for name, value in self.headers.items()}
             credentials["body_hash"] = hashlib.sha256(body).hexdigest()
         if Ec2Signer(SECRET_KEY).generate(credentials) != given:
             Front.refused += 1
