@@ -25,7 +25,18 @@ async fn buckets_encrypt_what_says_nothing() {
         let copy = bench.call("PUT", "/bkt/copy", &copied, b"").await;
         let begun = bench.call("POST", "/bkt/k?uploads", &[], b"").await;
         let head = bench.call("HEAD", "/bkt/k", &[], b"").await;
-        for reply in [put, copy, begun, head] {
+        let id = begun.all("UploadId")[0];
+        let target = format!("/bkt/k?partNumber=1&uploadId={id}");
+        let part = bench.call("PUT", &target, &[], b"x").await;
+        let part_copy = bench.call("PUT", &target, &copied, b"").await;
+        let etag = part.header("etag").unwrap();
+        let body = format!(
+            "<CompleteMultipartUpload><Part><ETag>{etag}</ETag><PartNumber>1</PartNumber></Part>\
+             </CompleteMultipartUpload>"
+        );
+        let target = format!("/bkt/k?uploadId={id}");
+        let whole = bench.call("POST", &target, &[], body.as_bytes()).await;
+        for reply in [put, copy, begun, part, part_copy, whole, head] {
             assert_eq!(reply.header(SSE), Some(kind));
             assert_eq!(reply.header(KMS_KEY), key);
         }

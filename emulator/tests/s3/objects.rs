@@ -182,6 +182,8 @@ async fn writes_honour_conditions_and_digests() {
     assert_eq!(wrong.error(), (400, "BadDigest"));
     let junk = bench.call("PUT", "/bkt/k", &md5("junk"), b"2").await;
     assert_eq!(junk.error(), (400, "InvalidDigest"));
+    let empty = bench.call("PUT", "/bkt/k", &md5(""), b"2").await;
+    assert_eq!(empty.error(), (400, "InvalidDigest"));
     assert_eq!(bench.call("GET", "/bkt/k", &[], b"").await.text(), "1");
     let put = bench
         .call("PUT", "/bkt/k", &[("content-md5", &right)], b"2")

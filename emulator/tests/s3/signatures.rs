@@ -24,6 +24,7 @@ async fn who_may_not_sign_is_refused() {
         "GET /bkt/k HTTP/1.1\r\nhost: {}\r\nauthorization: Basic eDp5\r\n\r\n",
         signer.host
     );
+    let empty = basic.replace("Basic eDp5", "");
     let undated = format!(
         "GET /bkt/k HTTP/1.1\r\nhost: {}\r\nauthorization: AWS {}:x\r\n\r\n",
         signer.host, signer.access_key
@@ -57,6 +58,7 @@ async fn who_may_not_sign_is_refused() {
         (tampered, (403, "SignatureDoesNotMatch")),
         (anonymous, (403, "AccessDenied")),
         (basic.into_bytes(), (400, "InvalidArgument")),
+        (empty.into_bytes(), (403, "AccessDenied")),
         (undated.into_bytes(), (403, "AccessDenied")),
     ] {
         let reply = bench.wire.call(&request).await;

@@ -226,6 +226,9 @@ pub(in crate::s3) fn check_policy(text: &[u8]) -> S3Result<()> {
         if !matches!(statement["Effect"].as_str(), Some("Allow" | "Deny")) {
             return Err(malformed("Missing required field Effect"));
         }
+        if statement["Effect"] == "Allow" && statement.get("NotPrincipal").is_some() {
+            return Err(malformed("Allow with NotPrincipal is not allowed."));
+        }
         if statement.get("Principal").is_none() && statement.get("NotPrincipal").is_none() {
             return Err(malformed("Missing required field Principal"));
         }
@@ -333,6 +336,7 @@ mod tests {
             "{}",
             "[]",
             r#"{"Statement":[{"Effect":"May","Principal":"*"}]}"#,
+            r#"{"Statement":[{"Effect":"Allow","NotPrincipal":{"AWS":"123456789013"}}]}"#,
         ] {
             assert!(check_policy(bad.as_bytes()).is_err(), "{bad}");
         }

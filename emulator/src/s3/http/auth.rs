@@ -60,6 +60,11 @@ impl Checker {
             .headers
             .get(AUTHORIZATION)
             .map(|value| value.as_bytes().trim_ascii().to_vec());
+        // An empty field is as good as none.
+        if authorization.as_ref().is_some_and(Vec::is_empty) {
+            parts.headers.remove(AUTHORIZATION);
+        }
+        let authorization = authorization.filter(|value| !value.is_empty());
         let presigned = find(&query, b"Signature").is_some();
         match authorization {
             Some(_) if presigned || find(&query, b"X-Amz-Signature").is_some() => {

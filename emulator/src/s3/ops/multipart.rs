@@ -276,6 +276,9 @@ pub(in crate::s3) fn upload_part_copy(
         copy_source_version_id,
         sse_customer_algorithm: encryption.customer_algorithm(),
         sse_customer_key_md5: encryption.customer_key,
+        server_side_encryption: encryption.kind,
+        ssekms_key_id: encryption.kms_key,
+        bucket_key_enabled: encryption.bucket_key,
         ..Default::default()
     })
 }
@@ -295,13 +298,14 @@ pub(in crate::s3) fn complete(
                  published schema"
             )
         })?;
-    let (etag, sums, version_id) = store.within(&input.bucket, |bucket| {
+    let (etag, sums, encryption, version_id) = store.within(&input.bucket, |bucket| {
         let object = bucket
             .uploads
             .with(&input.key, &input.upload_id, |upload| {
                 join(upload, &wanted, store.part_min)
             })?;
         let (etag, sums) = (object.etag(), object.checksums.clone());
+        let encryption = object.headers.encryption.clone();
         let mut objects = bucket.write();
         check_write(
             objects.get(&input.key).map(Arc::as_ref),
@@ -311,7 +315,7 @@ pub(in crate::s3) fn complete(
         let version_id = objects.store(input.key.clone(), object)?;
         let name = (input.key.clone(), input.upload_id);
         bucket.uploads.lock().remove(&name);
-        Ok((etag, sums, version_id))
+        Ok((etag, sums, encryption, version_id))
     })?;
     Ok(CompleteMultipartUploadOutput {
         location: Some(format!("/{}/{}", input.bucket, input.key)),
@@ -324,6 +328,9 @@ pub(in crate::s3) fn complete(
         checksum_sha1: sums.checksum_sha1,
         checksum_sha256: sums.checksum_sha256,
         checksum_type: sums.checksum_type,
+        server_side_encryption: encryption.kind,
+        ssekms_key_id: encryption.kms_key,
+        bucket_key_enabled: encryption.bucket_key,
         version_id,
         ..Default::default()
     })
