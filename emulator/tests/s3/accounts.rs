@@ -197,8 +197,12 @@ async fn objects_are_of_who_wrote_them() {
     // Where the owner of the bucket owns all in it, lists count for nothing.
     let enforced = "<OwnershipControls><Rule><ObjectOwnership>BucketOwnerEnforced</ObjectOwnership></Rule>\
         </OwnershipControls>";
-    two.done(First, "PUT", "/bkt/?ownershipControls", &[], enforced)
-        .await;
+    let target = ("PUT", "/bkt/?ownershipControls");
+    let shared = two.call(First, target, &[], enforced).await;
+    assert_eq!(shared.error(), (400, "InvalidBucketAclWithObjectOwnership"));
+    let private = [("x-amz-acl", "private")];
+    two.done(First, "PUT", "/bkt/?acl", &private, "").await;
+    two.done(First, target.0, target.1, &[], enforced).await;
     assert_eq!(two.let_in("GET", "/bkt/k").await, [First]);
     let refused = two.call(First, ("PUT", "/bkt/k"), &open, "x").await;
     assert_eq!(refused.error(), (400, "AccessControlListNotSupported"));

@@ -46,3 +46,31 @@ async fn parts_have_the_checksum_that_was_declared() {
     let bare = bench.call("PUT", &target, &[], b"x").await;
     assert!(bare.header("x-amz-checksum-sha256").is_some());
 }
+
+#[tokio::test]
+async fn completions_compare_the_checksum_of_the_whole() {
+    let mut bench = bench().await;
+    let fields = [("x-amz-checksum-algorithm", "CRC32")];
+    let begun = bench.call("POST", "/bkt/k?uploads", &fields, b"").await;
+    assert_eq!(begun.header("x-amz-checksum-type"), Some("COMPOSITE"));
+    let id = begun.all("UploadId")[0].to_owned();
+    let target = format!("/bkt/k?partNumber=1&uploadId={id}");
+    let part = bench.call("PUT", &target, &[CRC32], b"x").await;
+    let etag = part.header("etag").unwrap();
+    let body = format!(
+        "<CompleteMultipartUpload><Part><ETag>{etag}</ETag><ChecksumCRC32>{}</ChecksumCRC32><PartNumber>1\
+         </PartNumber></Part></CompleteMultipartUpload>",
+        CRC32.1
+    );
+    let target = format!("/bkt/k?uploadId={id}");
+    let wrong = [("x-amz-checksum-crc32", "AAAAAA==-1")];
+    let wrong = bench.call("POST", &target, &wrong, body.as_bytes()).await;
+    assert_eq!(wrong.error(), (400, "BadDigest"));
+    let done = bench.call("POST", &target, &[], body.as_bytes()).await;
+    assert_eq!(done.status, 200, "{}", done.text());
+    assert!(done.all("ChecksumCRC32")[0].ends_with("-1"));
+    let mode = [("x-amz-checksum-mode", "ENABLED")];
+    let get = bench.call("GET", "/bkt/k?partNumber=1", &mode, b"").await;
+    assert_eq!(get.header(CRC32.0), Some(CRC32.1));
+    assert_eq!(get.header("x-amz-checksum-type"), Some("COMPOSITE"));
+}

@@ -207,6 +207,10 @@ async fn form_uploads_obey_their_policy() {
         ),
         (post(future, "wrong", true, ""), 403),
         (
+            post(future, &signer.secret, true, "").replace("name=\"signature", "name=\"signatory"),
+            400,
+        ),
+        (
             post(future, &signer.secret, true, "").replace("form/k", "mail/k"),
             403,
         ),

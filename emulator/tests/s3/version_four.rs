@@ -49,7 +49,7 @@ async fn links_live_for_a_week_at_most() {
         ("60", 200),
         ("604800", 200),
         ("604801", 400),
-        ("-1", 400),
+        ("-1", 403),
         ("soon", 400),
     ] {
         let link = v4.link("GET", "/bkt/k?response-content-type=a%2Fb", lifetime);
@@ -58,6 +58,7 @@ async fn links_live_for_a_week_at_most() {
         assert_eq!(reply.status, status, "{lifetime}: {}", reply.text());
         match status {
             200 => assert_eq!(reply.header("content-type"), Some("a/b")),
+            403 => assert_eq!(reply.all("Message"), ["Request has expired"]),
             _ => assert_eq!(reply.error().1, "AuthorizationQueryParametersError"),
         }
     }

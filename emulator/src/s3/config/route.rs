@@ -24,7 +24,7 @@ use crate::s3::config::schema::{Node, forms};
 use crate::s3::http::auth::Verified;
 use crate::s3::http::host;
 use crate::s3::model::acl::{Acl, Parties};
-use crate::s3::model::store::Store;
+use crate::s3::model::store::{Bucket, Store};
 use crate::s3::model::versions::Status;
 
 /// The most bytes of a document.
@@ -320,7 +320,10 @@ impl Route {
                     access::check_given(bucket, &acl, false)?;
                     bucket.set_acl(acl);
                 }
-                None => bucket.configs.put(kind.query, document),
+                None => {
+                    check_ownership(bucket, kind, &document)?;
+                    bucket.configs.put(kind.query, document);
+                }
             }
             Ok(())
         })?;
@@ -406,6 +409,24 @@ fn given_acl(
         ));
     }
     Ok(given)
+}
+
+/// Refuses to make the owner of a bucket that of all in it while the bucket is shared by its list.
+fn check_ownership(bucket: &Bucket, kind: &Kind, document: &[u8]) -> S3Result<()> {
+    let enforces = kind.query == "ownershipControls"
+        && Node::parse(document)
+            .and_then(|node| {
+                Some(node.child("Rule")?.text_of("ObjectOwnership") == "BucketOwnerEnforced")
+            })
+            .unwrap_or(false);
+    if enforces && !bucket.acl().is_only_of(&bucket.owner) {
+        return Err(error(
+            StatusCode::BAD_REQUEST,
+            "InvalidBucketAclWithObjectOwnership",
+            "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting",
+        ));
+    }
+    Ok(())
 }
 
 fn check_digest(headers: &HeaderMap, body: &[u8]) -> S3Result<()> {

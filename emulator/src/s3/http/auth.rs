@@ -345,7 +345,8 @@ fn check_region(credential: Option<&str>, code: &'static str) -> Result<(), Refu
 fn check_lifetime(seconds: &str) -> Result<(), Refusal> {
     let message = match seconds.parse::<i64>() {
         Err(_) => "X-Amz-Expires should be a number",
-        Ok(..0) => "X-Amz-Expires must be non-negative",
+        // It was over before it began.
+        Ok(..0) => return Err(Refusal::denied("Request has expired")),
         Ok(seconds) if seconds > LINK_MAX => {
             "X-Amz-Expires must be less than a week (in seconds); that is, the given X-Amz-Expires must be less              than 604800 seconds"
         }

@@ -87,6 +87,16 @@ pub(in crate::s3) async fn complete(
         let field = fields.iter().find(|f| f.name.eq_ignore_ascii_case(name))?;
         std::str::from_utf8(field.value(&body)).ok()
     })?;
+    let has = |name: &str| fields.iter().any(|f| f.name.eq_ignore_ascii_case(name));
+    if has("AWSAccessKeyId") && !has("signature") {
+        let message = "Bucket POST must contain a field named 'Signature'.  If it is specified, please check the \
+                       order of the fields.";
+        return Err(Refusal::new(
+            StatusCode::BAD_REQUEST,
+            "InvalidArgument",
+            message,
+        ));
+    }
     let policy = fields
         .iter()
         .find(|f| f.name.eq_ignore_ascii_case("policy"));

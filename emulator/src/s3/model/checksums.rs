@@ -112,6 +112,22 @@ impl Given {
 }
 
 impl Given {
+    /// Compares what the completion of an upload says of the whole object with what it is.
+    pub(in crate::s3) fn check_whole(&self, sums: &Checksum) -> S3Result<()> {
+        for ((name, _), value) in KINDS.iter().zip(&self.values) {
+            // A checksum of checksums may be sent without the number of parts.
+            let fits = |is: &str, said: &str| is == said || is.split('-').next() == Some(said);
+            let is = value_of(sums, name).unwrap_or_default();
+            if value.as_deref().is_some_and(|said| !fits(is, said)) {
+                return Err(s3_error!(
+                    BadDigest,
+                    "The {name} you specified did not match the calculated checksum."
+                ));
+            }
+        }
+        Ok(())
+    }
+
     /// The checksum of a part: of the kind that the upload has, and the same as given, if one is. Where the upload
     /// declared no kind, a part may have any.
     pub(in crate::s3) fn check_part(&self, body: &[u8], upload: &OfParts) -> S3Result<Checksum> {
@@ -180,6 +196,15 @@ impl OfParts {
             is_declared: algorithm.is_some(),
             composite,
         })
+    }
+
+    /// How the checksum is made, if a kind was named.
+    pub(in crate::s3) fn declared_type(&self) -> Option<ChecksumType> {
+        let name = match self.composite {
+            true => ChecksumType::COMPOSITE,
+            false => ChecksumType::FULL_OBJECT,
+        };
+        self.is_declared.then(|| ChecksumType::from_static(name))
     }
 
     /// The kind that its parts have.

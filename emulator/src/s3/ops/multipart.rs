@@ -20,7 +20,7 @@ use crate::encode;
 use crate::s3::access::Writer;
 use crate::s3::model::acl::owner_of;
 use crate::s3::model::attributes::{Encryption, Headers, customer_key, headers, source_key};
-use crate::s3::model::checksums::{self, OfParts, given};
+use crate::s3::model::checksums::{self, Given, OfParts, given};
 use crate::s3::model::conditions::check_write;
 use crate::s3::model::store::{Bucket, Object, Store, hidden};
 use crate::s3::ops::copy::copy_source;
@@ -104,6 +104,7 @@ pub(in crate::s3) fn create(
         initiated: SystemTime::now(),
         parts: BTreeMap::new(),
     };
+    let checksum_type = upload.checksum.declared_type();
     let id = store.fresh_id();
     let encryption = upload.headers.encryption.clone();
     store.within(&input.bucket, |bucket| {
@@ -117,7 +118,7 @@ pub(in crate::s3) fn create(
         key: Some(input.key),
         upload_id: Some(id),
         checksum_algorithm: input.checksum_algorithm,
-        checksum_type: input.checksum_type,
+        checksum_type,
         sse_customer_algorithm: encryption.customer_algorithm(),
         sse_customer_key_md5: encryption.customer_key,
         server_side_encryption: encryption.kind,
@@ -287,6 +288,16 @@ pub(in crate::s3) fn complete(
     store: &Store,
     input: CompleteMultipartUploadInput,
 ) -> S3Result<CompleteMultipartUploadOutput> {
+    let said = Given::new(
+        [
+            input.checksum_crc32.clone(),
+            input.checksum_crc32c.clone(),
+            input.checksum_crc64nvme.clone(),
+            input.checksum_sha1.clone(),
+            input.checksum_sha256.clone(),
+        ],
+        None,
+    );
     let wanted = input
         .multipart_upload
         .and_then(|upload| upload.parts)
@@ -305,6 +316,7 @@ pub(in crate::s3) fn complete(
                 join(upload, &wanted, store.part_min)
             })?;
         let (etag, sums) = (object.etag(), object.checksums.clone());
+        said.check_whole(&sums)?;
         let encryption = object.headers.encryption.clone();
         let mut objects = bucket.write();
         check_write(

@@ -8,7 +8,7 @@ use futures_util::StreamExt;
 use hyper::HeaderMap;
 use hyper::header::CONTENT_RANGE;
 use s3s::dto::{
-    ChecksumMode, GetObjectInput, GetObjectOutput, HeadObjectInput, HeadObjectOutput,
+    Checksum, ChecksumMode, GetObjectInput, GetObjectOutput, HeadObjectInput, HeadObjectOutput,
     PutObjectInput, PutObjectOutput, Range, StreamingBlob,
 };
 use s3s::{Body, S3Error, S3ErrorCode, S3Result, TrailingHeaders, s3_error};
@@ -210,6 +210,21 @@ fn wanted(
     Ok((body, content_range, count.filter(|count| *count > 0)))
 }
 
+/// The checksum of a part, as it is told with its bytes.
+fn part_sums(
+    object: &Object,
+    number: Option<i32>,
+    mode: Option<&ChecksumMode>,
+) -> Option<Checksum> {
+    mode.filter(|mode| mode.as_str() == ChecksumMode::ENABLED)?;
+    let at = usize::try_from(number?).ok()?.checked_sub(1)?;
+    let (_, sums) = object.part_sums.get(at)?;
+    Some(Checksum {
+        checksum_type: object.checksums.checksum_type.clone(),
+        ..sums.clone()
+    })
+}
+
 /// The output of a read, of either kind; `body` only counts for its length here.
 macro_rules! output {
     ($output:ident, $input:expr, $object:expr, $version_id:expr) => {{
@@ -221,6 +236,8 @@ macro_rules! output {
             .as_ref()
             .filter(|mode| mode.as_str() == ChecksumMode::ENABLED && content_range.is_none())
             .map(|_| object.checksums.clone())
+            // Of one part its own is told.
+            .or_else(|| part_sums(object, $input.part_number, $input.checksum_mode.as_ref()))
             .unwrap_or_default();
         let output = $output {
             accept_ranges: Some("bytes".into()),
