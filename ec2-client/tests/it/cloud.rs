@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use aws_core::transport::{ResponseFuture, Transport};
 use ec2_client::{Credentials, Ec2Builder, Ec2Client, PeerEvent};
@@ -40,6 +41,8 @@ pub(crate) struct Cloud(Arc<Inner>);
 struct Inner {
     answer: Mutex<Arc<Answer>>,
     calls: Mutex<Vec<Call>>,
+    /// How long an answer takes.
+    latency: Mutex<Duration>,
 }
 
 impl Cloud {
@@ -47,6 +50,7 @@ impl Cloud {
         Self(Arc::new(Inner {
             answer: Mutex::new(Arc::new(answer)),
             calls: Mutex::default(),
+            latency: Mutex::default(),
         }))
     }
 
@@ -64,6 +68,11 @@ impl Cloud {
     pub(crate) fn set_list(&self, rows: &[(&str, &str)]) {
         let text = list(rows);
         self.set(move |_| (200, text.clone()));
+    }
+
+    /// Has each answer take so long.
+    pub(crate) fn set_latency(&self, latency: Duration) {
+        *self.0.latency.lock().unwrap() = latency;
     }
 
     pub(crate) fn calls(&self) -> Vec<Call> {
@@ -101,7 +110,14 @@ impl Transport for Cloud {
         let answer = self.0.answer.lock().unwrap().clone();
         let (status, body) = answer(&call);
         let response = Response::new(Head::new(status, []), bytes::Bytes::from(body));
-        ResponseFuture::ready(Ok(response))
+        let latency = *self.0.latency.lock().unwrap();
+        if latency.is_zero() {
+            return ResponseFuture::ready(Ok(response));
+        }
+        ResponseFuture::new(async move {
+            tokio::time::sleep(latency).await;
+            Ok(response)
+        })
     }
 }
 

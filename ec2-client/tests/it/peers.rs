@@ -101,6 +101,8 @@ async fn failures_of_the_service_are_waited_out_in_the_same_way() {
 #[tokio::test(start_paused = true)]
 async fn all_watches_of_a_client_share_the_pause() {
     let cloud = Cloud::new(|_| (503, error("RequestLimitExceeded")));
+    // Others wake while one is being answered.
+    cloud.set_latency(Duration::from_millis(300));
     let client = cloud.client();
     let mut watches: Vec<_> = (0..8).map(|_| client.peers().watch()).collect();
     let mut first = watches.pop().unwrap();

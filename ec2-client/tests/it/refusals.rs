@@ -1,11 +1,15 @@
 //! What goes wrong over the emulator, and what is said of it.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
+use aws_core::transport::{ResponseFuture, Transport};
 use ec2_client::{Clock, Credentials, Ec2Client, Kind, PeerEvent, RetryConfig, Signature};
 use emulator::{Ec2Options, Emulator, Fault, Rule};
+use pipeline_pool::{Head, Origin, Request, Response};
 
-use crate::cloud::{SECRET, short};
+use crate::cloud::{SECRET, error, list, short};
 use crate::instances::builder;
 
 const CHAT: &str = r#"[{"InstanceId": "i-1", "Tags": {"cluster": "chat"}}, {"InstanceId": "i-2", "Tags": {"cluster": "chat"}}]"#;
@@ -71,6 +75,52 @@ async fn a_clock_that_no_server_puts_right_is_named() {
         panic!("no failure");
     };
     assert_eq!(error.code(), Some("RequestExpired"), "{error}");
+}
+
+/// Says so many times that keys are wrong, and what time it is.
+#[derive(Clone, Debug)]
+struct Strict {
+    times: usize,
+    calls: Arc<AtomicUsize>,
+}
+
+impl Transport for Strict {
+    fn send(&self, _: &Origin, _: Request) -> ResponseFuture {
+        let now = aws_core::http_date(SystemTime::now());
+        let (status, body) = match self.calls.fetch_add(1, Ordering::SeqCst) < self.times {
+            true => (401, error("AuthFailure")),
+            false => (200, list(&[("i-1", "running")])),
+        };
+        let head = Head::new(status, [("date", now.as_ref().as_bytes())]);
+        ResponseFuture::ready(Ok(Response::new(head, bytes::Bytes::from(body))))
+    }
+}
+
+/// EC2 says `AuthFailure` of a wrong clock as well.
+#[tokio::test]
+async fn a_clock_that_is_taken_for_wrong_keys_is_put_right() {
+    let client = |times: usize| {
+        let clock = Clock::from_fn(|| SystemTime::now() - Duration::from_secs(600));
+        let strict = Strict {
+            times,
+            calls: Arc::default(),
+        };
+        let builder = Ec2Client::builder()
+            .endpoint("http://ec2.example")
+            .credentials(Credentials::new("AKID", SECRET))
+            .transport(strict.clone())
+            .clock(clock.clone());
+        (builder.build().unwrap(), strict.calls, clock)
+    };
+    let (ec2, calls, clock) = client(1);
+    assert_eq!(ec2.instances().await.unwrap().instances.len(), 1);
+    assert_eq!(calls.load(Ordering::SeqCst), 2);
+    assert!((595_000..605_000).contains(&clock.offset_ms()), "{clock:?}");
+    // Keys that are wrong are so at any time.
+    let (ec2, calls, _) = client(usize::MAX);
+    let error = ec2.instances().await.unwrap_err();
+    assert_eq!(error.code(), Some("AuthFailure"));
+    assert_eq!(calls.load(Ordering::SeqCst), 2);
 }
 
 #[tokio::test]
