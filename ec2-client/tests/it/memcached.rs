@@ -82,6 +82,7 @@ impl Store {
         let want = Want {
             operation: "Get",
             refresh: false,
+            terms: 0,
         };
         let Ok(Found::Entry(entry, source)) = cache.read(&name(cache, key), want, load).await
         else {
