@@ -34,7 +34,7 @@ const LOG_MAX: usize = 10_000;
 /// # fn main() -> std::io::Result<()> {
 /// let emulator = Emulator::start_blocking()?;
 /// let faults = emulator.faults();
-/// // The second GET of anything in this bucket is refused; all later ones pass.
+/// // The second GET of anything in this bucket is refused; all others pass, and are told that it is not there.
 /// let slow = Rule::script([Fault::none(), Fault::slow_down().retry_after("1")])
 ///     .method("GET")
 ///     .bucket("photos");
@@ -47,11 +47,11 @@ const LOG_MAX: usize = 10_000;
 ///     stream.read_to_string(&mut answer)?;
 ///     Ok(answer)
 /// };
-/// assert!(get()?.starts_with("HTTP/1.1 403"));
+/// assert!(get()?.starts_with("HTTP/1.1 404"));
 /// let refused = get()?;
 /// assert!(refused.starts_with("HTTP/1.1 503") && refused.contains("<Code>SlowDown</Code>"));
 /// assert!(refused.contains("retry-after: 1"));
-/// assert!(get()?.starts_with("HTTP/1.1 403"));
+/// assert!(get()?.starts_with("HTTP/1.1 404"));
 ///
 /// assert_eq!((slow.count(), faults.count()), (1, 1));
 /// assert_eq!(faults.injected()[0].seen.operation, "GetObject");
