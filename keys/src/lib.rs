@@ -102,7 +102,7 @@ pub struct Status {
     pub bytes: Option<u64>,
 }
 
-/// One partition of a store of buckets and keys: see the [crate](crate). Cheap to clone.
+/// One partition of a store of buckets and keys: see the [crate]. Cheap to clone.
 #[derive(Clone)]
 pub struct Keys {
     store: Store,
