@@ -12,7 +12,7 @@ use aws_core::time::parse_http;
 use bytes::Bytes;
 use pipeline_pool::Head;
 
-use crate::object::ObjectHead;
+use crate::answer::object::ObjectHead;
 use crate::wire::Wire;
 
 /// Fields of a request that can be worked out from what is kept.

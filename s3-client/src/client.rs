@@ -7,10 +7,10 @@ use aws_core::{Addressing, Credentials, Endpoint, Error, Operation, Result};
 use aws_sigv2::s3::SubResources;
 
 use crate::bucket::Bucket;
+use crate::bucket::ListBuckets;
 use crate::negotiate::Memory;
-use crate::ops::buckets::ListBuckets;
-use crate::options::Options;
 use crate::redirect::Redirects;
+use crate::request::options::Options;
 use crate::service::S3;
 use crate::signature::{Signature, Signer, region_of};
 use crate::wire::Wire;

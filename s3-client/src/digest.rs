@@ -26,7 +26,7 @@ use md5::{Digest as _, Md5};
 use pipeline_pool::Head;
 
 use crate::checksum::Checksum;
-use crate::payload::Payload;
+use crate::request::body::Payload;
 
 /// Buckets that are remembered; a client that meets more of them forgets all and learns again.
 const MAX_BUCKETS: usize = 10_000;

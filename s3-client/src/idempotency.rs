@@ -2,7 +2,7 @@
 
 pub use aws_core::idempotency::Row;
 
-use crate::ops::buckets::ROWS as CONFIGS;
+use crate::bucket::config::ROWS as CONFIGS;
 
 aws_core::rows! {
     const ROWS;

@@ -45,42 +45,35 @@
 //! ```
 
 #[macro_use]
-mod macros;
+mod operation;
 #[macro_use]
-mod options;
-#[macro_use]
-mod attributes;
-#[macro_use]
-mod reading;
+mod request;
 
+mod answer;
 mod bucket;
 #[cfg(feature = "cache")]
 mod cached;
 mod checksum;
 mod client;
-pub mod config;
 mod digest;
-mod encryption;
-mod etag;
 #[cfg(feature = "fs")]
 mod file;
 pub mod idempotency;
 mod limits;
+mod list;
 mod many;
 mod multipart;
 mod negotiate;
 mod object;
-mod ops;
-mod payload;
-mod post;
-mod presign;
 mod redirect;
 mod service;
 mod signature;
 mod transfer;
-mod values;
 mod wire;
 
+pub use bucket::config;
+
+pub use answer::object::{Object, ObjectHead};
 #[cfg(feature = "cache")]
 pub use aws_core::cached::CacheMode;
 pub use aws_core::credentials;
@@ -91,13 +84,20 @@ pub use aws_core::{
 };
 pub use aws_sigv2::s3::{Server, SubResources};
 pub use bucket::Bucket;
+pub use bucket::{
+    AclChange, BucketInfo, Config, CreateBucket, DeleteBucket, DeleteConfig, GetConfig, HeadBucket,
+    IsEmpty, ListBuckets, PutBucketAcl, PutConfig, Removable, Settable,
+};
 #[cfg(feature = "cache")]
 pub use cache_layer;
 pub use checksum::{Checksum, ChecksumHasher, VerifiedBy};
 pub use client::{S3Builder, S3Client};
-pub use encryption::{CustomerKey, ServerSideEncryption};
 #[cfg(feature = "fs")]
 pub use file::Save;
+pub use list::{
+    List, ListPage, ListV1, ListVersions, ObjectInfo, ObjectPages, ObjectPagesV1, Objects,
+    ObjectsV1, RestoreStatus, VersionInfo, VersionPages, Versions, VersionsPage,
+};
 pub use many::{
     DeleteMany, DeleteSummary, Deletions, GetListed, GetMany, ObjectId, Purge, PurgePosition,
     PurgeStep, PurgeSteps, PurgeSummary, PutMany, Removed, Results,
@@ -107,31 +107,23 @@ pub use multipart::{
     ListParts, MultipartInfo, MultipartPage, MultipartPages, MultipartUpload, Multiparts, Part,
     PartPage, PartPages, Parts, UploadPart,
 };
-pub use object::{Object, ObjectHead};
-pub use ops::acl::{GetObjectAcl, PutObjectAcl};
-pub use ops::attributes::{GetObjectAttributes, ObjectAttributes, PartAttributes};
-pub use ops::buckets::{
-    AclChange, BucketInfo, Config, CreateBucket, DeleteBucket, DeleteConfig, GetConfig, HeadBucket,
-    IsEmpty, ListBuckets, PutBucketAcl, PutConfig, Removable, Settable,
-};
-pub use ops::copy::{Copied, Copy};
-pub use ops::delete::{Delete, Deleted};
-pub use ops::get::{Always, Fetched, Get, IfChanged, Mode};
-pub use ops::head::{Head, HeadFetched, HeadMode};
-pub use ops::list::{
-    List, ListPage, ListV1, ListVersions, ObjectInfo, ObjectPages, ObjectPagesV1, Objects,
-    ObjectsV1, RestoreStatus, VersionInfo, VersionPages, Versions, VersionsPage,
-};
-pub use ops::lock::{
+pub use object::acl::{GetObjectAcl, PutObjectAcl};
+pub use object::attributes::{GetObjectAttributes, ObjectAttributes, PartAttributes};
+pub use object::copy::{Copied, Copy};
+pub use object::delete::{Delete, Deleted};
+pub use object::get::{Always, Fetched, Get, IfChanged, Mode};
+pub use object::head::{Head, HeadFetched, HeadMode};
+pub use object::lock::{
     GetObjectLegalHold, GetObjectRetention, PutObjectLegalHold, PutObjectRetention,
 };
-pub use ops::put::{Put, Stored};
-pub use ops::restore::{Restore, Restored};
-pub use ops::tagging::{DeleteObjectTagging, GetObjectTagging, PutObjectTagging};
-pub use payload::Source;
+pub use object::post_policy::{PostForm, PostPolicy};
+pub use object::presign::{Link, Presign};
+pub use object::put::{Put, Stored};
+pub use object::restore::{Restore, Restored};
+pub use object::tagging::{DeleteObjectTagging, GetObjectTagging, PutObjectTagging};
 pub use pipeline_pool::HttpPool;
-pub use post::{PostForm, PostPolicy};
-pub use presign::{Link, Presign};
+pub use request::body::Source;
+pub use request::encryption::{CustomerKey, ServerSideEncryption};
 pub use signature::Signature;
 #[cfg(feature = "fs")]
 pub use transfer::{Download, DownloadFile};

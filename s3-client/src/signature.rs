@@ -7,7 +7,7 @@ use aws_sigv2::s3::{self, SubResources};
 use pipeline_pool::Request;
 
 use crate::checksum::{Checksum, Trailing};
-use crate::payload::Pieces;
+use crate::request::body::Pieces;
 
 /// How requests are signed.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -16,8 +16,8 @@ use crate::checksum::Checksum;
 use crate::client::S3Client;
 use crate::digest;
 use crate::limits;
-use crate::options::Options;
-use crate::payload::Payload;
+use crate::request::body::Payload;
+use crate::request::options::Options;
 pub(crate) use crate::service::S3;
 use crate::signature::{Framing, Signer, Unsigned, region_of};
 

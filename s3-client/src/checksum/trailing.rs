@@ -8,7 +8,7 @@ use aws_core::{Error, Kind, Result};
 
 use super::{Checksum, ChecksumHasher};
 use crate::bucket::Bucket;
-use crate::payload::Payload;
+use crate::request::body::Payload;
 use crate::wire::Field;
 
 /// A checksum that goes behind its body.

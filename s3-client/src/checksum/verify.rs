@@ -5,8 +5,8 @@ use aws_core::{Body, Error, Result};
 use md5::{Digest, Md5};
 
 use super::{Checksum, ChecksumHasher};
-use crate::etag;
-use crate::object::ObjectHead;
+use crate::answer::etag;
+use crate::answer::object::ObjectHead;
 
 /// What the bytes of an answer are compared with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

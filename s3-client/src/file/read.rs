@@ -11,7 +11,7 @@ use tokio::fs::File;
 use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _};
 
 use super::{CHUNK, failed};
-use crate::payload::{Pieces, Steps};
+use crate::request::body::{Pieces, Steps};
 
 /// A range of a file, which is opened anew for each attempt to send it.
 pub(crate) struct FilePart {

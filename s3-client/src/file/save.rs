@@ -6,8 +6,8 @@ use tokio::fs::File;
 use tokio::io::AsyncWriteExt as _;
 
 use super::{Temporary, failed};
-use crate::object::ObjectHead;
-use crate::ops::get::Get;
+use crate::answer::object::ObjectHead;
+use crate::object::get::Get;
 
 /// A request to fetch an object into a file; made by [`Get::to_file`].
 #[must_use = "nothing is sent until this is awaited"]

@@ -3,9 +3,9 @@ use std::task::{Context, Poll, ready};
 
 use futures_core::Stream;
 
-use super::crowd::Boxed;
+use super::bounded::BoxStream;
 use crate::config::Part as _;
-use crate::ops::list::{ObjectInfo, VersionInfo};
+use crate::list::{ObjectInfo, VersionInfo};
 
 /// The most bytes of a request's document, which some servers (Ceph RGW) bound by 1 MiB.
 const MAX_BYTES: usize = 900 << 10;
@@ -76,7 +76,7 @@ pub(super) enum Batch {
 
 /// Puts what comes together, up to a number and a size.
 pub(super) struct Batches {
-    pub(super) ids: Option<Boxed<ObjectId>>,
+    pub(super) ids: Option<BoxStream<ObjectId>>,
     pub(super) size: usize,
     /// The batch in the making, and the bytes of its document.
     pub(super) next: Option<(Vec<ObjectId>, usize)>,

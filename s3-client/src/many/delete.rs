@@ -8,13 +8,13 @@ use aws_core::{Error, Result, awaitable};
 use futures_core::Stream;
 
 use super::batches::{Batch, Batches, ObjectId};
-use super::crowd::{Boxed, Crowd, Job, Jobs};
+use super::bounded::{Bounded, BoxStream, Job, Jobs};
 use super::{boxed, of_iter};
 use crate::bucket::Bucket;
 use crate::checksum::Checksum;
 use crate::limits;
-use crate::ops::delete_batch::DeleteBatch;
-use crate::options::Options;
+use crate::object::delete_batch::DeleteBatch;
+use crate::request::options::Options;
 
 /// How many requests run at once unless it is said: each has a thousand keys.
 const CONCURRENCY: usize = 4;
@@ -40,7 +40,7 @@ pub struct Removed {
 #[must_use = "nothing is sent until this is awaited or its results are read"]
 pub struct DeleteMany {
     bucket: Bucket,
-    ids: Boxed<ObjectId>,
+    ids: BoxStream<ObjectId>,
     concurrency: usize,
     how: How,
     options: Options,
@@ -178,7 +178,7 @@ impl DeleteMany {
             Some(job)
         });
         Deletions {
-            crowd: Crowd::new(jobs, self.concurrency),
+            running: Bounded::new(jobs, self.concurrency),
             ready: VecDeque::new(),
         }
     }
@@ -189,8 +189,8 @@ impl DeleteMany {
     /// None: what fails is in the summary.
     pub async fn send(self) -> Result<DeleteSummary> {
         let mut summary = DeleteSummary::default();
-        let mut crowd = self.results().crowd;
-        while let Some(done) = poll_fn(|cx| crowd.poll(cx)).await {
+        let mut running = self.results().running;
+        while let Some(done) = poll_fn(|cx| running.poll(cx)).await {
             summary.add(done);
         }
         Ok(summary)
@@ -258,7 +258,7 @@ impl Done {
 /// those that run: whether they came to pass is not known.
 #[must_use = "nothing is sent before the stream is read"]
 pub struct Deletions {
-    crowd: Crowd<Done>,
+    running: Bounded<Done>,
     ready: VecDeque<(ObjectId, Result<Removed>)>,
 }
 
@@ -277,7 +277,7 @@ impl Stream for Deletions {
             if let Some(result) = self.ready.pop_front() {
                 return Poll::Ready(Some(result));
             }
-            match ready!(self.crowd.poll(cx)) {
+            match ready!(self.running.poll(cx)) {
                 Some(done) => self.ready.extend(done.results),
                 None => return Poll::Ready(None),
             }
@@ -289,7 +289,7 @@ impl fmt::Debug for Deletions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Deletions")
             .field("ready", &self.ready.len())
-            .field("requests", &self.crowd)
+            .field("requests", &self.running)
             .finish()
     }
 }

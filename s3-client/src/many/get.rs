@@ -4,12 +4,12 @@ use std::sync::Arc;
 use aws_core::Result;
 use futures_core::Stream;
 
-use super::crowd::{Boxed, Job};
+use super::bounded::{BoxStream, Job};
 use super::{CONCURRENCY, Results, boxed, of_iter};
+use crate::answer::object::Object;
 use crate::bucket::Bucket;
-use crate::object::Object;
-use crate::ops::get::Get;
-use crate::ops::list::{List, ObjectInfo};
+use crate::list::{List, ObjectInfo};
+use crate::object::get::Get;
 
 type Wanted = Box<dyn FnMut(&ObjectInfo) -> bool + Send>;
 type Refine = Arc<dyn Fn(Get) -> Get + Send + Sync>;
@@ -18,7 +18,7 @@ type Refine = Arc<dyn Fn(Get) -> Get + Send + Sync>;
 #[must_use = "nothing is sent before results() is read"]
 pub struct GetMany {
     bucket: Bucket,
-    keys: Boxed<String>,
+    keys: BoxStream<String>,
     concurrency: usize,
     each: Option<Refine>,
 }

@@ -3,12 +3,12 @@ use std::future::poll_fn;
 use aws_core::paginate::{Paged, Pages};
 use aws_core::{Error, Result, awaitable};
 
-use super::crowd::{Crowd, Job};
+use super::bounded::{Bounded, Job};
 use super::delete::DeleteSummary;
 use super::{ObjectId, boxed, of_iter};
 use crate::bucket::Bucket;
 use crate::multipart::MultipartInfo;
-use crate::options::Options;
+use crate::request::options::Options;
 
 /// How many failures a summary keeps.
 const MAX_FAILURES: usize = 1000;
@@ -297,9 +297,9 @@ impl Purge {
             let job: Job<_> = Box::pin(async move { (upload.key, abort.send().await) });
             Some(job)
         });
-        let mut crowd = Crowd::new(jobs, ABORTS);
+        let mut running = Bounded::new(jobs, ABORTS);
         let mut results = Vec::new();
-        while let Some(result) = poll_fn(|cx| crowd.poll(cx)).await {
+        while let Some(result) = poll_fn(|cx| running.poll(cx)).await {
             results.push(result);
         }
         results

@@ -4,17 +4,17 @@ use std::sync::Arc;
 use aws_core::Result;
 use futures_core::Stream;
 
-use super::crowd::{Boxed, Job};
+use super::bounded::{BoxStream, Job};
 use super::{CONCURRENCY, Results, boxed, of_iter};
 use crate::bucket::Bucket;
-use crate::ops::put::{Put, Stored};
-use crate::payload::Source;
+use crate::object::put::{Put, Stored};
+use crate::request::body::Source;
 
 /// A request to store many objects; made by [`Bucket::put_many`] and [`Bucket::put_many_from`].
 #[must_use = "nothing is sent before results() is read"]
 pub struct PutMany {
     bucket: Bucket,
-    items: Boxed<(String, Source)>,
+    items: BoxStream<(String, Source)>,
     concurrency: usize,
     each: Option<Arc<dyn Fn(Put) -> Put + Send + Sync>>,
 }

@@ -5,7 +5,7 @@ use pipeline_pool::Method;
 use super::MultipartUpload;
 use super::part::of_upload;
 use crate::idempotency;
-use crate::options::Options;
+use crate::request::options::Options;
 use crate::wire::{S3, Wire};
 
 /// A request to give an upload up; made by [`MultipartUpload::abort`].

@@ -9,12 +9,12 @@ use pipeline_pool::Method;
 
 use super::part::of_upload;
 use super::{MultipartUpload, Part};
-use crate::etag;
+use crate::answer::etag;
+use crate::answer::object::ObjectHead;
+use crate::answer::values;
 use crate::idempotency::{self, Row};
 use crate::limits;
-use crate::object::ObjectHead;
-use crate::options::Options;
-use crate::values;
+use crate::request::options::Options;
 use crate::wire::{Field, S3, Wire};
 
 /// Time beyond the usual for putting the parts together, which takes a store minutes when they are many.

@@ -10,10 +10,10 @@ use pipeline_pool::Method;
 
 use super::part::part;
 use super::{MultipartUpload, Part};
-use crate::encryption::{CustomerKey, Of};
 use crate::idempotency;
 use crate::limits;
-use crate::options::Options;
+use crate::request::encryption::{CustomerKey, Of};
+use crate::request::options::Options;
 use crate::wire::{Field, S3, Wire};
 
 /// Time beyond the usual for copying up to 5 GiB within the store.

@@ -6,12 +6,12 @@ use aws_core::{Idempotency, Operation, Result, awaitable};
 use pipeline_pool::Method;
 
 use super::MultipartUpload;
-use crate::attributes::Attributes;
+use crate::answer::values;
 use crate::bucket::Bucket;
 use crate::checksum::Checksum;
 use crate::idempotency;
-use crate::options::Options;
-use crate::values;
+use crate::request::attributes::Attributes;
+use crate::request::options::Options;
 use crate::wire::{S3, Wire};
 
 /// A request to begin an upload in parts; made by [`Bucket::create_multipart`].

@@ -6,12 +6,12 @@ use aws_core::xml::{Xml, XmlError};
 use aws_core::{Error, Idempotency, Operation, Result, awaitable};
 use pipeline_pool::Method;
 
+use crate::answer::values;
 use crate::bucket::Bucket;
 use crate::idempotency;
 use crate::limits;
-use crate::ops::list::{decoded, marker};
-use crate::options::Options;
-use crate::values;
+use crate::list::{decoded, marker};
+use crate::request::options::Options;
 use crate::wire::{S3, Wire};
 
 /// A request to list the uploads in parts that have begun; made by [`Bucket::list_multipart`].

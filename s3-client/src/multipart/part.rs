@@ -5,15 +5,15 @@ use aws_core::{Error, Idempotency, Kind, Operation, Result, awaitable};
 use pipeline_pool::Method;
 
 use super::{MultipartUpload, Part};
+use crate::answer::etag;
+use crate::answer::object::ObjectHead;
 use crate::checksum::{Checksum, read_ahead, summed};
 use crate::digest;
-use crate::encryption::Of;
-use crate::etag;
 use crate::idempotency::{self, Row};
 use crate::limits;
-use crate::object::ObjectHead;
-use crate::options::Options;
-use crate::payload::{Payload, Source};
+use crate::request::body::{Payload, Source};
+use crate::request::encryption::Of;
+use crate::request::options::Options;
 use crate::wire::{Field, S3, Wire};
 
 /// A request to send a part; made by [`MultipartUpload::part`].

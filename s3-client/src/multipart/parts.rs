@@ -8,13 +8,13 @@ use pipeline_pool::Method;
 
 use super::MultipartUpload;
 use super::part::of_upload;
+use crate::answer::etag;
+use crate::answer::object::ObjectHead;
+use crate::answer::values;
 use crate::checksum::Checksum;
-use crate::etag;
 use crate::idempotency;
 use crate::limits;
-use crate::object::ObjectHead;
-use crate::options::Options;
-use crate::values;
+use crate::request::options::Options;
 use crate::wire::{S3, Wire};
 
 /// A part that the store has.

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use bytes::Bytes;
 
-use crate::payload::Payload;
+use crate::request::body::Payload;
 
 /// The bytes of a block.
 pub(crate) const BLOCK: usize = 256 << 10;

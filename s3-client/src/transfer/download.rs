@@ -10,16 +10,16 @@ use tokio::fs::{File, OpenOptions};
 use tokio::io::{AsyncSeekExt as _, AsyncWriteExt as _};
 use tokio::task::JoinSet;
 
-use super::noted::Noted;
-use super::place::Place;
+use super::destination::Destination;
+use super::resume_state::ResumeState;
 use super::sum::Sum;
 use super::{Meter, Progress, Report};
+use crate::answer::object::ObjectHead;
 use crate::bucket::Bucket;
-use crate::encryption::CustomerKey;
 use crate::file::failed;
-use crate::object::ObjectHead;
-use crate::ops::get::Get;
-use crate::options::Options;
+use crate::object::get::Get;
+use crate::request::encryption::CustomerKey;
+use crate::request::options::Options;
 
 /// How many ranges are fetched at the same time unless it is told.
 const PARALLEL: usize = 4;
@@ -235,30 +235,30 @@ impl DownloadFile {
         let size = head
             .size()
             .ok_or_else(|| Error::protocol("the object has no size"))?;
-        let fresh = Noted::new(etag.to_owned(), size, self.download.size_of_parts(size)?);
-        let (mut place, mut noted) = if self.resumable {
-            Place::resume(&self.path, fresh).await?
+        let fresh = ResumeState::new(etag.to_owned(), size, self.download.size_of_parts(size)?);
+        let (mut destination, mut noted) = if self.resumable {
+            Destination::resume(&self.path, fresh).await?
         } else {
-            (Place::once(&self.path, size).await?, fresh)
+            (Destination::once(&self.path, size).await?, fresh)
         };
-        self.fetch(&mut place, &mut noted).await?;
+        self.fetch(&mut destination, &mut noted).await?;
         if self.verify
             && let Some(sum) = Sum::of(&head)
         {
-            let path = place.data().to_owned();
+            let path = destination.data().to_owned();
             let checked = tokio::task::spawn_blocking(move || sum.check(&path)).await;
             let checked = checked.unwrap_or_else(|_| Err(given_up()));
             if let Err(error) = checked {
                 // It would be as wrong the next time.
-                place.forget().await;
+                destination.forget().await;
                 return Err(error);
             }
         }
-        place.finish(&self.path, self.sync).await?;
+        destination.finish(&self.path, self.sync).await?;
         Ok(head)
     }
 
-    async fn fetch(&self, place: &mut Place, noted: &mut Noted) -> Result<()> {
+    async fn fetch(&self, destination: &mut Destination, noted: &mut ResumeState) -> Result<()> {
         let meter = Arc::new(Meter::new(self.download.report.clone(), Some(noted.size)));
         meter.add(noted.bytes());
         let missing: Vec<_> = noted.missing().collect();
@@ -272,7 +272,7 @@ impl DownloadFile {
                 let piece = Fetch {
                     get: get.clone(),
                     etag: noted.etag.clone(),
-                    path: place.data().to_owned(),
+                    path: destination.data().to_owned(),
                     range,
                     meter: meter.clone(),
                     sync: self.resumable,
@@ -290,7 +290,7 @@ impl DownloadFile {
                 },
             };
             noted.finish(number);
-            place.note(noted).await?;
+            destination.note(noted).await?;
         }
     }
 }

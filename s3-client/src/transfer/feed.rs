@@ -10,7 +10,7 @@ use bytes::{Buf as _, Bytes};
 use super::blocks::Blocks;
 #[cfg(feature = "fs")]
 use crate::file::FilePart;
-use crate::payload::{Payload, Pieces};
+use crate::request::body::{Payload, Pieces};
 
 /// What is left of what is to be sent.
 pub(crate) struct Feed {
@@ -184,7 +184,7 @@ fn cut(pieces: &mut VecDeque<Bytes>, size: u64) -> Payload {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::payload::Source;
+    use crate::request::body::Source;
 
     struct Items(std::vec::IntoIter<Result<Bytes, std::io::Error>>);
 

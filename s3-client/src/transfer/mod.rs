@@ -2,12 +2,12 @@
 
 mod blocks;
 #[cfg(feature = "fs")]
+mod destination;
+#[cfg(feature = "fs")]
 mod download;
 mod feed;
 #[cfg(feature = "fs")]
-mod noted;
-#[cfg(feature = "fs")]
-mod place;
+mod resume_state;
 mod sizes;
 #[cfg(feature = "fs")]
 mod sum;
@@ -90,9 +90,9 @@ impl Meter {
 }
 
 /// Tells a task whether somebody still waits for it.
-pub(crate) struct Wanted(oneshot::Receiver<()>);
+pub(crate) struct CancelOnDrop(oneshot::Receiver<()>);
 
-impl Wanted {
+impl CancelOnDrop {
     /// Holds the task back until what comes with it is dropped.
     pub(crate) fn new() -> (oneshot::Sender<()>, Self) {
         let (holder, held) = oneshot::channel();

@@ -6,10 +6,10 @@ use std::path::Path;
 use aws_core::{Error, Result};
 use md5::{Digest, Md5};
 
+use crate::answer::etag;
+use crate::answer::object::ObjectHead;
 use crate::checksum::{Checksum, ChecksumHasher};
-use crate::etag;
 use crate::file::{CHUNK, failed};
-use crate::object::ObjectHead;
 
 /// What the whole has to be.
 pub(super) enum Sum {

@@ -12,16 +12,16 @@ use tokio::task::{JoinError, JoinHandle, JoinSet};
 
 use super::feed::Feed;
 use super::sizes::Sizes;
-use super::{Meter, Progress, Report, Wanted};
-use crate::attributes::Attributes;
+use super::{CancelOnDrop, Meter, Progress, Report};
+use crate::answer::etag;
 use crate::bucket::Bucket;
 use crate::checksum::Checksum;
-use crate::etag;
 use crate::limits;
 use crate::multipart::{CompleteMultipart, MultipartUpload, Part, UploadPart};
-use crate::ops::put::Put;
-use crate::options::Options;
-use crate::payload::{Payload, Source};
+use crate::object::put::Put;
+use crate::request::attributes::Attributes;
+use crate::request::body::{Payload, Source};
+use crate::request::options::Options;
 use crate::wire::Field;
 
 /// How many parts are worked on at the same time unless it is told.
@@ -176,7 +176,7 @@ impl Upload {
         limits::key(&self.key)?;
         let runtime = tokio::runtime::Handle::try_current()
             .map_err(|_| Error::new(Kind::Shutdown, "there is no runtime to work on"))?;
-        let (_waiting, wanted) = Wanted::new();
+        let (_waiting, wanted) = CancelOnDrop::new();
         match runtime.spawn(self.run(wanted)).await {
             Ok(outcome) => outcome,
             Err(ended) => match ended.try_into_panic() {
@@ -186,7 +186,7 @@ impl Upload {
         }
     }
 
-    async fn run(self, mut wanted: Wanted) -> Result<Uploaded> {
+    async fn run(self, mut wanted: CancelOnDrop) -> Result<Uploaded> {
         let Some(begun) = wanted.run(self.begin()).await else {
             return Err(given_up());
         };

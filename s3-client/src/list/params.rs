@@ -1,0 +1,91 @@
+use std::borrow::Cow;
+
+use aws_core::Result;
+use pipeline_pool::Method;
+
+use crate::bucket::Bucket;
+use crate::limits;
+use crate::request::options::Options;
+use crate::wire::Wire;
+
+/// What every listing can be asked.
+#[derive(Clone, Debug, Default)]
+pub(super) struct ListParams {
+    pub(super) prefix: Option<String>,
+    pub(super) delimiter: Option<String>,
+    pub(super) page_size: Option<u32>,
+    pub(super) restore_status: bool,
+}
+
+impl ListParams {
+    /// The request for a page; `more` are parameters of one kind of listing.
+    pub(super) fn wire(
+        &self,
+        bucket: &Bucket,
+        options: &Options,
+        kind: Option<(&str, &str)>,
+        more: &[(&str, Option<&str>)],
+    ) -> Result<Wire> {
+        let page_size = self
+            .page_size
+            .map(|keys| limits::page_size(keys).map(|()| keys.to_string()))
+            .transpose()?;
+        let mut wire = Wire::bucket_root(Method::Get, bucket)?;
+        wire.options(options.clone());
+        if let Some((name, value)) = kind {
+            wire.query(name, value);
+        }
+        // XML cannot carry every character that a key can have.
+        wire.query("encoding-type", "url");
+        let own = [
+            ("prefix", self.prefix.as_deref()),
+            ("delimiter", self.delimiter.as_deref()),
+            ("max-keys", page_size.as_deref()),
+        ];
+        for (name, value) in own.iter().chain(more) {
+            if let Some(value) = value {
+                wire.query(name, value);
+            }
+        }
+        if self.restore_status {
+            wire.fields(vec![(
+                Cow::Borrowed("x-amz-optional-object-attributes"),
+                "RestoreStatus".to_owned(),
+            )])?;
+        }
+        Ok(wire)
+    }
+}
+
+/// The setters that every listing has, for a type with a field `params`.
+macro_rules! wanted {
+    ($list:ty) => {
+        impl $list {
+            /// Only keys that begin with this.
+            pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
+                self.params.prefix = Some(prefix.into());
+                self
+            }
+
+            /// Keys that go on with this after the prefix are given as one of the page's `prefixes`. Usually `/`.
+            pub fn delimiter(mut self, delimiter: impl Into<String>) -> Self {
+                self.params.delimiter = Some(delimiter.into());
+                self
+            }
+
+            /// The most entries and prefixes of one page, 1 to 1,000. Defaults to the store's choice, which is
+            /// 1,000.
+            pub fn page_size(mut self, keys: u32) -> Self {
+                self.params.page_size = Some(keys);
+                self
+            }
+
+            /// Whether the store shall tell how far archived objects are restored. Defaults to no; stores without
+            /// archives ignore it.
+            pub fn restore_status(mut self, yes: bool) -> Self {
+                self.params.restore_status = yes;
+                self
+            }
+        }
+    };
+}

@@ -1,0 +1,428 @@
+use aws_core::awaitable;
+use std::fmt;
+use std::marker::PhantomData;
+use std::ops::{Bound, RangeBounds};
+use std::time::SystemTime;
+
+use aws_core::operation::Answer;
+use aws_core::{Error, Idempotency, Operation, Result};
+use pipeline_pool::Method;
+
+use crate::answer::object::{Object, ObjectHead};
+use crate::bucket::Bucket;
+use crate::checksum::verified;
+use crate::client::S3Client;
+use crate::idempotency;
+use crate::request::options::Options;
+use crate::request::reading::Reading;
+use crate::wire::{S3, Wire};
+
+/// The object is fetched whatever it is: the answer is an [`Object`].
+#[derive(Clone, Copy, Debug)]
+pub struct Always(());
+
+/// The object is fetched if it has changed: the answer is [`Fetched`].
+#[derive(Clone, Copy, Debug)]
+pub struct IfChanged(());
+
+/// What a [`Get`] answers with; sealed.
+pub trait Mode: sealed::Mode {}
+
+impl Mode for Always {}
+impl Mode for IfChanged {}
+
+pub(crate) mod sealed {
+    use super::{Object, ObjectHead};
+
+    pub trait Mode: Send + Sync + 'static {
+        /// What comes back.
+        type Output: Send;
+        /// Whether 304 is an answer.
+        const MAY_BE_UNCHANGED: bool;
+        /// The output of an answer with an object.
+        fn object(object: Object) -> Self::Output;
+        /// The output of 304, if that is an answer.
+        fn unchanged(head: ObjectHead) -> Option<Self::Output>;
+    }
+}
+
+impl sealed::Mode for Always {
+    type Output = Object;
+    const MAY_BE_UNCHANGED: bool = false;
+
+    fn object(object: Object) -> Object {
+        object
+    }
+
+    fn unchanged(_: ObjectHead) -> Option<Object> {
+        None
+    }
+}
+
+impl sealed::Mode for IfChanged {
+    type Output = Fetched;
+    const MAY_BE_UNCHANGED: bool = true;
+
+    fn object(object: Object) -> Fetched {
+        Fetched::Object(object)
+    }
+
+    fn unchanged(head: ObjectHead) -> Option<Fetched> {
+        Some(Fetched::NotModified(head))
+    }
+}
+
+/// The answer to a fetch of what has changed.
+#[derive(Debug)]
+pub enum Fetched {
+    /// It has changed: here it is.
+    Object(Object),
+    /// It is as it was.
+    NotModified(ObjectHead),
+}
+
+impl Fetched {
+    /// The object, if it has changed.
+    pub fn object(self) -> Option<Object> {
+        match self {
+            Self::Object(object) => Some(object),
+            Self::NotModified(_) => None,
+        }
+    }
+}
+
+/// A request to fetch an object; made by [`Bucket::get`].
+///
+/// [`if_none_match`](Self::if_none_match) and [`if_modified_since`](Self::if_modified_since) change its answer
+/// from an [`Object`] to [`Fetched`].
+#[must_use = "nothing is sent until this is awaited"]
+pub struct Get<M: Mode = Always> {
+    reading: Reading,
+    range: Option<Range>,
+    verify: bool,
+    options: Options,
+    mode: PhantomData<M>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Range {
+    From(u64),
+    Within(u64, u64),
+    Last(u64),
+    Empty,
+}
+
+impl Range {
+    /// The value of the header; nothing for a range of no bytes, which has no form there.
+    fn header(self) -> Option<String> {
+        match self {
+            Self::From(first) => Some(format!("bytes={first}-")),
+            Self::Within(first, last) => Some(format!("bytes={first}-{last}")),
+            Self::Last(n) => Some(format!("bytes=-{n}")),
+            Self::Empty => None,
+        }
+    }
+
+    /// Whether the whole of an object of this size is what it asks for. A server need not send a range then
+    /// ([RFC 9110, 14.2](https://www.rfc-editor.org/rfc/rfc9110#section-14.2)); of an object without bytes there is
+    /// none that could be sent, and S3 answers the last bytes of it with the whole.
+    fn is_whole(self, size: u64) -> bool {
+        match self {
+            Self::From(first) => first == 0 && size > 0,
+            Self::Within(first, last) => first == 0 && size > 0 && last >= size - 1,
+            Self::Last(n) => n >= size,
+            Self::Empty => false,
+        }
+    }
+}
+
+impl Get {
+    pub(crate) fn new(bucket: Bucket, key: String) -> Self {
+        Self {
+            reading: Reading::new(bucket, key),
+            range: None,
+            verify: false,
+            options: Options::default(),
+            mode: PhantomData,
+        }
+    }
+}
+
+impl<M: Mode> Get<M> {
+    #[cfg(feature = "fs")]
+    pub(crate) fn with(mut self, options: Options) -> Self {
+        self.options = options;
+        self
+    }
+
+    /// Fetches these bytes of it, counted from 0: `..1024` or `512..`. Defaults to all.
+    ///
+    /// A range that begins behind the end is the error `InvalidRange`.
+    pub fn range(mut self, range: impl RangeBounds<u64>) -> Self {
+        let first = match range.start_bound() {
+            Bound::Included(&n) => Some(n),
+            Bound::Excluded(&n) => n.checked_add(1),
+            Bound::Unbounded => Some(0),
+        };
+        let last = match range.end_bound() {
+            Bound::Included(&n) => Some(n),
+            Bound::Excluded(&n) => n.checked_sub(1),
+            Bound::Unbounded => Some(u64::MAX),
+        };
+        self.range = match (first, last) {
+            (Some(0), Some(u64::MAX)) => None,
+            (Some(first), Some(u64::MAX)) => Some(Range::From(first)),
+            (Some(first), Some(last)) if first <= last => Some(Range::Within(first, last)),
+            _ => Some(Range::Empty),
+        };
+        self
+    }
+
+    /// Fetches the last `bytes` of it, or all of it if it has fewer.
+    pub fn last(mut self, bytes: u64) -> Self {
+        self.range = Some(if bytes == 0 {
+            Range::Empty
+        } else {
+            Range::Last(bytes)
+        });
+        self
+    }
+
+    /// Has the store send the checksums that it keeps, and compares the bytes with one of them, or with the entity
+    /// tag where that is their MD5 digest. [`Object::verified_by`] tells whether there was anything to compare with:
+    /// there is nothing for ranges and parts, nor for what came in parts and has a checksum of checksums. Defaults to
+    /// no; not for stores that keep no checksums and have entity tags that look like MD5 and are not.
+    ///
+    /// What does not match is an error of [`Kind::Protocol`](crate::Kind::Protocol): of the request when the body is
+    /// small, which is then fetched again, else in place of the body's end.
+    pub fn verify(mut self, yes: bool) -> Self {
+        self.verify = yes;
+        self
+    }
+
+    /// Fetches it only if it has another entity tag.
+    pub fn if_none_match(mut self, etag: impl Into<String>) -> Get<IfChanged> {
+        self.reading.field("if-none-match", etag);
+        self.changed()
+    }
+
+    /// Fetches it only if it has been stored since, to the second.
+    pub fn if_modified_since(mut self, time: SystemTime) -> Get<IfChanged> {
+        self.reading.time("if-modified-since", time);
+        self.changed()
+    }
+
+    fn changed(self) -> Get<IfChanged> {
+        let Self {
+            reading,
+            range,
+            verify,
+            options,
+            mode: _,
+        } = self;
+        Get {
+            reading,
+            range,
+            verify,
+            options,
+            mode: PhantomData,
+        }
+    }
+
+    /// Sends it.
+    ///
+    /// # Errors
+    /// [`is_not_found`](crate::Error::is_not_found) when there is no such object; otherwise as sending and the
+    /// store say.
+    pub fn send(self) -> impl Future<Output = Result<M::Output>> + Send {
+        S3Client::read(self.ready())
+    }
+
+    /// What is to be sent, and by which client.
+    fn ready(self) -> Result<(S3Client, GetObject<M>)> {
+        let mut reading = self.reading;
+        if let Some(range) = self.range {
+            let value = range
+                .header()
+                .ok_or_else(|| Error::invalid("the range is empty"))?;
+            if reading.is_part() {
+                return Err(Error::invalid(
+                    "a part and a range are asked for: one of them",
+                ));
+            }
+            reading.field("range", value);
+        }
+        if self.verify {
+            reading.field("x-amz-checksum-mode", "ENABLED");
+        }
+        let part = reading.is_part();
+        let (client, mut wire) = reading.into_wire(Method::Get)?;
+        wire.options(self.options);
+        let operation = GetObject {
+            wire,
+            range: self.range,
+            part,
+            verify: self.verify,
+            mode: PhantomData,
+        };
+        Ok((client, operation))
+    }
+}
+
+reading!(Get, Mode);
+awaitable!(Get<M>, M::Output, M: Mode);
+
+impl<M: Mode> Clone for Get<M> {
+    fn clone(&self) -> Self {
+        Self {
+            reading: self.reading.clone(),
+            range: self.range,
+            verify: self.verify,
+            options: self.options.clone(),
+            mode: PhantomData,
+        }
+    }
+}
+
+impl<M: Mode> fmt::Debug for Get<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Get")
+            .field("bucket", &self.reading.bucket)
+            .field("key", &self.reading.key)
+            .field("range", &self.range)
+            .finish_non_exhaustive()
+    }
+}
+
+struct GetObject<M> {
+    wire: Wire,
+    range: Option<Range>,
+    part: bool,
+    verify: bool,
+    mode: PhantomData<M>,
+}
+
+impl<M> GetObject<M> {
+    /// Whether a whole object is what was asked for.
+    fn is_answered_by_whole(&self, head: &ObjectHead) -> bool {
+        let Some(range) = self.range else { return true };
+        head.size().is_some_and(|size| range.is_whole(size))
+    }
+}
+
+impl<M: Mode> Operation for GetObject<M> {
+    type Output = M::Output;
+    const NAME: &'static str = idempotency::GET_OBJECT.operation;
+    const STREAMS: bool = true;
+
+    from_wire!();
+
+    fn idempotency(&self) -> Idempotency {
+        idempotency::GET_OBJECT.idempotency
+    }
+
+    #[cfg(feature = "cache")]
+    fn cache(&self) -> aws_core::cached::CacheUse<'_> {
+        crate::cached::read(&self.wire, true)
+    }
+
+    #[cfg(feature = "cache")]
+    fn out_of(&self, kept: aws_core::cached::Kept) -> Option<aws_core::cached::Kept> {
+        crate::cached::answer(&self.wire, kept, M::MAY_BE_UNCHANGED)
+    }
+
+    #[cfg(feature = "cache")]
+    fn is_absence(&self, kept: &aws_core::cached::Kept) -> bool {
+        crate::cached::is_absence(kept)
+    }
+
+    #[cfg(feature = "cache")]
+    fn may_be_kept(&self, head: &pipeline_pool::Head) -> bool {
+        crate::cached::may_be_kept(head)
+    }
+
+    fn accepts(&self, status: u16) -> bool {
+        matches!(status, 200 | 206) || (status == 304 && M::MAY_BE_UNCHANGED)
+    }
+
+    fn parse(&self, _: &S3, answer: Answer) -> Result<M::Output> {
+        let status = answer.head.status();
+        let head = ObjectHead::new(answer.head);
+        match status {
+            304 => M::unchanged(head)
+                .ok_or_else(|| Error::protocol("nobody asked whether it has changed")),
+            200 if !self.is_answered_by_whole(&head) => Err(Error::protocol(
+                "the store answered a range with the whole object",
+            )),
+            200 if self.part && head.size() != Some(0) => Err(Error::protocol(
+                "the store answered a part with the whole object",
+            )),
+            _ => {
+                let (body, verified_by) = if self.verify {
+                    verified(&head, answer.body)?
+                } else {
+                    (answer.body, None)
+                };
+                Ok(M::object(Object {
+                    head,
+                    body,
+                    verified_by,
+                }))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Credentials;
+
+    fn header(get: Get) -> Option<Option<String>> {
+        get.range.map(Range::header)
+    }
+
+    #[test]
+    fn ranges() {
+        let client = S3Client::builder()
+            .endpoint("http://h")
+            .credentials(Credentials::new("i", "s"));
+        let get = client.build().unwrap().bucket("photos").get("k");
+        let text = |s: &str| Some(Some(s.to_owned()));
+        assert_eq!(header(get.clone().range(..1024)), text("bytes=0-1023"));
+        assert_eq!(header(get.clone().range(5..)), text("bytes=5-"));
+        assert_eq!(header(get.clone().range(5..=5)), text("bytes=5-5"));
+        assert_eq!(header(get.clone().last(7)), text("bytes=-7"));
+        assert_eq!(header(get.clone().range(..)), None);
+        assert_eq!(header(get.clone().range(0..=u64::MAX)), None);
+        assert_eq!(header(get.clone().range(5..5)), Some(None));
+        assert_eq!(header(get.clone().range(..0)), Some(None));
+        assert_eq!(
+            header(
+                get.clone()
+                    .range((Bound::Excluded(u64::MAX), Bound::Unbounded))
+            ),
+            Some(None)
+        );
+        assert_eq!(header(get.last(0)), Some(None));
+    }
+
+    #[test]
+    fn the_whole_is_a_range_where_it_is_all_that_was_asked_for() {
+        for (range, size, whole) in [
+            (Range::Last(512), 0, true),
+            (Range::Last(512), 512, true),
+            (Range::Last(512), 513, false),
+            (Range::From(0), 5, true),
+            (Range::From(1), 5, false),
+            (Range::Within(0, 4), 5, true),
+            (Range::Within(0, 3), 5, false),
+            (Range::Within(1, 9), 5, false),
+            // These begin behind the end, which is an error.
+            (Range::From(0), 0, false),
+            (Range::Within(0, 9), 0, false),
+        ] {
+            assert_eq!(range.is_whole(size), whole, "{range:?} of {size}");
+        }
+    }
+}

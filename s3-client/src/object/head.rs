@@ -1,0 +1,202 @@
+use aws_core::awaitable;
+use std::fmt;
+use std::marker::PhantomData;
+use std::time::SystemTime;
+
+use aws_core::operation::Answer;
+use aws_core::{Error, Idempotency, Operation, Result};
+use pipeline_pool::Method;
+
+use crate::answer::object::ObjectHead;
+use crate::bucket::Bucket;
+use crate::client::S3Client;
+use crate::idempotency;
+use crate::object::get::{Always, IfChanged};
+use crate::request::options::Options;
+use crate::request::reading::Reading;
+use crate::wire::{S3, Wire};
+
+/// What a [`Head`] answers with; sealed.
+pub trait HeadMode: sealed::HeadMode {}
+
+impl HeadMode for Always {}
+impl HeadMode for IfChanged {}
+
+mod sealed {
+    use super::ObjectHead;
+
+    pub trait HeadMode: Send + Sync + 'static {
+        type Output: Send;
+        const MAY_BE_UNCHANGED: bool;
+        fn output(head: ObjectHead, unchanged: bool) -> Self::Output;
+    }
+}
+
+impl sealed::HeadMode for Always {
+    type Output = ObjectHead;
+    const MAY_BE_UNCHANGED: bool = false;
+
+    fn output(head: ObjectHead, _: bool) -> ObjectHead {
+        head
+    }
+}
+
+impl sealed::HeadMode for IfChanged {
+    type Output = HeadFetched;
+    const MAY_BE_UNCHANGED: bool = true;
+
+    fn output(head: ObjectHead, unchanged: bool) -> HeadFetched {
+        if unchanged {
+            HeadFetched::NotModified(head)
+        } else {
+            HeadFetched::Head(head)
+        }
+    }
+}
+
+/// The answer to a question for what has changed.
+#[derive(Clone, Debug)]
+pub enum HeadFetched {
+    /// It has changed: this is known of it.
+    Head(ObjectHead),
+    /// It is as it was.
+    NotModified(ObjectHead),
+}
+
+/// A request for what is known of an object; made by [`Bucket::head`].
+///
+/// An answer to HEAD has no body, so an error of it has a status and no code.
+#[must_use = "nothing is sent until this is awaited"]
+pub struct Head<M: HeadMode = Always> {
+    reading: Reading,
+    checksums: bool,
+    options: Options,
+    mode: PhantomData<M>,
+}
+
+impl Head {
+    pub(crate) fn new(bucket: Bucket, key: String) -> Self {
+        Self {
+            reading: Reading::new(bucket, key),
+            checksums: false,
+            options: Options::default(),
+            mode: PhantomData,
+        }
+    }
+}
+
+impl<M: HeadMode> Head<M> {
+    #[cfg(feature = "fs")]
+    pub(crate) fn with(mut self, options: Options) -> Self {
+        self.options = options;
+        self
+    }
+
+    /// Has the store send the [checksums](ObjectHead::checksum) that it keeps. Defaults to no.
+    pub fn checksums(mut self, yes: bool) -> Self {
+        self.checksums = yes;
+        self
+    }
+
+    /// Says whether it has another entity tag.
+    pub fn if_none_match(mut self, etag: impl Into<String>) -> Head<IfChanged> {
+        self.reading.field("if-none-match", etag);
+        self.changed()
+    }
+
+    /// Says whether it has been stored since, to the second.
+    pub fn if_modified_since(mut self, time: SystemTime) -> Head<IfChanged> {
+        self.reading.time("if-modified-since", time);
+        self.changed()
+    }
+
+    fn changed(self) -> Head<IfChanged> {
+        Head {
+            reading: self.reading,
+            checksums: self.checksums,
+            options: self.options,
+            mode: PhantomData,
+        }
+    }
+
+    /// Sends it.
+    ///
+    /// # Errors
+    /// [`is_not_found`](crate::Error::is_not_found) when there is no such object; otherwise as sending and the
+    /// store say.
+    pub fn send(self) -> impl Future<Output = Result<M::Output>> + Send {
+        S3Client::read(self.ready())
+    }
+
+    /// What is to be sent, and by which client.
+    fn ready(self) -> Result<(S3Client, HeadObject<M>)> {
+        let mut reading = self.reading;
+        if self.checksums {
+            reading.field("x-amz-checksum-mode", "ENABLED");
+        }
+        let part = reading.is_part();
+        let (client, mut wire) = reading.into_wire(Method::Head)?;
+        wire.options(self.options);
+        let operation = HeadObject {
+            wire,
+            part,
+            mode: PhantomData,
+        };
+        Ok((client, operation))
+    }
+}
+
+reading!(Head, HeadMode);
+awaitable!(Head<M>, M::Output, M: HeadMode);
+
+impl<M: HeadMode> fmt::Debug for Head<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Head")
+            .field("bucket", &self.reading.bucket)
+            .field("key", &self.reading.key)
+            .finish_non_exhaustive()
+    }
+}
+
+struct HeadObject<M> {
+    wire: Wire,
+    part: bool,
+    mode: PhantomData<M>,
+}
+
+impl<M: HeadMode> Operation for HeadObject<M> {
+    type Output = M::Output;
+    const NAME: &'static str = idempotency::HEAD_OBJECT.operation;
+
+    from_wire!();
+
+    #[cfg(feature = "cache")]
+    fn cache(&self) -> aws_core::cached::CacheUse<'_> {
+        crate::cached::read(&self.wire, false)
+    }
+
+    #[cfg(feature = "cache")]
+    fn out_of(&self, kept: aws_core::cached::Kept) -> Option<aws_core::cached::Kept> {
+        // An object that a put of this client has stored has none, and a HEAD is asked for little else.
+        kept.head.header("last-modified")?;
+        let mut kept = crate::cached::answer(&self.wire, kept, M::MAY_BE_UNCHANGED)?;
+        kept.body = bytes::Bytes::new();
+        Some(kept)
+    }
+
+    fn idempotency(&self) -> Idempotency {
+        idempotency::HEAD_OBJECT.idempotency
+    }
+
+    fn accepts(&self, status: u16) -> bool {
+        status == 200 || (status == 206 && self.part) || (status == 304 && M::MAY_BE_UNCHANGED)
+    }
+
+    fn parse(&self, _: &S3, answer: Answer) -> Result<M::Output> {
+        if !answer.bytes().is_empty() {
+            return Err(Error::protocol("an answer to HEAD has a body"));
+        }
+        let unchanged = answer.head.status() == 304;
+        Ok(M::output(ObjectHead::new(answer.head), unchanged))
+    }
+}

@@ -1,0 +1,290 @@
+use aws_core::awaitable;
+use std::borrow::Cow;
+use std::fmt;
+
+use aws_core::operation::Answer;
+use aws_core::{Error, Idempotency, Kind, Operation, Result};
+use pipeline_pool::Method;
+
+use crate::answer::object::ObjectHead;
+use crate::bucket::Bucket;
+use crate::checksum::{Checksum, read_ahead, summed};
+use crate::client::S3Client;
+use crate::digest;
+use crate::idempotency::{self, Row};
+use crate::limits;
+use crate::request::attributes::Attributes;
+use crate::request::body::{Payload, Source};
+use crate::request::options::Options;
+use crate::wire::{Field, S3, Wire};
+
+/// A request to store an object; made by [`Bucket::put`].
+#[must_use = "nothing is sent until this is awaited"]
+#[derive(Clone)]
+pub struct Put {
+    bucket: Bucket,
+    key: String,
+    source: Source,
+    attributes: Attributes,
+    sum: Sum,
+    md5: bool,
+    /// The MD5 digest of a file, in Base64, once it is known.
+    digest: Option<String>,
+    row: &'static Row,
+    options: Options,
+}
+
+/// Which checksum goes with the body.
+#[derive(Clone)]
+enum Sum {
+    None,
+    /// To be computed.
+    Of(Checksum),
+    /// Known to the caller.
+    Is(Checksum, String),
+}
+
+impl Put {
+    pub(crate) fn new(bucket: Bucket, key: String, source: Source) -> Self {
+        Self {
+            bucket,
+            key,
+            source,
+            attributes: Attributes::default(),
+            sum: Sum::None,
+            md5: false,
+            digest: None,
+            row: &idempotency::PUT_OBJECT,
+            options: Options::default(),
+        }
+    }
+
+    /// The same with what an upload was told.
+    pub(crate) fn with(
+        mut self,
+        attributes: Attributes,
+        condition: Option<Field>,
+        options: Options,
+    ) -> Self {
+        self.attributes = attributes;
+        self.options = options;
+        match condition {
+            Some((_, etag)) if etag != "*" => self.if_match(etag),
+            Some(_) => self.if_none_match_any(),
+            None => self,
+        }
+    }
+
+    /// Sends the MD5 digest of the body, with which the store checks what arrived. A file is read once more for it; a
+    /// stream, which can be read only once, is refused with [`Kind::Invalid`](crate::Kind::Invalid).
+    ///
+    /// Defaults to no. Where no other checksum goes with the body, it defaults to yes for an object that is locked
+    /// ([`retention`](Self::retention), [`legal_hold`](Self::legal_hold)), and in a bucket that has refused an upload
+    /// for want of a digest, as S3 does where the [bucket](crate::Bucket::put_object_lock) locks what is stored: that
+    /// refusal is not reported, and the request is sent again with a digest. Behind a stream then goes a CRC32
+    /// [checksum](Self::checksum) if Version 4 signs the request, and nothing if it is Version 2. Stores that take no
+    /// checksum behind a body, as Ceph's RADOS Gateway 16, refuse that: give [its value](Self::checksum_is) then.
+    pub fn content_md5(mut self, yes: bool) -> Self {
+        self.md5 = yes;
+        self
+    }
+
+    /// Sends this checksum of the body, with which the store checks what arrived and which it keeps. Defaults to none.
+    ///
+    /// It is computed of bytes before they are sent. Of files and streams it is computed while they are sent, and
+    /// follows them as a [trailer](https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming-trailers.html),
+    /// signed like the body. That takes Version 4 of the signature: by another, a file is read once more before, and a
+    /// stream is refused with [`Kind::Invalid`](crate::Kind::Invalid): give [its value](Self::checksum_is) then.
+    pub fn checksum(mut self, checksum: Checksum) -> Self {
+        self.sum = Sum::Of(checksum);
+        self
+    }
+
+    /// Sends this value of a checksum, in Base64, as the caller knows it.
+    pub fn checksum_is(mut self, checksum: Checksum, value: impl Into<String>) -> Self {
+        self.sum = Sum::Is(checksum, value.into());
+        self
+    }
+
+    /// Stores only if there is no object of this key yet; else the error
+    /// [`is_condition_failed`](crate::Error::is_condition_failed). Sent once.
+    pub fn if_none_match_any(mut self) -> Self {
+        self.row = &idempotency::PUT_OBJECT_IF;
+        self.attributes.field("if-none-match", "*".to_owned());
+        self
+    }
+
+    /// Replaces only the object with this entity tag. Sent once.
+    pub fn if_match(mut self, etag: impl Into<String>) -> Self {
+        self.row = &idempotency::PUT_OBJECT_IF;
+        self.attributes.field("if-match", etag.into());
+        self
+    }
+
+    /// Never sends it a second time once the server may have seen it.
+    pub fn once(mut self) -> Self {
+        if self.row.idempotency == Idempotency::Repeatable {
+            self.row = &idempotency::PUT_OBJECT_ONCE;
+        }
+        self
+    }
+
+    /// Sends it.
+    ///
+    /// # Errors
+    /// [`Kind::Invalid`](crate::Kind::Invalid) when a limit is broken; otherwise as sending and the store say.
+    pub fn send(mut self) -> impl Future<Output = Result<Stored>> + Send {
+        let ready = match self.source.at_hand() {
+            Some(payload) => Ok(payload.and_then(|payload| self.ready(payload))),
+            None => Err(Box::pin(self.send_file())),
+        };
+        async move {
+            match ready {
+                Ok(Ok((ref client, ref operation))) => client.call(operation).await,
+                Ok(Err(error)) => Err(error),
+                Err(later) => later.await,
+            }
+        }
+    }
+
+    /// Sends a file, which is read before where its digest has to go ahead of it.
+    async fn send_file(mut self) -> Result<Stored> {
+        let payload = self.source.clone().payload().await?;
+        if let Sum::Of(checksum) = self.sum
+            && let Some(value) = read_ahead(checksum, &payload, &self.bucket).await?
+        {
+            self.sum = Sum::Is(checksum, value);
+        }
+        let client = self.bucket.client.clone();
+        let name = self.bucket.name.clone();
+        let unsummed = matches!(self.sum, Sum::None);
+        let demanded = || client.demands_digest(&name);
+        if !self.md5 && !(unsummed && (self.attributes.is_locked() || demanded())) {
+            let sent = Box::pin(S3Client::run(self.clone().ready(payload.clone()))).await;
+            match sent {
+                // The store has just said that it wants one, and the file was not read for it.
+                Err(error) if error.kind() == Kind::Invalid && unsummed && demanded() => {}
+                sent => return sent,
+            }
+        }
+        self.digest = digest::md5(&payload).await?;
+        Box::pin(S3Client::run(self.ready(payload))).await
+    }
+
+    /// What is to be sent, and by which client.
+    fn ready(self, mut payload: Payload) -> Result<(S3Client, PutObject)> {
+        limits::put(payload.len())?;
+        let by_v4 = self.bucket.client.signs_by_v4(&self.bucket.name);
+        let unsummed = matches!(self.sum, Sum::None) && !self.md5 && self.digest.is_none();
+        let locked = unsummed && self.attributes.is_locked();
+        let at_hand = payload.at_hand().filter(|_| self.md5 || locked);
+        let digest = self.digest.or_else(|| Some(digest::of_pieces(&at_hand?)));
+        if self.md5 && digest.is_none() {
+            return Err(Error::invalid(
+                "the MD5 digest of a stream is known when it has been sent, and goes before it: send bytes or a file",
+            ));
+        }
+        let (client, mut wire) = Wire::object_of(Method::Put, self.bucket, &self.key)?;
+        let mut fields = self.attributes.into_fields(wire.origin())?;
+        match self.sum {
+            Sum::None if locked && digest.is_none() && by_v4 => {
+                payload = summed(digest::BEHIND_STREAMS, payload, by_v4, &mut fields)?;
+            }
+            Sum::None => {}
+            Sum::Of(checksum) => {
+                payload = summed(checksum, payload, by_v4, &mut fields)?;
+            }
+            Sum::Is(checksum, value) => {
+                checksum.check(&value)?;
+                fields.push((Cow::Borrowed(checksum.header()), value));
+            }
+        }
+        fields.extend(digest.map(|value| (Cow::Borrowed("content-md5"), value)));
+        wire.fields(fields)?;
+        wire.digest_on_demand();
+        let row = if payload.is_once() && self.row.idempotency == Idempotency::Repeatable {
+            &idempotency::PUT_OBJECT_STREAM
+        } else {
+            self.row
+        };
+        wire.payload(payload);
+        wire.options(self.options);
+        let idempotency = row.idempotency;
+        Ok((client, PutObject { wire, idempotency }))
+    }
+}
+
+attributes!(Put);
+options!(Put);
+awaitable!(Put, Stored);
+
+impl fmt::Debug for Put {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Put")
+            .field("bucket", &self.bucket)
+            .field("key", &self.key)
+            .field("source", &self.source)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What the store says of an object that it has stored.
+#[derive(Clone, Debug)]
+pub struct Stored(ObjectHead);
+
+impl Stored {
+    pub(crate) fn head(&self) -> &ObjectHead {
+        &self.0
+    }
+
+    /// The entity tag, in its quotes.
+    pub fn etag(&self) -> Option<&str> {
+        self.0.etag()
+    }
+
+    /// The version, in a bucket that keeps versions.
+    pub fn version_id(&self) -> Option<&str> {
+        self.0.version_id()
+    }
+
+    /// A checksum that the store has computed or checked, in Base64.
+    pub fn checksum(&self, checksum: Checksum) -> Option<&str> {
+        self.0.checksum(checksum)
+    }
+
+    /// How the store has encrypted it, if with keys that it or the key management service keeps.
+    pub fn encryption(&self) -> Option<&str> {
+        self.0.encryption()
+    }
+
+    /// The service's identifier of the request.
+    pub fn request_id(&self) -> Option<&str> {
+        self.0.request_id()
+    }
+}
+
+struct PutObject {
+    wire: Wire,
+    idempotency: Idempotency,
+}
+
+impl Operation for PutObject {
+    type Output = Stored;
+    const NAME: &'static str = idempotency::PUT_OBJECT.operation;
+
+    from_wire!();
+    changes_object!();
+
+    fn idempotency(&self) -> Idempotency {
+        self.idempotency
+    }
+
+    #[cfg(feature = "cache")]
+    fn wrote(&self, stored: &Stored) -> Option<aws_core::cached::Kept> {
+        crate::cached::wrote(&self.wire, &stored.0)
+    }
+
+    fn parse(&self, _: &S3, answer: Answer) -> Result<Stored> {
+        Ok(Stored(ObjectHead::new(answer.head)))
+    }
+}
