@@ -5,7 +5,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::engine::endpoint::Endpoint;
+use crate::engine::shell::endpoint::Endpoint;
 use crate::http1::codec::Http1;
 use crate::origin::Origin;
 use crate::stats::{Forgotten, OriginStats};
@@ -69,7 +69,7 @@ impl Origins {
         // wants it now has to wait until this is done, and then makes a new one.
         let unused = |endpoint: &Arc<Endpoint<Http1>>| Arc::strong_count(endpoint) == 1;
         let since = self.known.iter().filter(|(_, e)| unused(e));
-        let mut since: Vec<_> = since.map(|(o, e)| (e.lock().quiet, o.clone())).collect();
+        let mut since: Vec<_> = since.map(|(o, e)| (e.lock().quiet(), o.clone())).collect();
         since.sort_unstable_by_key(|(quiet, _)| *quiet);
         let spare = match self.known.len() >= MANY {
             true => self.known.len() - MANY / 2,

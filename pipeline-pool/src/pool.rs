@@ -11,10 +11,11 @@ use std::time::Duration;
 use crate::builder::HttpPoolBuilder;
 use crate::connect::{self, Settings, Shared};
 use crate::engine::config::Config;
-use crate::engine::endpoint::{self, Endpoint, Open, Opening};
-use crate::engine::permits::Permits;
-use crate::engine::sending;
-use crate::engine::spare::Spares;
+use crate::engine::shell::endpoint::{self, Endpoint};
+use crate::engine::shell::extra_permit::ExtraPermits;
+use crate::engine::shell::open::{Dialing, Open};
+use crate::engine::shell::permits::SharedPermits;
+use crate::engine::shell::sending::SendingCall;
 use crate::error::Error;
 use crate::http1::codec::Http1;
 use crate::http1::decode::Limits;
@@ -38,7 +39,7 @@ struct Inner {
     config: Config,
     limits: Limits,
     connect: Arc<Shared>,
-    permits: Arc<Permits>,
+    permits: Arc<SharedPermits>,
     endpoints: RwLock<Origins>,
     /// No new request is taken, nor for an origin that was not known then.
     closed: AtomicBool,
@@ -63,7 +64,7 @@ impl HttpPool {
 
     pub(crate) fn with(config: Config, limits: Limits, settings: Settings) -> Self {
         Self(Arc::new(Inner {
-            permits: Permits::new(config.max_total),
+            permits: SharedPermits::new(config.max_total),
             config,
             limits,
             connect: Shared::new(settings),
@@ -105,7 +106,7 @@ impl HttpPool {
             http.response.status_code = tracing::field::Empty,
             error.type = tracing::field::Empty,
         );
-        let inner = sending::Sending::new(endpoint, request, timeout, deadline);
+        let inner = SendingCall::new(endpoint, request, timeout, deadline);
         Sending { inner, span }
     }
 
@@ -205,9 +206,9 @@ struct Opener {
 }
 
 impl Open<Http1> for Opener {
-    fn open<'a>(&'a self, spares: &'a dyn Spares, _: ConnectionId) -> Opening<'a, Http1> {
+    fn open<'a>(&'a self, permits: &'a dyn ExtraPermits, _: ConnectionId) -> Dialing<'a, Http1> {
         Box::pin(async {
-            let opened = self.connect.open(spares).await?;
+            let opened = self.connect.open(permits).await?;
             opened.works();
             let http = Http1::new(self.limits).with_silences(self.silences.clone());
             Ok((opened, http))
@@ -222,7 +223,7 @@ impl Open<Http1> for Opener {
 /// A request under way, made by [`HttpPool::send`].
 #[must_use = "nothing is sent until this is awaited"]
 pub struct Sending {
-    inner: sending::Sending<Http1>,
+    inner: SendingCall<Http1>,
     span: tracing::Span,
 }
 

@@ -10,10 +10,11 @@ use std::time::Duration;
 use crate::builder::PoolBuilder;
 use crate::connect::{self, Settings, Shared};
 use crate::engine::config::Config;
-use crate::engine::endpoint::{self, Endpoint, Open, Opening};
-use crate::engine::permits::Permits;
-use crate::engine::sending::Sending;
-use crate::engine::spare::Spares;
+use crate::engine::shell::endpoint::{self, Endpoint};
+use crate::engine::shell::extra_permit::ExtraPermits;
+use crate::engine::shell::open::{Dialing, Open};
+use crate::engine::shell::permits::SharedPermits;
+use crate::engine::shell::sending::SendingCall;
 use crate::error::{Error, Kind};
 use crate::origin::Origin;
 use crate::protocol::{Begin, ConnectionId, Protocol};
@@ -104,7 +105,7 @@ impl<P: Protocol> Pool<P> {
         server: &Origin,
         begin: Box<dyn Begin<P>>,
     ) -> Self {
-        let permits = Permits::new(config.max_total);
+        let permits = SharedPermits::new(config.max_total);
         let opener = Opener {
             connect: connect::Opener::new(server, &Shared::new(settings)),
             begin,
@@ -125,7 +126,12 @@ impl<P: Protocol> Pool<P> {
     /// The future fails as [`Error::kind`] says; [`Error::may_have_been_sent`] tells whether the
     /// server may have run the request.
     pub fn send(&self, request: P::Request) -> PoolSending<P> {
-        PoolSending(Sending::new(self.0.endpoint.clone(), request, None, None))
+        PoolSending(SendingCall::new(
+            self.0.endpoint.clone(),
+            request,
+            None,
+            None,
+        ))
     }
 
     /// The server that the connections go to.
@@ -173,11 +179,15 @@ struct Opener<P> {
 }
 
 impl<P: Protocol> Open<P> for Opener<P> {
-    fn open<'a>(&'a self, spares: &'a dyn Spares, connection: ConnectionId) -> Opening<'a, P> {
+    fn open<'a>(
+        &'a self,
+        permits: &'a dyn ExtraPermits,
+        connection: ConnectionId,
+    ) -> Dialing<'a, P> {
         Box::pin(async move {
             let mut again = true;
             loop {
-                let mut opened = self.connect.open(spares).await?;
+                let mut opened = self.connect.open(permits).await?;
                 let begun = self.begin.begin(&mut opened.stream, connection).await;
                 // What the server answers is its word on the protocol, and no fault of its address;
                 // one that hangs up or is silent may be out of order.
@@ -204,7 +214,7 @@ impl<P: Protocol> Open<P> for Opener<P> {
 
 /// A request under way, made by [`Pool::send`].
 #[must_use = "nothing is sent until this is awaited"]
-pub struct PoolSending<P: Protocol>(Sending<P>);
+pub struct PoolSending<P: Protocol>(SendingCall<P>);
 
 impl<P: Protocol> PoolSending<P> {
     /// Has the request go to this connection, behind whatever that has to do, or fail: with

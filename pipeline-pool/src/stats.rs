@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
-use crate::engine::endpoint::Endpoint;
+use crate::engine::shell::endpoint::Endpoint;
 use crate::event::CloseReason;
 use crate::origin::Origin;
 use crate::protocol::Protocol;
@@ -149,15 +149,12 @@ pub struct OriginStats {
 
 impl OriginStats {
     pub(crate) fn of<P: Protocol>(origin: &Origin, endpoint: &Endpoint<P>) -> Self {
-        let state = endpoint.lock();
-        let (connections, idle, waiting) = (state.live(), state.idle(), state.line.len());
-        let (depth, trials, latency) = (
-            state.learn.depth(),
-            state.learn.trials(),
-            state.learn.usual(),
-        );
-        let served = state.served;
-        drop(state);
+        let scheduler = endpoint.lock();
+        let (connections, idle) = (scheduler.live(), scheduler.idle());
+        let (waiting, served) = (scheduler.waiting(), scheduler.served());
+        let control = scheduler.depth();
+        let (depth, trials, latency) = (control.depth(), control.trials(), control.usual());
+        drop(scheduler);
         let counters = &endpoint.counters;
         Self {
             origin: origin.clone(),

@@ -9,9 +9,10 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// The first pause after a failure; it doubles with each further one.
-const PAUSE: Duration = Duration::from_millis(250);
-const PAUSE_MOST: Duration = Duration::from_secs(30);
+use crate::engine::core::backoff::Backoff;
+
+/// For how long an address is tried last after failures.
+const PAUSES: Backoff = Backoff::new(Duration::from_millis(250), Duration::from_secs(30));
 
 /// How a host's addresses are used and how they have been doing. Clones are one.
 #[derive(Clone, Default)]
@@ -23,16 +24,23 @@ struct Book {
     turn: u64,
 }
 
-#[derive(Default)]
 struct Page {
     /// Connections that are open or being opened.
     used: usize,
     /// When it was last chosen, counted in choices.
     turn: u64,
-    /// Failures in a row.
-    failures: u32,
-    /// It is tried last until then.
-    until: Option<Instant>,
+    /// It is tried last until these failures are over.
+    backoff: Backoff,
+}
+
+impl Default for Page {
+    fn default() -> Self {
+        Self {
+            used: 0,
+            turn: 0,
+            backoff: PAUSES,
+        }
+    }
 }
 
 impl Addresses {
@@ -46,7 +54,10 @@ impl Addresses {
         book.pages
             .retain(|address, page| page.used > 0 || addresses.contains(address));
         let page = |address: &SocketAddr| book.pages.get(address);
-        let pause = |address: &SocketAddr| page(address).and_then(|p| p.until).filter(|u| *u > now);
+        let pause = |address: &SocketAddr| {
+            let until = page(address).and_then(|page| page.backoff.until());
+            until.filter(|until| *until > now.into_std())
+        };
         let (mut paused, mut sound): (Vec<_>, Vec<_>) = addresses
             .iter()
             .copied()
@@ -83,15 +94,14 @@ impl Addresses {
     pub(crate) fn failed(&self, address: SocketAddr, now: Instant, random: u64) {
         let mut book = self.book();
         let page = book.pages.entry(address).or_default();
-        page.until = Some(now + pause(page.failures, random));
-        page.failures = page.failures.saturating_add(1);
+        let share = (random >> 11) as f64 / (1_u64 << 53) as f64;
+        page.backoff.fail_spread(share, now.into_std());
     }
 
     fn succeeded(&self, address: SocketAddr) {
         let mut book = self.book();
         if let Some(page) = book.pages.get_mut(&address) {
-            page.failures = 0;
-            page.until = None;
+            page.backoff.end();
         }
     }
 
@@ -113,13 +123,6 @@ fn interleave<T>(first: Vec<T>, second: Vec<T>) -> Vec<T> {
             return all;
         }
     }
-}
-
-/// From half of the doubled pause to all of it.
-fn pause(failures: u32, random: u64) -> Duration {
-    let whole = (PAUSE * (1 << failures.min(10))).min(PAUSE_MOST);
-    let share = (random >> 11) as f64 / (1_u64 << 53) as f64;
-    whole / 2 + (whole / 2).mul_f64(share)
 }
 
 /// A number that cannot be told in advance.
@@ -170,6 +173,9 @@ impl Drop for Lease {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The first pause, if chance makes it the longest.
+    const PAUSE: Duration = Duration::from_millis(250);
 
     fn v4(n: u8) -> SocketAddr {
         SocketAddr::from(([10, 0, 0, n], 80))
@@ -266,15 +272,6 @@ mod tests {
         book.failed(v4(1), now, u64::MAX);
         assert_eq!(book.plan(&all, now), [v4(2), v4(1)]);
         assert_eq!(book.plan(&all, now + PAUSE), all);
-    }
-
-    #[test]
-    fn pauses_grow_within_bounds() {
-        assert_eq!(pause(0, 0), PAUSE / 2);
-        assert!(pause(0, u64::MAX) <= PAUSE && pause(0, u64::MAX) > PAUSE * 9 / 10);
-        assert_eq!(pause(3, 0), PAUSE * 4);
-        assert_eq!(pause(u32::MAX, 0), PAUSE_MOST / 2);
-        assert!(pause(u32::MAX, u64::MAX) <= PAUSE_MOST);
     }
 
     #[test]

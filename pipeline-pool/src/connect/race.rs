@@ -1,8 +1,8 @@
 //! Happy eyeballs ([RFC 8305](https://www.rfc-editor.org/rfc/rfc8305)) within the cap on sockets.
 //!
 //! The first attempt runs under the permit of the connection that is being opened, and each that
-//! runs beside it under a spare one. Permits are alike: at every instant there are as many as
-//! sockets, and a spare one goes back only after a socket is closed.
+//! runs beside it under an extra one. Permits are alike: at every instant there are as many as
+//! sockets, and an extra one goes back only after a socket is closed.
 
 use std::future::{Future, poll_fn};
 use std::io;
@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
-use crate::engine::spare::{Spare, Spares};
+use crate::engine::shell::extra_permit::{ExtraPermit, ExtraPermits};
 
 /// How long an attempt goes before the next begins beside it.
 const STEP: Duration = Duration::from_millis(250);
@@ -24,14 +24,14 @@ const PATIENCE: u32 = 6;
 /// back, also when the race is given up.
 struct Field<F, S: Fn(SocketAddr)> {
     attempts: Vec<(SocketAddr, Pin<Box<F>>)>,
-    spares: Vec<Spare>,
+    permits: Vec<ExtraPermit>,
     slow: S,
 }
 
 impl<F, S: Fn(SocketAddr)> Field<F, S> {
     /// Gives back permits that have no socket any more.
     fn settle(&mut self) {
-        self.spares.truncate(self.attempts.len().saturating_sub(1));
+        self.permits.truncate(self.attempts.len().saturating_sub(1));
     }
 }
 
@@ -53,7 +53,7 @@ enum Event<T> {
 /// outrun by a later one, had to make way for it, or have not answered when the race is given up.
 pub(crate) async fn race<T, F>(
     addresses: Vec<SocketAddr>,
-    spares: &dyn Spares,
+    permits: &dyn ExtraPermits,
     dial: impl Fn(SocketAddr) -> F,
     slow: impl Fn(SocketAddr),
 ) -> io::Result<T>
@@ -63,7 +63,7 @@ where
     let mut rest = addresses.into_iter();
     let mut field = Field {
         attempts: Vec::new(),
-        spares: Vec::new(),
+        permits: Vec::new(),
         slow,
     };
     let mut last = None;
@@ -117,8 +117,8 @@ where
             }
             Event::Step => {
                 step.as_mut().reset(Instant::now() + STEP);
-                if let Some(spare) = spares.spare() {
-                    field.spares.push(spare);
+                if let Some(permit) = permits.extra_permit() {
+                    field.permits.push(permit);
                 } else {
                     steps += 1;
                     if steps < PATIENCE {
@@ -177,8 +177,8 @@ mod tests {
 
     struct Few(Arc<Count>);
 
-    impl Spares for Few {
-        fn spare(&self) -> Option<Spare> {
+    impl ExtraPermits for Few {
+        fn extra_permit(&self) -> Option<ExtraPermit> {
             let take = |free: usize| free.checked_sub(1);
             self.0.free.fetch_update(SeqCst, SeqCst, take).ok()?;
             self.0.permits.fetch_add(1, SeqCst);
@@ -202,9 +202,9 @@ mod tests {
     }
 
     /// Races addresses that take so many ms each, and then answer or fail.
-    async fn run(spare: usize, script: &[(u64, Result<(), i32>)]) -> Run {
+    async fn run(extra: usize, script: &[(u64, Result<(), i32>)]) -> Run {
         let count = Arc::new(Count::default());
-        count.free.store(spare, SeqCst);
+        count.free.store(extra, SeqCst);
         count.permits.store(1, SeqCst);
         let begun = Instant::now();
         let ms = || begun.elapsed().as_millis() as u64;
@@ -242,7 +242,7 @@ mod tests {
         };
         let result = race(all, &Few(count.clone()), dial, note).await;
         assert_eq!(count.sockets.load(SeqCst), 0);
-        assert_eq!(count.free.load(SeqCst), spare, "a spare permit was kept");
+        assert_eq!(count.free.load(SeqCst), extra, "an extra permit was kept");
         Run {
             result,
             tried: tried.take(),
@@ -298,7 +298,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn without_a_spare_permit_attempts_run_in_sequence() {
+    async fn without_an_extra_permit_attempts_run_in_sequence() {
         let run = run(0, &[(NEVER, Ok(())), (10, Ok(()))]).await;
         assert_eq!(run.result.unwrap(), 1);
         assert_eq!((run.slow, run.took, run.most), (vec![0], 1510, 1));
@@ -329,9 +329,9 @@ mod tests {
     async fn who_is_silent_to_the_end_is_slow() {
         let slow = RefCell::new(Vec::new());
         let silent = |_| std::future::pending::<io::Result<()>>();
-        let spares = Few(Arc::default());
+        let permits = Few(Arc::default());
         let all = vec![address(1), address(2)];
-        let race = race(all, &spares, silent, |address| {
+        let race = race(all, &permits, silent, |address| {
             slow.borrow_mut().push(address);
         });
         assert!(
@@ -360,8 +360,8 @@ mod tests {
                 Ok(count.free.load(SeqCst))
             }
         };
-        let spares = Few(count.clone());
-        let free = race(vec![first, second], &spares, dial, |_| {}).await;
+        let permits = Few(count.clone());
+        let free = race(vec![first, second], &permits, dial, |_| {}).await;
         assert_eq!(free.unwrap(), 1, "the first was still being tried");
     }
 }

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use super::addresses::{Addresses, Lease, random};
 use super::race::race;
 use super::resolve::{Names, Resolve};
-use crate::engine::spare::Spares;
+use crate::engine::shell::extra_permit::ExtraPermits;
 
 /// How long a quiet connection goes without a sign of life before the system asks for one.
 const KEEPALIVE: Duration = Duration::from_secs(30);
@@ -42,11 +42,11 @@ impl Host {
     }
 
     /// Opens a connection to one of the host's addresses.
-    pub(crate) async fn dial(&self, spares: &dyn Spares) -> io::Result<Dialed> {
+    pub(crate) async fn dial(&self, permits: &dyn ExtraPermits) -> io::Result<Dialed> {
         let known = self.names.get().await?;
         let plan = self.addresses.plan(&known, Instant::now());
         let slow = |address| self.addresses.failed(address, Instant::now(), random());
-        race(plan, spares, |address| self.attempt(address), slow).await
+        race(plan, permits, |address| self.attempt(address), slow).await
     }
 
     async fn attempt(&self, address: SocketAddr) -> io::Result<Dialed> {
@@ -97,7 +97,7 @@ mod tests {
 
     use super::super::resolve::Resolving;
     use super::*;
-    use crate::engine::spare::Spare;
+    use crate::engine::shell::extra_permit::ExtraPermit;
 
     struct Told(Vec<SocketAddr>, AtomicUsize);
 
@@ -109,10 +109,10 @@ mod tests {
         }
     }
 
-    struct NoSpares;
+    struct NoExtraPermits;
 
-    impl Spares for NoSpares {
-        fn spare(&self) -> Option<Spare> {
+    impl ExtraPermits for NoExtraPermits {
+        fn extra_permit(&self) -> Option<ExtraPermit> {
             None
         }
     }
@@ -137,7 +137,7 @@ mod tests {
         let host = host(&addresses);
         let mut open = Vec::new();
         for _ in 0..12 {
-            open.push(host.dial(&NoSpares).await.unwrap());
+            open.push(host.dial(&NoExtraPermits).await.unwrap());
         }
         for address in &addresses {
             assert_eq!(host.addresses.used(*address), 4);
@@ -152,7 +152,7 @@ mod tests {
         drop(listeners.remove(0));
         let host = host(&addresses);
         for _ in 0..4 {
-            let dialed = host.dial(&NoSpares).await.unwrap();
+            let dialed = host.dial(&NoExtraPermits).await.unwrap();
             assert_eq!(dialed.tcp.peer_addr().unwrap(), addresses[1]);
         }
         let plan = host.addresses.plan(&addresses, Instant::now());
@@ -162,7 +162,7 @@ mod tests {
     #[tokio::test]
     async fn sockets_are_quick_and_kept_alive() {
         let (_listeners, addresses) = listen(1).await;
-        let dialed = host(&addresses).dial(&NoSpares).await.unwrap();
+        let dialed = host(&addresses).dial(&NoExtraPermits).await.unwrap();
         assert!(dialed.tcp.nodelay().unwrap());
         assert!(SockRef::from(&dialed.tcp).keepalive().unwrap());
         assert_eq!(

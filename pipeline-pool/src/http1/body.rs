@@ -345,7 +345,7 @@ impl Drop for Sender {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::testing::Probe;
+    use crate::engine::core::testing::Probe;
 
     fn cx() -> Context<'static> {
         Context::from_waker(Waker::noop())

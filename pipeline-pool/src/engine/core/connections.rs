@@ -1,0 +1,152 @@
+//! The connections of one endpoint, and which of them takes the next request.
+
+use std::time::Instant;
+
+use super::connection::{ConnId, Connection, Phase};
+use super::ranks::Ranks;
+use crate::protocol::{ConnectionId, Protocol};
+
+/// The connections of an endpoint, by their places.
+pub(crate) struct Connections<P: Protocol> {
+    places: Vec<Option<Connection<P>>>,
+    /// The expected wait at each connection that may have one more request pipelined now.
+    ranks: Ranks,
+    /// Idle connections, the last used at the end. Some may have got something to do meanwhile.
+    idle: Vec<ConnId>,
+}
+
+impl<P: Protocol> Connections<P> {
+    pub(super) fn new() -> Self {
+        Self {
+            places: Vec::new(),
+            ranks: Ranks::new(),
+            idle: Vec::new(),
+        }
+    }
+
+    /// How many are idle.
+    pub(super) fn idle(&self) -> usize {
+        self.idle.len()
+    }
+
+    pub(super) fn get(&mut self, id: ConnId) -> Option<&mut Connection<P>> {
+        self.places.get_mut(id.0).and_then(Option::as_mut)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Connection<P>> {
+        self.places.iter().flatten()
+    }
+
+    fn enumerate(&self) -> impl Iterator<Item = (ConnId, &Connection<P>)> {
+        let places = self.places.iter().enumerate();
+        places.filter_map(|(i, place)| Some((ConnId(i), place.as_ref()?)))
+    }
+
+    /// Adds a connection that begins to be opened.
+    pub(super) fn add(&mut self, now: Instant) -> ConnId {
+        let connection = Some(Connection::opening(now));
+        match self.places.iter().position(Option::is_none) {
+            Some(free) => {
+                self.places[free] = connection;
+                ConnId(free)
+            }
+            None => {
+                self.places.push(connection);
+                ConnId(self.places.len() - 1)
+            }
+        }
+    }
+
+    /// Takes out a connection that is gone.
+    pub(super) fn remove(&mut self, id: ConnId) -> Option<Connection<P>> {
+        self.unmark_idle(id);
+        self.ranks.set(id.0, f64::INFINITY);
+        self.places.get_mut(id.0).and_then(Option::take)
+    }
+
+    /// The open connection that is known by this name outside, unless it is about to close.
+    pub(super) fn find(&self, name: ConnectionId) -> Option<ConnId> {
+        self.enumerate()
+            .find(|(_, c)| c.name() == name && c.is_kept())
+            .map(|(id, _)| id)
+    }
+
+    /// Notes the expected wait at a connection, after a change to what it has or may have: `depth`
+    /// is how deep it may be, and `usual` how long a reply takes usually, in seconds.
+    pub(super) fn rank(&mut self, id: ConnId, depth: usize, usual: f64) {
+        let wait = match self.places.get(id.0) {
+            Some(Some(c)) if c.takes_more() && c.load() < depth => c.wait(usual),
+            _ => f64::INFINITY,
+        };
+        self.ranks.set(id.0, wait);
+    }
+
+    /// Notes the expected waits at all connections.
+    pub(super) fn rank_all(&mut self, depth_of: impl Fn(ConnId) -> usize, usual: f64) {
+        for id in (0..self.places.len()).map(ConnId) {
+            self.rank(id, depth_of(id), usual);
+        }
+    }
+
+    /// Takes the connection that became idle last from those that are idle.
+    pub(super) fn take_idle(&mut self) -> Option<ConnId> {
+        while let Some(id) = self.idle.pop() {
+            if self.get(id).is_some_and(|c| c.is_free()) {
+                return Some(id);
+            }
+        }
+        None
+    }
+
+    /// The connection with the shortest expected wait, of those that may be deeper.
+    pub(super) fn shortest_wait(&self) -> Option<ConnId> {
+        self.ranks.least().map(ConnId)
+    }
+
+    /// The connection with the shortest expected wait, of all that take requests, however deep they
+    /// are. A request that goes alone reserves it: it waits there, and nobody behind it.
+    pub(super) fn shortest_to_drain(&self, usual: f64) -> Option<ConnId> {
+        let open = self.enumerate().filter(|(_, c)| c.takes_more());
+        let waits = open.map(|(id, c)| (id, c.wait(usual)));
+        let least = waits.min_by(|(_, a), (_, b)| a.total_cmp(b));
+        least.map(|(id, _)| id)
+    }
+
+    /// Notes that a connection has nothing to do from now on; `was_busy` says that it had before.
+    pub(super) fn mark_idle(&mut self, id: ConnId, was_busy: bool, now: Instant) {
+        if was_busy || !self.idle.contains(&id) {
+            self.unmark_idle(id);
+            self.idle.push(id);
+            if let Some(connection) = self.get(id) {
+                connection.note_idle(now);
+            }
+        }
+    }
+
+    /// Notes that a connection is not to be taken for idle.
+    pub(super) fn unmark_idle(&mut self, id: ConnId) {
+        self.idle.retain(|i| *i != id);
+    }
+
+    /// Since when the connection has been idle that has been so the longest.
+    pub(super) fn oldest_idle(&mut self) -> Option<Instant> {
+        let id = *self.idle.first()?;
+        self.get(id).map(|c| c.idle_since())
+    }
+
+    /// The connection to give up: the one that has been idle the longest, else the least busy one.
+    pub(super) fn least_needed(&self) -> Option<ConnId> {
+        let least_busy = || {
+            self.enumerate()
+                .filter(|(_, c)| c.is_kept())
+                .min_by_key(|(_, c)| (c.is_streaming(), c.load()))
+                .map(|(id, _)| id)
+        };
+        self.idle.first().copied().or_else(least_busy)
+    }
+
+    /// How many are going to close.
+    pub(super) fn closing(&self) -> usize {
+        self.iter().filter(|c| c.phase() == Phase::Closing).count()
+    }
+}

@@ -1,0 +1,149 @@
+//! A connection reports what is done, and takes what there is to do.
+
+use std::collections::VecDeque;
+use std::task::Waker;
+use std::time::Instant;
+
+use super::{Rerouted, Scheduler};
+use crate::engine::core::connection::{ConnId, Report};
+use crate::engine::core::pipeline::Pipeline;
+use crate::engine::core::ticket::Ticket;
+use crate::error::{Error, Kind};
+use crate::event::CloseReason;
+use crate::protocol::Protocol;
+
+impl<P: Protocol> Scheduler<P> {
+    /// A connection reports: what of its pipeline is done, late or in the way. Its pipeline gets
+    /// what it was handed, and from the queue what it has room for. `expired` says that the
+    /// connection is too old to be kept.
+    ///
+    /// # Errors
+    /// When the connection is to be closed, as it has nothing left to do and is not to be kept.
+    pub(crate) fn handle_report(
+        &mut self,
+        id: ConnId,
+        pipeline: &mut Pipeline<P>,
+        expired: bool,
+        now: Instant,
+    ) -> Result<Rerouted, Error> {
+        let (report, back) = pipeline.report(expired, now);
+        let mut rerouted = Rerouted {
+            moved: back.len(),
+            hedged: 0,
+        };
+        for ticket in back {
+            self.put_back(ticket, now);
+        }
+        rerouted.moved += self.take_report(id, report, pipeline.queued(), now)?;
+        if self.hedges.is_on() {
+            self.hedges.earn(report.sample.replies);
+            if report.stuck {
+                let copies = pipeline.hedge(self.hedges.available());
+                rerouted.hedged = copies.len();
+                self.hedges.spend(rerouted.hedged);
+                for copy in copies {
+                    self.put_back(copy, now);
+                }
+            }
+        }
+        pipeline.set_late_after(self.depth.late_after());
+        if rerouted != Rerouted::default() {
+            self.hand_out();
+        }
+        Ok(rerouted)
+    }
+
+    /// Takes in a report. Gives back how many requests went back to the queue.
+    pub(super) fn take_report(
+        &mut self,
+        id: ConnId,
+        report: Report,
+        queue: &mut VecDeque<Ticket<P>>,
+        now: Instant,
+    ) -> Result<usize, Error> {
+        let depths = self.depth.depths();
+        let moved = self.account(id, report, queue, now);
+        if self.depth.depths() == depths {
+            self.rank(id);
+        } else {
+            self.rank_all();
+        }
+        moved
+    }
+
+    fn account(
+        &mut self,
+        id: ConnId,
+        report: Report,
+        queue: &mut VecDeque<Ticket<P>>,
+        now: Instant,
+    ) -> Result<usize, Error> {
+        let live = self.live();
+        let Some(connection) = self.connections.get(id) else {
+            return Err(Error::new(Kind::Shutdown, "the connection was given up"));
+        };
+        let was_busy = connection.load() > 0;
+        if connection.note(&report) {
+            self.growth.answered();
+        }
+        let mut sample = report.sample;
+        if sample.replies > 0 {
+            self.away = self.away.saturating_add(sample.replies as usize);
+            sample.full = connection.measure(sample.replies, now);
+            let latency = sample.latency / sample.replies as u32;
+            self.depth.start(connection.rtt(), latency);
+            self.depth.observe(id, &sample, live, now);
+            if let Some(outcome) = self.depth.take_outcome() {
+                self.actions.log(outcome);
+            }
+        }
+        let mut moved = 0;
+        if report.streaming || report.stuck {
+            let back = connection.take_back();
+            moved = back.len();
+            back.into_iter()
+                .for_each(|ticket| self.put_back(ticket, now));
+        }
+        let Some(connection) = self.connections.get(id) else {
+            return Ok(moved);
+        };
+        connection.deliver(queue);
+        connection.reopen();
+        // RFC 9112, 9.3.2: nothing is pipelined before the server has answered.
+        let depth = match connection.is_proven() {
+            true => self.depth.depth_of(id),
+            false => 1,
+        };
+        while connection.has_room(depth) {
+            let Some(ticket) = self.queue.pop(&mut self.actions) else {
+                break;
+            };
+            self.served += 1;
+            connection.pull(ticket.is_alone());
+            queue.push_back(ticket);
+        }
+        connection.note_fullness(depth, sample.replies, now);
+        if connection.load() > 0 {
+            return Ok(moved);
+        }
+        if self.retired || !connection.is_kept() {
+            connection.close();
+            let reason = match report.expired {
+                true => CloseReason::Age,
+                false => CloseReason::Yielded,
+            };
+            return Err(Error::new(Kind::Closed, "the connection is not kept").because(reason));
+        }
+        if connection.is_free() {
+            self.connections.mark_idle(id, was_busy, now);
+        }
+        Ok(moved)
+    }
+
+    /// The driver of a connection rests until this waker is woken, or looks again by itself if it is
+    /// `awake`. Gives back a waker that is of no use any more, to be dropped once nothing is locked.
+    #[must_use]
+    pub(crate) fn handle_rest(&mut self, id: ConnId, waker: &Waker, awake: bool) -> Option<Waker> {
+        self.connections.get(id)?.rest(waker, awake)
+    }
+}

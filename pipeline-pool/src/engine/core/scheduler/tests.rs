@@ -1,0 +1,241 @@
+//! Which connection, and what the end of one means for the others.
+
+use std::collections::VecDeque;
+
+use super::*;
+use crate::engine::core::call::Caller;
+use crate::engine::core::connection::{Phase, Report};
+use crate::engine::core::depth::Sample;
+use crate::engine::core::testing::{Toy, caller, later, order};
+use crate::engine::core::ticket::Ticket;
+use crate::error::{Error, Kind};
+use crate::event::CloseReason;
+
+struct Endpoint {
+    scheduler: Scheduler<Toy>,
+    now: Instant,
+    seq: u64,
+    callers: Vec<Caller<Toy>>,
+}
+
+impl Endpoint {
+    fn new(max_connections: usize, depth: usize) -> Self {
+        let config = Config {
+            max_connections,
+            max_depth: depth,
+            fixed_depth: true,
+            ..Config::default()
+        };
+        let now = Instant::now();
+        Self {
+            scheduler: Scheduler::new(&config, now),
+            now,
+            seq: 0,
+            callers: Vec::new(),
+        }
+    }
+
+    fn ticket(&mut self) -> Ticket<Toy> {
+        self.seq += 1;
+        let (caller, ticket) = caller(order(self.seq, later(self.now)));
+        self.callers.push(caller);
+        ticket
+    }
+
+    /// Hands in so many requests.
+    fn send(&mut self, n: usize) {
+        for _ in 0..n {
+            let ticket = self.ticket();
+            let submitted = self.scheduler.handle_submit(ticket, true, self.now);
+            assert!(submitted.is_ok());
+        }
+    }
+
+    /// A connection that is open.
+    fn open(&mut self) -> ConnId {
+        let id = self.scheduler.handle_permit(self.now);
+        self.scheduler.handle_opened(id, None);
+        id
+    }
+
+    /// The driver has answered so many; says how many it has taken.
+    fn report(&mut self, id: ConnId, report: Report) -> Result<usize, Error> {
+        let mut queue = VecDeque::new();
+        self.scheduler
+            .take_report(id, report, &mut queue, self.now)?;
+        Ok(queue.len())
+    }
+
+    fn phase(&mut self, id: ConnId) -> Phase {
+        self.scheduler.connections.get(id).unwrap().phase()
+    }
+}
+
+fn done(done: usize) -> Report {
+    Report {
+        done,
+        proven: true,
+        sample: Sample {
+            replies: done as u64,
+            ..Sample::default()
+        },
+        ..Report::default()
+    }
+}
+
+#[test]
+fn a_connection_that_is_opened_takes_who_has_waited_the_longest() {
+    let mut world = Endpoint::new(4, 1);
+    world.send(2);
+    let id = world.open();
+    assert_eq!(
+        (world.scheduler.mail(id), world.scheduler.waiting()),
+        (1, 1)
+    );
+    assert_eq!(world.report(id, Report::default()).unwrap(), 1);
+}
+
+#[test]
+fn of_its_connections_the_idle_one_is_given_up() {
+    let mut world = Endpoint::new(3, 1);
+    world.send(1);
+    let busy = world.open();
+    let idle = world.open();
+    assert_eq!(world.report(busy, Report::default()).unwrap(), 1);
+    assert_eq!(world.report(idle, Report::default()).unwrap(), 0);
+    world.scheduler.handle_eviction();
+    assert_eq!(world.phase(idle), Phase::Closing);
+    assert_eq!(world.phase(busy), Phase::Ready);
+    assert_eq!(world.scheduler.holdings().leaving, 1);
+    // Then the one that has something to do, once that is done.
+    world.scheduler.handle_eviction();
+    assert_eq!(world.phase(busy), Phase::Closing);
+    assert_eq!(world.scheduler.holdings().leaving, 2);
+    assert!(world.report(busy, done(1)).is_err());
+}
+
+#[test]
+fn of_two_idle_connections_the_one_is_given_up_that_was_used_earlier() {
+    let mut world = Endpoint::new(2, 1);
+    let (first, second) = (world.open(), world.open());
+    for id in [second, first] {
+        assert_eq!(world.report(id, Report::default()).unwrap(), 0);
+    }
+    world.scheduler.handle_eviction();
+    assert_eq!(world.phase(second), Phase::Closing);
+    assert_eq!(world.phase(first), Phase::Ready);
+}
+
+#[test]
+fn a_connection_that_is_owed_serves_one_request_and_goes() {
+    let mut world = Endpoint::new(4, 1);
+    world.send(3);
+    let (first, second) = (
+        world.scheduler.handle_permit(world.now),
+        world.scheduler.handle_permit(world.now),
+    );
+    world.scheduler.handle_eviction();
+    assert_eq!(world.scheduler.holdings().leaving, 1);
+    world.scheduler.handle_opened(first, None);
+    world.scheduler.handle_opened(second, None);
+    assert_eq!(world.phase(first), Phase::Closing);
+    assert_eq!(world.phase(second), Phase::Ready);
+    assert_eq!(world.scheduler.holdings().leaving, 1);
+    assert_eq!(world.report(first, Report::default()).unwrap(), 1);
+    let ended = world.report(first, done(1)).unwrap_err();
+    assert_eq!(ended.reason(), Some(CloseReason::Yielded));
+    assert_eq!(world.scheduler.waiting(), 1, "it takes no second one");
+    // One that is not opened is given up with that.
+    let third = world.scheduler.handle_permit(world.now);
+    world.scheduler.owed = 1;
+    world.scheduler.handle_withdrawn(third);
+    assert_eq!(world.scheduler.owed, 0);
+}
+
+#[test]
+fn what_was_handed_over_does_not_stay_behind_a_large_answer() {
+    let mut world = Endpoint::new(1, 4);
+    world.send(1);
+    let id = world.open();
+    assert_eq!(world.report(id, Report::default()).unwrap(), 1);
+    assert_eq!(world.report(id, done(1)).unwrap(), 0);
+    world.send(3);
+    assert_eq!(world.scheduler.mail(id), 3);
+    let streaming = Report {
+        proven: true,
+        streaming: true,
+        ..Report::default()
+    };
+    assert_eq!(world.report(id, streaming).unwrap(), 0);
+    assert_eq!(
+        (world.scheduler.waiting(), world.scheduler.mail(id)),
+        (3, 0)
+    );
+    let crowd = world.scheduler.describe("no room");
+    assert!(crowd.contains("1 of 1 connections were held"), "{crowd}");
+}
+
+#[test]
+fn who_has_lost_the_last_connection_asks_for_a_permit_anew() {
+    let mut world = Endpoint::new(4, 1);
+    let (first, second) = (world.open(), world.open());
+    world.send(1);
+    world.scheduler.starved = true;
+    drop(world.scheduler.handle_dropped(first, world.now));
+    assert!(world.scheduler.starved);
+    drop(world.scheduler.handle_dropped(second, world.now));
+    assert!(
+        !world.scheduler.starved,
+        "it has none now, and goes before others"
+    );
+}
+
+#[test]
+fn an_endpoint_that_is_given_up_opens_nothing() {
+    let mut world = Endpoint::new(4, 1);
+    world.send(1);
+    assert!(world.scheduler.poll_opening(world.now));
+    world.scheduler.aborted = true;
+    assert!(!world.scheduler.poll_opening(world.now));
+}
+
+#[test]
+fn a_connection_that_is_owed_and_cannot_be_opened_is_owed_no_more() {
+    let mut world = Endpoint::new(4, 1);
+    world.send(1);
+    let first = world.scheduler.handle_permit(world.now);
+    world.scheduler.handle_eviction();
+    assert_eq!(world.scheduler.holdings().leaving, 1);
+    let failed = Error::new(Kind::Connect, "it was only a test");
+    world
+        .scheduler
+        .handle_open_failed(first, &failed, true, world.now);
+    assert_eq!(world.scheduler.holdings().leaving, 0);
+    let second = world.open();
+    assert_eq!(world.phase(second), Phase::Ready);
+}
+
+#[test]
+fn a_connection_amid_a_large_answer_is_given_up_after_a_busier_one() {
+    let mut world = Endpoint::new(2, 4);
+    world.send(1);
+    let large = world.open();
+    assert_eq!(world.report(large, Report::default()).unwrap(), 1);
+    let streaming = Report {
+        proven: true,
+        streaming: true,
+        ..Report::default()
+    };
+    assert_eq!(world.report(large, streaming).unwrap(), 0);
+    world.send(1);
+    let busy = world.open();
+    assert_eq!(world.report(busy, Report::default()).unwrap(), 1);
+    assert_eq!(world.report(busy, done(1)).unwrap(), 0);
+    world.send(2);
+    assert_eq!(world.report(busy, Report::default()).unwrap(), 2);
+    world.scheduler.handle_eviction();
+    assert_eq!(world.phase(busy), Phase::Closing);
+    assert_eq!(world.phase(large), Phase::Exclusive);
+    world.scheduler.handle_eviction();
+    assert_eq!(world.phase(large), Phase::Closing);
+}

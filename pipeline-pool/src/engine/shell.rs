@@ -1,0 +1,17 @@
+//! The shell does what the core decides: it holds the locks, the tasks, the timers and the sockets.
+
+pub(crate) mod counters;
+mod deferred;
+mod dial;
+mod driver;
+pub(crate) mod endpoint;
+pub(crate) mod extra_permit;
+mod gather;
+pub(crate) mod open;
+pub(crate) mod permits;
+mod read_buffer;
+mod runtimes;
+pub(crate) mod sending;
+#[cfg(test)]
+pub(crate) mod testing;
+mod watchdog;
