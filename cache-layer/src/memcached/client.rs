@@ -1,5 +1,6 @@
 //! The client.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::pin::pin;
 use std::sync::Arc;
@@ -264,13 +265,17 @@ impl Memcached {
     }
 
     /// Takes each list of servers that this stream gives, as [`set_servers`](Self::set_servers) does, until it ends: for
-    /// servers that are discovered. A list that cannot be used, an empty one among them, is logged and changes nothing.
+    /// servers that are discovered. A server that is twice on a list, as when an address has a new owner and the old one is
+    /// not known to be gone, counts as it stands there first. A list that cannot be used, an empty one among them, is logged
+    /// and changes nothing.
     pub async fn follow<S>(&self, lists: S)
     where
         S: Stream<Item = Vec<Server>>,
     {
         let mut lists = pin!(lists);
-        while let Some(list) = lists.next().await {
+        while let Some(mut list) = lists.next().await {
+            let mut seen = HashSet::new();
+            list.retain(|server| seen.insert(server.endpoint()));
             if let Err(error) = self.set_servers(list) {
                 tracing::warn!(error = %error, "memcached server list not taken");
             }

@@ -146,7 +146,7 @@ async fn a_list_can_be_set_and_followed() {
     for wrong in [vec![], vec![place(0), place(0)]] {
         assert_eq!(cache.set_servers(wrong).unwrap_err().kind(), Kind::Config);
     }
-    // Lists that make no sense are passed over.
+    // A list without servers is passed over.
     let lists = [
         vec![place(1)],
         vec![],

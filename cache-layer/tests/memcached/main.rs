@@ -5,6 +5,7 @@
 mod access;
 mod commands;
 mod failures;
+mod follow;
 mod interop;
 mod keys;
 mod leases;
