@@ -54,9 +54,18 @@ impl Metadata {
     }
 
     pub(super) fn call(&self, request: &Request<Body>, now: SystemTime) -> (Response<Body>, bool) {
-        let answer = match (request.method(), request.uri().path()) {
-            (&Method::PUT, "/latest/api/token") => self.token(request, now),
-            (&Method::GET, path) => self.get(request, path, now),
+        if (request.method(), request.uri().path()) == (&Method::PUT, "/latest/api/token") {
+            let answer = self.token(request, now);
+            let given = answer.is_ok();
+            let mut response = response(answer);
+            // Some clients take no token without being told how long it works, which is as long as they asked for.
+            if let Some(ttl) = request.headers().get(TTL).filter(|_| given) {
+                response.headers_mut().insert(TTL, ttl.clone());
+            }
+            return (response, false);
+        }
+        let answer = match *request.method() {
+            Method::GET => self.get(request, request.uri().path(), now),
             _ => Err(StatusCode::METHOD_NOT_ALLOWED),
         };
         let refused = matches!(answer, Err(StatusCode::UNAUTHORIZED));

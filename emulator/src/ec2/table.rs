@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 
@@ -39,7 +39,37 @@ struct Inner {
     /// Earlier ones, the youngest first.
     before: VecDeque<Rows>,
     me: Option<String>,
-    file: Option<(PathBuf, Option<SystemTime>)>,
+    file: Option<File>,
+}
+
+impl Inner {
+    fn change(&mut self, change: impl FnOnce(&mut BTreeMap<String, Row>)) {
+        let before = Arc::clone(&self.rows);
+        change(Arc::make_mut(&mut self.rows));
+        self.before.push_front(before);
+        self.before.truncate(HISTORY);
+    }
+}
+
+/// The file that the table is taken from.
+struct File {
+    path: PathBuf,
+    /// When it had been changed last and how long it was, if that tells it from a later one.
+    stamp: Option<Stamp>,
+    text: String,
+}
+
+type Stamp = (SystemTime, u64);
+
+/// Two changes within a tick of the file system's clock have one time: one that is younger than this may be followed by
+/// another of the same time.
+const SETTLED: Duration = Duration::from_secs(1);
+
+fn stamp(path: &Path) -> Option<Stamp> {
+    let file = std::fs::metadata(path).ok()?;
+    let modified = file.modified().ok()?;
+    let age = SystemTime::now().duration_since(modified).ok()?;
+    (age > SETTLED).then_some((modified, file.len()))
 }
 
 /// A change of the table that makes no sense: why.
@@ -116,11 +146,7 @@ impl Ec2Table {
     }
 
     fn change(&self, change: impl FnOnce(&mut BTreeMap<String, Row>)) {
-        let mut inner = self.lock();
-        let before = Arc::clone(&inner.rows);
-        change(Arc::make_mut(&mut inner.rows));
-        inner.before.push_front(before);
-        inner.before.truncate(HISTORY);
+        self.lock().change(change);
     }
 
     /// Takes the instances from a file now, and again when it has changed.
@@ -129,30 +155,37 @@ impl Ec2Table {
             let text = format!("{}: {error}", path.display());
             std::io::Error::new(std::io::ErrorKind::InvalidData, text)
         };
+        let stamp = stamp(&path);
         let text = std::fs::read_to_string(&path).map_err(|error| {
             std::io::Error::new(error.kind(), format!("{}: {error}", path.display()))
         })?;
-        let modified = std::fs::metadata(&path).and_then(|file| file.modified());
         self.set(&text).map_err(invalid)?;
-        self.lock().file = Some((path, modified.ok()));
+        self.lock().file = Some(File { path, stamp, text });
         Ok(())
     }
 
     /// Reads the file again if it has changed; one that makes no sense, half written perhaps, changes nothing.
     fn refresh(&self) {
         let (path, known) = match &self.lock().file {
-            Some((path, known)) => (path.clone(), *known),
+            Some(file) => (file.path.clone(), file.stamp),
             None => return,
         };
-        let modified = std::fs::metadata(&path).and_then(|file| file.modified());
-        let modified = modified.ok();
-        if modified == known {
+        // Looked at before the file is read: a change in between is seen the next time.
+        let stamp = stamp(&path);
+        if stamp.is_some() && stamp == known {
             return;
         }
-        if let Ok(text) = std::fs::read_to_string(&path)
-            && self.set(&text).is_ok()
-        {
-            self.lock().file = Some((path, modified));
+        let Ok(text) = std::fs::read_to_string(&path) else {
+            return;
+        };
+        let Ok(read) = parse(&text) else { return };
+        let mut inner = self.lock();
+        let Some(file) = &mut inner.file else { return };
+        file.stamp = stamp;
+        // Another request may have read it meanwhile, and what is the same is no change to go back by.
+        if file.text != text {
+            file.text = text;
+            inner.change(|rows| *rows = read);
         }
     }
 

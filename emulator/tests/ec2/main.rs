@@ -7,6 +7,7 @@
 #[allow(dead_code, reason = "some of it is for SimpleDB")]
 mod bench;
 mod clients;
+mod filters;
 mod metadata;
 mod protocol;
 #[path = "../support/wire.rs"]

@@ -4,10 +4,12 @@ use emulator::{Emulator, Fault, Rule, Service};
 
 use crate::wire::{Reply, Wire};
 
-const ME: &str = r#"[{"InstanceId": "i-1", "PrivateIpAddress": "10.0.0.1", "SecurityGroups": ["web", "chat"],
+const ME: &str = r#"{"Reservations": [{"ReservationId": "r-9", "Instances": [
+    {"InstanceId": "i-1", "PrivateIpAddress": "10.0.0.1", "SecurityGroups": ["web", "chat"], "PublicIpAddress": "54.1.2.3",
+    "Ipv6Address": "2600::1", "ImageId": "ami-7", "AmiLaunchIndex": 3, "InstanceType": "c8g.large",
     "Tags": {"cluster": "chat", "a b/c": "d"}, "MetadataOptions": {"InstanceMetadataTags": "enabled"},
     "IamInstanceProfile": {"Arn": "arn:aws:iam::123456789012:instance-profile/p"}},
-    {"InstanceId": "i-2", "State": "stopped"}]"#;
+    {"InstanceId": "i-2", "State": "stopped", "PublicIpAddress": "54.1.2.4"}]}]}"#;
 
 async fn ask(wire: &mut Wire, method: &str, path: &str, fields: &str) -> Reply {
     let text = format!("{method} {path} HTTP/1.1\r\nhost: 169.254.169.254\r\n{fields}\r\n");
@@ -40,6 +42,9 @@ async fn nothing_is_told_without_a_token() {
     ] {
         let reply = ask(&mut wire, "PUT", "/latest/api/token", fields).await;
         assert_eq!(reply.status, status, "{fields}");
+        // Some clients take no token without it: the SDK for Rust is one.
+        let ttl = reply.header("x-aws-ec2-metadata-token-ttl-seconds");
+        assert_eq!(ttl, (status == 200).then_some("60"), "{fields}");
     }
     assert_eq!(ask(&mut wire, "DELETE", id, wrong).await.status, 405);
     let stats = emulator.stats();
@@ -63,15 +68,26 @@ async fn an_instance_is_told_who_it_is() {
         ("instance-id", Some("i-1")),
         ("placement/region", Some("us-east-1")),
         ("placement/availability-zone", Some("us-east-1a")),
+        ("placement/", Some("availability-zone\nregion")),
+        ("ami-id", Some("ami-7")),
+        ("ami-launch-index", Some("3")),
+        ("instance-type", Some("c8g.large")),
+        ("reservation-id", Some("r-9")),
+        ("hostname", Some("ip-10-0-0-1.ec2.internal")),
+        (
+            "public-hostname",
+            Some("ec2-54-1-2-3.us-east-1.compute.amazonaws.com"),
+        ),
+        ("public-ipv4", Some("54.1.2.3")),
+        ("ipv6", Some("2600::1")),
         ("local-ipv4", Some("10.0.0.1")),
         ("local-hostname", Some("ip-10-0-0-1.ec2.internal")),
         ("security-groups", Some("web\nchat")),
+        ("tags/instance/", Some("a b/c\ncluster")),
         ("tags/instance/cluster", Some("chat")),
         ("tags/instance/a%20b%2Fc", Some("d")),
         ("tags/instance/nothing", None),
         ("iam/security-credentials/", Some("emulator")),
-        ("public-ipv4", None),
-        ("ipv6", None),
         ("nothing", None),
     ] {
         let path = format!("/latest/meta-data/{path}");
@@ -90,6 +106,14 @@ async fn an_instance_is_told_who_it_is() {
 
     emulator.ec2().set_me("i-2");
     assert_eq!(ask(&mut wire, "GET", id, &token).await.text(), "i-2");
+    for nothing in ["public-ipv4", "ipv6", "iam/security-credentials/"] {
+        let path = format!("/latest/meta-data/{nothing}");
+        assert_eq!(
+            ask(&mut wire, "GET", &path, &token).await.status,
+            404,
+            "{nothing}"
+        );
+    }
     let tag = "/latest/meta-data/tags/instance/cluster";
     assert_eq!(
         ask(&mut wire, "GET", tag, &token).await.status,

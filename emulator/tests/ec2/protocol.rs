@@ -223,30 +223,29 @@ async fn simpledb_and_s3_are_where_they_were() {
 #[tokio::test]
 async fn a_file_of_instances_is_read_again_when_it_changes() {
     let path = std::env::temp_dir().join(format!("emulator-ec2-{}.json", std::process::id()));
-    let write = |text: &str| {
-        let before = std::fs::metadata(&path)
-            .and_then(|file| file.modified())
-            .ok();
-        // The file system's clock is coarse.
-        loop {
-            std::fs::write(&path, text).unwrap();
-            let after = std::fs::metadata(&path)
-                .and_then(|file| file.modified())
-                .ok();
-            if after != before {
-                return;
-            }
-        }
-    };
+    let write = |text: &str| std::fs::write(&path, text).unwrap();
     write(r#"{"Reservations": [{"Instances": [{"InstanceId": "i-1"}, {"InstanceId": "i-2"}]}]}"#);
     let mut ec2 = Ec2::start(Ec2Options::default().file(&path), &[]).await;
     assert_eq!(ec2.ids(&[]).await, ["i-1", "i-2"]);
     write(r#"[{"InstanceId": "i-3"}]"#);
     assert_eq!(ec2.ids(&[]).await, ["i-3"]);
+    // Two changes within one tick of the file system's clock, of one length.
+    for id in ["i-4", "i-5", "i-6", "i-7"] {
+        write(&format!(r#"[{{"InstanceId": "{id}"}}]"#));
+        assert_eq!(ec2.ids(&[]).await, [id]);
+    }
     write("[{");
-    assert_eq!(ec2.ids(&[]).await, ["i-3"], "half written");
+    assert_eq!(ec2.ids(&[]).await, ["i-7"], "half written");
     std::fs::remove_file(&path).unwrap();
-    assert_eq!(ec2.ids(&[]).await, ["i-3"]);
+    assert_eq!(ec2.ids(&[]).await, ["i-7"]);
+    // Reading it again is no change to go back by.
+    write(r#"[{"InstanceId": "i-7"}]"#);
+    assert_eq!(ec2.ids(&[]).await, ["i-7"]);
+    ec2.emulator
+        .faults()
+        .add(Rule::new(Fault::stale(1)).times(1));
+    assert_eq!(ec2.ids(&[]).await, ["i-6"]);
+    std::fs::remove_file(&path).unwrap();
     let missing = Emulator::builder().ec2(Ec2Options::default().file(&path));
     let error = missing.start().await.unwrap_err();
     assert!(error.to_string().contains("emulator-ec2-"), "{error}");
