@@ -66,7 +66,14 @@ pub(crate) fn region_of(host: &str) -> &str {
         ".api.amazonwebservices.com.cn",
     ];
     let name = DOMAINS.iter().find_map(|domain| host.strip_suffix(domain));
-    let region = name.and_then(|name| name.strip_prefix("ec2."));
+    let region = name.and_then(|name| {
+        // The endpoint of a VPC is `vpce-ID.ec2.REGION.vpce`: https://docs.aws.amazon.com/vpc/latest/privatelink/
+        if let Some(name) = name.strip_suffix(".vpce") {
+            return name.split_once(".ec2.").map(|(_, region)| region);
+        }
+        let names = ["ec2.", "ec2-fips."];
+        names.iter().find_map(|service| name.strip_prefix(service))
+    });
     region
         .filter(|region| check_region(region).is_ok())
         .unwrap_or("us-east-1")
@@ -86,13 +93,34 @@ mod tests {
                 false,
                 "https://ec2.cn-north-1.amazonaws.com.cn",
             ),
+            (
+                "cn-north-1",
+                true,
+                "https://ec2.cn-north-1.api.amazonwebservices.com.cn",
+            ),
         ] {
             assert_eq!(endpoint_of(region, dual_stack), endpoint);
             let host = endpoint.strip_prefix("https://").unwrap();
             assert_eq!(region_of(host), region);
         }
-        for host in ["127.0.0.1", "ec2.amazonaws.com", "ec2.x.y.amazonaws.com"] {
-            assert_eq!(region_of(host), "us-east-1", "{host}");
+        for (host, region) in [
+            ("ec2-fips.us-west-2.amazonaws.com", "us-west-2"),
+            ("ec2.eu-west-1.api.aws", "eu-west-1"),
+            ("ec2.cn-north-1.api.amazonwebservices.com.cn", "cn-north-1"),
+            (
+                "vpce-0a1b-2c3d.ec2.eu-west-1.vpce.amazonaws.com",
+                "eu-west-1",
+            ),
+            (
+                "vpce-0a1b-2c3d-eu-west-1a.ec2.eu-west-1.vpce.amazonaws.com",
+                "eu-west-1",
+            ),
+            ("vpce-0a1b.s3.eu-west-1.vpce.amazonaws.com", "us-east-1"),
+            ("127.0.0.1", "us-east-1"),
+            ("ec2.amazonaws.com", "us-east-1"),
+            ("ec2.x.y.amazonaws.com", "us-east-1"),
+        ] {
+            assert_eq!(region_of(host), region, "{host}");
         }
     }
 
