@@ -52,7 +52,7 @@ pub trait Operation: Send + Sync {
     /// The name in errors and traces, as the service writes it.
     const NAME: &'static str;
     /// Whether the answer is handed on as it comes. If not, it is read whole first, under the operation's
-    /// deadline and up to [`MAX_ANSWER`] bytes, and an error document in it is that error, whatever the status
+    /// deadline and up to [so many bytes](Self::max_answer), and an error document in it is that error, whatever the status
     /// says: S3 begins to answer some requests before it knows how they end.
     const STREAMS: bool = false;
 
@@ -169,6 +169,11 @@ pub trait Operation: Send + Sync {
         (200..300).contains(&status)
     }
 
+    /// The most bytes of an answer that is read whole. Defaults to [`MAX_ANSWER`].
+    fn max_answer(&self) -> usize {
+        MAX_ANSWER
+    }
+
     /// Reads the answer.
     ///
     /// # Errors
@@ -205,7 +210,7 @@ impl<'a> Redirect<'a> {
     }
 }
 
-/// The most bytes of an answer that is read whole: 16 MiB.
+/// The most bytes of an answer that is read whole, unless its operation allows for more: 16 MiB.
 pub const MAX_ANSWER: usize = 16 << 20;
 
 /// What one attempt is signed with.

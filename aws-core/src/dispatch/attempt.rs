@@ -17,7 +17,7 @@ use crate::endpoint::Place;
 use crate::envelope::ErrorBody;
 use crate::error::{Error, Kind, Result, Site};
 use crate::event::{AttemptEvent, AttemptStart};
-use crate::operation::{Answer, Attempt, MAX_ANSWER, Operation, Redirect, Service};
+use crate::operation::{Answer, Attempt, Operation, Redirect, Service};
 use crate::overrides::Overrides;
 use crate::time::parse_http;
 use crate::transport::ResponseFuture;
@@ -279,7 +279,7 @@ impl<O: Operation> Run<'_, O> {
             let read = timeout_at(self.deadline, error_body(body)).await;
             return Ok(read.unwrap_or_default().into());
         }
-        let read = within(self.deadline, body.bytes(MAX_ANSWER)).await;
+        let read = within(self.deadline, body.bytes(self.operation.max_answer())).await;
         let bytes = read.map_err(|error| Error::from(error).after_answer())?;
         Ok(bytes.into())
     }
