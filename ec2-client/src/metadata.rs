@@ -122,8 +122,13 @@ impl Metadata {
 
     /// The value of a tag of the instance; nothing where it has no such tag, or does not
     /// [let the service tell of its tags](https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/work-with-tags-in-IMDS.html),
-    /// which it does not unless it is told to.
+    /// which it does not unless it is told to. The service cannot tell of the keys `.`, `..` and `_index`, and is not asked
+    /// for them.
     pub async fn tag(&self, key: &str) -> Result<Option<String>> {
+        // These are no keys but the list of them, or its parent: what comes would be taken for a value.
+        if matches!(key, "" | "." | ".." | "_index") {
+            return Ok(None);
+        }
         let mut path = "/latest/meta-data/tags/instance/".to_owned();
         escape::push_component(&mut path, key);
         self.get(&path).await

@@ -19,6 +19,10 @@ use crate::wire::{Ec2, Wire};
 /// The most instances of a page that the service gives.
 const MAX_PAGE: u32 = 1000;
 
+/// The most bytes of a page: a thousand instances of 128 KiB. One with fifteen network interfaces of fifty addresses each
+/// takes about as much.
+const MAX_ANSWER: usize = 128 << 20;
+
 /// A request that lists instances; made by [`Ec2Client::instances`]. All of its selectors must hold.
 ///
 /// [`items`](Self::items) and [`pages`](Self::pages) make streams of it; awaited, it gives one page.
@@ -226,6 +230,10 @@ impl Operation for DescribeInstancesOperation {
 
     fn request(&self, service: &Ec2, attempt: &Attempt<'_>) -> Result<Request> {
         self.wire.request(service, attempt)
+    }
+
+    fn max_answer(&self) -> usize {
+        MAX_ANSWER
     }
 
     fn parse(&self, _: &Ec2, answer: Answer) -> Result<InstancePage> {

@@ -1,7 +1,7 @@
 //! Reading the answer of DescribeInstances.
 //!
-//! Only a whole answer is one: another root, an instance without an id or a state, or an end in the middle is an error,
-//! since what is missing from a list is taken for gone.
+//! Only a whole answer is one: another root, an instance without an id or a state, a list of something else, or an end in
+//! the middle is an error, since what is missing from a list is taken for gone.
 
 use std::str::FromStr;
 
@@ -23,7 +23,7 @@ pub(super) fn page(text: &[u8]) -> Result<InstancePage> {
         match tag.name() {
             "reservationSet" => {
                 whole = true;
-                items(&mut xml, |xml| reservation(xml, &mut page.instances))?;
+                items_alone(&mut xml, |xml| reservation(xml, &mut page.instances))?;
             }
             "nextToken" => page.next_token = text_of(&mut xml)?,
             "requestId" => page.request_id = text_of(&mut xml)?,
@@ -42,6 +42,20 @@ fn items(xml: &mut Xml<'_>, mut item: impl FnMut(&mut Xml<'_>) -> Result<()>) ->
         match tag.name() {
             "item" => item(xml)?,
             _ => xml.skip()?,
+        }
+    }
+    Ok(())
+}
+
+/// The elements `item` of a list in which an element of another name is an error: it may be what is looked for.
+fn items_alone(xml: &mut Xml<'_>, mut item: impl FnMut(&mut Xml<'_>) -> Result<()>) -> Result<()> {
+    while let Some(tag) = xml.child()? {
+        match tag.name() {
+            "item" => item(xml)?,
+            other => {
+                let start: String = other.chars().take(64).collect();
+                return Err(XmlError::new(format!("a list has <{start}> in it")));
+            }
         }
     }
     Ok(())
@@ -67,16 +81,23 @@ fn value_of<T: FromStr>(xml: &mut Xml<'_>) -> Result<Option<T>> {
 
 fn reservation(xml: &mut Xml<'_>, found: &mut Vec<Instance>) -> Result<()> {
     let (mut id, mut owner, first) = (None, None, found.len());
+    let mut whole = false;
     while let Some(tag) = xml.child()? {
         match tag.name() {
             "reservationId" => id = text_of(xml)?,
             "ownerId" => owner = text_of(xml)?,
-            "instancesSet" => items(xml, |xml| {
-                found.push(instance(xml)?);
-                Ok(())
-            })?,
+            "instancesSet" => {
+                whole = true;
+                items_alone(xml, |xml| {
+                    found.push(instance(xml)?);
+                    Ok(())
+                })?;
+            }
             _ => xml.skip()?,
         }
+    }
+    if !whole {
+        return Err(XmlError::new("a reservation has no instancesSet"));
     }
     // Elements have no promised order.
     for instance in &mut found[first..] {
@@ -291,6 +312,18 @@ mod tests {
             ("<DescribeInstancesResponse/>".to_owned(), "reservationSet"),
             ("{}".to_owned(), "begin"),
             (
+                list("<member><instancesSet/></member>"),
+                "a list has <member>",
+            ),
+            (
+                list("<item><instancesSet><instance/></instancesSet></item>"),
+                "a list has <instance>",
+            ),
+            (
+                list("<item><reservationId>r-1</reservationId></item>"),
+                "a reservation has no instancesSet",
+            ),
+            (
                 of("<instanceState><code>16</code></instanceState>"),
                 "no id",
             ),
@@ -307,7 +340,9 @@ mod tests {
             let error = page(text.as_bytes()).unwrap_err().to_string();
             assert!(error.contains(word), "{text}: {error}");
         }
-        assert!(page(list("").as_bytes()).unwrap().instances.is_empty());
+        for empty in ["", "<item><instancesSet/></item>", "<!-- none -->"] {
+            assert!(page(list(empty).as_bytes()).unwrap().instances.is_empty());
+        }
         let named =
             of("<instanceId>i-1</instanceId><instanceState><name>stopping</name></instanceState>");
         assert_eq!(

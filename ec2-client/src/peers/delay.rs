@@ -78,9 +78,12 @@ impl Delay {
         }
     }
 
-    /// Hears that a call ended in another way.
-    fn ended(&mut self) {
-        self.trying = None;
+    /// Hears that a call that began at `begun` ended in another way. One that was under way before says nothing of the
+    /// one that tries.
+    fn ended(&mut self, begun: Instant) {
+        if self.trying == Some(begun) {
+            self.trying = None;
+        }
     }
 }
 
@@ -105,8 +108,8 @@ impl SharedDelay {
         self.lock().answered(begun);
     }
 
-    pub(super) fn ended(&self) {
-        self.lock().ended();
+    pub(super) fn ended(&self, begun: Instant) {
+        self.lock().ended(begun);
     }
 }
 
@@ -162,7 +165,28 @@ mod tests {
         assert_eq!(delay.admit(start), Admission::Now);
         assert_eq!(delay.admit(start), Admission::NotBefore(at(start, 1)));
         assert_eq!(delay.admit(at(start, 60)), Admission::Now);
-        delay.ended();
+        delay.ended(at(start, 60));
         assert_eq!(delay.admit(at(start, 61)), Admission::Now);
+    }
+
+    #[test]
+    fn another_failure_of_the_one_that_tries_lets_the_next_try() {
+        let (mut delay, start) = (Delay::default(), Instant::now());
+        delay.refused(start, at(start, 1), 1.0);
+        assert_eq!(delay.admit(at(start, 3)), Admission::Now);
+        // One that was under way before the pause is no trial.
+        delay.ended(start);
+        assert_eq!(
+            delay.admit(at(start, 3)),
+            Admission::NotBefore(at(start, 4))
+        );
+        delay.ended(at(start, 3));
+        assert_eq!(delay.admit(at(start, 4)), Admission::Now);
+        // The pause is as long as before if the next is refused once more: it goes on doubling.
+        delay.refused(at(start, 4), at(start, 4), 1.0);
+        assert_eq!(
+            delay.admit(at(start, 5)),
+            Admission::NotBefore(at(start, 8))
+        );
     }
 }

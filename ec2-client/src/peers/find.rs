@@ -135,8 +135,8 @@ impl Peers {
         self
     }
 
-    /// Where the randomness of pauses comes from: a function that returns 0 to 1. Defaults to a generator seeded by the
-    /// operating system.
+    /// Where the randomness of pauses comes from: a function that returns 0 to 1; what is beyond is moved to the nearest
+    /// end. Defaults to a generator seeded by the operating system, which also stands in for a number that is none.
     pub fn random(mut self, random: impl Fn() -> f64 + Send + Sync + 'static) -> Self {
         self.random = Some(Arc::new(random));
         self
@@ -147,12 +147,10 @@ impl Peers {
     /// # Errors
     /// When there is no whole list, or no metadata service that was to be asked.
     pub async fn once(self) -> Result<Vec<Peer>> {
-        let resolved = self.resolve().await?;
+        let resolved = self.resolve(States::Running).await?;
         let round = round::fetch(&self, &resolved, States::Running).await?;
-        let mut peers: Vec<Peer> = round.sightings.into_iter().filter_map(|s| s.peer).collect();
-        peers.sort_unstable_by(|a, b| a.id.cmp(&b.id));
-        peers.dedup_by(|a, b| a.id == b.id);
-        Ok(peers)
+        let seen = round.into_sightings().into_values();
+        Ok(seen.filter_map(|sighting| sighting.peer).collect())
     }
 
     /// A stream of what changes. It works in a task of its own, of the tokio runtime in which it is first read, until it is
@@ -162,14 +160,15 @@ impl Peers {
     }
 
     pub(super) fn draw(&self) -> f64 {
-        match &self.random {
-            Some(random) => random().clamp(0.0, 1.0),
-            None => fastrand::f64(),
+        match self.random.as_ref().map(|random| random()) {
+            // No pause can be made of what is no number.
+            Some(random) if !random.is_nan() => random.clamp(0.0, 1.0),
+            _ => fastrand::f64(),
         }
     }
 
     /// Finds out what depends on the instance that this program runs on.
-    pub(super) async fn resolve(&self) -> Result<Resolved> {
+    pub(super) async fn resolve(&self, states: States) -> Result<Resolved> {
         let mut selection = self.selection.clone();
         let mut me = self.me.clone();
         if self.metadata.is_some() || !self.like_me.is_empty() {
@@ -179,7 +178,8 @@ impl Peers {
                 None => metadata.instance_id().await?,
             };
             for what in &self.like_me {
-                self.narrow(&mut selection, what, &metadata, &id).await?;
+                self.narrow(&mut selection, what, &metadata, &id, states)
+                    .await?;
             }
             me = Some(id);
         }
@@ -192,6 +192,7 @@ impl Peers {
         what: &LikeMe,
         metadata: &Metadata,
         me: &str,
+        states: States,
     ) -> Result<()> {
         let key = match what {
             LikeMe::SecurityGroups => {
@@ -210,15 +211,16 @@ impl Peers {
         let told = metadata.tag(key).await?;
         let value = match told {
             Some(value) => value,
-            None => self.own_tag(key, me).await?,
+            None => self.own_tag(key, me, states).await?,
         };
         selection.tag(key, &value);
         Ok(())
     }
 
     /// The value of a tag of this instance, which does not let its metadata service tell.
-    async fn own_tag(&self, key: &str, me: &str) -> Result<String> {
-        let page = self.client.instances().id(me).send().await?;
+    async fn own_tag(&self, key: &str, me: &str, states: States) -> Result<String> {
+        let request = states.repeated(self.client.instances().id(me));
+        let page = request.send().await?;
         let mut found = page.instances.iter().filter(|instance| instance.id == me);
         let tag = found.next().and_then(|instance| instance.tag(key));
         tag.map(str::to_owned)

@@ -14,8 +14,8 @@
 //!    that pause, and one of them tries first. After any other failure it is the same for that watch alone, and never
 //!    shorter than the interval where a repetition will not help.
 //! 5. The cluster as a whole stays below a quarter of what EC2 allows an account, which is 20 lists a second of all who
-//!    use it: the interval is at least 0.2 s for each peer and page. [`PeerEvent::Stretched`] says when that is more than
-//!    was asked for.
+//!    use it: the time between two lists is at least 0.2 s for each peer and page, with an interval of a day as the
+//!    longest. [`PeerEvent::Stretched`] says when that is more than was asked for.
 //! 6. Events of one list come together, ordered by id. A reader who is slow is told the difference between what it has been
 //!    told and what is known now: nothing queues up.
 //! 7. Requests are POST forms; no event, error, log line or `Debug` shows a secret or a signature.

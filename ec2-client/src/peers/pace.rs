@@ -14,14 +14,16 @@ const LONGEST: Duration = Duration::from_secs(300);
 /// The longest interval: a day.
 pub(super) const MAX_INTERVAL: Duration = Duration::from_secs(86_400);
 
-/// The interval that so many peers and pages allow, if it is longer than the one that was asked for. It leaves room for
-/// the jitter: the shortest time that is drawn is each peer's share.
+/// The interval that so many peers and pages allow, if it is longer than the one that was asked for; at most the longest.
+/// It leaves room for the jitter: the shortest time that is drawn is each peer's share.
 pub(super) fn stretched(every: Duration, peers: usize, pages: u32) -> Option<Duration> {
     let peers = u32::try_from(peers).unwrap_or(u32::MAX);
     let share = SHARE.saturating_mul(peers).saturating_mul(pages);
-    let share = share.min(MAX_INTERVAL);
-    // One peer alone cannot be too many.
-    (share > every.mul_f64(1.0 - JITTER)).then(|| share.mul_f64(1.0 / (1.0 - JITTER)))
+    let longer = share
+        .min(MAX_INTERVAL)
+        .mul_f64(1.0 / (1.0 - JITTER))
+        .min(MAX_INTERVAL);
+    (longer > every).then_some(longer)
 }
 
 /// The interval, less or more a fifth.
@@ -60,8 +62,10 @@ mod tests {
                 "{peers} {pages}: {rate} a second"
             );
         }
-        let endless = stretched(MAX_INTERVAL, usize::MAX, u32::MAX);
-        assert_eq!(endless, Some(MAX_INTERVAL.mul_f64(1.25)));
+        // An interval longer than a day is none for anybody.
+        let most = |every| stretched(every, usize::MAX, u32::MAX);
+        assert_eq!(most(EVERY), Some(MAX_INTERVAL));
+        assert_eq!(most(MAX_INTERVAL), None);
     }
 
     #[test]

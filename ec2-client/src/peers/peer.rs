@@ -57,7 +57,7 @@ pub enum PeerEvent {
     /// There are so many peers that lists come less often than was asked for. Said again when the interval has grown by
     /// half.
     Stretched {
-        /// The shortest time between two lists.
+        /// The time between two lists now, but for the [jitter](super).
         every: Duration,
     },
     /// The last list was none, and what is known stays; and since when that has been so. Told for each list that fails,

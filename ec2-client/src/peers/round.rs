@@ -5,7 +5,7 @@ use aws_core::{Error, Result, RetryConfig};
 
 use super::find::{Peers, Resolved};
 use super::tracker::{Round, Sighting};
-use crate::instances::State;
+use crate::instances::{DescribeInstances, State};
 
 /// Which instances a list is to hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,6 +14,16 @@ pub(super) enum States {
     Running,
     /// All that still may be told of, so that an end is seen and not only missed; a failure is the watch's to repeat.
     Alive,
+}
+
+impl States {
+    /// A request whose failures are repeated by whom they are to be repeated by.
+    pub(super) fn repeated(self, request: DescribeInstances) -> DescribeInstances {
+        match self {
+            Self::Running => request,
+            Self::Alive => request.retry(RetryConfig::none().adaptive(false)),
+        }
+    }
 }
 
 /// All but terminated, which are listed for up to an hour for nothing.
@@ -27,13 +37,11 @@ const ALIVE: [State; 5] = [
 
 /// Fetches all pages.
 pub(super) async fn fetch(peers: &Peers, resolved: &Resolved, states: States) -> Result<Round> {
-    let mut request = peers.client.instances().select(resolved.selection.clone());
-    request = match states {
+    let request = peers.client.instances().select(resolved.selection.clone());
+    let mut request = states.repeated(match states {
         States::Running => request.running(),
-        States::Alive => request
-            .states(ALIVE)
-            .retry(RetryConfig::none().adaptive(false)),
-    };
+        States::Alive => request.states(ALIVE),
+    });
     let mut round = Round::default();
     loop {
         if round.pages == peers.max_pages {

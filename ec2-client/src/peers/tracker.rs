@@ -46,6 +46,16 @@ pub(super) struct Round {
     pub(super) pages: u32,
 }
 
+impl Round {
+    /// The instances by id. One may be on two pages, if it moved in between; the later counts.
+    pub(super) fn into_sightings(self) -> BTreeMap<String, Sighting> {
+        let sightings = self.sightings.into_iter();
+        sightings
+            .map(|sighting| (sighting.id.clone(), sighting))
+            .collect()
+    }
+}
+
 #[derive(Debug, Default)]
 struct Entry {
     told: Option<Peer>,
@@ -187,12 +197,8 @@ impl Tracker {
 
     /// Takes a whole list.
     pub(super) fn handle_round(&mut self, now: Instant, round: Round, random: f64) {
-        // An instance may be on two pages, if it moved in between; the later counts.
-        let seen: BTreeMap<String, Sighting> = round
-            .sightings
-            .into_iter()
-            .map(|sighting| (sighting.id.clone(), sighting))
-            .collect();
+        let pages = round.pages;
+        let seen = round.into_sightings();
         for (id, entry) in &mut self.entries {
             if !seen.contains_key(id) {
                 entry.miss(Why::Missing);
@@ -205,7 +211,7 @@ impl Tracker {
         let was_failing = self.failing.take();
         self.ready_is_due |= !self.complete || was_failing.is_some_and(|failing| failing.told);
         self.complete = true;
-        self.stretch(round.pages);
+        self.stretch(pages);
         self.next = Some(now + pace::jittered(self.interval(), random));
     }
 

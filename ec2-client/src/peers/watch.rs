@@ -128,7 +128,9 @@ impl Watch {
         let shared = self.shared.clone();
         match Handle::try_current() {
             Ok(runtime) => {
-                let task = runtime.spawn(run(peers, shared));
+                // A runtime that goes down may drop a task that it never ran, and the reader has to hear of that too.
+                let ending = Ending(shared);
+                let task = runtime.spawn(async move { run(&peers, &ending.0).await });
                 self.task = Some(task.abort_handle());
             }
             Err(_) => {
@@ -176,8 +178,7 @@ impl Drop for Ending {
     }
 }
 
-async fn run(peers: Peers, shared: Arc<Shared>) {
-    let _ending = Ending(shared.clone());
+async fn run(peers: &Peers, shared: &Shared) {
     let mut resolved = None;
     loop {
         let due = shared.lock().tracker.next_round();
@@ -185,11 +186,14 @@ async fn run(peers: Peers, shared: Arc<Shared>) {
             sleep_until(due).await;
         }
         let delay = peers.client.delay();
-        while let Admission::NotBefore(then) = delay.admit(Instant::now()) {
-            sleep_until(then).await;
-        }
-        let begun = Instant::now();
-        let outcome = list(&peers, &mut resolved).await;
+        let begun = loop {
+            let now = Instant::now();
+            match delay.admit(now) {
+                Admission::Now => break now,
+                Admission::NotBefore(then) => sleep_until(then).await,
+            }
+        };
+        let outcome = list(peers, &mut resolved).await;
         let (now, random) = (Instant::now(), peers.draw());
         match outcome {
             Ok(round) => {
@@ -200,7 +204,7 @@ async fn run(peers: Peers, shared: Arc<Shared>) {
                 let wait = wait_after(&error);
                 match wait {
                     Wait::Elsewhere => delay.refused(begun, now, random),
-                    _ => delay.ended(),
+                    _ => delay.ended(begun),
                 }
                 tracing::debug!(error = %error, "no list of peers");
                 shared.change(|inner| inner.tracker.handle_failure(now, error, wait, random));
@@ -216,7 +220,7 @@ async fn list(
 ) -> aws_core::Result<super::tracker::Round> {
     let resolved = match resolved {
         Some(resolved) => resolved,
-        None => resolved.insert(peers.resolve().await?),
+        None => resolved.insert(peers.resolve(States::Alive).await?),
     };
     round::fetch(peers, resolved, States::Alive).await
 }

@@ -6,8 +6,10 @@
     reason = "this is test code outside of a test function"
 )]
 
+mod answers;
 mod cloud;
 mod instances;
+mod lifetime;
 mod memcached;
 mod metadata;
 mod peers;
