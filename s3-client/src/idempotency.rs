@@ -2,10 +2,9 @@
 
 pub use aws_core::idempotency::Row;
 
-use crate::bucket::config::ROWS as CONFIGS;
-
 aws_core::rows! {
-    const ROWS;
+    /// All rows.
+    pub const TABLE;
 
     LIST_BUCKETS = "ListBuckets", "always", Repeatable, "it reads";
     HEAD_BUCKET = "HeadBucket", "always", Repeatable, "it reads";
@@ -52,17 +51,21 @@ aws_core::rows! {
     GET_OBJECT_ACL = "GetObjectAcl", "always", Repeatable, "it reads";
     PUT_OBJECT_ACL = "PutObjectAcl", "always", Repeatable, "it replaces the whole by the same";
     GET_OBJECT_TAGGING = "GetObjectTagging", "always", Repeatable, "it reads";
-    PUT_OBJECT_TAGGING = "PutObjectTagging", "always", Repeatable, "the same tags in place of all that there were";
+    PUT_OBJECT_TAGGING = "PutObjectTagging", "always", Repeatable,
+        "the same tags in place of all that there were";
     DELETE_OBJECT_TAGGING = "DeleteObjectTagging", "always", Repeatable,
         "what is gone stays gone, and the answer is the same";
     GET_OBJECT_RETENTION = "GetObjectRetention", "always", Repeatable, "it reads";
-    PUT_OBJECT_RETENTION = "PutObjectRetention", "always", Repeatable, "the same end in place of what there was";
+    PUT_OBJECT_RETENTION = "PutObjectRetention", "always", Repeatable,
+        "the same end in place of what there was";
     GET_OBJECT_LEGAL_HOLD = "GetObjectLegalHold", "always", Repeatable, "it reads";
-    PUT_OBJECT_LEGAL_HOLD = "PutObjectLegalHold", "always", Repeatable, "the same hold in place of what there was";
+    PUT_OBJECT_LEGAL_HOLD = "PutObjectLegalHold", "always", Repeatable,
+        "the same hold in place of what there was";
     CREATE_MULTIPART_UPLOAD = "CreateMultipartUpload", "always", Repeatable,
         "each run begins an upload of its own; one that nobody heard of has no parts and takes no room, and is listed \
          until it is aborted";
-    UPLOAD_PART = "UploadPart", "plain", Repeatable, "the same bytes under the same number, and the same answer";
+    UPLOAD_PART = "UploadPart", "plain", Repeatable,
+        "the same bytes under the same number, and the same answer";
     UPLOAD_PART_STREAM = "UploadPart", "of a stream", Once,
         "what has been read from the stream is gone; with nothing read it is sent again";
     UPLOAD_PART_COPY = "UploadPartCopy", "always", Repeatable,
@@ -78,23 +81,67 @@ aws_core::rows! {
         "a replay meets what the first has just stored, and reports a false conflict";
     ABORT_MULTIPART_UPLOAD = "AbortMultipartUpload", "always", Repeatable,
         "what is gone stays gone, and NoSuchUpload is taken for that";
-}
-
-/// All rows.
-pub const TABLE: &[Row] = &join::<{ ROWS.len() + CONFIGS.len() }>(ROWS, CONFIGS);
-
-const fn join<const N: usize>(first: &[Row], second: &[Row]) -> [Row; N] {
-    let mut all = [first[0]; N];
-    let mut i = 0;
-    while i < N {
-        all[i] = if i < first.len() {
-            first[i]
-        } else {
-            second[i - first.len()]
-        };
-        i += 1;
-    }
-    all
+    GET_BUCKET_LOCATION = "GetBucketLocation", "always", Repeatable, "it reads";
+    GET_BUCKET_VERSIONING = "GetBucketVersioning", "always", Repeatable, "it reads";
+    PUT_BUCKET_VERSIONING = "PutBucketVersioning", "always", Repeatable, "it replaces the whole by the same";
+    PUT_BUCKET_VERSIONING_MFA = "PutBucketVersioning", "with `mfa`", Once,
+        "a code of a device counts once: a replay is refused";
+    GET_BUCKET_ACL = "GetBucketAcl", "always", Repeatable, "it reads";
+    PUT_BUCKET_ACL = "PutBucketAcl", "always", Repeatable, "it replaces the whole by the same";
+    GET_BUCKET_POLICY = "GetBucketPolicy", "always", Repeatable, "it reads";
+    PUT_BUCKET_POLICY = "PutBucketPolicy", "always", Repeatable, "it replaces the whole by the same";
+    DELETE_BUCKET_POLICY = "DeleteBucketPolicy", "always", Repeatable,
+        "what is gone stays gone, and the answer is the same";
+    GET_BUCKET_POLICY_STATUS = "GetBucketPolicyStatus", "always", Repeatable, "it reads";
+    GET_BUCKET_CORS = "GetBucketCors", "always", Repeatable, "it reads";
+    PUT_BUCKET_CORS = "PutBucketCors", "always", Repeatable, "it replaces the whole by the same";
+    DELETE_BUCKET_CORS = "DeleteBucketCors", "always", Repeatable,
+        "what is gone stays gone, and the answer is the same";
+    GET_BUCKET_LIFECYCLE_CONFIGURATION = "GetBucketLifecycleConfiguration", "always", Repeatable, "it reads";
+    PUT_BUCKET_LIFECYCLE_CONFIGURATION = "PutBucketLifecycleConfiguration", "always", Repeatable,
+        "it replaces the whole by the same";
+    DELETE_BUCKET_LIFECYCLE = "DeleteBucketLifecycle", "always", Repeatable,
+        "what is gone stays gone, and the answer is the same";
+    GET_BUCKET_TAGGING = "GetBucketTagging", "always", Repeatable, "it reads";
+    PUT_BUCKET_TAGGING = "PutBucketTagging", "always", Repeatable, "it replaces the whole by the same";
+    DELETE_BUCKET_TAGGING = "DeleteBucketTagging", "always", Repeatable,
+        "what is gone stays gone, and the answer is the same";
+    GET_BUCKET_WEBSITE = "GetBucketWebsite", "always", Repeatable, "it reads";
+    PUT_BUCKET_WEBSITE = "PutBucketWebsite", "always", Repeatable, "it replaces the whole by the same";
+    DELETE_BUCKET_WEBSITE = "DeleteBucketWebsite", "always", Repeatable,
+        "what is gone stays gone, and the answer is the same";
+    GET_BUCKET_ENCRYPTION = "GetBucketEncryption", "always", Repeatable, "it reads";
+    PUT_BUCKET_ENCRYPTION = "PutBucketEncryption", "always", Repeatable, "it replaces the whole by the same";
+    DELETE_BUCKET_ENCRYPTION = "DeleteBucketEncryption", "always", Repeatable,
+        "what is gone stays gone, and the answer is the same";
+    GET_PUBLIC_ACCESS_BLOCK = "GetPublicAccessBlock", "always", Repeatable, "it reads";
+    PUT_PUBLIC_ACCESS_BLOCK = "PutPublicAccessBlock", "always", Repeatable, "it replaces the whole by the same";
+    DELETE_PUBLIC_ACCESS_BLOCK = "DeletePublicAccessBlock", "always", Repeatable,
+        "what is gone stays gone, and the answer is the same";
+    GET_BUCKET_OWNERSHIP_CONTROLS = "GetBucketOwnershipControls", "always", Repeatable, "it reads";
+    PUT_BUCKET_OWNERSHIP_CONTROLS = "PutBucketOwnershipControls", "always", Repeatable,
+        "it replaces the whole by the same";
+    DELETE_BUCKET_OWNERSHIP_CONTROLS = "DeleteBucketOwnershipControls", "always", Repeatable,
+        "what is gone stays gone, and the answer is the same";
+    GET_BUCKET_LOGGING = "GetBucketLogging", "always", Repeatable, "it reads";
+    PUT_BUCKET_LOGGING = "PutBucketLogging", "always", Repeatable, "it replaces the whole by the same";
+    GET_BUCKET_NOTIFICATION_CONFIGURATION = "GetBucketNotificationConfiguration", "always", Repeatable,
+        "it reads";
+    PUT_BUCKET_NOTIFICATION_CONFIGURATION = "PutBucketNotificationConfiguration", "always", Repeatable,
+        "it replaces the whole by the same";
+    GET_BUCKET_REQUEST_PAYMENT = "GetBucketRequestPayment", "always", Repeatable, "it reads";
+    PUT_BUCKET_REQUEST_PAYMENT = "PutBucketRequestPayment", "always", Repeatable,
+        "it replaces the whole by the same";
+    GET_BUCKET_ACCELERATE_CONFIGURATION = "GetBucketAccelerateConfiguration", "always", Repeatable, "it reads";
+    PUT_BUCKET_ACCELERATE_CONFIGURATION = "PutBucketAccelerateConfiguration", "always", Repeatable,
+        "it replaces the whole by the same";
+    GET_OBJECT_LOCK_CONFIGURATION = "GetObjectLockConfiguration", "always", Repeatable, "it reads";
+    PUT_OBJECT_LOCK_CONFIGURATION = "PutObjectLockConfiguration", "always", Repeatable,
+        "it replaces the whole by the same";
+    GET_BUCKET_REPLICATION = "GetBucketReplication", "always", Repeatable, "it reads";
+    PUT_BUCKET_REPLICATION = "PutBucketReplication", "always", Repeatable, "it replaces the whole by the same";
+    DELETE_BUCKET_REPLICATION = "DeleteBucketReplication", "always", Repeatable,
+        "what is gone stays gone, and the answer is the same";
 }
 
 #[cfg(test)]
@@ -113,8 +160,9 @@ mod tests {
         );
     }
 
+    /// An operation names its row, as its type demands; that row has to be one of the table's.
     #[test]
-    fn every_operation_has_a_row() {
+    fn no_row_is_made_elsewhere() {
         let mut operations = 0;
         let mut folders = vec![concat!(env!("CARGO_MANIFEST_DIR"), "/src").into()];
         while let Some(folder) = folders.pop() {
@@ -124,19 +172,13 @@ mod tests {
                     folders.push(path);
                     continue;
                 }
-                // This text speaks of operations and has none.
+                // This text speaks of rows.
                 if path.ends_with("idempotency.rs") {
                     continue;
                 }
                 let text = std::fs::read_to_string(&path).unwrap();
-                let names = text
-                    .lines()
-                    .filter_map(|line| line.trim().strip_prefix("const NAME: &'static str = "))
-                    .filter(|name| !name.starts_with('"'))
-                    .inspect(|row| assert!(row.ends_with(".operation;"), "{row} in {path:?}"))
-                    .count();
-                assert_eq!(names, text.matches("Operation for ").count(), "{path:?}");
-                operations += names;
+                assert!(!text.contains("Row::new"), "{path:?}");
+                operations += text.matches("S3Operation for ").count();
             }
         }
         assert!(operations > 5);

@@ -6,6 +6,10 @@
 //! streams. Requests are signed by Signature Version 4 at amazonaws.com, by Version 2 elsewhere, or as
 //! [`Signature`] says; [`Bucket::presign_get`] and its like make links, [`Bucket::post_policy`] forms.
 //!
+//! This page shows what one begins with. The types of requests are in [`request`], those of answers in [`answer`], the
+//! documents about a bucket in [`config`], and what [`S3Builder`] is told in [`settings`], [`credentials`] and
+//! [`transport`].
+//!
 //! Here are buckets and their [configurations](config); objects, put, fetched, copied and deleted, with ranges,
 //! conditions, versions, metadata, tags, access control, encryption, [checksums](Checksum) and locks; listings; many objects
 //! at once ([`Bucket::get_many`], [`Bucket::put_many`], [`Bucket::delete_many`], [`Bucket::purge`]); uploads in
@@ -45,11 +49,9 @@
 //! ```
 
 #[macro_use]
-mod operation;
-#[macro_use]
-mod request;
+pub mod request;
 
-mod answer;
+pub mod answer;
 mod bucket;
 #[cfg(feature = "cache")]
 mod cached;
@@ -65,66 +67,24 @@ mod many;
 mod multipart;
 mod negotiate;
 mod object;
+mod operation;
 mod redirect;
 mod service;
+pub mod settings;
 mod signature;
 mod transfer;
+pub mod transport;
 mod wire;
 
-pub use bucket::config;
-
 pub use answer::object::{Object, ObjectHead};
-#[cfg(feature = "cache")]
-pub use aws_core::cached::CacheMode;
 pub use aws_core::credentials;
 pub use aws_core::event;
-pub use aws_core::{
-    Addressing, Body, Class, Clock, Credentials, Endpoint, Error, Idempotency, Kind,
-    ProvideCredentials, Result, RetryConfig, Transport,
-};
-pub use aws_sigv2::s3::{Server, SubResources};
-pub use bucket::Bucket;
-pub use bucket::{
-    AclChange, BucketInfo, Config, CreateBucket, DeleteBucket, DeleteConfig, GetConfig, HeadBucket,
-    IsEmpty, ListBuckets, PutBucketAcl, PutConfig, Removable, Settable,
-};
+pub use aws_core::{Addressing, Body, Credentials, Error, Kind, Result};
+pub use bucket::{Bucket, config};
 #[cfg(feature = "cache")]
 pub use cache_layer;
-pub use checksum::{Checksum, ChecksumHasher, VerifiedBy};
+pub use checksum::Checksum;
 pub use client::{S3Builder, S3Client};
-#[cfg(feature = "fs")]
-pub use file::Save;
-pub use list::{
-    List, ListPage, ListV1, ListVersions, ObjectInfo, ObjectPages, ObjectPagesV1, Objects,
-    ObjectsV1, RestoreStatus, VersionInfo, VersionPages, Versions, VersionsPage,
-};
-pub use many::{
-    DeleteMany, DeleteSummary, Deletions, GetListed, GetMany, ObjectId, Purge, PurgePosition,
-    PurgeStep, PurgeSteps, PurgeSummary, PutMany, Removed, Results,
-};
-pub use multipart::{
-    AbortMultipart, CompleteMultipart, Completed, CopyPart, CreateMultipart, ListMultipart,
-    ListParts, MultipartInfo, MultipartPage, MultipartPages, MultipartUpload, Multiparts, Part,
-    PartPage, PartPages, Parts, UploadPart,
-};
-pub use object::acl::{GetObjectAcl, PutObjectAcl};
-pub use object::attributes::{GetObjectAttributes, ObjectAttributes, PartAttributes};
-pub use object::copy::{Copied, Copy};
-pub use object::delete::{Delete, Deleted};
-pub use object::get::{Always, Fetched, Get, IfChanged, Mode};
-pub use object::head::{Head, HeadFetched, HeadMode};
-pub use object::lock::{
-    GetObjectLegalHold, GetObjectRetention, PutObjectLegalHold, PutObjectRetention,
-};
-pub use object::post_policy::{PostForm, PostPolicy};
-pub use object::presign::{Link, Presign};
-pub use object::put::{Put, Stored};
-pub use object::restore::{Restore, Restored};
-pub use object::tagging::{DeleteObjectTagging, GetObjectTagging, PutObjectTagging};
 pub use pipeline_pool::HttpPool;
-pub use request::body::Source;
-pub use request::encryption::{CustomerKey, ServerSideEncryption};
+pub use request::source::Source;
 pub use signature::Signature;
-#[cfg(feature = "fs")]
-pub use transfer::{Download, DownloadFile};
-pub use transfer::{Progress, Upload, Uploaded};

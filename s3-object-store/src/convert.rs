@@ -3,7 +3,8 @@
 use chrono::{DateTime, Utc};
 use object_store::path::Path;
 use object_store::{Attribute, AttributeValue, Attributes, ObjectMeta, Result};
-use s3_client::{ObjectHead, ObjectInfo};
+use s3_client::ObjectHead;
+use s3_client::answer::ObjectInfo;
 
 use crate::error::any;
 

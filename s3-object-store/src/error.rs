@@ -2,7 +2,7 @@
 
 use object_store::Error;
 use object_store::path::Path;
-use s3_client::Class;
+use s3_client::answer::Class;
 
 pub(crate) const STORE: &str = "S3";
 

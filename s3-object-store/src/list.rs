@@ -6,7 +6,8 @@ use futures_util::{StreamExt as _, TryStreamExt as _, future};
 use object_store::list::{PaginatedListOptions, PaginatedListResult, PaginatedListStore};
 use object_store::path::{DELIMITER, Path};
 use object_store::{ListResult, ObjectMeta, Result};
-use s3_client::{List, ListPage};
+use s3_client::answer::ListPage;
+use s3_client::request::List;
 
 use crate::convert;
 use crate::error::{any, at};

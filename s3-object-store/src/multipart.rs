@@ -8,7 +8,8 @@ use object_store::path::Path;
 use object_store::{
     MultipartId, MultipartUpload, PutMultipartOptions, PutPayload, PutResult, Result, UploadPart,
 };
-use s3_client::{Checksum, Part};
+use s3_client::Checksum;
+use s3_client::answer::Part;
 
 use crate::convert::described;
 use crate::error::{any, at};
@@ -20,7 +21,7 @@ use crate::write::source;
 struct Upload {
     store: S3Store,
     path: Path,
-    upload: s3_client::MultipartUpload,
+    upload: s3_client::answer::MultipartUpload,
     parts: Arc<Mutex<Vec<Option<Part>>>>,
 }
 
@@ -42,7 +43,7 @@ impl S3Store {
         &self,
         path: &Path,
         opts: PutMultipartOptions,
-    ) -> Result<s3_client::MultipartUpload> {
+    ) -> Result<s3_client::answer::MultipartUpload> {
         let create = self.bucket.create_multipart(path.as_ref());
         let mut create = described!(create, &opts.attributes, opts.tags);
         if let Some(checksum) = self.checksum {
@@ -55,7 +56,7 @@ impl S3Store {
     async fn send(
         &self,
         path: &Path,
-        upload: &s3_client::MultipartUpload,
+        upload: &s3_client::answer::MultipartUpload,
         index: usize,
         data: PutPayload,
     ) -> Result<Part> {
@@ -70,7 +71,7 @@ impl S3Store {
     async fn complete(
         &self,
         path: &Path,
-        upload: &s3_client::MultipartUpload,
+        upload: &s3_client::answer::MultipartUpload,
         mut parts: Vec<Part>,
     ) -> Result<PutResult> {
         if parts.is_empty() {
@@ -86,7 +87,7 @@ impl S3Store {
         })
     }
 
-    fn known(&self, path: &Path, id: &MultipartId) -> s3_client::MultipartUpload {
+    fn known(&self, path: &Path, id: &MultipartId) -> s3_client::answer::MultipartUpload {
         self.bucket.multipart(path.as_ref(), id.as_str())
     }
 }

@@ -10,7 +10,9 @@ use object_store::{
     Error, GetOptions, GetRange, GetResult, GetResultPayload, OBJECT_STORE_COALESCE_DEFAULT,
     ObjectStoreExt as _, Result, coalesce_ranges,
 };
-use s3_client::{Fetched, Get, HeadFetched, ObjectHead};
+use s3_client::ObjectHead;
+use s3_client::answer::{Fetched, HeadFetched};
+use s3_client::request::Get;
 
 use crate::convert;
 use crate::error::{any, at};

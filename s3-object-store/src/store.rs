@@ -75,7 +75,7 @@ impl S3Store {
     }
 
     /// Sends the MD5 digest of what is put, whole and in parts. Defaults to no, but to yes in a bucket that locks what is
-    /// stored and has refused a put for want of it ([`Put::content_md5`](s3_client::Put::content_md5)).
+    /// stored and has refused a put for want of it ([`Put::content_md5`](s3_client::request::Put::content_md5)).
     #[must_use]
     pub fn content_md5(mut self, yes: bool) -> Self {
         self.content_md5 = yes;

@@ -6,7 +6,8 @@ use futures_util::StreamExt as _;
 use futures_util::stream::{self, BoxStream};
 use object_store::path::Path;
 use object_store::{Error, PutMode, PutOptions, PutPayload, PutResult, Result};
-use s3_client::{Class, Source};
+use s3_client::Source;
+use s3_client::answer::Class;
 
 use crate::convert::described;
 use crate::error::{any, at, missing};

@@ -19,9 +19,9 @@ use object_store::{
     PutOptions,
 };
 use s3_client::config::{ObjectLock, RetentionMode};
-use s3_client::{
-    Checksum, Credentials, RetryConfig, S3Builder, S3Client, Server, Signature, SubResources,
-};
+use s3_client::request::RetryConfig;
+use s3_client::settings::{Server, SubResources};
+use s3_client::{Checksum, Credentials, S3Builder, S3Client, Signature};
 use s3_object_store::S3Store;
 
 /// A store of its own, whose bucket goes with the emulator, or is removed by [`Fixture::end`].
@@ -239,7 +239,7 @@ async fn digests_go_with_what_is_put_in_a_bucket_that_locks() {
     let bucket = client.bucket(format!("{}-locked", fixture.store.bucket().name()));
     bucket.create().object_lock(true).await.unwrap();
     let lock = ObjectLock::days(RetentionMode::Governance, 1);
-    bucket.put_object_lock(lock).await.unwrap();
+    bucket.put_config(lock).await.unwrap();
     let plain = S3Store::new(bucket.clone());
     let mut stores = vec![plain.clone(), plain.clone().content_md5(true)];
     // Ceph RGW 16.2 compares no other checksums.

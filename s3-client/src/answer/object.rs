@@ -20,7 +20,7 @@ pub struct Object {
 }
 
 impl Object {
-    /// What the body is compared with, where [`Get::verify`](crate::Get::verify) asked for that and there is anything.
+    /// What the body is compared with, where [`Get::verify`](crate::request::Get::verify) asked for that and there is anything.
     pub fn verified_by(&self) -> Option<VerifiedBy> {
         self.verified_by
     }
@@ -109,7 +109,7 @@ impl ObjectHead {
         self.0.header("x-amz-server-side-encryption")
     }
 
-    /// Whether it is encrypted with a [key of the customer's](crate::CustomerKey).
+    /// Whether it is encrypted with a [key of the customer's](crate::request::CustomerKey).
     pub fn has_customer_key(&self) -> bool {
         let name = "x-amz-server-side-encryption-customer-algorithm";
         self.0.header(name).is_some()
@@ -120,7 +120,7 @@ impl ObjectHead {
         self.0.header("x-amz-tagging-count")?.parse().ok()
     }
 
-    /// How many parts it came in, where one [part](crate::Get::part) of it was asked for.
+    /// How many parts it came in, where one [part](crate::request::Get::part) of it was asked for.
     pub fn parts(&self) -> Option<u32> {
         self.0.header("x-amz-mp-parts-count")?.parse().ok()
     }
@@ -144,8 +144,8 @@ impl ObjectHead {
         Some(status == "ON")
     }
 
-    /// A checksum that the store keeps, in Base64, where it was asked for: by [`Get::verify`](crate::Get::verify) or
-    /// [`Head::checksums`](crate::Head::checksums). That of an object that came in parts may be one
+    /// A checksum that the store keeps, in Base64, where it was asked for: by [`Get::verify`](crate::request::Get::verify) or
+    /// [`Head::checksums`](crate::request::Head::checksums). That of an object that came in parts may be one
     /// [of checksums](Self::is_composite), and then ends in their number: `...=-3`.
     pub fn checksum(&self, checksum: Checksum) -> Option<&str> {
         self.0.header(checksum.header())

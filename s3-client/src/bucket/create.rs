@@ -2,14 +2,15 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use aws_core::operation::Answer;
-use aws_core::{Error, Idempotency, Operation, Result, awaitable};
+use aws_core::{Error, Result, awaitable};
 use pipeline_pool::Method;
 
 use crate::bucket::Bucket;
-use crate::config::{CannedAcl, Grantee, ObjectOwnership, Permission};
-use crate::idempotency;
+use crate::bucket::config::{CannedAcl, Grantee, ObjectOwnership, Permission, grant_fields};
+use crate::idempotency::{self, Row};
+use crate::operation::{Call, S3Operation};
 use crate::request::options::Options;
-use crate::wire::{Field, S3, Wire};
+use crate::wire::{Field, Wire};
 
 /// A request to make a bucket; made by [`Bucket::create`].
 #[must_use = "nothing is sent until this is awaited"]
@@ -20,6 +21,15 @@ pub struct CreateBucket {
     fields: Vec<Field>,
     grants: Vec<(Permission, Grantee)>,
     options: Options,
+}
+
+impl Bucket {
+    /// Makes the bucket.
+    ///
+    /// [CreateBucket](https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html)
+    pub fn create(&self) -> CreateBucket {
+        CreateBucket::new(self.clone())
+    }
 }
 
 impl CreateBucket {
@@ -90,37 +100,9 @@ impl CreateBucket {
         wire.fields(fields)?;
         self.bucket
             .client
-            .call(&CreateBucketOperation { wire })
+            .call(&Call::new(wire, CreateBucketOperation))
             .await
     }
-}
-
-/// One header field for each permission, with all who have it.
-pub(crate) fn grant_fields(grants: &[(Permission, Grantee)]) -> Result<Vec<Field>> {
-    let mut fields: Vec<Field> = Vec::new();
-    for (permission, grantee) in grants {
-        let name = match permission {
-            Permission::FullControl => "x-amz-grant-full-control",
-            Permission::Read => "x-amz-grant-read",
-            Permission::Write => "x-amz-grant-write",
-            Permission::ReadAcp => "x-amz-grant-read-acp",
-            Permission::WriteAcp => "x-amz-grant-write-acp",
-            Permission::Other(word) => {
-                return Err(Error::invalid(format!(
-                    "the permission {word:?} has no header"
-                )));
-            }
-        };
-        let grantee = grantee.header()?;
-        match fields.iter_mut().find(|(known, _)| known == name) {
-            Some((_, all)) => {
-                all.push_str(", ");
-                all.push_str(&grantee);
-            }
-            None => fields.push((Cow::Borrowed(name), grantee)),
-        }
-    }
-    Ok(fields)
 }
 
 fn location_xml(region: &str) -> Result<String> {
@@ -143,21 +125,13 @@ fn location_xml(region: &str) -> Result<String> {
 options!(CreateBucket);
 awaitable!(CreateBucket, ());
 
-struct CreateBucketOperation {
-    wire: Wire,
-}
+struct CreateBucketOperation;
 
-impl Operation for CreateBucketOperation {
+impl S3Operation for CreateBucketOperation {
     type Output = ();
-    const NAME: &'static str = idempotency::CREATE_BUCKET.operation;
+    const ROW: Row = idempotency::CREATE_BUCKET;
 
-    from_wire!();
-
-    fn idempotency(&self) -> Idempotency {
-        idempotency::CREATE_BUCKET.idempotency
-    }
-
-    fn parse(&self, _: &S3, _: Answer) -> Result<()> {
+    fn parse(&self, _: Answer) -> Result<()> {
         Ok(())
     }
 }
@@ -175,27 +149,5 @@ mod tests {
         );
         assert!(location_xml("eu_1.a:cold-placement").is_ok());
         assert!(location_xml("</x>").is_err() && location_xml("").is_err());
-    }
-
-    #[test]
-    fn grants_are_joined_by_permission() {
-        let all = Grantee::group(Grantee::ALL_USERS);
-        let fields = grant_fields(&[
-            (Permission::Read, all),
-            (Permission::Write, Grantee::account("7")),
-            (Permission::Read, Grantee::email("a@b.c")),
-        ])
-        .unwrap();
-        assert_eq!(
-            fields[0].1,
-            "uri=\"http://acs.amazonaws.com/groups/global/AllUsers\", emailAddress=\"a@b.c\""
-        );
-        assert_eq!(
-            (&*fields[1].0, &*fields[1].1),
-            ("x-amz-grant-write", "id=\"7\"")
-        );
-        let other = (Permission::from("DANCE"), Grantee::account("7"));
-        assert!(grant_fields(&[other]).is_err());
-        assert!(grant_fields(&[(Permission::Read, Grantee::account("\n"))]).is_err());
     }
 }

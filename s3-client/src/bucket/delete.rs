@@ -1,11 +1,12 @@
 use aws_core::operation::Answer;
-use aws_core::{Idempotency, Operation, Result, awaitable};
+use aws_core::{Result, awaitable};
 use pipeline_pool::Method;
 
 use crate::bucket::Bucket;
-use crate::idempotency;
+use crate::idempotency::{self, Row};
+use crate::operation::{Call, Changes, S3Operation};
 use crate::request::options::Options;
-use crate::wire::{S3, Wire};
+use crate::wire::Wire;
 
 /// A request to remove a bucket; made by [`Bucket::delete_bucket`].
 #[must_use = "nothing is sent until this is awaited"]
@@ -13,6 +14,15 @@ use crate::wire::{S3, Wire};
 pub struct DeleteBucket {
     bucket: Bucket,
     options: Options,
+}
+
+impl Bucket {
+    /// Removes the bucket, which must be empty.
+    ///
+    /// [DeleteBucket](https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteBucket.html)
+    pub fn delete_bucket(&self) -> DeleteBucket {
+        DeleteBucket::new(self.clone())
+    }
 }
 
 impl DeleteBucket {
@@ -32,7 +42,7 @@ impl DeleteBucket {
         wire.options(self.options);
         self.bucket
             .client
-            .call(&DeleteBucketOperation { wire })
+            .call(&Call::new(wire, DeleteBucketOperation))
             .await
     }
 }
@@ -40,22 +50,14 @@ impl DeleteBucket {
 options!(DeleteBucket);
 awaitable!(DeleteBucket, ());
 
-struct DeleteBucketOperation {
-    wire: Wire,
-}
+struct DeleteBucketOperation;
 
-impl Operation for DeleteBucketOperation {
+impl S3Operation for DeleteBucketOperation {
     type Output = ();
-    const NAME: &'static str = idempotency::DELETE_BUCKET.operation;
+    const ROW: Row = idempotency::DELETE_BUCKET;
+    const CHANGES: Changes = Changes::Bucket;
 
-    from_wire!();
-    changes_bucket!();
-
-    fn idempotency(&self) -> Idempotency {
-        idempotency::DELETE_BUCKET.idempotency
-    }
-
-    fn parse(&self, _: &S3, _: Answer) -> Result<()> {
+    fn parse(&self, _: Answer) -> Result<()> {
         Ok(())
     }
 }

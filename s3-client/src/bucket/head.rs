@@ -1,11 +1,12 @@
 use aws_core::operation::Answer;
-use aws_core::{Idempotency, Operation, Result, awaitable};
+use aws_core::{Result, awaitable};
 use pipeline_pool::Method;
 
 use crate::bucket::Bucket;
-use crate::idempotency;
+use crate::idempotency::{self, Row};
+use crate::operation::{Call, S3Operation};
 use crate::request::options::Options;
-use crate::wire::{S3, Wire};
+use crate::wire::Wire;
 
 /// A question whether a bucket is there; made by [`Bucket::head_bucket`].
 #[must_use = "nothing is sent until this is awaited"]
@@ -13,6 +14,16 @@ use crate::wire::{S3, Wire};
 pub struct HeadBucket {
     bucket: Bucket,
     options: Options,
+}
+
+impl Bucket {
+    /// Asks whether the bucket is there and may be read.
+    ///
+    /// [HeadBucket](https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadBucket.html)
+    #[doc(alias = "exists")]
+    pub fn head_bucket(&self) -> HeadBucket {
+        HeadBucket::new(self.clone())
+    }
 }
 
 impl HeadBucket {
@@ -30,28 +41,23 @@ impl HeadBucket {
     pub async fn send(self) -> Result<()> {
         let mut wire = Wire::bucket_root(Method::Head, &self.bucket)?;
         wire.options(self.options);
-        self.bucket.client.call(&HeadBucketOperation { wire }).await
+        self.bucket
+            .client
+            .call(&Call::new(wire, HeadBucketOperation))
+            .await
     }
 }
 
 options!(HeadBucket);
 awaitable!(HeadBucket, ());
 
-struct HeadBucketOperation {
-    wire: Wire,
-}
+struct HeadBucketOperation;
 
-impl Operation for HeadBucketOperation {
+impl S3Operation for HeadBucketOperation {
     type Output = ();
-    const NAME: &'static str = idempotency::HEAD_BUCKET.operation;
+    const ROW: Row = idempotency::HEAD_BUCKET;
 
-    from_wire!();
-
-    fn idempotency(&self) -> Idempotency {
-        idempotency::HEAD_BUCKET.idempotency
-    }
-
-    fn parse(&self, _: &S3, _: Answer) -> Result<()> {
+    fn parse(&self, _: Answer) -> Result<()> {
         Ok(())
     }
 }

@@ -2,14 +2,15 @@ use std::time::SystemTime;
 
 use aws_core::operation::Answer;
 use aws_core::xml::{Xml, XmlError};
-use aws_core::{Idempotency, Operation, Result, awaitable};
+use aws_core::{Result, awaitable};
 use pipeline_pool::Method;
 
 use crate::answer::values;
 use crate::client::S3Client;
-use crate::idempotency;
+use crate::idempotency::{self, Row};
+use crate::operation::{Call, S3Operation};
 use crate::request::options::Options;
-use crate::wire::{S3, Wire};
+use crate::wire::Wire;
 
 /// A request that lists buckets; made by [`S3Client::list_buckets`].
 #[must_use = "nothing is sent until this is awaited"]
@@ -44,28 +45,22 @@ impl ListBuckets {
     pub async fn send(self) -> Result<Vec<BucketInfo>> {
         let mut wire = Wire::service(Method::Get, &self.client);
         wire.options(self.options);
-        self.client.call(&ListBucketsOperation { wire }).await
+        self.client
+            .call(&Call::new(wire, ListBucketsOperation))
+            .await
     }
 }
 
 options!(ListBuckets);
 awaitable!(ListBuckets, Vec<BucketInfo>);
 
-struct ListBucketsOperation {
-    wire: Wire,
-}
+struct ListBucketsOperation;
 
-impl Operation for ListBucketsOperation {
+impl S3Operation for ListBucketsOperation {
     type Output = Vec<BucketInfo>;
-    const NAME: &'static str = idempotency::LIST_BUCKETS.operation;
+    const ROW: Row = idempotency::LIST_BUCKETS;
 
-    from_wire!();
-
-    fn idempotency(&self) -> Idempotency {
-        idempotency::LIST_BUCKETS.idempotency
-    }
-
-    fn parse(&self, _: &S3, answer: Answer) -> Result<Vec<BucketInfo>> {
+    fn parse(&self, answer: Answer) -> Result<Vec<BucketInfo>> {
         Ok(read(&answer.bytes())?)
     }
 }

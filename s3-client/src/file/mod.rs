@@ -5,7 +5,7 @@ mod save;
 mod temporary;
 
 pub(crate) use read::FilePart;
-pub use save::Save;
+pub use save::SaveFile;
 pub(crate) use temporary::{Temporary, sync_folder};
 
 use std::io;

@@ -25,7 +25,7 @@ pub(crate) struct FilePart {
     digest: Option<Mutex<Option<[u8; 16]>>>,
 }
 
-struct Reading {
+struct FileReading {
     file: File,
     left: u64,
     digest: Option<Md5>,
@@ -98,7 +98,7 @@ impl FilePart {
     pub(crate) fn open(self: &Arc<Self>) -> Pieces {
         let part = self.clone();
         part.keep(None);
-        let step = move |reading: Option<Reading>| {
+        let step = move |reading: Option<FileReading>| {
             let part = part.clone();
             async move {
                 let mut reading = match reading {
@@ -121,13 +121,13 @@ impl FilePart {
         Box::pin(Steps::new(None, step))
     }
 
-    async fn start_reading(&self) -> io::Result<Reading> {
+    async fn start_reading(&self) -> io::Result<FileReading> {
         let mut file = File::open(&self.path).await?;
         file.set_max_buf_size(CHUNK);
         if self.start > 0 {
             file.seek(SeekFrom::Start(self.start)).await?;
         }
-        Ok(Reading {
+        Ok(FileReading {
             file,
             left: self.len,
             digest: self.digest.as_ref().map(|_| Md5::new()),
@@ -135,7 +135,7 @@ impl FilePart {
     }
 }
 
-impl Reading {
+impl FileReading {
     /// The next bytes; none at the end.
     async fn piece(&mut self) -> io::Result<Bytes> {
         let room = self.left.min(CHUNK as u64) as usize;

@@ -12,7 +12,7 @@ use crate::object::get::Get;
 /// A request to fetch an object into a file; made by [`Get::to_file`].
 #[must_use = "nothing is sent until this is awaited"]
 #[derive(Clone, Debug)]
-pub struct Save {
+pub struct SaveFile {
     get: Get,
     path: PathBuf,
     sync: bool,
@@ -23,10 +23,10 @@ impl Get {
     /// Fetches it into a file, on one connection.
     ///
     /// The bytes go to a temporary file in the same folder, which takes the name once it is whole and
-    /// [verified](Save::verify), in place of a file that was there. After an error, or when the request is
+    /// [verified](SaveFile::verify), in place of a file that was there. After an error, or when the request is
     /// dropped, nothing of it is left.
-    pub fn to_file(self, path: impl AsRef<Path>) -> Save {
-        Save {
+    pub fn to_file(self, path: impl AsRef<Path>) -> SaveFile {
+        SaveFile {
             get: self,
             path: path.as_ref().to_owned(),
             sync: false,
@@ -35,7 +35,7 @@ impl Get {
     }
 }
 
-impl Save {
+impl SaveFile {
     /// Has bytes and name on the disk before it is done (`fsync`), so that they outlast a loss of power.
     /// Defaults to no.
     pub fn sync(mut self, yes: bool) -> Self {
@@ -77,7 +77,7 @@ impl Save {
     }
 }
 
-awaitable!(Save, ObjectHead);
+awaitable!(SaveFile, ObjectHead);
 
 /// Writes a body to a file; how many bytes it had.
 async fn pour(mut body: Body, file: &mut File, path: &Path) -> Result<u64> {

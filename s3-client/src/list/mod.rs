@@ -1,9 +1,7 @@
 //! Listings of objects and of their versions.
 
-#[macro_use]
-mod params;
-
 mod page;
+mod params;
 mod v1;
 mod v2;
 mod versions;

@@ -21,7 +21,7 @@ pub struct ObjectInfo {
     pub last_modified: Option<SystemTime>,
     /// The storage class, where the store says it.
     pub storage_class: Option<String>,
-    /// Whose it is, where the store says it: see [`List::fetch_owner`](crate::List::fetch_owner).
+    /// Whose it is, where the store says it: see [`List::fetch_owner`](crate::request::List::fetch_owner).
     pub owner: Option<Owner>,
     /// The algorithms of the checksums that are stored with it, such as `CRC32C`.
     pub checksum_algorithms: Vec<String>,
@@ -49,8 +49,8 @@ pub struct ListPage {
     pub objects: Vec<ObjectInfo>,
     /// What keys have in common up to the delimiter, in place of those keys.
     pub prefixes: Vec<String>,
-    /// Where the next page begins, nothing on the last: a [token](crate::List::token), or in the first version a
-    /// [marker](crate::ListV1::marker).
+    /// Where the next page begins, nothing on the last: a [token](crate::request::List::token), or in the first version a
+    /// [marker](crate::request::ListV1::marker).
     pub next_token: Option<String>,
 }
 

@@ -1,3 +1,5 @@
+//! What every listing can be asked.
+
 use std::borrow::Cow;
 
 use aws_core::Result;
@@ -55,37 +57,4 @@ impl ListParams {
         }
         Ok(wire)
     }
-}
-
-/// The setters that every listing has, for a type with a field `params`.
-macro_rules! wanted {
-    ($list:ty) => {
-        impl $list {
-            /// Only keys that begin with this.
-            pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
-                self.params.prefix = Some(prefix.into());
-                self
-            }
-
-            /// Keys that go on with this after the prefix are given as one of the page's `prefixes`. Usually `/`.
-            pub fn delimiter(mut self, delimiter: impl Into<String>) -> Self {
-                self.params.delimiter = Some(delimiter.into());
-                self
-            }
-
-            /// The most entries and prefixes of one page, 1 to 1,000. Defaults to the store's choice, which is
-            /// 1,000.
-            pub fn page_size(mut self, keys: u32) -> Self {
-                self.params.page_size = Some(keys);
-                self
-            }
-
-            /// Whether the store shall tell how far archived objects are restored. Defaults to no; stores without
-            /// archives ignore it.
-            pub fn restore_status(mut self, yes: bool) -> Self {
-                self.params.restore_status = yes;
-                self
-            }
-        }
-    };
 }

@@ -1,13 +1,13 @@
 use aws_core::operation::Answer;
 use aws_core::paginate::{Items, Paged, Pages, Rounds};
-use aws_core::{Error, Idempotency, Operation, Result, awaitable};
+use aws_core::{Error, Result, awaitable};
 
 use super::page::{ListPage, objects};
 use super::params::ListParams;
 use crate::bucket::Bucket;
-use crate::idempotency;
+use crate::idempotency::{self, Row};
+use crate::operation::{Call, S3Operation};
 use crate::request::options::Options;
-use crate::wire::{S3, Wire};
 
 /// A request that lists objects in the first version of that operation, for stores that lack the second; made by
 /// [`Bucket::list_v1`].
@@ -29,6 +29,16 @@ pub type ObjectsV1 = Items<ListV1>;
 /// The stream of [`ListV1::pages`].
 pub type ObjectPagesV1 = Pages<ListV1>;
 
+impl Bucket {
+    /// Lists objects in the order of their keys, in the first version of that operation: for stores that lack the
+    /// second.
+    ///
+    /// [ListObjects](https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjects.html)
+    pub fn list_v1(&self) -> ListV1 {
+        ListV1::new(self.clone())
+    }
+}
+
 impl ListV1 {
     pub(crate) fn new(bucket: Bucket) -> Self {
         Self {
@@ -38,6 +48,32 @@ impl ListV1 {
             rounds: Rounds::default(),
             options: Options::default(),
         }
+    }
+
+    /// Only keys that begin with this.
+    pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
+        self.params.prefix = Some(prefix.into());
+        self
+    }
+
+    /// Keys that go on with this after the prefix are given as one of the page's `prefixes`. Usually `/`.
+    pub fn delimiter(mut self, delimiter: impl Into<String>) -> Self {
+        self.params.delimiter = Some(delimiter.into());
+        self
+    }
+
+    /// The most entries and prefixes of one page, 1 to 1,000. Defaults to the store's choice, which is
+    /// 1,000.
+    pub fn page_size(mut self, keys: u32) -> Self {
+        self.params.page_size = Some(keys);
+        self
+    }
+
+    /// Whether the store shall tell how far archived objects are restored. Defaults to no; stores without
+    /// archives ignore it.
+    pub fn restore_status(mut self, yes: bool) -> Self {
+        self.params.restore_status = yes;
+        self
     }
 
     /// Only keys after this one, and prefixes after it: where an earlier page ended.
@@ -68,7 +104,11 @@ impl ListV1 {
     async fn page(&self) -> Result<ListPage> {
         let more = [("marker", self.marker.as_deref())];
         let wire = self.params.wire(&self.bucket, &self.options, None, &more)?;
-        let page = self.bucket.client.call(&ListObjectsV1 { wire }).await?;
+        let page = self
+            .bucket
+            .client
+            .call(&Call::new(wire, ListObjectsV1))
+            .await?;
         if page.next_token.is_some() && page.next_token == self.marker {
             return Err(Rounds::error());
         }
@@ -76,7 +116,6 @@ impl ListV1 {
     }
 }
 
-wanted!(ListV1);
 options!(ListV1);
 awaitable!(ListV1, ListPage);
 
@@ -94,21 +133,13 @@ impl Paged for ListV1 {
     }
 }
 
-struct ListObjectsV1 {
-    wire: Wire,
-}
+struct ListObjectsV1;
 
-impl Operation for ListObjectsV1 {
+impl S3Operation for ListObjectsV1 {
     type Output = ListPage;
-    const NAME: &'static str = idempotency::LIST_OBJECTS_V1.operation;
+    const ROW: Row = idempotency::LIST_OBJECTS_V1;
 
-    from_wire!();
-
-    fn idempotency(&self) -> Idempotency {
-        idempotency::LIST_OBJECTS_V1.idempotency
-    }
-
-    fn parse(&self, _: &S3, answer: Answer) -> Result<ListPage> {
+    fn parse(&self, answer: Answer) -> Result<ListPage> {
         read(&answer.bytes())
     }
 }

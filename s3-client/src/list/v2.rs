@@ -1,13 +1,13 @@
 use aws_core::operation::Answer;
 use aws_core::paginate::{Items, Paged, Pages, Rounds};
-use aws_core::{Error, Idempotency, Operation, Result, awaitable};
+use aws_core::{Error, Result, awaitable};
 
 use super::page::{ListPage, objects};
 use super::params::ListParams;
 use crate::bucket::Bucket;
-use crate::idempotency;
+use crate::idempotency::{self, Row};
+use crate::operation::{Call, S3Operation};
 use crate::request::options::Options;
-use crate::wire::{S3, Wire};
 
 /// A request that lists objects; made by [`Bucket::list`].
 ///
@@ -30,6 +30,15 @@ pub type Objects = Items<List>;
 /// The stream of [`List::pages`].
 pub type ObjectPages = Pages<List>;
 
+impl Bucket {
+    /// Lists objects in the order of their keys.
+    ///
+    /// [ListObjectsV2](https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html)
+    pub fn list(&self) -> List {
+        List::new(self.clone())
+    }
+}
+
 impl List {
     pub(crate) fn new(bucket: Bucket) -> Self {
         Self {
@@ -45,6 +54,32 @@ impl List {
 
     pub(crate) fn options(mut self, options: Options) -> Self {
         self.options = options;
+        self
+    }
+
+    /// Only keys that begin with this.
+    pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
+        self.params.prefix = Some(prefix.into());
+        self
+    }
+
+    /// Keys that go on with this after the prefix are given as one of the page's `prefixes`. Usually `/`.
+    pub fn delimiter(mut self, delimiter: impl Into<String>) -> Self {
+        self.params.delimiter = Some(delimiter.into());
+        self
+    }
+
+    /// The most entries and prefixes of one page, 1 to 1,000. Defaults to the store's choice, which is
+    /// 1,000.
+    pub fn page_size(mut self, keys: u32) -> Self {
+        self.params.page_size = Some(keys);
+        self
+    }
+
+    /// Whether the store shall tell how far archived objects are restored. Defaults to no; stores without
+    /// archives ignore it.
+    pub fn restore_status(mut self, yes: bool) -> Self {
+        self.params.restore_status = yes;
         self
     }
 
@@ -97,7 +132,11 @@ impl List {
         ];
         let kind = Some(("list-type", "2"));
         let wire = self.params.wire(&self.bucket, &self.options, kind, &more)?;
-        let page = self.bucket.client.call(&ListObjects { wire }).await?;
+        let page = self
+            .bucket
+            .client
+            .call(&Call::new(wire, ListObjects))
+            .await?;
         if page.next_token.is_some() && page.next_token == self.token {
             return Err(Rounds::error());
         }
@@ -105,7 +144,6 @@ impl List {
     }
 }
 
-wanted!(List);
 options!(List);
 awaitable!(List, ListPage);
 
@@ -123,21 +161,13 @@ impl Paged for List {
     }
 }
 
-struct ListObjects {
-    wire: Wire,
-}
+struct ListObjects;
 
-impl Operation for ListObjects {
+impl S3Operation for ListObjects {
     type Output = ListPage;
-    const NAME: &'static str = idempotency::LIST_OBJECTS.operation;
+    const ROW: Row = idempotency::LIST_OBJECTS;
 
-    from_wire!();
-
-    fn idempotency(&self) -> Idempotency {
-        idempotency::LIST_OBJECTS.idempotency
-    }
-
-    fn parse(&self, _: &S3, answer: Answer) -> Result<ListPage> {
+    fn parse(&self, answer: Answer) -> Result<ListPage> {
         read(&answer.bytes())
     }
 }

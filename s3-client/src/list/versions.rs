@@ -3,16 +3,16 @@ use std::time::SystemTime;
 use aws_core::operation::Answer;
 use aws_core::paginate::{IntoItems, Items, Paged, Pages, Rounds};
 use aws_core::xml::{Xml, XmlError};
-use aws_core::{Error, Idempotency, Operation, Result, awaitable};
+use aws_core::{Error, Result, awaitable};
 
 use super::page::{ObjectInfo, RestoreStatus, decoded, field, marker, prefixes};
 use super::params::ListParams;
 use crate::answer::values;
 use crate::bucket::Bucket;
 use crate::config::Owner;
-use crate::idempotency;
+use crate::idempotency::{self, Row};
+use crate::operation::{Call, S3Operation};
 use crate::request::options::Options;
-use crate::wire::{S3, Wire};
 
 /// A request that lists versions of objects and delete markers; made by [`Bucket::list_versions`].
 ///
@@ -79,6 +79,15 @@ pub struct VersionsPage {
     pub next_version: Option<String>,
 }
 
+impl Bucket {
+    /// Lists versions of objects and delete markers.
+    ///
+    /// [ListObjectVersions](https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectVersions.html)
+    pub fn list_versions(&self) -> ListVersions {
+        ListVersions::new(self.clone())
+    }
+}
+
 impl IntoItems for VersionsPage {
     type Item = VersionInfo;
 
@@ -101,6 +110,32 @@ impl ListVersions {
 
     pub(crate) fn options(mut self, options: Options) -> Self {
         self.options = options;
+        self
+    }
+
+    /// Only keys that begin with this.
+    pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
+        self.params.prefix = Some(prefix.into());
+        self
+    }
+
+    /// Keys that go on with this after the prefix are given as one of the page's `prefixes`. Usually `/`.
+    pub fn delimiter(mut self, delimiter: impl Into<String>) -> Self {
+        self.params.delimiter = Some(delimiter.into());
+        self
+    }
+
+    /// The most entries and prefixes of one page, 1 to 1,000. Defaults to the store's choice, which is
+    /// 1,000.
+    pub fn page_size(mut self, keys: u32) -> Self {
+        self.params.page_size = Some(keys);
+        self
+    }
+
+    /// Whether the store shall tell how far archived objects are restored. Defaults to no; stores without
+    /// archives ignore it.
+    pub fn restore_status(mut self, yes: bool) -> Self {
+        self.params.restore_status = yes;
         self
     }
 
@@ -149,7 +184,7 @@ impl ListVersions {
         let page = self
             .bucket
             .client
-            .call(&ListObjectVersions { wire })
+            .call(&Call::new(wire, ListObjectVersions))
             .await?;
         let next = (&page.next_key, &page.next_version);
         if page.next_key.is_some() && next == (&self.key_marker, &self.version_marker) {
@@ -159,7 +194,6 @@ impl ListVersions {
     }
 }
 
-wanted!(ListVersions);
 options!(ListVersions);
 awaitable!(ListVersions, VersionsPage);
 
@@ -179,21 +213,13 @@ impl Paged for ListVersions {
     }
 }
 
-struct ListObjectVersions {
-    wire: Wire,
-}
+struct ListObjectVersions;
 
-impl Operation for ListObjectVersions {
+impl S3Operation for ListObjectVersions {
     type Output = VersionsPage;
-    const NAME: &'static str = idempotency::LIST_OBJECT_VERSIONS.operation;
+    const ROW: Row = idempotency::LIST_OBJECT_VERSIONS;
 
-    from_wire!();
-
-    fn idempotency(&self) -> Idempotency {
-        idempotency::LIST_OBJECT_VERSIONS.idempotency
-    }
-
-    fn parse(&self, _: &S3, answer: Answer) -> Result<VersionsPage> {
+    fn parse(&self, answer: Answer) -> Result<VersionsPage> {
         Ok(read(&answer.bytes())?)
     }
 }

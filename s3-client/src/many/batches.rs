@@ -4,7 +4,7 @@ use std::task::{Context, Poll, ready};
 use futures_core::Stream;
 
 use super::bounded::BoxStream;
-use crate::config::Part as _;
+use crate::config::XmlPart as _;
 use crate::list::{ObjectInfo, VersionInfo};
 
 /// The most bytes of a request's document, which some servers (Ceph RGW) bound by 1 MiB.

@@ -11,7 +11,7 @@ use crate::bucket::Bucket;
 use crate::list::{List, ObjectInfo};
 use crate::object::get::Get;
 
-type Wanted = Box<dyn FnMut(&ObjectInfo) -> bool + Send>;
+type Filter = Box<dyn FnMut(&ObjectInfo) -> bool + Send>;
 type Refine = Arc<dyn Fn(Get) -> Get + Send + Sync>;
 
 /// A request to fetch many objects; made by [`Bucket::get_many`] and [`Bucket::get_many_from`].
@@ -27,7 +27,7 @@ pub struct GetMany {
 #[must_use = "nothing is sent before results() is read"]
 pub struct GetListed {
     list: List,
-    filter: Option<Wanted>,
+    filter: Option<Filter>,
     concurrency: usize,
     each: Option<Refine>,
 }

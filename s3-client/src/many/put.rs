@@ -8,7 +8,7 @@ use super::bounded::{BoxStream, Job};
 use super::{CONCURRENCY, Results, boxed, of_iter};
 use crate::bucket::Bucket;
 use crate::object::put::{Put, Stored};
-use crate::request::body::Source;
+use crate::request::source::Source;
 
 /// A request to store many objects; made by [`Bucket::put_many`] and [`Bucket::put_many_from`].
 #[must_use = "nothing is sent before results() is read"]

@@ -1,12 +1,12 @@
 use aws_core::operation::Answer;
-use aws_core::{Idempotency, Operation, Result, awaitable};
+use aws_core::{Result, awaitable};
 use pipeline_pool::Method;
 
 use super::MultipartUpload;
 use super::part::of_upload;
-use crate::idempotency;
+use crate::idempotency::{self, Row};
+use crate::operation::{Call, S3Operation};
 use crate::request::options::Options;
-use crate::wire::{S3, Wire};
 
 /// A request to give an upload up; made by [`MultipartUpload::abort`].
 #[must_use = "nothing is sent until this is awaited"]
@@ -37,7 +37,13 @@ impl AbortMultipart {
     pub async fn send(self) -> Result<()> {
         let mut wire = of_upload(Method::Delete, &self.upload)?;
         wire.options(self.options);
-        match self.upload.bucket.client.call(&Abort { wire }).await {
+        match self
+            .upload
+            .bucket
+            .client
+            .call(&Call::new(wire, AbortMultipartUpload))
+            .await
+        {
             Err(error) if error.code() == Some("NoSuchUpload") => Ok(()),
             other => other,
         }
@@ -47,21 +53,13 @@ impl AbortMultipart {
 options!(AbortMultipart);
 awaitable!(AbortMultipart, ());
 
-struct Abort {
-    wire: Wire,
-}
+struct AbortMultipartUpload;
 
-impl Operation for Abort {
+impl S3Operation for AbortMultipartUpload {
     type Output = ();
-    const NAME: &'static str = idempotency::ABORT_MULTIPART_UPLOAD.operation;
+    const ROW: Row = idempotency::ABORT_MULTIPART_UPLOAD;
 
-    from_wire!();
-
-    fn idempotency(&self) -> Idempotency {
-        idempotency::ABORT_MULTIPART_UPLOAD.idempotency
-    }
-
-    fn parse(&self, _: &S3, _: Answer) -> Result<()> {
+    fn parse(&self, _: Answer) -> Result<()> {
         Ok(())
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use aws_core::operation::Answer;
 use aws_core::xml::{Element, Xml, XmlError};
-use aws_core::{Class, Error, Idempotency, Kind, Operation, Result, awaitable};
+use aws_core::{Class, Error, Idempotency, Kind, Result, awaitable};
 use pipeline_pool::Method;
 
 use super::part::of_upload;
@@ -14,8 +14,9 @@ use crate::answer::object::ObjectHead;
 use crate::answer::values;
 use crate::idempotency::{self, Row};
 use crate::limits;
+use crate::operation::{Call, Changes, S3Operation};
 use crate::request::options::Options;
-use crate::wire::{Field, S3, Wire};
+use crate::wire::Field;
 
 /// Time beyond the usual for putting the parts together, which takes a store minutes when they are many.
 const PATIENCE: Duration = Duration::from_secs(300);
@@ -94,7 +95,11 @@ impl CompleteMultipart {
         wire.patience(PATIENCE);
         wire.options(self.options);
         let upload = self.upload;
-        let outcome = upload.bucket.client.call(&Complete { wire, row }).await;
+        let outcome = upload
+            .bucket
+            .client
+            .call(&Call::new(wire, CompleteMultipartUpload { row }))
+            .await;
         let Some(expected) = expected else {
             return outcome;
         };
@@ -202,17 +207,14 @@ impl Completed {
     }
 }
 
-struct Complete {
-    wire: Wire,
+struct CompleteMultipartUpload {
     row: Row,
 }
 
-impl Operation for Complete {
+impl S3Operation for CompleteMultipartUpload {
     type Output = Completed;
-    const NAME: &'static str = idempotency::COMPLETE_MULTIPART_UPLOAD.operation;
-
-    from_wire!();
-    changes_object!();
+    const ROW: Row = idempotency::COMPLETE_MULTIPART_UPLOAD;
+    const CHANGES: Changes = Changes::Object;
 
     fn idempotency(&self) -> Idempotency {
         self.row.idempotency
@@ -224,7 +226,7 @@ impl Operation for Complete {
         self.row != idempotency::COMPLETE_MULTIPART_UPLOAD_IF
     }
 
-    fn parse(&self, _: &S3, answer: Answer) -> Result<Completed> {
+    fn parse(&self, answer: Answer) -> Result<Completed> {
         let etag = read(&answer.bytes())?;
         let head = ObjectHead::new(answer.head);
         Ok(Completed {

@@ -4,17 +4,18 @@ use std::time::{Duration, SystemTime};
 
 use aws_core::operation::Answer;
 use aws_core::xml::{Xml, XmlError};
-use aws_core::{Error, Idempotency, Operation, Result, awaitable, http_date};
+use aws_core::{Error, Result, awaitable, http_date};
 use aws_sigv2::escape;
 use pipeline_pool::Method;
 
 use super::part::part;
 use super::{MultipartUpload, Part};
-use crate::idempotency;
+use crate::idempotency::{self, Row};
 use crate::limits;
+use crate::operation::{Call, S3Operation};
 use crate::request::encryption::{CustomerKey, Of};
 use crate::request::options::Options;
-use crate::wire::{Field, S3, Wire};
+use crate::wire::Field;
 
 /// Time beyond the usual for copying up to 5 GiB within the store.
 const PATIENCE: Duration = Duration::from_secs(300);
@@ -149,7 +150,11 @@ impl CopyPart {
         wire.options(self.options);
         wire.patience(PATIENCE);
         let number = self.number;
-        self.upload.bucket.client.call(&Copy { wire, number }).await
+        self.upload
+            .bucket
+            .client
+            .call(&Call::new(wire, UploadPartCopy { number }))
+            .await
     }
 }
 
@@ -168,22 +173,15 @@ impl fmt::Debug for CopyPart {
     }
 }
 
-struct Copy {
-    wire: Wire,
+struct UploadPartCopy {
     number: u32,
 }
 
-impl Operation for Copy {
+impl S3Operation for UploadPartCopy {
     type Output = Part;
-    const NAME: &'static str = idempotency::UPLOAD_PART_COPY.operation;
+    const ROW: Row = idempotency::UPLOAD_PART_COPY;
 
-    from_wire!();
-
-    fn idempotency(&self) -> Idempotency {
-        idempotency::UPLOAD_PART_COPY.idempotency
-    }
-
-    fn parse(&self, _: &S3, answer: Answer) -> Result<Part> {
+    fn parse(&self, answer: Answer) -> Result<Part> {
         Ok(read(&answer.bytes(), self.number)?)
     }
 }

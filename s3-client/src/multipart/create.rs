@@ -2,17 +2,18 @@ use std::fmt;
 
 use aws_core::operation::Answer;
 use aws_core::xml::{Xml, XmlError};
-use aws_core::{Idempotency, Operation, Result, awaitable};
+use aws_core::{Result, awaitable};
 use pipeline_pool::Method;
 
 use super::MultipartUpload;
 use crate::answer::values;
 use crate::bucket::Bucket;
 use crate::checksum::Checksum;
-use crate::idempotency;
+use crate::idempotency::{self, Row};
+use crate::operation::{Call, S3Operation};
 use crate::request::attributes::Attributes;
 use crate::request::options::Options;
-use crate::wire::{S3, Wire};
+use crate::wire::Wire;
 
 /// A request to begin an upload in parts; made by [`Bucket::create_multipart`].
 #[must_use = "nothing is sent until this is awaited"]
@@ -59,7 +60,11 @@ impl CreateMultipart {
         let locked = self.attributes.is_locked();
         wire.fields(self.attributes.into_fields(wire.origin())?)?;
         wire.options(self.options);
-        let id = self.bucket.client.call(&Create { wire }).await?;
+        let id = self
+            .bucket
+            .client
+            .call(&Call::new(wire, CreateMultipartUpload))
+            .await?;
         let mut upload = self.bucket.multipart(self.key, id);
         upload.customer_key = customer_key;
         upload.locked = locked;
@@ -80,21 +85,13 @@ impl fmt::Debug for CreateMultipart {
     }
 }
 
-struct Create {
-    wire: Wire,
-}
+struct CreateMultipartUpload;
 
-impl Operation for Create {
+impl S3Operation for CreateMultipartUpload {
     type Output = String;
-    const NAME: &'static str = idempotency::CREATE_MULTIPART_UPLOAD.operation;
+    const ROW: Row = idempotency::CREATE_MULTIPART_UPLOAD;
 
-    from_wire!();
-
-    fn idempotency(&self) -> Idempotency {
-        idempotency::CREATE_MULTIPART_UPLOAD.idempotency
-    }
-
-    fn parse(&self, _: &S3, answer: Answer) -> Result<String> {
+    fn parse(&self, answer: Answer) -> Result<String> {
         Ok(read(&answer.bytes())?)
     }
 }

@@ -3,16 +3,17 @@ use std::time::SystemTime;
 use aws_core::operation::Answer;
 use aws_core::paginate::{IntoItems, Items, Paged, Pages};
 use aws_core::xml::{Xml, XmlError};
-use aws_core::{Error, Idempotency, Operation, Result, awaitable};
+use aws_core::{Error, Result, awaitable};
 use pipeline_pool::Method;
 
 use crate::answer::values;
 use crate::bucket::Bucket;
-use crate::idempotency;
+use crate::idempotency::{self, Row};
 use crate::limits;
 use crate::list::{decoded, marker};
+use crate::operation::{Call, S3Operation};
 use crate::request::options::Options;
-use crate::wire::{S3, Wire};
+use crate::wire::Wire;
 
 /// A request to list the uploads in parts that have begun; made by [`Bucket::list_multipart`].
 ///
@@ -148,7 +149,11 @@ impl ListMultipart {
             }
         }
         wire.options(self.options.clone());
-        let page = self.bucket.client.call(&ListUploads { wire }).await?;
+        let page = self
+            .bucket
+            .client
+            .call(&Call::new(wire, ListMultipartUploads))
+            .await?;
         if page.next.is_some() && page.next == self.after {
             return Err(Error::protocol(
                 "the listing does not get on: the next page is this one",
@@ -174,21 +179,13 @@ impl Paged for ListMultipart {
     }
 }
 
-struct ListUploads {
-    wire: Wire,
-}
+struct ListMultipartUploads;
 
-impl Operation for ListUploads {
+impl S3Operation for ListMultipartUploads {
     type Output = MultipartPage;
-    const NAME: &'static str = idempotency::LIST_MULTIPART_UPLOADS.operation;
+    const ROW: Row = idempotency::LIST_MULTIPART_UPLOADS;
 
-    from_wire!();
-
-    fn idempotency(&self) -> Idempotency {
-        idempotency::LIST_MULTIPART_UPLOADS.idempotency
-    }
-
-    fn parse(&self, _: &S3, answer: Answer) -> Result<MultipartPage> {
+    fn parse(&self, answer: Answer) -> Result<MultipartPage> {
         Ok(read(&answer.bytes())?)
     }
 }

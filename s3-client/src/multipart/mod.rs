@@ -22,8 +22,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::bucket::Bucket;
-use crate::request::body::Source;
 use crate::request::encryption::CustomerKey;
+use crate::request::source::Source;
 
 /// An upload in parts that has begun; made by [`Bucket::create_multipart`], or by [`Bucket::multipart`] of one
 /// that is known. Cheap to clone.

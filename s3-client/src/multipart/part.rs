@@ -1,7 +1,7 @@
 use std::fmt;
 
 use aws_core::operation::Answer;
-use aws_core::{Error, Idempotency, Kind, Operation, Result, awaitable};
+use aws_core::{Error, Idempotency, Kind, Result, awaitable};
 use pipeline_pool::Method;
 
 use super::{MultipartUpload, Part};
@@ -11,10 +11,12 @@ use crate::checksum::{Checksum, read_ahead, summed};
 use crate::digest;
 use crate::idempotency::{self, Row};
 use crate::limits;
-use crate::request::body::{Payload, Source};
+use crate::operation::{Call, S3Operation};
+use crate::request::body::Payload;
 use crate::request::encryption::Of;
 use crate::request::options::Options;
-use crate::wire::{Field, S3, Wire};
+use crate::request::source::Source;
+use crate::wire::{Field, Wire};
 
 /// A request to send a part; made by [`MultipartUpload::part`].
 #[must_use = "nothing is sent until this is awaited"]
@@ -46,16 +48,16 @@ impl UploadPart {
     }
 
     /// Sends the MD5 digest of the part, with which the store checks what arrived. Of files and streams, and what it
-    /// defaults to, [`Put::content_md5`](crate::Put::content_md5) says; it is the lock that the upload was
-    /// [begun](crate::CreateMultipart::retention) with which counts.
+    /// defaults to, [`Put::content_md5`](crate::request::Put::content_md5) says; it is the lock that the upload was
+    /// [begun](crate::request::CreateMultipart::retention) with which counts.
     pub fn content_md5(mut self, yes: bool) -> Self {
         self.md5 = yes;
         self
     }
 
     /// Sends this checksum of the part, with which the store checks what arrived. Defaults to none. The upload has to
-    /// be [begun](crate::CreateMultipart::checksum) with it. Of files and streams it follows the body, as
-    /// [`Put::checksum`](crate::Put::checksum) says.
+    /// be [begun](crate::request::CreateMultipart::checksum) with it. Of files and streams it follows the body, as
+    /// [`Put::checksum`](crate::request::Put::checksum) says.
     pub fn checksum(mut self, checksum: Checksum) -> Self {
         self.checksum = Some(checksum);
         self
@@ -127,7 +129,7 @@ impl UploadPart {
         };
         wire.payload(payload);
         wire.options(self.options.clone());
-        let sending = SendPart { wire, row };
+        let sending = Call::new(wire, UploadPartOperation { row });
         let head = self.upload.bucket.client.call(&sending).await?;
         let part = Part::sent(self.number, size, &head)?;
         Ok((part, etag::md5_of_sent(&head)))
@@ -175,22 +177,19 @@ impl fmt::Debug for UploadPart {
     }
 }
 
-struct SendPart {
-    wire: Wire,
+struct UploadPartOperation {
     row: Row,
 }
 
-impl Operation for SendPart {
+impl S3Operation for UploadPartOperation {
     type Output = ObjectHead;
-    const NAME: &'static str = idempotency::UPLOAD_PART.operation;
-
-    from_wire!();
+    const ROW: Row = idempotency::UPLOAD_PART;
 
     fn idempotency(&self) -> Idempotency {
         self.row.idempotency
     }
 
-    fn parse(&self, _: &S3, answer: Answer) -> Result<ObjectHead> {
+    fn parse(&self, answer: Answer) -> Result<ObjectHead> {
         Ok(ObjectHead::new(answer.head))
     }
 }

@@ -3,7 +3,7 @@ use std::time::SystemTime;
 use aws_core::operation::Answer;
 use aws_core::paginate::{IntoItems, Items, Paged, Pages};
 use aws_core::xml::{Element, Xml, XmlError};
-use aws_core::{Error, Idempotency, Operation, Result, awaitable};
+use aws_core::{Error, Result, awaitable};
 use pipeline_pool::Method;
 
 use super::MultipartUpload;
@@ -12,10 +12,10 @@ use crate::answer::etag;
 use crate::answer::object::ObjectHead;
 use crate::answer::values;
 use crate::checksum::Checksum;
-use crate::idempotency;
+use crate::idempotency::{self, Row};
 use crate::limits;
+use crate::operation::{Call, S3Operation};
 use crate::request::options::Options;
-use crate::wire::{S3, Wire};
 
 /// A part that the store has.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,7 +62,7 @@ impl Part {
     }
 
     /// The same with a checksum that was noted down too: the completion of an upload that was
-    /// [begun](crate::CreateMultipart::checksum) with one may need those of its parts.
+    /// [begun](crate::request::CreateMultipart::checksum) with one may need those of its parts.
     #[must_use]
     pub fn with_checksum(mut self, checksum: Checksum, value: impl Into<String>) -> Self {
         let element = element(checksum);
@@ -219,7 +219,12 @@ impl ListParts {
             wire.query("part-number-marker", &n.to_string());
         }
         wire.options(self.options.clone());
-        let page = self.upload.bucket.client.call(&List { wire }).await?;
+        let page = self
+            .upload
+            .bucket
+            .client
+            .call(&Call::new(wire, ListPartsOperation))
+            .await?;
         if page
             .next
             .is_some_and(|next| next <= self.after.unwrap_or(0))
@@ -246,21 +251,13 @@ impl Paged for ListParts {
     }
 }
 
-struct List {
-    wire: Wire,
-}
+struct ListPartsOperation;
 
-impl Operation for List {
+impl S3Operation for ListPartsOperation {
     type Output = PartPage;
-    const NAME: &'static str = idempotency::LIST_PARTS.operation;
+    const ROW: Row = idempotency::LIST_PARTS;
 
-    from_wire!();
-
-    fn idempotency(&self) -> Idempotency {
-        idempotency::LIST_PARTS.idempotency
-    }
-
-    fn parse(&self, _: &S3, answer: Answer) -> Result<PartPage> {
+    fn parse(&self, answer: Answer) -> Result<PartPage> {
         Ok(read(&answer.bytes())?)
     }
 }

@@ -1,158 +1,70 @@
-use std::borrow::Cow;
+//! Who may do what with an object: [`Bucket::get_object_acl`] and [`Bucket::put_object_acl`].
 
-use aws_core::operation::Answer;
-use aws_core::{Idempotency, Operation, Result, awaitable};
-use bytes::Bytes;
-use pipeline_pool::Method;
+use aws_core::Result;
 
-use crate::bucket::AclChange;
 use crate::bucket::Bucket;
-use crate::bucket::config::document_fields;
-use crate::config::{Acl, Root as _};
-use crate::idempotency;
-use crate::limits;
-use crate::request::options::Options;
-use crate::wire::{S3, Wire};
+use crate::bucket::config::{
+    Acl, CannedAcl, Config, Encoded, GetConfig, OfObject, PutConfig, Settable, Writable,
+};
+use crate::idempotency::{self, Row};
 
-/// A request for the access control list of an object; made by [`Bucket::get_object_acl`].
-#[must_use = "nothing is sent until this is awaited"]
-#[derive(Clone, Debug)]
-pub struct GetObjectAcl {
-    bucket: Bucket,
-    key: String,
-    version: Option<String>,
-    options: Options,
-}
-
-/// A request to replace the access control list of an object; made by [`Bucket::put_object_acl`].
-#[must_use = "nothing is sent until this is awaited"]
-#[derive(Clone, Debug)]
-pub struct PutObjectAcl {
-    bucket: Bucket,
-    key: String,
-    version: Option<String>,
-    acl: AclChange,
-    options: Options,
-}
-
-impl GetObjectAcl {
-    pub(crate) fn new(bucket: Bucket, key: String) -> Self {
-        Self {
-            bucket,
-            key,
-            version: None,
-            options: Options::default(),
-        }
-    }
-
-    /// That of this version of it. Defaults to the current one.
-    pub fn version(mut self, id: impl Into<String>) -> Self {
-        self.version = Some(id.into());
-        self
-    }
-
-    /// Sends it.
+impl Bucket {
+    /// Fetches the access control list of an object.
     ///
-    /// # Errors
-    /// [`is_not_found`](crate::Error::is_not_found) when there is no such object; otherwise as sending and the
-    /// store say.
-    pub async fn send(self) -> Result<Acl> {
-        let mut wire = wire(Method::Get, &self.bucket, &self.key, self.version)?;
-        wire.options(self.options);
-        self.bucket.client.call(&GetOperation { wire }).await
-    }
-}
-
-impl PutObjectAcl {
-    pub(crate) fn new(bucket: Bucket, key: String, acl: AclChange) -> Self {
-        Self {
-            bucket,
-            key,
-            version: None,
-            acl,
-            options: Options::default(),
-        }
+    /// [GetObjectAcl](https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObjectAcl.html)
+    pub fn get_object_acl(&self, key: impl Into<String>) -> GetConfig<Acl, OfObject> {
+        GetConfig::new(self.clone(), OfObject::new(key.into()))
     }
 
-    /// That of this version of it. Defaults to the current one.
-    pub fn version(mut self, id: impl Into<String>) -> Self {
-        self.version = Some(id.into());
-        self
-    }
-
-    /// Sends it.
+    /// Replaces the access control list of an object by a [`CannedAcl`] or by an [`Acl`] of up to 100 grants.
     ///
-    /// # Errors
-    /// [`Kind::Invalid`](crate::Kind::Invalid) when there are more than 100 grants;
-    /// [`is_not_found`](crate::Error::is_not_found) when there is no such object; otherwise as sending and the store
-    /// say.
-    pub async fn send(self) -> Result<()> {
-        let mut wire = wire(Method::Put, &self.bucket, &self.key, self.version)?;
-        wire.options(self.options);
-        match self.acl {
-            AclChange::Canned(acl) => {
-                wire.fields(vec![(Cow::Borrowed("x-amz-acl"), acl.as_str().to_owned())])?;
-            }
-            AclChange::Acl(acl) => {
-                let body = acl.encode()?;
-                wire.fields(document_fields(&body, "application/xml").into())?;
-                wire.body(Bytes::from(body));
-            }
+    /// [PutObjectAcl](https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObjectAcl.html)
+    pub fn put_object_acl(
+        &self,
+        key: impl Into<String>,
+        acl: impl Into<AclChange>,
+    ) -> PutConfig<AclChange, OfObject> {
+        PutConfig::new(self.clone(), OfObject::new(key.into()), acl.into())
+    }
+}
+
+/// What the access control list of an object is replaced by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum AclChange {
+    /// A list that has a name.
+    Canned(CannedAcl),
+    /// This list.
+    Acl(Acl),
+}
+
+impl From<CannedAcl> for AclChange {
+    fn from(acl: CannedAcl) -> Self {
+        Self::Canned(acl)
+    }
+}
+
+impl From<Acl> for AclChange {
+    fn from(acl: Acl) -> Self {
+        Self::Acl(acl)
+    }
+}
+
+impl Config<OfObject> for Acl {
+    const GET: Row = idempotency::GET_OBJECT_ACL;
+}
+
+impl Settable<OfObject> for AclChange {
+    const PUT: Row = idempotency::PUT_OBJECT_ACL;
+}
+
+impl Writable for AclChange {
+    const QUERY: &'static str = <Acl as Writable>::QUERY;
+
+    fn content(&self) -> Result<Encoded> {
+        match self {
+            Self::Canned(acl) => acl.content(),
+            Self::Acl(acl) => acl.content(),
         }
-        self.bucket.client.call(&PutOperation { wire }).await
-    }
-}
-
-fn wire(method: Method, bucket: &Bucket, key: &str, version: Option<String>) -> Result<Wire> {
-    let mut wire = Wire::object(method, bucket, key)?;
-    wire.query("acl", "");
-    if let Some(version) = &version {
-        limits::version(version)?;
-        wire.query("versionId", version);
-    }
-    Ok(wire)
-}
-
-options!(GetObjectAcl);
-options!(PutObjectAcl);
-awaitable!(GetObjectAcl, Acl);
-awaitable!(PutObjectAcl, ());
-
-struct GetOperation {
-    wire: Wire,
-}
-
-impl Operation for GetOperation {
-    type Output = Acl;
-    const NAME: &'static str = idempotency::GET_OBJECT_ACL.operation;
-
-    from_wire!();
-
-    fn idempotency(&self) -> Idempotency {
-        idempotency::GET_OBJECT_ACL.idempotency
-    }
-
-    fn parse(&self, _: &S3, answer: Answer) -> Result<Acl> {
-        Ok(Acl::decode(&answer.bytes())?)
-    }
-}
-
-struct PutOperation {
-    wire: Wire,
-}
-
-impl Operation for PutOperation {
-    type Output = ();
-    const NAME: &'static str = idempotency::PUT_OBJECT_ACL.operation;
-
-    from_wire!();
-    changes_object!();
-
-    fn idempotency(&self) -> Idempotency {
-        idempotency::PUT_OBJECT_ACL.idempotency
-    }
-
-    fn parse(&self, _: &S3, _: Answer) -> Result<()> {
-        Ok(())
     }
 }

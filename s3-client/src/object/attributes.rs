@@ -3,7 +3,7 @@ use std::time::SystemTime;
 
 use aws_core::operation::Answer;
 use aws_core::xml::{Element, XmlError};
-use aws_core::{Idempotency, Operation, Result, awaitable};
+use aws_core::{Result, awaitable};
 use pipeline_pool::Method;
 
 use crate::answer::etag::quoted;
@@ -11,11 +11,12 @@ use crate::answer::object::ObjectHead;
 use crate::answer::values::{parsed_flag, text_of, value_of};
 use crate::bucket::Bucket;
 use crate::checksum::Checksum;
-use crate::idempotency;
+use crate::idempotency::{self, Row};
 use crate::limits;
+use crate::operation::{Call, S3Operation};
 use crate::request::encryption::{CustomerKey, Of};
 use crate::request::options::Options;
-use crate::wire::{Field, S3, Wire};
+use crate::wire::{Field, Wire};
 
 const ALL: &str = "ETag,Checksum,ObjectParts,StorageClass,ObjectSize";
 
@@ -32,6 +33,15 @@ pub struct GetObjectAttributes {
     customer_key: Option<CustomerKey>,
     behind: Option<u32>,
     options: Options,
+}
+
+impl Bucket {
+    /// Fetches what the store keeps of an object: its checksums, and how it came in parts.
+    ///
+    /// [GetObjectAttributes](https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObjectAttributes.html)
+    pub fn get_object_attributes(&self, key: impl Into<String>) -> GetObjectAttributes {
+        GetObjectAttributes::new(self.clone(), key.into())
+    }
 }
 
 impl GetObjectAttributes {
@@ -90,7 +100,10 @@ impl GetObjectAttributes {
         }
         wire.fields(fields)?;
         wire.options(self.options);
-        self.bucket.client.call(&GetOperation { wire }).await
+        self.bucket
+            .client
+            .call(&Call::new(wire, GetObjectAttributesOperation))
+            .await
     }
 }
 
@@ -161,21 +174,13 @@ fn find(all: &[(Checksum, String)], wanted: Checksum) -> Option<&str> {
         .map(|(_, value)| value.as_str())
 }
 
-struct GetOperation {
-    wire: Wire,
-}
+struct GetObjectAttributesOperation;
 
-impl Operation for GetOperation {
+impl S3Operation for GetObjectAttributesOperation {
     type Output = ObjectAttributes;
-    const NAME: &'static str = idempotency::GET_OBJECT_ATTRIBUTES.operation;
+    const ROW: Row = idempotency::GET_OBJECT_ATTRIBUTES;
 
-    from_wire!();
-
-    fn idempotency(&self) -> Idempotency {
-        idempotency::GET_OBJECT_ATTRIBUTES.idempotency
-    }
-
-    fn parse(&self, _: &S3, answer: Answer) -> Result<ObjectAttributes> {
+    fn parse(&self, answer: Answer) -> Result<ObjectAttributes> {
         let text = answer.bytes();
         let head = ObjectHead::new(answer.head);
         let mut attributes = read(&text)?;

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use aws_core::operation::Answer;
 use aws_core::xml::{Xml, XmlError};
-use aws_core::{Error, Idempotency, Operation, Result, awaitable, http_date};
+use aws_core::{Error, Idempotency, Result, awaitable, http_date};
 use aws_sigv2::escape;
 use pipeline_pool::Method;
 
@@ -16,10 +16,11 @@ use crate::checksum::Checksum;
 use crate::client::S3Client;
 use crate::idempotency::{self, Row};
 use crate::limits;
+use crate::operation::{Call, Changes, S3Operation};
 use crate::request::attributes::{Attributes, put};
 use crate::request::encryption::{CustomerKey, Of};
 use crate::request::options::Options;
-use crate::wire::{Field, S3, Wire};
+use crate::wire::{Field, Wire};
 
 /// Time beyond the usual for what the store reads and writes meanwhile, up to 5 GiB.
 const PATIENCE: Duration = Duration::from_secs(300);
@@ -45,6 +46,15 @@ pub struct Copy {
     options: Options,
     /// The first setting that cannot be sent.
     wrong: Option<Error>,
+}
+
+impl Bucket {
+    /// Copies an object within the store, here from a key of this bucket; [`Copy::from_bucket`] takes another.
+    ///
+    /// [CopyObject](https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html)
+    pub fn copy(&self, from: impl Into<String>, to: impl Into<String>) -> Copy {
+        Copy::new(self.clone(), from.into(), to.into())
+    }
 }
 
 impl Copy {
@@ -207,7 +217,7 @@ impl Copy {
     }
 
     /// What is to be sent, and by which client.
-    fn ready(self) -> Result<(S3Client, CopyObject)> {
+    fn ready(self) -> Result<(S3Client, Call<CopyObject>)> {
         if let Some(error) = self.wrong {
             return Err(error);
         }
@@ -240,7 +250,7 @@ impl Copy {
         wire.fields(fields)?;
         wire.patience(PATIENCE);
         wire.options(self.options);
-        Ok((self.bucket.client, CopyObject { wire, row }))
+        Ok((self.bucket.client, Call::new(wire, CopyObject { row })))
     }
 }
 
@@ -296,22 +306,19 @@ impl Copied {
 }
 
 struct CopyObject {
-    wire: Wire,
     row: Row,
 }
 
-impl Operation for CopyObject {
+impl S3Operation for CopyObject {
     type Output = Copied;
-    const NAME: &'static str = idempotency::COPY_OBJECT.operation;
-
-    from_wire!();
-    changes_object!();
+    const ROW: Row = idempotency::COPY_OBJECT;
+    const CHANGES: Changes = Changes::Object;
 
     fn idempotency(&self) -> Idempotency {
         self.row.idempotency
     }
 
-    fn parse(&self, _: &S3, answer: Answer) -> Result<Copied> {
+    fn parse(&self, answer: Answer) -> Result<Copied> {
         let text = answer.bytes();
         let (etag, last_modified) = read(&text)?;
         Ok(Copied {
@@ -378,6 +385,7 @@ mod tests {
 
     #[test]
     fn a_copy_has_the_time_that_a_store_takes_for_5_gib() {
+        use aws_core::Operation as _;
         let (_, operation) = bucket().copy("a", "k").ready().unwrap();
         assert!(operation.extra_time() >= Duration::from_secs(300));
     }

@@ -2,7 +2,7 @@ use aws_core::awaitable;
 use std::fmt;
 
 use aws_core::operation::Answer;
-use aws_core::{Idempotency, Operation, Result};
+use aws_core::{Idempotency, Result};
 use pipeline_pool::Method;
 
 use crate::answer::object::ObjectHead;
@@ -10,9 +10,10 @@ use crate::bucket::Bucket;
 use crate::client::S3Client;
 use crate::idempotency::{self, Row};
 use crate::limits;
+use crate::operation::{Call, Changes, S3Operation};
 use crate::request::attributes::put;
 use crate::request::options::Options;
-use crate::wire::{Field, S3, Wire};
+use crate::wire::{Field, Wire};
 
 /// A request to remove an object; made by [`Bucket::delete`].
 #[must_use = "nothing is sent until this is awaited"]
@@ -24,6 +25,15 @@ pub struct Delete {
     fields: Vec<Field>,
     row: &'static Row,
     options: Options,
+}
+
+impl Bucket {
+    /// Removes an object; one that is not there is no error.
+    ///
+    /// [DeleteObject](https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObject.html)
+    pub fn delete(&self, key: impl Into<String>) -> Delete {
+        Delete::new(self.clone(), key.into())
+    }
 }
 
 impl Delete {
@@ -92,7 +102,7 @@ impl Delete {
     }
 
     /// What is to be sent, and by which client.
-    fn ready(self) -> Result<(S3Client, DeleteObject)> {
+    fn ready(self) -> Result<(S3Client, Call<DeleteObject>)> {
         let (client, mut wire) = Wire::object_of(Method::Delete, self.bucket, &self.key)?;
         let mut row = self.row;
         if let Some(version) = &self.version {
@@ -105,7 +115,7 @@ impl Delete {
         wire.fields(self.fields)?;
         wire.options(self.options);
         let idempotency = row.idempotency;
-        Ok((client, DeleteObject { wire, idempotency }))
+        Ok((client, Call::new(wire, DeleteObject { idempotency })))
     }
 }
 
@@ -144,22 +154,19 @@ impl Deleted {
 }
 
 struct DeleteObject {
-    wire: Wire,
     idempotency: Idempotency,
 }
 
-impl Operation for DeleteObject {
+impl S3Operation for DeleteObject {
     type Output = Deleted;
-    const NAME: &'static str = idempotency::DELETE_OBJECT.operation;
-
-    from_wire!();
-    changes_object!();
+    const ROW: Row = idempotency::DELETE_OBJECT;
+    const CHANGES: Changes = Changes::Object;
 
     fn idempotency(&self) -> Idempotency {
         self.idempotency
     }
 
-    fn parse(&self, _: &S3, answer: Answer) -> Result<Deleted> {
+    fn parse(&self, answer: Answer) -> Result<Deleted> {
         Ok(Deleted(ObjectHead::new(answer.head)))
     }
 }

@@ -3,7 +3,7 @@ use std::collections::{HashMap, HashSet};
 
 use aws_core::operation::Answer;
 use aws_core::xml::{Element, Xml, XmlError};
-use aws_core::{Error, ErrorBody, Idempotency, Operation, Result};
+use aws_core::{Error, ErrorBody, Idempotency, Result};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
@@ -15,8 +15,9 @@ use crate::bucket::Bucket;
 use crate::checksum::Checksum;
 use crate::idempotency::{self, Row};
 use crate::many::{ObjectId, Removed};
+use crate::operation::{Call, S3Operation};
 use crate::request::options::Options;
-use crate::wire::{Field, S3, Wire};
+use crate::wire::{Field, Wire};
 
 /// One request to remove up to 1,000 objects.
 pub(crate) struct DeleteBatch {
@@ -112,12 +113,11 @@ impl DeleteBatch {
         wire.fields(fields)?;
         wire.body(Bytes::from(body));
         let operation = DeleteObjects {
-            wire,
             row,
             #[cfg(feature = "cache")]
             keys: ids.iter().map(|id| id.key.clone()).collect(),
         };
-        bucket.client.call(&operation).await
+        bucket.client.call(&Call::new(wire, operation)).await
     }
 }
 
@@ -208,28 +208,25 @@ fn as_read(key: &str) -> String {
 }
 
 struct DeleteObjects {
-    wire: Wire,
     row: Row,
     #[cfg(feature = "cache")]
     keys: Vec<String>,
 }
 
-impl Operation for DeleteObjects {
+impl S3Operation for DeleteObjects {
     type Output = Answers;
-    const NAME: &'static str = idempotency::DELETE_OBJECTS.operation;
-
-    from_wire!();
+    const ROW: Row = idempotency::DELETE_OBJECTS;
 
     fn idempotency(&self) -> Idempotency {
         self.row.idempotency
     }
 
     #[cfg(feature = "cache")]
-    fn cache(&self) -> aws_core::cached::CacheUse<'_> {
+    fn cache<'a>(&'a self, _: &'a Wire) -> aws_core::cached::CacheUse<'a> {
         aws_core::cached::CacheUse::Write(self.keys.iter().map(Into::into).collect())
     }
 
-    fn parse(&self, _: &S3, answer: Answer) -> Result<Answers> {
+    fn parse(&self, answer: Answer) -> Result<Answers> {
         Ok(read(&answer.bytes())?)
     }
 }

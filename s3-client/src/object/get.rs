@@ -1,21 +1,23 @@
 use aws_core::awaitable;
 use std::fmt;
 use std::marker::PhantomData;
-use std::ops::{Bound, RangeBounds};
+use std::ops::RangeBounds;
 use std::time::SystemTime;
 
 use aws_core::operation::Answer;
-use aws_core::{Error, Idempotency, Operation, Result};
+use aws_core::{Error, Result};
 use pipeline_pool::Method;
 
 use crate::answer::object::{Object, ObjectHead};
 use crate::bucket::Bucket;
 use crate::checksum::verified;
 use crate::client::S3Client;
-use crate::idempotency;
+use crate::idempotency::{self, Row};
+use crate::object::range::ByteRange;
+use crate::operation::{Call, S3Operation};
+use crate::request::encryption::CustomerKey;
 use crate::request::options::Options;
 use crate::request::reading::Reading;
-use crate::wire::{S3, Wire};
 
 /// The object is fetched whatever it is: the answer is an [`Object`].
 #[derive(Clone, Copy, Debug)]
@@ -98,41 +100,22 @@ impl Fetched {
 #[must_use = "nothing is sent until this is awaited"]
 pub struct Get<M: Mode = Always> {
     reading: Reading,
-    range: Option<Range>,
+    range: Option<ByteRange>,
     verify: bool,
     options: Options,
     mode: PhantomData<M>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Range {
-    From(u64),
-    Within(u64, u64),
-    Last(u64),
-    Empty,
-}
-
-impl Range {
-    /// The value of the header; nothing for a range of no bytes, which has no form there.
-    fn header(self) -> Option<String> {
-        match self {
-            Self::From(first) => Some(format!("bytes={first}-")),
-            Self::Within(first, last) => Some(format!("bytes={first}-{last}")),
-            Self::Last(n) => Some(format!("bytes=-{n}")),
-            Self::Empty => None,
-        }
-    }
-
-    /// Whether the whole of an object of this size is what it asks for. A server need not send a range then
-    /// ([RFC 9110, 14.2](https://www.rfc-editor.org/rfc/rfc9110#section-14.2)); of an object without bytes there is
-    /// none that could be sent, and S3 answers the last bytes of it with the whole.
-    fn is_whole(self, size: u64) -> bool {
-        match self {
-            Self::From(first) => first == 0 && size > 0,
-            Self::Within(first, last) => first == 0 && size > 0 && last >= size - 1,
-            Self::Last(n) => n >= size,
-            Self::Empty => false,
-        }
+impl Bucket {
+    /// Fetches an object, or a range of it.
+    ///
+    /// An object of up to 64 KiB is here whole when this resolves. A larger one is a stream that holds
+    /// its connection until it is read to its end or dropped: as many unread objects as the pool has
+    /// connections (64 by default) leave none for other requests, which fail as busy after their wait.
+    ///
+    /// [GetObject](https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html)
+    pub fn get(&self, key: impl Into<String>) -> Get {
+        Get::new(self.clone(), key.into())
     }
 }
 
@@ -159,32 +142,13 @@ impl<M: Mode> Get<M> {
     ///
     /// A range that begins behind the end is the error `InvalidRange`.
     pub fn range(mut self, range: impl RangeBounds<u64>) -> Self {
-        let first = match range.start_bound() {
-            Bound::Included(&n) => Some(n),
-            Bound::Excluded(&n) => n.checked_add(1),
-            Bound::Unbounded => Some(0),
-        };
-        let last = match range.end_bound() {
-            Bound::Included(&n) => Some(n),
-            Bound::Excluded(&n) => n.checked_sub(1),
-            Bound::Unbounded => Some(u64::MAX),
-        };
-        self.range = match (first, last) {
-            (Some(0), Some(u64::MAX)) => None,
-            (Some(first), Some(u64::MAX)) => Some(Range::From(first)),
-            (Some(first), Some(last)) if first <= last => Some(Range::Within(first, last)),
-            _ => Some(Range::Empty),
-        };
+        self.range = ByteRange::of(range);
         self
     }
 
     /// Fetches the last `bytes` of it, or all of it if it has fewer.
     pub fn last(mut self, bytes: u64) -> Self {
-        self.range = Some(if bytes == 0 {
-            Range::Empty
-        } else {
-            Range::Last(bytes)
-        });
+        self.range = Some(ByteRange::last(bytes));
         self
     }
 
@@ -210,6 +174,80 @@ impl<M: Mode> Get<M> {
     pub fn if_modified_since(mut self, time: SystemTime) -> Get<IfChanged> {
         self.reading.time("if-modified-since", time);
         self.changed()
+    }
+
+    /// Reads this [version](https://docs.aws.amazon.com/AmazonS3/latest/userguide/RetrievingObjectVersions.html)
+    /// of it. Defaults to the current one.
+    pub fn version(mut self, id: impl Into<String>) -> Self {
+        self.reading.version(id.into());
+        self
+    }
+
+    /// Reads one part of an object that came in parts, from 1 to 10,000; the answer says
+    /// [how many](crate::ObjectHead::parts) there are. Any other object has one. Not together with a range.
+    pub fn part(mut self, number: u32) -> Self {
+        self.reading.part(number);
+        self
+    }
+
+    /// The key that it was [encrypted](CustomerKey) with.
+    pub fn customer_key(mut self, key: CustomerKey) -> Self {
+        self.reading.customer_key(key);
+        self
+    }
+
+    /// Answers only if it has this entity tag; else the error
+    /// [`is_condition_failed`](crate::Error::is_condition_failed).
+    pub fn if_match(mut self, etag: impl Into<String>) -> Self {
+        self.reading.field("if-match", etag);
+        self
+    }
+
+    /// Answers only if it has not been stored since, to the second; else the error
+    /// [`is_condition_failed`](crate::Error::is_condition_failed).
+    pub fn if_unmodified_since(mut self, time: SystemTime) -> Self {
+        self.reading.time("if-unmodified-since", time);
+        self
+    }
+
+    /// Has the answer say this media type.
+    pub fn response_content_type(mut self, value: impl Into<String>) -> Self {
+        self.reading.response("response-content-type", value.into());
+        self
+    }
+
+    /// Has the answer say this language.
+    pub fn response_content_language(mut self, value: impl Into<String>) -> Self {
+        self.reading
+            .response("response-content-language", value.into());
+        self
+    }
+
+    /// Has the answer say when to look for it again, to the second, in the years 1970 to 9999.
+    pub fn response_expires(mut self, time: SystemTime) -> Self {
+        self.reading.response_expires(time);
+        self
+    }
+
+    /// Has the answer say how it may be kept.
+    pub fn response_cache_control(mut self, value: impl Into<String>) -> Self {
+        self.reading
+            .response("response-cache-control", value.into());
+        self
+    }
+
+    /// Has the answer say under which name it is saved.
+    pub fn response_content_disposition(mut self, value: impl Into<String>) -> Self {
+        self.reading
+            .response("response-content-disposition", value.into());
+        self
+    }
+
+    /// Has the answer say how the body is compressed.
+    pub fn response_content_encoding(mut self, value: impl Into<String>) -> Self {
+        self.reading
+            .response("response-content-encoding", value.into());
+        self
     }
 
     fn changed(self) -> Get<IfChanged> {
@@ -239,7 +277,7 @@ impl<M: Mode> Get<M> {
     }
 
     /// What is to be sent, and by which client.
-    fn ready(self) -> Result<(S3Client, GetObject<M>)> {
+    fn ready(self) -> Result<(S3Client, Call<GetObject<M>>)> {
         let mut reading = self.reading;
         if let Some(range) = self.range {
             let value = range
@@ -259,17 +297,16 @@ impl<M: Mode> Get<M> {
         let (client, mut wire) = reading.into_wire(Method::Get)?;
         wire.options(self.options);
         let operation = GetObject {
-            wire,
             range: self.range,
             part,
             verify: self.verify,
             mode: PhantomData,
         };
-        Ok((client, operation))
+        Ok((client, Call::new(wire, operation)))
     }
 }
 
-reading!(Get, Mode);
+options!(Get<M>, M: Mode);
 awaitable!(Get<M>, M::Output, M: Mode);
 
 impl<M: Mode> Clone for Get<M> {
@@ -295,8 +332,7 @@ impl<M: Mode> fmt::Debug for Get<M> {
 }
 
 struct GetObject<M> {
-    wire: Wire,
-    range: Option<Range>,
+    range: Option<ByteRange>,
     part: bool,
     verify: bool,
     mode: PhantomData<M>,
@@ -310,25 +346,23 @@ impl<M> GetObject<M> {
     }
 }
 
-impl<M: Mode> Operation for GetObject<M> {
+impl<M: Mode> S3Operation for GetObject<M> {
     type Output = M::Output;
-    const NAME: &'static str = idempotency::GET_OBJECT.operation;
+    const ROW: Row = idempotency::GET_OBJECT;
     const STREAMS: bool = true;
 
-    from_wire!();
-
-    fn idempotency(&self) -> Idempotency {
-        idempotency::GET_OBJECT.idempotency
+    #[cfg(feature = "cache")]
+    fn cache<'a>(&'a self, wire: &'a crate::wire::Wire) -> aws_core::cached::CacheUse<'a> {
+        crate::cached::read(wire, true)
     }
 
     #[cfg(feature = "cache")]
-    fn cache(&self) -> aws_core::cached::CacheUse<'_> {
-        crate::cached::read(&self.wire, true)
-    }
-
-    #[cfg(feature = "cache")]
-    fn out_of(&self, kept: aws_core::cached::Kept) -> Option<aws_core::cached::Kept> {
-        crate::cached::answer(&self.wire, kept, M::MAY_BE_UNCHANGED)
+    fn out_of(
+        &self,
+        wire: &crate::wire::Wire,
+        kept: aws_core::cached::Kept,
+    ) -> Option<aws_core::cached::Kept> {
+        crate::cached::answer(wire, kept, M::MAY_BE_UNCHANGED)
     }
 
     #[cfg(feature = "cache")]
@@ -345,7 +379,7 @@ impl<M: Mode> Operation for GetObject<M> {
         matches!(status, 200 | 206) || (status == 304 && M::MAY_BE_UNCHANGED)
     }
 
-    fn parse(&self, _: &S3, answer: Answer) -> Result<M::Output> {
+    fn parse(&self, answer: Answer) -> Result<M::Output> {
         let status = answer.head.status();
         let head = ObjectHead::new(answer.head);
         match status {
@@ -377,9 +411,10 @@ impl<M: Mode> Operation for GetObject<M> {
 mod tests {
     use super::*;
     use crate::Credentials;
+    use std::ops::Bound;
 
     fn header(get: Get) -> Option<Option<String>> {
-        get.range.map(Range::header)
+        get.range.map(ByteRange::header)
     }
 
     #[test]
@@ -405,24 +440,5 @@ mod tests {
             Some(None)
         );
         assert_eq!(header(get.last(0)), Some(None));
-    }
-
-    #[test]
-    fn the_whole_is_a_range_where_it_is_all_that_was_asked_for() {
-        for (range, size, whole) in [
-            (Range::Last(512), 0, true),
-            (Range::Last(512), 512, true),
-            (Range::Last(512), 513, false),
-            (Range::From(0), 5, true),
-            (Range::From(1), 5, false),
-            (Range::Within(0, 4), 5, true),
-            (Range::Within(0, 3), 5, false),
-            (Range::Within(1, 9), 5, false),
-            // These begin behind the end, which is an error.
-            (Range::From(0), 0, false),
-            (Range::Within(0, 9), 0, false),
-        ] {
-            assert_eq!(range.is_whole(size), whole, "{range:?} of {size}");
-        }
     }
 }

@@ -4,17 +4,18 @@ use std::marker::PhantomData;
 use std::time::SystemTime;
 
 use aws_core::operation::Answer;
-use aws_core::{Error, Idempotency, Operation, Result};
+use aws_core::{Error, Result};
 use pipeline_pool::Method;
 
 use crate::answer::object::ObjectHead;
 use crate::bucket::Bucket;
 use crate::client::S3Client;
-use crate::idempotency;
+use crate::idempotency::{self, Row};
 use crate::object::get::{Always, IfChanged};
+use crate::operation::{Call, S3Operation};
+use crate::request::encryption::CustomerKey;
 use crate::request::options::Options;
 use crate::request::reading::Reading;
-use crate::wire::{S3, Wire};
 
 /// What a [`Head`] answers with; sealed.
 pub trait HeadMode: sealed::HeadMode {}
@@ -74,6 +75,16 @@ pub struct Head<M: HeadMode = Always> {
     mode: PhantomData<M>,
 }
 
+impl Bucket {
+    /// Fetches what is known of an object without its body.
+    ///
+    /// [HeadObject](https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html)
+    #[doc(alias = "exists")]
+    pub fn head(&self, key: impl Into<String>) -> Head {
+        Head::new(self.clone(), key.into())
+    }
+}
+
 impl Head {
     pub(crate) fn new(bucket: Bucket, key: String) -> Self {
         Self {
@@ -110,6 +121,80 @@ impl<M: HeadMode> Head<M> {
         self.changed()
     }
 
+    /// Asks about this [version](https://docs.aws.amazon.com/AmazonS3/latest/userguide/RetrievingObjectVersions.html)
+    /// of it. Defaults to the current one.
+    pub fn version(mut self, id: impl Into<String>) -> Self {
+        self.reading.version(id.into());
+        self
+    }
+
+    /// Asks about one part of an object that came in parts, from 1 to 10,000; the answer says
+    /// [how many](crate::ObjectHead::parts) there are. Any other object has one. Not together with a range.
+    pub fn part(mut self, number: u32) -> Self {
+        self.reading.part(number);
+        self
+    }
+
+    /// The key that it was [encrypted](CustomerKey) with.
+    pub fn customer_key(mut self, key: CustomerKey) -> Self {
+        self.reading.customer_key(key);
+        self
+    }
+
+    /// Answers only if it has this entity tag; else the error
+    /// [`is_condition_failed`](crate::Error::is_condition_failed).
+    pub fn if_match(mut self, etag: impl Into<String>) -> Self {
+        self.reading.field("if-match", etag);
+        self
+    }
+
+    /// Answers only if it has not been stored since, to the second; else the error
+    /// [`is_condition_failed`](crate::Error::is_condition_failed).
+    pub fn if_unmodified_since(mut self, time: SystemTime) -> Self {
+        self.reading.time("if-unmodified-since", time);
+        self
+    }
+
+    /// Has the answer say this media type.
+    pub fn response_content_type(mut self, value: impl Into<String>) -> Self {
+        self.reading.response("response-content-type", value.into());
+        self
+    }
+
+    /// Has the answer say this language.
+    pub fn response_content_language(mut self, value: impl Into<String>) -> Self {
+        self.reading
+            .response("response-content-language", value.into());
+        self
+    }
+
+    /// Has the answer say when to look for it again, to the second, in the years 1970 to 9999.
+    pub fn response_expires(mut self, time: SystemTime) -> Self {
+        self.reading.response_expires(time);
+        self
+    }
+
+    /// Has the answer say how it may be kept.
+    pub fn response_cache_control(mut self, value: impl Into<String>) -> Self {
+        self.reading
+            .response("response-cache-control", value.into());
+        self
+    }
+
+    /// Has the answer say under which name it is saved.
+    pub fn response_content_disposition(mut self, value: impl Into<String>) -> Self {
+        self.reading
+            .response("response-content-disposition", value.into());
+        self
+    }
+
+    /// Has the answer say how the body is compressed.
+    pub fn response_content_encoding(mut self, value: impl Into<String>) -> Self {
+        self.reading
+            .response("response-content-encoding", value.into());
+        self
+    }
+
     fn changed(self) -> Head<IfChanged> {
         Head {
             reading: self.reading,
@@ -129,7 +214,7 @@ impl<M: HeadMode> Head<M> {
     }
 
     /// What is to be sent, and by which client.
-    fn ready(self) -> Result<(S3Client, HeadObject<M>)> {
+    fn ready(self) -> Result<(S3Client, Call<HeadObject<M>>)> {
         let mut reading = self.reading;
         if self.checksums {
             reading.field("x-amz-checksum-mode", "ENABLED");
@@ -138,15 +223,14 @@ impl<M: HeadMode> Head<M> {
         let (client, mut wire) = reading.into_wire(Method::Head)?;
         wire.options(self.options);
         let operation = HeadObject {
-            wire,
             part,
             mode: PhantomData,
         };
-        Ok((client, operation))
+        Ok((client, Call::new(wire, operation)))
     }
 }
 
-reading!(Head, HeadMode);
+options!(Head<M>, M: HeadMode);
 awaitable!(Head<M>, M::Output, M: HeadMode);
 
 impl<M: HeadMode> fmt::Debug for Head<M> {
@@ -159,40 +243,37 @@ impl<M: HeadMode> fmt::Debug for Head<M> {
 }
 
 struct HeadObject<M> {
-    wire: Wire,
     part: bool,
     mode: PhantomData<M>,
 }
 
-impl<M: HeadMode> Operation for HeadObject<M> {
+impl<M: HeadMode> S3Operation for HeadObject<M> {
     type Output = M::Output;
-    const NAME: &'static str = idempotency::HEAD_OBJECT.operation;
-
-    from_wire!();
+    const ROW: Row = idempotency::HEAD_OBJECT;
 
     #[cfg(feature = "cache")]
-    fn cache(&self) -> aws_core::cached::CacheUse<'_> {
-        crate::cached::read(&self.wire, false)
+    fn cache<'a>(&'a self, wire: &'a crate::wire::Wire) -> aws_core::cached::CacheUse<'a> {
+        crate::cached::read(wire, false)
     }
 
     #[cfg(feature = "cache")]
-    fn out_of(&self, kept: aws_core::cached::Kept) -> Option<aws_core::cached::Kept> {
+    fn out_of(
+        &self,
+        wire: &crate::wire::Wire,
+        kept: aws_core::cached::Kept,
+    ) -> Option<aws_core::cached::Kept> {
         // An object that a put of this client has stored has none, and a HEAD is asked for little else.
         kept.head.header("last-modified")?;
-        let mut kept = crate::cached::answer(&self.wire, kept, M::MAY_BE_UNCHANGED)?;
+        let mut kept = crate::cached::answer(wire, kept, M::MAY_BE_UNCHANGED)?;
         kept.body = bytes::Bytes::new();
         Some(kept)
-    }
-
-    fn idempotency(&self) -> Idempotency {
-        idempotency::HEAD_OBJECT.idempotency
     }
 
     fn accepts(&self, status: u16) -> bool {
         status == 200 || (status == 206 && self.part) || (status == 304 && M::MAY_BE_UNCHANGED)
     }
 
-    fn parse(&self, _: &S3, answer: Answer) -> Result<M::Output> {
+    fn parse(&self, answer: Answer) -> Result<M::Output> {
         if !answer.bytes().is_empty() {
             return Err(Error::protocol("an answer to HEAD has a body"));
         }

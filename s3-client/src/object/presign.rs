@@ -150,7 +150,7 @@ impl Presign {
     }
 
     /// Any other parameter of the query, for example `uploadId`. Version 2 signs those that it
-    /// [knows](crate::SubResources), Version 4 all.
+    /// [knows](crate::settings::SubResources), Version 4 all.
     pub fn query(self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.parameter(name.into(), value.into())
     }

@@ -3,8 +3,10 @@ use std::borrow::Cow;
 use std::fmt;
 
 use aws_core::operation::Answer;
-use aws_core::{Error, Idempotency, Kind, Operation, Result};
-use pipeline_pool::Method;
+use aws_core::{Error, Idempotency, Kind, Result};
+use bytes::Bytes;
+use futures_core::Stream;
+use pipeline_pool::{BodyError, Method};
 
 use crate::answer::object::ObjectHead;
 use crate::bucket::Bucket;
@@ -13,10 +15,12 @@ use crate::client::S3Client;
 use crate::digest;
 use crate::idempotency::{self, Row};
 use crate::limits;
+use crate::operation::{Call, Changes, S3Operation};
 use crate::request::attributes::Attributes;
-use crate::request::body::{Payload, Source};
+use crate::request::body::Payload;
 use crate::request::options::Options;
-use crate::wire::{Field, S3, Wire};
+use crate::request::source::Source;
+use crate::wire::{Field, Wire};
 
 /// A request to store an object; made by [`Bucket::put`].
 #[must_use = "nothing is sent until this is awaited"]
@@ -26,7 +30,7 @@ pub struct Put {
     key: String,
     source: Source,
     attributes: Attributes,
-    sum: Sum,
+    sum: SentChecksum,
     md5: bool,
     /// The MD5 digest of a file, in Base64, once it is known.
     digest: Option<String>,
@@ -36,12 +40,38 @@ pub struct Put {
 
 /// Which checksum goes with the body.
 #[derive(Clone)]
-enum Sum {
+enum SentChecksum {
     None,
     /// To be computed.
     Of(Checksum),
     /// Known to the caller.
     Is(Checksum, String),
+}
+
+impl Bucket {
+    /// Stores an object of up to 5 GiB: bytes, or another [`Source`].
+    ///
+    /// [PutObject](https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html)
+    pub fn put(&self, key: impl Into<String>, body: impl Into<Source>) -> Put {
+        Put::new(self.clone(), key.into(), body.into())
+    }
+
+    /// Stores an object of exactly `len` bytes, up to 5 GiB, which are read from a stream while they are sent.
+    ///
+    /// It is sent again after a failure only if nothing had been read. As [`put`](Self::put) of a [`Source::stream`].
+    pub fn put_stream<S, E>(&self, key: impl Into<String>, len: u64, stream: S) -> Put
+    where
+        S: Stream<Item = Result<Bytes, E>> + Send + 'static,
+        E: Into<BodyError> + 'static,
+    {
+        self.put(key, Source::stream(len, stream))
+    }
+
+    /// Stores a file of up to 5 GiB in one request. As [`put`](Self::put) of a [`Source::file`].
+    #[cfg(feature = "fs")]
+    pub fn put_file(&self, key: impl Into<String>, path: impl AsRef<std::path::Path>) -> Put {
+        self.put(key, Source::file(path))
+    }
 }
 
 impl Put {
@@ -51,7 +81,7 @@ impl Put {
             key,
             source,
             attributes: Attributes::default(),
-            sum: Sum::None,
+            sum: SentChecksum::None,
             md5: false,
             digest: None,
             row: &idempotency::PUT_OBJECT,
@@ -80,7 +110,7 @@ impl Put {
     ///
     /// Defaults to no. Where no other checksum goes with the body, it defaults to yes for an object that is locked
     /// ([`retention`](Self::retention), [`legal_hold`](Self::legal_hold)), and in a bucket that has refused an upload
-    /// for want of a digest, as S3 does where the [bucket](crate::Bucket::put_object_lock) locks what is stored: that
+    /// for want of a digest, as S3 does where the bucket [locks what is stored](crate::config::ObjectLock): that
     /// refusal is not reported, and the request is sent again with a digest. Behind a stream then goes a CRC32
     /// [checksum](Self::checksum) if Version 4 signs the request, and nothing if it is Version 2. Stores that take no
     /// checksum behind a body, as Ceph's RADOS Gateway 16, refuse that: give [its value](Self::checksum_is) then.
@@ -96,13 +126,13 @@ impl Put {
     /// signed like the body. That takes Version 4 of the signature: by another, a file is read once more before, and a
     /// stream is refused with [`Kind::Invalid`](crate::Kind::Invalid): give [its value](Self::checksum_is) then.
     pub fn checksum(mut self, checksum: Checksum) -> Self {
-        self.sum = Sum::Of(checksum);
+        self.sum = SentChecksum::Of(checksum);
         self
     }
 
     /// Sends this value of a checksum, in Base64, as the caller knows it.
     pub fn checksum_is(mut self, checksum: Checksum, value: impl Into<String>) -> Self {
-        self.sum = Sum::Is(checksum, value.into());
+        self.sum = SentChecksum::Is(checksum, value.into());
         self
     }
 
@@ -150,14 +180,14 @@ impl Put {
     /// Sends a file, which is read before where its digest has to go ahead of it.
     async fn send_file(mut self) -> Result<Stored> {
         let payload = self.source.clone().payload().await?;
-        if let Sum::Of(checksum) = self.sum
+        if let SentChecksum::Of(checksum) = self.sum
             && let Some(value) = read_ahead(checksum, &payload, &self.bucket).await?
         {
-            self.sum = Sum::Is(checksum, value);
+            self.sum = SentChecksum::Is(checksum, value);
         }
         let client = self.bucket.client.clone();
         let name = self.bucket.name.clone();
-        let unsummed = matches!(self.sum, Sum::None);
+        let unsummed = matches!(self.sum, SentChecksum::None);
         let demanded = || client.demands_digest(&name);
         if !self.md5 && !(unsummed && (self.attributes.is_locked() || demanded())) {
             let sent = Box::pin(S3Client::run(self.clone().ready(payload.clone()))).await;
@@ -172,10 +202,10 @@ impl Put {
     }
 
     /// What is to be sent, and by which client.
-    fn ready(self, mut payload: Payload) -> Result<(S3Client, PutObject)> {
+    fn ready(self, mut payload: Payload) -> Result<(S3Client, Call<PutObject>)> {
         limits::put(payload.len())?;
         let by_v4 = self.bucket.client.signs_by_v4(&self.bucket.name);
-        let unsummed = matches!(self.sum, Sum::None) && !self.md5 && self.digest.is_none();
+        let unsummed = matches!(self.sum, SentChecksum::None) && !self.md5 && self.digest.is_none();
         let locked = unsummed && self.attributes.is_locked();
         let at_hand = payload.at_hand().filter(|_| self.md5 || locked);
         let digest = self.digest.or_else(|| Some(digest::of_pieces(&at_hand?)));
@@ -187,14 +217,14 @@ impl Put {
         let (client, mut wire) = Wire::object_of(Method::Put, self.bucket, &self.key)?;
         let mut fields = self.attributes.into_fields(wire.origin())?;
         match self.sum {
-            Sum::None if locked && digest.is_none() && by_v4 => {
+            SentChecksum::None if locked && digest.is_none() && by_v4 => {
                 payload = summed(digest::BEHIND_STREAMS, payload, by_v4, &mut fields)?;
             }
-            Sum::None => {}
-            Sum::Of(checksum) => {
+            SentChecksum::None => {}
+            SentChecksum::Of(checksum) => {
                 payload = summed(checksum, payload, by_v4, &mut fields)?;
             }
-            Sum::Is(checksum, value) => {
+            SentChecksum::Is(checksum, value) => {
                 checksum.check(&value)?;
                 fields.push((Cow::Borrowed(checksum.header()), value));
             }
@@ -210,7 +240,7 @@ impl Put {
         wire.payload(payload);
         wire.options(self.options);
         let idempotency = row.idempotency;
-        Ok((client, PutObject { wire, idempotency }))
+        Ok((client, Call::new(wire, PutObject { idempotency })))
     }
 }
 
@@ -264,27 +294,24 @@ impl Stored {
 }
 
 struct PutObject {
-    wire: Wire,
     idempotency: Idempotency,
 }
 
-impl Operation for PutObject {
+impl S3Operation for PutObject {
     type Output = Stored;
-    const NAME: &'static str = idempotency::PUT_OBJECT.operation;
-
-    from_wire!();
-    changes_object!();
+    const ROW: Row = idempotency::PUT_OBJECT;
+    const CHANGES: Changes = Changes::Object;
 
     fn idempotency(&self) -> Idempotency {
         self.idempotency
     }
 
     #[cfg(feature = "cache")]
-    fn wrote(&self, stored: &Stored) -> Option<aws_core::cached::Kept> {
-        crate::cached::wrote(&self.wire, &stored.0)
+    fn wrote(&self, wire: &Wire, stored: &Stored) -> Option<aws_core::cached::Kept> {
+        crate::cached::wrote(wire, &stored.0)
     }
 
-    fn parse(&self, _: &S3, answer: Answer) -> Result<Stored> {
+    fn parse(&self, answer: Answer) -> Result<Stored> {
         Ok(Stored(ObjectHead::new(answer.head)))
     }
 }

@@ -1,15 +1,16 @@
 use aws_core::operation::Answer;
 use aws_core::xml::Element;
-use aws_core::{Error, Idempotency, Operation, Result, awaitable};
+use aws_core::{Error, Result, awaitable};
 use bytes::Bytes;
 use pipeline_pool::Method;
 
 use crate::bucket::Bucket;
 use crate::bucket::config::document_fields;
-use crate::idempotency;
+use crate::idempotency::{self, Row};
 use crate::limits;
+use crate::operation::{Call, Changes, S3Operation};
 use crate::request::options::Options;
-use crate::wire::{S3, Wire};
+use crate::wire::Wire;
 
 /// A request to bring an archived object back for a while; made by [`Bucket::restore`].
 #[must_use = "nothing is sent until this is awaited"]
@@ -21,6 +22,15 @@ pub struct Restore {
     tier: Option<String>,
     version: Option<String>,
     options: Options,
+}
+
+impl Bucket {
+    /// Brings an archived object back for this many days.
+    ///
+    /// [RestoreObject](https://docs.aws.amazon.com/AmazonS3/latest/API/API_RestoreObject.html)
+    pub fn restore(&self, key: impl Into<String>, days: u32) -> Restore {
+        Restore::new(self.clone(), key.into(), days)
+    }
 }
 
 impl Restore {
@@ -69,7 +79,10 @@ impl Restore {
         wire.fields(document_fields(&body, "application/xml").into())?;
         wire.body(Bytes::from(body));
         wire.options(self.options);
-        self.bucket.client.call(&RestoreOperation { wire }).await
+        self.bucket
+            .client
+            .call(&Call::new(wire, RestoreObject))
+            .await
     }
 }
 
@@ -97,22 +110,14 @@ fn document(days: u32, tier: Option<&str>) -> Result<String> {
     request.to_xml()
 }
 
-struct RestoreOperation {
-    wire: Wire,
-}
+struct RestoreObject;
 
-impl Operation for RestoreOperation {
+impl S3Operation for RestoreObject {
     type Output = Restored;
-    const NAME: &'static str = idempotency::RESTORE_OBJECT.operation;
+    const ROW: Row = idempotency::RESTORE_OBJECT;
+    const CHANGES: Changes = Changes::Object;
 
-    from_wire!();
-    changes_object!();
-
-    fn idempotency(&self) -> Idempotency {
-        idempotency::RESTORE_OBJECT.idempotency
-    }
-
-    fn parse(&self, _: &S3, answer: Answer) -> Result<Restored> {
+    fn parse(&self, answer: Answer) -> Result<Restored> {
         Ok(match answer.head.status() {
             202 => Restored::Begun,
             _ => Restored::Prolonged,

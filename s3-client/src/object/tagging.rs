@@ -1,171 +1,84 @@
-use aws_core::operation::Answer;
-use aws_core::{Idempotency, Operation, Result, awaitable};
-use pipeline_pool::Method;
+//! The tags of an object: [`Bucket::get_object_tagging`], [`Bucket::put_object_tagging`] and
+//! [`Bucket::delete_object_tagging`].
 
-use super::target::Target;
+use aws_core::Result;
+
 use crate::bucket::Bucket;
-use crate::bucket::config::document_fields;
-use crate::config::{Root as _, Tagging};
-use crate::idempotency;
+use crate::bucket::config::{
+    Config, DeleteConfig, GetConfig, OfObject, PutConfig, Readable as _, Removable, Settable,
+    Tagging,
+};
+use crate::idempotency::{self, Row};
 use crate::limits;
-use crate::request::options::Options;
-use crate::wire::{S3, Wire};
 
-/// Makes a request about the tags of one object.
-macro_rules! about_tags {
-    ($(#[$doc:meta])* $name:ident $(, $field:ident: $type:ty)?) => {
-        $(#[$doc])*
-        #[must_use = "nothing is sent until this is awaited"]
-        #[derive(Clone, Debug)]
-        pub struct $name {
-            target: Target,
-            $($field: $type,)?
-            options: Options,
-        }
-
-        impl $name {
-            pub(crate) fn new(bucket: Bucket, key: String $(, $field: $type)?) -> Self {
-                Self {
-                    target: Target::new(bucket, key),
-                    $($field,)?
-                    options: Options::default(),
-                }
-            }
-
-            /// Those of this version of it. Defaults to the current one.
-            pub fn version(mut self, id: impl Into<String>) -> Self {
-                self.target.version = Some(id.into());
-                self
-            }
-        }
-
-        options!($name);
-    };
-}
-
-about_tags! {
-    /// A request for the tags of an object; made by [`Bucket::get_object_tagging`].
-    GetObjectTagging
-}
-
-about_tags! {
-    /// A request to give an object tags; made by [`Bucket::put_object_tagging`].
-    PutObjectTagging, tagging: Tagging
-}
-
-about_tags! {
-    /// A request to remove the tags of an object; made by [`Bucket::delete_object_tagging`].
-    DeleteObjectTagging
-}
-
-impl GetObjectTagging {
-    /// Sends it.
+impl Bucket {
+    /// Fetches the tags of an object.
     ///
-    /// # Errors
-    /// [`is_not_found`](crate::Error::is_not_found) when there is no such object; otherwise as sending and the
-    /// store say.
-    pub async fn send(self) -> Result<Tagging> {
-        let wire = self.target.wire(Method::Get, "tagging", self.options)?;
-        let client = &self.target.bucket.client;
-        client.call(&GetOperation { wire }).await
+    /// [GetObjectTagging](https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObjectTagging.html)
+    pub fn get_object_tagging(&self, key: impl Into<String>) -> GetConfig<Tagging, OfObject> {
+        GetConfig::new(self.clone(), OfObject::new(key.into()))
     }
-}
 
-impl PutObjectTagging {
-    /// Sends it.
+    /// Gives an object these tags in place of those that it has: up to 10, with names of up to 128 and values of up to
+    /// 256 characters.
     ///
-    /// # Errors
-    /// [`Kind::Invalid`](crate::Kind::Invalid) when there are over 10 tags, or one has a name of over 128 or a value
-    /// of over 256 characters; [`is_not_found`](crate::Error::is_not_found) when there is no such object; otherwise as
-    /// sending and the store say.
-    pub async fn send(self) -> Result<()> {
-        limits::object_tags(&self.tagging)?;
-        let body = self.tagging.encode()?;
-        let mut wire = self.target.wire(Method::Put, "tagging", self.options)?;
-        wire.fields(document_fields(&body, "application/xml").into())?;
-        wire.body(body.into());
-        let client = &self.target.bucket.client;
-        client.call(&PutOperation { wire }).await
+    /// [PutObjectTagging](https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObjectTagging.html)
+    pub fn put_object_tagging(
+        &self,
+        key: impl Into<String>,
+        tagging: impl Into<Tagging>,
+    ) -> PutConfig<Tagging, OfObject> {
+        PutConfig::new(self.clone(), OfObject::new(key.into()), tagging.into())
     }
-}
 
-impl DeleteObjectTagging {
-    /// Sends it.
+    /// Removes all tags of an object.
     ///
-    /// # Errors
-    /// [`is_not_found`](crate::Error::is_not_found) when there is no such object; otherwise as sending and the
-    /// store say.
-    pub async fn send(self) -> Result<()> {
-        let wire = self.target.wire(Method::Delete, "tagging", self.options)?;
-        let client = &self.target.bucket.client;
-        client.call(&DeleteOperation { wire }).await
+    /// [DeleteObjectTagging](https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjectTagging.html)
+    pub fn delete_object_tagging(&self, key: impl Into<String>) -> DeleteConfig<Tagging, OfObject> {
+        DeleteConfig::new(self.clone(), OfObject::new(key.into()))
     }
 }
 
-awaitable!(GetObjectTagging, Tagging);
-awaitable!(PutObjectTagging, ());
-awaitable!(DeleteObjectTagging, ());
+impl Config<OfObject> for Tagging {
+    const GET: Row = idempotency::GET_OBJECT_TAGGING;
 
-struct GetOperation {
-    wire: Wire,
-}
-
-impl Operation for GetOperation {
-    type Output = Tagging;
-    const NAME: &'static str = idempotency::GET_OBJECT_TAGGING.operation;
-
-    from_wire!();
-
-    fn idempotency(&self) -> Idempotency {
-        idempotency::GET_OBJECT_TAGGING.idempotency
-    }
-
-    fn parse(&self, _: &S3, answer: Answer) -> Result<Tagging> {
-        let document = answer.bytes();
-        // RGW says no more than that of an object that never had any.
-        if document.is_empty() {
-            return Ok(Tagging::new());
+    fn of_answer(answer: &[u8]) -> Result<Self> {
+        // Ceph RGW answers with no document for an object that never had any tag.
+        if answer.is_empty() {
+            return Ok(Self::new());
         }
-        Ok(Tagging::decode(&document)?)
+        Self::parse(answer)
     }
 }
 
-struct PutOperation {
-    wire: Wire,
-}
+impl Settable<OfObject> for Tagging {
+    const PUT: Row = idempotency::PUT_OBJECT_TAGGING;
 
-impl Operation for PutOperation {
-    type Output = ();
-    const NAME: &'static str = idempotency::PUT_OBJECT_TAGGING.operation;
-
-    from_wire!();
-    changes_object!();
-
-    fn idempotency(&self) -> Idempotency {
-        idempotency::PUT_OBJECT_TAGGING.idempotency
-    }
-
-    fn parse(&self, _: &S3, _: Answer) -> Result<()> {
-        Ok(())
+    fn check_subject(&self) -> Result<()> {
+        limits::object_tags(self)
     }
 }
 
-struct DeleteOperation {
-    wire: Wire,
+impl Removable<OfObject> for Tagging {
+    const DELETE: Row = idempotency::DELETE_OBJECT_TAGGING;
 }
 
-impl Operation for DeleteOperation {
-    type Output = ();
-    const NAME: &'static str = idempotency::DELETE_OBJECT_TAGGING.operation;
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-    from_wire!();
-    changes_object!();
-
-    fn idempotency(&self) -> Idempotency {
-        idempotency::DELETE_OBJECT_TAGGING.idempotency
+    #[test]
+    fn an_answer_without_a_document_means_no_tags() {
+        let of_object = <Tagging as Config<OfObject>>::of_answer;
+        assert_eq!(of_object(b"").unwrap(), Tagging::new());
+        assert!(of_object(b"<Other/>").is_err());
+        assert!(<Tagging as Config>::of_answer(b"").is_err());
     }
 
-    fn parse(&self, _: &S3, _: Answer) -> Result<()> {
-        Ok(())
+    #[test]
+    fn an_object_has_fewer_tags_than_a_bucket() {
+        let tags: Tagging = (0..11).map(|i| (i.to_string(), "")).collect();
+        assert!(<Tagging as Settable<OfObject>>::check_subject(&tags).is_err());
+        assert!(<Tagging as Settable>::check_subject(&tags).is_ok());
     }
 }

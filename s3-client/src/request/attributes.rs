@@ -8,7 +8,7 @@ use aws_sigv2::date::iso8601_millis;
 use aws_sigv2::escape;
 use pipeline_pool::Origin;
 
-use crate::bucket::create::grant_fields;
+use crate::bucket::config::grant_fields;
 use crate::config::{Grantee, Permission, RetentionMode, Tag, Tagging};
 use crate::limits;
 use crate::request::encryption::ServerSideEncryption;
@@ -85,7 +85,7 @@ impl Attributes {
     }
 
     /// The key of the customer's that the object is encrypted with, if it is one.
-    pub(crate) fn customer_key(&self) -> Option<&crate::CustomerKey> {
+    pub(crate) fn customer_key(&self) -> Option<&crate::request::CustomerKey> {
         self.encryption.as_ref()?.customer_key()
     }
 
@@ -147,6 +147,18 @@ pub(crate) fn put(fields: &mut Vec<Field>, name: &'static str, value: String) {
 }
 
 /// Gives a request with a field `attributes: Attributes` the setters of what is kept beside the bytes.
+///
+/// `attributes!(Put);` writes
+///
+/// ```text
+/// impl Put {
+///     pub fn content_type(mut self, value: impl Into<String>) -> Self {
+///         self.attributes.describe("content-type", value.into());
+///         self
+///     }
+///     // and so on for the other content headers, `metadata`, `tag`, `acl`, `grant`, `encryption`, `retention` and so on
+/// }
+/// ```
 macro_rules! attributes {
     ($request:ty) => {
         impl $request {
@@ -203,11 +215,11 @@ macro_rules! attributes {
                 self
             }
 
-            /// How the store encrypts it: with [keys of its own](crate::ServerSideEncryption), or with one of yours,
-            /// [`CustomerKey`](crate::CustomerKey). Defaults to what the bucket says.
+            /// How the store encrypts it: with [keys of its own](crate::request::ServerSideEncryption), or with one of yours,
+            /// [`CustomerKey`](crate::request::CustomerKey). Defaults to what the bucket says.
             pub fn encryption(
                 mut self,
-                encryption: impl Into<$crate::ServerSideEncryption>,
+                encryption: impl Into<$crate::request::ServerSideEncryption>,
             ) -> Self {
                 self.attributes.encryption(encryption.into());
                 self
@@ -222,7 +234,7 @@ macro_rules! attributes {
             }
 
             /// Who may do what with it, by one of the lists that have a name. Defaults to
-            /// [`Private`]($crate::config::CannedAcl::Private).
+            /// [`Private`](crate::config::CannedAcl::Private).
             pub fn acl(mut self, acl: impl Into<$crate::config::CannedAcl>) -> Self {
                 let acl = acl.into().as_str().to_owned();
                 self.attributes.field("x-amz-acl", acl);
@@ -240,8 +252,8 @@ macro_rules! attributes {
             }
 
             /// Keeps it from removal until this time, which has to be in the future, in a bucket with [object
-            /// lock]($crate::CreateBucket::object_lock). Defaults to what the
-            /// [bucket](crate::Bucket::get_object_lock) says.
+            /// lock](crate::request::CreateBucket::object_lock). Defaults to what the
+            /// [`ObjectLock`](crate::config::ObjectLock) of the bucket says.
             pub fn retention(
                 mut self,
                 mode: impl Into<$crate::config::RetentionMode>,
@@ -252,7 +264,7 @@ macro_rules! attributes {
             }
 
             /// Keeps it from removal until [somebody lets it go](crate::Bucket::put_object_legal_hold), in a bucket with
-            /// [object lock]($crate::CreateBucket::object_lock). Defaults to no.
+            /// [object lock](crate::request::CreateBucket::object_lock). Defaults to no.
             pub fn legal_hold(mut self, yes: bool) -> Self {
                 let hold = $crate::config::LegalHold::from(yes).status;
                 let hold = hold.map(|status| status.as_str().to_owned());

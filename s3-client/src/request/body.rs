@@ -6,15 +6,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 
 use aws_core::{Error, Kind, Result};
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures_core::Stream;
 use pipeline_pool::BodyError;
-use tokio::io::{AsyncRead, AsyncReadExt as _};
 
 use crate::checksum::Checksum;
 #[cfg(feature = "fs")]
 use crate::file::FilePart;
-use crate::transfer::Feed;
 
 pub(crate) type Pieces = Pin<Box<dyn Stream<Item = Result<Bytes, BodyError>> + Send>>;
 
@@ -43,7 +41,7 @@ impl Payload {
             0 => Self::None,
             1 => Self::Whole(pieces.into_iter().next().unwrap_or_default()),
             // A streamed body has its connection alone.
-            _ if len <= FEW => Self::Whole(pieces.concat().into()),
+            _ if len <= JOINED => Self::Whole(pieces.concat().into()),
             _ => Self::Rope(pieces.into(), len),
         }
     }
@@ -137,145 +135,7 @@ impl fmt::Debug for Payload {
 }
 
 /// Up to this many bytes in pieces are put together.
-const FEW: u64 = 64 << 10;
-
-/// What an object is made of: bytes, a stream, or a file.
-///
-/// Bytes and files can be sent again when an attempt fails. A stream can not, once something has been read
-/// from it: the failure of the attempt is then that of the request.
-#[derive(Clone)]
-pub struct Source(pub(crate) Content);
-
-/// A [`Source`] before its file has been looked at.
-#[derive(Clone)]
-pub(crate) enum Content {
-    Here(Payload),
-    /// A stream of unknown length.
-    Unsized(Arc<OneShot>),
-    #[cfg(feature = "fs")]
-    Path(Arc<std::path::Path>),
-}
-
-impl Source {
-    /// A stream of exactly `len` bytes. More or fewer fail the request with [`Kind::Body`], before the store
-    /// has the whole of it; so does an error of the stream.
-    pub fn stream<S, E>(len: u64, stream: S) -> Self
-    where
-        S: Stream<Item = Result<Bytes, E>> + Send + 'static,
-        E: Into<BodyError> + 'static,
-    {
-        let stream: Pieces = Box::pin(ErrorBoxed(Box::pin(stream)));
-        Self(Content::Here(Payload::Once(Arc::new(OneShot {
-            len,
-            slot: Mutex::new(Some(stream)),
-        }))))
-    }
-
-    /// A stream that is read until it ends, for [`Bucket::upload`](crate::Bucket::upload): a single put has to know
-    /// the length.
-    pub fn unsized_stream<S, E>(stream: S) -> Self
-    where
-        S: Stream<Item = Result<Bytes, E>> + Send + 'static,
-        E: Into<BodyError> + 'static,
-    {
-        let stream: Pieces = Box::pin(ErrorBoxed(Box::pin(stream)));
-        Self(Content::Unsized(Arc::new(OneShot {
-            len: 0,
-            slot: Mutex::new(Some(stream)),
-        })))
-    }
-
-    /// A reader that is read until it ends, for [`Bucket::upload`](crate::Bucket::upload).
-    pub fn reader(reader: impl AsyncRead + Send + 'static) -> Self {
-        let step = |mut reader: Pin<Box<dyn AsyncRead + Send>>| async move {
-            let mut piece = BytesMut::with_capacity(64 << 10);
-            let n = reader.read_buf(&mut piece).await?;
-            Ok::<_, BodyError>((n > 0).then(|| (piece.freeze(), reader)))
-        };
-        let reader: Pin<Box<dyn AsyncRead + Send>> = Box::pin(reader);
-        Self::unsized_stream(Steps::new(reader, step))
-    }
-
-    /// Bytes in several pieces, which are sent without being copied together unless they are few.
-    pub fn pieces(pieces: impl IntoIterator<Item = Bytes>) -> Self {
-        Self(Content::Here(Payload::pieces(pieces)))
-    }
-
-    /// The file of this path, as long as it is when the request is sent. It must not change meanwhile.
-    #[cfg(feature = "fs")]
-    pub fn file(path: impl AsRef<std::path::Path>) -> Self {
-        Self(Content::Path(path.as_ref().into()))
-    }
-
-    pub(crate) fn of(payload: Payload) -> Self {
-        Self(Content::Here(payload))
-    }
-
-    /// What is sent, to be cut into parts; with `hash` those of a file keep the digest of what was read.
-    pub(crate) async fn feed(self, hash: bool) -> Result<Feed> {
-        match self.0 {
-            Content::Unsized(once) => Ok(Feed::of_stream(Box::pin(once.lend()?), None)),
-            _ => Feed::new(self.payload().await?, hash),
-        }
-    }
-
-    /// What is sent; a file is asked for its length.
-    pub(crate) async fn payload(mut self) -> Result<Payload> {
-        match self.at_hand() {
-            Some(payload) => payload,
-            #[cfg(feature = "fs")]
-            None => match self.0 {
-                Content::Path(path) => Ok(Payload::File(Arc::new(FilePart::whole(path).await?))),
-                Content::Here(payload) => Ok(payload),
-                Content::Unsized(_) => Ok(Payload::None),
-            },
-            #[cfg(not(feature = "fs"))]
-            None => Ok(Payload::None),
-        }
-    }
-
-    /// What is sent, taken out; nothing if that is a file, which has to be asked for its length, and may have to be read.
-    pub(crate) fn at_hand(&mut self) -> Option<Result<Payload>> {
-        match &mut self.0 {
-            Content::Here(payload) if payload.is_file() => None,
-            Content::Here(payload) => Some(Ok(std::mem::take(payload))),
-            Content::Unsized(_) => Some(Err(Error::invalid(
-                "a stream of unknown length cannot be put in one request: upload it, or say its length",
-            ))),
-            #[cfg(feature = "fs")]
-            Content::Path(_) => None,
-        }
-    }
-}
-
-impl From<Bytes> for Source {
-    fn from(bytes: Bytes) -> Self {
-        Self(Content::Here(Payload::Whole(bytes)))
-    }
-}
-
-macro_rules! from_bytes {
-    ($($type:ty)*) => {$(
-        impl From<$type> for Source {
-            fn from(bytes: $type) -> Self {
-                Bytes::from(bytes).into()
-            }
-        }
-    )*};
-}
-
-from_bytes!(BytesMut Vec<u8> String &'static [u8] &'static str Box<[u8]>);
-
-impl fmt::Debug for Source {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
-            Content::Here(payload) => f.debug_tuple("Source").field(payload).finish(),
-            Content::Unsized(_) => f.write_str("Source(unsized)"),
-            #[cfg(feature = "fs")]
-            Content::Path(path) => f.debug_tuple("Source").field(path).finish(),
-        }
-    }
-}
+const JOINED: u64 = 64 << 10;
 
 /// A stream that is lent to one attempt after another until one has read from it.
 pub(crate) struct OneShot {
@@ -284,11 +144,22 @@ pub(crate) struct OneShot {
 }
 
 impl OneShot {
+    /// Holds this stream of `len` bytes.
+    pub(super) fn new<S, E>(len: u64, stream: S) -> Arc<Self>
+    where
+        S: Stream<Item = Result<Bytes, E>> + Send + 'static,
+        E: Into<BodyError> + 'static,
+    {
+        let stream: Pieces = Box::pin(ErrorBoxed(Box::pin(stream)));
+        let slot = Mutex::new(Some(stream));
+        Arc::new(Self { len, slot })
+    }
+
     fn lock(&self) -> MutexGuard<'_, Option<Pieces>> {
         self.slot.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn lend(self: &Arc<Self>) -> Result<Lent> {
+    pub(super) fn lend(self: &Arc<Self>) -> Result<LentStream> {
         let stream = self.lock().take();
         let stream = stream.ok_or_else(|| {
             Error::new(
@@ -296,7 +167,7 @@ impl OneShot {
                 "the body is a stream that has been read: it cannot be sent again",
             )
         })?;
-        Ok(Lent {
+        Ok(LentStream {
             owner: self.clone(),
             stream: Some(stream),
             read: false,
@@ -305,13 +176,13 @@ impl OneShot {
 }
 
 /// A stream under way, which goes back to its owner if nothing was read from it.
-struct Lent {
+pub(crate) struct LentStream {
     owner: Arc<OneShot>,
     stream: Option<Pieces>,
     read: bool,
 }
 
-impl Stream for Lent {
+impl Stream for LentStream {
     type Item = Result<Bytes, BodyError>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
@@ -324,7 +195,7 @@ impl Stream for Lent {
     }
 }
 
-impl Drop for Lent {
+impl Drop for LentStream {
     fn drop(&mut self) {
         if !self.read {
             *self.owner.lock() = self.stream.take();
@@ -419,6 +290,7 @@ where
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::request::source::Source;
     use std::convert::Infallible;
     use std::task::Waker;
 

@@ -7,14 +7,21 @@ pub(crate) type Options = Overrides;
 
 /// Gives a request with a field `options: Options` the setters that every request has.
 ///
-/// `options!(Put);` for a type without parameters, `options!(Get<M>, M: Mode);` for one with them.
+/// `options!(Put);` is for a type without parameters, `options!(Get<M>, M: Mode);` for one with them, and writes
+///
+/// ```text
+/// impl<M: Mode> Get<M> {
+///     pub fn timeout(mut self, timeout: Duration) -> Self { self.options.timeout(timeout); self }
+///     // and so on for `header`, `retry`, `cache`, `request_payer` and `expected_bucket_owner`
+/// }
+/// ```
 macro_rules! options {
     ($request:ty $(, $($generics:tt)+)?) => {
         impl $(<$($generics)+>)? $request {
             /// Sends this header field too, in place of one of the same name that the request has. It is signed where
             /// the scheme signs it: with Version 2 those are the names that begin with `x-amz-`.
             ///
-            /// Sending fails with [`Kind::Invalid`]($crate::Kind::Invalid), naming the field, when it is one that the
+            /// Sending fails with [`Kind::Invalid`](crate::Kind::Invalid), naming the field, when it is one that the
             /// client itself writes: `Host`, `Date`, `Authorization`, `Content-Length`, and what belongs to the
             /// connection.
             pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
@@ -31,7 +38,7 @@ macro_rules! options {
 
             /// How failed attempts of this request are repeated. Defaults to [the client's](crate::S3Builder::retry),
             /// whose budget it shares in any case.
-            pub fn retry(mut self, retry: $crate::RetryConfig) -> Self {
+            pub fn retry(mut self, retry: $crate::request::RetryConfig) -> Self {
                 self.options.retry(retry);
                 self
             }
@@ -39,7 +46,7 @@ macro_rules! options {
             /// What this request does with the client's cache (feature `cache`). Defaults to using it. Writes tell it in
             /// any case.
             #[cfg(feature = "cache")]
-            pub fn cache(mut self, mode: $crate::CacheMode) -> Self {
+            pub fn cache(mut self, mode: $crate::request::CacheMode) -> Self {
                 self.options.cache(mode);
                 self
             }

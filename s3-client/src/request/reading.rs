@@ -12,7 +12,7 @@ use crate::request::attributes::put;
 use crate::request::encryption::{CustomerKey, Of};
 use crate::wire::{Field, Wire};
 
-/// What the setters of [`reading!`] have been told.
+/// What the setters of [`Get`](crate::request::Get) and [`Head`](crate::request::Head) have been told.
 #[derive(Clone)]
 pub(crate) struct Reading {
     pub(crate) bucket: Bucket,
@@ -110,86 +110,4 @@ impl Reading {
         wire.fields(self.fields)?;
         Ok((client, wire))
     }
-}
-
-/// Gives a request with a field `reading: Reading` the setters of what reads an object.
-macro_rules! reading {
-    ($request:ident, $mode:ident) => {
-        impl<M: $mode> $request<M> {
-            /// Reads this [version](https://docs.aws.amazon.com/AmazonS3/latest/userguide/RetrievingObjectVersions.html)
-            /// of it. Defaults to the current one.
-            pub fn version(mut self, id: impl Into<String>) -> Self {
-                self.reading.version(id.into());
-                self
-            }
-
-            /// Reads one part of an object that came in parts, from 1 to 10,000; the answer says
-            /// [how many](crate::ObjectHead::parts) there are. Any other object has one. Not together with a range.
-            pub fn part(mut self, number: u32) -> Self {
-                self.reading.part(number);
-                self
-            }
-
-            /// The key that it was [encrypted](crate::CustomerKey) with.
-            pub fn customer_key(mut self, key: $crate::CustomerKey) -> Self {
-                self.reading.customer_key(key);
-                self
-            }
-
-            /// Answers only if it has this entity tag; else the error
-            /// [`is_condition_failed`](crate::Error::is_condition_failed).
-            pub fn if_match(mut self, etag: impl Into<String>) -> Self {
-                self.reading.field("if-match", etag);
-                self
-            }
-
-            /// Answers only if it has not been stored since, to the second; else the error
-            /// [`is_condition_failed`](crate::Error::is_condition_failed).
-            pub fn if_unmodified_since(mut self, time: std::time::SystemTime) -> Self {
-                self.reading.time("if-unmodified-since", time);
-                self
-            }
-
-            /// Has the answer say this media type.
-            pub fn response_content_type(mut self, value: impl Into<String>) -> Self {
-                self.reading.response("response-content-type", value.into());
-                self
-            }
-
-            /// Has the answer say this language.
-            pub fn response_content_language(mut self, value: impl Into<String>) -> Self {
-                self.reading
-                    .response("response-content-language", value.into());
-                self
-            }
-
-            /// Has the answer say when to look for it again, to the second, in the years 1970 to 9999.
-            pub fn response_expires(mut self, time: std::time::SystemTime) -> Self {
-                self.reading.response_expires(time);
-                self
-            }
-
-            /// Has the answer say how it may be kept.
-            pub fn response_cache_control(mut self, value: impl Into<String>) -> Self {
-                self.reading.response("response-cache-control", value.into());
-                self
-            }
-
-            /// Has the answer say under which name it is saved.
-            pub fn response_content_disposition(mut self, value: impl Into<String>) -> Self {
-                self.reading
-                    .response("response-content-disposition", value.into());
-                self
-            }
-
-            /// Has the answer say how the body is compressed.
-            pub fn response_content_encoding(mut self, value: impl Into<String>) -> Self {
-                self.reading
-                    .response("response-content-encoding", value.into());
-                self
-            }
-        }
-
-        options!($request<M>, M: $mode);
-    };
 }

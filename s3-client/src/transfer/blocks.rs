@@ -63,22 +63,22 @@ fn lock(idle: &Idle) -> std::sync::MutexGuard<'_, Vec<Vec<u8>>> {
 
 fn lend(block: Vec<u8>, idle: &Arc<Idle>) -> Bytes {
     let home = Arc::downgrade(idle);
-    Bytes::from_owner(Lent { block, home })
+    Bytes::from_owner(LentBlock { block, home })
 }
 
 /// A block that is away from home.
-struct Lent {
+struct LentBlock {
     block: Vec<u8>,
     home: Weak<Idle>,
 }
 
-impl AsRef<[u8]> for Lent {
+impl AsRef<[u8]> for LentBlock {
     fn as_ref(&self) -> &[u8] {
         &self.block
     }
 }
 
-impl Drop for Lent {
+impl Drop for LentBlock {
     fn drop(&mut self) {
         if let Some(idle) = self.home.upgrade() {
             let mut block = std::mem::take(&mut self.block);

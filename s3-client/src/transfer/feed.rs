@@ -184,7 +184,7 @@ fn cut(pieces: &mut VecDeque<Bytes>, size: u64) -> Payload {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::request::body::Source;
+    use crate::request::source::Source;
 
     struct Items(std::vec::IntoIter<Result<Bytes, std::io::Error>>);
 

@@ -20,8 +20,9 @@ use crate::limits;
 use crate::multipart::{CompleteMultipart, MultipartUpload, Part, UploadPart};
 use crate::object::put::Put;
 use crate::request::attributes::Attributes;
-use crate::request::body::{Payload, Source};
+use crate::request::body::Payload;
 use crate::request::options::Options;
+use crate::request::source::Source;
 use crate::wire::Field;
 
 /// How many parts are worked on at the same time unless it is told.
@@ -134,14 +135,14 @@ impl Upload {
 
     /// Sends the MD5 digest of each part, or of what fits into one, with which the store checks what arrived. Files are
     /// read once more for it. Defaults to no, but to yes for an object that is locked, and in a bucket that locks
-    /// what is stored, as [`Put::content_md5`](crate::Put::content_md5) says.
+    /// what is stored, as [`Put::content_md5`](crate::request::Put::content_md5) says.
     pub fn content_md5(mut self, yes: bool) -> Self {
         self.md5 = yes;
         self
     }
 
     /// Sends this checksum of each part, or of what fits into one, with which the store checks what arrived and which it
-    /// keeps. Defaults to none. Of files it follows the body, as [`Put::checksum`](crate::Put::checksum) says.
+    /// keeps. Defaults to none. Of files it follows the body, as [`Put::checksum`](crate::request::Put::checksum) says.
     pub fn checksum(mut self, checksum: Checksum) -> Self {
         self.checksum = Some(checksum);
         self

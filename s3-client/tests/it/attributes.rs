@@ -2,8 +2,10 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use s3_client::answer::Restored;
 use s3_client::config::{CannedAcl, Grant, Grantee, Permission, Tagging};
-use s3_client::{Checksum, CustomerKey, Kind, Restored, ServerSideEncryption};
+use s3_client::request::{CustomerKey, ServerSideEncryption};
+use s3_client::{Checksum, Kind};
 
 use crate::store::{Feature, Store};
 

@@ -4,8 +4,9 @@ use std::sync::{Arc, Mutex};
 
 use aws_core::transport::ResponseFuture;
 use pipeline_pool::{HttpPool, Origin, Request};
+use s3_client::Kind;
 use s3_client::config::{Payer, RequestPayment};
-use s3_client::{Kind, Transport};
+use s3_client::transport::Transport;
 
 use crate::store::{Feature, Store};
 
@@ -85,7 +86,7 @@ async fn who_pays_is_said() {
     let store = Store::start().await;
     let bucket = store.bucket().await;
     let requester = RequestPayment::new().payer(Payer::Requester);
-    bucket.put_request_payment(requester).await.unwrap();
+    bucket.put_config(requester).await.unwrap();
     let bills = Bills {
         pool: store.pool(),
         payers: Arc::default(),

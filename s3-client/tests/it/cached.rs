@@ -16,7 +16,8 @@ use emulator::{Emulator, Fault, Gate, Rule};
 use pipeline_pool::{Method, Request};
 use s3_client::cache_layer::Cache;
 use s3_client::config::Tagging;
-use s3_client::{Bucket, CacheMode, Credentials, CustomerKey, RetryConfig, S3Client};
+use s3_client::request::{CacheMode, CustomerKey, RetryConfig};
+use s3_client::{Bucket, Credentials, S3Client};
 
 use crate::memcached::Server;
 use crate::multipart::{How, Meddler};

@@ -6,10 +6,11 @@
 )]
 
 use s3_client::config::{
-    AbortUploads, Acl, CannedAcl, Cors, CorsRule, DefaultEncryption, DeleteMarkerReplication,
-    Destination, Encryption, EncryptionRule, Expiration, Grant, Grantee, IndexDocument, Lifecycle,
-    LifecycleAnd, LifecycleFilter, LifecycleRule, Logging, NoncurrentExpiration, Notification,
-    ObjectOwnership, Payer, Permission, Policy, PublicAccessBlock, Redirect, Replication,
+    AbortUploads, Accelerate, Acl, CannedAcl, Cors, CorsRule, DefaultEncryption,
+    DeleteMarkerReplication, Encryption, EncryptionRule, Expiration, Grant, Grantee, IndexDocument,
+    Lifecycle, LifecycleAnd, LifecycleFilter, LifecycleRule, Location, Logging,
+    NoncurrentExpiration, Notification, ObjectOwnership, Ownership, Payer, Permission, Policy,
+    PolicyStatus, PublicAccessBlock, Redirect, Replication, ReplicationDestination,
     ReplicationFilter, ReplicationRule, RequestPayment, RoutingCondition, RoutingRule, Status,
     Tagging, Transition, Versioning, Website,
 };
@@ -22,14 +23,14 @@ use crate::store::{Feature, Store};
 async fn where_a_bucket_is() {
     let store = Store::start().await;
     let bucket = store.bucket().await;
-    let location = bucket.get_location().await.unwrap();
+    let location = bucket.get_config::<Location>().await.unwrap();
     if store.lacks(Feature::Regions) {
         // The name of all that it has, which its administrator chose.
         let here = std::env::var("S3_TEST_LOCATION").unwrap_or("default".into());
         assert_eq!(location.constraint, here);
         let same = store.client().bucket(store.name());
         same.create().location(&*here).await.unwrap();
-        assert_eq!(same.get_location().await.unwrap(), location);
+        assert_eq!(same.get_config::<Location>().await.unwrap(), location);
         let elsewhere = store.client().bucket(store.name());
         let refused = elsewhere.create().location("ap-south-2").await.unwrap_err();
         assert_eq!(refused.code(), Some("InvalidLocationConstraint"));
@@ -40,10 +41,19 @@ async fn where_a_bucket_is() {
         );
         let west = store.client().bucket(store.name());
         west.create().location("eu-west-1").await.unwrap();
-        assert_eq!(west.get_location().await.unwrap().region(), "eu-west-1");
+        assert_eq!(
+            west.get_config::<Location>().await.unwrap().region(),
+            "eu-west-1"
+        );
     }
     let nowhere = store.client().bucket(store.name());
-    assert!(nowhere.get_location().await.unwrap_err().is_not_found());
+    assert!(
+        nowhere
+            .get_config::<Location>()
+            .await
+            .unwrap_err()
+            .is_not_found()
+    );
     let refused = nowhere.create().location("</x>").await.unwrap_err();
     assert_eq!(refused.kind(), Kind::Invalid);
     let unknown = nowhere.create().location("us-east-1").await.unwrap_err();
@@ -54,13 +64,19 @@ async fn where_a_bucket_is() {
 async fn versioning() {
     let store = Store::start().await;
     let bucket = store.bucket().await;
-    assert_eq!(bucket.get_versioning().await.unwrap(), Versioning::new());
+    assert_eq!(
+        bucket.get_config::<Versioning>().await.unwrap(),
+        Versioning::new()
+    );
     for status in [Status::Enabled, Status::Suspended] {
-        bucket.put_versioning(status.clone()).await.unwrap();
-        let now = bucket.get_versioning().await.unwrap();
+        bucket
+            .put_config(Versioning::from(status.clone()))
+            .await
+            .unwrap();
+        let now = bucket.get_config::<Versioning>().await.unwrap();
         assert_eq!(now.status, Some(status));
     }
-    let error = bucket.put_versioning(Versioning::new()).await.unwrap_err();
+    let error = bucket.put_config(Versioning::new()).await.unwrap_err();
     assert_eq!(error.status(), Some(400), "{error}");
 }
 
@@ -68,13 +84,13 @@ async fn versioning() {
 async fn access_control_lists() {
     let store = Store::start().await;
     let bucket = store.bucket().await;
-    let first = bucket.get_acl().await.unwrap();
+    let first = bucket.get_config::<Acl>().await.unwrap();
     let owner = first.owner.clone().unwrap();
     assert_eq!(first.grants.len(), 1);
     assert_eq!(first.grants[0].permission, Some(Permission::FullControl));
 
-    bucket.put_acl(CannedAcl::PublicRead).await.unwrap();
-    let public = bucket.get_acl().await.unwrap();
+    bucket.put_config(CannedAcl::PublicRead).await.unwrap();
+    let public = bucket.get_config::<Acl>().await.unwrap();
     let everybody = Grant::new()
         .grantee(Grantee::group(Grantee::ALL_USERS))
         .permission(Permission::Read);
@@ -93,8 +109,8 @@ async fn access_control_lists() {
                 .grantee(Grantee::group(Grantee::AUTHENTICATED_USERS))
                 .permission(Permission::ReadAcp),
         );
-    bucket.put_acl(acl).await.unwrap();
-    let now = bucket.get_acl().await.unwrap();
+    bucket.put_config(acl).await.unwrap();
+    let now = bucket.get_config::<Acl>().await.unwrap();
     assert_eq!(now.grants.len(), 2);
     let has = |p: Permission| now.grants.iter().any(|g| g.permission.as_ref() == Some(&p));
     assert!(
@@ -102,12 +118,18 @@ async fn access_control_lists() {
         "{now:?}"
     );
     // What was fetched can be stored as it is.
-    bucket.put_acl(now.clone()).await.unwrap();
-    assert_eq!(bucket.get_acl().await.unwrap(), now);
+    bucket.put_config(now.clone()).await.unwrap();
+    assert_eq!(bucket.get_config::<Acl>().await.unwrap(), now);
 
     let made = store.client().bucket(store.name());
     made.create().acl(CannedAcl::PublicRead).await.unwrap();
-    assert!(made.get_acl().await.unwrap().grants.contains(&everybody));
+    assert!(
+        made.get_config::<Acl>()
+            .await
+            .unwrap()
+            .grants
+            .contains(&everybody)
+    );
     let made = store.client().bucket(store.name());
     let create = made
         .create()
@@ -116,9 +138,18 @@ async fn access_control_lists() {
         .grant(Permission::FullControl, Grantee::account(&*id))
         .await
         .unwrap();
-    assert!(made.get_acl().await.unwrap().grants.contains(&everybody));
+    assert!(
+        made.get_config::<Acl>()
+            .await
+            .unwrap()
+            .grants
+            .contains(&everybody)
+    );
 
-    let odd = bucket.put_acl(CannedAcl::from("mine")).await.unwrap_err();
+    let odd = bucket
+        .put_config(CannedAcl::from("mine"))
+        .await
+        .unwrap_err();
     assert_eq!(odd.status(), Some(400), "{odd}");
     assert!(
         made.create()
@@ -133,28 +164,40 @@ async fn policies() {
     let store = Store::start().await;
     let bucket = store.bucket().await;
     assert_eq!(
-        bucket.get_policy().await.unwrap_err().code(),
+        bucket.get_config::<Policy>().await.unwrap_err().code(),
         Some("NoSuchBucketPolicy")
     );
     let text = format!(
         r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Principal":"*","Action":"s3:GetObject","Resource":"arn:aws:s3:::{}/*"}}]}}"#,
         bucket.name()
     );
-    bucket.put_policy(text.as_str()).await.unwrap();
-    assert_eq!(bucket.get_policy().await.unwrap().as_str(), text);
-    assert!(bucket.get_policy_status().await.unwrap().is_public);
     bucket
-        .put_policy(text.replace("Allow", "Deny"))
+        .put_config(Policy::from(text.as_str()))
         .await
         .unwrap();
-    assert!(!bucket.get_policy_status().await.unwrap().is_public);
-    let bad = bucket.put_policy("{\"Statement\":1").await.unwrap_err();
+    assert_eq!(bucket.get_config::<Policy>().await.unwrap().as_str(), text);
+    assert!(bucket.get_config::<PolicyStatus>().await.unwrap().is_public);
+    bucket
+        .put_config(Policy::from(text.replace("Allow", "Deny")))
+        .await
+        .unwrap();
+    assert!(!bucket.get_config::<PolicyStatus>().await.unwrap().is_public);
+    let bad = bucket
+        .put_config(Policy::from("{\"Statement\":1"))
+        .await
+        .unwrap_err();
     assert_eq!(bad.status(), Some(400), "{bad}");
-    bucket.delete_policy().await.unwrap();
-    bucket.delete_policy().await.unwrap();
-    assert!(bucket.get_policy().await.unwrap_err().is_not_found());
+    bucket.delete_config::<Policy>().await.unwrap();
+    bucket.delete_config::<Policy>().await.unwrap();
+    assert!(
+        bucket
+            .get_config::<Policy>()
+            .await
+            .unwrap_err()
+            .is_not_found()
+    );
     let long = bucket
-        .put_policy(Policy::new("x".repeat(20_481)))
+        .put_config(Policy::new("x".repeat(20_481)))
         .await
         .unwrap_err();
     assert_eq!(long.kind(), Kind::Invalid);
@@ -164,7 +207,7 @@ async fn policies() {
 async fn cors() {
     let store = Store::start().await;
     let bucket = store.bucket().await;
-    let missing = bucket.get_cors().await.unwrap_err();
+    let missing = bucket.get_config::<Cors>().await.unwrap_err();
     assert!(missing.is_not_found() && missing.code() == Some("NoSuchCORSConfiguration"));
     let cors = Cors::new()
         .rule(
@@ -183,8 +226,8 @@ async fn cors() {
                 .allowed_method("HEAD")
                 .allowed_origin("*"),
         );
-    bucket.put_cors(cors.clone()).await.unwrap();
-    let now = bucket.get_cors().await.unwrap();
+    bucket.put_config(cors.clone()).await.unwrap();
+    let now = bucket.get_config::<Cors>().await.unwrap();
     assert_eq!(now.rules.len(), 2);
     for rule in &cors.rules {
         let stored = now
@@ -205,10 +248,16 @@ async fn cors() {
         assert_eq!(stored.allowed_headers, rule.allowed_headers);
         assert_eq!(stored.max_age_seconds, rule.max_age_seconds);
     }
-    bucket.delete_cors().await.unwrap();
-    bucket.delete_cors().await.unwrap();
-    assert!(bucket.get_cors().await.unwrap_err().is_not_found());
-    let empty = bucket.put_cors(Cors::new()).await.unwrap_err();
+    bucket.delete_config::<Cors>().await.unwrap();
+    bucket.delete_config::<Cors>().await.unwrap();
+    assert!(
+        bucket
+            .get_config::<Cors>()
+            .await
+            .unwrap_err()
+            .is_not_found()
+    );
+    let empty = bucket.put_config(Cors::new()).await.unwrap_err();
     assert_eq!(empty.code(), Some("MalformedXML"));
 }
 
@@ -216,7 +265,7 @@ async fn cors() {
 async fn lifecycles() {
     let store = Store::start().await;
     let bucket = store.bucket().await;
-    let missing = bucket.get_lifecycle().await.unwrap_err();
+    let missing = bucket.get_config::<Lifecycle>().await.unwrap_err();
     assert_eq!(missing.code(), Some("NoSuchLifecycleConfiguration"));
     let day = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_893_456_000);
     let rule = |id: &str| LifecycleRule::new().id(id).status(Status::Enabled);
@@ -243,8 +292,8 @@ async fn lifecycles() {
                 .filter(LifecycleFilter::new().prefix("m/"))
                 .expiration(Expiration::new().expired_object_delete_marker(true)),
         );
-    bucket.put_lifecycle(lifecycle.clone()).await.unwrap();
-    let now = bucket.get_lifecycle().await.unwrap();
+    bucket.put_config(lifecycle.clone()).await.unwrap();
+    let now = bucket.get_config::<Lifecycle>().await.unwrap();
     let of = |id: &str| {
         let mut rules = now.rules.iter();
         rules.find(|rule| rule.id.as_deref() == Some(id)).unwrap()
@@ -271,18 +320,24 @@ async fn lifecycles() {
     let markers = of("markers").expiration.as_ref().unwrap();
     assert_eq!(markers.expired_object_delete_marker, Some(true));
     // What was fetched can be stored as it is.
-    bucket.put_lifecycle(now.clone()).await.unwrap();
-    assert_eq!(bucket.get_lifecycle().await.unwrap(), now);
+    bucket.put_config(now.clone()).await.unwrap();
+    assert_eq!(bucket.get_config::<Lifecycle>().await.unwrap(), now);
 
     let glacier = Transition::new().days(30).storage_class("GLACIER");
     let filter = LifecycleFilter::new();
     let moved = Lifecycle::new().rule(rule("moves").filter(filter).transition(glacier.clone()));
-    bucket.put_lifecycle(moved).await.unwrap();
-    let now = bucket.get_lifecycle().await.unwrap();
+    bucket.put_config(moved).await.unwrap();
+    let now = bucket.get_config::<Lifecycle>().await.unwrap();
     assert_eq!(now.rules[0].transitions, [glacier]);
-    bucket.delete_lifecycle().await.unwrap();
-    assert!(bucket.get_lifecycle().await.unwrap_err().is_not_found());
-    let empty = bucket.put_lifecycle(Lifecycle::new()).await.unwrap_err();
+    bucket.delete_config::<Lifecycle>().await.unwrap();
+    assert!(
+        bucket
+            .get_config::<Lifecycle>()
+            .await
+            .unwrap_err()
+            .is_not_found()
+    );
+    let empty = bucket.put_config(Lifecycle::new()).await.unwrap_err();
     assert_eq!(empty.status(), Some(400), "{empty}");
 }
 
@@ -291,22 +346,28 @@ async fn tags() {
     let store = Store::start().await;
     let bucket = store.bucket().await;
     assert_eq!(
-        bucket.get_tagging().await.unwrap_err().code(),
+        bucket.get_config::<Tagging>().await.unwrap_err().code(),
         Some("NoSuchTagSet")
     );
     let tagging: Tagging = [("project", "caf\u{e9} & <tea>"), ("team", "")]
         .into_iter()
         .collect();
-    bucket.put_tagging(tagging.clone()).await.unwrap();
-    let mut now = bucket.get_tagging().await.unwrap();
+    bucket.put_config(tagging.clone()).await.unwrap();
+    let mut now = bucket.get_config::<Tagging>().await.unwrap();
     now.tags.sort_by(|a, b| a.key.cmp(&b.key));
     assert_eq!(now, tagging);
-    bucket.delete_tagging().await.unwrap();
-    bucket.delete_tagging().await.unwrap();
-    assert!(bucket.get_tagging().await.unwrap_err().is_not_found());
+    bucket.delete_config::<Tagging>().await.unwrap();
+    bucket.delete_config::<Tagging>().await.unwrap();
+    assert!(
+        bucket
+            .get_config::<Tagging>()
+            .await
+            .unwrap_err()
+            .is_not_found()
+    );
     let many: Tagging = (0..51).map(|i| (i.to_string(), "")).collect();
     assert_eq!(
-        bucket.put_tagging(many).await.unwrap_err().kind(),
+        bucket.put_config(many).await.unwrap_err().kind(),
         Kind::Invalid
     );
 }
@@ -325,19 +386,19 @@ async fn websites() {
     let website = Website::new()
         .index_document(IndexDocument::new().suffix("index.html"))
         .routing_rule(rule);
-    let put = bucket.put_website(website.clone()).await;
+    let put = bucket.put_config(website.clone()).await;
     if store.lacks(Feature::Websites) {
         assert_eq!(put.unwrap_err().status(), Some(405));
         return;
     }
     put.unwrap();
-    assert_eq!(bucket.get_website().await.unwrap(), website);
-    bucket.delete_website().await.unwrap();
-    let missing = bucket.get_website().await.unwrap_err();
+    assert_eq!(bucket.get_config::<Website>().await.unwrap(), website);
+    bucket.delete_config::<Website>().await.unwrap();
+    let missing = bucket.get_config::<Website>().await.unwrap_err();
     assert_eq!(missing.code(), Some("NoSuchWebsiteConfiguration"));
     let bad = Website::new().index_document(IndexDocument::new().suffix("a/b"));
     assert_eq!(
-        bucket.put_website(bad).await.unwrap_err().status(),
+        bucket.put_config(bad).await.unwrap_err().status(),
         Some(400)
     );
 }
@@ -346,17 +407,20 @@ async fn websites() {
 async fn public_access() {
     let store = Store::start().await;
     let bucket = store.bucket().await;
-    let unset = bucket.get_public_access_block().await;
+    let unset = bucket.get_config::<PublicAccessBlock>().await;
     check_unset(&store, unset);
     let block = PublicAccessBlock::new()
         .block_public_acls(true)
         .ignore_public_acls(false)
         .block_public_policy(true)
         .restrict_public_buckets(false);
-    bucket.put_public_access_block(block.clone()).await.unwrap();
-    assert_eq!(bucket.get_public_access_block().await.unwrap(), block);
-    bucket.delete_public_access_block().await.unwrap();
-    check_unset(&store, bucket.get_public_access_block().await);
+    bucket.put_config(block.clone()).await.unwrap();
+    assert_eq!(
+        bucket.get_config::<PublicAccessBlock>().await.unwrap(),
+        block
+    );
+    bucket.delete_config::<PublicAccessBlock>().await.unwrap();
+    check_unset(&store, bucket.get_config::<PublicAccessBlock>().await);
 }
 
 /// No block was stored.
@@ -380,8 +444,11 @@ async fn who_pays() {
     let bucket = store.bucket().await;
     for payer in [Payer::BucketOwner, Payer::Requester] {
         let payment = RequestPayment::new().payer(payer);
-        bucket.put_request_payment(payment.clone()).await.unwrap();
-        assert_eq!(bucket.get_request_payment().await.unwrap(), payment);
+        bucket.put_config(payment.clone()).await.unwrap();
+        assert_eq!(
+            bucket.get_config::<RequestPayment>().await.unwrap(),
+            payment
+        );
     }
 }
 
@@ -392,67 +459,76 @@ async fn what_amazon_alone_has() {
     if store.lacks(Feature::AmazonsConfigs) {
         return what_is_said_instead(&bucket).await;
     }
-    let ownership = bucket.get_ownership().await.unwrap_err();
+    let ownership = bucket.get_config::<Ownership>().await.unwrap_err();
     assert_eq!(ownership.code(), Some("OwnershipControlsNotFoundError"));
     bucket
-        .put_ownership(ObjectOwnership::ObjectWriter)
+        .put_config(Ownership::from(ObjectOwnership::ObjectWriter))
         .await
         .unwrap();
     assert_eq!(
-        bucket.get_ownership().await.unwrap(),
+        bucket.get_config::<Ownership>().await.unwrap(),
         ObjectOwnership::ObjectWriter.into()
     );
-    bucket.delete_ownership().await.unwrap();
+    bucket.delete_config::<Ownership>().await.unwrap();
 
     let aes = DefaultEncryption::new().algorithm("AES256");
     let encryption = Encryption::new().rule(EncryptionRule::new().by_default(aes.clone()));
-    bucket.put_encryption(encryption.clone()).await.unwrap();
-    assert_eq!(bucket.get_encryption().await.unwrap(), encryption);
-    bucket.delete_encryption().await.unwrap();
-    let default = bucket.get_encryption().await.unwrap();
+    bucket.put_config(encryption.clone()).await.unwrap();
+    assert_eq!(bucket.get_config::<Encryption>().await.unwrap(), encryption);
+    bucket.delete_config::<Encryption>().await.unwrap();
+    let default = bucket.get_config::<Encryption>().await.unwrap();
     assert_eq!(default.rules[0].by_default, Some(aes));
 
-    assert_eq!(bucket.get_logging().await.unwrap(), Logging::new());
     assert_eq!(
-        bucket.get_notification().await.unwrap(),
+        bucket.get_config::<Logging>().await.unwrap(),
+        Logging::new()
+    );
+    assert_eq!(
+        bucket.get_config::<Notification>().await.unwrap(),
         Notification::new()
     );
-    assert_eq!(bucket.get_accelerate().await.unwrap().status, None);
+    assert_eq!(
+        bucket.get_config::<Accelerate>().await.unwrap().status,
+        None
+    );
 }
 
 /// Parameters that RGW 16 does not know are overlooked: it lists the bucket, creates it, or deletes it.
 async fn what_is_said_instead(bucket: &Bucket) {
     bucket.put("k", "so that it is not deleted").await.unwrap();
     for listed in [
-        bucket.get_ownership().await.unwrap_err(),
-        bucket.get_accelerate().await.unwrap_err(),
-        bucket.get_encryption().await.unwrap_err(),
+        bucket.get_config::<Ownership>().await.unwrap_err(),
+        bucket.get_config::<Accelerate>().await.unwrap_err(),
+        bucket.get_config::<Encryption>().await.unwrap_err(),
     ] {
         assert_eq!(listed.kind(), Kind::Protocol);
         assert!(listed.to_string().contains("ListBucketResult"), "{listed}");
     }
     let aes = DefaultEncryption::new().algorithm("AES256");
     let encryption = Encryption::new().rule(EncryptionRule::new().by_default(aes));
-    let owner = ObjectOwnership::ObjectWriter;
+    let owner = Ownership::from(ObjectOwnership::ObjectWriter);
     for created in [
-        bucket.put_encryption(encryption).await.unwrap_err(),
-        bucket.put_ownership(owner).await.unwrap_err(),
+        bucket.put_config(encryption).await.unwrap_err(),
+        bucket.put_config(owner).await.unwrap_err(),
     ] {
         let said = (created.status(), created.code());
         assert_eq!(said, (Some(400), Some("InvalidArgument")), "{created}");
     }
     for deleted in [
-        bucket.delete_encryption().await.unwrap_err(),
-        bucket.delete_ownership().await.unwrap_err(),
+        bucket.delete_config::<Encryption>().await.unwrap_err(),
+        bucket.delete_config::<Ownership>().await.unwrap_err(),
     ] {
         let said = (deleted.status(), deleted.code());
         assert_eq!(said, (Some(409), Some("BucketNotEmpty")), "{deleted}");
     }
-    assert_eq!(bucket.get_logging().await.unwrap(), Logging::new());
-    let logging = bucket.put_logging(Logging::new()).await.unwrap_err();
+    assert_eq!(
+        bucket.get_config::<Logging>().await.unwrap(),
+        Logging::new()
+    );
+    let logging = bucket.put_config(Logging::new()).await.unwrap_err();
     assert_eq!(logging.status(), Some(405), "{logging}");
     assert_eq!(
-        bucket.get_notification().await.unwrap(),
+        bucket.get_config::<Notification>().await.unwrap(),
         Notification::new()
     );
 }
@@ -467,11 +543,11 @@ async fn replication() {
         .filter(ReplicationFilter::new().prefix("logs/"))
         .status(Status::Enabled)
         .delete_markers(DeleteMarkerReplication::new().status(Status::Disabled))
-        .destination(Destination::new().bucket("arn:aws:s3:::elsewhere"));
+        .destination(ReplicationDestination::new().bucket("arn:aws:s3:::elsewhere"));
     let replication = Replication::new()
         .role("arn:aws:iam::123456789012:role/replication")
         .rule(rule);
-    let missing = bucket.get_replication().await;
+    let missing = bucket.get_config::<Replication>().await;
     if store.lacks(Feature::AmazonsConfigs) {
         assert_eq!(missing.unwrap(), Replication::new());
         return;
@@ -481,13 +557,25 @@ async fn replication() {
         missing.code(),
         Some("ReplicationConfigurationNotFoundError")
     );
-    let unversioned = bucket.put_replication(replication.clone()).await;
+    let unversioned = bucket.put_config(replication.clone()).await;
     assert_eq!(unversioned.unwrap_err().code(), Some("InvalidRequest"));
-    bucket.put_versioning(Status::Enabled).await.unwrap();
-    bucket.put_replication(replication.clone()).await.unwrap();
-    assert_eq!(bucket.get_replication().await.unwrap(), replication);
-    bucket.delete_replication().await.unwrap();
-    assert!(bucket.get_replication().await.unwrap_err().is_not_found());
-    let none = bucket.put_replication(Replication::new()).await;
+    bucket
+        .put_config(Versioning::from(Status::Enabled))
+        .await
+        .unwrap();
+    bucket.put_config(replication.clone()).await.unwrap();
+    assert_eq!(
+        bucket.get_config::<Replication>().await.unwrap(),
+        replication
+    );
+    bucket.delete_config::<Replication>().await.unwrap();
+    assert!(
+        bucket
+            .get_config::<Replication>()
+            .await
+            .unwrap_err()
+            .is_not_found()
+    );
+    let none = bucket.put_config(Replication::new()).await;
     assert_eq!(none.unwrap_err().kind(), Kind::Invalid);
 }

@@ -314,7 +314,7 @@ async fn what_a_bucket_locks_by_itself_is_stored() {
     let bucket = store.client().bucket(store.name());
     bucket.create().object_lock(true).await.unwrap();
     let lock = ObjectLock::days(RetentionMode::Governance, 1);
-    bucket.put_object_lock(lock).await.unwrap();
+    bucket.put_config(lock).await.unwrap();
     let file = File::new("locked", 6 * MIB);
     bucket.put("bytes", "meow").await.unwrap();
     bucket.put_file("file", &file.0).await.unwrap();

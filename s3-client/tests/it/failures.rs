@@ -3,7 +3,9 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
-use s3_client::{Clock, Credentials, Kind, RetryConfig, S3Client};
+use s3_client::request::RetryConfig;
+use s3_client::settings::Clock;
+use s3_client::{Credentials, Kind, S3Client};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 

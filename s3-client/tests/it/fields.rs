@@ -2,8 +2,9 @@
 
 use std::time::{Duration, SystemTime};
 
-use s3_client::config::{CannedAcl, ObjectOwnership, RetentionMode, Status};
-use s3_client::{Kind, ServerSideEncryption};
+use s3_client::Kind;
+use s3_client::config::{CannedAcl, ObjectOwnership, RetentionMode, Status, Versioning};
+use s3_client::request::ServerSideEncryption;
 
 use crate::store::Store;
 
@@ -51,11 +52,14 @@ async fn what_no_header_field_carries_is_not_sent() {
             ),
             ("bucket", bucket.create().acl(acl()).await),
             ("owner", bucket.create().object_ownership(owner()).await),
-            ("bucket acl", bucket.put_acl(acl()).await),
+            ("bucket acl", bucket.put_config(acl()).await),
             ("object acl", bucket.put_object_acl("k", acl()).await),
             (
                 "versions",
-                bucket.put_versioning(Status::Enabled).mfa(odd).await,
+                bucket
+                    .put_config(Versioning::from(Status::Enabled))
+                    .mfa(odd)
+                    .await,
             ),
         ] {
             let error = sent.expect_err(what);

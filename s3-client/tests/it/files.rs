@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use futures_util::stream;
-use s3_client::{Credentials, Kind, RetryConfig, S3Client, Source};
+use s3_client::request::RetryConfig;
+use s3_client::{Credentials, Kind, S3Client, Source};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 

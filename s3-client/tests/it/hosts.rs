@@ -34,8 +34,8 @@ async fn buckets_stand_in_front_of_the_host() {
         sorted.sort();
         assert_eq!(listed, sorted, "{signature:?}");
         let tagging: Tagging = [("project", "tea")].into_iter().collect();
-        bucket.put_tagging(tagging.clone()).await.unwrap();
-        assert_eq!(bucket.get_tagging().await.unwrap(), tagging);
+        bucket.put_config(tagging.clone()).await.unwrap();
+        assert_eq!(bucket.get_config::<Tagging>().await.unwrap(), tagging);
         let upload = bucket.create_multipart("a b").await.unwrap();
         let part = upload.copy_part(1, bucket.name(), NASTY[0]).await.unwrap();
         upload.complete([part]).await.unwrap();

@@ -12,7 +12,9 @@ use aws_core::v4;
 use bytes::{Bytes, BytesMut};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use pipeline_pool::{HttpPool, Method, Origin, Request, Response};
-use s3_client::{Bucket, Checksum, Credentials, Kind, RetryConfig, Signature, Source, VerifiedBy};
+use s3_client::answer::VerifiedBy;
+use s3_client::request::RetryConfig;
+use s3_client::{Bucket, Checksum, Credentials, Kind, Signature, Source};
 
 use crate::files::Folder;
 use crate::raw;

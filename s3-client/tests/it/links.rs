@@ -10,7 +10,9 @@ use std::time::{Duration, SystemTime};
 use aws_core::transport::ResponseFuture;
 use bytes::Bytes;
 use pipeline_pool::{Head, Origin, Request, Response};
-use s3_client::{Bucket, Clock, Credentials, Kind, S3Client, Signature, Transport};
+use s3_client::settings::Clock;
+use s3_client::transport::Transport;
+use s3_client::{Bucket, Credentials, Kind, S3Client, Signature};
 
 use crate::raw::{form, send};
 use crate::signing::KEYS;

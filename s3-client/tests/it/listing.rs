@@ -2,8 +2,9 @@
 
 use aws_core::transport::ResponseFuture;
 use pipeline_pool::{Head, Origin, Request, Response};
-use s3_client::config::Status;
-use s3_client::{Credentials, Kind, S3Client, Transport};
+use s3_client::config::{Status, Versioning};
+use s3_client::transport::Transport;
+use s3_client::{Credentials, Kind, S3Client};
 
 use crate::store::{Feature, Store};
 
@@ -112,7 +113,10 @@ async fn versions_are_listed() {
     let store = Store::start().await;
     let photos = store.bucket().await;
     photos.put("a b", "0").await.unwrap();
-    photos.put_versioning(Status::Enabled).await.unwrap();
+    photos
+        .put_config(Versioning::from(Status::Enabled))
+        .await
+        .unwrap();
     for key in ["a b", "c+\u{1}", "d/1", "d/2"] {
         photos.put(key, "1").await.unwrap();
         photos.put(key, "22").await.unwrap();

@@ -8,9 +8,10 @@
 use std::time::{Duration, SystemTime};
 
 use s3_client::config::{
-    DefaultRetention, LegalHold, LockRule, ObjectLock, Retention, RetentionMode, Status,
+    DefaultRetention, LegalHold, LockRule, ObjectLock, Retention, RetentionMode, Status, Versioning,
 };
-use s3_client::{Bucket, Kind, ObjectId};
+use s3_client::request::ObjectId;
+use s3_client::{Bucket, Kind};
 
 use crate::store::{Feature, Store};
 
@@ -42,16 +43,16 @@ async fn let_go(bucket: &Bucket, key: &str, version: &str) {
 async fn buckets_are_made_for_locks() {
     let store = Store::start().await;
     let bucket = locking(&store).await;
-    let versioning = bucket.get_versioning().await.unwrap();
+    let versioning = bucket.get_config::<Versioning>().await.unwrap();
     assert_eq!(versioning.status, Some(Status::Enabled));
-    let found = bucket.get_object_lock().await.unwrap();
+    let found = bucket.get_config::<ObjectLock>().await.unwrap();
     assert_eq!((found.enabled, found.rule), (Some(Status::Enabled), None));
     for lock in [
         ObjectLock::days(Governance, 1),
         ObjectLock::years(Governance, 2),
     ] {
-        bucket.put_object_lock(lock.clone()).await.unwrap();
-        assert_eq!(bucket.get_object_lock().await.unwrap(), lock);
+        bucket.put_config(lock.clone()).await.unwrap();
+        assert_eq!(bucket.get_config::<ObjectLock>().await.unwrap(), lock);
     }
     // What says nothing is kept as the bucket says.
     let put = bucket.put("k", "x").content_md5(true).await.unwrap();
@@ -59,20 +60,23 @@ async fn buckets_are_made_for_locks() {
     assert_eq!(kept.mode, Some(Governance));
     assert!(kept.until.unwrap() > after(700 * 86_400));
     let_go(&bucket, "k", put.version_id().unwrap()).await;
-    let suspended = bucket.put_versioning(Status::Suspended).await.unwrap_err();
+    let suspended = bucket
+        .put_config(Versioning::from(Status::Suspended))
+        .await
+        .unwrap_err();
     assert_eq!(suspended.status(), Some(409));
 
     let other = store.bucket().await;
-    let missing = other.get_object_lock().await.unwrap_err();
+    let missing = other.get_config::<ObjectLock>().await.unwrap_err();
     assert_eq!(missing.code(), Some("ObjectLockConfigurationNotFoundError"));
     assert!(missing.is_not_found());
-    let late = other.put_object_lock(ObjectLock::days(Governance, 1));
+    let late = other.put_config(ObjectLock::days(Governance, 1));
     assert_eq!(late.await.unwrap_err().code(), Some("InvalidBucketState"));
     let put = other.put("k", "x").retention(Governance, after(60));
     assert_eq!(put.await.unwrap_err().code(), Some("InvalidRequest"));
     let both = DefaultRetention::new().mode(Governance).days(1).years(1);
     let both = ObjectLock::new().rule(LockRule::new().default_retention(both));
-    let error = bucket.put_object_lock(both).await.unwrap_err();
+    let error = bucket.put_config(both).await.unwrap_err();
     assert_eq!(error.kind(), Kind::Invalid);
 }
 

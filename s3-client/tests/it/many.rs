@@ -13,10 +13,11 @@ use aws_core::transport::ResponseFuture;
 use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
 use pipeline_pool::{Head, Origin, Request, Response};
-use s3_client::config::Status;
-use s3_client::{
-    Bucket, Checksum, Credentials, Kind, ObjectId, PurgeStep, RetryConfig, S3Client, Transport,
-};
+use s3_client::answer::PurgeStep;
+use s3_client::config::{Status, Versioning};
+use s3_client::request::{ObjectId, RetryConfig};
+use s3_client::transport::Transport;
+use s3_client::{Bucket, Checksum, Credentials, Kind, S3Client};
 
 use crate::store::Store;
 
@@ -148,7 +149,10 @@ async fn long_keys_are_deleted_in_smaller_requests() {
 async fn versions_are_deleted() {
     let store = Store::start().await;
     let bucket = store.bucket().await;
-    bucket.put_versioning(Status::Enabled).await.unwrap();
+    bucket
+        .put_config(Versioning::from(Status::Enabled))
+        .await
+        .unwrap();
     let first = bucket.put("k", "1").await.unwrap();
     let second = bucket.put("k", "22").await.unwrap();
     let first = first.version_id().unwrap().to_owned();
@@ -282,7 +286,10 @@ async fn a_bucket_is_purged_of_everything() {
     let store = Store::start().await;
     let bucket = store.bucket().await;
     fill(&bucket, ["old".to_owned()]).await;
-    bucket.put_versioning(Status::Enabled).await.unwrap();
+    bucket
+        .put_config(Versioning::from(Status::Enabled))
+        .await
+        .unwrap();
     for _ in 0..3 {
         fill(&bucket, (0..7).map(|i| format!("k{i}")).chain(hostile())).await;
     }
@@ -322,7 +329,10 @@ async fn a_bucket_is_purged_of_everything() {
 async fn a_purge_can_be_of_a_prefix_and_leave_versions() {
     let store = Store::start().await;
     let bucket = store.bucket().await;
-    bucket.put_versioning(Status::Enabled).await.unwrap();
+    bucket
+        .put_config(Versioning::from(Status::Enabled))
+        .await
+        .unwrap();
     fill(&bucket, (0..12).map(|i| format!("a/{i}"))).await;
     fill(&bucket, ["b".to_owned()]).await;
     let purge = bucket.purge().prefix("a/").versions(false).uploads(false);

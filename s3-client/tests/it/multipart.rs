@@ -9,7 +9,9 @@ use aws_core::transport::{ResponseFuture, Transport};
 use bytes::Bytes;
 use futures_util::{TryStreamExt as _, stream};
 use pipeline_pool::{Head, HttpPool, Method, Origin, Request, Response, Sent};
-use s3_client::{Bucket, Checksum, CustomerKey, Kind, Part, RetryConfig};
+use s3_client::answer::Part;
+use s3_client::request::{CustomerKey, RetryConfig};
+use s3_client::{Bucket, Checksum, Kind};
 
 use crate::files::{Folder, noise};
 use crate::store::{Feature, Store};
@@ -277,7 +279,8 @@ async fn uploads_are_listed() {
         assert_eq!(page.prefixes, ["p/"]);
         let pages = bucket.list_multipart().delimiter("/").page_size(1).pages();
         let pages: Vec<_> = pages.try_collect().await.unwrap();
-        let told = |page: &s3_client::MultipartPage| page.uploads.len() + page.prefixes.len();
+        let told =
+            |page: &s3_client::answer::MultipartPage| page.uploads.len() + page.prefixes.len();
         assert!(
             pages.iter().all(|page| told(page) == 1) && pages.len() == 4,
             "{pages:?}"

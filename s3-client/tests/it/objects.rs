@@ -5,7 +5,8 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use futures_util::TryStreamExt as _;
-use s3_client::{Fetched, HeadFetched, Kind};
+use s3_client::Kind;
+use s3_client::answer::{Fetched, HeadFetched};
 
 use crate::store::{Feature, Store};
 

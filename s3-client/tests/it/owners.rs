@@ -4,8 +4,12 @@ use std::sync::{Arc, Mutex};
 
 use aws_core::transport::ResponseFuture;
 use pipeline_pool::{HttpPool, Origin, Request};
-use s3_client::config::{CannedAcl, Payer, RequestPayment, Tagging};
-use s3_client::{Bucket, Error, Result, Signature, Transport};
+use s3_client::config::{
+    Acl, CannedAcl, Cors, Lifecycle, Location, Logging, Payer, Policy, PublicAccessBlock,
+    RequestPayment, Tagging, Versioning,
+};
+use s3_client::transport::Transport;
+use s3_client::{Bucket, Error, Result, Signature};
 
 use crate::files::{Folder, noise};
 use crate::store::{Feature, Store};
@@ -89,21 +93,21 @@ async fn all(plain: &Bucket, watched: &Bucket, owner: Option<&str>) -> Outcomes 
         "list_multipart": b.list_multipart();
         "head_bucket": b.head_bucket();
         "is_empty": b.is_empty();
-        "put_acl": b.put_acl(CannedAcl::Private);
-        "get_acl": b.get_acl();
-        "put_tagging": b.put_tagging(tags.clone());
-        "get_tagging": b.get_tagging();
-        "delete_tagging": b.delete_tagging();
-        "put_request_payment": b.put_request_payment(RequestPayment::new().payer(Payer::BucketOwner));
-        "get_request_payment": b.get_request_payment();
-        "get_location": b.get_location();
-        "get_versioning": b.get_versioning();
-        "get_policy": b.get_policy();
-        "get_cors": b.get_cors();
-        "delete_cors": b.delete_cors();
-        "get_lifecycle": b.get_lifecycle();
-        "get_public_access_block": b.get_public_access_block();
-        "get_logging": b.get_logging();
+        "put_config acl": b.put_config(CannedAcl::Private);
+        "get_config acl": b.get_config::<Acl>();
+        "put_config tagging": b.put_config(tags.clone());
+        "get_config tagging": b.get_config::<Tagging>();
+        "delete_config tagging": b.delete_config::<Tagging>();
+        "put_config request_payment": b.put_config(RequestPayment::new().payer(Payer::BucketOwner));
+        "get_config request_payment": b.get_config::<RequestPayment>();
+        "get_config location": b.get_config::<Location>();
+        "get_config versioning": b.get_config::<Versioning>();
+        "get_config policy": b.get_config::<Policy>();
+        "get_config cors": b.get_config::<Cors>();
+        "delete_config cors": b.delete_config::<Cors>();
+        "get_config lifecycle": b.get_config::<Lifecycle>();
+        "get_config public_access_block": b.get_config::<PublicAccessBlock>();
+        "get_config logging": b.get_config::<Logging>();
         "create_multipart": b.create_multipart("n");
         "part": done.part(1, "x");
         "copy_part": aborted.copy_part(1, b.name(), "k");

@@ -10,7 +10,8 @@ use aws_core::transport::{ResponseFuture, Transport};
 use bytes::Bytes;
 use futures_util::Stream;
 use pipeline_pool::{HttpPool, Origin, Request};
-use s3_client::{Progress, Source};
+use s3_client::Source;
+use s3_client::answer::Progress;
 use tokio::sync::Semaphore;
 
 use crate::store::Store;

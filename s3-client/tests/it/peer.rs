@@ -7,7 +7,8 @@
 
 use std::sync::{Arc, Mutex};
 
-use s3_client::{Credentials, RetryConfig, S3Builder, S3Client};
+use s3_client::request::RetryConfig;
+use s3_client::{Credentials, S3Builder, S3Client};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 

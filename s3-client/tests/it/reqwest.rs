@@ -5,7 +5,8 @@ use std::time::Duration;
 use aws_core::transport::Reqwest;
 use bytes::Bytes;
 use futures_util::TryStreamExt as _;
-use s3_client::{Credentials, Kind, RetryConfig, S3Client};
+use s3_client::request::RetryConfig;
+use s3_client::{Credentials, Kind, S3Client};
 use tokio::net::TcpListener;
 
 use crate::store::Store;

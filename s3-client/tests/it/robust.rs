@@ -12,7 +12,8 @@ use std::time::Duration;
 use emulator::{Emulator, Fault, Gate, Rule};
 use pipeline_pool::{Resolve, Resolving};
 use s3_client::event::{AttemptEvent, AttemptStart, Fields, Middleware};
-use s3_client::{Bucket, Credentials, HttpPool, Kind, RetryConfig, S3Client};
+use s3_client::request::RetryConfig;
+use s3_client::{Bucket, Credentials, HttpPool, Kind, S3Client};
 
 use crate::store::Store;
 

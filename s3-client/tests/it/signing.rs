@@ -11,7 +11,8 @@ use aws_core::transport::ResponseFuture;
 use bytes::Bytes;
 use futures_util::stream;
 use pipeline_pool::{Head, Origin, Request, Response};
-use s3_client::{Credentials, S3Builder, S3Client, Signature, Source, Transport};
+use s3_client::transport::Transport;
+use s3_client::{Credentials, S3Builder, S3Client, Signature, Source};
 
 use crate::store::Store;
 

@@ -18,10 +18,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use emulator::Emulator;
 use pipeline_pool::{Resolve, Resolving};
-use s3_client::{
-    Addressing, Bucket, Credentials, HttpPool, RetryConfig, S3Builder, S3Client, Signature,
-    SubResources,
-};
+use s3_client::request::RetryConfig;
+use s3_client::settings::SubResources;
+use s3_client::{Addressing, Bucket, Credentials, HttpPool, S3Builder, S3Client, Signature};
 
 /// What not every store can do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -268,7 +267,9 @@ impl Store {
             None => builder,
         };
         let builder = match self.server {
-            Server::Rgw => builder.sub_resources(SubResources::of(s3_client::Server::Rgw)),
+            Server::Rgw => {
+                builder.sub_resources(SubResources::of(s3_client::settings::Server::Rgw))
+            }
             Server::Emulator | Server::Other => builder,
         };
         match std::env::var("S3_TEST_REGION") {

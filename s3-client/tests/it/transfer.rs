@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _, stream};
 use pipeline_pool::{Method, Request};
-use s3_client::{Kind, Progress, Source};
+use s3_client::answer::Progress;
+use s3_client::{Kind, Source};
 
 use crate::files::{Folder, noise};
 use crate::multipart::{How, Meddler, uploads, with};

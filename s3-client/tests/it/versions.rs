@@ -1,18 +1,18 @@
 //! Versions of objects, and markers in place of those that are deleted.
 
 use s3_client::Bucket;
-use s3_client::config::Status;
+use s3_client::config::{Status, Versioning};
 
 use crate::store::{Feature, Store};
 
 async fn versioned(store: &Store) -> Bucket {
     let bucket = store.bucket().await;
-    let enabled = bucket.put_versioning(Status::Enabled).await;
+    let enabled = bucket.put_config(Versioning::from(Status::Enabled)).await;
     enabled.expect("a bucket that keeps versions");
     bucket
 }
 
-async fn text(get: s3_client::Get) -> String {
+async fn text(get: s3_client::request::Get) -> String {
     let object = get.await.expect("an object");
     let bytes = object.body.bytes(99).await.expect("its body");
     String::from_utf8_lossy(&bytes).into_owned()
@@ -73,11 +73,17 @@ async fn while_suspended_the_null_version_is_replaced() {
     let bucket = store.bucket().await;
     let plain = bucket.put("k", "before").await.unwrap();
     assert_eq!(plain.version_id(), None);
-    bucket.put_versioning(Status::Enabled).await.unwrap();
+    bucket
+        .put_config(Versioning::from(Status::Enabled))
+        .await
+        .unwrap();
     let kept = bucket.put("k", "kept").await.unwrap();
     let kept = kept.version_id().unwrap();
     assert_eq!(text(bucket.get("k").version("null")).await, "before");
-    bucket.put_versioning(Status::Suspended).await.unwrap();
+    bucket
+        .put_config(Versioning::from(Status::Suspended))
+        .await
+        .unwrap();
     bucket.put("k", "after").await.unwrap();
     assert_eq!(text(bucket.get("k").version("null")).await, "after");
     assert_eq!(text(bucket.get("k").version(kept)).await, "kept");

@@ -1,33 +1,39 @@
+//! Access control lists.
+
+use std::borrow::Cow;
+
 use aws_core::xml::{Element, XmlError};
 use aws_core::{Error, Result};
 
-use super::{Part, Root, check_count};
+use super::{Config, Encoded, Root, Settable, Writable, XmlPart, check_count};
+use crate::idempotency::{self, Row};
+use crate::wire::Field;
 
 const SCHEMA_INSTANCE: &str = "http://www.w3.org/2001/XMLSchema-instance";
 
 document! {
-    /// Who may do what with a bucket or an object
-    /// ([access control lists](https://docs.aws.amazon.com/AmazonS3/latest/userguide/acl-overview.html)).
+    /// An [access control list](https://docs.aws.amazon.com/AmazonS3/latest/userguide/acl-overview.html) says who may
+    /// do what with a bucket or an object.
     pub struct Acl {
-        /// Whose it is. Needed when it is stored.
+        /// The account that owns the bucket or object. A list that is stored needs it.
         opt owner: Owner = "Owner",
-        /// At most 100.
+        /// What each grantee is allowed; there are at most 100 grants.
         set grants + grant: Grant = "AccessControlList" / "Grant",
     }
 
     /// An account, as S3 names it.
     pub struct Owner {
-        /// Its canonical id: 64 hexadecimal digits at Amazon, any text elsewhere.
+        /// The canonical id of the account: 64 hexadecimal digits at Amazon, any text elsewhere.
         opt id: String = "ID",
-        /// Its name, where the server tells it.
+        /// The name of the account, where the server tells it.
         opt display_name: String = "DisplayName",
     }
 
-    /// What one is allowed.
+    /// A grant allows one grantee something.
     pub struct Grant {
-        /// Who.
+        /// The account, address or group that is allowed something.
         opt grantee: Grantee = "Grantee",
-        /// What.
+        /// What the grantee is allowed.
         opt permission: Permission = "Permission",
     }
 }
@@ -35,21 +41,21 @@ document! {
 words! {
     /// What a grant allows.
     pub enum Permission {
-        /// All of the others.
+        /// The grantee may do all that the other permissions allow.
         FullControl = "FULL_CONTROL",
-        /// To list a bucket, or fetch an object.
+        /// The grantee may list a bucket, or fetch an object.
         Read = "READ",
-        /// To store and remove the objects of a bucket.
+        /// The grantee may store and remove the objects of a bucket.
         Write = "WRITE",
-        /// To read the access control list.
+        /// The grantee may read the access control list.
         ReadAcp = "READ_ACP",
-        /// To replace the access control list.
+        /// The grantee may replace the access control list.
         WriteAcp = "WRITE_ACP",
     }
 
     /// An access control list that has [a name](https://docs.aws.amazon.com/AmazonS3/latest/userguide/acl-overview.html#canned-acl).
     pub enum CannedAcl {
-        /// The owner alone.
+        /// Only the owner may do anything.
         Private = "private",
         /// Everybody may read.
         PublicRead = "public-read",
@@ -68,17 +74,17 @@ words! {
     }
 }
 
-/// Who is granted something.
+/// The account, address or group that is granted something.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Grantee {
-    /// An account.
+    /// The account of this canonical id.
     Account(Owner),
     /// The account of this mail address.
     Email(String),
-    /// All of a group: one of the URIs here, or another.
+    /// All members of the group of this URI, for example [`ALL_USERS`](Self::ALL_USERS).
     Group(String),
-    /// Another kind of grantee, as it came.
+    /// A grantee of a kind that is not known here, as it came.
     Other(Element),
 }
 
@@ -129,7 +135,7 @@ impl Grantee {
     }
 }
 
-impl Part for Grantee {
+impl XmlPart for Grantee {
     fn read(element: Element) -> Result<Self, XmlError> {
         let texts = |names: &[&str]| {
             let known =
@@ -193,10 +199,60 @@ impl Part for Grantee {
 
 impl Root for Acl {
     const ROOT: &'static str = "AccessControlPolicy";
+    const QUERY: &'static str = "acl";
 
     fn check(&self) -> Result<()> {
         check_count("grants", self.grants.len(), 100)
     }
+}
+
+impl Config for Acl {
+    const GET: Row = idempotency::GET_BUCKET_ACL;
+}
+
+impl Settable for Acl {
+    const PUT: Row = idempotency::PUT_BUCKET_ACL;
+}
+
+impl Writable for CannedAcl {
+    const QUERY: &'static str = <Acl as Writable>::QUERY;
+
+    fn content(&self) -> Result<Encoded> {
+        let field = (Cow::Borrowed("x-amz-acl"), self.as_str().to_owned());
+        Ok(Encoded::Field(field))
+    }
+}
+
+impl Settable for CannedAcl {
+    const PUT: Row = idempotency::PUT_BUCKET_ACL;
+}
+
+/// One header field for each permission, with all who have it.
+pub(crate) fn grant_fields(grants: &[(Permission, Grantee)]) -> Result<Vec<Field>> {
+    let mut fields: Vec<Field> = Vec::new();
+    for (permission, grantee) in grants {
+        let name = match permission {
+            Permission::FullControl => "x-amz-grant-full-control",
+            Permission::Read => "x-amz-grant-read",
+            Permission::Write => "x-amz-grant-write",
+            Permission::ReadAcp => "x-amz-grant-read-acp",
+            Permission::WriteAcp => "x-amz-grant-write-acp",
+            Permission::Other(word) => {
+                return Err(Error::invalid(format!(
+                    "the permission {word:?} has no header"
+                )));
+            }
+        };
+        let grantee = grantee.header()?;
+        match fields.iter_mut().find(|(known, _)| known == name) {
+            Some((_, all)) => {
+                all.push_str(", ");
+                all.push_str(&grantee);
+            }
+            None => fields.push((Cow::Borrowed(name), grantee)),
+        }
+    }
+    Ok(fields)
 }
 
 #[cfg(test)]
@@ -260,5 +316,27 @@ mod tests {
             assert!(Grantee::account(bad).header().is_err(), "{bad}");
         }
         assert!(Grantee::Other(Element::new("Grantee")).header().is_err());
+    }
+
+    #[test]
+    fn grants_are_joined_by_permission() {
+        let all = Grantee::group(Grantee::ALL_USERS);
+        let fields = grant_fields(&[
+            (Permission::Read, all),
+            (Permission::Write, Grantee::account("7")),
+            (Permission::Read, Grantee::email("a@b.c")),
+        ])
+        .unwrap();
+        assert_eq!(
+            fields[0].1,
+            "uri=\"http://acs.amazonaws.com/groups/global/AllUsers\", emailAddress=\"a@b.c\""
+        );
+        assert_eq!(
+            (&*fields[1].0, &*fields[1].1),
+            ("x-amz-grant-write", "id=\"7\"")
+        );
+        let other = (Permission::from("DANCE"), Grantee::account("7"));
+        assert!(grant_fields(&[other]).is_err());
+        assert!(grant_fields(&[(Permission::Read, Grantee::account("\n"))]).is_err());
     }
 }

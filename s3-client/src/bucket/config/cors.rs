@@ -1,34 +1,38 @@
+//! Cross-origin resource sharing.
+
 use aws_core::Result;
 
-use super::{Root, check_count, check_length};
+use super::{Config, Removable, Root, Settable, check_count, check_length};
+use crate::idempotency::{self, Row};
 
 document! {
-    /// From which sites browsers may send requests
-    /// ([cross-origin resource sharing](https://docs.aws.amazon.com/AmazonS3/latest/userguide/cors.html)).
+    /// The rules of [cross-origin resource sharing](https://docs.aws.amazon.com/AmazonS3/latest/userguide/cors.html) say
+    /// from which sites browsers may send requests.
     pub struct Cors {
-        /// 1 to 100; the first that fits a request counts.
+        /// The rules, 1 to 100 of them; the first that fits a request counts.
         all rules + rule: CorsRule = "CORSRule",
     }
 
-    /// What one group of sites may do.
+    /// A rule says what browsers may send from one group of sites.
     pub struct CorsRule {
-        /// A name, up to 255 characters.
+        /// The name of the rule: up to 255 characters.
         opt id: String = "ID",
-        /// Header fields that requests may have; each may have one `*`.
+        /// The header fields that requests may have; each name may contain one `*`.
         all allowed_headers + allowed_header: String = "AllowedHeader",
-        /// Methods: GET, PUT, POST, DELETE, HEAD. Needed.
+        /// The methods that requests may have: GET, PUT, POST, DELETE or HEAD. A rule needs at least one.
         all allowed_methods + allowed_method: String = "AllowedMethod",
-        /// Sites, such as `https://example.com`; each may have one `*`. Needed.
+        /// The sites, such as `https://example.com`; each may contain one `*`. A rule needs at least one.
         all allowed_origins + allowed_origin: String = "AllowedOrigin",
-        /// Header fields of answers that scripts may see.
+        /// The header fields of answers that scripts may see.
         all expose_headers + expose_header: String = "ExposeHeader",
-        /// How long browsers may keep the answer to a preflight request, in seconds.
+        /// How many seconds browsers may keep the answer to a preflight request.
         val max_age_seconds: u32 = "MaxAgeSeconds",
     }
 }
 
 impl Root for Cors {
     const ROOT: &'static str = "CORSConfiguration";
+    const QUERY: &'static str = "cors";
 
     fn check(&self) -> Result<()> {
         check_count("CORS rules", self.rules.len(), 100)?;
@@ -37,6 +41,18 @@ impl Root for Cors {
             .flat_map(|rule| &rule.id)
             .try_for_each(|id| check_length("id", id, 255))
     }
+}
+
+impl Config for Cors {
+    const GET: Row = idempotency::GET_BUCKET_CORS;
+}
+
+impl Settable for Cors {
+    const PUT: Row = idempotency::PUT_BUCKET_CORS;
+}
+
+impl Removable for Cors {
+    const DELETE: Row = idempotency::DELETE_BUCKET_CORS;
 }
 
 #[cfg(test)]

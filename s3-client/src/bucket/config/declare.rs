@@ -5,12 +5,47 @@
 /// The kind of a field says how often its element is there and what its setter takes:
 /// `must` once, `opt` at most once, `val` the same and the setter takes no conversion, `all` any number,
 /// `set` any number within another element that is always there, `some` within one that is there unless empty.
+///
+/// ```text
+/// document! {
+///     /// A rule.
+///     pub struct Rule {
+///         /// The name of the rule.
+///         opt id: String = "ID",
+///         /// The tags of the objects.
+///         set tags + tag: Tag = "TagSet" / "Tag",
+///     }
+/// }
+/// ```
+///
+/// writes, with the documentation and the derived traits,
+///
+/// ```text
+/// pub struct Rule {
+///     pub id: Option<String>,
+///     pub tags: Vec<Tag>,
+///     pub other: Vec<Element>,
+/// }
+///
+/// impl Rule {
+///     pub fn new() -> Self { Self::default() }
+///     pub fn id(mut self, value: impl Into<String>) -> Self { self.id = Some(value.into()); self }
+///     pub fn tag(mut self, value: impl Into<Tag>) -> Self { self.tags.push(value.into()); self }
+/// }
+///
+/// impl XmlPart for Rule {
+///     // <ID> is the id, each <Tag> within <TagSet> a tag, and any other element goes to `other`.
+///     fn read(element: Element) -> Result<Self, XmlError> { … }
+///     fn write(&self, name: &str) -> Element { … }
+///     fn any() -> BoxedStrategy<Self> { … } // in tests
+/// }
+/// ```
 macro_rules! document {
     ($(
         $(#[$meta:meta])*
         pub struct $name:ident {
             $(
-                $(#[$doc:meta])*
+                $(#[doc = $doc:literal])*
                 $kind:ident $field:ident $(+ $one:ident)? : $of:ty = $tag:literal $(/ $inner:literal)?
             ),* $(,)?
         }
@@ -19,22 +54,27 @@ macro_rules! document {
         #[derive(Clone, Debug, Default, PartialEq, Eq)]
         #[non_exhaustive]
         pub struct $name {
-            $($(#[$doc])* pub $field: document!(@type $kind $of),)*
-            /// Elements that are not known here. They are written behind the others.
+            $(
+                $(#[doc = $doc])*
+                ///
+                #[doc = document!(@element $tag $($inner)?)]
+                pub $field: document!(@type $kind $of),
+            )*
+            /// The elements that are not known here. They are written behind the others.
             pub other: Vec<aws_core::xml::Element>,
         }
 
         impl $name {
-            /// One in which nothing is set.
+            /// A value in which nothing is set.
             #[must_use]
             pub fn new() -> Self {
                 Self::default()
             }
 
-            $(document!(@setter $kind $field $($one)? : $of);)*
+            $(document!(@setter $kind $field $($one)? : $of = [$($doc)*] $tag $($inner)?);)*
         }
 
-        impl $crate::config::Part for $name {
+        impl $crate::config::XmlPart for $name {
             fn read(element: aws_core::xml::Element) -> Result<Self, aws_core::xml::XmlError> {
                 let mut this = Self::default();
                 for child in element.into_children() {
@@ -74,37 +114,53 @@ macro_rules! document {
         }
     )*};
 
+    (@field $field:ident) => {
+        concat!("[`", stringify!($field), "`](#structfield.", stringify!($field), ")")
+    };
+    (@element $tag:literal) => { concat!("Its element is `", $tag, "`.") };
+    (@element $tag:literal $inner:literal) => {
+        concat!("Its element is `", $inner, "` within `", $tag, "`.")
+    };
+
     (@type must $of:ty) => { $of };
     (@type opt $of:ty) => { Option<$of> };
     (@type val $of:ty) => { Option<$of> };
     (@type $kind:ident $of:ty) => { Vec<$of> };
 
-    (@setter must $field:ident : $of:ty) => {
-        #[doc = concat!("Sets [`", stringify!($field), "`](#structfield.", stringify!($field), ").")]
+    (@setter must $field:ident : $of:ty = [$($doc:literal)*] $tag:literal) => {
+        $(#[doc = $doc])*
+        ///
+        #[doc = concat!("Sets ", document!(@field $field), ", the element `", $tag, "`.")]
         #[must_use]
         pub fn $field(mut self, value: impl Into<$of>) -> Self {
             self.$field = value.into();
             self
         }
     };
-    (@setter opt $field:ident : $of:ty) => {
-        #[doc = concat!("Sets [`", stringify!($field), "`](#structfield.", stringify!($field), ").")]
+    (@setter opt $field:ident : $of:ty = [$($doc:literal)*] $tag:literal) => {
+        $(#[doc = $doc])*
+        ///
+        #[doc = concat!("Sets ", document!(@field $field), ", the element `", $tag, "`.")]
         #[must_use]
         pub fn $field(mut self, value: impl Into<$of>) -> Self {
             self.$field = Some(value.into());
             self
         }
     };
-    (@setter val $field:ident : $of:ty) => {
-        #[doc = concat!("Sets [`", stringify!($field), "`](#structfield.", stringify!($field), ").")]
+    (@setter val $field:ident : $of:ty = [$($doc:literal)*] $tag:literal) => {
+        $(#[doc = $doc])*
+        ///
+        #[doc = concat!("Sets ", document!(@field $field), ", the element `", $tag, "`.")]
         #[must_use]
         pub fn $field(mut self, value: $of) -> Self {
             self.$field = Some(value);
             self
         }
     };
-    (@setter $kind:ident $field:ident $one:ident : $of:ty) => {
-        #[doc = concat!("Adds one of [`", stringify!($field), "`](#structfield.", stringify!($field), ").")]
+    (@setter $kind:ident $field:ident $one:ident : $of:ty = [$($doc:literal)*] $tag:literal $($inner:literal)?) => {
+        $(#[doc = $doc])*
+        ///
+        #[doc = concat!("Adds one to ", document!(@field $field), ": ", document!(@element $tag $($inner)?))]
         #[must_use]
         pub fn $one(mut self, value: impl Into<$of>) -> Self {
             self.$field.push(value.into());
@@ -113,16 +169,16 @@ macro_rules! document {
     };
 
     (@read $this:ident $child:ident must $field:ident) => {
-        $this.$field = $crate::config::Part::read($child)?
+        $this.$field = $crate::config::XmlPart::read($child)?
     };
     (@read $this:ident $child:ident opt $field:ident) => {
-        $this.$field = $crate::config::Part::read_some($child)?
+        $this.$field = $crate::config::XmlPart::read_some($child)?
     };
     (@read $this:ident $child:ident val $field:ident) => {
-        $this.$field = $crate::config::Part::read_some($child)?
+        $this.$field = $crate::config::XmlPart::read_some($child)?
     };
     (@read $this:ident $child:ident all $field:ident) => {
-        $this.$field.push($crate::config::Part::read($child)?)
+        $this.$field.push($crate::config::XmlPart::read($child)?)
     };
     (@read $this:ident $child:ident $kind:ident $field:ident $inner:literal) => {
         $crate::config::document::read_within($child, $inner, &mut $this.$field, &mut $this.other)?
@@ -154,28 +210,58 @@ macro_rules! document {
 
     (@first $tag:literal $inner:literal) => { $tag };
 
-    (@any must $of:ty) => { <$of as $crate::config::Part>::any() };
-    (@any opt $of:ty) => { proptest::option::of(<$of as $crate::config::Part>::any()) };
-    (@any val $of:ty) => { proptest::option::of(<$of as $crate::config::Part>::any()) };
+    (@any must $of:ty) => { <$of as $crate::config::XmlPart>::any() };
+    (@any opt $of:ty) => { proptest::option::of(<$of as $crate::config::XmlPart>::any()) };
+    (@any val $of:ty) => { proptest::option::of(<$of as $crate::config::XmlPart>::any()) };
     (@any $kind:ident $of:ty) => {
-        proptest::collection::vec(<$of as $crate::config::Part>::any(), 0..3)
+        proptest::collection::vec(<$of as $crate::config::XmlPart>::any(), 0..3)
     };
 }
 
 /// Declares words: enums of what a text can be, which keep what they do not know.
+///
+/// ```text
+/// words! {
+///     /// Who pays.
+///     pub enum Payer {
+///         /// The owner pays.
+///         BucketOwner = "BucketOwner",
+///     }
+/// }
+/// ```
+///
+/// writes, with the documentation and the derived traits,
+///
+/// ```text
+/// pub enum Payer { BucketOwner, Other(String) }
+///
+/// impl Payer {
+///     pub fn as_str(&self) -> &str { match self { Self::BucketOwner => "BucketOwner", Self::Other(word) => word } }
+/// }
+///
+/// impl From<&str> for Payer { … }
+/// impl From<String> for Payer { … }
+/// impl Display for Payer { … }
+/// impl XmlPart for Payer { … } // its text is the word
+/// ```
 macro_rules! words {
     ($(
         $(#[$meta:meta])*
         pub enum $name:ident {
-            $($(#[$doc:meta])* $variant:ident = $word:literal),* $(,)?
+            $($(#[doc = $doc:literal])* $variant:ident = $word:literal),* $(,)?
         }
     )*) => {$(
         $(#[$meta])*
         #[derive(Clone, Debug, PartialEq, Eq, Hash)]
         #[non_exhaustive]
         pub enum $name {
-            $($(#[$doc])* $variant,)*
-            /// Another word.
+            $(
+                $(#[doc = $doc])*
+                ///
+                #[doc = concat!("The word is `", $word, "`.")]
+                $variant,
+            )*
+            /// Another word, which is not known here.
             Other(String),
         }
 
@@ -210,7 +296,7 @@ macro_rules! words {
             }
         }
 
-        impl $crate::config::Part for $name {
+        impl $crate::config::XmlPart for $name {
             fn read(element: aws_core::xml::Element) -> Result<Self, aws_core::xml::XmlError> {
                 Ok(Self::from(element.text().trim()))
             }

@@ -1,18 +1,22 @@
 //! How documents are read and written, and what their parts are.
 
+use std::str::FromStr;
 use std::time::SystemTime;
 
 use aws_core::time::parse_iso8601;
 use aws_core::xml::{Element, XmlError};
 use aws_core::{Error, Result};
 use aws_sigv2::date::iso8601_millis;
+#[cfg(test)]
+use proptest::strategy::Strategy as _;
 
 use crate::answer::values::parsed_flag;
+use crate::wire::Field;
 
 const NAMESPACE: &str = "http://s3.amazonaws.com/doc/2006-03-01/";
 
 /// What is in an element.
-pub(crate) trait Part: Sized {
+pub(crate) trait XmlPart: Sized {
     fn read(element: Element) -> Result<Self, XmlError>;
 
     /// The same of an element that may be left out. What is empty says nothing where that is none of its values.
@@ -28,10 +32,66 @@ pub(crate) trait Part: Sized {
     fn any() -> proptest::strategy::BoxedStrategy<Self>;
 }
 
-/// What is a whole document.
-pub(crate) trait Root: Part {
+/// What can be fetched: it is named by a parameter of the query, and read from an answer.
+pub trait Readable: Sized + Send + Sync + 'static {
+    /// The parameter of the query that names the document, for example `cors`.
+    #[doc(hidden)]
+    const QUERY: &'static str;
+
+    /// The document of this text.
+    #[doc(hidden)]
+    fn parse(document: &[u8]) -> Result<Self>;
+}
+
+/// What can be stored: it is named by a parameter of the query, and sent with a request.
+pub trait Writable: Send + Sync + 'static {
+    /// The parameter of the query that names the document, for example `cors`.
+    #[doc(hidden)]
+    const QUERY: &'static str;
+
+    /// How it is sent.
+    #[doc(hidden)]
+    fn content(&self) -> Result<Encoded>;
+}
+
+/// A document as it is sent.
+#[derive(Debug)]
+pub enum Encoded {
+    /// A header field and no body.
+    Field(Field),
+    /// A body of this media type.
+    Body {
+        text: String,
+        media_type: &'static str,
+    },
+}
+
+impl<T: Root + Send + Sync + 'static> Readable for T {
+    const QUERY: &'static str = <T as Root>::QUERY;
+
+    fn parse(document: &[u8]) -> Result<Self> {
+        Ok(Self::decode(document)?)
+    }
+}
+
+impl<T: Root + Send + Sync + 'static> Writable for T {
+    const QUERY: &'static str = <T as Root>::QUERY;
+
+    fn content(&self) -> Result<Encoded> {
+        Ok(Encoded::Body {
+            text: self.encode()?,
+            media_type: "application/xml",
+        })
+    }
+}
+
+/// A whole document in XML.
+pub(crate) trait Root: XmlPart {
     /// The name of its root element.
     const ROOT: &'static str;
+
+    /// The parameter of the query that names the document.
+    const QUERY: &'static str;
 
     /// Other names of it that some server writes.
     const ALSO: &'static [&'static str] = &[];
@@ -88,7 +148,7 @@ pub(crate) fn check_length(what: &str, text: &str, limit: usize) -> Result<()> {
     )))
 }
 
-impl Part for String {
+impl XmlPart for String {
     fn read(element: Element) -> Result<Self, XmlError> {
         if element.children().is_empty() {
             return Ok(element.text().to_owned());
@@ -110,33 +170,54 @@ impl Part for String {
     }
 }
 
-macro_rules! value {
-    ($($type:ty),*) => {$(
-        impl Part for $type {
-            fn read(element: Element) -> Result<Self, XmlError> {
-                element.value()
-            }
-
-            fn read_some(element: Element) -> Result<Option<Self>, XmlError> {
-                unless_empty(element)
-            }
-
-            fn write(&self, name: &str) -> Element {
-                Element::new(name).with_text(self.to_string())
-            }
-
-            #[cfg(test)]
-            fn any() -> proptest::strategy::BoxedStrategy<Self> {
-                use proptest::strategy::Strategy as _;
-                proptest::arbitrary::any::<$type>().boxed()
-            }
-        }
-    )*};
+/// A whole number.
+pub(crate) trait Number: FromStr + ToString {
+    /// Any of them.
+    #[cfg(test)]
+    fn any_number() -> proptest::strategy::BoxedStrategy<Self>;
 }
 
-value!(u16, u32, u64);
+impl Number for u16 {
+    #[cfg(test)]
+    fn any_number() -> proptest::strategy::BoxedStrategy<Self> {
+        proptest::num::u16::ANY.boxed()
+    }
+}
 
-impl Part for bool {
+impl Number for u32 {
+    #[cfg(test)]
+    fn any_number() -> proptest::strategy::BoxedStrategy<Self> {
+        proptest::num::u32::ANY.boxed()
+    }
+}
+
+impl Number for u64 {
+    #[cfg(test)]
+    fn any_number() -> proptest::strategy::BoxedStrategy<Self> {
+        proptest::num::u64::ANY.boxed()
+    }
+}
+
+impl<T: Number> XmlPart for T {
+    fn read(element: Element) -> Result<Self, XmlError> {
+        element.value()
+    }
+
+    fn read_some(element: Element) -> Result<Option<Self>, XmlError> {
+        unless_empty(element)
+    }
+
+    fn write(&self, name: &str) -> Element {
+        Element::new(name).with_text(self.to_string())
+    }
+
+    #[cfg(test)]
+    fn any() -> proptest::strategy::BoxedStrategy<Self> {
+        T::any_number()
+    }
+}
+
+impl XmlPart for bool {
     /// Some servers capitalise it.
     fn read(element: Element) -> Result<Self, XmlError> {
         match parsed_flag(element.text())? {
@@ -160,7 +241,7 @@ impl Part for bool {
     }
 }
 
-impl Part for SystemTime {
+impl XmlPart for SystemTime {
     /// A date alone is its midnight.
     fn read(element: Element) -> Result<Self, XmlError> {
         let text = element.text().trim();
@@ -187,7 +268,7 @@ impl Part for SystemTime {
 }
 
 /// What is in an element; nothing if there is nothing.
-pub(crate) fn unless_empty<T: Part>(element: Element) -> Result<Option<T>, XmlError> {
+pub(crate) fn unless_empty<T: XmlPart>(element: Element) -> Result<Option<T>, XmlError> {
     if element.text().trim().is_empty() && element.children().is_empty() {
         return Ok(None);
     }
@@ -195,7 +276,7 @@ pub(crate) fn unless_empty<T: Part>(element: Element) -> Result<Option<T>, XmlEr
 }
 
 /// Reads a list that has an element around it; what else is in that is kept under its name.
-pub(crate) fn read_within<T: Part>(
+pub(crate) fn read_within<T: XmlPart>(
     wrapper: Element,
     inner: &str,
     list: &mut Vec<T>,
@@ -216,7 +297,7 @@ pub(crate) fn read_within<T: Part>(
 }
 
 /// Writes a list with an element around it, and what [`read_within`] has kept of that.
-pub(crate) fn write_within<T: Part>(
+pub(crate) fn write_within<T: XmlPart>(
     name: &str,
     inner: &str,
     list: &[T],
@@ -246,7 +327,7 @@ pub(crate) mod tests {
 
     /// Elements of names that no document has.
     pub(crate) fn others() -> BoxedStrategy<Vec<Element>> {
-        let leaf = ("X[a-z0-9]{1,3}", <String as Part>::any())
+        let leaf = ("X[a-z0-9]{1,3}", <String as XmlPart>::any())
             .prop_map(|(name, text)| Element::new(name).with_text(text));
         let element = leaf.prop_recursive(2, 4, 2, |inner| {
             let children = proptest::collection::vec(inner, 1..3);
@@ -302,6 +383,7 @@ pub(crate) mod tests {
 
     impl Root for Sample {
         const ROOT: &'static str = "Sample";
+        const QUERY: &'static str = "sample";
     }
 
     #[test]

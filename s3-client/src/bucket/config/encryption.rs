@@ -1,40 +1,57 @@
-use super::Root;
+//! The default encryption of a bucket.
+
+use super::{Config, Removable, Root, Settable};
+use crate::idempotency::{self, Row};
 
 document! {
-    /// How new objects are
-    /// [encrypted](https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-encryption.html) that do not say it.
+    /// The [default encryption](https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-encryption.html) of a bucket
+    /// says how objects are encrypted that are stored without a word about it.
     pub struct Encryption {
-        /// The rules; Amazon takes one.
+        /// The rules; Amazon takes exactly one.
         all rules + rule: EncryptionRule = "Rule",
     }
 
-    /// One rule of it.
+    /// A rule of the default encryption.
     pub struct EncryptionRule {
-        /// What objects get that say nothing.
+        /// The encryption of objects whose request says nothing about it.
         opt by_default: DefaultEncryption = "ApplyServerSideEncryptionByDefault",
-        /// Whether one key of the bucket is used, in place of a request to the key service for each object.
+        /// Whether one [key of the bucket](https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-key.html) is used,
+        /// in place of a request to the key management service for each object.
         val bucket_key_enabled: bool = "BucketKeyEnabled",
-        /// Ways of encryption that are refused.
+        /// The ways of encryption that are refused.
         opt blocked: BlockedEncryption = "BlockedEncryptionTypes",
     }
 
-    /// What objects get that say nothing.
+    /// The encryption of objects whose request says nothing about it.
     pub struct DefaultEncryption {
-        /// `AES256`, `aws:kms` or `aws:kms:dsse`.
+        /// The algorithm: `AES256`, `aws:kms` or `aws:kms:dsse`.
         must algorithm: String = "SSEAlgorithm",
-        /// The key, for the two that have one. Defaults to Amazon's own.
+        /// The id or ARN of the key, for `aws:kms` and `aws:kms:dsse`. Defaults to the key that Amazon manages.
         opt kms_key_id: String = "KMSMasterKeyID",
     }
 
-    /// Ways of encryption that are refused.
+    /// The ways of encryption that a bucket refuses.
     pub struct BlockedEncryption {
-        /// `SSE-C`, or `NONE` for none.
+        /// The ways: `SSE-C`, or `NONE` if none is refused.
         all types + kind: String = "EncryptionType",
     }
 }
 
 impl Root for Encryption {
     const ROOT: &'static str = "ServerSideEncryptionConfiguration";
+    const QUERY: &'static str = "encryption";
+}
+
+impl Config for Encryption {
+    const GET: Row = idempotency::GET_BUCKET_ENCRYPTION;
+}
+
+impl Settable for Encryption {
+    const PUT: Row = idempotency::PUT_BUCKET_ENCRYPTION;
+}
+
+impl Removable for Encryption {
+    const DELETE: Row = idempotency::DELETE_BUCKET_ENCRYPTION;
 }
 
 #[cfg(test)]

@@ -1,106 +1,112 @@
+//! Lifecycles: when objects are removed or get another storage class.
+
 use std::time::SystemTime;
 
 use aws_core::Result;
 
-use super::{Root, Status, Tag, check_count, check_length};
+use super::{Config, Removable, Root, Settable, Status, Tag, check_count, check_length};
+use crate::idempotency::{self, Row};
 
 document! {
-    /// What becomes of objects as they age
-    /// ([object lifecycles](https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lifecycle-mgmt.html)).
+    /// A [lifecycle](https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lifecycle-mgmt.html) says what becomes of
+    /// objects as they age.
     pub struct Lifecycle {
-        /// 1 to 1,000.
+        /// The rules, 1 to 1,000 of them.
         all rules + rule: LifecycleRule = "Rule",
     }
 
-    /// What becomes of one group of objects.
+    /// A rule says what becomes of one group of objects.
     pub struct LifecycleRule {
-        /// A name, up to 255 characters, once in a lifecycle; the store makes one up where there is none.
+        /// The name of the rule: up to 255 characters, once in a lifecycle. The store makes one up where there is none.
         opt id: String = "ID",
-        /// Which objects. Needed, unless there is a prefix; an empty filter is all objects.
+        /// The condition on objects that the rule is about. A rule needs it unless it has a `prefix`; an empty filter
+        /// means all objects.
         opt filter: LifecycleFilter = "Filter",
-        /// Which objects, in the form that came before filters.
+        /// The beginning of the keys of the objects that the rule is about: the form that Amazon had before filters.
         opt prefix: String = "Prefix",
-        /// Whether it is followed. Needed.
+        /// Whether the rule is followed: `Enabled` or `Disabled`. A rule needs it.
         opt status: Status = "Status",
-        /// When objects get another storage class.
+        /// The times at which objects get another storage class.
         all transitions + transition: Transition = "Transition",
-        /// When objects are removed.
+        /// The time at which objects are removed.
         opt expiration: Expiration = "Expiration",
-        /// When versions that are not current get another storage class.
+        /// The times at which versions that are not current get another storage class.
         all noncurrent_transitions + noncurrent_transition: NoncurrentTransition = "NoncurrentVersionTransition",
-        /// When versions that are not current are removed.
+        /// The time at which versions that are not current are removed.
         opt noncurrent_expiration: NoncurrentExpiration = "NoncurrentVersionExpiration",
-        /// When unfinished uploads are aborted.
+        /// The time at which unfinished uploads in parts are aborted.
         opt abort_uploads: AbortUploads = "AbortIncompleteMultipartUpload",
     }
 
-    /// Which objects a rule is about: one condition, or several in `and`.
+    /// The condition on objects that a rule is about: one of these fields, or several conditions in `and`.
     pub struct LifecycleFilter {
-        /// Their keys begin with this.
+        /// The keys of the objects begin with this.
         opt prefix: String = "Prefix",
-        /// They have this tag.
+        /// The objects have this tag.
         opt tag: Tag = "Tag",
-        /// They have more bytes.
+        /// The objects have more than this number of bytes.
         val object_size_greater_than: u64 = "ObjectSizeGreaterThan",
-        /// They have fewer bytes.
+        /// The objects have fewer than this number of bytes.
         val object_size_less_than: u64 = "ObjectSizeLessThan",
-        /// All of these hold.
+        /// All of these conditions hold.
         opt and: LifecycleAnd = "And",
     }
 
-    /// Conditions that hold together, two or more.
+    /// Two or more conditions that hold together.
     pub struct LifecycleAnd {
-        /// Keys begin with this.
+        /// The keys of the objects begin with this.
         opt prefix: String = "Prefix",
-        /// Objects have all of these tags.
+        /// The objects have all of these tags.
         all tags + tag: Tag = "Tag",
-        /// Objects have more bytes.
+        /// The objects have more than this number of bytes.
         val object_size_greater_than: u64 = "ObjectSizeGreaterThan",
-        /// Objects have fewer bytes.
+        /// The objects have fewer than this number of bytes.
         val object_size_less_than: u64 = "ObjectSizeLessThan",
     }
 
-    /// When objects get another storage class: at a date or at an age.
+    /// The time at which objects get another storage class: a date or an age.
     pub struct Transition {
-        /// A midnight in UTC.
+        /// The date: a midnight in UTC.
         val date: SystemTime = "Date",
-        /// Days after they were stored.
+        /// The age: a number of days after the objects were stored.
         val days: u32 = "Days",
-        /// The class.
+        /// The storage class that they get.
         opt storage_class: StorageClass = "StorageClass",
     }
 
-    /// When objects are removed: at a date, at an age, or delete markers that have no versions behind them.
+    /// The time at which objects are removed: a date or an age. Or, without either, whether delete markers are removed
+    /// that have no versions behind them.
     pub struct Expiration {
-        /// A midnight in UTC.
+        /// The date: a midnight in UTC.
         val date: SystemTime = "Date",
-        /// Days after they were stored, 1 or more.
+        /// The age: a number of days after the objects were stored, 1 or more.
         val days: u32 = "Days",
-        /// Removes delete markers without versions; not together with a date or days.
+        /// Whether delete markers are removed that have no versions behind them. It cannot stand together with a date or
+        /// an age.
         val expired_object_delete_marker: bool = "ExpiredObjectDeleteMarker",
     }
 
-    /// When versions that are not current get another storage class.
+    /// The time at which versions that are not current get another storage class.
     pub struct NoncurrentTransition {
-        /// Days after they ceased to be current.
+        /// The number of days after the versions ceased to be current.
         val noncurrent_days: u32 = "NoncurrentDays",
-        /// The class.
+        /// The storage class that they get.
         opt storage_class: StorageClass = "StorageClass",
-        /// How many of the newest are left alone, 1 to 100.
+        /// How many of the newest of these versions keep their storage class: 1 to 100.
         val newer_noncurrent_versions: u32 = "NewerNoncurrentVersions",
     }
 
-    /// When versions that are not current are removed.
+    /// The time at which versions that are not current are removed.
     pub struct NoncurrentExpiration {
-        /// Days after they ceased to be current, 1 or more.
+        /// The number of days after the versions ceased to be current, 1 or more.
         val noncurrent_days: u32 = "NoncurrentDays",
-        /// How many of the newest are kept, 1 to 100.
+        /// How many of the newest of these versions are kept: 1 to 100.
         val newer_noncurrent_versions: u32 = "NewerNoncurrentVersions",
     }
 
-    /// When unfinished uploads are aborted.
+    /// The time at which unfinished uploads in parts are aborted.
     pub struct AbortUploads {
-        /// Days after they were begun, 1 or more.
+        /// The number of days after the uploads were begun, 1 or more.
         val days_after_initiation: u32 = "DaysAfterInitiation",
     }
 }
@@ -108,33 +114,34 @@ document! {
 words! {
     /// A [storage class](https://docs.aws.amazon.com/AmazonS3/latest/userguide/storage-class-intro.html).
     pub enum StorageClass {
-        /// The usual one.
+        /// The class of objects that are stored without another one.
         Standard = "STANDARD",
-        /// Fewer copies.
+        /// The store keeps fewer copies than of `Standard`.
         ReducedRedundancy = "REDUCED_REDUNDANCY",
-        /// For what is seldom read.
+        /// The class is meant for objects that are seldom read.
         StandardIa = "STANDARD_IA",
-        /// For what is seldom read, in one zone.
+        /// The class is meant for objects that are seldom read; they are kept in one availability zone.
         OnezoneIa = "ONEZONE_IA",
-        /// The store finds out what is read.
+        /// The store watches how often an object is read, and moves it between tiers.
         IntelligentTiering = "INTELLIGENT_TIERING",
-        /// An archive that is read at once.
+        /// An archive (Glacier Instant Retrieval) whose objects can be read at once.
         GlacierIr = "GLACIER_IR",
-        /// An archive that is read after minutes or hours.
+        /// An archive (Glacier Flexible Retrieval) whose objects can be read minutes to hours after they are restored.
         Glacier = "GLACIER",
-        /// An archive that is read after hours.
+        /// An archive (Glacier Deep Archive) whose objects can be read hours after they are restored.
         DeepArchive = "DEEP_ARCHIVE",
-        /// For what is read at once and often, in one zone.
+        /// The class of directory buckets, which are kept in one availability zone.
         ExpressOnezone = "EXPRESS_ONEZONE",
-        /// On Outposts.
+        /// The objects are kept on AWS Outposts.
         Outposts = "OUTPOSTS",
-        /// On Snow devices.
+        /// The objects are kept on AWS Snow devices.
         Snow = "SNOW",
     }
 }
 
 impl Root for Lifecycle {
     const ROOT: &'static str = "LifecycleConfiguration";
+    const QUERY: &'static str = "lifecycle";
 
     fn repair(&mut self) {
         for filter in self.rules.iter_mut().flat_map(|rule| &mut rule.filter) {
@@ -149,6 +156,18 @@ impl Root for Lifecycle {
             .flat_map(|rule| &rule.id)
             .try_for_each(|id| check_length("id", id, 255))
     }
+}
+
+impl Config for Lifecycle {
+    const GET: Row = idempotency::GET_BUCKET_LIFECYCLE_CONFIGURATION;
+}
+
+impl Settable for Lifecycle {
+    const PUT: Row = idempotency::PUT_BUCKET_LIFECYCLE_CONFIGURATION;
+}
+
+impl Removable for Lifecycle {
+    const DELETE: Row = idempotency::DELETE_BUCKET_LIFECYCLE;
 }
 
 impl LifecycleFilter {

@@ -1,78 +1,79 @@
-//! Locks against removal: of a bucket's objects by default, and of one object.
+//! Object lock: how a bucket keeps its objects from removal by default, and how one object is kept.
 
 use std::time::SystemTime;
 
 use aws_core::{Error, Result};
 
-use super::{Root, Status};
+use super::{Config, Root, Settable, Status};
+use crate::idempotency::{self, Row};
 
 document! {
-    /// Whether [objects of a bucket can be
-    /// locked](https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock.html), and for how long they are when
-    /// they do not say it.
+    /// The [object lock](https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock.html) of a bucket says whether
+    /// its objects can be kept from removal, and for how long they are kept where their request does not say it.
     pub struct ObjectLock {
-        /// Enabled; nothing else is known.
+        /// Whether objects can be locked: `Enabled` is the only word that Amazon knows here.
         opt enabled: Status = "ObjectLockEnabled",
-        /// What objects get that do not say how long they are kept.
+        /// The retention of objects whose request does not say how long they are kept.
         opt rule: LockRule = "Rule",
     }
 
-    /// What objects get that do not say how long they are kept.
+    /// The rule for objects whose request does not say how long they are kept.
     pub struct LockRule {
-        /// How, and how long.
+        /// The mode and the time for which such objects are kept.
         opt default_retention: DefaultRetention = "DefaultRetention",
     }
 
-    /// How, and how long after they are stored, objects are kept that do not say it: in days or in years.
+    /// The mode in which objects are kept, and how many days or years after they were stored.
     pub struct DefaultRetention {
-        /// How.
+        /// Who can end the retention before its time.
         opt mode: RetentionMode = "Mode",
-        /// In days, 1 to 36,500; not together with years.
+        /// The time in days, 1 to 36,500. It cannot stand together with years.
         val days: u32 = "Days",
-        /// In years, 1 to 100; not together with days.
+        /// The time in years, 1 to 100. It cannot stand together with days.
         val years: u32 = "Years",
     }
 
-    /// How long a version of an object is kept: both or, to end what is kept in governance mode, neither is set.
+    /// The retention of a version of an object says until when it is kept. Both fields are set or, to end a retention in
+    /// governance mode, neither.
     pub struct Retention {
-        /// How.
+        /// Who can end the retention before its time.
         opt mode: RetentionMode = "Mode",
-        /// Until when.
+        /// The time until which the version is kept, to the millisecond.
         val until: SystemTime = "RetainUntilDate",
     }
 
-    /// Whether a version of an object is kept until somebody says otherwise.
+    /// A legal hold keeps a version of an object until somebody takes the hold off.
     pub struct LegalHold {
-        /// On or off.
+        /// Whether the hold is on.
         opt status: HoldStatus = "Status",
     }
 }
 
 words! {
-    /// Who can end a retention before its time.
+    /// The mode of a retention says who can end it before its time.
     pub enum RetentionMode {
-        /// Who may `s3:BypassGovernanceRetention` and says so: `bypass_governance` of requests that remove.
+        /// Whoever has the permission `s3:BypassGovernanceRetention` can end it, by `bypass_governance` of a request.
         Governance = "GOVERNANCE",
-        /// Nobody.
+        /// Nobody can end it.
         Compliance = "COMPLIANCE",
     }
 
-    /// Whether a hold is on.
+    /// Whether a legal hold is on.
     pub enum HoldStatus {
-        /// It is.
+        /// The hold is on.
         On = "ON",
-        /// It is not.
+        /// The hold is off.
         Off = "OFF",
     }
 }
 
 impl ObjectLock {
-    /// Keeps what does not say it in this mode for so many days.
+    /// A lock that keeps objects in this mode for so many days, 1 to 36,500, where their request does not say it.
     pub fn days(mode: impl Into<RetentionMode>, days: u32) -> Self {
         Self::by_default(DefaultRetention::new().mode(mode).days(days))
     }
 
-    /// Keeps what does not say it in this mode for so many years.
+    /// A lock that keeps objects in this mode for so many years, 1 to 100, where their request does not say it.
     pub fn years(mode: impl Into<RetentionMode>, years: u32) -> Self {
         Self::by_default(DefaultRetention::new().mode(mode).years(years))
     }
@@ -91,7 +92,7 @@ impl From<bool> for LegalHold {
 }
 
 impl LegalHold {
-    /// Whether it is on.
+    /// Whether the hold is on.
     pub fn is_on(&self) -> bool {
         self.status == Some(HoldStatus::On)
     }
@@ -105,6 +106,7 @@ impl<M: Into<RetentionMode>> From<(M, SystemTime)> for Retention {
 
 impl Root for ObjectLock {
     const ROOT: &'static str = "ObjectLockConfiguration";
+    const QUERY: &'static str = "object-lock";
 
     fn check(&self) -> Result<()> {
         let rule = self.rule.as_ref();
@@ -137,8 +139,17 @@ impl Root for ObjectLock {
     }
 }
 
+impl Config for ObjectLock {
+    const GET: Row = idempotency::GET_OBJECT_LOCK_CONFIGURATION;
+}
+
+impl Settable for ObjectLock {
+    const PUT: Row = idempotency::PUT_OBJECT_LOCK_CONFIGURATION;
+}
+
 impl Root for Retention {
     const ROOT: &'static str = "Retention";
+    const QUERY: &'static str = "retention";
 
     fn check(&self) -> Result<()> {
         match (&self.mode, self.until) {
@@ -152,6 +163,7 @@ impl Root for Retention {
 
 impl Root for LegalHold {
     const ROOT: &'static str = "LegalHold";
+    const QUERY: &'static str = "legal-hold";
 }
 
 #[cfg(test)]

@@ -1,54 +1,67 @@
-use super::{Grant, Root};
+//! Server access logs.
+
+use super::{Config, Grant, Root, Settable};
+use crate::idempotency::{self, Row};
 
 document! {
-    /// Where the [log of requests](https://docs.aws.amazon.com/AmazonS3/latest/userguide/ServerLogs.html) goes.
+    /// The setting for [server access logs](https://docs.aws.amazon.com/AmazonS3/latest/userguide/ServerLogs.html) says
+    /// where the log of requests goes.
     pub struct Logging {
-        /// Where to; nothing is no log.
+        /// Where the log goes. Without this there is no log.
         opt enabled: LoggingEnabled = "LoggingEnabled",
     }
 
-    /// Where the log goes.
+    /// The place that the log of requests goes to.
     pub struct LoggingEnabled {
-        /// The bucket.
+        /// The name of the bucket that gets the log.
         must target_bucket: String = "TargetBucket",
-        /// What its keys begin with.
+        /// What the keys of the log begin with.
         must target_prefix: String = "TargetPrefix",
-        /// Who may do what with it.
+        /// Who may do what with the objects of the log.
         some target_grants + target_grant: Grant = "TargetGrants" / "Grant",
-        /// How its keys go on.
+        /// How the keys of the log go on behind the prefix.
         opt target_key_format: KeyFormat = "TargetObjectKeyFormat",
     }
 
-    /// How keys of a log go on: one of two ways.
+    /// How the keys of a log go on behind the prefix: one of the two fields is set.
     pub struct KeyFormat {
-        /// By the time.
+        /// The keys go on with the time.
         opt simple_prefix: SimplePrefix = "SimplePrefix",
-        /// By account, region, bucket and date.
+        /// The keys go on with account, region, bucket and date.
         opt partitioned_prefix: PartitionedPrefix = "PartitionedPrefix",
     }
 
-    /// Keys of a log by the time.
+    /// The keys of a log go on with the time. There is nothing to set.
     pub struct SimplePrefix {}
 
-    /// Keys of a log by account, region, bucket and date.
+    /// The keys of a log go on with account, region, bucket and date.
     pub struct PartitionedPrefix {
-        /// Which date.
+        /// Which date stands in the keys.
         opt partition_date: PartitionDate = "PartitionDateSource",
     }
 }
 
 words! {
-    /// The date in the key of a log.
+    /// The date that stands in the keys of a log.
     pub enum PartitionDate {
-        /// When the requests were.
+        /// The date of the requests.
         EventTime = "EventTime",
-        /// When the log was delivered.
+        /// The date on which the log was delivered.
         DeliveryTime = "DeliveryTime",
     }
 }
 
 impl Root for Logging {
     const ROOT: &'static str = "BucketLoggingStatus";
+    const QUERY: &'static str = "logging";
+}
+
+impl Config for Logging {
+    const GET: Row = idempotency::GET_BUCKET_LOGGING;
+}
+
+impl Settable for Logging {
+    const PUT: Row = idempotency::PUT_BUCKET_LOGGING;
 }
 
 #[cfg(test)]

@@ -1,88 +1,103 @@
+//! Event notifications.
+
 use aws_core::Result;
 
-use super::{Root, check_count};
+use super::{Config, Root, Settable, check_count};
+use crate::idempotency::{self, Row};
 
 document! {
-    /// Who is [told](https://docs.aws.amazon.com/AmazonS3/latest/userguide/EventNotifications.html) what happens in a
-    /// bucket.
+    /// The [event notifications](https://docs.aws.amazon.com/AmazonS3/latest/userguide/EventNotifications.html) of a bucket
+    /// say which services are told what happens in it. There are at most 100 targets.
     pub struct Notification {
-        /// Topics of SNS.
+        /// The topics of Amazon SNS that are told.
         all topics + topic: TopicTarget = "TopicConfiguration",
-        /// Queues of SQS.
+        /// The queues of Amazon SQS that are told.
         all queues + queue: QueueTarget = "QueueConfiguration",
-        /// Functions of Lambda.
+        /// The functions of AWS Lambda that are called.
         all functions + function: FunctionTarget = "CloudFunctionConfiguration",
-        /// Whether EventBridge is.
+        /// If this is set, Amazon EventBridge is told of all events.
         opt event_bridge: EventBridge = "EventBridgeConfiguration",
     }
 
-    /// A topic that is told.
+    /// A topic of Amazon SNS that is told of events.
     pub struct TopicTarget {
-        /// A name; the store makes one up where there is none.
+        /// The name of this target. The store makes one up where there is none.
         opt id: String = "Id",
         /// The ARN of the topic.
         must topic: String = "Topic",
-        /// Of what, for example `s3:ObjectCreated:*`.
+        /// The [events](https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-how-to-event-types-and-destinations.html)
+        /// that it is told of, for example `s3:ObjectCreated:*`.
         all events + event: String = "Event",
-        /// Of which objects. Defaults to all.
+        /// The condition on objects whose events it is told of. Defaults to all objects.
         opt filter: NotificationFilter = "Filter",
     }
 
-    /// A queue that is told.
+    /// A queue of Amazon SQS that is told of events.
     pub struct QueueTarget {
-        /// A name; the store makes one up where there is none.
+        /// The name of this target. The store makes one up where there is none.
         opt id: String = "Id",
         /// The ARN of the queue.
         must queue: String = "Queue",
-        /// Of what, for example `s3:ObjectCreated:*`.
+        /// The [events](https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-how-to-event-types-and-destinations.html)
+        /// that it is told of, for example `s3:ObjectCreated:*`.
         all events + event: String = "Event",
-        /// Of which objects. Defaults to all.
+        /// The condition on objects whose events it is told of. Defaults to all objects.
         opt filter: NotificationFilter = "Filter",
     }
 
-    /// A function that is called.
+    /// A function of AWS Lambda that is called for events.
     pub struct FunctionTarget {
-        /// A name; the store makes one up where there is none.
+        /// The name of this target. The store makes one up where there is none.
         opt id: String = "Id",
         /// The ARN of the function.
         must function: String = "CloudFunction",
-        /// For what, for example `s3:ObjectCreated:*`.
+        /// The [events](https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-how-to-event-types-and-destinations.html)
+        /// that it is called for, for example `s3:ObjectCreated:*`.
         all events + event: String = "Event",
-        /// For which objects. Defaults to all.
+        /// The condition on objects whose events it is called for. Defaults to all objects.
         opt filter: NotificationFilter = "Filter",
     }
 
-    /// Which objects are told of.
+    /// The condition on objects whose events are told.
     pub struct NotificationFilter {
-        /// By their keys.
+        /// The condition on the keys of the objects.
         opt key: KeyFilter = "S3Key",
     }
 
-    /// Which keys.
+    /// The condition on the keys of objects: all of its rules hold.
     pub struct KeyFilter {
-        /// All of these hold.
+        /// The rules, at most one for the beginning and one for the end of keys.
         all rules + rule: FilterRule = "FilterRule",
     }
 
-    /// One condition on a key.
+    /// A rule says how keys begin or end.
     pub struct FilterRule {
-        /// `prefix` or `suffix`.
+        /// `prefix` for the beginning of keys, `suffix` for their end.
         must name: String = "Name",
-        /// What it is.
+        /// The text that keys begin or end with.
         must value: String = "Value",
     }
 
-    /// EventBridge is told.
+    /// Amazon EventBridge is told of all events. There is nothing to set.
     pub struct EventBridge {}
 }
 
 impl Root for Notification {
     const ROOT: &'static str = "NotificationConfiguration";
+    const QUERY: &'static str = "notification";
 
     fn check(&self) -> Result<()> {
         let targets = self.topics.len() + self.queues.len() + self.functions.len();
         check_count("targets of notifications", targets, 100)
     }
+}
+
+impl Config for Notification {
+    const GET: Row = idempotency::GET_BUCKET_NOTIFICATION_CONFIGURATION;
+}
+
+impl Settable for Notification {
+    const PUT: Row = idempotency::PUT_BUCKET_NOTIFICATION_CONFIGURATION;
 }
 
 #[cfg(test)]

@@ -1,9 +1,12 @@
+//! Bucket policies.
+
 use aws_core::{Error, Result};
 
-use super::Root;
+use super::{Config, Encoded, Readable, Removable, Root, Settable, Writable};
+use crate::idempotency::{self, Row};
 
-/// A [policy](https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-policies.html) of a bucket: a JSON text, which
-/// is neither read nor changed here.
+/// The [policy](https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-policies.html) of a bucket: a text in JSON,
+/// which is neither read nor changed here.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy(String);
 
@@ -11,23 +14,31 @@ pub struct Policy(String);
 const LIMIT: usize = 20 << 10;
 
 impl Policy {
-    /// A policy of this text, up to 20,480 bytes.
+    /// The policy of this text, which has up to 20,480 bytes.
     pub fn new(json: impl Into<String>) -> Self {
         Self(json.into())
     }
 
-    /// The text.
+    /// The text of the policy.
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
 
-    pub(crate) fn read(document: &[u8]) -> Result<Self> {
+impl Readable for Policy {
+    const QUERY: &'static str = "policy";
+
+    fn parse(document: &[u8]) -> Result<Self> {
         let text = std::str::from_utf8(document);
         let text = text.map_err(|_| Error::protocol("the policy is not UTF-8"))?;
         Ok(Self::new(text))
     }
+}
 
-    pub(crate) fn check(&self) -> Result<()> {
+impl Writable for Policy {
+    const QUERY: &'static str = <Self as Readable>::QUERY;
+
+    fn content(&self) -> Result<Encoded> {
         if self.0.trim().is_empty() {
             return Err(Error::invalid("the policy is empty"));
         }
@@ -37,8 +48,23 @@ impl Policy {
                 self.0.len()
             )));
         }
-        Ok(())
+        Ok(Encoded::Body {
+            text: self.0.clone(),
+            media_type: "application/json",
+        })
     }
+}
+
+impl Config for Policy {
+    const GET: Row = idempotency::GET_BUCKET_POLICY;
+}
+
+impl Settable for Policy {
+    const PUT: Row = idempotency::PUT_BUCKET_POLICY;
+}
+
+impl Removable for Policy {
+    const DELETE: Row = idempotency::DELETE_BUCKET_POLICY;
 }
 
 impl From<String> for Policy {
@@ -54,15 +80,21 @@ impl From<&str> for Policy {
 }
 
 document! {
-    /// What a bucket's policy comes to.
+    /// The [status](https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-control-block-public-access.html#access-control-block-public-access-policy-status)
+    /// of a policy says whether it makes its bucket public.
     pub struct PolicyStatus {
-        /// Whether it makes the bucket public.
+        /// Whether the policy makes the bucket public.
         must is_public: bool = "IsPublic",
     }
 }
 
 impl Root for PolicyStatus {
     const ROOT: &'static str = "PolicyStatus";
+    const QUERY: &'static str = "policyStatus";
+}
+
+impl Config for PolicyStatus {
+    const GET: Row = idempotency::GET_BUCKET_POLICY_STATUS;
 }
 
 #[cfg(test)]
@@ -72,11 +104,11 @@ mod tests {
 
     #[test]
     fn limits() {
-        assert!(Policy::new("x".repeat(20_480)).check().is_ok());
-        let error = Policy::new("x".repeat(20_481)).check().unwrap_err();
+        assert!(Policy::new("x".repeat(20_480)).content().is_ok());
+        let error = Policy::new("x".repeat(20_481)).content().unwrap_err();
         assert!(error.to_string().contains("20481"), "{error}");
-        assert!(Policy::new(" ").check().is_err());
-        assert!(Policy::read(b"\xff").is_err());
+        assert!(Policy::new(" ").content().is_err());
+        assert!(Policy::parse(b"\xff").is_err());
     }
 
     #[test]

@@ -1,145 +1,151 @@
+//! Replication to other buckets.
+
 use aws_core::{Error, Result};
 
-use super::{Root, Status, StorageClass, Tag, check_count, check_length};
+use super::{
+    Config, Removable, Root, Settable, Status, StorageClass, Tag, check_count, check_length,
+};
+use crate::idempotency::{self, Row};
 
 document! {
-    /// To where objects of a bucket are
-    /// [copied](https://docs.aws.amazon.com/AmazonS3/latest/userguide/replication.html) when they are stored. Both
-    /// buckets have to keep versions.
+    /// The [replication](https://docs.aws.amazon.com/AmazonS3/latest/userguide/replication.html) of a bucket says to which
+    /// other buckets its objects are copied when they are stored. Both buckets have to keep versions.
     pub struct Replication {
-        /// The role that the store takes for it, by its ARN.
+        /// The ARN of the IAM role that the store takes for it.
         must role: String = "Role",
-        /// 1 to 1,000.
+        /// The rules, 1 to 1,000 of them.
         all rules + rule: ReplicationRule = "Rule",
     }
 
-    /// Which objects go where.
+    /// A rule says which objects are copied to which bucket.
     pub struct ReplicationRule {
-        /// Its name, up to 255 characters.
+        /// The name of the rule: up to 255 characters.
         opt id: String = "ID",
-        /// Which rule counts where several have the same destination: that with the highest number.
+        /// The rank of the rule: of several with the same destination the one with the highest number counts.
         val priority: u32 = "Priority",
-        /// The older way to say which objects.
+        /// The beginning of the keys of the objects that are copied: the form that Amazon had before filters.
         opt prefix: String = "Prefix",
-        /// Which objects; all if it is empty.
+        /// The condition on objects that are copied. An empty filter means all objects.
         opt filter: ReplicationFilter = "Filter",
-        /// Enabled or disabled.
+        /// Whether the rule is followed: `Enabled` or `Disabled`. A rule needs it.
         opt status: Status = "Status",
-        /// Which of them besides.
+        /// Which objects are copied that otherwise would not be.
         opt source_selection: SourceSelection = "SourceSelectionCriteria",
-        /// Whether objects that were there before are copied too.
+        /// Whether objects that were stored before the rule are copied too.
         opt existing_objects: ExistingObjects = "ExistingObjectReplication",
-        /// Where.
-        opt destination: Destination = "Destination",
+        /// The bucket that gets the copies, and what they are like. A rule needs it.
+        opt destination: ReplicationDestination = "Destination",
         /// Whether delete markers are copied.
         opt delete_markers: DeleteMarkerReplication = "DeleteMarkerReplication",
     }
 
-    /// Which objects: one of the three.
+    /// The condition on objects that are copied: one of the three fields is set.
     pub struct ReplicationFilter {
-        /// Those whose keys begin so.
+        /// The keys of the objects begin with this.
         opt prefix: String = "Prefix",
-        /// Those with this tag.
+        /// The objects have this tag.
         opt tag: Tag = "Tag",
-        /// Those for which all of it is so.
+        /// All of these conditions hold.
         opt and: ReplicationAnd = "And",
     }
 
-    /// Several conditions at once.
+    /// Two or more conditions that hold together.
     pub struct ReplicationAnd {
-        /// The beginning of keys.
+        /// The keys of the objects begin with this.
         opt prefix: String = "Prefix",
-        /// Tags.
+        /// The objects have all of these tags.
         all tags + tag: Tag = "Tag",
     }
 
-    /// Which objects besides.
+    /// Objects that are copied only if it is said here.
     pub struct SourceSelection {
-        /// Those that are encrypted with keys of the key service.
+        /// Whether objects are copied that are encrypted with keys of the key management service.
         opt sse_kms_objects: SseKmsObjects = "SseKmsEncryptedObjects",
-        /// Changes of what is kept beside copies.
+        /// Whether changes to the metadata of copies are copied back.
         opt replica_modifications: ReplicaModifications = "ReplicaModifications",
     }
 
-    /// Those that are encrypted with keys of the key service.
+    /// Whether objects are copied that are encrypted with keys of the key management service (SSE-KMS).
     pub struct SseKmsObjects {
-        /// Enabled or disabled.
+        /// `Enabled` or `Disabled`.
         opt status: Status = "Status",
     }
 
-    /// Changes of what is kept beside copies.
+    /// Whether changes to the metadata of copies are copied back.
     pub struct ReplicaModifications {
-        /// Enabled or disabled.
+        /// `Enabled` or `Disabled`.
         opt status: Status = "Status",
     }
 
-    /// Objects that were there before.
+    /// Whether objects that were stored before the rule are copied.
     pub struct ExistingObjects {
-        /// Enabled or disabled.
+        /// `Enabled` or `Disabled`.
         opt status: Status = "Status",
     }
 
     /// Whether delete markers are copied.
     pub struct DeleteMarkerReplication {
-        /// Enabled or disabled.
+        /// `Enabled` or `Disabled`.
         opt status: Status = "Status",
     }
 
-    /// Where copies go.
-    pub struct Destination {
-        /// The bucket, by its ARN.
+    /// The bucket that gets the copies, and what they are like.
+    pub struct ReplicationDestination {
+        /// The ARN of the bucket that gets the copies.
         must bucket: String = "Bucket",
-        /// The account that has it.
+        /// The id of the account that owns that bucket.
         opt account: String = "Account",
-        /// The storage class of copies. Defaults to that of the object.
+        /// The storage class of the copies. Defaults to that of the object.
         opt storage_class: StorageClass = "StorageClass",
-        /// Whose copies are.
+        /// Who owns the copies. Defaults to the owner of the object.
         opt access_translation: AccessTranslation = "AccessControlTranslation",
-        /// How copies are encrypted.
+        /// How the copies are encrypted.
         opt encryption: ReplicaEncryption = "EncryptionConfiguration",
-        /// In what time.
+        /// In what time the copies have to be there.
         opt replication_time: ReplicationTime = "ReplicationTime",
-        /// What is measured.
+        /// Which measurements of the copying are published.
         opt metrics: ReplicationMetrics = "Metrics",
     }
 
-    /// Whose copies are.
+    /// The owner of copies is changed to the account that owns the bucket that gets them.
     pub struct AccessTranslation {
-        /// `Destination`.
+        /// The new owner: `Destination` is the only word that Amazon knows here.
         must owner: String = "Owner",
     }
 
-    /// How copies are encrypted.
+    /// The key that copies are encrypted with.
     pub struct ReplicaEncryption {
-        /// The key, by its ARN.
+        /// The ARN of the key, in the region of the copies.
         opt kms_key_id: String = "ReplicaKmsKeyID",
     }
 
-    /// In what time copies have to be there.
+    /// The time in which copies have to be there ([Replication Time
+    /// Control](https://docs.aws.amazon.com/AmazonS3/latest/userguide/replication-time-control.html)).
     pub struct ReplicationTime {
-        /// Enabled or disabled.
+        /// `Enabled` or `Disabled`.
         opt status: Status = "Status",
-        /// 15 minutes.
+        /// The time: Amazon takes 15 minutes only.
         opt time: ReplicationMinutes = "Time",
     }
 
-    /// A number of minutes; Amazon takes 15.
+    /// A number of minutes.
     pub struct ReplicationMinutes {
-        /// The number.
+        /// The number of minutes: Amazon takes 15 only.
         val minutes: u32 = "Minutes",
     }
 
-    /// What is measured of copies.
+    /// The measurements of the copying that are published.
     pub struct ReplicationMetrics {
-        /// Enabled or disabled.
+        /// `Enabled` or `Disabled`.
         opt status: Status = "Status",
-        /// After what time something is told.
+        /// The time after which an event tells that a copy is not there yet.
         opt event_threshold: ReplicationMinutes = "EventThreshold",
     }
 }
 
 impl Root for Replication {
     const ROOT: &'static str = "ReplicationConfiguration";
+    const QUERY: &'static str = "replication";
 
     fn check(&self) -> Result<()> {
         if self.rules.is_empty() {
@@ -157,6 +163,18 @@ impl Root for Replication {
         }
         Ok(())
     }
+}
+
+impl Config for Replication {
+    const GET: Row = idempotency::GET_BUCKET_REPLICATION;
+}
+
+impl Settable for Replication {
+    const PUT: Row = idempotency::PUT_BUCKET_REPLICATION;
+}
+
+impl Removable for Replication {
+    const DELETE: Row = idempotency::DELETE_BUCKET_REPLICATION;
 }
 
 #[cfg(test)]
@@ -191,7 +209,7 @@ mod tests {
 
     #[test]
     fn limits() {
-        let rule = || ReplicationRule::new().destination(Destination::new().bucket("b"));
+        let rule = || ReplicationRule::new().destination(ReplicationDestination::new().bucket("b"));
         let all = |rules: Vec<ReplicationRule>| {
             let replication = Replication {
                 rules,

@@ -1,110 +1,172 @@
-//! Configurations of one or a few values.
+//! Documents of one or a few values: versioning, public access, ownership, who pays, acceleration, and the region.
 
 use aws_core::xml::{Element, XmlError};
 
-use super::{Part, Root};
+use super::{Config, Removable, Root, Settable, XmlPart};
+use crate::idempotency::{self, Row};
 
 document! {
-    /// Whether a bucket keeps [versions](https://docs.aws.amazon.com/AmazonS3/latest/userguide/Versioning.html) of its
-    /// objects.
+    /// The [versioning](https://docs.aws.amazon.com/AmazonS3/latest/userguide/Versioning.html) of a bucket says whether it
+    /// keeps versions of its objects.
     pub struct Versioning {
-        /// Enabled or suspended; nothing for a bucket that never kept versions. It cannot become nothing again.
+        /// `Enabled` or `Suspended`. A bucket that never kept versions has none of them, and no bucket can go back to
+        /// that.
         opt status: Status = "Status",
-        /// Whether versions are removed only with a code of the owner's device.
+        /// Whether versions are removed only with a code of the owner's device (MFA delete): `Enabled` or `Disabled`.
         opt mfa_delete: Status = "MfaDelete",
     }
 
-    /// Which ways to [make a bucket public](https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-control-block-public-access.html)
-    /// are closed. What is not set is open.
+    /// The [public access block](https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-control-block-public-access.html)
+    /// of a bucket says which ways to make it public are closed. A way that is not set is open.
     pub struct PublicAccessBlock {
-        /// Access control lists that make something public are refused.
+        /// Whether access control lists that make something public are refused.
         val block_public_acls: bool = "BlockPublicAcls",
-        /// Those that are there do not count.
+        /// Whether the access control lists that are there and make something public are ignored.
         val ignore_public_acls: bool = "IgnorePublicAcls",
-        /// Policies that make something public are refused.
+        /// Whether policies that make something public are refused.
         val block_public_policy: bool = "BlockPublicPolicy",
-        /// Where there is one, it counts only for the owner's account and Amazon's services.
+        /// Whether a policy that makes the bucket public counts only for the owner's account and for services of AWS.
         val restrict_public_buckets: bool = "RestrictPublicBuckets",
     }
 
-    /// [Whose objects are](https://docs.aws.amazon.com/AmazonS3/latest/userguide/about-object-ownership.html) that others
-    /// store.
+    /// The [ownership controls](https://docs.aws.amazon.com/AmazonS3/latest/userguide/about-object-ownership.html) of a
+    /// bucket say who owns the objects that other accounts store in it.
     pub struct Ownership {
-        /// One rule.
+        /// The rules: exactly one.
         all rules + rule: OwnershipRule = "Rule",
     }
 
-    /// The rule of it.
+    /// The rule of ownership controls.
     pub struct OwnershipRule {
-        /// Whose.
+        /// Who owns the objects that other accounts store.
         opt object_ownership: ObjectOwnership = "ObjectOwnership",
     }
 
-    /// [Who pays](https://docs.aws.amazon.com/AmazonS3/latest/userguide/RequesterPaysBuckets.html) for requests and what
-    /// they transfer.
+    /// The setting for [requester pays](https://docs.aws.amazon.com/AmazonS3/latest/userguide/RequesterPaysBuckets.html)
+    /// says who pays for requests and what they transfer.
     pub struct RequestPayment {
-        /// Who.
+        /// Who pays.
         opt payer: Payer = "Payer",
     }
 
-    /// Whether a bucket has an endpoint of
-    /// [Transfer Acceleration](https://docs.aws.amazon.com/AmazonS3/latest/userguide/transfer-acceleration.html).
+    /// The setting for
+    /// [Transfer Acceleration](https://docs.aws.amazon.com/AmazonS3/latest/userguide/transfer-acceleration.html) says whether
+    /// a bucket has an accelerated endpoint.
     pub struct Accelerate {
-        /// Enabled or suspended.
+        /// `Enabled` or `Suspended`.
         opt status: Status = "Status",
     }
 }
 
 words! {
-    /// Whether something holds.
+    /// Whether a setting or a rule is followed.
     pub enum Status {
-        /// It does.
+        /// It is followed.
         Enabled = "Enabled",
-        /// It did.
+        /// It was followed before, and is not now: what it has made meanwhile stays.
         Suspended = "Suspended",
-        /// It does not.
+        /// It is not followed.
         Disabled = "Disabled",
     }
 
-    /// Whose objects are that others store.
+    /// Who owns the objects that other accounts store in a bucket.
     pub enum ObjectOwnership {
-        /// The bucket owner's; access control lists do not count.
+        /// The bucket's owner owns them, and access control lists do not count.
         BucketOwnerEnforced = "BucketOwnerEnforced",
-        /// The bucket owner's, if they are stored with `bucket-owner-full-control`.
+        /// The bucket's owner owns those that are stored with the access control list `bucket-owner-full-control`.
         BucketOwnerPreferred = "BucketOwnerPreferred",
-        /// Theirs.
+        /// The account that has stored an object owns it.
         ObjectWriter = "ObjectWriter",
     }
 
-    /// Who pays.
+    /// Who pays for requests and what they transfer.
     pub enum Payer {
-        /// The bucket's owner.
+        /// The bucket's owner pays.
         BucketOwner = "BucketOwner",
-        /// Who asks.
+        /// The account that sends a request pays for it.
         Requester = "Requester",
     }
 }
 
 impl Root for Versioning {
     const ROOT: &'static str = "VersioningConfiguration";
+    const QUERY: &'static str = "versioning";
+}
+
+impl Config for Versioning {
+    const GET: Row = idempotency::GET_BUCKET_VERSIONING;
+}
+
+impl Settable for Versioning {
+    const PUT: Row = idempotency::PUT_BUCKET_VERSIONING;
 }
 
 impl Root for PublicAccessBlock {
     const ROOT: &'static str = "PublicAccessBlockConfiguration";
+    const QUERY: &'static str = "publicAccessBlock";
     // Ceph RGW, where none was stored.
     const ALSO: &'static [&'static str] = &["BlockPublicAccessBlockConfiguration"];
 }
 
+impl Config for PublicAccessBlock {
+    const GET: Row = idempotency::GET_PUBLIC_ACCESS_BLOCK;
+}
+
+impl Settable for PublicAccessBlock {
+    const PUT: Row = idempotency::PUT_PUBLIC_ACCESS_BLOCK;
+}
+
+impl Removable for PublicAccessBlock {
+    const DELETE: Row = idempotency::DELETE_PUBLIC_ACCESS_BLOCK;
+}
+
 impl Root for Ownership {
     const ROOT: &'static str = "OwnershipControls";
+    const QUERY: &'static str = "ownershipControls";
+}
+
+impl Config for Ownership {
+    const GET: Row = idempotency::GET_BUCKET_OWNERSHIP_CONTROLS;
+}
+
+impl Settable for Ownership {
+    const PUT: Row = idempotency::PUT_BUCKET_OWNERSHIP_CONTROLS;
+}
+
+impl Removable for Ownership {
+    const DELETE: Row = idempotency::DELETE_BUCKET_OWNERSHIP_CONTROLS;
 }
 
 impl Root for RequestPayment {
     const ROOT: &'static str = "RequestPaymentConfiguration";
+    const QUERY: &'static str = "requestPayment";
+}
+
+impl Config for RequestPayment {
+    const GET: Row = idempotency::GET_BUCKET_REQUEST_PAYMENT;
+}
+
+impl Settable for RequestPayment {
+    const PUT: Row = idempotency::PUT_BUCKET_REQUEST_PAYMENT;
 }
 
 impl Root for Accelerate {
     const ROOT: &'static str = "AccelerateConfiguration";
+    const QUERY: &'static str = "accelerate";
+}
+
+impl Config for Accelerate {
+    const GET: Row = idempotency::GET_BUCKET_ACCELERATE_CONFIGURATION;
+}
+
+impl Settable for Accelerate {
+    const PUT: Row = idempotency::PUT_BUCKET_ACCELERATE_CONFIGURATION;
+}
+
+impl From<Status> for Versioning {
+    fn from(status: Status) -> Self {
+        Self::new().status(status)
+    }
 }
 
 impl From<ObjectOwnership> for Ownership {
@@ -113,11 +175,11 @@ impl From<ObjectOwnership> for Ownership {
     }
 }
 
-/// Where a bucket is.
+/// The region that a bucket is in.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Location {
-    /// As the store writes it; empty in the oldest region.
+    /// The location constraint as the store writes it: empty in `us-east-1`.
     pub constraint: String,
 }
 
@@ -132,7 +194,7 @@ impl Location {
     }
 }
 
-impl Part for Location {
+impl XmlPart for Location {
     fn read(element: Element) -> Result<Self, XmlError> {
         let constraint = String::read(element)?.trim().to_owned();
         Ok(Self { constraint })
@@ -153,6 +215,11 @@ impl Part for Location {
 
 impl Root for Location {
     const ROOT: &'static str = "LocationConstraint";
+    const QUERY: &'static str = "location";
+}
+
+impl Config for Location {
+    const GET: Row = idempotency::GET_BUCKET_LOCATION;
 }
 
 #[cfg(test)]

@@ -1,19 +1,23 @@
+//! Tags of buckets and of objects.
+
 use aws_core::Result;
 
-use super::{Root, check_count, check_length};
+use super::{Config, Removable, Root, Settable, check_count, check_length};
+use crate::idempotency::{self, Row};
 
 document! {
-    /// The tags of a bucket or an object.
+    /// The tags of a [bucket](https://docs.aws.amazon.com/AmazonS3/latest/userguide/CostAllocTagging.html) or of an
+    /// [object](https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-tagging.html).
     pub struct Tagging {
-        /// A bucket has up to 50, an object up to 10.
+        /// The tags: up to 50 of a bucket, up to 10 of an object.
         set tags + tag: Tag = "TagSet" / "Tag",
     }
 
     /// A tag: a name and a value.
     pub struct Tag {
-        /// The name: 1 to 128 characters, once in a set.
+        /// The name of the tag: 1 to 128 characters, once in a set.
         must key: String = "Key",
-        /// The value: up to 256 characters.
+        /// The value of the tag: up to 256 characters.
         must value: String = "Value",
     }
 }
@@ -45,11 +49,24 @@ impl<T: Into<Tag>> FromIterator<T> for Tagging {
 
 impl Root for Tagging {
     const ROOT: &'static str = "Tagging";
+    const QUERY: &'static str = "tagging";
 
     fn check(&self) -> Result<()> {
         check_count("tags", self.tags.len(), 50)?;
         self.tags.iter().try_for_each(Tag::check)
     }
+}
+
+impl Config for Tagging {
+    const GET: Row = idempotency::GET_BUCKET_TAGGING;
+}
+
+impl Settable for Tagging {
+    const PUT: Row = idempotency::PUT_BUCKET_TAGGING;
+}
+
+impl Removable for Tagging {
+    const DELETE: Row = idempotency::DELETE_BUCKET_TAGGING;
 }
 
 #[cfg(test)]

@@ -1,77 +1,94 @@
+//! Static websites.
+
 use aws_core::Result;
 
-use super::{Root, check_count};
+use super::{Config, Removable, Root, Settable, check_count};
+use crate::idempotency::{self, Row};
 
 document! {
-    /// How a bucket is [a website](https://docs.aws.amazon.com/AmazonS3/latest/userguide/WebsiteHosting.html).
+    /// The setting for [static websites](https://docs.aws.amazon.com/AmazonS3/latest/userguide/WebsiteHosting.html) says how
+    /// a bucket is shown as a website.
     pub struct Website {
-        /// Another host that gets all requests; then nothing else may be set.
+        /// The host that all requests are sent on to. Nothing else may be set then.
         opt redirect_all: RedirectAll = "RedirectAllRequestsTo",
-        /// What is shown for a folder.
+        /// The document that is shown for a folder.
         opt index_document: IndexDocument = "IndexDocument",
-        /// What is shown in place of an error.
+        /// The document that is shown in place of an error.
         opt error_document: ErrorDocument = "ErrorDocument",
-        /// Redirections, up to 50; the first whose condition holds counts.
+        /// The redirections, up to 50 of them; the first whose condition holds counts.
         some routing_rules + routing_rule: RoutingRule = "RoutingRules" / "RoutingRule",
     }
 
-    /// A host that gets all requests.
+    /// A host that all requests are sent on to.
     pub struct RedirectAll {
-        /// The host.
+        /// The name of the host.
         must host_name: String = "HostName",
-        /// `http` or `https`. Defaults to that of the request.
+        /// The protocol: `http` or `https`. Defaults to that of the request.
         opt protocol: String = "Protocol",
     }
 
-    /// What is shown for a folder.
+    /// The document that is shown for a folder.
     pub struct IndexDocument {
-        /// What is added to the key of a folder, for example `index.html`; it has no slash.
+        /// What is added to the key of a folder, for example `index.html`. It has no slash.
         must suffix: String = "Suffix",
     }
 
-    /// What is shown in place of an error.
+    /// The document that is shown in place of an error.
     pub struct ErrorDocument {
-        /// The key of an object.
+        /// The key of the object that is shown.
         must key: String = "Key",
     }
 
-    /// A redirection.
+    /// A redirection sends some requests on to another place.
     pub struct RoutingRule {
-        /// When. Defaults to always.
+        /// The condition on which requests are sent on. Defaults to always.
         opt condition: RoutingCondition = "Condition",
-        /// Where to.
+        /// The place that they are sent on to.
         opt redirect: Redirect = "Redirect",
     }
 
-    /// When a redirection is followed: all that is set must hold.
+    /// The condition of a redirection: all that is set must hold.
     pub struct RoutingCondition {
-        /// The request would be answered with this status.
+        /// The request would otherwise be answered with this HTTP status.
         val http_error_code_returned_equals: u16 = "HttpErrorCodeReturnedEquals",
-        /// The key begins with this.
+        /// The key of the request begins with this.
         opt key_prefix_equals: String = "KeyPrefixEquals",
     }
 
-    /// Where a redirection leads; what is not set stays as it was asked for.
+    /// The place that a redirection leads to. What is not set stays as it was asked for.
     pub struct Redirect {
-        /// The host.
+        /// The name of the host.
         opt host_name: String = "HostName",
-        /// The status, 3xx. Defaults to 301.
+        /// The HTTP status of the redirection, 301 to 399. Defaults to 301.
         val http_redirect_code: u16 = "HttpRedirectCode",
-        /// `http` or `https`.
+        /// The protocol: `http` or `https`.
         opt protocol: String = "Protocol",
-        /// What comes in place of the prefix of the condition; not together with a whole key.
+        /// What comes in place of the prefix of the condition. It cannot stand together with a whole key.
         opt replace_key_prefix_with: String = "ReplaceKeyPrefixWith",
-        /// The whole key.
+        /// The whole key that is asked for instead.
         opt replace_key_with: String = "ReplaceKeyWith",
     }
 }
 
 impl Root for Website {
     const ROOT: &'static str = "WebsiteConfiguration";
+    const QUERY: &'static str = "website";
 
     fn check(&self) -> Result<()> {
         check_count("routing rules", self.routing_rules.len(), 50)
     }
+}
+
+impl Config for Website {
+    const GET: Row = idempotency::GET_BUCKET_WEBSITE;
+}
+
+impl Settable for Website {
+    const PUT: Row = idempotency::PUT_BUCKET_WEBSITE;
+}
+
+impl Removable for Website {
+    const DELETE: Row = idempotency::DELETE_BUCKET_WEBSITE;
 }
 
 #[cfg(test)]

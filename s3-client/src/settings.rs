@@ -1,0 +1,17 @@
+//! What [`S3Builder`](crate::S3Builder) is told, besides [keys](crate::credentials) and what carries requests
+//! ([`transport`](crate::transport)).
+//!
+//! | type | setter | what it says |
+//! |---|---|---|
+//! | [`Signature`] | `signature` | by which version requests are signed, and for which region |
+//! | [`SubResources`], [`Server`] | `sub_resources` | which parameters of a query Version 2 signs |
+//! | [`Addressing`] | `addressing` | whether a bucket is named in the host or in the path |
+//! | [`Endpoint`] | `endpoint` | where requests go, as [`S3Client::endpoint`](crate::S3Client::endpoint) tells it |
+//! | [`RetryConfig`] | `retry` | how failed attempts are repeated |
+//! | [`Clock`] | `clock` | what time it is |
+//! | [`Idempotency`] | none | whether an [operation](crate::idempotency) may be sent twice |
+
+pub use aws_core::{Addressing, Clock, Endpoint, Idempotency, RetryConfig};
+pub use aws_sigv2::s3::{Server, SubResources};
+
+pub use crate::signature::Signature;
