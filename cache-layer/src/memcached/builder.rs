@@ -341,6 +341,8 @@ impl MemcachedBuilder {
             on_dead: self.on_dead,
             binary: self.binary,
             split: self.split,
+            classic: self.dialect == Dialect::Classic,
+            max_read: self.max_read,
             timeout: self.timeout,
         })))
     }

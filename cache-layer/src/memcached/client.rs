@@ -56,6 +56,9 @@ pub(crate) struct Shared {
     pub(crate) on_dead: OnDead,
     pub(crate) binary: bool,
     pub(crate) split: bool,
+    /// All servers are spoken to in the classic protocol.
+    pub(crate) classic: bool,
+    pub(crate) max_read: usize,
     pub(crate) timeout: Duration,
 }
 
@@ -224,6 +227,11 @@ impl Memcached {
         self.home(key).1
     }
 
+    /// Whether no server is asked for the meta protocol.
+    pub(crate) fn is_classic(&self) -> bool {
+        self.0.classic
+    }
+
     /// Whether the server of a key can grant the right to fill, as far as is known.
     pub(crate) fn grants(&self, key: &Key) -> bool {
         self.route(&self.wire(key.clone())).node.grants()
@@ -231,9 +239,15 @@ impl Memcached {
 
     /// The number of the list of servers, which another list has not, and the server of a key by it.
     pub(crate) fn home(&self, key: impl Into<Key>) -> (u64, Server) {
-        let now = self.now();
-        let route = now.route(&self.wire(key), OnDead::Miss);
+        let key = self.wire(key);
+        let now = self.0.servers.current().clone();
+        let route = now.route(&key, OnDead::Miss);
         (now.number, route.node.server.clone())
+    }
+
+    /// The number of the list of servers.
+    pub(crate) fn list_number(&self) -> u64 {
+        self.0.servers.number()
     }
 
     /// Reads the [file with the servers](MemcachedBuilder::servers_file) now, if it has changed;

@@ -11,6 +11,9 @@ pub(crate) struct Rules {
     pub(crate) pause: (Duration, Duration),
 }
 
+/// A probe that has not ended after this long stands still with its runtime, and another is begun.
+const PROBE_TIME: Duration = Duration::from_secs(60);
+
 /// What is known of one server.
 #[derive(Debug)]
 pub(crate) struct Health {
@@ -26,7 +29,8 @@ enum State {
     Up,
     /// Not before this instant is it tried, for the so-manieth time.
     Down(Instant, u32),
-    Probing(u32),
+    /// The so-manieth time, since this instant.
+    Probing(u32, Instant),
 }
 
 /// What becomes of a request.
@@ -63,10 +67,14 @@ impl Health {
         match self.state {
             State::Up => Admit::Go,
             State::Down(until, round) if until <= now => {
-                self.state = State::Probing(round);
+                self.state = State::Probing(round, now);
                 Admit::Probe
             }
-            State::Down(..) | State::Probing(_) => Admit::Away,
+            State::Probing(round, since) if since + PROBE_TIME <= now => {
+                self.state = State::Probing(round, now);
+                Admit::Probe
+            }
+            State::Down(..) | State::Probing(..) => Admit::Away,
         }
     }
 
@@ -98,10 +106,11 @@ impl Health {
         self.state = State::Down(now, 0);
     }
 
-    /// A probe is over.
-    pub(crate) fn probed(&mut self, well: bool, now: Instant, jitter: f64) {
-        let State::Probing(round) = self.state else {
-            return;
+    /// A probe is over. Says whether that is of any account: not when another probe has ended
+    /// before it.
+    pub(crate) fn probed(&mut self, well: bool, now: Instant, jitter: f64) -> bool {
+        let State::Probing(round, _) = self.state else {
+            return false;
         };
         if well {
             self.state = State::Up;
@@ -109,6 +118,7 @@ impl Health {
         } else {
             self.state = State::Down(now + self.pause(round, jitter), round.saturating_add(1));
         }
+        true
     }
 
     /// Twice as long each time, up to the longest; a random part of the second half is taken off,
@@ -167,18 +177,31 @@ mod tests {
         for pause in [1, 2, 4, 5, 5] {
             assert_eq!(health.admit(now), Admit::Probe);
             assert_eq!(
-                health.admit(now + 100 * SECOND),
+                health.admit(now + 59 * SECOND),
                 Admit::Away,
                 "one is under way"
             );
-            health.probed(false, now, 0.0);
+            assert!(health.probed(false, now, 0.0));
             now += pause * SECOND;
             assert_eq!(health.admit(now - SECOND / 1000), Admit::Away);
         }
         assert_eq!(health.admit(now), Admit::Probe);
-        health.probed(true, now, 0.0);
+        assert!(health.probed(true, now, 0.0));
         assert_eq!(health.admit(now), Admit::Go);
         assert_eq!(health.failures(), 0);
+    }
+
+    #[test]
+    fn a_probe_that_stands_still_is_followed_by_another() {
+        let (mut health, start) = (health(), Instant::now());
+        health.eject(start);
+        assert_eq!(health.admit(start), Admit::Probe);
+        let later = start + PROBE_TIME;
+        assert_eq!(health.admit(later), Admit::Probe);
+        assert_eq!(health.admit(later), Admit::Away);
+        assert!(health.probed(true, later, 0.0) && health.is_up());
+        // The first wakes up.
+        assert!(!health.probed(false, later, 0.0) && health.is_up());
     }
 
     #[test]

@@ -19,7 +19,8 @@
 //! change that this client could not make, or does not know to have been made, is noted: a delete
 //! of that key is *owed*. The server is used again once all that it is owed has been done, and a
 //! key that is owed is absent to this client in the meantime. If more is owed than
-//! [fits](MemcachedBuilder::max_owed), the server is emptied before it is used. So **what this
+//! [fits](MemcachedBuilder::max_owed), the server is emptied before it is used, and once more a second later if one of
+//! the changes may still run. So **what this
 //! client has set or deleted while a server was away is not undone by its return**, and if all
 //! writers are clients of this kind, that holds for all of them once each has reached the server.
 //!

@@ -12,6 +12,7 @@ use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use pipeline_pool::{ConnectionId, Origin, Pool, PoolBuilder, PoolSending};
+use tokio::runtime::Handle;
 
 use super::begin::{Greeter, Greeting};
 use super::error::{Error, Kind, Result};
@@ -68,6 +69,8 @@ pub(crate) struct Node {
     away: AtomicBool,
     /// Failures were counted since it last answered.
     failing: AtomicBool,
+    /// A read that its caller has given up is [heard out](Asking).
+    hearing: AtomicBool,
     pub(crate) owed: Owed,
     pub(crate) counters: Counters,
     this: Weak<Self>,
@@ -95,6 +98,7 @@ impl Node {
             pause: terms.rules.pause.0,
             away: AtomicBool::new(false),
             failing: AtomicBool::new(false),
+            hearing: AtomicBool::new(false),
             owed: Owed::new(terms.max_owed),
             counters: Counters::default(),
             this: this.clone(),
@@ -121,6 +125,11 @@ impl Node {
     /// Whether the server can grant the right to fill, as far as is known.
     pub(crate) fn grants(&self) -> bool {
         !self.greeting.no_cas.load(Ordering::Relaxed)
+    }
+
+    /// The server has shown that it cannot.
+    pub(crate) fn has_no_cas(&self) {
+        self.greeting.no_cas.store(true, Ordering::Relaxed);
     }
 
     /// The longest value that the server stores under this key, in bytes.
@@ -151,11 +160,14 @@ impl Node {
 
     /// Sends a command if the server is not ejected.
     pub(crate) fn ask(&self, op: Op) -> Asking<'_> {
+        let only_reads = matches!(&op, Op::Get(fetch) if fetch.only_reads());
         let sending = || self.pool.send(Command::new(op));
         Asking {
             node: self,
             sending: self.admits().then(sending),
             began: now(),
+            heard_out: only_reads,
+            polled: false,
         }
     }
 
@@ -175,7 +187,8 @@ impl Node {
         };
         let mut asking = self.ask(op);
         if let Some(limit) = limit {
-            asking.sending = asking.sending.map(|sending| sending.timeout(limit));
+            let sending = asking.sending.take();
+            asking.sending = sending.map(|sending| sending.timeout(limit));
         }
         asking.await
     }
@@ -197,9 +210,11 @@ impl Node {
         };
         let deletes = matches!(op, Op::Delete(_));
         if !deletes && self.owed.has(key) && self.admits() {
+            let turn = self.owed.turn();
             self.delete(key).await.map_err(Error::owed)?;
-            self.owed.deleted(key);
+            self.owed.deleted(key, turn);
         }
+        let turn = self.owed.turn_if_any().filter(|_| deletes);
         let mut promise = Promise {
             node: self,
             key,
@@ -212,13 +227,10 @@ impl Node {
         promise.armed = false;
         match result {
             Ok(reply) => {
-                if deletes
-                    && matches!(
-                        reply.outcome,
-                        Outcome::Status(Status::Done | Status::NotFound)
-                    )
+                if let (Some(turn), Outcome::Status(Status::Done | Status::NotFound)) =
+                    (turn, &reply.outcome)
                 {
-                    self.owed.deleted(key);
+                    self.owed.deleted(key, turn);
                 }
                 Ok(reply)
             }
@@ -259,6 +271,8 @@ impl Node {
             node: self,
             sending: Some(sending),
             began: now(),
+            heard_out: false,
+            polled: false,
         }
     }
 
@@ -301,6 +315,21 @@ impl Node {
         }
     }
 
+    /// Waits for the outcome of a read whose caller has given it up, unless it does so for another.
+    fn hear_out(&self, sending: PoolSending<Codec>, began: Instant) {
+        let (Ok(runtime), Some(node)) = (Handle::try_current(), self.this.upgrade()) else {
+            return;
+        };
+        if node.hearing.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let hearing = Hearing(node);
+        runtime.spawn(async move {
+            // The health of the server learns of it.
+            let _ = hearing.0.ended(began, sending.await);
+        });
+    }
+
     fn refused(&self, refusal: Refusal) -> Error {
         let (kind, text) = match refusal {
             Refusal::TooLarge => (Kind::TooLarge, "the value is too large for the server"),
@@ -341,12 +370,18 @@ impl Node {
 }
 
 /// A command under way.
+///
+/// When a caller gives a read up, the node waits for its outcome in a task, one read at a time. Otherwise a server that
+/// answers nothing would never be ejected where all callers have less time than an operation takes at most.
 #[must_use = "nothing is sent until this is awaited"]
 pub(crate) struct Asking<'a> {
     node: &'a Node,
-    /// Nothing if the server is ejected.
+    /// Nothing if the server is ejected, and after the end.
     sending: Option<PoolSending<Codec>>,
     began: Instant,
+    /// It changes nothing, and its outcome is waited for even if its caller gives it up.
+    heard_out: bool,
+    polled: bool,
 }
 
 impl Future for Asking<'_> {
@@ -354,11 +389,33 @@ impl Future for Asking<'_> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
+        this.polled = true;
         let Some(sending) = &mut this.sending else {
             return Poll::Ready(Err(this.node.down()));
         };
         let result = ready!(Pin::new(sending).poll(cx));
+        this.sending = None;
         Poll::Ready(this.node.ended(this.began, result))
+    }
+}
+
+impl Drop for Asking<'_> {
+    fn drop(&mut self) {
+        if self.heard_out
+            && self.polled
+            && let Some(sending) = self.sending.take()
+        {
+            self.node.hear_out(sending, self.began);
+        }
+    }
+}
+
+/// The right to wait for a read that was given up, given back when that ends or its runtime does.
+struct Hearing(Arc<Node>);
+
+impl Drop for Hearing {
+    fn drop(&mut self) {
+        self.0.hearing.store(false, Ordering::Release);
     }
 }
 
@@ -419,4 +476,30 @@ pub(crate) async fn join<F: Future>(futures: Vec<Pin<Box<F>>>) -> Vec<F::Output>
         .into_iter()
         .filter_map(std::result::Result::err)
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Memcached;
+    use tokio::net::TcpListener;
+
+    /// Otherwise it would try again for ever, in a client that nobody uses.
+    #[tokio::test]
+    async fn nobody_pays_what_is_owed_when_the_client_is_closed() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let client = Memcached::builder()
+            .servers([listener.local_addr().unwrap().to_string()])
+            .eject_after(u32::MAX)
+            .retry_interval(Duration::ZERO, Duration::ZERO)
+            .timeout(Duration::from_millis(20))
+            .build()
+            .unwrap();
+        assert!(client.delete("k").await.unwrap_err().is_owed());
+        let node = Arc::downgrade(&client.now().nodes[0]);
+        client.close(Duration::ZERO).await;
+        while node.upgrade().is_some() {
+            tokio::task::yield_now().await;
+        }
+    }
 }

@@ -11,6 +11,9 @@ use super::node::Node;
 /// A write that was sent and not answered can still run when the server comes to it. Its entry is
 /// deleted a second time this long after the first delete was answered.
 pub(crate) const AGAIN: Duration = Duration::from_secs(1);
+/// A task that pays and has not been heard of for this long stands still with its runtime, and
+/// another task takes over.
+pub(crate) const SILENT: Duration = Duration::from_secs(60);
 
 /// The keys whose entries are not to be believed before they are deleted. Bounded: beyond that the
 /// whole server is not to be believed.
@@ -26,11 +29,23 @@ pub(crate) struct Owed {
 struct Debts {
     keys: HashMap<WireKey, Debt>,
     /// Everything is owed.
-    all: bool,
-    /// A task sees to it.
-    paying: bool,
+    all: Option<All>,
+    /// The task that sees to it, and when it was last heard of.
+    payer: Option<(u64, Instant)>,
+    /// The number of the last task that pays.
+    payers: u64,
     /// Grows with each that is added, so that a payment knows what it paid.
     turn: u64,
+}
+
+/// The debt of a whole server.
+#[derive(Clone, Copy, Debug)]
+struct All {
+    turn: u64,
+    /// A write that had no place of its own may still run.
+    doubt: bool,
+    /// The server is not to be emptied before this.
+    due: Option<Instant>,
 }
 
 #[derive(Clone, Debug)]
@@ -79,14 +94,14 @@ impl Owed {
     pub(crate) fn has(&self, key: &WireKey) -> bool {
         self.any() && {
             let debts = self.lock();
-            debts.all || debts.keys.contains_key(key)
+            debts.all.is_some() || debts.keys.contains_key(key)
         }
     }
 
     /// How many keys are owed; nothing when it is all of them.
     pub(crate) fn len(&self) -> Option<usize> {
         let debts = self.lock();
-        (!debts.all).then_some(debts.keys.len())
+        debts.all.is_none().then_some(debts.keys.len())
     }
 
     /// Adds a delete of this key; `doubt` when the write may still run. Says whether there was
@@ -108,7 +123,12 @@ impl Owed {
             return true;
         }
         if debts.keys.len() >= self.most {
-            debts.all = true;
+            let before = debts.all.is_some_and(|all| all.doubt);
+            debts.all = Some(All {
+                turn,
+                doubt: doubt || before,
+                due: None,
+            });
             return false;
         }
         let debt = Debt {
@@ -123,14 +143,24 @@ impl Owed {
 
     /// Everything is owed.
     pub(crate) fn add_all(&self) {
-        self.lock().all = true;
+        let mut debts = self.lock();
+        debts.turn += 1;
+        let doubt = debts.all.is_some_and(|all| all.doubt);
+        debts.all = Some(All {
+            turn: debts.turn,
+            doubt,
+            due: None,
+        });
         self.any.store(true, Ordering::Release);
     }
 
     /// What is to be paid at this instant.
     pub(crate) fn due(&self, now: Instant) -> Due {
         let debts = self.lock();
-        if debts.all {
+        if debts
+            .all
+            .is_some_and(|all| all.due.is_none_or(|due| due <= now))
+        {
             return Due::Everything;
         }
         let ready = |debt: &Debt| debt.due.is_none_or(|due| due <= now);
@@ -142,7 +172,9 @@ impl Owed {
         if !keys.is_empty() {
             return Due::Keys(keys);
         }
-        match debts.keys.values().filter_map(|debt| debt.due).min() {
+        let all = debts.all.and_then(|all| all.due);
+        let each = debts.keys.values().filter_map(|debt| debt.due);
+        match each.chain(all).min() {
             Some(due) => Due::Later(due),
             None => Due::Nothing,
         }
@@ -166,13 +198,13 @@ impl Owed {
         self.settle(&debts);
     }
 
-    /// An entry of this key was deleted, and no write of it is in doubt.
-    pub(crate) fn deleted(&self, key: &WireKey) {
-        if !self.any() {
-            return;
-        }
+    /// An entry of this key was deleted by a command that was sent at that turn or later. That pays
+    /// what was owed then, if no write of it is in doubt.
+    pub(crate) fn deleted(&self, key: &WireKey, turn: u64) {
         let mut debts = self.lock();
-        let certain = |debt: &Debt| !debt.doubt && debt.due.is_none() && debt.stand_ins.is_empty();
+        let certain = |debt: &Debt| {
+            debt.turn <= turn && !debt.doubt && debt.due.is_none() && debt.stand_ins.is_empty()
+        };
         if debts.keys.get(key).is_some_and(certain) {
             debts.keys.remove(key);
             self.settle(&debts);
@@ -184,10 +216,23 @@ impl Owed {
         self.lock().turn
     }
 
+    /// The turn that a deletion begins with; nothing when nothing is owed that it could pay.
+    pub(crate) fn turn_if_any(&self) -> Option<u64> {
+        self.any().then(|| self.turn())
+    }
+
     /// All that was owed at that turn was paid. Writes in doubt are paid again.
     pub(crate) fn paid_all(&self, turn: u64, now: Instant) {
         let mut debts = self.lock();
-        debts.all = debts.turn != turn && debts.keys.len() >= self.most;
+        debts.all = match debts.all {
+            Some(all) if all.turn > turn => Some(all),
+            Some(all) if all.doubt => Some(All {
+                doubt: false,
+                due: Some(now + AGAIN),
+                ..all
+            }),
+            _ => None,
+        };
         debts.keys.retain(|_, debt| {
             if debt.turn <= turn && debt.doubt {
                 debt.doubt = false;
@@ -199,17 +244,38 @@ impl Owed {
     }
 
     fn settle(&self, debts: &Debts) {
-        let any = debts.all || !debts.keys.is_empty();
+        let any = debts.all.is_some() || !debts.keys.is_empty();
         self.any.store(any, Ordering::Release);
     }
 
-    /// Takes the task of paying; nobody else gets it until the guard is dropped.
-    pub(crate) fn take_task(&self) -> bool {
-        !std::mem::replace(&mut self.lock().paying, true)
+    /// Takes the task of paying, under a number. Nobody else gets it until it is
+    /// [left](Self::leave_task), or nothing is [heard](Self::hear) of it for too long.
+    pub(crate) fn take_task(&self, now: Instant) -> Option<u64> {
+        let mut debts = self.lock();
+        if let Some((_, heard)) = debts.payer
+            && now < heard + SILENT
+        {
+            return None;
+        }
+        debts.payers += 1;
+        debts.payer = Some((debts.payers, now));
+        Some(debts.payers)
     }
 
-    pub(crate) fn leave_task(&self) {
-        self.lock().paying = false;
+    /// The task of this number goes on; says whether it is still the one that pays.
+    pub(crate) fn hear(&self, number: u64, now: Instant) -> bool {
+        match &mut self.lock().payer {
+            Some((payer, heard)) if *payer == number => {
+                *heard = now;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    pub(crate) fn leave_task(&self, number: u64) {
+        let mut debts = self.lock();
+        debts.payer = debts.payer.filter(|(payer, _)| *payer != number);
     }
 }
 
@@ -257,7 +323,7 @@ mod tests {
         owed.paid(&keys[0].0, &keys[0].1, now);
         assert!(owed.has(&key("a")));
         let keys = due(&owed, now);
-        owed.deleted(&key("a"));
+        owed.deleted(&key("a"), owed.turn());
         assert!(owed.has(&key("a")), "a write is in doubt");
         owed.paid(&keys[0].0, &keys[0].1, now);
         assert!(matches!(owed.due(now), Due::Later(_)));
@@ -281,20 +347,71 @@ mod tests {
     #[test]
     fn an_answered_delete_pays() {
         let owed = Owed::new(2);
+        assert_eq!(owed.turn_if_any(), None);
         owed.add(&key("a"), false, None);
-        owed.deleted(&key("a"));
+        owed.deleted(&key("a"), owed.turn_if_any().unwrap());
         assert!(!owed.any());
         owed.add_all();
-        owed.deleted(&key("a"));
+        owed.deleted(&key("a"), owed.turn());
         assert!(owed.has(&key("a")));
     }
 
     #[test]
-    fn one_task_pays() {
-        let owed = Owed::new(1);
-        assert!(owed.take_task());
-        assert!(!owed.take_task());
-        owed.leave_task();
-        assert!(owed.take_task());
+    fn a_delete_pays_nothing_that_was_added_after_it_was_sent() {
+        let owed = Owed::new(2);
+        owed.add(&key("a"), false, None);
+        let turn = owed.turn();
+        owed.add(&key("a"), false, None);
+        owed.deleted(&key("a"), turn);
+        assert!(owed.has(&key("a")));
+    }
+
+    #[test]
+    fn emptying_pays_nothing_that_was_added_after_it_was_sent() {
+        let (owed, now) = (Owed::new(1), Instant::now());
+        owed.add_all();
+        let turn = owed.turn();
+        // As when another flush has failed meanwhile.
+        owed.add_all();
+        owed.paid_all(turn, now);
+        assert!(matches!(owed.due(now), Due::Everything));
+        let turn = owed.turn();
+        owed.add(&key("a"), false, None);
+        owed.paid_all(turn, now);
+        assert_eq!(owed.len(), Some(1));
+        let turn = owed.turn();
+        assert!(!owed.add(&key("b"), false, None));
+        owed.paid_all(turn, now);
+        assert!(matches!(owed.due(now), Due::Everything), "b is owed still");
+    }
+
+    #[test]
+    fn a_write_in_doubt_that_has_no_place_empties_the_server_twice() {
+        let (owed, now) = (Owed::new(1), Instant::now());
+        owed.add(&key("a"), false, None);
+        assert!(!owed.add(&key("b"), true, None) && !owed.add(&key("c"), false, None));
+        owed.paid_all(owed.turn(), now);
+        assert!(owed.has(&key("b")), "it may still run");
+        assert!(matches!(owed.due(now), Due::Later(at) if at == now + AGAIN));
+        assert!(matches!(owed.due(now + AGAIN), Due::Everything));
+        owed.paid_all(owed.turn(), now + AGAIN);
+        assert!(!owed.any());
+    }
+
+    #[test]
+    fn one_task_pays_until_it_stands_still() {
+        let (owed, start) = (Owed::new(1), Instant::now());
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let first = owed.take_task(start).unwrap();
+        assert_eq!(owed.take_task(at(59)), None);
+        assert!(owed.hear(first, at(59)));
+        assert_eq!(owed.take_task(at(118)), None);
+        let second = owed.take_task(at(119)).unwrap();
+        // What the first says then is of no account.
+        assert!(!owed.hear(first, at(120)));
+        owed.leave_task(first);
+        assert_eq!(owed.take_task(at(120)), None);
+        owed.leave_task(second);
+        assert!(owed.take_task(at(120)).is_some());
     }
 }

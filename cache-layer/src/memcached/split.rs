@@ -54,6 +54,13 @@ pub(crate) async fn open(client: &Memcached, key: &WireKey, item: Item) -> Resul
     let Some(manifest) = Manifest::parse(&item.data) else {
         return Ok(None);
     };
+    if manifest.len > client.0.max_read {
+        let (len, most) = (manifest.len, client.0.max_read);
+        let text = format!(
+            "a value of {len} bytes is kept in pieces, and the most that is read is {most}"
+        );
+        return Err(Error::new(Kind::Protocol, text).seen());
+    }
     let mut data = BytesMut::new();
     let count = manifest.len.div_ceil(manifest.piece);
     for start in (0..count).step_by(AT_ONCE) {

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -64,6 +65,8 @@ pub(crate) struct Servers {
     mode: Mode,
     terms: Terms,
     current: RwLock<Arc<Topology>>,
+    /// The number of the list, which is told before the list is there.
+    number: AtomicU64,
     /// Servers that were on the list once and are not now.
     left: Mutex<Left>,
     watch: Option<Watch>,
@@ -99,15 +102,11 @@ impl Left {
 struct Watch {
     path: PathBuf,
     every: Duration,
-    state: Mutex<Watched>,
-}
-
-#[derive(Debug)]
-struct Watched {
-    stamp: Option<Stamp>,
-    /// Not looked at before this.
-    next: Instant,
-    error: Option<String>,
+    /// The file is not looked at before this. Every request asks, so nobody holds this lock for long.
+    next: Mutex<Instant>,
+    /// Held by the one who reads the file, for as long as that takes.
+    stamp: Mutex<Option<Stamp>>,
+    error: Mutex<Option<String>>,
 }
 
 /// By what a changed file is known without reading it.
@@ -133,9 +132,19 @@ impl Stamp {
 }
 
 impl Watch {
-    fn lock(&self) -> MutexGuard<'_, Watched> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Whether it is time to look at the file. One who asks looks, whoever is first.
+    fn is_due(&self) -> bool {
+        let (mut next, now) = (locked(&self.next), now());
+        let due = *next <= now;
+        if due {
+            *next = now + self.every;
+        }
+        due
     }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn config(error: impl std::fmt::Display) -> Error {
@@ -170,12 +179,13 @@ impl Servers {
             Some((path, every)) => {
                 let stamp = Stamp::of(&path).ok();
                 listed = read(&path)?;
-                let state = Mutex::new(Watched {
-                    stamp,
-                    next: now() + every,
-                    error: None,
+                watch = Some(Watch {
+                    path,
+                    every,
+                    next: Mutex::new(now() + every),
+                    stamp: Mutex::new(stamp),
+                    error: Mutex::default(),
                 });
-                watch = Some(Watch { path, every, state });
                 &listed[..]
             }
         };
@@ -191,6 +201,7 @@ impl Servers {
                 servers: servers.to_vec(),
                 nodes,
             })),
+            number: AtomicU64::new(0),
             left: Mutex::default(),
             watch,
         })
@@ -208,27 +219,37 @@ impl Servers {
         self.current().route(key, on_dead)
     }
 
-    fn current(&self) -> RwLockReadGuard<'_, Arc<Topology>> {
+    /// The number of the list. What is asked after the list has changed goes by a list whose number was told before.
+    pub(crate) fn number(&self) -> u64 {
+        self.number.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn current(&self) -> RwLockReadGuard<'_, Arc<Topology>> {
         self.current.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn watch(self: &Arc<Self>) {
-        if let Some(watch) = &self.watch
-            && watch.lock().next <= now()
-        {
-            // One looks, whoever is first.
-            watch.lock().next = now() + watch.every;
-            if let Ok(runtime) = Handle::try_current() {
-                let servers = self.clone();
-                // Its outcome is kept for who asks; those who are busy go on with what there is.
-                drop(runtime.spawn_blocking(move || servers.reload()));
-            }
+        let Some(watch) = &self.watch else { return };
+        if !watch.is_due() {
+            return;
+        }
+        if let Ok(runtime) = Handle::try_current() {
+            let servers = self.clone();
+            // Its outcome is kept for who asks; those who are busy go on with what there is.
+            drop(runtime.spawn_blocking(move || {
+                // A file that takes long to be read, as on a lost network drive, takes one thread and no more.
+                if let Some(watch) = &servers.watch
+                    && let Ok(stamp) = watch.stamp.try_lock()
+                {
+                    drop(servers.read(watch, stamp));
+                }
+            }));
         }
     }
 
     /// What was wrong with the file when it was last read.
     pub(crate) fn file_error(&self) -> Option<String> {
-        self.watch.as_ref()?.lock().error.clone()
+        locked(&self.watch.as_ref()?.error).clone()
     }
 
     /// Reads the file if it has changed; says whether the servers have. Blocks.
@@ -236,21 +257,26 @@ impl Servers {
     /// # Errors
     /// When the list cannot be used: the one before stays.
     pub(crate) fn reload(&self) -> Result<bool> {
-        let Some(watch) = &self.watch else {
-            return Ok(false);
-        };
-        let mut state = watch.lock();
+        match &self.watch {
+            Some(watch) => self.read(watch, locked(&watch.stamp)),
+            None => Ok(false),
+        }
+    }
+
+    fn read(&self, watch: &Watch, mut known: MutexGuard<'_, Option<Stamp>>) -> Result<bool> {
         let stamp = Stamp::of(&watch.path).ok();
-        if stamp.is_some() && stamp == state.stamp {
-            return match &state.error {
+        if stamp.is_some() && stamp == *known {
+            return match &*locked(&watch.error) {
                 Some(error) => Err(config(error)),
                 None => Ok(false),
             };
         }
-        state.stamp = stamp;
+        *known = stamp;
         let result = read(&watch.path).and_then(|servers| self.replace(&servers));
-        state.error = result.as_ref().err().map(ToString::to_string);
-        if let Some(error) = &state.error {
+        let error = result.as_ref().err().map(ToString::to_string);
+        locked(&watch.error).clone_from(&error);
+        drop(known);
+        if let Some(error) = error {
             tracing::warn!(error.message = error, "memcached server list not read");
         }
         result
@@ -272,7 +298,7 @@ impl Servers {
         if current.servers == servers {
             return Ok(false);
         }
-        let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut left = locked(&self.left);
         let known = |server: &Server| {
             let mut nodes = current.nodes.iter();
             nodes.find(|node| node.server.endpoint() == server.endpoint())
@@ -300,12 +326,17 @@ impl Servers {
             left.add(node.server.endpoint());
         }
         drop(left);
-        *current = Arc::new(Topology {
+        let next = Arc::new(Topology {
             number: current.number + 1,
             ring,
             servers: servers.to_vec(),
             nodes,
         });
+        self.number.store(next.number, Ordering::Release);
+        let before = std::mem::replace(&mut *current, next);
+        drop(current);
+        // What its servers let go of when they are dropped is not done under the lock.
+        drop(before);
         Ok(true)
     }
 }

@@ -20,7 +20,8 @@ use crate::memcached::Memcached;
 ///
 /// It fails open: whatever goes wrong with memcached makes a read a miss, and counts in the [stats](Self::stats); it
 /// never fails the read. What a read asks of memcached takes no longer than one operation of it, and as long once more
-/// where the read has waited for another one.
+/// where the read has waited for another one. Its answer waits for its own fill no longer than
+/// [`wait`](CacheBuilder::wait) says.
 ///
 /// Without CAS (`memcached -C`) a server cannot grant the right to fill: nothing is kept there.
 ///
@@ -28,7 +29,9 @@ use crate::memcached::Memcached;
 ///
 /// - A read never returns what a write **of this process** that ended before it began has made old. Every write goes
 ///   through [`write`](Self::write), which deletes before and after; where a deletion is not acknowledged, or
-///   the write may still happen, this process reads the key past the cache for as long as anything can be kept.
+///   the write may still happen, this process reads the key past the cache for as long as anything can be kept. The same
+///   holds for what was written before the list of servers has changed, since a key may be back on a server that has what
+///   was there before the write.
 /// - A fill that began before a deletion does not land after it, a restart of memcached included.
 /// - **Other processes** that use the cache do not read it either, once the write has returned, as long as its
 ///   deletions were acknowledged. If not, and in the first tier of other processes, they can read what was
@@ -327,7 +330,8 @@ impl CacheBuilder {
     }
 
     /// How long a read waits for another process that is about to fill the key, before it asks the service
-    /// itself. Defaults to 50 ms; never more than the time of one operation of memcached.
+    /// itself, and how long it waits for its own fill to be acknowledged. Defaults to 50 ms; never more than the time of
+    /// one operation of memcached.
     pub fn wait(mut self, time: Duration) -> Self {
         self.config.wait = time.min(FOREVER);
         self

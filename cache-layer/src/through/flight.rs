@@ -1,7 +1,8 @@
 //! A read that others of this process meet instead of doing the same at once.
 //!
 //! It is a task of its own: who began it may stop polling, run out of time or go away, and the others get their answer
-//! all the same. It ends with the last who wait for it.
+//! all the same. The load ends with the last who wait for it. What the task asks of memcached it hears to its end, which
+//! is soon: a right to fill that was granted to nobody could not be given back.
 //!
 //! ```text
 //!                    ┌─────────┐ Look   ┌────────┐ fill or cancel ┌─────────┐ leave ┌───────┐

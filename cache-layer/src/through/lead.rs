@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::runtime::Handle;
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tracing::Instrument;
 
@@ -23,12 +24,8 @@ use super::steps::{Looked, ReadStep, Reading};
 /// How long between one question and the next while another fills.
 const ASK_AGAIN: Duration = Duration::from_millis(2);
 
-/// What became of the task.
-pub(super) enum Outcome<R> {
-    Ended(R),
-    /// Nobody waited any longer.
-    Deserted,
-}
+/// Where the answer of a read that leads goes to, as soon as it is there.
+pub(super) type Tell<T, E> = oneshot::Sender<Result<Found<T>, E>>;
 
 /// The right to lead. Dropped, it wakes those who wait, and one of them leads.
 pub(super) struct Lead<S: Shelf> {
@@ -36,6 +33,8 @@ pub(super) struct Lead<S: Shelf> {
     name: Name,
     number: u64,
     flight: Arc<Flight>,
+    /// The list of servers by which it was admitted.
+    list: u64,
 }
 
 impl<S: Shelf> Drop for Lead<S> {
@@ -49,50 +48,67 @@ impl<S: Shelf> Drop for Lead<S> {
 }
 
 impl<S: Shelf> Lead<S> {
-    pub(super) fn new(core: Arc<Core<S>>, name: Name, number: u64, flight: Arc<Flight>) -> Self {
+    pub(super) fn new(
+        core: Arc<Core<S>>,
+        name: Name,
+        number: u64,
+        flight: Arc<Flight>,
+        list: u64,
+    ) -> Self {
         Self {
             core,
             name,
             number,
             flight,
+            list,
         }
     }
 
-    /// The task: reads, until nobody waits for it.
+    /// The task: reads. It ends early only while it loads, when nobody waits for it. The answer is told before the key
+    /// is filled.
     pub(super) fn run<T, E, L, F>(
         self,
         want: Want,
         missed: Missed,
         load: Arc<L>,
-    ) -> impl Future<Output = Outcome<Result<Found<T>, E>>> + Send + 'static
+        tell: Tell<T, E>,
+    ) -> impl Future<Output = ()> + Send + 'static
     where
         T: Send + 'static,
         E: Clone + Send + Sync + 'static,
         L: Fn() -> F + Send + Sync + 'static,
         F: Future<Output = Result<Loaded<T>, E>> + Send + 'static,
     {
-        let (core, flight) = (self.core.clone(), self.flight.clone());
-        let (key, number) = (self.name.key.clone(), self.number);
-        let task = async move {
-            let mut work = pin!(self.read(want, missed, load));
-            loop {
-                let mut left = pin!(flight.left());
-                let ended = poll_fn(|cx| match work.as_mut().poll(cx) {
-                    Poll::Ready(outcome) => Poll::Ready(Some(outcome)),
-                    Poll::Pending => left.as_mut().poll(cx).map(|()| None),
-                });
-                if let Some(outcome) = ended.await {
-                    return Outcome::Ended(outcome);
+        self.read(want, missed, load, tell).in_current_span()
+    }
+
+    /// Fetches it, unless nobody waits for it.
+    async fn wanted<R>(&self, load: impl Future<Output = R>) -> Option<R> {
+        let mut load = pin!(load);
+        loop {
+            let mut left = pin!(self.flight.left());
+            let loaded = poll_fn(|cx| {
+                // First, so that nothing is begun that nobody waits for.
+                if left.as_mut().poll(cx).is_ready() {
+                    return Poll::Ready(None);
                 }
-                // Whoever meets it does so under this lock, and takes a seat.
-                let mut rules = core.trust.rules();
-                if flight.is_empty() {
-                    rules.leave(&key, number, super::trust::now());
-                    return Outcome::Deserted;
-                }
+                load.as_mut().poll(cx).map(Some)
+            });
+            if let Some(loaded) = loaded.await {
+                return Some(loaded);
             }
-        };
-        task.in_current_span()
+            // Whoever meets it does so under this lock, and takes a seat.
+            let deserted = self.core.trust.with_rules(|rules, at| {
+                let deserted = self.flight.is_empty();
+                if deserted {
+                    rules.leave(&self.name.key, self.number, at.now);
+                }
+                deserted
+            });
+            if deserted {
+                return None;
+            }
+        }
     }
 
     fn is_current(&self) -> bool {
@@ -114,7 +130,7 @@ impl<S: Shelf> Lead<S> {
         let _ = (entry, fresh);
     }
 
-    async fn read<T, E, L, F>(self, want: Want, missed: Missed, load: Arc<L>) -> Result<Found<T>, E>
+    async fn read<T, E, L, F>(self, want: Want, missed: Missed, load: Arc<L>, tell: Tell<T, E>)
     where
         T: Send + 'static,
         E: Clone + Send + Sync + 'static,
@@ -161,20 +177,24 @@ impl<S: Shelf> Lead<S> {
                 }
                 ReadStep::Load | ReadStep::Done => {
                     Counters::add(&counters.misses);
-                    return self.load(reading, want.terms, &*load).await;
+                    let loading = async { load().await };
+                    return self.load(reading, want.terms, loading, Some(tell)).await;
                 }
                 ReadStep::Serve((entry, fresh)) => {
                     core.hit(want.operation, &entry);
                     self.keep(&entry, fresh);
                     self.flight.land(Landed::Entry(entry.clone()));
-                    return Ok(Found::Entry(entry, Source::Memcached));
+                    // Its caller may have gone.
+                    drop(tell.send(Ok(Found::Entry(entry, Source::Memcached))));
+                    return;
                 }
                 ReadStep::ServeAndRenew((entry, _), lease) => {
                     core.hit(want.operation, &entry);
                     Counters::add(&counters.stale_hits);
                     self.flight.land(Landed::Entry(entry.clone()));
                     self.renew(lease, want.terms, load);
-                    return Ok(Found::Entry(entry, Source::Stale));
+                    drop(tell.send(Ok(Found::Entry(entry, Source::Stale))));
+                    return;
                 }
                 ReadStep::Fill(lease) | ReadStep::Cancel(lease) => {
                     core.shelf.cancel(lease).await;
@@ -196,12 +216,14 @@ impl<S: Shelf> Lead<S> {
         let (core, flight) = (self.core.clone(), Arc::new(Flight::new()));
         let key = &self.name.key;
         let number = core.trust.rules().succeed(key, self.number, flight.clone());
-        let lead = number.map(|n| Self::new(core.clone(), self.name.clone(), n, flight));
+        let (name, list) = (self.name.clone(), self.list);
+        let lead = number.map(|n| Self::new(core.clone(), name, n, flight, list));
         let renewal = async move {
             match lead {
                 Some(lead) => {
-                    let reading = Reading::renewing(lease);
-                    let _ = lead.load::<T, E, L, F>(reading, terms, &*load).await;
+                    let (reading, loading) = (Reading::renewing(lease), async { load().await });
+                    // Nobody in particular waits for it.
+                    lead.load::<T, E, _>(reading, terms, loading, None).await;
                 }
                 // It was written meanwhile.
                 None => core.shelf.cancel(lease).await,
@@ -227,6 +249,10 @@ impl<S: Shelf> Lead<S> {
                 return Some(Looked::Down);
             }
         };
+        if core.shelf.list() != self.list {
+            // It may have come from a server that nobody has answered for.
+            return Some(lease.map_or(Looked::Down, Looked::Win));
+        }
         if let Some(decoded) = core.decode(&self.name, &value) {
             return Some(match lease {
                 Some(lease) => Looked::Renew(decoded, lease),
@@ -244,21 +270,30 @@ impl<S: Shelf> Lead<S> {
         None
     }
 
-    /// Fetches it, and fills the key if that is this read's to do.
-    async fn load<T, E, L, F>(
+    /// Fetches it, and fills the key if that is this read's to do. With somebody to tell it ends early when nobody waits
+    /// for it.
+    async fn load<T, E, F>(
         self,
         reading: Reading<S::Lease>,
         terms: u64,
-        load: &L,
-    ) -> Result<Found<T>, E>
-    where
+        loading: F,
+        tell: Option<Tell<T, E>>,
+    ) where
         E: Clone + Send + Sync + 'static,
-        L: Fn() -> F,
         F: Future<Output = Result<Loaded<T>, E>>,
     {
         let core = &self.core;
         let mut held = Held { core, reading };
-        let loaded = load().await;
+        let loaded = match &tell {
+            Some(_) => self.wanted(loading).await,
+            None => Some(loading.await),
+        };
+        let Some(loaded) = loaded else {
+            if let Some(lease) = held.reading.take_lease() {
+                core.shelf.cancel(lease).await;
+            }
+            return;
+        };
         let keep = match &loaded {
             Ok(Loaded::Entry(entry)) => core.to_keep(&self.name, entry),
             _ => None,
@@ -271,6 +306,13 @@ impl<S: Shelf> Lead<S> {
         });
         if keep.is_none() && matches!(loaded, Ok(Loaded::Entry(_) | Loaded::Private(_))) {
             Counters::add(&core.counters.unkept);
+        }
+        let entry = match &loaded {
+            Ok(Loaded::Entry(entry)) => Some(entry.clone()),
+            _ => None,
+        };
+        if let Some(tell) = tell {
+            drop(tell.send(past(loaded)));
         }
         let step = held.reading.loaded::<()>(keep.is_some(), self.is_current());
         let fresh = keep.as_ref().map(|kept| kept.fresh);
@@ -290,14 +332,13 @@ impl<S: Shelf> Lead<S> {
             }
             _ => true,
         };
-        if let (Ok(Loaded::Entry(entry)), Some(fresh), true) = (&loaded, fresh, kept) {
-            self.keep(entry, fresh);
+        if let (Some(entry), Some(fresh), true) = (entry, fresh, kept) {
+            self.keep(&entry, fresh);
         }
-        past(loaded)
     }
 }
 
-/// A read that fetches. Dropped meanwhile, it gives its lease back, so that nobody waits for it.
+/// A read that fetches. When its runtime ends meanwhile, it gives its lease back if it can, so that nobody waits for it.
 struct Held<'a, S: Shelf> {
     core: &'a Arc<Core<S>>,
     reading: Reading<S::Lease>,

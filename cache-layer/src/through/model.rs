@@ -1,6 +1,6 @@
 //! The rules of [`trust`](super::trust) and [`steps`](super::steps), taken through all orders of events: two
-//! processes, one thing as two owners see it, a memcached that forgets, restarts and answers late, writes that get
-//! lost, reads that share, come to nothing and are taken over.
+//! processes, one thing as two owners see it, a memcached that forgets, restarts and answers late, a list of servers
+//! that changes, writes that get lost, reads that share, come to nothing and are taken over.
 //!
 //! What is not in it: time (a doubt does not end), the first tier, and the renewal of stale entries. A read must see
 //! every write of its own process that ended before it began, and every write of another that told its owner
@@ -243,6 +243,41 @@ fn nor_is_one_of_a_group_in_which_something_was_changed() {
 }
 
 #[test]
+fn nor_is_one_by_another_list_of_servers() {
+    for finds in [false, true] {
+        let rules = Rules {
+            finds,
+            reads: 2,
+            readers: [ONE, NONE],
+            writes: [1, 0],
+            ..RULES
+        };
+        holds(Rules { moves: 1, ..rules });
+        holds(Rules { moves: 2, ..rules });
+        holds(Rules {
+            moves: 2,
+            give_ups: 1,
+            ..rules
+        });
+    }
+    // Another process writes too, or fills.
+    let rules = Rules {
+        moves: 2,
+        writes: [1, 0],
+        ..RULES
+    };
+    holds(Rules {
+        writes: [1, 1],
+        readers: [ONE, NONE],
+        ..rules
+    });
+    holds(Rules {
+        readers: [ONE, ONE],
+        ..rules
+    });
+}
+
+#[test]
 fn the_model_notices_when_a_rule_is_missing() {
     let rules = Rules {
         reads: 2,
@@ -297,6 +332,20 @@ fn the_model_notices_when_a_rule_is_missing() {
     };
     needs(owners, |less| less.tells_late = false);
     needs(Rules { reads: 1, ..owners }, |less| less.remembers = false);
+    // A thing that is back on a server that has what was there before a write.
+    let moved = Rules {
+        moves: 2,
+        readers: [ONE, NONE],
+        ..rules
+    };
+    needs(moved, |less| less.knows_lists = false);
+    needs(
+        Rules {
+            finds: true,
+            ..moved
+        },
+        |less| less.looks_again = false,
+    );
     // What was changed has no name.
     needs(
         Rules {

@@ -6,12 +6,14 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use tokio::runtime::Handle;
-use tokio::time::Instant;
+use tokio::sync::oneshot;
+use tokio::task::JoinError;
+use tokio::time::{Instant, timeout};
 
 use super::core::Core;
 use super::entry::{self, Entry};
 use super::flight::{Flight, Landed, Seat};
-use super::lead::{Lead, Outcome};
+use super::lead::Lead;
 use super::name::Name;
 use super::shelf::{Peeked, Shelf};
 use super::stats::Counters;
@@ -149,7 +151,7 @@ impl<S: Shelf> Core<S> {
         {
             let now = super::trust::now();
             let entry = self.local.as_ref()?.get(&name.key, now)?;
-            if !self.trust.believes_group(name) {
+            if !self.trust.believes_local(name) {
                 return None;
             }
             Counters::add(&self.counters.local_hits);
@@ -170,11 +172,14 @@ impl<S: Shelf> Core<S> {
         operation: &'static str,
         missed: &mut Missed,
     ) -> Option<Entry> {
-        if !self.trust.believes(name, || self.shelf.shard(&name.key)) {
+        let list = self.shelf.list();
+        if !self.trust.believes(name, &self.shelf) {
             return None;
         }
         missed.asked = true;
         match self.shelf.peek(&name.key).await {
+            // It may have come from a server that nobody has answered for.
+            Peeked::Hit(_) if self.shelf.list() != list => None,
             Peeked::Hit(value) => {
                 // What is damaged is for whoever leads to see to.
                 let kept = entry::decode(&name.key, &value, self.config.max_value)?;
@@ -220,24 +225,28 @@ impl<S: Shelf> Core<S> {
         let load = Arc::new(load);
         let mut visit = Visit::default();
         loop {
+            // Before it is admitted: what it finds later is believed only if this is the list still.
+            let list = self.shelf.list();
             let (number, shares, seat) = match self.admit(name, &mut visit) {
                 Admit::Past => {
                     Counters::add(&self.counters.past);
                     return past(load().await);
                 }
                 Admit::Lead(number, seat) => {
-                    let lead = Lead::new(self.clone(), name.clone(), number, seat.flight());
-                    let task = runtime.spawn(lead.run(want, missed, load.clone()));
-                    return match task.await {
-                        Ok(Outcome::Ended(outcome)) => outcome,
-                        // It ends so only when nobody waits.
-                        Ok(Outcome::Deserted) => past(load().await),
-                        Err(failed) => match failed.try_into_panic() {
-                            Ok(panic) => resume_unwind(panic),
+                    let lead = Lead::new(self.clone(), name.clone(), number, seat.flight(), list);
+                    let (tell, told) = oneshot::channel();
+                    let task = runtime.spawn(lead.run(want, missed, load.clone(), tell));
+                    let Ok(outcome) = told.await else {
+                        return match task.await.map_err(JoinError::try_into_panic) {
+                            Err(Ok(panic)) => resume_unwind(panic),
                             // The runtime is going down.
-                            Err(_) => past(load().await),
-                        },
+                            _ => past(load().await),
+                        };
                     };
+                    // Who reads next finds it there; a memcached that is slow holds nobody up for long.
+                    let patience = self.config.wait.min(self.shelf.timeout());
+                    drop(timeout(patience, task).await);
+                    return outcome;
                 }
                 Admit::Join {
                     number,
@@ -277,24 +286,23 @@ impl<S: Shelf> Core<S> {
     }
 
     fn admit(&self, name: &Name, visit: &mut Visit) -> Admit<Seat> {
-        let shard = || self.shelf.shard(&name.key);
-        let at = self.trust.at();
-        // Seats are taken under the lock under which a task sees that nobody has one.
-        let mut rules = self.trust.rules();
         let flight = || Arc::new(Flight::new());
-        match rules.admit(name, shard, at, visit, flight) {
-            Admit::Past => Admit::Past,
-            Admit::Lead(number, flight) => Admit::Lead(number, Seat::take(flight)),
-            Admit::Join {
-                number,
-                shares,
-                flight,
-            } => Admit::Join {
-                number,
-                shares,
-                flight: Seat::take(flight),
+        // Seats are taken under the lock under which a task sees that nobody has one.
+        self.trust.with_rules(
+            |rules, at| match rules.admit(name, &self.shelf, at, visit, flight) {
+                Admit::Past => Admit::Past,
+                Admit::Lead(number, flight) => Admit::Lead(number, Seat::take(flight)),
+                Admit::Join {
+                    number,
+                    shares,
+                    flight,
+                } => Admit::Join {
+                    number,
+                    shares,
+                    flight: Seat::take(flight),
+                },
             },
-        }
+        )
     }
 
     pub(super) fn decode(&self, name: &Name, value: &bytes::Bytes) -> Option<(Entry, Duration)> {

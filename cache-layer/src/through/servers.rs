@@ -12,10 +12,11 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::time::{Instant, timeout_at};
 
 use super::shelf::{Deleted, Filled, Peeked, Shelf};
 use super::steps::Looked;
-use super::trust::Shard;
+use super::trust::{Placement, Shard};
 use crate::memcached::{
     Error, Fetch, Key, Kind, Lease, Leased, Memcached, Stored, claim, fetch_value,
 };
@@ -40,29 +41,27 @@ impl Shelf for Memcached {
         renew: Option<Duration>,
         limit: Duration,
     ) -> Looked<Held, Bytes> {
-        let until = tokio::time::Instant::now() + limit;
-        let mut look = self.get_lease(key.clone()).lease(lease).limit(limit);
-        if let Some(renew) = renew {
-            look = look.refill_within(renew);
-        }
-        match look.send().await {
-            Ok(Leased::Hit { value, refill, .. }) => match refill {
-                Some(lease) => Looked::Renew(value.data, Held::Meta(lease)),
-                None => Looked::Hit(value.data),
-            },
-            Ok(Leased::Miss(lease)) => Looked::Win(Held::Meta(lease)),
-            Ok(Leased::Wait) => Looked::Lost,
-            Ok(Leased::Away) => Looked::Down,
-            Err(error) if error.kind() == Kind::Unsupported => {
-                // All its commands take the time of one.
-                let look = Box::pin(classic_look(self, key, lease));
-                match tokio::time::timeout_at(until, look).await {
-                    Ok(Ok(looked)) => looked,
-                    Ok(Err(_)) | Err(_) => Looked::Down,
-                }
+        let until = Instant::now() + limit;
+        if !self.is_classic() {
+            let mut look = self.get_lease(key.clone()).lease(lease).limit(limit);
+            if let Some(renew) = renew {
+                look = look.refill_within(renew);
             }
-            Err(_) => Looked::Down,
+            return match look.send().await {
+                Ok(Leased::Hit { value, refill, .. }) => match refill {
+                    Some(lease) => Looked::Renew(value.data, Held::Meta(lease)),
+                    None => Looked::Hit(value.data),
+                },
+                Ok(Leased::Miss(lease)) => Looked::Win(Held::Meta(lease)),
+                Ok(Leased::Wait) => Looked::Lost,
+                Ok(Leased::Away) => Looked::Down,
+                Err(error) if error.kind() == Kind::Unsupported => {
+                    Box::pin(classic_look(self, key, lease, until)).await
+                }
+                Err(_) => Looked::Down,
+            };
         }
+        Box::pin(classic_look(self, key, lease, until)).await
     }
 
     async fn peek(&self, key: &Key) -> Peeked<Bytes> {
@@ -103,6 +102,16 @@ impl Shelf for Memcached {
         }
     }
 
+    fn timeout(&self) -> Duration {
+        Memcached::timeout(self)
+    }
+}
+
+impl Placement for Memcached {
+    fn list(&self) -> u64 {
+        self.list_number()
+    }
+
     fn shard(&self, key: &Key) -> Shard {
         let (list, server) = self.home(key.clone());
         let mut hasher = DefaultHasher::new();
@@ -111,10 +120,6 @@ impl Shelf for Memcached {
             list,
             server: hasher.finish() as usize,
         }
-    }
-
-    fn timeout(&self) -> Duration {
-        Memcached::timeout(self)
     }
 }
 
@@ -127,7 +132,20 @@ fn filled(stored: Result<Stored, Error>) -> Filled {
     }
 }
 
+/// A look over the classic protocol, which takes several commands. Together they have the time of one.
 async fn classic_look(
+    memcached: &Memcached,
+    key: &Key,
+    lease: Duration,
+    until: Instant,
+) -> Looked<Held, Bytes> {
+    match timeout_at(until, take_place(memcached, key, lease)).await {
+        Ok(Ok(looked)) => looked,
+        Ok(Err(_)) | Err(_) => Looked::Down,
+    }
+}
+
+async fn take_place(
     memcached: &Memcached,
     key: &Key,
     lease: Duration,
@@ -149,6 +167,11 @@ async fn classic_look(
     // The number that the server gave it, if it is there still.
     Ok(match claim(memcached, key).await? {
         Some((value, lease)) if value == place => Looked::Win(Held::Classic(key.clone(), lease)),
+        None if !memcached.grants(key) => {
+            // Nobody can fill the place, and others would wait for that.
+            Memcached::delete(memcached, key.clone()).await?;
+            Looked::Down
+        }
         _ => Looked::Lost,
     })
 }

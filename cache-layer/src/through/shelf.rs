@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::steps::Looked;
-use super::trust::Shard;
+use super::trust::Placement;
 use crate::memcached::Key;
 
 /// What a look that asks for no lease found.
@@ -50,7 +50,7 @@ impl Deleted {
 }
 
 /// The one who keeps entries; each call takes no longer than its own time limit.
-pub(crate) trait Shelf: Send + Sync + 'static {
+pub(crate) trait Shelf: Placement + Send + Sync + 'static {
     /// The right to fill a key.
     type Lease: Send + Sync + 'static;
 
@@ -80,9 +80,6 @@ pub(crate) trait Shelf: Send + Sync + 'static {
 
     /// Deletes a key.
     fn delete(&self, key: &Key) -> impl Future<Output = Deleted> + Send;
-
-    /// The server that a key belongs to.
-    fn shard(&self, key: &Key) -> Shard;
 
     /// The longest time that one call takes.
     fn timeout(&self) -> Duration;

@@ -32,6 +32,11 @@
 //! there are more keys than can be remembered; of a [group](groups) where nobody can name what was changed; and of what
 //! an [owner](owners) has that no write was told of.
 //!
+//! **Servers come and go.** The deletions of a write reach the server where the key is by the list of that time. By
+//! another list the key may be on a server that has kept it from an earlier time. So what was written under one list is
+//! not believed under another for as long as anything can be kept, and an answer that came after the list had changed is
+//! not believed at all. For that time after a change of the list every read takes the lock.
+//!
 //! **A read shares what began after it did, and nothing older.** Each read that leads has a number; a read that meets
 //! one with a number given before its own beginning waits for its end only, and shares the next. So what is
 //! promised of a write, here and in other processes, is true of reads that share too.
@@ -50,7 +55,7 @@ use std::time::{Duration, Instant};
 use filter::Filter;
 pub(crate) use rules::{Admit, Rules, Told, Visit};
 use seen::Seen;
-pub(crate) use shards::Shard;
+pub(crate) use shards::{Placement, Shard};
 
 use super::name::Name;
 
@@ -86,54 +91,74 @@ impl<F: Clone> Trust<F> {
         self.rules.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// This instant.
-    pub(crate) fn at(&self) -> At<Instant> {
+    /// Does something under the lock, with the time under the lock: a task that waits for it long would else end
+    /// doubts too early.
+    pub(crate) fn with_rules<R>(
+        &self,
+        act: impl FnOnce(&mut Rules<Instant, F>, At<Instant>) -> R,
+    ) -> R {
+        let mut rules = self.rules();
         let now = now();
-        At {
-            now,
-            until: now + self.lasts,
-        }
+        let until = now + self.lasts;
+        act(&mut rules, At { now, until })
     }
 
     /// Whether a read that begins now and fills nothing may believe what memcached has. In the usual case without a
     /// lock: nothing of its key is under way or in doubt, and its owner was seen in this second.
-    pub(crate) fn believes(&self, name: &Name, shard: impl FnOnce() -> Shard) -> bool {
-        let at = self.at();
-        let mark = self.seen.mark(name, at.now);
-        if self.seen.has(mark) && !self.filter.may_have(&name.key) {
+    ///
+    /// What memcached says may be believed only if the [list](Placement::list) is the same after it as it was before
+    /// this.
+    pub(crate) fn believes(&self, name: &Name, places: &impl Placement) -> bool {
+        let mark = self.seen.mark(name, now());
+        if self.seen.has(mark) && !self.filter.may_have(&name.key, places.list()) {
             return true;
         }
-        let belief = self.rules().believes(name, shard, at);
+        let belief = self.with_rules(|rules, at| rules.believes(name, places, at));
         if belief.sure {
             self.seen.put(mark);
         }
         belief.believed
     }
 
-    /// Whether the group of this name may be believed.
+    /// Whether a read that begins now may believe what the first tier has: nothing there is as old as a write of this
+    /// process, unless its owner was not told of it.
     #[cfg(feature = "local")]
-    pub(crate) fn believes_group(&self, name: &Name) -> bool {
-        !self.filter.has_others() || !self.rules().is_doubted_group(name, now())
+    pub(crate) fn believes_local(&self, name: &Name) -> bool {
+        let mark = self.seen.mark(name, now());
+        if self.seen.has(mark) && !self.filter.has_others() {
+            return true;
+        }
+        let belief = self.with_rules(|rules, at| rules.believes_local(name, at));
+        if belief.sure {
+            self.seen.put(mark);
+        }
+        belief.believed
     }
 
-    pub(crate) fn begin_write(&self, names: Vec<Name>) -> (Vec<Name>, Told) {
-        let at = self.at();
-        self.rules().begin_write(names, at)
+    pub(crate) fn begin_write(
+        &self,
+        names: Vec<Name>,
+        places: &impl Placement,
+    ) -> (Vec<Name>, Told) {
+        self.with_rules(|rules, at| rules.begin_write(names, places, at))
     }
 
     pub(crate) fn close_write(&self, names: &[Name], told: Told) -> Vec<Name> {
-        let at = self.at();
-        self.rules().close_write(names, told, at)
+        self.with_rules(|rules, at| rules.close_write(names, told, at))
     }
 
-    pub(crate) fn end_write(&self, name: &Name, shard: impl FnOnce() -> Shard, doubted: bool) {
-        let at = self.at();
-        self.rules().end_write(&name.key, shard, doubted, at);
+    pub(crate) fn end_write(
+        &self,
+        name: &Name,
+        told: Told,
+        doubted: bool,
+        places: &impl Placement,
+    ) {
+        self.with_rules(|rules, at| rules.end_write(&name.key, told, doubted, places, at));
     }
 
     pub(crate) fn forget_group(&self, name: &Name) {
-        let at = self.at();
-        self.rules().forget_group(name.group(), at);
+        self.with_rules(|rules, at| rules.forget_group(name.group(), at));
     }
 
     /// Keys that the cache is not asked for at present.

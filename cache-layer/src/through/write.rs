@@ -22,6 +22,8 @@ pub(crate) struct Write<S: Shelf> {
     /// As many are as their own owner sees them.
     own: usize,
     told: Told,
+    /// What it writes can be stored.
+    through: bool,
     /// It may have been sent.
     begun: bool,
     finished: bool,
@@ -33,7 +35,7 @@ impl<S: Shelf> Core<S> {
         // What it wrote is stored as its own owner sees it.
         let through = through && self.config.write_through && names.len() == 1;
         let own = names.len();
-        let (names, told) = self.trust.begin_write(names);
+        let (names, told) = self.trust.begin_write(names, &self.shelf);
         for name in &names {
             self.forget_local(name);
         }
@@ -42,6 +44,7 @@ impl<S: Shelf> Core<S> {
             keys: names.into_iter().enumerate().map(writing).collect(),
             own,
             told,
+            through,
             core: self,
             begun: false,
             finished: false,
@@ -129,8 +132,7 @@ impl<S: Shelf> Write<S> {
         for (name, doubted) in &ended {
             Counters::add(&core.counters.invalidations);
             core.forget_local(name);
-            let shard = || core.shelf.shard(&name.key);
-            core.trust.end_write(name, shard, *doubted);
+            core.trust.end_write(name, self.told, *doubted, &core.shelf);
         }
         self.finished = true;
     }
@@ -164,10 +166,11 @@ impl<S: Shelf> Drop for Write<S> {
         let names: Vec<Name> = self.keys.drain(..).map(|(name, _)| name).collect();
         for name in &names {
             core.forget_local(name);
-            let shard = || core.shelf.shard(&name.key);
-            core.trust.end_write(name, shard, self.begun);
+            core.trust
+                .end_write(name, self.told, self.begun, &core.shelf);
         }
-        if self.begun
+        // A write that had not begun may hold the right to fill its key, or be granted it still.
+        if (self.begun || self.through)
             && let Ok(runtime) = Handle::try_current()
         {
             let core = self.core.clone();

@@ -285,6 +285,12 @@ async fn large_values_are_split_by_choice() {
             entry.data
         );
         assert_eq!(entry.flags, 5 | 1 << 31);
+        // The most that is read counts for the whole.
+        let names = servers.iter().map(|server| &server.name);
+        let small = patient().servers(names).dialect(dialect).split(true);
+        let small = small.max_read(4_999_999).build().unwrap();
+        let error = small.get("big").await.unwrap_err();
+        assert_eq!(error.kind(), Kind::Protocol, "{error}");
         // A shorter value takes its place, and a lost piece is a miss.
         cache.set("big", "short").await.unwrap();
         assert_eq!(cache.get("big").await.unwrap().unwrap().data, "short");

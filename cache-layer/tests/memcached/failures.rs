@@ -235,6 +235,11 @@ async fn a_stand_in_takes_only_what_can_be_noted() {
     let error = cache.set(&keys[2], "1").await.unwrap_err();
     assert!(error.is_owed() && error.kind() == Kind::Down, "{error:?}");
     assert_eq!(other.raw(&format!("get {}\r\n", keys[2])), "END");
+    // A counter that would be made there, neither; one that is not made leaves nothing behind.
+    let error = cache.incr(&keys[2], 1).initial(5, None).await.unwrap_err();
+    assert!(error.is_owed() && error.kind() == Kind::Down, "{error:?}");
+    assert_eq!(cache.incr(&keys[2], 1).await.unwrap(), None);
+    assert_eq!(other.raw(&format!("get {}\r\n", keys[2])), "END");
     assert!(matches!(
         cache.get_lease(&keys[2]).await.unwrap(),
         Leased::Away

@@ -166,3 +166,33 @@ async fn a_list_can_be_set_and_followed() {
     let error = filed.set_servers([place(1)]).unwrap_err();
     assert!(error.to_string().contains("file"), "{error}");
 }
+
+/// As on a network drive that is lost: whoever reads the file waits for ever.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_list_that_cannot_be_read_to_its_end_holds_no_request_up() {
+    let server = Server::start();
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("ketama.servers");
+    write(&path, &[(&server, 100)]);
+    let builder = patient().servers_file(&path);
+    let cache = builder.reload_interval(Duration::ZERO).build().unwrap();
+    cache.set("a", "1").await.unwrap();
+    let pipe = dir.path().join("pipe");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.unwrap().success());
+    fs::remove_file(&path).unwrap();
+    fs::hard_link(&pipe, &path).unwrap();
+    let asked = tokio::spawn(async move {
+        for _ in 0..2000 {
+            assert_eq!(cache.get("a").await.unwrap().unwrap().data, "1");
+        }
+    });
+    let outcome = tokio::time::timeout(Duration::from_secs(60), asked).await;
+    let threads = fs::read_dir("/proc/self/task").unwrap().count();
+    // Whoever reads it goes on, so that the test can end.
+    write(&path, &[(&server, 100)]);
+    let both = fs::OpenOptions::new().read(true).write(true).open(&pipe);
+    drop(both.unwrap());
+    outcome.expect("requests wait for the file").unwrap();
+    assert!(threads < 100, "{threads} threads wait for the file");
+}

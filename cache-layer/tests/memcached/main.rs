@@ -12,4 +12,5 @@ mod leases;
 mod list;
 mod scripted;
 mod server;
+mod slow;
 mod through;

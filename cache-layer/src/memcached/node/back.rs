@@ -9,9 +9,9 @@ use tokio::runtime::Handle;
 
 use super::{Node, join, now};
 use crate::memcached::Key;
-use crate::memcached::error::Result;
+use crate::memcached::error::{Kind, Result};
 use crate::memcached::key::WireKey;
-use crate::memcached::owed::{Debt, Due};
+use crate::memcached::owed::{Debt, Due, SILENT};
 use crate::memcached::wire::{Fetch, Op};
 
 /// Whether a server that is away was told that another stands in for it.
@@ -47,14 +47,14 @@ impl Node {
 
     /// Sees that what is owed is paid, if the server is there.
     pub(crate) fn settle(&self) {
-        if self.is_away() || Handle::try_current().is_err() || !self.owed.take_task() {
+        if self.is_away() {
             return;
         }
-        match self.this.upgrade() {
-            Some(node) => {
-                tokio::spawn(pay(Payer(node)));
-            }
-            None => self.owed.leave_task(),
+        if let Ok(runtime) = Handle::try_current()
+            && let Some(node) = self.this.upgrade()
+            && let Some(number) = self.owed.take_task(now())
+        {
+            runtime.spawn(pay(Payer { node, number }));
         }
     }
 
@@ -131,14 +131,17 @@ impl Node {
         }
     }
 
-    /// A probe is over. Says whether the server is used again: not when something was added to what
-    /// it is owed since that was paid.
+    /// A probe is over. Says whether that settles it: not when something was added to what the
+    /// server is owed since that was paid.
     fn probed(&self, well: bool) -> bool {
         let mut health = self.health();
         if well && matches!(self.owed.due(now()), Due::Keys(_) | Due::Everything) {
             return false;
         }
-        health.probed(well, now(), fastrand::f64());
+        if !health.probed(well, now(), fastrand::f64()) {
+            // Another probe has settled it.
+            return true;
+        }
         let up = health.is_up();
         self.away.store(!up, Ordering::Release);
         drop(health);
@@ -146,26 +149,28 @@ impl Node {
             self.counters.rejoins.fetch_add(1, Ordering::Relaxed);
             tracing::debug!(server.address = %self.server, "memcached server is back");
         }
-        up
+        true
     }
 }
 
-/// Pays until nothing is owed, or the server is away.
+/// Pays until nothing is owed, the server is away, or another task has taken over.
 async fn pay(payer: Payer) {
+    let Payer { node, number } = &payer;
     loop {
-        let node = &payer.0;
         let until = match node.pay_due().await {
             Ok(None) => break,
             Ok(Some(at)) => at,
+            // The client was closed: nobody reads there any more.
+            Err(error) if error.kind() == Kind::Shutdown => return,
             // Each try counts for the server's health.
-            Err(_) => now() + node.pause,
+            Err(_) => now() + node.pause.min(SILENT / 2),
         };
         tokio::time::sleep_until(until.into()).await;
-        if node.is_away() {
+        if node.is_away() || !node.owed.hear(*number, now()) {
             break;
         }
     }
-    let node = payer.0.clone();
+    let node = node.clone();
     drop(payer);
     // What was added when the task had looked for the last time has nobody else.
     if !node.is_away() && matches!(node.owed.due(now()), Due::Keys(_) | Due::Everything) {
@@ -174,11 +179,14 @@ async fn pay(payer: Payer) {
 }
 
 /// The task of paying, given back when it ends or its runtime does.
-struct Payer(Arc<Node>);
+struct Payer {
+    node: Arc<Node>,
+    number: u64,
+}
 
 impl Drop for Payer {
     fn drop(&mut self) {
-        self.0.owed.leave_task();
+        self.node.owed.leave_task(self.number);
     }
 }
 

@@ -54,9 +54,12 @@ impl GetLease {
     }
 
     /// Asks one caller to fill the entry anew when less than this is left of its time, while the
-    /// others read on. Defaults to never. Whole seconds.
+    /// others read on. Defaults to never. Whole seconds; parts of a second count as a whole one.
     pub fn refill_within(mut self, left: Duration) -> Self {
-        self.fetch.recache = Some(u32::try_from(left.as_secs()).unwrap_or(u32::MAX));
+        let seconds = left
+            .as_secs()
+            .saturating_add(u64::from(left.subsec_nanos() > 0));
+        self.fetch.recache = Some(u32::try_from(seconds).unwrap_or(u32::MAX));
         self
     }
 
@@ -231,15 +234,18 @@ pub(crate) async fn claim(client: &Memcached, key: &Key) -> Result<Option<(Bytes
         Outcome::Status(Status::NotFound) => return Ok(None),
         other => return Err(strange(&node, &other)),
     };
-    Ok(item.cas.map(|cas| {
-        let lease = Lease {
-            node,
-            connection,
-            key,
-            cas,
-        };
-        (item.data, lease)
-    }))
+    // 0 is no number: the server has none, and says so only now where nothing was asked of it before.
+    let Some(cas) = item.cas.filter(|cas| *cas != 0) else {
+        node.has_no_cas();
+        return Ok(None);
+    };
+    let lease = Lease {
+        node,
+        connection,
+        key,
+        cas,
+    };
+    Ok(Some((item.data, lease)))
 }
 
 impl Lease {
@@ -259,5 +265,23 @@ impl Lease {
             stale: None,
         };
         self.node.ask(Op::Delete(delete)).await.map(drop)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn parts_of_a_second_are_not_passed_over() {
+        let client = Memcached::builder()
+            .servers(["127.0.0.1:1"])
+            .build()
+            .unwrap();
+        let recache = |left: Duration| client.get_lease("k").refill_within(left).fetch.recache;
+        assert_eq!(recache(Duration::from_millis(1)), Some(1));
+        assert_eq!(recache(Duration::from_secs(7)), Some(7));
+        assert_eq!(recache(Duration::from_millis(7500)), Some(8));
+        assert_eq!(recache(Duration::MAX), Some(u32::MAX));
     }
 }

@@ -82,6 +82,11 @@ impl Fetch {
             recache: None,
         }
     }
+
+    /// Whether it changes nothing.
+    pub(crate) fn only_reads(&self) -> bool {
+        self.touch.is_none() && self.vivify.is_none() && self.recache.is_none()
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

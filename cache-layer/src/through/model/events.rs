@@ -15,7 +15,7 @@ fn answered(
     done: Option<bool>,
 ) -> Result<(), String> {
     match sender {
-        Sender::Read(p, r) => reader::told(world, p, r, looked),
+        Sender::Read(p, r) => reader::told(world, rules, p, r, looked),
         Sender::Write(p, i) => {
             writer::told(world, rules, p, i, looked, done);
             Ok(())
@@ -25,7 +25,7 @@ fn answered(
 
 /// Memcached carries a command out.
 fn carry_out(world: &mut World, rules: &Rules, at: usize) -> Result<(), String> {
-    let (command, sender) = world.wire.remove(at);
+    let (server, command, sender) = world.wire.remove(at);
     let mut looked = None;
     let mut done = Some(true);
     let (Command::Peek(owner)
@@ -33,7 +33,7 @@ fn carry_out(world: &mut World, rules: &Rules, at: usize) -> Result<(), String> 
     | Command::Delete(owner)
     | Command::Fill(owner, ..)
     | Command::Cancel(owner, _)) = command;
-    let item = &mut world.items[usize::from(owner)];
+    let item = &mut world.items[usize::from(server)][usize::from(owner)];
     match command {
         Command::Peek(_) => {
             looked = Some(match item {
@@ -48,12 +48,12 @@ fn carry_out(world: &mut World, rules: &Rules, at: usize) -> Result<(), String> 
                 None => {
                     world.number += 1;
                     *item = Some((world.number, None));
-                    Looked::Win((world.restarts, world.number))
+                    Looked::Win((2 * world.restarts + server, world.number))
                 }
             });
         }
         Command::Delete(_) => *item = None,
-        Command::Fill(_, number, version) => {
+        Command::Fill(_, (_, number), version) => {
             let granted = item.is_some_and(|(n, _)| n == number);
             if granted {
                 world.number += 1;
@@ -61,7 +61,7 @@ fn carry_out(world: &mut World, rules: &Rules, at: usize) -> Result<(), String> 
             }
             done = Some(granted);
         }
-        Command::Cancel(_, number) => {
+        Command::Cancel(_, (_, number)) => {
             if item.is_some_and(|(n, _)| n == number) {
                 *item = None;
             }
@@ -82,38 +82,45 @@ pub(super) fn successors(world: &World, rules: &Rules) -> Vec<(String, Next)> {
         next.wire.sort();
         all.push((what, outcome.map(|()| next)));
     };
-    for (at, (command, sender)) in world.wire.iter().enumerate() {
-        add(format!("memcached does {command:?} of {sender:?}"), &|w| {
-            carry_out(w, rules, at)
-        });
+    for (at, (server, command, sender)) in world.wire.iter().enumerate() {
+        add(
+            format!("server {server} does {command:?} of {sender:?}"),
+            &|w| carry_out(w, rules, at),
+        );
         if let Some(sender) = sender
             && world.give_ups < rules.give_ups
         {
             add(format!("{sender:?} gives {command:?} up"), &|w| {
                 w.give_ups += 1;
-                w.wire[at].1 = None;
+                w.wire[at].2 = None;
                 answered(w, rules, *sender, None, None)
             });
         }
     }
-    if world.forgets < rules.forgets && world.items.iter().any(Option::is_some) {
+    if world.forgets < rules.forgets && world.items.iter().flatten().any(Option::is_some) {
         add("memcached forgets".into(), &|w| {
             w.forgets += 1;
-            w.items = [None, None];
+            w.items = [[None; 2]; 2];
             Ok(())
         });
     }
     if world.restarts < rules.restarts {
         add("memcached restarts".into(), &|w| {
             w.restarts += 1;
-            w.items = [None, None];
+            w.items = [[None; 2]; 2];
             w.number = 0;
             // What was on its way is lost with its connection, unless it goes out again on another.
-            for (_, sender) in std::mem::take(&mut w.wire) {
+            for (_, _, sender) in std::mem::take(&mut w.wire) {
                 if let Some(sender) = sender {
                     answered(w, rules, sender, None, None)?;
                 }
             }
+            Ok(())
+        });
+    }
+    if world.list < rules.moves {
+        add("the list of servers changes".into(), &|w| {
+            w.list += 1;
             Ok(())
         });
     }
@@ -148,6 +155,10 @@ fn read(world: &World, rules: &Rules, p: usize, r: usize, add: Add<'_>) {
     match &read.at {
         Reader::Idle if read.left > 0 => add(format!("{p}.{r} reads"), &|w| {
             reader::begin(w, rules, p, r);
+            Ok(())
+        }),
+        Reader::Believing => add(format!("{p}.{r} asks"), &|w| {
+            reader::find(w, p, r);
             Ok(())
         }),
         Reader::Entering => add(format!("{p}.{r} enters"), &|w| {

@@ -1,11 +1,11 @@
 //! What a reader does when something happens to it.
 
-use super::world::{AT, Command, Lease, Reader, Rules, Sender, World, name, shard};
+use super::world::{AT, Command, Lease, Reader, Rules, Sender, World, name};
 use crate::through::steps::{Looked, ReadStep, Reading};
 use crate::through::trust::{Admit, Visit};
 
 fn send(world: &mut World, command: Command, p: usize, r: usize) {
-    world.wire.push((command, Some(Sender::Read(p, r))));
+    world.send(command, Some(Sender::Read(p, r)));
 }
 
 /// A read begins.
@@ -16,30 +16,40 @@ pub(super) fn begin(world: &mut World, rules: &Rules, p: usize, r: usize) {
     read.left -= 1;
     read.floor = process.made.max(known[usize::from(read.owner)]);
     (read.visit, read.asked, read.down) = (Visit::default(), false, false);
-    let owner = read.owner;
-    if rules.finds && believes(world, rules, p, r) {
-        world.processes[p].reads[r].asked = true;
-        world.processes[p].reads[r].at = Reader::Finding;
-        send(world, Command::Peek(owner), p, r);
-    } else {
+    if !rules.finds || !believes(world, rules, p, r) {
         world.processes[p].reads[r].at = Reader::Entering;
+    } else if rules.moves > 0 {
+        // The list may change before it looks up where to ask.
+        world.processes[p].reads[r].at = Reader::Believing;
+    } else {
+        find(world, p, r);
     }
 }
 
+/// A read that may believe memcached asks it.
+pub(super) fn find(world: &mut World, p: usize, r: usize) {
+    let read = &mut world.processes[p].reads[r];
+    let owner = read.owner;
+    (read.asked, read.at) = (true, Reader::Finding);
+    send(world, Command::Peek(owner), p, r);
+}
+
 fn believes(world: &mut World, rules: &Rules, p: usize, r: usize) -> bool {
+    let (list, places) = (world.list, world.places(rules));
     let process = &mut world.processes[p];
+    process.reads[r].list = list;
     let name = name(process.reads[r].owner);
-    process.trust.believes(&name, shard, AT).believed || !rules.trusted
+    process.trust.believes(&name, &places, AT).believed || !rules.trusted
 }
 
 /// A read is admitted.
 pub(super) fn enter(world: &mut World, rules: &Rules, p: usize, r: usize) -> Result<(), String> {
+    let (list, places) = (world.list, world.places(rules));
     let process = &mut world.processes[p];
     let read = &mut process.reads[r];
     let owner = read.owner;
-    let admit = process
-        .trust
-        .admit(&name(owner), shard, AT, &mut read.visit, || ());
+    let visit = &mut read.visit;
+    let admit = process.trust.admit(&name(owner), &places, AT, visit, || ());
     match admit {
         Admit::Past => read.at = Reader::Past,
         Admit::Join { number, shares, .. } if shares || !rules.shares_younger => {
@@ -55,7 +65,7 @@ pub(super) fn enter(world: &mut World, rules: &Rules, p: usize, r: usize) -> Res
             }
         }
         Admit::Lead(number, ()) => {
-            read.number = number;
+            (read.number, read.list) = (number, list);
             let mut reading = Reading::new();
             let step = match read.down {
                 true => reading.looked(Looked::Down, false),
@@ -110,13 +120,13 @@ pub(super) fn loaded(
     let (owner, number) = (process.reads[r].owner, process.reads[r].number);
     let current = process.trust.is_current(&name(owner).key, number) || !rules.fenced;
     match reading.loaded::<u8>(true, current) {
-        ReadStep::Fill(lease) if !rules.bound || lease.0 == world.restarts => {
+        ReadStep::Fill(lease) if !rules.bound || lease.0 == world.connection() => {
             world.processes[p].reads[r].at = Reader::Filling(version);
-            send(world, Command::Fill(owner, lease.1, version), p, r);
+            send(world, Command::Fill(owner, lease, version), p, r);
             Ok(())
         }
-        ReadStep::Cancel(lease) if lease.0 == world.restarts => {
-            world.wire.push((Command::Cancel(owner, lease.1), None));
+        ReadStep::Cancel(lease) if lease.0 / 2 == world.restarts => {
+            world.send(Command::Cancel(owner, lease), None);
             end(world, p, r, version)
         }
         _ => end(world, p, r, version),
@@ -177,14 +187,14 @@ pub(super) fn abandon(world: &mut World, p: usize, r: usize) {
     let owner = read.owner;
     if let Reader::Loading(mut reading) | Reader::Loaded(mut reading, _) = read.at.clone()
         && let Some(lease) = reading.take_lease()
-        && lease.0 == world.restarts
+        && lease.0 / 2 == world.restarts
     {
-        world.wire.push((Command::Cancel(owner, lease.1), None));
+        world.send(Command::Cancel(owner, lease), None);
     }
     let read = &mut world.processes[p].reads[r];
     read.number = 0;
     again(&mut read.at, &mut read.asked, &mut read.down);
-    for (_, sender) in &mut world.wire {
+    for (_, _, sender) in &mut world.wire {
         if *sender == Some(Sender::Read(p, r)) {
             *sender = None;
         }
@@ -201,10 +211,16 @@ pub(super) fn take_over(world: &mut World, p: usize, r: usize, number: u64) {
 /// The outcome of a command reaches a read that waits for it. `None`: it never will.
 pub(super) fn told(
     world: &mut World,
+    rules: &Rules,
     p: usize,
     r: usize,
     looked: Option<Looked<Lease, u8>>,
 ) -> Result<(), String> {
+    let moved = world.list != world.processes[p].reads[r].list;
+    let looked = match looked {
+        Some(Looked::Hit(_)) if moved && rules.looks_again => Some(Looked::Down),
+        looked => looked,
+    };
     let read = &mut world.processes[p].reads[r];
     match read.at.clone() {
         Reader::Finding => match looked {

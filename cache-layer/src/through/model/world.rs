@@ -1,8 +1,9 @@
 //! What there is in the model, and how it begins.
 
+use crate::memcached::Key;
 use crate::through::name::Name;
 use crate::through::steps::{Reading, Writing};
-use crate::through::trust::{At, Rules as Trust, Shard, Told, Visit};
+use crate::through::trust::{At, Placement, Rules as Trust, Shard, Told, Visit};
 
 /// The connection that granted it, and the number that memcached gave it.
 pub(super) type Lease = (u8, u8);
@@ -16,13 +17,15 @@ pub(super) enum Command {
     Peek(Owner),
     Look(Owner),
     Delete(Owner),
-    Fill(Owner, u8, u8),
-    Cancel(Owner, u8),
+    Fill(Owner, Lease, u8),
+    Cancel(Owner, Lease),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Reader {
     Idle,
+    /// May ask memcached before anybody knows of it.
+    Believing,
     /// Asks memcached before anybody knows of it.
     Finding,
     /// To be admitted.
@@ -52,6 +55,8 @@ pub(super) struct Read {
     pub(super) down: bool,
     /// The number under which it leads.
     pub(super) number: u64,
+    /// The list of servers by which it was let in.
+    pub(super) list: u8,
     /// What it must see: of writes that ended before it began.
     pub(super) floor: u8,
     pub(super) left: u8,
@@ -114,12 +119,16 @@ pub(super) struct World {
     pub(super) source: u8,
     /// Writes that their senders gave up and that may still be carried out.
     pub(super) lost: u8,
-    /// What memcached has: the number of its last change, and a version unless it is a place held.
-    pub(super) items: [Option<(u8, Option<u8>)>; 2],
+    /// What each of two servers has of each owner: the number of its last change, and a version unless it is a place
+    /// held.
+    pub(super) items: [[Option<(u8, Option<u8>)>; 2]; 2],
+    /// The number of the list of servers. By one list all is on the first server, by the next on the second.
+    pub(super) list: u8,
     pub(super) number: u8,
     /// Restarts so far: a connection does not outlive one.
     pub(super) restarts: u8,
-    pub(super) wire: Vec<(Command, Option<Sender>)>,
+    /// By server.
+    pub(super) wire: Vec<(u8, Command, Option<Sender>)>,
     pub(super) processes: Vec<Process>,
     /// For each owner, the greatest version of a write, of any process, that told it and ended with all deletions
     /// acknowledged.
@@ -139,6 +148,8 @@ pub(super) struct Rules {
     /// The writes of the first process change what nobody can name.
     pub(super) groups: bool,
     pub(super) restarts: u8,
+    /// Changes of the list of servers.
+    pub(super) moves: u8,
     pub(super) forgets: u8,
     pub(super) give_ups: u8,
     /// Reads that lead and come to nothing, and readers that take over.
@@ -162,6 +173,10 @@ pub(super) struct Rules {
     pub(super) remembers: bool,
     /// A group that something was changed in is doubted.
     pub(super) forgets_groups: bool,
+    /// The rules know of the list of servers.
+    pub(super) knows_lists: bool,
+    /// What memcached says is believed only if the list has not changed since it was asked.
+    pub(super) looks_again: bool,
 }
 
 pub(super) const RULES: Rules = Rules {
@@ -170,6 +185,7 @@ pub(super) const RULES: Rules = Rules {
     writes: [1, 1],
     groups: false,
     restarts: 0,
+    moves: 0,
     forgets: 0,
     give_ups: 0,
     breaks: 0,
@@ -183,14 +199,59 @@ pub(super) const RULES: Rules = Rules {
     tells_late: true,
     remembers: true,
     forgets_groups: true,
+    knows_lists: true,
+    looks_again: true,
 };
 
 /// Time stands still: a doubt does not end.
 pub(super) const AT: At<u8> = At { now: 0, until: 1 };
 
-/// All keys are on one server.
-pub(super) fn shard() -> Shard {
-    Shard { list: 0, server: 0 }
+/// All keys are on one server, and by the next list on the other one.
+pub(super) struct Places(u64);
+
+impl Placement for Places {
+    fn list(&self) -> u64 {
+        self.0
+    }
+
+    fn shard(&self, _: &Key) -> Shard {
+        Shard {
+            list: self.0,
+            server: self.0 as usize % 2,
+        }
+    }
+}
+
+impl World {
+    /// Where all keys are.
+    pub(super) fn home(&self) -> u8 {
+        self.list % 2
+    }
+
+    /// What the rules are told of that.
+    pub(super) fn places(&self, rules: &Rules) -> Places {
+        Places(if rules.knows_lists {
+            self.list.into()
+        } else {
+            0
+        })
+    }
+
+    /// The connection to the server where all keys are.
+    pub(super) fn connection(&self) -> u8 {
+        2 * self.restarts + self.home()
+    }
+
+    pub(super) fn send(&mut self, command: Command, sender: Option<Sender>) {
+        let server = match command {
+            // A lease is of the server that granted it.
+            Command::Fill(_, (connection, _), _) | Command::Cancel(_, (connection, _)) => {
+                connection % 2
+            }
+            _ => self.home(),
+        };
+        self.wire.push((server, command, sender));
+    }
 }
 
 /// The thing as this owner sees it.
@@ -210,6 +271,7 @@ pub(super) fn start(rules: &Rules) -> World {
         asked: false,
         down: false,
         number: 0,
+        list: 0,
         floor: 0,
         left: rules.reads,
     };
@@ -223,7 +285,8 @@ pub(super) fn start(rules: &Rules) -> World {
     World {
         source: 1,
         lost: 0,
-        items: [None, None],
+        items: [[None; 2]; 2],
+        list: 0,
         number: 0,
         restarts: 0,
         wire: Vec::new(),

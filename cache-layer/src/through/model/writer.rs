@@ -2,13 +2,12 @@
 
 use super::world::{
     AT, Command, Lease, Owner, Process, Rules, Sender, Stage, Work, World, Write, name, owner_of,
-    shard,
 };
 use crate::through::steps::{Looked, WriteStep, Writing};
 use crate::through::trust::Told;
 
 fn send(world: &mut World, command: Command, p: usize, i: usize) {
-    world.wire.push((command, Some(Sender::Write(p, i))));
+    world.send(command, Some(Sender::Write(p, i)));
 }
 
 fn write(process: &mut Process) -> &mut Write {
@@ -17,6 +16,7 @@ fn write(process: &mut Process) -> &mut Write {
 
 /// A write begins, as the first owner.
 pub(super) fn begin(world: &mut World, rules: &Rules, p: usize) {
+    let places = world.places(rules);
     let process = &mut world.processes[p];
     process.writes_left -= 1;
     let group = rules.groups && p == 0;
@@ -27,7 +27,7 @@ pub(super) fn begin(world: &mut World, rules: &Rules, p: usize) {
             process.trust.forget_group(name(0).group(), AT);
         }
     } else if rules.fenced {
-        let (names, turn) = process.trust.begin_write(vec![name(0)], AT);
+        let (names, turn) = process.trust.begin_write(vec![name(0)], &places, AT);
         keys = names.iter().map(owner_of).collect();
         told = turn;
     } else {
@@ -51,6 +51,7 @@ pub(super) fn begin(world: &mut World, rules: &Rules, p: usize) {
 
 /// The source has taken it, or it was given up.
 pub(super) fn close(world: &mut World, rules: &Rules, p: usize, version: Option<u8>) {
+    let places = world.places(rules);
     let process = &mut world.processes[p];
     let told = write(process).told;
     let group = write(process).group;
@@ -69,7 +70,7 @@ pub(super) fn close(world: &mut World, rules: &Rules, p: usize, version: Option<
                     let key = (owner_of(&late), Writing::new(false), Work::Ready);
                     write(process).keys.push(key);
                 }
-                false => process.trust.end_write(&late.key, shard, false, AT),
+                false => process.trust.end_write(&late.key, told, false, &places, AT),
             }
         }
     }
@@ -89,7 +90,7 @@ fn step_on(
     step: WriteStep<Lease>,
     acknowledged: bool,
 ) {
-    let restarts = world.restarts;
+    let connection = world.connection();
     let stage = write(&mut world.processes[p]).stage.clone();
     let (owner, writing, work) = &mut write(&mut world.processes[p]).keys[i];
     let (owner, version) = match stage {
@@ -106,13 +107,13 @@ fn step_on(
         WriteStep::Delete => Work::Deleting,
         WriteStep::Lease => Work::Leasing,
         WriteStep::Write => Work::Ready,
-        WriteStep::Fill(lease) if rules.bound && lease.0 != restarts => {
+        WriteStep::Fill(lease) if rules.bound && lease.0 != connection => {
             let step = writing.filled(false);
             return step_on(world, rules, p, i, step, false);
         }
         WriteStep::Fill(lease) => {
             *work = Work::Filling;
-            return send(world, Command::Fill(owner, lease.1, version), p, i);
+            return send(world, Command::Fill(owner, lease, version), p, i);
         }
         WriteStep::Done { doubted } => Work::Done {
             doubted,
@@ -154,6 +155,7 @@ pub(super) fn told(
 
 /// Goes on when all entries are done with.
 fn go_on(world: &mut World, rules: &Rules, p: usize) {
+    let places = world.places(rules);
     let process = &mut world.processes[p];
     let write = write(process);
     match write.stage {
@@ -171,18 +173,20 @@ fn go_on(world: &mut World, rules: &Rules, p: usize) {
             let Some(ends) = write.keys.iter().map(done).collect::<Option<Vec<_>>>() else {
                 return;
             };
+            let told = write.told;
             process.write = None;
             for (owner, doubted, _) in &ends {
                 if rules.fenced {
                     let key = &name(*owner).key;
-                    process.trust.end_write(key, shard, *doubted, AT);
+                    process.trust.end_write(key, told, *doubted, &places, AT);
                 }
             }
             // What was given up is nothing that anybody could count on.
             if let Some(version) = version {
                 process.made = process.made.max(version);
                 for (owner, _, acknowledged) in ends {
-                    if acknowledged {
+                    // What is promised to other processes is so of one list of servers.
+                    if acknowledged && rules.moves == 0 {
                         let known = &mut world.known[usize::from(owner)];
                         *known = version.max(*known);
                     }

@@ -14,6 +14,7 @@ use crate::through::core::{Config, Core};
 use crate::through::entry::{Entry, Form};
 use crate::through::name::Name;
 use crate::through::read::{Found, Loaded, Source, Want};
+use crate::through::write::Write;
 
 pub(super) fn config() -> Config {
     Config {
@@ -132,6 +133,16 @@ impl Process {
         tokio::spawn(async move { this.read(&name).await })
     }
 
+    /// A read of this name that gives what it found as it is.
+    pub(super) fn spawn_as(
+        &self,
+        name: &Name,
+        want: Want,
+    ) -> JoinHandle<Result<Found<&'static str>, String>> {
+        let (this, name) = (self.clone(), name.clone());
+        tokio::spawn(async move { this.read_as(&name, want).await })
+    }
+
     /// Runs others until so many wait for the read of this name that leads.
     pub(super) async fn until_seats(&self, name: &Name, seats: usize) {
         let taken = || {
@@ -163,10 +174,27 @@ impl Process {
         }
     }
 
+    /// A write that is about to be sent.
+    pub(super) async fn begin_write(&self, name: &Name) -> Write<Mem> {
+        self.core.clone().write(vec![name.clone()], false).await
+    }
+
+    /// A write that is about to be sent, and tells what it wrote.
+    pub(super) async fn begin_write_through(&self, name: &Name) -> Write<Mem> {
+        self.core.clone().write(vec![name.clone()], true).await
+    }
+
     pub(super) async fn write(&self, name: &Name) {
-        let write = self.core.clone().write(vec![name.clone()], false).await;
+        let write = self.begin_write(name).await;
         self.service.version.fetch_add(1, SeqCst);
         write.finish(true, None).await;
+    }
+
+    /// A write whose deletions do not reach memcached.
+    pub(super) async fn write_unheard(&self, name: &Name) {
+        self.core.shelf.set_down(true);
+        self.write(name).await;
+        self.core.shelf.set_down(false);
     }
 }
 
@@ -200,8 +228,14 @@ pub(super) fn name(rest: &str) -> Name {
 }
 
 pub(super) fn process() -> (Mem, Process) {
-    let mem = Mem::default();
-    let process = Process::new(&mem, config());
+    process_with(|_| {})
+}
+
+/// A process with other settings.
+pub(super) fn process_with(set: impl FnOnce(&mut Config)) -> (Mem, Process) {
+    let (mem, mut config) = (Mem::default(), config());
+    set(&mut config);
+    let process = Process::new(&mem, config);
     (mem, process)
 }
 

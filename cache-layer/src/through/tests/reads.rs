@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::process::{Process, config, entry, name, one, process};
+use super::process::{Process, config, entry, name, one, process, process_with};
 use super::server::Mem;
 use super::{GET, TTL};
 use crate::through::core::{Config, Core};
@@ -64,15 +64,8 @@ async fn absence_has_a_time_of_its_own() {
 
 #[tokio::test(start_paused = true)]
 async fn absence_has_no_second_life() {
-    let mem = Mem::default();
     let stale_for = Duration::from_secs(30);
-    let a = Process::new(
-        &mem,
-        Config {
-            stale_for,
-            ..config()
-        },
-    );
+    let (_, a) = process_with(|c| c.stale_for = stale_for);
     a.service.absent.store(true, SeqCst);
     let k = name("k");
     a.read(&k).await;
@@ -110,7 +103,7 @@ async fn a_damaged_entry_is_a_miss() {
 #[tokio::test(start_paused = true)]
 async fn without_memcached_it_reads_on() {
     let (mem, a) = process();
-    mem.0.down.store(true, SeqCst);
+    mem.set_down(true);
     for _ in 0..3 {
         assert_eq!(a.read(&name("k")).await, one("1", Source::Service));
     }
@@ -120,14 +113,7 @@ async fn without_memcached_it_reads_on() {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_too_large_is_not_kept() {
-    let mem = Mem::default();
-    let a = Process::new(
-        &mem,
-        Config {
-            max_value: 4,
-            ..config()
-        },
-    );
+    let (mem, a) = process_with(|c| c.max_value = 4);
     a.read(&name("k")).await;
     assert!(!mem.has(&name("k")));
     assert_eq!(a.core.counters.stats().unkept, 1);
@@ -181,10 +167,7 @@ async fn the_first_tier_needs_no_memcached_and_knows_writes() {
     // A read that began before a write leaves nothing behind.
     let l = name("l");
     a.hold();
-    let reader = tokio::spawn({
-        let (a, l) = (a.clone(), l.clone());
-        async move { a.read(&l).await }
-    });
+    let reader = a.spawn(&l);
     a.until_loads(3).await;
     a.write(&l).await;
     a.release();
@@ -236,8 +219,44 @@ async fn all_questions_of_a_read_take_the_time_of_one() {
 #[tokio::test(start_paused = true)]
 async fn who_has_no_answer_does_not_ask_again() {
     let (mem, a) = process();
-    mem.0.down.store(true, SeqCst);
+    mem.set_down(true);
     assert_eq!(a.read(&name("k")).await, one("1", Source::Service));
     assert_eq!(mem.0.looks.load(SeqCst), 0);
     assert_eq!(a.core.counters.stats().errors, 1);
+}
+
+/// More owners than a write tells: what the last of them has read is in the first tier.
+#[cfg(feature = "local")]
+#[tokio::test(start_paused = true)]
+async fn the_first_tier_serves_no_owner_what_a_write_did_not_tell_it() {
+    let mem = Mem::default();
+    let local = Local::new(100_000, Duration::from_secs(20));
+    let a = Process::of(Core::new(mem.clone(), config(), Some(local)));
+    for i in 0..64 {
+        a.read(&name("other").of(format!("{i}").as_bytes())).await;
+    }
+    let (mine, last) = (name("k").of(b"0"), name("k").of(b"one more"));
+    assert_eq!(a.read(&last).await, one("1", Source::Service));
+    assert_eq!(a.read(&last).await, one("1", Source::Local));
+    a.write(&mine).await;
+    assert_eq!(a.read(&last).await, one("2", Source::Service));
+}
+
+/// The answer is there, and only memcached is slow.
+#[tokio::test(start_paused = true)]
+async fn an_answer_does_not_wait_long_for_its_own_fill() {
+    let (mem, a) = process();
+    let k = name("k");
+    mem.0.slow_fill.store(199, SeqCst);
+    let began = Instant::now();
+    assert_eq!(a.read(&k).await, one("1", Source::Service));
+    assert!(
+        began.elapsed() <= Duration::from_millis(50),
+        "{:?}",
+        began.elapsed()
+    );
+    assert!(!mem.has(&k));
+    // Who comes meanwhile waits for the fill, and loads nothing.
+    assert_eq!(a.read(&k).await, one("1", Source::Memcached));
+    assert_eq!(a.loads(), 1);
 }

@@ -10,11 +10,13 @@ use tokio::task::yield_now;
 use tokio::time::Instant;
 
 use super::TTL;
+use super::process::entry;
 use crate::memcached::Key;
+use crate::through::entry::Form;
 use crate::through::name::Name;
 use crate::through::shelf::{Deleted, Filled, Peeked, Shelf};
 use crate::through::steps::Looked;
-use crate::through::trust::Shard;
+use crate::through::trust::{Placement, Shard};
 
 pub(super) struct Item {
     pub(super) number: u64,
@@ -25,14 +27,21 @@ pub(super) struct Item {
 /// Shared by the processes of a test.
 #[derive(Default)]
 pub(super) struct Server {
-    pub(super) items: Mutex<HashMap<Key, Item>>,
+    /// By server and key.
+    pub(super) items: Mutex<HashMap<(u64, Key), Item>>,
+    /// The number of the list of servers. All keys are on one server, and by the next list on the other one.
+    pub(super) list: AtomicU64,
     pub(super) number: AtomicU64,
     pub(super) down: AtomicBool,
     pub(super) looks: AtomicUsize,
     /// How long it takes to answer a peek, in milliseconds.
     pub(super) slowness: AtomicU64,
+    /// How long a fill takes, in milliseconds.
+    pub(super) slow_fill: AtomicU64,
     /// The time that the last look was given.
     pub(super) limit: Mutex<Option<Duration>>,
+    /// What looks find is under way, and does not arrive.
+    pub(super) holds: AtomicBool,
     /// A renewal was granted and not done.
     pub(super) renewing: AtomicBool,
 }
@@ -45,6 +54,11 @@ impl Mem {
         self.0.number.fetch_add(1, SeqCst) + 1
     }
 
+    /// It answers nothing from now on, or again.
+    pub(super) fn set_down(&self, down: bool) {
+        self.0.down.store(down, SeqCst);
+    }
+
     pub(super) fn is_down(&self) -> bool {
         self.0.down.load(SeqCst)
     }
@@ -52,8 +66,21 @@ impl Mem {
     pub(super) fn has(&self, name: &Name) -> bool {
         let items = self.0.items.lock().unwrap();
         items
-            .get(&name.key)
+            .get(&self.place(&name.key))
             .is_some_and(|item| item.value.is_some())
+    }
+
+    /// Whether somebody has the right to fill it.
+    pub(super) fn is_leased(&self, name: &Name) -> bool {
+        let items = self.0.items.lock().unwrap();
+        items
+            .get(&self.place(&name.key))
+            .is_some_and(|item| item.value.is_none())
+    }
+
+    /// The server that a key belongs to, and the key.
+    fn place(&self, key: &Key) -> (u64, Key) {
+        (self.0.list.load(SeqCst) % 2, key.clone())
     }
 
     pub(super) fn put(&self, name: &Name, value: impl Into<Bytes>) {
@@ -62,39 +89,36 @@ impl Mem {
             value: Some(value.into()),
             until: Instant::now() + TTL,
         };
-        self.0.items.lock().unwrap().insert(name.key.clone(), item);
+        let place = self.place(&name.key);
+        self.0.items.lock().unwrap().insert(place, item);
     }
 }
 
-impl Shelf for Mem {
-    type Lease = (Key, u64);
+impl Mem {
+    /// Has an entry of this text, as another process stores it.
+    pub(super) fn put_entry(&self, name: &Name, text: &str) {
+        let value = Form::default().encode(&name.key, &entry(text, false), u64::MAX);
+        self.put(name, value);
+    }
 
-    async fn look(
+    fn look_now(
         &self,
         key: &Key,
         lease: Duration,
         renew: Option<Duration>,
-        limit: Duration,
-    ) -> Looked<(Key, u64), Bytes> {
-        self.0.looks.fetch_add(1, SeqCst);
-        *self.0.limit.lock().unwrap() = Some(limit);
-        yield_now().await;
-        if self.is_down() {
-            return Looked::Down;
-        }
-        let number = self.number();
-        let now = Instant::now();
+    ) -> Looked<((u64, Key), u64), Bytes> {
+        let (place, number, now) = (self.place(key), self.number(), Instant::now());
         let mut items = self.0.items.lock().unwrap();
         items.retain(|_, item| now < item.until);
-        match items.get(key) {
+        match items.get(&place) {
             None => {
                 let item = Item {
                     number,
                     value: None,
                     until: now + lease,
                 };
-                items.insert(key.clone(), item);
-                Looked::Win((key.clone(), number))
+                items.insert(place.clone(), item);
+                Looked::Win((place, number))
             }
             Some(Item { value: None, .. }) => Looked::Lost,
             Some(Item {
@@ -103,11 +127,49 @@ impl Shelf for Mem {
                 until,
             }) => match renew {
                 Some(renew) if *until - now < renew && !self.0.renewing.swap(true, SeqCst) => {
-                    Looked::Renew(value.clone(), (key.clone(), *number))
+                    Looked::Renew(value.clone(), (place, *number))
                 }
                 _ => Looked::Hit(value.clone()),
             },
         }
+    }
+}
+
+impl Placement for Mem {
+    fn list(&self) -> u64 {
+        self.0.list.load(SeqCst)
+    }
+
+    fn shard(&self, key: &Key) -> Shard {
+        let server = self.place(key).0 as usize;
+        Shard {
+            list: self.list(),
+            server,
+        }
+    }
+}
+
+impl Shelf for Mem {
+    type Lease = ((u64, Key), u64);
+
+    async fn look(
+        &self,
+        key: &Key,
+        lease: Duration,
+        renew: Option<Duration>,
+        limit: Duration,
+    ) -> Looked<Self::Lease, Bytes> {
+        self.0.looks.fetch_add(1, SeqCst);
+        *self.0.limit.lock().unwrap() = Some(limit);
+        yield_now().await;
+        if self.is_down() {
+            return Looked::Down;
+        }
+        let looked = self.look_now(key, lease, renew);
+        while self.0.holds.load(SeqCst) {
+            yield_now().await;
+        }
+        looked
     }
 
     async fn peek(&self, key: &Key) -> Peeked<Bytes> {
@@ -121,18 +183,26 @@ impl Shelf for Mem {
         }
         let mut items = self.0.items.lock().unwrap();
         items.retain(|_, item| Instant::now() < item.until);
-        let value = items.get(key).and_then(|item| item.value.clone());
+        let item = items.get(&self.place(key));
+        let value = item.and_then(|item| item.value.clone());
         value.map_or(Peeked::Nothing, Peeked::Hit)
     }
 
-    async fn fill(&self, (key, number): (Key, u64), value: Bytes, ttl: Duration) -> Filled {
+    async fn fill(&self, (place, number): Self::Lease, value: Bytes, ttl: Duration) -> Filled {
         yield_now().await;
+        let slowness = self.0.slow_fill.load(SeqCst);
+        if slowness > 0 {
+            tokio::time::sleep(Duration::from_millis(slowness)).await;
+        }
         if self.is_down() {
             return Filled::Down;
         }
+        if self.place(&place.1) != place {
+            return Filled::Refused;
+        }
         self.0.renewing.store(false, SeqCst);
         let next = self.number();
-        match self.0.items.lock().unwrap().get_mut(&key) {
+        match self.0.items.lock().unwrap().get_mut(&place) {
             Some(item) if item.number == number => {
                 *item = Item {
                     number: next,
@@ -145,10 +215,10 @@ impl Shelf for Mem {
         }
     }
 
-    async fn cancel(&self, (key, number): (Key, u64)) {
+    async fn cancel(&self, (place, number): Self::Lease) {
         let mut items = self.0.items.lock().unwrap();
-        if items.get(&key).is_some_and(|item| item.number == number) {
-            items.remove(&key);
+        if items.get(&place).is_some_and(|item| item.number == number) {
+            items.remove(&place);
         }
     }
 
@@ -157,12 +227,9 @@ impl Shelf for Mem {
         if self.is_down() {
             return Deleted::Unknown;
         }
-        self.0.items.lock().unwrap().remove(key);
+        let place = self.place(key);
+        self.0.items.lock().unwrap().remove(&place);
         Deleted::Done
-    }
-
-    fn shard(&self, _: &Key) -> Shard {
-        Shard { list: 0, server: 0 }
     }
 
     fn timeout(&self) -> Duration {

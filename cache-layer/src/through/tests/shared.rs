@@ -9,10 +9,8 @@ use tokio::sync::oneshot;
 use tokio::task::yield_now;
 use tokio::time::Instant;
 
-use super::process::{Process, config, name, one, process};
-use super::server::Mem;
+use super::process::{name, one, process, process_with};
 use super::{GET, TTL};
-use crate::through::core::Config;
 use crate::through::read::{Found, Loaded, Source, Want};
 use crate::through::shelf::Shelf;
 use crate::through::steps::Looked;
@@ -21,12 +19,7 @@ use crate::through::steps::Looked;
 async fn many_who_read_the_same_share_one_load() {
     let (_, a) = process();
     a.hold();
-    let tasks: Vec<_> = (0..100)
-        .map(|_| {
-            let a = a.clone();
-            tokio::spawn(async move { a.read(&name("k")).await })
-        })
-        .collect();
+    let tasks: Vec<_> = (0..100).map(|_| a.spawn(&name("k"))).collect();
     a.until_loads(1).await;
     a.release();
     let mut joined = 0;
@@ -76,6 +69,27 @@ async fn a_load_ends_with_the_last_who_wait_for_it() {
     // Its lease was given back, so that the next one fills.
     a.release();
     assert_eq!(a.read(&k).await, one("1", Source::Service));
+    assert!(mem.has(&k));
+}
+
+/// It was granted the right to fill, and does not know yet.
+#[tokio::test(start_paused = true)]
+async fn a_read_that_is_dropped_while_it_looks_gives_back_what_it_is_granted() {
+    let (mem, a) = process();
+    let k = name("k");
+    mem.0.holds.store(true, SeqCst);
+    let read = a.spawn(&k);
+    while !mem.is_leased(&k) {
+        yield_now().await;
+    }
+    read.abort();
+    assert!(read.await.unwrap_err().is_cancelled());
+    mem.0.holds.store(false, SeqCst);
+    while mem.is_leased(&k) {
+        yield_now().await;
+    }
+    assert_eq!(a.loads(), 0, "nobody waited for it");
+    assert_eq!(a.other().read(&k).await, one("1", Source::Service));
     assert!(mem.has(&k));
 }
 
@@ -222,15 +236,8 @@ async fn a_read_that_meets_an_older_one_does_not_take_what_that_fetched_before_a
 /// The same while an entry that is past its time is fetched anew.
 #[tokio::test(start_paused = true)]
 async fn what_is_stale_is_not_served_after_a_write_of_another_process() {
-    let mem = Mem::default();
     let stale_for = Duration::from_secs(30);
-    let a = Process::new(
-        &mem,
-        Config {
-            stale_for,
-            ..config()
-        },
-    );
+    let (_, a) = process_with(|c| c.stale_for = stale_for);
     let k = name("k");
     a.read(&k).await;
     tokio::time::advance(TTL + Duration::from_secs(1)).await;
@@ -249,16 +256,11 @@ async fn an_error_is_shared_and_not_kept() {
     let (mem, a) = process();
     a.service.fails.store(true, SeqCst);
     a.hold();
-    let tasks: Vec<_> = (0..10)
-        .map(|_| {
-            let a = a.clone();
-            tokio::spawn(async move { a.read_as(&name("k"), GET).await.map(drop) })
-        })
-        .collect();
+    let tasks: Vec<_> = (0..10).map(|_| a.spawn_as(&name("k"), GET)).collect();
     a.until_loads(1).await;
     a.release();
     for task in tasks {
-        assert_eq!(task.await.unwrap(), Err("503".to_owned()));
+        assert_eq!(task.await.unwrap().map(drop), Err("503".to_owned()));
     }
     assert_eq!(a.loads(), 1);
     a.service.fails.store(false, SeqCst);
@@ -271,12 +273,7 @@ async fn what_only_one_can_have_is_not_shared() {
     let (mem, a) = process();
     a.service.private.store(true, SeqCst);
     a.hold();
-    let tasks: Vec<_> = (0..3)
-        .map(|_| {
-            let a = a.clone();
-            tokio::spawn(async move { a.read_as(&name("k"), GET).await })
-        })
-        .collect();
+    let tasks: Vec<_> = (0..3).map(|_| a.spawn_as(&name("k"), GET)).collect();
     a.until_loads(1).await;
     a.release();
     for task in tasks {
@@ -295,10 +292,7 @@ async fn it_waits_a_little_for_another_process_that_fills() {
     let b = a.other();
     let k = name("k");
     a.hold();
-    let leader = tokio::spawn({
-        let (a, k) = (a.clone(), k.clone());
-        async move { a.read(&k).await }
-    });
+    let leader = a.spawn(&k);
     a.until_loads(1).await;
     let (told, hears) = oneshot::channel();
     let waiter = tokio::spawn({
@@ -328,15 +322,8 @@ async fn it_waits_a_little_for_another_process_that_fills() {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_stale_is_served_while_one_fetches_it_anew() {
-    let mem = Mem::default();
     let stale_for = Duration::from_secs(30);
-    let a = Process::new(
-        &mem,
-        Config {
-            stale_for,
-            ..config()
-        },
-    );
+    let (_, a) = process_with(|c| c.stale_for = stale_for);
     let k = name("k");
     a.read(&k).await;
     a.service.version.store(2, SeqCst);

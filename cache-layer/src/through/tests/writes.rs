@@ -7,10 +7,8 @@ use std::time::Duration;
 
 use tokio::task::yield_now;
 
-use super::process::{Process, config, entry, name, one, process};
-use super::server::Mem;
+use super::process::{entry, name, one, process, process_with};
 use super::{DOUBT, TTL};
-use crate::through::core::Config;
 use crate::through::entry::Form;
 use crate::through::name::Name;
 use crate::through::read::Source;
@@ -21,10 +19,7 @@ async fn a_fill_that_began_before_a_write_does_not_land() {
         let (mem, a) = process();
         let k = name("k");
         a.hold();
-        let reader = tokio::spawn({
-            let (a, k) = (a.clone(), k.clone());
-            async move { a.read(&k).await }
-        });
+        let reader = a.spawn(&k);
         a.until_loads(1).await;
         // It has fetched version 1 by now, and waits to say so.
         let writer = if other_process_writes {
@@ -46,7 +41,7 @@ async fn while_it_writes_a_process_reads_past_the_cache() {
     let (mem, a) = process();
     let k = name("k");
     a.read(&k).await;
-    let write = a.core.clone().write(vec![k.clone()], false).await;
+    let write = a.begin_write(&k).await;
     assert!(!mem.has(&k));
     assert_eq!(a.read(&k).await, one("1", Source::Service));
     assert!(!mem.has(&k));
@@ -62,9 +57,7 @@ async fn what_was_not_acknowledged_is_doubted_for_as_long_as_it_may_live() {
     let (mem, a) = process();
     let k = name("k");
     a.read(&k).await;
-    mem.0.down.store(true, SeqCst);
-    a.write(&k).await;
-    mem.0.down.store(false, SeqCst);
+    a.write_unheard(&k).await;
     assert!(mem.has(&k), "the old value is there still");
     assert_eq!(a.read(&k).await, one("2", Source::Service));
     assert_eq!(a.core.trust.doubted(), 1);
@@ -80,7 +73,7 @@ async fn a_write_that_may_still_happen_is_doubted() {
     let (mem, a) = process();
     let k = name("k");
     // It ended without saying whether it happened.
-    let write = a.core.clone().write(vec![k.clone()], false).await;
+    let write = a.begin_write(&k).await;
     write.finish(false, None).await;
     assert_eq!(a.read(&k).await, one("1", Source::Service));
     assert!(!mem.has(&k));
@@ -90,7 +83,7 @@ async fn a_write_that_may_still_happen_is_doubted() {
     // Its caller went away.
     let l = name("l");
     a.read(&l).await;
-    drop(a.core.clone().write(vec![l.clone()], false).await);
+    drop(a.begin_write(&l).await);
     while mem.has(&l) {
         yield_now().await;
     }
@@ -109,29 +102,22 @@ async fn a_write_that_may_still_happen_is_doubted() {
 
 #[tokio::test(start_paused = true)]
 async fn what_was_written_is_stored_by_choice() {
-    let mem = Mem::default();
-    let a = Process::new(
-        &mem,
-        Config {
-            write_through: true,
-            ..config()
-        },
-    );
+    let (mem, a) = process_with(|c| c.write_through = true);
     let k = name("k");
-    let write = a.core.clone().write(vec![k.clone()], true).await;
+    let write = a.begin_write_through(&k).await;
     a.service.version.store(2, SeqCst);
     write.finish(true, Some(entry("2", false))).await;
     assert_eq!(a.read(&k).await, one("2", Source::Memcached));
     assert_eq!(a.loads(), 0);
 
     // Another process wrote meanwhile: what this one wrote may be old by now.
-    let write = a.core.clone().write(vec![k.clone()], true).await;
+    let write = a.begin_write_through(&k).await;
     a.other().write(&k).await;
     write.finish(true, Some(entry("3", false))).await;
     assert!(!mem.has(&k));
 
     // It failed, or may still happen.
-    let write = a.core.clone().write(vec![k.clone()], true).await;
+    let write = a.begin_write_through(&k).await;
     write.finish(false, Some(entry("4", false))).await;
     assert!(!mem.has(&k));
     assert_eq!(a.read(&k).await.1, Source::Service);
@@ -192,17 +178,11 @@ async fn a_peek_fills_nothing_and_believes_no_doubtful_entry() {
     assert!(a.core.peek(&k, "Head").await.is_none());
     assert_eq!(a.read(&k).await.1, Source::Service);
     assert_eq!(a.core.peek(&k, "Head").await.unwrap().body, "1");
-    let write = a.core.clone().write(vec![k.clone()], false).await;
-    mem.put(
-        &k,
-        Form::default().encode(&k.key, &entry("1", false), u64::MAX),
-    );
+    let write = a.begin_write(&k).await;
+    mem.put_entry(&k, "1");
     assert!(a.core.peek(&k, "Head").await.is_none());
     write.finish(false, None).await;
-    mem.put(
-        &k,
-        Form::default().encode(&k.key, &entry("1", false), u64::MAX),
-    );
+    mem.put_entry(&k, "1");
     assert!(a.core.peek(&k, "Head").await.is_none());
 }
 
@@ -213,9 +193,7 @@ async fn what_was_fetched_before_a_write_is_not_stored_though_no_deletion_reache
     a.hold();
     let reader = a.spawn(&k);
     a.until_loads(1).await;
-    mem.0.down.store(true, SeqCst);
-    a.write(&k).await;
-    mem.0.down.store(false, SeqCst);
+    a.write_unheard(&k).await;
     a.release();
     assert_eq!(reader.await.unwrap().0, "1");
     assert!(!mem.has(&k), "its lease was good still");
@@ -223,48 +201,31 @@ async fn what_was_fetched_before_a_write_is_not_stored_though_no_deletion_reache
 
 #[tokio::test(start_paused = true)]
 async fn a_doubt_lasts_for_as_long_as_what_is_stale_is_kept() {
-    let mem = Mem::default();
     let stale_for = Duration::from_secs(100);
-    let a = Process::new(
-        &mem,
-        Config {
-            stale_for,
-            ..config()
-        },
-    );
+    let (mem, a) = process_with(|c| c.stale_for = stale_for);
     let k = name("k");
     a.read(&k).await;
-    mem.0.down.store(true, SeqCst);
-    a.write(&k).await;
-    mem.0.down.store(false, SeqCst);
+    a.write_unheard(&k).await;
     // What another process had fetched before, and stores as its renewal ends with the old entry.
     tokio::time::advance(stale_for + TTL).await;
-    mem.put(
-        &k,
-        Form::default().encode(&k.key, &entry("1", false), u64::MAX),
-    );
+    mem.put_entry(&k, "1");
     tokio::time::advance(Duration::from_secs(99)).await;
     assert_eq!(a.read(&k).await, one("2", Source::Service));
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_is_written_through_has_the_bounds_of_what_is_read() {
-    let mem = Mem::default();
     let form = Form {
         compress_from: Some(1),
     };
-    let a = Process::new(
-        &mem,
-        Config {
-            write_through: true,
-            form,
-            ..config()
-        },
-    );
+    let (mem, a) = process_with(|c| {
+        c.write_through = true;
+        c.form = form;
+    });
     // Packed it would be small enough, and no read could unpack it.
     for (size, stored) in [(996, true), (997, false), (100_000, false)] {
         let k = name(&format!("{size}"));
-        let write = a.core.clone().write(vec![k.clone()], true).await;
+        let write = a.begin_write_through(&k).await;
         write
             .finish(true, Some(entry(&"x".repeat(size), false)))
             .await;
@@ -276,7 +237,7 @@ async fn what_is_written_through_has_the_bounds_of_what_is_read() {
 async fn a_write_that_is_dropped_deletes_what_was_stored_since_it_began() {
     let (mem, a) = process();
     let k = name("k");
-    let write = a.core.clone().write(vec![k.clone()], false).await;
+    let write = a.begin_write(&k).await;
     a.other().read(&k).await;
     assert!(mem.has(&k));
     drop(write);
@@ -290,7 +251,7 @@ async fn a_write_that_is_dropped_deletes_what_was_stored_since_it_began() {
 async fn a_certain_write_ends_no_doubt_of_one_that_may_still_happen() {
     let (mem, a) = process();
     let k = name("k");
-    let lost = a.core.clone().write(vec![k.clone()], false).await;
+    let lost = a.begin_write(&k).await;
     lost.finish(false, None).await;
     a.write(&k).await;
     a.other().read(&k).await;
@@ -313,10 +274,7 @@ async fn a_fill_that_began_before_a_group_was_forgotten_does_not_outlive_the_dou
     assert!(!mem.has(&k));
     // That of another process may land for as long as its lease lasts, and lives from then on.
     tokio::time::advance(Duration::from_secs(10)).await;
-    mem.put(
-        &k,
-        Form::default().encode(&k.key, &entry("1", false), u64::MAX),
-    );
+    mem.put_entry(&k, "1");
     tokio::time::advance(TTL - Duration::from_secs(1)).await;
     assert_eq!(a.read(&k).await, one("2", Source::Service));
 }
@@ -364,4 +322,82 @@ async fn a_write_deletes_what_owners_of_its_group_have_and_no_more_than_a_bound(
     assert_eq!(a.core.counters.stats().invalidations, 65);
     a.write(&Name::new("t:0:", "me", &["third/"], "k")).await;
     assert_eq!(a.core.counters.stats().invalidations, 66);
+}
+
+/// It was to be stored, and the right to do so is granted after its caller has gone.
+#[tokio::test(start_paused = true)]
+async fn a_write_that_is_dropped_before_it_is_sent_keeps_nobody_from_filling() {
+    let (mem, a) = process_with(|c| c.write_through = true);
+    let k = name("k");
+    mem.0.holds.store(true, SeqCst);
+    let begun = tokio::spawn(a.core.clone().write(vec![k.clone()], true));
+    while !mem.is_leased(&k) {
+        yield_now().await;
+    }
+    begun.abort();
+    assert!(begun.await.is_err());
+    mem.0.holds.store(false, SeqCst);
+    for _ in 0..100 {
+        yield_now().await;
+    }
+    assert_eq!(a.read(&k).await, one("1", Source::Service));
+    assert!(mem.has(&k));
+}
+
+/// As where a server joins and leaves again: the key is back where it was before the write.
+#[tokio::test(start_paused = true)]
+async fn what_another_list_of_servers_has_left_behind_is_not_read_after_a_write() {
+    for finds in [true, false] {
+        let stale_for = if finds { Duration::ZERO } else { TTL };
+        let (mem, a) = process_with(|c| c.stale_for = stale_for);
+        let (k, l) = (name("k"), name("l"));
+        a.read(&k).await;
+        a.read(&l).await;
+        mem.0.list.store(1, SeqCst);
+        a.write(&k).await;
+        assert_eq!(a.read(&k).await.0, "2");
+        mem.0.list.store(2, SeqCst);
+        assert!(mem.has(&k), "the server has the old one still");
+        assert_eq!(a.read(&k).await, one("2", Source::Service));
+        // What was not written is believed.
+        assert_eq!(a.read(&l).await, one("1", Source::Memcached));
+        // As is everything when nothing can be left of that time.
+        tokio::time::advance(Duration::from_secs(300)).await;
+        a.read(&k).await;
+        assert_eq!(a.read(&k).await, one("2", Source::Memcached));
+    }
+}
+
+/// The list of servers changes between the question whether memcached may be believed, and its answer.
+#[tokio::test(start_paused = true)]
+async fn an_answer_by_another_list_of_servers_is_not_believed() {
+    for finds in [true, false] {
+        let stale_for = if finds { Duration::ZERO } else { TTL };
+        let (mem, a) = process_with(|c| c.stale_for = stale_for);
+        let k = name("k");
+        a.read(&k).await;
+        mem.0.list.store(1, SeqCst);
+        a.write(&k).await;
+        a.read(&k).await;
+        let reader = a.read(&k);
+        let mut reader = Box::pin(reader);
+        let mut cx = Context::from_waker(Waker::noop());
+        // It has been told that it may believe memcached, and asks now.
+        assert!(reader.as_mut().poll(&mut cx).is_pending());
+        mem.0.list.store(2, SeqCst);
+        assert_eq!(reader.await.0, "2");
+    }
+}
+
+/// A write whose deletions went by two lists may have missed the server where the key is.
+#[tokio::test(start_paused = true)]
+async fn a_write_during_which_the_list_of_servers_changes_is_doubted() {
+    let (mem, a) = process();
+    let k = name("k");
+    let write = a.begin_write(&k).await;
+    mem.0.list.store(1, SeqCst);
+    write.finish(true, None).await;
+    assert_eq!(a.core.trust.doubted(), 1);
+    assert_eq!(a.read(&k).await, one("1", Source::Service));
+    assert!(!mem.has(&k));
 }

@@ -1,6 +1,6 @@
 //! Which keys are under suspicion, told without a lock.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 use crate::memcached::Key;
 
@@ -16,6 +16,8 @@ pub(crate) struct Filter {
     places: [AtomicU32; PLACES],
     /// Keys that nobody has counted.
     others: AtomicBool,
+    /// The list of servers that all this is said of.
+    list: AtomicU64,
 }
 
 impl Filter {
@@ -24,14 +26,16 @@ impl Filter {
             keys: AtomicUsize::new(0),
             places: [const { AtomicU32::new(0) }; PLACES],
             others: AtomicBool::new(false),
+            list: AtomicU64::new(0),
         }
     }
 
-    /// Whether this key may be one of them; false is certain.
+    /// Whether this key may be one of them by this list of servers; false is certain.
     ///
     /// A write that ended before this was called has been seen, if its caller knows that it ended.
-    pub(crate) fn may_have(&self, key: &Key) -> bool {
-        self.others.load(Ordering::Acquire)
+    pub(crate) fn may_have(&self, key: &Key, list: u64) -> bool {
+        self.list.load(Ordering::Acquire) != list
+            || self.others.load(Ordering::Acquire)
             || (self.keys.load(Ordering::Acquire) > 0
                 && self.place(key).load(Ordering::Acquire) > 0)
     }
@@ -49,6 +53,11 @@ impl Filter {
     /// Whether there are keys that could not be counted one by one.
     pub(crate) fn set_others(&self, any: bool) {
         self.others.store(any, Ordering::Release);
+    }
+
+    /// What is said from now on is said of this list of servers.
+    pub(crate) fn set_list(&self, list: u64) {
+        self.list.store(list, Ordering::Release);
     }
 
     /// Whether there are such keys.
@@ -80,7 +89,7 @@ mod tests {
     fn who_is_added_is_found_until_removed() {
         let suspects = Filter::new();
         let keys: Vec<Key> = (0..100).map(|i| Key::from(format!("key {i}"))).collect();
-        assert!(!keys.iter().any(|key| suspects.may_have(key)));
+        assert!(!keys.iter().any(|key| suspects.may_have(key, 0)));
         for key in &keys {
             suspects.add(key);
             suspects.add(key);
@@ -88,16 +97,20 @@ mod tests {
         for key in &keys {
             suspects.remove(key);
         }
-        assert!(keys.iter().all(|key| suspects.may_have(key)));
+        assert!(keys.iter().all(|key| suspects.may_have(key, 0)));
         // Most others are not taken for them.
         let others = (0..1000).map(|i| Key::from(format!("other {i}")));
-        let taken = others.filter(|key| suspects.may_have(key)).count();
+        let taken = others.filter(|key| suspects.may_have(key, 0)).count();
         assert!(taken < 200, "{taken} of 1000");
         for key in &keys {
             suspects.remove(key);
         }
-        assert!(!keys.iter().any(|key| suspects.may_have(key)));
+        assert!(!keys.iter().any(|key| suspects.may_have(key, 0)));
         suspects.set_others(true);
-        assert!(suspects.may_have(&keys[0]));
+        assert!(suspects.may_have(&keys[0], 0));
+        suspects.set_others(false);
+        assert!(!suspects.may_have(&keys[0], 0) && suspects.may_have(&keys[0], 1));
+        suspects.set_list(1);
+        assert!(suspects.may_have(&keys[0], 0) && !suspects.may_have(&keys[0], 1));
     }
 }

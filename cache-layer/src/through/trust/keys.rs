@@ -66,6 +66,11 @@ impl<T: Ord + Copy, F> Gate<T, F> {
         self.doubted_until.is_some_and(|until| now < until)
     }
 
+    /// When the doubt that is noted is over.
+    pub(crate) fn doubted_until(&self) -> Option<T> {
+        self.doubted_until
+    }
+
     /// Whether a doubt is noted, over or not.
     pub(crate) fn has_doubt(&self) -> bool {
         self.doubted_until.is_some()

@@ -3,6 +3,10 @@
 //! A write deletes the entries of all owners that this process knows to read in the group. An owner that it meets
 //! later may have entries that no write of this process has deleted, put there by other processes: they are believed
 //! only of things that this process has not written, for as long as anything can be kept.
+//!
+//! The deletions of a write go by one list of servers. By another list a thing can be on another server, which may have
+//! kept it since an earlier time when the thing was there: what was written under one list is not believed under another,
+//! for as long as anything can be kept.
 
 use std::collections::HashMap;
 
@@ -31,6 +35,8 @@ pub(super) struct Reader<T> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Written<T> {
     turn: u64,
+    /// The list of servers that its deletions went by.
+    list: u64,
     /// What it made old is gone by then.
     until: T,
 }
@@ -50,6 +56,8 @@ pub(crate) struct Owners<T> {
     /// By group and owner.
     pub(super) readers: HashMap<Bytes, HashMap<Bytes, Reader<T>>>,
     count: usize,
+    /// No owner is forgotten before this: until then nobody has to look for one.
+    pub(super) next_over: Option<T>,
     /// By thing: the last write of it.
     pub(super) written: HashMap<Bytes, Written<T>>,
     /// Of all things: what could not be remembered one by one.
@@ -64,6 +72,7 @@ impl<T: Ord + Copy> Owners<T> {
         Self {
             readers: HashMap::new(),
             count: 0,
+            next_over: None,
             written: HashMap::new(),
             all: None,
             max_written,
@@ -117,10 +126,15 @@ impl<T: Ord + Copy> Owners<T> {
         if self.count < MAX_READERS && in_group(&self.readers) < MAX_OWNERS {
             return true;
         }
+        if self.next_over.is_some_and(|over| now < over) {
+            return false;
+        }
         self.readers.retain(|_, group| {
             group.retain(|_, reader| now < reader.expires);
             !group.is_empty()
         });
+        let all = self.readers.values().flat_map(HashMap::values);
+        self.next_over = all.map(|reader| reader.expires).min();
         self.count = self.readers.values().map(HashMap::len).sum();
         self.count < MAX_READERS && in_group(&self.readers) < MAX_OWNERS
     }
@@ -134,10 +148,11 @@ impl<T: Ord + Copy> Owners<T> {
             .map(|(owner, _)| name.of(owner))
     }
 
-    /// A write of this thing ends, and has told all owners that are known now.
-    pub(crate) fn wrote(&mut self, name: &Name, at: At<T>) {
+    /// A write of this thing ends, and has told all owners that are known now; its deletions go by this list.
+    pub(crate) fn wrote(&mut self, name: &Name, list: u64, at: At<T>) {
         let written = Written {
             turn: self.turn,
+            list,
             until: at.until,
         };
         if let Some(known) = self.written.get_mut(name.thing()) {
@@ -156,13 +171,24 @@ impl<T: Ord + Copy> Owners<T> {
         self.written.insert(thing, written);
     }
 
-    /// Whether an owner may have what a write of this process has made old.
-    pub(crate) fn may_be_old(&self, name: &Name, standing: Standing, now: T) -> bool {
-        let Standing::Unsure(met) = standing else {
-            return false;
-        };
-        let untold = |written: &Written<T>| written.turn < met && now < written.until;
-        self.all.as_ref().is_some_and(untold) || self.written.get(name.thing()).is_some_and(untold)
+    /// Whether an owner may have, by this list of servers, what a write of this process has made old.
+    pub(crate) fn may_be_old(&self, name: &Name, standing: Standing, list: u64, now: T) -> bool {
+        let elsewhere = |written: &Written<T>| written.list != list;
+        self.is_untold(name, standing, now) || self.any_written(name, now, elsewhere)
+    }
+
+    /// Whether a write of this thing has ended of which this owner was not told.
+    pub(crate) fn is_untold(&self, name: &Name, standing: Standing, now: T) -> bool {
+        match standing {
+            Standing::Sure => false,
+            Standing::Unsure(met) => self.any_written(name, now, |written| written.turn < met),
+        }
+    }
+
+    fn any_written(&self, name: &Name, now: T, which: impl Fn(&Written<T>) -> bool) -> bool {
+        let matters = |written: &Written<T>| now < written.until && which(written);
+        let all = self.all.as_ref();
+        all.is_some_and(matters) || self.written.get(name.thing()).is_some_and(matters)
     }
 }
 
@@ -185,23 +211,40 @@ mod tests {
     fn an_owner_met_later_is_unsure_of_what_was_written_before() {
         let mut owners = Owners::new(10);
         assert_eq!(owners.meet(&name("a", "k"), at(0)), Standing::Sure);
-        owners.wrote(&name("a", "k"), at(1));
+        owners.wrote(&name("a", "k"), 0, at(1));
         let b = owners.meet(&name("b", "k"), at(2));
-        assert!(owners.may_be_old(&name("b", "k"), b, 2));
+        assert!(owners.may_be_old(&name("b", "k"), b, 0, 2));
         assert!(
-            !owners.may_be_old(&name("b", "l"), b, 2),
+            !owners.may_be_old(&name("b", "l"), b, 0, 2),
             "it was not written"
         );
         // The next write tells both.
         let told: Vec<Name> = owners.others(&name("a", "k"), 0, 3).collect();
         assert_eq!(told, [name("b", "k")]);
-        owners.wrote(&name("a", "k"), at(3));
+        owners.wrote(&name("a", "k"), 0, at(3));
         let b = owners.meet(&name("b", "k"), at(4));
-        assert!(!owners.may_be_old(&name("b", "k"), b, 4));
+        assert!(!owners.may_be_old(&name("b", "k"), b, 0, 4));
         // And after as long as anything is kept, there is nothing to be unsure of.
         assert_eq!(owners.meet(&name("b", "k"), at(62)), Standing::Sure);
         let c = owners.meet(&name("c", "k"), at(63));
-        assert!(!owners.may_be_old(&name("c", "k"), c, 63));
+        assert!(!owners.may_be_old(&name("c", "k"), c, 0, 63));
+    }
+
+    #[test]
+    fn what_was_written_under_one_list_of_servers_is_not_believed_under_another() {
+        let mut owners = Owners::new(2);
+        let a = owners.meet(&name("a", "k"), at(0));
+        owners.wrote(&name("a", "k"), 0, at(1));
+        assert!(!owners.may_be_old(&name("a", "k"), a, 0, 2));
+        assert!(owners.may_be_old(&name("a", "k"), a, 1, 2));
+        assert!(!owners.may_be_old(&name("a", "l"), a, 1, 2));
+        assert!(!owners.may_be_old(&name("a", "k"), a, 1, 61));
+        // Without room for each, all of them.
+        for rest in ["k", "l", "m"] {
+            owners.wrote(&name("a", rest), 1, at(2));
+        }
+        assert!(owners.may_be_old(&name("a", "never written"), a, 0, 3));
+        assert!(!owners.may_be_old(&name("a", "never written"), a, 1, 3));
     }
 
     #[test]
@@ -209,9 +252,9 @@ mod tests {
         let mut owners = Owners::new(10);
         owners.meet(&name("a", "k"), at(0));
         assert!(owners.others(&name("b", "k"), 0, 60).next().is_none());
-        owners.wrote(&name("b", "k"), at(60));
+        owners.wrote(&name("b", "k"), 0, at(60));
         let a = owners.meet(&name("a", "k"), at(61));
-        assert!(owners.may_be_old(&name("a", "k"), a, 61));
+        assert!(owners.may_be_old(&name("a", "k"), a, 0, 61));
     }
 
     #[test]
@@ -223,9 +266,9 @@ mod tests {
         assert_eq!(owners.others(&name("0", "k"), 0, 1).count(), MAX_OWNERS - 1);
         let stranger = owners.meet(&name("one more", "k"), at(1));
         assert_eq!(stranger, Standing::Unsure(u64::MAX));
-        assert!(!owners.may_be_old(&name("one more", "k"), stranger, 1));
-        owners.wrote(&name("0", "k"), at(2));
-        assert!(owners.may_be_old(&name("one more", "k"), stranger, 2));
+        assert!(!owners.may_be_old(&name("one more", "k"), stranger, 0, 1));
+        owners.wrote(&name("0", "k"), 0, at(2));
+        assert!(owners.may_be_old(&name("one more", "k"), stranger, 0, 2));
         // Of another group it is known.
         let other = Name::new("t:0:", "one more", &["other/"], "k");
         owners.meet(&other, at(3));
@@ -237,11 +280,11 @@ mod tests {
         );
         // Too many things: all of them may be old for those who are not told.
         for rest in ["l", "m", "n"] {
-            owners.wrote(&name("0", rest), at(4));
+            owners.wrote(&name("0", rest), 0, at(4));
         }
-        assert!(owners.may_be_old(&name("one more", "never written"), stranger, 5));
+        assert!(owners.may_be_old(&name("one more", "never written"), stranger, 0, 5));
         let known = owners.meet(&name("0", "k"), at(5));
-        assert!(!owners.may_be_old(&name("0", "k"), known, 5));
+        assert!(!owners.may_be_old(&name("0", "k"), known, 0, 5));
         // There is room again when the others are gone.
         assert_ne!(
             owners.meet(&name("one more", "k"), at(70)),

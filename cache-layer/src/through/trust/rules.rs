@@ -8,7 +8,7 @@ use super::filter::Filter;
 use super::groups::Groups;
 use super::keys::Gate;
 use super::owners::{Owners, Standing};
-use super::shards::{Shard, Shards};
+use super::shards::{Placement, Shards};
 use crate::memcached::Key;
 use crate::through::name::Name;
 
@@ -42,6 +42,8 @@ pub(crate) struct Visit {
 pub(crate) struct Told {
     /// Owners that were met after this turn are not told yet.
     turn: u64,
+    /// The list of servers that its first deletions go by.
+    list: u64,
 }
 
 /// Whether the cache may be believed.
@@ -59,6 +61,8 @@ pub(crate) struct Rules<T, F> {
     /// Gates with a doubt.
     doubted: usize,
     max_doubted: usize,
+    /// No doubt of a gate is over before this: until then nobody has to look for one.
+    next_over: Option<T>,
     shards: Shards<T>,
     groups: Groups<T>,
     owners: Owners<T>,
@@ -66,6 +70,13 @@ pub(crate) struct Rules<T, F> {
     filter: Option<Arc<Filter>>,
     /// The last number that was given to a read that leads.
     last: u64,
+    /// The list of servers that was seen last.
+    list: u64,
+    /// Until then something may have been written under another list.
+    moved_until: Option<T>,
+    /// How often all gates were looked at.
+    #[cfg(test)]
+    looks: usize,
 }
 
 impl<T: Ord + Copy, F: Clone> Rules<T, F> {
@@ -74,30 +85,54 @@ impl<T: Ord + Copy, F: Clone> Rules<T, F> {
             gates: HashMap::new(),
             doubted: 0,
             max_doubted,
+            next_over: None,
             shards: Shards::default(),
             groups: Groups::default(),
             owners: Owners::new(max_doubted),
             filter,
             last: 0,
+            list: 0,
+            moved_until: None,
+            #[cfg(test)]
+            looks: 0,
         }
     }
 
+    /// The list of servers now.
+    fn see_list(&mut self, places: &impl Placement, at: At<T>) -> u64 {
+        let list = places.list();
+        if self.list != list {
+            self.list = list;
+            self.moved_until = Some(at.until);
+        }
+        list
+    }
+
     /// Whether a read that begins now, that fills nothing and that nobody meets may believe what the cache has.
-    pub(crate) fn believes(
-        &mut self,
-        name: &Name,
-        shard: impl FnOnce() -> Shard,
-        at: At<T>,
-    ) -> Belief {
+    pub(crate) fn believes(&mut self, name: &Name, places: &impl Placement, at: At<T>) -> Belief {
         let now = at.now;
+        let list = self.see_list(places, at);
         let standing = self.owners.meet(name, at);
         let doubted = self.is_doubted_group(name, now)
-            || self.is_doubted_shard(shard, now)
-            || self.owners.may_be_old(name, standing, now);
+            || self.is_doubted_shard(name, places, now)
+            || self.owners.may_be_old(name, standing, list, now);
         let believed = !doubted && self.is_open(&name.key, now);
-        self.note_others();
+        self.note_others(now);
         Belief {
             believed,
+            sure: standing == Standing::Sure,
+        }
+    }
+
+    /// Whether a read that begins now may believe what this process keeps itself. A write takes that away from all
+    /// owners that it tells.
+    #[cfg(feature = "local")]
+    pub(crate) fn believes_local(&mut self, name: &Name, at: At<T>) -> Belief {
+        let standing = self.owners.meet(name, at);
+        // The list of servers does not matter here.
+        let untold = self.owners.is_untold(name, standing, at.now);
+        Belief {
+            believed: !untold && !self.is_doubted_group(name, at.now),
             sure: standing == Standing::Sure,
         }
     }
@@ -106,13 +141,13 @@ impl<T: Ord + Copy, F: Clone> Rules<T, F> {
     pub(crate) fn admit(
         &mut self,
         name: &Name,
-        shard: impl FnOnce() -> Shard,
+        places: &impl Placement,
         at: At<T>,
         visit: &mut Visit,
         flight: impl FnOnce() -> F,
     ) -> Admit<F> {
         let began = *visit.began.get_or_insert(self.last);
-        if !self.believes(name, shard, at).believed {
+        if !self.believes(name, places, at).believed {
             return Admit::Past;
         }
         let gate = self.gates.entry(name.key.clone()).or_default();
@@ -161,13 +196,19 @@ impl<T: Ord + Copy, F: Clone> Rules<T, F> {
     }
 
     /// A write of these things begins; gives them as all owners see them that are known, these first.
-    pub(crate) fn begin_write(&mut self, names: Vec<Name>, at: At<T>) -> (Vec<Name>, Told) {
+    pub(crate) fn begin_write(
+        &mut self,
+        names: Vec<Name>,
+        places: &impl Placement,
+        at: At<T>,
+    ) -> (Vec<Name>, Told) {
         for name in &names {
             // Its own entries are deleted, so what it reads later is no entry of an owner that nobody told.
             self.owners.meet(name, at);
         }
         let told = Told {
             turn: self.owners.turn(),
+            list: self.see_list(places, at),
         };
         let mut all = names;
         for i in 0..all.len() {
@@ -186,7 +227,7 @@ impl<T: Ord + Copy, F: Clone> Rules<T, F> {
         let mut late = Vec::new();
         for name in names {
             late.extend(self.owners.others(name, told.turn, at.now));
-            self.owners.wrote(name, at);
+            self.owners.wrote(name, told.list, at);
         }
         for name in &late {
             self.begin_key(&name.key);
@@ -205,15 +246,21 @@ impl<T: Ord + Copy, F: Clone> Rules<T, F> {
     }
 
     /// A write of this key has ended, and what the cache has is doubted for as long as anything can be kept, or not.
+    /// It is if the list of servers has changed since: nobody knows where the deletions went.
     pub(crate) fn end_write(
         &mut self,
         key: &Key,
-        shard: impl FnOnce() -> Shard,
+        told: Told,
         doubted: bool,
+        places: &impl Placement,
         at: At<T>,
     ) {
         let now = at.now;
-        if doubted && self.doubted >= self.max_doubted {
+        let doubted = doubted || self.see_list(places, at) != told.list;
+        if doubted
+            && self.doubted >= self.max_doubted
+            && self.next_over.is_none_or(|over| over <= now)
+        {
             self.forget_old(now);
         }
         let full = self.doubted >= self.max_doubted;
@@ -235,9 +282,9 @@ impl<T: Ord + Copy, F: Clone> Rules<T, F> {
             self.remove(key);
         }
         if whole_shard {
-            self.shards.doubt(shard(), at.until, now);
+            self.shards.doubt(places.shard(key), at.until, now);
         }
-        self.note_others();
+        self.note_others(now);
     }
 
     /// Something was changed in a group that nobody can name.
@@ -248,15 +295,15 @@ impl<T: Ord + Copy, F: Clone> Rules<T, F> {
             gate.cut_off();
         }
         self.forget_old(at.now);
-        self.note_others();
+        self.note_others(at.now);
     }
 
     pub(crate) fn is_doubted_group(&mut self, name: &Name, now: T) -> bool {
         !self.groups.is_empty() && self.groups.is_doubted(name.group(), now)
     }
 
-    fn is_doubted_shard(&mut self, shard: impl FnOnce() -> Shard, now: T) -> bool {
-        !self.shards.is_empty() && self.shards.is_doubted(shard(), now)
+    fn is_doubted_shard(&mut self, name: &Name, places: &impl Placement, now: T) -> bool {
+        !self.shards.is_empty() && self.shards.is_doubted(places.shard(&name.key), now)
     }
 
     /// Whether no write of this key is under way or in doubt.
@@ -296,7 +343,14 @@ impl<T: Ord + Copy, F: Clone> Rules<T, F> {
             }
             !gate.is_idle(now)
         });
-        self.doubted = self.gates.values().filter(|gate| gate.has_doubt()).count();
+        let doubts = self.gates.values().filter_map(Gate::doubted_until);
+        (self.doubted, self.next_over) = doubts.fold((0, None), |(n, over), until| {
+            (n + 1, Some(over.map_or(until, |over| until.min(over))))
+        });
+        #[cfg(test)]
+        {
+            self.looks += 1;
+        }
     }
 
     /// What those wait for who meet the read of this key that leads.
@@ -308,9 +362,12 @@ impl<T: Ord + Copy, F: Clone> Rules<T, F> {
             .map(|(_, flight)| flight.clone())
     }
 
-    fn note_others(&self) {
+    fn note_others(&mut self, now: T) {
+        self.moved_until = self.moved_until.filter(|until| now < *until);
+        let moved = self.moved_until.is_some();
         if let Some(filter) = &self.filter {
-            filter.set_others(!self.shards.is_empty() || !self.groups.is_empty());
+            filter.set_others(moved || !self.shards.is_empty() || !self.groups.is_empty());
+            filter.set_list(self.list);
         }
     }
 

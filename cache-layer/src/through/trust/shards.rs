@@ -2,6 +2,18 @@
 
 use std::collections::HashMap;
 
+use crate::memcached::Key;
+
+/// Which servers there are, and where keys live on them.
+pub(crate) trait Placement {
+    /// The number of the list of servers. A key that is asked for later goes by this list, or by one with another
+    /// number.
+    fn list(&self) -> u64;
+
+    /// The server that a key belongs to.
+    fn shard(&self, key: &Key) -> Shard;
+}
+
 /// Where a key lives: the number of its server, and of the list of servers that says so. Another list may put the key
 /// on another server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

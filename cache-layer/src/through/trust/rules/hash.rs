@@ -23,7 +23,8 @@ fn table<K: Hash + Ord, V>(
 impl<T: Hash, F: Hash> Hash for Rules<T, F> {
     fn hash<H: Hasher>(&self, state: &mut H) {
         table(&self.gates, state, |gate, mut state| gate.hash(&mut state));
-        (self.doubted, self.last).hash(state);
+        (self.doubted, self.last, self.list).hash(state);
+        (&self.moved_until, &self.next_over).hash(state);
         self.shards.hash(state);
         self.groups.hash(state);
         self.owners.hash(state);
@@ -58,6 +59,6 @@ impl<T: Hash> Hash for Owners<T> {
         table(&self.written, state, |written, mut state| {
             written.hash(&mut state);
         });
-        (self.turn, &self.all).hash(state);
+        (self.turn, &self.all, &self.next_over).hash(state);
     }
 }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::through::trust::Shard;
 
 const TTL: u64 = 60;
 
@@ -7,6 +8,24 @@ struct Test {
     rules: Rules<u64, u32>,
     filter: Arc<Filter>,
     now: u64,
+    places: Places,
+}
+
+/// A list of servers. Keys of one length share a server.
+#[derive(Clone, Copy)]
+struct Places(u64);
+
+impl Placement for Places {
+    fn list(&self) -> u64 {
+        self.0
+    }
+
+    fn shard(&self, key: &Key) -> Shard {
+        Shard {
+            list: self.0,
+            server: key.as_bytes().len(),
+        }
+    }
 }
 
 fn name(rest: &str) -> Name {
@@ -20,6 +39,7 @@ impl Test {
             rules: Rules::new(max_doubted, Some(filter.clone())),
             filter,
             now: 1,
+            places: Places(0),
         }
     }
 
@@ -30,27 +50,18 @@ impl Test {
         }
     }
 
-    /// Keys of names of one length share a server.
-    fn shard(name: &Name) -> Shard {
-        Shard {
-            list: 0,
-            server: name.key.as_bytes().len(),
-        }
-    }
-
     fn believes(&mut self, name: &Name) -> bool {
         let at = self.at();
-        self.rules.believes(name, || Self::shard(name), at).believed
+        self.rules.believes(name, &self.places, at).believed
     }
 
     fn may(&self, name: &Name) -> bool {
-        self.filter.may_have(&name.key)
+        self.filter.may_have(&name.key, self.places.0)
     }
 
     fn admit(&mut self, name: &Name, visit: &mut Visit) -> Admit<u32> {
         let at = self.at();
-        self.rules
-            .admit(name, || Self::shard(name), at, visit, || 7)
+        self.rules.admit(name, &self.places, at, visit, || 7)
     }
 
     fn leads(&mut self, name: &Name) -> u64 {
@@ -66,18 +77,18 @@ impl Test {
 
     fn begin(&mut self, name: &Name) -> (Vec<Name>, Told) {
         let at = self.at();
-        self.rules.begin_write(vec![name.clone()], at)
+        self.rules.begin_write(vec![name.clone()], &self.places, at)
     }
 
-    fn end(&mut self, name: &Name, doubted: bool) {
+    fn end(&mut self, name: &Name, told: Told, doubted: bool) {
         let at = self.at();
         self.rules
-            .end_write(&name.key, || Self::shard(name), doubted, at);
+            .end_write(&name.key, told, doubted, &self.places, at);
     }
 
     fn doubt(&mut self, name: &Name) {
-        self.begin(name);
-        self.end(name, true);
+        let told = self.begin(name).1;
+        self.end(name, told, true);
     }
 }
 
@@ -87,10 +98,10 @@ fn a_write_cuts_reads_off_and_lets_none_fill_meanwhile() {
     let k = name("k");
     let first = test.leads(&k);
     assert!(test.rules.is_current(&k.key, first));
-    test.begin(&k);
+    let told = test.begin(&k).1;
     assert!(!test.rules.is_current(&k.key, first));
     assert!(test.is_past(&k));
-    test.end(&k, false);
+    test.end(&k, told, false);
     let second = test.leads(&k);
     // The end of the first is not the end of the second.
     test.rules.leave(&k.key, first, test.now);
@@ -148,11 +159,10 @@ fn a_read_that_leads_can_go_on_as_another_unless_it_was_cut_off() {
 fn two_writes_at_once_end_with_the_last() {
     let mut test = Test::new(10);
     let k = name("k");
-    test.begin(&k);
-    test.begin(&k);
-    test.end(&k, false);
+    let told = [test.begin(&k).1, test.begin(&k).1];
+    test.end(&k, told[0], false);
     assert!(test.is_past(&k));
-    test.end(&k, false);
+    test.end(&k, told[1], false);
     test.leads(&k);
 }
 
@@ -162,8 +172,8 @@ fn a_certain_write_ends_no_doubt_of_another() {
     let k = name("k");
     test.doubt(&k);
     test.now += 10;
-    test.begin(&k);
-    test.end(&k, false);
+    let told = test.begin(&k).1;
+    test.end(&k, told, false);
     assert!(!test.believes(&k), "the first may still happen");
     test.now = 1 + TTL;
     assert!(test.believes(&k));
@@ -197,12 +207,11 @@ fn reads_without_a_lock_are_warned_for_as_long_as_there_is_need() {
     // A read that leads is no reason.
     let flight = test.leads(&k);
     assert!(!test.may(&k));
-    test.begin(&k);
-    test.begin(&k);
+    let told = [test.begin(&k).1, test.begin(&k).1];
     test.rules.leave(&k.key, flight, test.now);
-    test.end(&k, false);
+    test.end(&k, told[0], false);
     assert!(test.may(&k) && !test.believes(&k));
-    test.end(&k, false);
+    test.end(&k, told[1], false);
     assert!(!test.may(&k) && test.believes(&k));
     // A doubt is one, until somebody sees that it is over.
     test.doubt(&k);
@@ -254,11 +263,45 @@ fn a_write_tells_owners_that_were_met_before_its_end_and_the_others_are_unsure()
     assert_eq!(more, std::slice::from_ref(&late));
     assert!(!test.believes(&late));
     for name in [&mine, &late] {
-        test.end(name, false);
+        test.end(name, told, false);
         assert!(test.believes(name));
     }
-    let belief = test.rules.believes(&later, || Test::shard(&later), at);
+    let belief = test.rules.believes(&later, &test.places, at);
     assert!(!belief.believed && !belief.sure);
     let (names, _) = test.begin(&mine);
     assert_eq!(names.len(), 3, "the next write tells all");
+}
+
+#[test]
+fn what_was_written_under_one_list_of_servers_is_read_past_under_another() {
+    let mut test = Test::new(10);
+    let (k, l) = (name("k"), name("l"));
+    let told = test.begin(&k).1;
+    let at = test.at();
+    test.rules.close_write(std::slice::from_ref(&k), told, at);
+    test.end(&k, told, false);
+    assert!(test.believes(&k) && !test.may(&k));
+    test.places = Places(1);
+    assert!(test.may(&l), "nobody has asked the rules yet");
+    assert!(!test.believes(&k) && test.is_past(&k) && test.believes(&l));
+    assert!(test.may(&l), "what was written lately is not counted");
+    test.now += TTL;
+    assert!(test.believes(&k) && !test.may(&l));
+    // One that changes during a write.
+    let told = test.begin(&l).1;
+    test.places = Places(2);
+    test.end(&l, told, false);
+    assert!(test.is_past(&l));
+}
+
+#[test]
+fn where_doubts_have_no_room_nobody_looks_at_all_of_them_for_each_write() {
+    let mut test = Test::new(100);
+    for i in 0..1000 {
+        test.doubt(&name(&format!("{i:03}")));
+    }
+    assert!(test.rules.looks <= 2, "{}", test.rules.looks);
+    test.now += TTL;
+    test.doubt(&name("more"));
+    assert_eq!(test.rules.doubted, 1);
 }
