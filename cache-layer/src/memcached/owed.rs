@@ -367,6 +367,34 @@ mod tests {
     }
 
     #[test]
+    fn what_is_added_is_due_at_once_though_the_key_was_paid_lately() {
+        let (owed, now) = (Owed::new(10), Instant::now());
+        owed.add(&key("a"), true, None);
+        for (key, debt) in due(&owed, now) {
+            owed.paid(&key, &debt, now);
+        }
+        assert!(matches!(owed.due(now), Due::Later(_)));
+        owed.add(&key("a"), false, None);
+        assert_eq!(due(&owed, now).len(), 1);
+    }
+
+    #[test]
+    fn what_a_stand_in_has_is_paid_with_the_key_and_in_no_other_way() {
+        let (owed, now) = (Owed::new(1), Instant::now());
+        owed.add(&key("a"), false, Some(&Weak::new()));
+        owed.deleted(&key("a"), owed.turn());
+        assert!(owed.has(&key("a")));
+        assert!(!owed.add(&key("b"), false, None));
+        owed.paid_all(owed.turn(), now);
+        assert!(owed.has(&key("a")) && !owed.has(&key("b")));
+        for (key, debt) in due(&owed, now) {
+            assert_eq!(debt.stand_ins.len(), 1);
+            owed.paid(&key, &debt, now);
+        }
+        assert!(!owed.any());
+    }
+
+    #[test]
     fn emptying_pays_nothing_that_was_added_after_it_was_sent() {
         let (owed, now) = (Owed::new(1), Instant::now());
         owed.add_all();

@@ -146,3 +146,30 @@ impl Drop for Seat {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::future::Future;
+    use std::task::{Context, Waker};
+
+    #[tokio::test(start_paused = true)]
+    async fn who_only_waits_hears_of_the_end_and_who_shares_of_the_answer() {
+        let flight = Arc::new(Flight::new());
+        let seat = Seat::take(flight.clone());
+        let longest = Duration::from_secs(10);
+        let mut shares = Box::pin(seat.wait(true, longest));
+        let mut waits = Box::pin(seat.wait(false, longest));
+        let mut cx = Context::from_waker(Waker::noop());
+        assert!(shares.as_mut().poll(&mut cx).is_pending());
+        assert!(waits.as_mut().poll(&mut cx).is_pending());
+        flight.land(Landed::Private);
+        assert!(matches!(shares.await, Some(Landed::Private)));
+        assert!(waits.as_mut().poll(&mut cx).is_pending());
+        flight.end();
+        // What was landed first counts.
+        assert!(matches!(waits.await, Some(Landed::Private)));
+        let never = Arc::new(Flight::new());
+        assert!(Seat::take(never).wait(true, longest).await.is_none());
+    }
+}

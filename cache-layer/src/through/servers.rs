@@ -183,6 +183,60 @@ mod tests {
     use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
     use tokio::net::TcpListener;
 
+    /// Another has taken the place meanwhile.
+    #[tokio::test]
+    async fn a_place_of_another_is_neither_claimed_nor_given_back() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let memcached = Memcached::builder()
+            .servers([listener.local_addr().unwrap().to_string()])
+            .dialect(Dialect::Classic)
+            .timeout(Duration::from_secs(60))
+            .build()
+            .unwrap();
+        let server = tokio::spawn(async move {
+            let mut io = BufReader::new(listener.accept().await.unwrap().0);
+            let mut said = Vec::new();
+            let mut place = String::new();
+            let mut claims = 0;
+            let mut line = String::new();
+            while io.read_line(&mut line).await.unwrap() > 0 {
+                let verb = line.split(' ').next().unwrap().to_owned();
+                let answer = match &verb[..] {
+                    "get" => "END\r\n".to_owned(),
+                    "add" => {
+                        place.clear();
+                        io.read_line(&mut place).await.unwrap();
+                        "STORED\r\n".to_owned()
+                    }
+                    _ => {
+                        claims += 1;
+                        // The first look is claimed, and given back too late. Then another is before the second.
+                        let value = if claims < 3 {
+                            &place[..24]
+                        } else {
+                            "rcplace:another's place."
+                        };
+                        format!("VALUE k 0 24 {claims}\r\n{value}\r\nEND\r\n")
+                    }
+                };
+                said.push(verb);
+                io.get_mut().write_all(answer.as_bytes()).await.unwrap();
+                line.clear();
+            }
+            said
+        });
+        let (key, limit) = (Key::from("k"), Duration::from_secs(60));
+        let look = async || Shelf::look(&memcached, &key, limit, None, limit).await;
+        let Looked::Win(lease) = look().await else {
+            panic!("it is claimed");
+        };
+        memcached.cancel(lease).await;
+        assert!(matches!(look().await, Looked::Lost));
+        memcached.clone().close(Duration::ZERO).await;
+        let said = server.await.unwrap();
+        assert_eq!(said, ["get", "add", "gets", "gets", "get", "add", "gets"]);
+    }
+
     /// Over the classic protocol a look is three commands, and each has the time of an operation by itself.
     #[tokio::test]
     async fn a_look_takes_no_longer_than_it_may_whatever_it_is_made_of() {

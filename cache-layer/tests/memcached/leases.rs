@@ -148,3 +148,20 @@ async fn a_lease_does_not_outlive_its_connection() {
     assert!(!error.may_have_been_sent() && !error.is_owed());
     assert!(matches!(cache.get_lease("a").await.unwrap(), Leased::Wait));
 }
+
+#[tokio::test]
+async fn a_lease_is_of_the_server_that_granted_it() {
+    let servers = [Server::start(), Server::start()];
+    let cache = client(&[&servers[0]]);
+    let Leased::Miss(lease) = cache.get_lease("a").await.unwrap() else {
+        panic!("the first is asked to fill");
+    };
+    assert!(
+        cache
+            .set_servers([servers[1].name.parse().unwrap()])
+            .unwrap()
+    );
+    let error = cache.fill(lease, "old").await.unwrap_err();
+    assert_eq!(error.kind(), Kind::Gone);
+    assert_eq!(servers[0].raw("get a\r\n"), "VALUE a 0 0");
+}

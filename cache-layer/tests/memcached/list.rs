@@ -150,7 +150,7 @@ async fn a_list_can_be_set_and_followed() {
     let lists = [
         vec![place(1)],
         vec![],
-        vec![place(2), place(2)],
+        vec![place(1), place(2), place(2)],
         vec![place(1), place(2)],
         vec![],
     ];

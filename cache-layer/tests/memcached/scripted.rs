@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cache_layer::memcached::{Dialect, Kind, Memcached};
+use cache_layer::memcached::{Dialect, Kind, Leased, Memcached};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -208,6 +208,76 @@ async fn a_change_that_nobody_waits_for_is_made_good() {
             assert_eq!(get.await.unwrap().unwrap(), None);
         }
     }
+}
+
+#[tokio::test]
+async fn what_is_owed_is_deleted_before_it_is_changed_again() {
+    let peer = Peer::start().await;
+    let cache = peer.client(Dialect::Classic);
+    let set = tokio::spawn(cache.set("a", "x").send());
+    let mut conn = peer.accept().await;
+    conn.expect("set a 0 0 1").await;
+    conn.expect("x").await;
+    set.abort();
+    assert!(set.await.unwrap_err().is_cancelled());
+    conn.say("STORED\r\n").await;
+    conn.expect("delete a").await;
+    let set = tokio::spawn(cache.set("a", "y").send());
+    // Before the first delete is answered.
+    conn.expect("delete a").await;
+    conn.say("DELETED\r\nNOT_FOUND\r\n").await;
+    conn.expect("set a 0 0 1").await;
+    conn.expect("y").await;
+    conn.say("STORED\r\n").await;
+    set.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn an_addition_is_owed_a_delete_where_it_may_have_run() {
+    let peer = Peer::start().await;
+    let cache = peer.client(Dialect::Classic);
+    let add = tokio::spawn(cache.add("a", "x").send());
+    let mut conn = peer.accept().await;
+    conn.expect("add a 0 0 1").await;
+    drop(conn);
+    let error = add.await.unwrap().unwrap_err();
+    assert!(error.is_owed() && error.may_have_been_sent(), "{error:?}");
+    // What the server does not understand has not run.
+    let peer = Peer::start().await;
+    let cache = peer.client(Dialect::Classic);
+    let add = tokio::spawn(cache.add("a", "x").cas(1).send());
+    let mut conn = peer.accept().await;
+    conn.expect("version").await;
+    conn.say("VERSION 1.4\r\n").await;
+    let error = add.await.unwrap().unwrap_err();
+    assert_eq!((error.kind(), error.is_owed()), (Kind::Unsupported, false));
+}
+
+#[tokio::test]
+async fn an_owed_key_is_neither_leased_nor_filled() {
+    let peer = Peer::start().await;
+    let cache = peer.client(Dialect::Meta);
+    let asked = tokio::spawn(cache.get_lease("a").send());
+    let mut conn = peer.meta().await;
+    conn.expect("mg a v f c N10 O1").await;
+    // A lease without a number is none.
+    conn.say("VA 0 f0 c0 W O1\r\n\r\n").await;
+    assert!(matches!(asked.await.unwrap().unwrap(), Leased::Away));
+    let asked = tokio::spawn(cache.get_lease("a").send());
+    conn.expect("mg a v f c N10 O2").await;
+    conn.say("VA 0 f0 c5 W O2\r\n\r\n").await;
+    let Leased::Miss(lease) = asked.await.unwrap().unwrap() else {
+        panic!("it is asked to fill");
+    };
+    let set = tokio::spawn(cache.set("a", "x").send());
+    conn.expect("ms a 1 T0 O3").await;
+    set.abort();
+    assert!(set.await.unwrap_err().is_cancelled());
+    assert!(matches!(cache.get_lease("a").await.unwrap(), Leased::Away));
+    let error = cache.fill(lease, "old").await.unwrap_err();
+    assert_eq!(error.kind(), Kind::Gone);
+    conn.expect("x").await;
+    conn.expect("md a O4").await;
 }
 
 #[tokio::test]

@@ -11,13 +11,15 @@ use pipeline_pool::{Connect, Connecting, Io, Origin};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, DuplexStream};
 use tokio::time::{Instant, sleep, timeout};
 
+/// Values with their numbers, by key.
+type Items = HashMap<String, (Vec<u8>, u64)>;
+
 /// A memcached of the classic protocol.
 #[derive(Clone)]
 struct Slow {
     /// How long each answer takes; nothing for one that never answers.
     pause: Option<Duration>,
-    /// Values with their numbers.
-    items: Arc<Mutex<HashMap<String, (Vec<u8>, u64)>>>,
+    items: Arc<Mutex<Items>>,
 }
 
 impl Slow {

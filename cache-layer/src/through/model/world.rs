@@ -8,6 +8,9 @@ use crate::through::trust::{At, Placement, Rules as Trust, Shard, Told, Visit};
 /// The connection that granted it, and the number that memcached gave it.
 pub(super) type Lease = (u8, u8);
 
+/// What memcached has of one owner: the number of its last change, and a version unless it is a place held.
+pub(super) type Stored = (u8, Option<u8>);
+
 /// An owner, and so where in memcached the thing is that all of them see.
 pub(super) type Owner = u8;
 
@@ -119,9 +122,8 @@ pub(super) struct World {
     pub(super) source: u8,
     /// Writes that their senders gave up and that may still be carried out.
     pub(super) lost: u8,
-    /// What each of two servers has of each owner: the number of its last change, and a version unless it is a place
-    /// held.
-    pub(super) items: [[Option<(u8, Option<u8>)>; 2]; 2],
+    /// What each of two servers has of each owner.
+    pub(super) items: [[Option<Stored>; 2]; 2],
     /// The number of the list of servers. By one list all is on the first server, by the next on the second.
     pub(super) list: u8,
     pub(super) number: u8,

@@ -149,9 +149,7 @@ impl Process {
             let flight = self.core.trust.rules().flight(&name.key);
             flight.map_or(0, |flight| flight.seats())
         };
-        while taken() != seats {
-            yield_now().await;
-        }
+        until("so many wait", || taken() == seats).await;
     }
 
     pub(super) fn loads(&self) -> usize {
@@ -169,9 +167,7 @@ impl Process {
 
     /// Runs others until this many loads have begun.
     pub(super) async fn until_loads(&self, loads: usize) {
-        while self.loads() < loads {
-            yield_now().await;
-        }
+        until("so many load", || self.loads() >= loads).await;
     }
 
     /// A write that is about to be sent.
@@ -196,6 +192,17 @@ impl Process {
         self.write(name).await;
         self.core.shelf.set_down(false);
     }
+}
+
+/// Runs others until this holds.
+pub(super) async fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    for _ in 0..100_000 {
+        if holds() {
+            return;
+        }
+        yield_now().await;
+    }
+    panic!("it does not come to that: {what}");
 }
 
 /// A load under way.

@@ -84,21 +84,27 @@ impl Mem {
     }
 
     pub(super) fn put(&self, name: &Name, value: impl Into<Bytes>) {
+        self.put_for(name, value.into(), TTL);
+    }
+
+    fn put_for(&self, name: &Name, value: Bytes, ttl: Duration) {
         let item = Item {
             number: self.number(),
-            value: Some(value.into()),
-            until: Instant::now() + TTL,
+            value: Some(value),
+            until: Instant::now() + ttl,
         };
         let place = self.place(&name.key);
         self.0.items.lock().unwrap().insert(place, item);
     }
-}
 
-impl Mem {
     /// Has an entry of this text, as another process stores it.
     pub(super) fn put_entry(&self, name: &Name, text: &str) {
+        self.put_entry_for(name, text, TTL);
+    }
+
+    pub(super) fn put_entry_for(&self, name: &Name, text: &str, ttl: Duration) {
         let value = Form::default().encode(&name.key, &entry(text, false), u64::MAX);
-        self.put(name, value);
+        self.put_for(name, value, ttl);
     }
 
     fn look_now(

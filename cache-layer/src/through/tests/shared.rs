@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use tokio::task::yield_now;
 use tokio::time::Instant;
 
-use super::process::{name, one, process, process_with};
+use super::process::{name, one, process, process_with, until};
 use super::{GET, TTL};
 use crate::through::read::{Found, Loaded, Source, Want};
 use crate::through::shelf::Shelf;
@@ -63,9 +63,7 @@ async fn a_load_ends_with_the_last_who_wait_for_it() {
         read.abort();
         assert!(read.await.unwrap_err().is_cancelled());
     }
-    while a.service.loading.load(SeqCst) > 0 {
-        yield_now().await;
-    }
+    until("nobody loads", || a.service.loading.load(SeqCst) == 0).await;
     // Its lease was given back, so that the next one fills.
     a.release();
     assert_eq!(a.read(&k).await, one("1", Source::Service));
@@ -79,15 +77,11 @@ async fn a_read_that_is_dropped_while_it_looks_gives_back_what_it_is_granted() {
     let k = name("k");
     mem.0.holds.store(true, SeqCst);
     let read = a.spawn(&k);
-    while !mem.is_leased(&k) {
-        yield_now().await;
-    }
+    until("it is granted", || mem.is_leased(&k)).await;
     read.abort();
     assert!(read.await.unwrap_err().is_cancelled());
     mem.0.holds.store(false, SeqCst);
-    while mem.is_leased(&k) {
-        yield_now().await;
-    }
+    until("it is given back", || !mem.is_leased(&k)).await;
     assert_eq!(a.loads(), 0, "nobody waited for it");
     assert_eq!(a.other().read(&k).await, one("1", Source::Service));
     assert!(mem.has(&k));

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::task::yield_now;
 
-use super::process::{entry, name, one, process, process_with};
+use super::process::{entry, name, one, process, process_with, until};
 use super::{DOUBT, TTL};
 use crate::through::entry::Form;
 use crate::through::name::Name;
@@ -84,9 +84,7 @@ async fn a_write_that_may_still_happen_is_doubted() {
     let l = name("l");
     a.read(&l).await;
     drop(a.begin_write(&l).await);
-    while mem.has(&l) {
-        yield_now().await;
-    }
+    until("it is deleted", || !mem.has(&l)).await;
     assert_eq!(a.read(&l).await, one("2", Source::Service));
     assert!(!mem.has(&l));
 
@@ -208,8 +206,9 @@ async fn a_doubt_lasts_for_as_long_as_what_is_stale_is_kept() {
     a.write_unheard(&k).await;
     // What another process had fetched before, and stores as its renewal ends with the old entry.
     tokio::time::advance(stale_for + TTL).await;
-    mem.put_entry(&k, "1");
+    mem.put_entry_for(&k, "1", stale_for + TTL);
     tokio::time::advance(Duration::from_secs(99)).await;
+    assert!(mem.has(&k));
     assert_eq!(a.read(&k).await, one("2", Source::Service));
 }
 
@@ -331,9 +330,7 @@ async fn a_write_that_is_dropped_before_it_is_sent_keeps_nobody_from_filling() {
     let k = name("k");
     mem.0.holds.store(true, SeqCst);
     let begun = tokio::spawn(a.core.clone().write(vec![k.clone()], true));
-    while !mem.is_leased(&k) {
-        yield_now().await;
-    }
+    until("it is granted", || mem.is_leased(&k)).await;
     begun.abort();
     assert!(begun.await.is_err());
     mem.0.holds.store(false, SeqCst);
