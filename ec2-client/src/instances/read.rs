@@ -284,6 +284,28 @@ mod tests {
     }
 
     #[test]
+    fn each_instance_has_its_own_reservation_and_each_address_once() {
+        let of = |id: &str, reservation: &str| {
+            format!(
+                "<item><instancesSet><item><instanceId>{id}</instanceId><instanceState><code>16</code></instanceState>\
+                 <networkInterfaceSet><item><ipv6AddressesSet><item><ipv6Address>2600::1</ipv6Address></item>\
+                 <item><ipv6Address>2600::1</ipv6Address></item></ipv6AddressesSet></item></networkInterfaceSet>\
+                 </item></instancesSet><reservationId>{reservation}</reservationId></item>"
+            )
+        };
+        let text = format!(
+            "<DescribeInstancesResponse><reservationSet>{}{}</reservationSet><nextToken/></DescribeInstancesResponse>",
+            of("i-1", "r-1"),
+            of("i-2", "r-2")
+        );
+        let page = page(text.as_bytes()).unwrap();
+        assert_eq!(page.next_token, None, "an empty one is none");
+        let reservations = page.instances.iter().map(|one| one.reservation.as_deref());
+        assert!(reservations.eq([Some("r-1"), Some("r-2")]));
+        assert!(page.instances.iter().all(|one| one.ipv6.len() == 1));
+    }
+
+    #[test]
     fn an_answer_that_is_cut_anywhere_is_none() {
         for end in (0..ANSWER.len()).filter(|end| ANSWER.is_char_boundary(*end)) {
             assert!(page(&ANSWER.as_bytes()[..end]).is_err(), "cut at {end}");

@@ -13,7 +13,35 @@ use super::watch::Watch;
 /// All members of a cluster, by id, after the first whole list and after each change, as a [`Stream`]; made by
 /// [`Watch::into_lists`].
 ///
-/// A reader who is slow gets the latest list and no others. Failures change nothing, and are logged.
+/// A reader who is slow gets the latest list and no others. Failures change nothing, and are logged at the level `debug`.
+///
+/// ```
+/// # use ec2_client::{Credentials, Ec2Client, Peer};
+/// use cache_layer::{Memcached, Server};
+/// use futures_util::StreamExt as _;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let service = emulator::Emulator::start_blocking()?;
+/// # service.ec2().set(r#"{"InstanceId": "i-1", "PrivateIpAddress": "10.0.0.1", "Tags": {"role": "cache"}}"#)?;
+/// # let keys = Credentials::new(service.access_key(), service.secret_key());
+/// # let ec2 = Ec2Client::builder().endpoint(service.url()).credentials(keys).build()?;
+/// let mut lists = ec2.peers().tag("role", "cache").port(11211).watch().into_lists();
+/// // There is no memcached client without a server: the first list that has one makes it.
+/// let first = loop {
+///     let list = lists.next().await.ok_or("the runtime has ended")?;
+///     if !list.is_empty() {
+///         break list;
+///     }
+/// };
+/// let memcached = Memcached::builder().servers(first.iter().map(|peer| &peer.address)).build()?;
+/// let servers = |peers: Vec<Peer>| -> Vec<Server> {
+///     peers.iter().filter_map(|peer| peer.address.parse().ok()).collect()
+/// };
+/// let follower = memcached.clone();
+/// tokio::spawn(async move { follower.follow(lists.map(servers)).await });
+/// assert_eq!(memcached.servers()[0].to_string(), "10.0.0.1:11211");
+/// # Ok(()) }
+/// ```
 #[must_use = "nothing is asked for until the stream is read"]
 pub struct Lists {
     watch: Watch,

@@ -132,3 +132,33 @@ async fn what_a_service_says_is_one_line() {
     let shown = error.to_string();
     assert!(!shown.contains(['\r', '\n']), "{shown:?}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_newest_version_of_the_action_is_asked_for() {
+    let cloud = Cloud::running(&["i-1"]);
+    cloud.client().instances().await.unwrap();
+    let call = &cloud.calls()[0];
+    assert_eq!(call.param("Action").as_deref(), Some("DescribeInstances"));
+    assert_eq!(call.param("Version").as_deref(), Some("2016-11-15"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_late_answer_is_waited_for_as_long_as_was_said() {
+    let cloud = Cloud::running(&["i-1"]);
+    cloud.set_latency(Duration::from_secs(3600));
+    let client = cloud.builder().timeout(Duration::from_secs(7));
+    let client = client.retry(RetryConfig::none()).build().unwrap();
+    let own = client.instances().timeout(Duration::from_secs(3));
+    for (request, seconds) in [(client.instances(), 7), (own, 3)] {
+        let begun = tokio::time::Instant::now();
+        let error = request.await.unwrap_err();
+        assert_eq!(error.kind(), Kind::Timeout, "{error}");
+        assert_eq!(begun.elapsed(), Duration::from_secs(seconds));
+    }
+    // To a watch it is a failure like others, and the next list is asked for.
+    let mut watch = client.peers().watch();
+    let failing = watch.next().await.unwrap();
+    assert_eq!(short(&failing), "failing -");
+    cloud.set_latency(Duration::ZERO);
+    assert_eq!(short(&watch.next().await.unwrap()), "+i-1");
+}

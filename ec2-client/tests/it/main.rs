@@ -12,6 +12,7 @@ mod instances;
 mod lifetime;
 mod memcached;
 mod metadata;
+mod pauses;
 mod peers;
 mod refusals;
 mod signing;

@@ -1,5 +1,7 @@
 //! Who this is: over the emulator's metadata service, and where there is none.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use aws_core::transport::{ResponseFuture, Transport};
@@ -9,7 +11,7 @@ use ec2_client::{Ec2Client, Kind, Metadata, PeerEvent};
 use emulator::Emulator;
 use pipeline_pool::{Head, Method, Origin, Request, Response};
 
-use crate::cloud::{Cloud, error, running};
+use crate::cloud::{Cloud, error, list, running};
 use crate::instances::builder;
 
 const CLUSTER: &str = r#"[
@@ -119,6 +121,18 @@ async fn without_a_metadata_service_it_is_said_after_a_second() {
 struct Scripted {
     answer: fn(&str) -> (u16, &'static str),
     late: Duration,
+    asked: Arc<AtomicUsize>,
+}
+
+impl Scripted {
+    fn new(answer: fn(&str) -> (u16, &'static str), late: Duration) -> Self {
+        let asked = Arc::default();
+        Self {
+            answer,
+            late,
+            asked,
+        }
+    }
 }
 
 impl std::fmt::Debug for Scripted {
@@ -129,6 +143,7 @@ impl std::fmt::Debug for Scripted {
 
 impl Transport for Scripted {
     fn send(&self, _: &Origin, request: Request) -> ResponseFuture {
+        self.asked.fetch_add(1, Ordering::SeqCst);
         let (status, text) = match request.method() {
             Method::Put => (self.answer)("token"),
             _ => (self.answer)(request.target().trim_start_matches("/latest/meta-data/")),
@@ -143,8 +158,7 @@ impl Transport for Scripted {
 }
 
 fn scripted(answer: fn(&str) -> (u16, &'static str)) -> Metadata {
-    let late = Duration::from_millis(999);
-    Metadata::new().transport(Scripted { answer, late })
+    Metadata::new().transport(Scripted::new(answer, Duration::from_millis(999)))
 }
 
 #[tokio::test(start_paused = true)]
@@ -224,8 +238,7 @@ async fn what_is_odd_about_a_metadata_service_is_named() {
 #[tokio::test(start_paused = true)]
 async fn one_that_answers_later_than_a_second_is_none() {
     let late = Duration::from_millis(1001);
-    let answer = |_: &str| (200, "AQ==");
-    let metadata = Metadata::new().transport(Scripted { answer, late });
+    let metadata = Metadata::new().transport(Scripted::new(|_| (200, "AQ=="), late));
     let begun = tokio::time::Instant::now();
     let error = metadata.instance_id().await.unwrap_err();
     assert_eq!(
@@ -285,19 +298,23 @@ async fn a_throttled_question_about_oneself_waits_like_a_list() {
 #[tokio::test(start_paused = true)]
 async fn who_this_is_is_found_out_once_and_need_not_be_among_the_peers() {
     let cloud = Cloud::running(&["i-1", "i-2"]);
-    let metadata = scripted(|path| match path {
-        "token" => (200, "AQ=="),
-        "instance-id" => (200, "i-9"),
-        "security-groups" => (200, "web\nchat\n"),
-        _ => (404, ""),
-    });
+    let service = Scripted::new(
+        |path| match path {
+            "token" => (200, "AQ=="),
+            "instance-id" => (200, "i-9"),
+            "security-groups" => (200, "web\nchat\n"),
+            _ => (404, ""),
+        },
+        Duration::ZERO,
+    );
+    let metadata = Metadata::new().transport(service.clone());
     let peers = || cloud.client().peers().metadata(metadata.clone());
     let mine: Vec<_> = peers().once().await.unwrap();
     assert!(mine.len() == 2 && mine.iter().all(|peer| !peer.is_me));
     let named = peers().me("i-2").once().await.unwrap();
     let is_me: Vec<_> = named.iter().map(|peer| peer.is_me).collect();
     assert_eq!(is_me, [false, true], "it was told, and is not asked");
-    let before = cloud.calls().len();
+    let (before, asked) = (cloud.calls().len(), service.asked.load(Ordering::SeqCst));
     let mut watch = peers().like_me(LikeMe::SecurityGroups).watch();
     let wait = tokio::time::timeout(Duration::from_secs(300), async {
         while watch.next().await.is_some() {}
@@ -305,6 +322,8 @@ async fn who_this_is_is_found_out_once_and_need_not_be_among_the_peers() {
     assert!(wait.await.is_err());
     let calls = &cloud.calls()[before..];
     assert!(calls.len() > 5);
+    // A token and an answer for each of two questions.
+    assert_eq!(service.asked.load(Ordering::SeqCst) - asked, 4);
     for call in calls {
         assert_eq!(
             call.param("Filter.1.Name").as_deref(),
@@ -312,4 +331,42 @@ async fn who_this_is_is_found_out_once_and_need_not_be_among_the_peers() {
         );
         assert_eq!(call.param("Filter.1.Value.1").as_deref(), Some("web"));
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_this_instance_has_not_is_nothing_to_have_in_common() {
+    let cloud = Cloud::new(|_| {
+        // The second has a tag, whatever was asked for.
+        let tag = "<tagSet><item><key>cluster</key><value>blue</value></item></tagSet>";
+        let text = list(&running(&["i-1", "i-2"]));
+        (
+            200,
+            text.replace(
+                "<privateDnsName>ip-i-2",
+                &format!("{tag}<privateDnsName>ip-i-2"),
+            ),
+        )
+    });
+    let groupless = scripted(|path| match path {
+        "token" => (200, "AQ=="),
+        "instance-id" => (200, "i-2"),
+        "security-groups" => (200, "\n"),
+        _ => (404, ""),
+    });
+    let peers = || cloud.client().peers().metadata(groupless.clone());
+    let error = peers().like_me(LikeMe::SecurityGroups).once().await;
+    let error = error.unwrap_err().to_string();
+    assert!(error.contains("i-2 has no security group"), "{error}");
+    assert!(
+        cloud.calls().is_empty(),
+        "nobody is looked for without them"
+    );
+    // Its own tag is meant, and not that of another on the list.
+    let tag = || LikeMe::Tag("cluster".to_owned());
+    peers().like_me(tag()).once().await.unwrap();
+    let last = cloud.calls().pop().unwrap();
+    assert_eq!(last.param("Filter.1.Name").as_deref(), Some("tag:cluster"));
+    assert_eq!(last.param("Filter.1.Value.1").as_deref(), Some("blue"));
+    let other = peers().me("i-1").like_me(tag()).once().await;
+    assert_eq!(other.unwrap_err().kind(), Kind::Invalid);
 }

@@ -183,6 +183,70 @@ fn what_lacks_the_address_is_skipped_and_said_once() {
 }
 
 #[test]
+fn what_was_skipped_and_has_joined_is_told_as_joined_alone() {
+    let mut tracker = tracker();
+    tracker.handle_round(Instant::now(), round([without_address("a")]), 0.5);
+    assert_eq!(next(&mut tracker, running(["a"])), ["+a", "ready 1"]);
+    // It leaves, comes back without its address, and both are told.
+    let stopped = round([sighting("a", State::Stopped)]);
+    tracker.handle_round(Instant::now(), stopped, 0.5);
+    let back = next(&mut tracker, round([without_address("a")]));
+    assert_eq!(back, ["-a stopped", "!a"]);
+}
+
+#[test]
+fn pending_is_no_miss_and_ends_a_row_of_them() {
+    let mut tracker = tracker();
+    next(&mut tracker, running(["a"]));
+    for state in [State::Pending, State::Other(96)] {
+        assert!(next(&mut tracker, running([])).is_empty());
+        let there = next(&mut tracker, round([sighting("a", state)]));
+        assert!(there.is_empty(), "{there:?}");
+    }
+    assert!(
+        next(&mut tracker, running([])).is_empty(),
+        "the first again"
+    );
+    assert_eq!(
+        next(&mut tracker, running([])),
+        ["-a missing from two lists"]
+    );
+}
+
+#[test]
+fn a_leaver_that_nobody_is_told_of_waits_for_any_time() {
+    let mut tracker = tracker();
+    next(&mut tracker, running(["a"]));
+    for _ in 0..1000 {
+        tracker.handle_round(Instant::now(), running([]), 0.5);
+    }
+    assert_eq!(told(&mut tracker), ["-a missing from two lists"]);
+    assert_eq!(tracker.size(), 0);
+}
+
+#[test]
+fn failures_are_told_with_the_time_of_the_first() {
+    let (mut tracker, now) = (tracker(), Instant::now());
+    let at = |seconds: u64| now + Duration::from_secs(seconds);
+    let since = |tracker: &mut Tracker| match tracker.poll_event() {
+        Some(PeerEvent::Failing(_, since)) => since,
+        other => panic!("{other:?}"),
+    };
+    for seconds in [1, 5, 9] {
+        tracker.handle_failure(at(seconds), Error::protocol("x"), Wait::Backoff, 0.5);
+        assert_eq!(since(&mut tracker), at(1).into_std());
+    }
+    tracker.handle_round(at(10), running([]), 0.5);
+    told(&mut tracker);
+    tracker.handle_failure(at(20), Error::protocol("x"), Wait::Backoff, 0.5);
+    assert_eq!(
+        since(&mut tracker),
+        at(20).into_std(),
+        "another row of them"
+    );
+}
+
+#[test]
 fn changes_are_told_in_the_order_of_ids() {
     let mut tracker = tracker();
     let first = next(&mut tracker, running(["c", "a", "b"]));
@@ -258,6 +322,11 @@ fn the_interval_stretches_and_says_so_once() {
     next(&mut tracker, many(100));
     next(&mut tracker, many(100));
     assert_eq!(tracker.interval(), EVERY);
+    assert_eq!(
+        last(next(&mut tracker, many(1000))),
+        "every 250 s",
+        "again, after it was as asked for"
+    );
 }
 
 #[test]
