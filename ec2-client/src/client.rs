@@ -166,8 +166,20 @@ mod tests {
         assert!(error.to_string().contains("region"), "{error}");
         assert!(Ec2Client::builder().region("a b").build().is_err());
         assert!(Ec2Client::builder().endpoint("ftp://h").build().is_err());
+        let elsewhere = Ec2Client::builder().endpoint("http://h").region("a b");
+        assert!(elsewhere.build().is_err(), "it would be signed");
         let client = Ec2Client::builder().endpoint("http://h:81").build();
         assert_eq!(client.unwrap().endpoint().origin().authority(), "h:81");
+    }
+
+    #[test]
+    fn requests_are_signed_for_the_region_of_the_host_unless_another_is_said() {
+        let host = || Ec2Client::builder().endpoint("http://ec2.eu-west-1.amazonaws.com");
+        let signer = |builder: Ec2Builder| format!("{:?}", builder.build().unwrap().0.service);
+        let shown = signer(host());
+        assert!(shown.contains("eu-west-1"), "{shown}");
+        let shown = signer(host().region("us-west-2"));
+        assert!(shown.contains("us-west-2") && !shown.contains("eu-west-1"));
     }
 
     #[cfg(feature = "tls")]

@@ -72,6 +72,8 @@ mod tests {
         let values = |count: usize, len: usize| vec!["x".repeat(len); count];
         assert!(filters(50).is_ok() && filter("a", &values(200, 255)).is_ok() && ids(1000).is_ok());
         assert!(page_size(5).is_ok() && page_size(1000).is_ok());
+        let accents = "\u{e9}".repeat(255);
+        assert!(filter("a", &[accents]).is_ok(), "characters, not bytes");
         for (outcome, words) in [
             (filters(51), ["51", "50"]),
             (filter("vpc-id", &values(201, 1)), ["201", "vpc-id"]),
