@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
 # What the tests start or link with, and the Debian package that has it.
-declare -A package=([cc]=gcc [git]=git [memcached]=memcached [python3]=python3)
+declare -A package=([cc]=gcc [git]=git [memcached]=memcached [python3]=python3 [tmux]=tmux)
 
 absent() {
     local tool

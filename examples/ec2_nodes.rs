@@ -15,6 +15,7 @@ use clap::Parser;
 use ec2_client::{Peer, PeerEvent};
 use emulator::Ec2Table;
 use examples::ec2::{Ec2Args, MADE_UP};
+use examples::table::plain;
 use serde_json::{Value, json};
 
 /// Tells which instances of EC2 join and leave a cluster, as they do.
@@ -24,15 +25,15 @@ struct Args {
     #[command(flatten)]
     ec2: Ec2Args,
 
-    /// Seconds between two lists, but for some jitter. Defaults to 30, and to 1 where the instances are made up.
-    #[arg(long, value_name = "SECONDS")]
+    /// Seconds between two lists, less or more a fifth. Defaults to 30, and to 2 where the instances are made up.
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
     every: Option<u64>,
 
     /// Port to put behind the addresses.
     #[arg(long, value_name = "PORT")]
     port: Option<u16>,
 
-    /// What stands before the @ of a node's name.
+    /// What stands before the @ of a node's name. Without it, a name is the private DNS name alone.
     #[arg(long, value_name = "NAME")]
     app: Option<String>,
 
@@ -40,25 +41,24 @@ struct Args {
     #[arg(long)]
     once: bool,
 
-    /// Print a JSON object a line.
+    /// Print a JSON object a line: "event" tells what it is about.
     #[arg(long)]
     json: bool,
 
     /// End after so many events. Without it, it goes on until Ctrl-C.
-    #[arg(long, value_name = "COUNT", conflicts_with = "once")]
-    events: Option<usize>,
+    #[arg(long, value_name = "COUNT", conflicts_with = "once", value_parser = clap::value_parser!(u64).range(1..))]
+    events: Option<u64>,
 }
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let args = Args::parse();
-    let outcome = run(&args).await.map(|()| true);
-    examples::exit("ec2_nodes", outcome)
+    examples::exit("ec2_nodes", examples::printed(run(&args).await))
 }
 
 async fn run(args: &Args) -> Result<(), Box<dyn Error>> {
-    let cloud = args.ec2.open()?;
-    let usual = if cloud.made_up.is_some() { 1 } else { 30 };
+    let cloud = args.ec2.open("ec2_nodes")?;
+    let usual = if cloud.made_up.is_some() { 2 } else { 30 };
     let every = Duration::from_secs(args.every.unwrap_or(usual));
     let mut peers = args.ec2.peers(&cloud.client, every);
     if let Some(port) = args.port {
@@ -79,7 +79,7 @@ async fn run(args: &Args) -> Result<(), Box<dyn Error>> {
         .as_ref()
         .map(|emulator| happen(emulator.ec2()));
     let story = story.map(tokio::spawn);
-    let mut left = args.events.unwrap_or(usize::MAX);
+    let mut left = args.events.unwrap_or(u64::MAX);
     while left > 0
         && let Some(event) = watch.next().await
     {
@@ -116,21 +116,25 @@ fn tell(args: &Args, event: &PeerEvent) -> io::Result<()> {
         PeerEvent::Joined(peer) => print(args, "joined", peer, None),
         PeerEvent::Changed(peer) => print(args, "changed", peer, None),
         PeerEvent::Left(peer, why) => print(args, "left", peer, Some(why.to_string())),
-        PeerEvent::Ready { count } => note(args, "ready", &format!("{count} nodes")),
+        PeerEvent::Ready { count } => {
+            let nodes = if *count == 1 { "node" } else { "nodes" };
+            let text = format!("{count} {nodes}, and all of them are told");
+            note(args, json!({"event": "ready", "count": count}), &text)
+        }
         PeerEvent::Skipped { id, .. } => {
-            note(args, "skipped", &format!("{id} has no such address"))
+            let text = format!("{id} runs, but has no address of the kind asked for");
+            note(args, json!({"event": "skipped", "id": id}), &text)
         }
         PeerEvent::Stretched { every } => {
-            let seconds = every.as_secs();
-            note(
-                args,
-                "stretched",
-                &format!("a list every {seconds} s, as there are so many"),
-            )
+            let seconds = every.as_secs_f64();
+            let text = format!("a list every {seconds:.1} s, as there are so many nodes");
+            note(args, json!({"event": "stretched", "every": seconds}), &text)
         }
         PeerEvent::Failing(error, since) => {
             let seconds = since.elapsed().as_secs();
-            note(args, "failing", &format!("for {seconds} s: {error}"))
+            let text = format!("no list for {seconds} s, what is known stays: {error}");
+            let line = json!({"event": "failing", "seconds": seconds, "error": error.to_string()});
+            note(args, line, &text)
         }
         _ => Ok(()),
     }
@@ -151,19 +155,21 @@ fn print(args: &Args, event: &str, peer: &Peer, why: Option<String>) -> io::Resu
     }
     let zone = peer.zone.as_deref().unwrap_or("-");
     let why = why.map_or(String::new(), |why| format!("  ({why})"));
-    writeln!(
-        io::stdout(),
-        "{event:<9} {}  {:<15} {zone:<11} {}{why}",
-        peer.id,
-        peer.address,
-        peer.name
-    )
+    let line = format!(
+        "{event:<9} {:<19}  {:<15} {zone:<11} {}{why}",
+        peer.id, peer.address, peer.name
+    );
+    writeln!(io::stdout(), "{}", plain(&line))
 }
 
-fn note(args: &Args, event: &str, text: &str) -> io::Result<()> {
+/// An event that is about no peer: as a line of JSON, or as its name and a text.
+fn note(args: &Args, line: Value, text: &str) -> io::Result<()> {
     match args.json {
-        true => line_of(&json!({"event": event, "text": text})),
-        false => writeln!(io::stdout(), "{event:<9} {text}"),
+        true => line_of(&line),
+        false => {
+            let event = line["event"].as_str().unwrap_or_default();
+            writeln!(io::stdout(), "{event:<9} {}", plain(text))
+        }
     }
 }
 

@@ -52,7 +52,8 @@ struct Args {
     #[arg(long)]
     ssh_config: bool,
 
-    /// The command of each pane: {user}, {address}, {id}, {name} and {zone} are put in.
+    /// The command of each pane: {user}, {address}, {id}, {name} and {zone} are put in. Defaults to
+    /// ssh {user}@{address}; where the instances are made up, to an echo of that.
     #[arg(long, value_name = "TEMPLATE", value_parser = template::parse)]
     command: Option<Template>,
 
@@ -61,30 +62,37 @@ struct Args {
     user: String,
 
     /// What the session of tmux and its server are called.
-    #[arg(long, default_value = "ec2-panes", value_parser = template::word)]
+    #[arg(long, default_value = "ec2-panes", value_parser = tmux::session)]
     session: String,
 
     /// Do not attach to the session.
     #[arg(long, requires = "tmux")]
     detached: bool,
 
-    /// The most panes.
-    #[arg(long, value_name = "COUNT", default_value_t = 20)]
-    max: usize,
+    /// The most panes; for more instances none is opened.
+    #[arg(long, value_name = "COUNT", default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..))]
+    max: u16,
 }
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
+    let mut words = std::env::args().skip(1);
+    if words.next().as_deref() == Some(tmux::IN_PANE) {
+        let command: Vec<String> = words.collect();
+        return examples::exit("ec2_panes", Err(tmux::become_command(&command)));
+    }
     let args = Args::parse();
-    let outcome = run(&args).await.map(|()| true);
-    examples::exit("ec2_panes", outcome)
+    examples::exit("ec2_panes", examples::printed(run(&args).await))
 }
 
 async fn run(args: &Args) -> Result<(), Box<dyn Error>> {
-    let cloud = args.ec2.open()?;
+    let cloud = args.ec2.open("ec2_panes")?;
     let request = args.ec2.instances(&cloud.client);
     let mut instances = request.items().try_collect_all().await?;
     instances.sort_unstable_by(|a, b| (a.name(), &a.id).cmp(&(b.name(), &b.id)));
+    if instances.is_empty() {
+        say("no such instance runs");
+    }
     if args.json {
         return Ok(json_lines(&instances, args.ec2.address)?);
     }
@@ -100,17 +108,23 @@ async fn run(args: &Args) -> Result<(), Box<dyn Error>> {
         .collect();
     if nodes.len() < instances.len() {
         let skipped = instances.len() - nodes.len();
-        examples::say(
-            "ec2_panes",
-            format_args!("{skipped} without such an address"),
-        );
+        say(&format!(
+            "{skipped} left out, which have no address of the kind asked for"
+        ));
     }
     if args.ssh_config {
         write!(io::stdout(), "{}", ssh_config::blocks(&nodes, &args.user))?;
         return Ok(());
     }
-    if nodes.is_empty() || nodes.len() > args.max {
-        return Err(format!("{} panes: 1 to {} are opened", nodes.len(), args.max).into());
+    if nodes.is_empty() {
+        return Err("there is nothing to open a pane for".into());
+    }
+    if nodes.len() > args.max.into() {
+        let (count, max) = (nodes.len(), args.max);
+        return Err(format!(
+            "{count} instances, and at most {max} panes are opened: ask for fewer, or say --max"
+        )
+        .into());
     }
     let template = match &args.command {
         Some(template) => template.clone(),
@@ -121,6 +135,11 @@ async fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     let commands = commands.collect::<Result<Vec<_>, _>>()?;
     tmux::open(&args.session, &commands, args.detached)?;
     Ok(())
+}
+
+/// Tells a person something that is no output.
+fn say(text: &str) {
+    examples::say("ec2_panes", format_args!("{text}"));
 }
 
 fn address(instance: &Instance, which: Reached) -> Option<String> {

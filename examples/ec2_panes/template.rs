@@ -66,7 +66,7 @@ pub(crate) fn parse(text: &str) -> Result<Template, String> {
     let words: Vec<String> = text.split_whitespace().map(str::to_owned).collect();
     match words.first() {
         None => return Err("there is no command".to_owned()),
-        // `env`, which starts it, would take that for a variable.
+        // It has to be a plain name, whatever starts it.
         Some(program) if program.contains(['=', '{']) || program.starts_with('-') => {
             return Err(format!("{program} is no program"));
         }

@@ -83,8 +83,10 @@ impl From<Reached> for Address {
 }
 
 fn tag(text: &str) -> Result<(String, String), String> {
-    let (key, value) = text.split_once('=').ok_or("KEY=VALUE is expected")?;
-    Ok((key.to_owned(), value.to_owned()))
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => Err("KEY=VALUE is expected".to_owned()),
+    }
 }
 
 /// A client, and the cloud that it talks to if that is made up.
@@ -97,11 +99,11 @@ pub struct Cloud {
 }
 
 impl Ec2Args {
-    /// The service that was asked for, or an emulator with [made-up instances](MADE_UP).
+    /// The service that was asked for, or an emulator with [made-up instances](MADE_UP), which the program then says.
     ///
     /// # Errors
     /// When the emulator cannot be started, or an address or region is none.
-    pub fn open(&self) -> Result<Cloud, Box<dyn Error>> {
+    pub fn open(&self, program: &str) -> Result<Cloud, Box<dyn Error>> {
         let signature = match self.signature {
             Version::V2 => Signature::V2,
             Version::V4 => Signature::V4,
@@ -109,6 +111,12 @@ impl Ec2Args {
         let mut builder = Ec2Client::builder().signature(signature);
         let mut made_up = None;
         if self.endpoint.is_none() && self.region.is_none() {
+            crate::say(
+                program,
+                format_args!(
+                    "these instances are made up; --region or --endpoint asks for real ones"
+                ),
+            );
             let emulator = Emulator::start_blocking()?;
             emulator.ec2().put(MADE_UP)?;
             let keys = Credentials::new(emulator.access_key(), emulator.secret_key());

@@ -1,5 +1,6 @@
 //! How a program ends: with a code, and where something failed with one line that says what.
 
+use std::error::Error;
 use std::fmt;
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -29,6 +30,23 @@ pub fn exit(program: &str, outcome: Result<bool, impl fmt::Display>) -> ExitCode
             say(program, format_args!("{failure}"));
             ExitCode::FAILURE
         }
+    }
+}
+
+/// What a program that only prints came to: that nobody reads on, as behind `| head`, is no failure.
+///
+/// # Errors
+/// Any other failure.
+pub fn printed(outcome: Result<(), Box<dyn Error>>) -> Result<bool, Box<dyn Error>> {
+    match outcome {
+        Err(error)
+            if error
+                .downcast_ref::<io::Error>()
+                .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe) =>
+        {
+            Ok(true)
+        }
+        other => other.map(|()| true),
     }
 }
 

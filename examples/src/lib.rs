@@ -24,7 +24,7 @@ use aws_core::credentials::{Environment, ProvideCredentials};
 use aws_core::{Credentials, Endpoint};
 use emulator::Emulator;
 
-pub use failure::{Failure, exit, say};
+pub use failure::{Failure, exit, printed, say};
 
 /// Reads the address of a server for the command line, which refuses what is none.
 ///

@@ -34,17 +34,20 @@ impl Table {
     }
 }
 
+/// The text with blanks for control characters: it may be from somebody who would like to move the cursor.
+pub fn plain(text: &str) -> String {
+    let plain = |c: char| if c.is_control() { ' ' } else { c };
+    text.chars().map(plain).collect()
+}
+
 /// The text without control characters, cut where it is too wide.
 fn short(text: &str) -> String {
-    let plain = |c: char| if c.is_control() { ' ' } else { c };
     match text.chars().nth(WIDEST) {
-        None => text.chars().map(plain).collect(),
-        Some(_) => text
-            .chars()
-            .take(WIDEST - 1)
-            .map(plain)
-            .chain(['…'])
-            .collect(),
+        None => plain(text),
+        Some(_) => {
+            let start: String = text.chars().take(WIDEST - 1).collect();
+            plain(&start) + "…"
+        }
     }
 }
 
