@@ -30,3 +30,5 @@ pub(crate) mod scheduler;
 #[cfg(test)]
 pub(crate) mod testing;
 pub(crate) mod ticket;
+#[cfg(test)]
+mod world;

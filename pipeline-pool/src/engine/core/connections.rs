@@ -33,6 +33,11 @@ impl<P: Protocol> Connections<P> {
         self.places.get_mut(id.0).and_then(Option::as_mut)
     }
 
+    #[cfg(test)]
+    pub(super) fn peek(&self, id: ConnId) -> Option<&Connection<P>> {
+        self.places.get(id.0).and_then(Option::as_ref)
+    }
+
     pub(super) fn iter(&self) -> impl Iterator<Item = &Connection<P>> {
         self.places.iter().flatten()
     }

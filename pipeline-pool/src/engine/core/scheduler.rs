@@ -29,6 +29,8 @@ use std::time::Instant;
 
 use super::action::{Action, Actions};
 use super::connection::ConnId;
+#[cfg(test)]
+use super::connection::Phase;
 use super::connections::Connections;
 use super::depth::DepthControl;
 use super::growth::Growth;
@@ -136,6 +138,18 @@ impl<P: Protocol> Scheduler<P> {
     /// The next thing to be done outside, once the scheduler is not locked any more.
     pub(crate) fn poll_action(&mut self) -> Option<Action<P>> {
         self.actions.poll()
+    }
+
+    #[cfg(test)]
+    pub(crate) fn queue(&self) -> &WaitQueue<P> {
+        &self.queue
+    }
+
+    /// Whether a connection takes requests.
+    #[cfg(test)]
+    pub(crate) fn is_ready(&self, id: ConnId) -> bool {
+        let connection = self.connections.peek(id);
+        connection.is_some_and(|c| c.phase() == Phase::Ready)
     }
 
     #[cfg(test)]

@@ -51,6 +51,11 @@ impl<P: Protocol> Scheduler<P> {
             self.owed -= 1;
             self.close(id);
         }
+        if self.growth.opening() == 0 {
+            // What was left for this connection, and has come too late for it, need not wait for
+            // another one's next report.
+            self.hand_out();
+        }
     }
 
     /// A connection could not be opened. With nothing left that could serve them, those who wait
@@ -68,6 +73,7 @@ impl<P: Protocol> Scheduler<P> {
         }
         self.owed = self.owed.min(self.growth.opening());
         self.quiet = now;
+        self.note_poverty();
         if !exhausted && self.live() == 0 {
             for ticket in self.queue.drain() {
                 self.actions.fail(ticket, error.clone());
@@ -82,6 +88,12 @@ impl<P: Protocol> Scheduler<P> {
             self.growth.withdrawn();
         }
         self.owed = self.owed.min(self.growth.opening());
+        self.note_poverty();
+    }
+
+    /// An endpoint that has lost its last connection may ask for a permit as one that has none.
+    fn note_poverty(&mut self) {
+        self.starved &= self.live() > 0;
     }
 
     /// Whether the endpoint's own cap leaves room for a socket beside that of a connection being
@@ -130,10 +142,7 @@ impl<P: Protocol> Scheduler<P> {
             return VecDeque::new();
         };
         self.growth.ended(dud, now);
-        if self.live() == 0 {
-            // It may ask for a permit as one that has none.
-            self.starved = false;
-        }
+        self.note_poverty();
         connection.into_mail()
     }
 

@@ -191,6 +191,53 @@ fn who_has_lost_the_last_connection_asks_for_a_permit_anew() {
 }
 
 #[test]
+fn who_could_not_open_the_only_connection_asks_for_a_permit_anew() {
+    let exhausted = Error::new(Kind::Connect, "out of file descriptors");
+    for withdrawn in [false, true] {
+        let mut world = Endpoint::new(4, 1);
+        world.send(2);
+        let first = world.scheduler.handle_permit(world.now);
+        world.scheduler.handle_refusal();
+        assert!(world.scheduler.starved);
+        match withdrawn {
+            true => world.scheduler.handle_withdrawn(first),
+            false => {
+                let now = world.now;
+                world
+                    .scheduler
+                    .handle_open_failed(first, &exhausted, true, now);
+            }
+        }
+        assert!(
+            !world.scheduler.starved,
+            "it goes before those that have some"
+        );
+    }
+}
+
+#[test]
+fn what_a_new_connection_came_too_late_for_goes_to_one_with_room() {
+    let mut world = Endpoint::new(2, 2);
+    world.send(1);
+    let first = world.open();
+    assert_eq!(world.report(first, Report::default()).unwrap(), 1);
+    assert_eq!(world.report(first, done(1)).unwrap(), 0);
+    // One goes to the connection that is idle, and two wait for the second one.
+    world.send(1);
+    assert_eq!(world.report(first, Report::default()).unwrap(), 1);
+    world.send(1);
+    let second = world.scheduler.handle_permit(world.now);
+    world.send(1);
+    assert_eq!(world.scheduler.waiting(), 2);
+    world.scheduler.handle_opened(second, None);
+    assert_eq!(
+        (world.scheduler.mail(second), world.scheduler.mail(first)),
+        (1, 1)
+    );
+    assert_eq!(world.scheduler.waiting(), 0);
+}
+
+#[test]
 fn an_endpoint_that_is_given_up_opens_nothing() {
     let mut world = Endpoint::new(4, 1);
     world.send(1);

@@ -1,0 +1,471 @@
+//! A world in virtual time around the core: endpoints that share a cap, callers, and servers that
+//! answer in order, at once, late, never and wrongly, that refuse, close and reset.
+//!
+//! Events are drawn from a seed. After each of them everything is done that can be done at that
+//! instant, by [`host`], which takes the shell's part: a driver or a caller is polled only when it
+//! was woken, so that a wake-up that is lost is seen. Then [`checks`] looks at the whole from
+//! outside:
+//!
+//! - a caller hears of its own reply, once; of a failure with the truth about what was sent; and in
+//!   any case before its deadline;
+//! - a request that may run once is written to one connection only, and what goes alone is alone;
+//! - there are never more sockets than the caps allow;
+//! - nobody waits while there is room: connections are opened up to the cap, and filled up to the
+//!   depth, and idle ones give way to other endpoints;
+//! - connections are given up when their time is over, and not before;
+//! - at the end, when all servers answer, everybody is served.
+//!
+//! A run that fails is shrunk to the few events that it takes, and named by its seed:
+//! `WORLD_SEED=7 cargo test -p pipeline-pool --lib world` runs that one alone, and
+//! `WORLD_RUNS=100000` more of them.
+
+mod checks;
+mod events;
+mod host;
+mod link;
+mod model;
+mod run;
+mod wire;
+
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::{Wake, Waker};
+use std::time::{Duration, Instant};
+
+use self::events::{Event, Manner, Plan, Wish};
+use self::link::{Cut, Link};
+use self::model::Record;
+use self::wire::{Errand, Frame, NOBODY, Source, Wire};
+use super::call::{Caller, Order};
+use super::permits::{MemberId, Permits};
+use super::scheduler::Scheduler;
+use crate::engine::config::Config;
+use crate::protocol::Class;
+
+/// More rounds than this at one instant are no progress.
+const MAX_ROUNDS: usize = 2000;
+/// What is left at the end of a run is done within this time, when all servers answer.
+const LAST_TIME: Duration = Duration::from_secs(8);
+
+/// Notes that somebody was woken.
+#[derive(Debug, Default)]
+struct Flag(AtomicBool);
+
+impl Flag {
+    fn raised() -> Arc<Self> {
+        let flag = Arc::new(Self::default());
+        flag.raise();
+        flag
+    }
+
+    fn raise(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    fn lower(&self) {
+        self.0.store(false, Ordering::Relaxed);
+    }
+
+    fn is_raised(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl Wake for Flag {
+    fn wake(self: Arc<Self>) {
+        self.raise();
+    }
+}
+
+/// One endpoint.
+struct Site {
+    scheduler: Scheduler<Wire>,
+    config: Config,
+    member: MemberId,
+    /// When the watchdog looks.
+    next_look: Option<Instant>,
+    /// When a connection was refused while none was open, if none could be opened since.
+    refused: Option<Instant>,
+    /// When a connection ended that had not answered, if none has answered since.
+    dud: Option<Instant>,
+    /// When either happened last.
+    failed: Option<Instant>,
+}
+
+struct World {
+    plan: Plan,
+    now: Instant,
+    permits: Permits,
+    sites: Vec<Site>,
+    links: Vec<Link>,
+    /// The endpoints of the sockets beside those of connections being opened.
+    extra: Vec<usize>,
+    records: Vec<Record>,
+    /// Connections on which a server has sent what nobody asked for.
+    forged: HashSet<usize>,
+    next_uid: usize,
+    /// All servers answer, and all sockets take what is written.
+    healed: bool,
+    violation: Option<String>,
+}
+
+impl World {
+    fn new(plan: Plan) -> Self {
+        let now = Instant::now();
+        let config = Config {
+            max_connections: plan.max_connections,
+            max_total: plan.max_total,
+            max_opening: plan.max_opening,
+            max_depth: plan.max_depth,
+            fixed_depth: plan.fixed_depth,
+            max_waiters: plan.max_waiters,
+            wait_timeout: Duration::from_millis(plan.wait_timeout_ms),
+            hedge: plan.hedge,
+            max_age: Duration::from_secs(20),
+            idle_timeout: Duration::from_secs(4),
+            write_timeout: Duration::from_secs(2),
+            first_byte_timeout: Duration::from_secs(3),
+            body_timeout: Duration::from_secs(3),
+            ..Config::default()
+        };
+        let mut permits = Permits::new(plan.max_total);
+        let sites = (0..plan.sites).map(|_| Site {
+            scheduler: Scheduler::new(&config, now),
+            config: config.clone(),
+            member: permits.add_member(),
+            next_look: None,
+            refused: None,
+            dud: None,
+            failed: None,
+        });
+        Self {
+            plan,
+            now,
+            sites: sites.collect(),
+            permits,
+            links: Vec::new(),
+            extra: Vec::new(),
+            records: Vec::new(),
+            forged: HashSet::new(),
+            next_uid: 0,
+            healed: false,
+            violation: None,
+        }
+    }
+
+    fn fail(&mut self, why: String) {
+        self.violation.get_or_insert(why);
+    }
+
+    fn check(&mut self, told: Result<(), String>) {
+        if let Err(why) = told {
+            self.fail(why);
+        }
+    }
+
+    /// What a socket takes at first.
+    fn window(&self) -> usize {
+        match self.plan.open_windows || self.healed {
+            true => usize::MAX / 2,
+            false => 12,
+        }
+    }
+
+    fn rtt(&self) -> Option<Duration> {
+        (self.plan.max_depth == 8).then(|| Duration::from_millis(20))
+    }
+
+    /// The n-th open connection, if there is one.
+    fn nth_open(&self, n: usize) -> Option<usize> {
+        let open = |link: &usize| self.links[*link].open.is_some();
+        let all: Vec<_> = (0..self.links.len()).filter(open).collect();
+        all.get(n.checked_rem(all.len())?).copied()
+    }
+
+    /// The n-th connection that is being opened, if there is one.
+    fn nth_opening(&self, n: usize) -> Option<usize> {
+        let opening = |link: &usize| self.links[*link].open.is_none();
+        let all: Vec<_> = (0..self.links.len()).filter(opening).collect();
+        all.get(n.checked_rem(all.len())?).copied()
+    }
+
+    /// One more event, and all that follows from it at this instant.
+    fn step(&mut self, event: Event) {
+        self.apply(event);
+        self.run();
+        self.serve();
+        self.run();
+        self.check_rest();
+    }
+
+    fn apply(&mut self, event: Event) -> Option<()> {
+        match event {
+            Event::Submit(site, wish) => self.hand_in(site % self.sites.len(), wish),
+            Event::Cancel(n) => {
+                let mut waiting = self.records.iter_mut().filter(|r| r.caller.is_some());
+                let count = waiting.by_ref().count();
+                let n = n.checked_rem(count)?;
+                let id = (0..self.records.len())
+                    .filter(|id| self.records[*id].caller.is_some())
+                    .nth(n)?;
+                drop(self.records[id].caller.take());
+                let site = self.records[id].site;
+                self.sites[site].scheduler.handle_gone_caller(id as u64);
+                self.unlock(site);
+            }
+            Event::Dialed(n, manner) => self.dialed(self.nth_opening(n)?, manner),
+            Event::Refused(n) => self.dial_failed(self.nth_opening(n)?, false),
+            Event::Exhausted(n) => self.dial_failed(self.nth_opening(n)?, true),
+            Event::Race(n) => {
+                let site = self.links[self.nth_opening(n)?].site;
+                let wanted = self.permits.is_wanted();
+                if self.sites[site].scheduler.has_room() && self.permits.acquire_extra() {
+                    self.sites[site].scheduler.handle_extra_socket();
+                    self.extra.push(site);
+                    if wanted {
+                        self.fail("a race gets a permit that an endpoint waits for".into());
+                    }
+                }
+            }
+            Event::Raced(n) => {
+                let site = self.extra.remove(n.checked_rem(self.extra.len())?);
+                self.sites[site].scheduler.handle_extra_closed();
+                self.unlock(site);
+                self.release();
+                self.grow(site);
+            }
+            Event::Drop(n) => self.drop_task(self.nth_open(n)?),
+            Event::Feed(n, pieces) => self.with_source(n, |source| source.ready += pieces),
+            Event::FailSource(n) => self.with_source(n, |source| source.failed = true),
+            Event::Pass(ms) => self.pass(Duration::from_millis(ms)),
+            Event::Accept(n, _)
+            | Event::Answer(n, _)
+            | Event::AnswerLast(n)
+            | Event::AnswerEarly(n)
+            | Event::Large(n)
+            | Event::Interim(n)
+            | Event::Unasked(n)
+            | Event::Garbage(n)
+            | Event::Deliver(n, _)
+            | Event::Close(n)
+            | Event::Reset(n)
+            | Event::Pause(n)
+            | Event::Desert(n) => self.apply_to_link(self.nth_open(n)?, event)?,
+        }
+        Some(())
+    }
+
+    /// What happens at the server's end of a connection, or on the way from it.
+    fn apply_to_link(&mut self, link: usize, event: Event) -> Option<()> {
+        let uid = self.links[link].uid;
+        let open = self.open(link);
+        let mut answered = Vec::new();
+        match event {
+            Event::Accept(_, n) => {
+                open.window = open.window.saturating_add(n);
+                open.flag.raise();
+            }
+            Event::Answer(_, n) => {
+                answered.extend((0..n).map_while(|_| open.answer(Frame::Whole, false)));
+            }
+            Event::AnswerLast(_) => answered.extend(open.answer(Frame::Last, false)),
+            Event::AnswerEarly(_) => answered.extend(open.answer(Frame::Whole, true)),
+            Event::Large(_) if open.large => answered.extend(open.answer(Frame::End, true)),
+            Event::Large(_) => answered.extend(open.answer(Frame::Open, false)),
+            Event::Interim(_) => drop(open.answer(Frame::Interim, false)),
+            Event::Unasked(_) if !open.large && open.cut.is_none() => {
+                Frame::Whole.write(NOBODY, &mut open.sent);
+                self.forged.insert(uid);
+            }
+            Event::Garbage(_) if open.cut.is_none() => open.sent.extend_from_slice(b"?"),
+            Event::Deliver(_, n) => open.deliver(n),
+            Event::Close(_) => {
+                open.cut.get_or_insert(Cut::Closed);
+            }
+            Event::Reset(_) => open.cut = Some(Cut::Reset),
+            Event::Pause(_) | Event::Desert(_) => {
+                let mut side = open.side();
+                if !side.open {
+                    return None;
+                }
+                side.deserted |= matches!(event, Event::Desert(_));
+                side.paused = matches!(event, Event::Pause(_)) && !side.paused && !side.deserted;
+                side.reader.take().into_iter().for_each(Waker::wake);
+            }
+            _ => return None,
+        }
+        for id in answered {
+            self.records[usize::from(id)].answered = true;
+        }
+        self.deliver_if_whole(link);
+        Some(())
+    }
+
+    fn deliver_if_whole(&mut self, link: usize) {
+        if self.plan.whole_delivery || self.healed {
+            self.open(link).deliver(usize::MAX);
+        }
+    }
+
+    fn with_source(&mut self, n: usize, change: impl FnOnce(&mut Source)) {
+        let waiting = self.records.iter().filter(|r| r.caller.is_some());
+        let sources: Vec<_> = waiting.filter_map(|r| r.source.clone()).collect();
+        let Some(n) = n.checked_rem(sources.len()) else {
+            return;
+        };
+        let mut source = sources[n].lock().unwrap();
+        change(&mut source);
+        source.waker.take().into_iter().for_each(Waker::wake);
+    }
+
+    /// A caller hands in a request.
+    fn hand_in(&mut self, site: usize, wish: Wish) {
+        let id = self.records.len();
+        let mut open = self.links.iter().filter(|l| l.open.is_some());
+        let bound = open
+            .find(|l| l.site == site && wish.bound)
+            .map(|link| link.name);
+        let deadline = self.now + Duration::from_millis(wish.timeout_ms);
+        let source = wish.pieces.map(|left| {
+            Arc::new(Mutex::new(Source {
+                left,
+                ready: if self.healed { left } else { 0 },
+                ..Source::default()
+            }))
+        });
+        let errand = Errand {
+            id: id as u16,
+            class: Class {
+                repeatable: wish.repeatable,
+                alone: wish.alone,
+            },
+            source: source.clone(),
+        };
+        let flag = Arc::new(Flag::default());
+        let mut caller = Caller::new(errand, self.now);
+        let order = Order {
+            seq: id as u64,
+            deadline,
+            bound,
+        };
+        let ticket = caller.hand_in(order, &Waker::from(flag.clone())).unwrap();
+        self.records.push(Record {
+            site,
+            wish,
+            bound,
+            submitted: self.now,
+            deadline,
+            caller: Some(caller),
+            flag,
+            source,
+            encoded: Vec::new(),
+            touched: Vec::new(),
+            whole: false,
+            answered: false,
+            barred: false,
+            outcome: None,
+        });
+        if let Err(error) = self.submit(site, ticket) {
+            let record = &mut self.records[id];
+            record.caller = None;
+            let told = record.note_failure(&error, false);
+            self.check(told.map_err(|why| format!("request {id}: {why}")));
+        }
+    }
+
+    /// Servers answer that do so by themselves.
+    fn serve(&mut self) {
+        let now = self.now;
+        for link in 0..self.links.len() {
+            let healed = self.healed;
+            let Some(open) = &mut self.links[link].open else {
+                continue;
+            };
+            let mut answered = Vec::new();
+            match open.manner {
+                Manner::AtOnce => {
+                    answered.extend(std::iter::from_fn(|| open.answer(Frame::Whole, false)));
+                }
+                Manner::After(ms) => {
+                    open.note_arrivals(now + Duration::from_millis(ms));
+                    while open.answers.front().is_some_and(|(at, _)| *at <= now) {
+                        open.answers.pop_front();
+                        answered.extend(open.answer(Frame::Whole, false));
+                    }
+                }
+                Manner::Silent => {}
+            }
+            if healed && open.large {
+                answered.extend(open.answer(Frame::End, true));
+            }
+            for id in answered {
+                self.records[usize::from(id)].answered = true;
+            }
+            self.deliver_if_whole(link);
+        }
+    }
+
+    /// Time passes, timer by timer.
+    fn pass(&mut self, time: Duration) {
+        let end = self.now + time;
+        let mut stalled = 0;
+        while self.violation.is_none() {
+            let Some(at) = self.next_timer().filter(|at| *at <= end) else {
+                break;
+            };
+            stalled = if at > self.now { 0 } else { stalled + 1 };
+            if stalled > MAX_ROUNDS {
+                self.fail("a timer rings for ever".into());
+            }
+            self.now = self.now.max(at);
+            self.run();
+            self.serve();
+            self.run();
+            self.check_rest();
+        }
+        self.now = end;
+    }
+
+    /// From now on all goes well: connections open, servers answer, readers read, sources give.
+    fn heal(&mut self) {
+        self.healed = true;
+        for record in &self.records {
+            let Some(source) = &record.source else {
+                continue;
+            };
+            let mut source = source.lock().unwrap();
+            source.ready = source.left;
+            source.waker.take().into_iter().for_each(Waker::wake);
+        }
+        for link in 0..self.links.len() {
+            let Some(open) = &mut self.links[link].open else {
+                continue;
+            };
+            open.window = usize::MAX / 2;
+            open.manner = Manner::AtOnce;
+            open.answers.clear();
+            if open.mute {
+                open.cut.get_or_insert(Cut::Closed);
+            }
+            {
+                let mut side = open.side();
+                side.paused = false;
+                side.reader.take().into_iter().for_each(Waker::wake);
+            }
+            open.deliver(usize::MAX);
+            open.flag.raise();
+        }
+        let steps = LAST_TIME.as_millis() / 20;
+        for _ in 0..steps {
+            while let Some(link) = self.nth_opening(0) {
+                self.dialed(link, Manner::AtOnce);
+            }
+            self.step(Event::Pass(20));
+            if self.violation.is_some() || self.records.iter().all(|r| r.caller.is_none()) {
+                break;
+            }
+        }
+        self.check_over();
+    }
+}
