@@ -5,7 +5,8 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use s3_client::Kind;
 
-use crate::multipart::{BROKEN, How, Meddler, is_copy, with};
+use crate::completion::BROKEN;
+use crate::meddler::{How, Meddler, is_copy, with};
 use crate::objects::NASTY;
 use crate::store::{Feature, Store};
 

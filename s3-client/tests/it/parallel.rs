@@ -15,7 +15,8 @@ use s3_client::answer::Progress;
 use tokio::sync::Semaphore;
 
 use crate::store::Store;
-use crate::transfer::{MIN, is_part};
+use crate::transfer::MIN;
+use crate::upload::is_part;
 
 /// Counts the bytes that were taken from it and are not confirmed.
 struct Counted {
