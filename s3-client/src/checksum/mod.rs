@@ -16,7 +16,7 @@ pub(crate) use trailing::{Trailing, read_ahead, summed};
 pub use verify::VerifiedBy;
 pub(crate) use verify::verified;
 
-use crc::{CRC32, CRC32C, CRC64NVME, Crc};
+use crc::{CRC32C, CRC64NVME, Crc};
 
 /// A way to compute a [checksum](https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html)
 /// of an object.
@@ -86,7 +86,7 @@ impl Checksum {
     /// For bytes that come in pieces.
     pub fn hasher(self) -> ChecksumHasher {
         ChecksumHasher(match self {
-            Self::Crc32 => State::Crc(&CRC32, CRC32.start(), 4),
+            Self::Crc32 => State::Crc32(crc32fast::Hasher::new()),
             Self::Crc32c => State::Crc(&CRC32C, CRC32C.start(), 4),
             Self::Crc64Nvme => State::Crc(&CRC64NVME, CRC64NVME.start(), 8),
             Self::Sha1 => State::Sha1(Sha1::new()),
@@ -135,6 +135,8 @@ pub struct ChecksumHasher(State);
 
 #[derive(Clone)]
 enum State {
+    Crc32(crc32fast::Hasher),
+    /// The polynomial, the register, and how many bytes of it count.
     Crc(&'static Crc, u64, usize),
     Sha1(Sha1),
     Sha256(Sha256),
@@ -144,6 +146,7 @@ impl ChecksumHasher {
     /// Takes the next bytes.
     pub fn update(&mut self, bytes: &[u8]) {
         match &mut self.0 {
+            State::Crc32(hasher) => hasher.update(bytes),
             State::Crc(crc, register, _) => *register = crc.update(*register, bytes),
             State::Sha1(sha) => sha.update(bytes),
             State::Sha256(sha) => sha.update(bytes),
@@ -153,6 +156,7 @@ impl ChecksumHasher {
     /// The checksum of all of them, in Base64.
     pub fn finish(self) -> String {
         match self.0 {
+            State::Crc32(hasher) => STANDARD.encode(hasher.finalize().to_be_bytes()),
             State::Crc(crc, register, size) => {
                 let bytes = crc.finish(register).to_be_bytes();
                 STANDARD.encode(&bytes[bytes.len() - size..])
@@ -188,6 +192,33 @@ mod tests {
         ] {
             assert_eq!(checksum.of(b"hello world"), value, "{checksum}");
             assert!(checksum.check(value).is_ok());
+        }
+    }
+
+    /// The values for "123456789" in the [catalogue of parametrised CRC
+    /// algorithms](https://reveng.sourceforge.io/crc-catalogue/all.htm), however the bytes come.
+    #[test]
+    fn values_of_the_catalogue() {
+        for (checksum, value) in [
+            (Checksum::Crc32, &[0xcb, 0xf4, 0x39, 0x26][..]),
+            (Checksum::Crc32c, &[0xe3, 0x06, 0x92, 0x83]),
+            (
+                Checksum::Crc64Nvme,
+                &[0xae, 0x8b, 0x14, 0x86, 0x0a, 0x79, 0x98, 0x88],
+            ),
+        ] {
+            let text = b"123456789";
+            for cut in 0..=text.len() {
+                let (one, two) = text.split_at(cut);
+                let mut hasher = checksum.hasher();
+                hasher.update(one);
+                hasher.update(two);
+                assert_eq!(
+                    hasher.finish(),
+                    STANDARD.encode(value),
+                    "{checksum} cut at {cut}"
+                );
+            }
         }
     }
 
