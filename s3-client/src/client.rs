@@ -1,3 +1,5 @@
+//! The client and its builder.
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};

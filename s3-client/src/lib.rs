@@ -72,6 +72,8 @@ mod redirect;
 mod service;
 pub mod settings;
 mod signature;
+#[cfg(test)]
+mod testing;
 mod transfer;
 pub mod transport;
 mod wire;

@@ -1,3 +1,5 @@
+//! An object that was fetched, and what its header fields say.
+
 use std::fmt;
 use std::ops::Range;
 use std::time::SystemTime;

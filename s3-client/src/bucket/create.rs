@@ -1,3 +1,5 @@
+//! Making a bucket: [`Bucket::create`].
+
 use std::borrow::Cow;
 use std::fmt::Write as _;
 

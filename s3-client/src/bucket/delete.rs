@@ -1,3 +1,5 @@
+//! Removing a bucket: [`Bucket::delete_bucket`].
+
 use aws_core::operation::Answer;
 use aws_core::{Result, awaitable};
 use pipeline_pool::Method;

@@ -1,3 +1,5 @@
+//! Asking whether a bucket is there: [`Bucket::head_bucket`].
+
 use aws_core::operation::Answer;
 use aws_core::{Result, awaitable};
 use pipeline_pool::Method;

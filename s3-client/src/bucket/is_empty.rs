@@ -1,3 +1,5 @@
+//! Asking whether a bucket is empty: [`Bucket::is_empty`].
+
 use aws_core::{Result, awaitable};
 
 use crate::bucket::Bucket;

@@ -1,3 +1,5 @@
+//! Listing the buckets of an account: [`S3Client::list_buckets`].
+
 use std::time::SystemTime;
 
 use aws_core::operation::Answer;

@@ -1,3 +1,5 @@
+//! Files and parts of them as bodies of requests.
+
 use std::io::{self, SeekFrom};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -1,3 +1,5 @@
+//! Fetching an object into a file over one connection: [`Get::to_file`].
+
 use std::io;
 use std::path::{Path, PathBuf};
 

@@ -1,3 +1,5 @@
+//! A temporary file that takes the name of another one when it is whole.
+
 use std::fs::OpenOptions;
 use std::io;
 use std::path::{Path, PathBuf};

@@ -1,3 +1,5 @@
+//! The pages of listings of objects, and how keys in them are decoded.
+
 use std::time::SystemTime;
 
 use aws_core::paginate::IntoItems;

@@ -1,3 +1,5 @@
+//! Listing objects by the first version of the operation: [`Bucket::list_v1`].
+
 use aws_core::operation::Answer;
 use aws_core::paginate::{Items, Paged, Pages, Rounds};
 use aws_core::{Error, Result, awaitable};

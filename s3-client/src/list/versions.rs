@@ -1,3 +1,5 @@
+//! Listing versions of objects: [`Bucket::list_versions`].
+
 use std::time::SystemTime;
 
 use aws_core::operation::Answer;

@@ -1,3 +1,5 @@
+//! Puts objects that are to be removed together into batches that one request can carry.
+
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 

@@ -1,3 +1,5 @@
+//! Runs many requests, a bounded number at once.
+
 use std::fmt;
 use std::future::poll_fn;
 use std::pin::Pin;

@@ -1,3 +1,5 @@
+//! Removing many objects: [`Bucket::delete_many`].
+
 use std::collections::VecDeque;
 use std::fmt;
 use std::future::poll_fn;

@@ -1,3 +1,5 @@
+//! Fetching many objects: [`Bucket::get_many`] and [`List::get_many`].
+
 use std::fmt;
 use std::sync::Arc;
 

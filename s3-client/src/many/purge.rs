@@ -1,3 +1,5 @@
+//! Removing everything from a bucket: [`Bucket::purge`].
+
 use std::future::poll_fn;
 
 use aws_core::paginate::{Paged, Pages};

@@ -1,3 +1,5 @@
+//! Storing many objects: [`Bucket::put_many`].
+
 use std::fmt;
 use std::sync::Arc;
 

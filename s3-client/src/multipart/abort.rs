@@ -1,3 +1,5 @@
+//! Giving an upload in parts up: [`MultipartUpload::abort`].
+
 use aws_core::operation::Answer;
 use aws_core::{Result, awaitable};
 use pipeline_pool::Method;

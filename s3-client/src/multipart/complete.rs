@@ -1,3 +1,5 @@
+//! Making the object of an upload in parts: [`MultipartUpload::complete`].
+
 use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;

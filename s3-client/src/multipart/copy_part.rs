@@ -1,3 +1,5 @@
+//! Making a part of what another object has: [`MultipartUpload::copy_part`].
+
 use std::fmt;
 use std::ops::Range;
 use std::time::{Duration, SystemTime};

@@ -1,3 +1,5 @@
+//! Beginning an upload in parts: [`Bucket::create_multipart`].
+
 use std::fmt;
 
 use aws_core::operation::Answer;

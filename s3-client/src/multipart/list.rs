@@ -1,3 +1,5 @@
+//! Listing the uploads in parts that are unfinished: [`Bucket::list_multipart`].
+
 use std::time::SystemTime;
 
 use aws_core::operation::Answer;

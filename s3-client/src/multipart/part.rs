@@ -1,3 +1,5 @@
+//! Sending a part: [`MultipartUpload::part`].
+
 use std::fmt;
 
 use aws_core::operation::Answer;

@@ -1,3 +1,5 @@
+//! A part, and the list of parts that the store has: [`MultipartUpload::parts`].
+
 use std::time::SystemTime;
 
 use aws_core::operation::Answer;

@@ -1,3 +1,5 @@
+//! What a store keeps of an object: [`Bucket::get_object_attributes`].
+
 use std::borrow::Cow;
 use std::time::SystemTime;
 

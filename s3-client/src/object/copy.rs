@@ -1,3 +1,5 @@
+//! Copying an object within the store: [`Bucket::copy`].
+
 use std::borrow::Cow;
 use std::fmt;
 use std::time::{Duration, SystemTime};

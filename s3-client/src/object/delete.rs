@@ -1,8 +1,9 @@
-use aws_core::awaitable;
+//! Removing an object: [`Bucket::delete`].
+
 use std::fmt;
 
 use aws_core::operation::Answer;
-use aws_core::{Idempotency, Result};
+use aws_core::{Idempotency, Result, awaitable};
 use pipeline_pool::Method;
 
 use crate::answer::object::ObjectHead;

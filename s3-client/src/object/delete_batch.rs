@@ -1,3 +1,5 @@
+//! Removing up to 1,000 objects in one request, for [`Bucket::delete_many`].
+
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 

@@ -1,11 +1,12 @@
-use aws_core::awaitable;
+//! Fetching an object: [`Bucket::get`].
+
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::RangeBounds;
 use std::time::SystemTime;
 
 use aws_core::operation::Answer;
-use aws_core::{Error, Result};
+use aws_core::{Error, Result, awaitable};
 use pipeline_pool::Method;
 
 use crate::answer::object::{Object, ObjectHead};

@@ -1,10 +1,11 @@
-use aws_core::awaitable;
+//! Asking what is known of an object: [`Bucket::head`].
+
 use std::fmt;
 use std::marker::PhantomData;
 use std::time::SystemTime;
 
 use aws_core::operation::Answer;
-use aws_core::{Error, Result};
+use aws_core::{Error, Result, awaitable};
 use pipeline_pool::Method;
 
 use crate::answer::object::ObjectHead;

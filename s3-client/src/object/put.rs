@@ -1,9 +1,10 @@
-use aws_core::awaitable;
+//! Storing an object in one request: [`Bucket::put`].
+
 use std::borrow::Cow;
 use std::fmt;
 
 use aws_core::operation::Answer;
-use aws_core::{Error, Idempotency, Kind, Result};
+use aws_core::{Error, Idempotency, Kind, Result, awaitable};
 use bytes::Bytes;
 use futures_core::Stream;
 use pipeline_pool::{BodyError, Method};

@@ -1,3 +1,5 @@
+//! Bringing an archived object back: [`Bucket::restore`].
+
 use aws_core::operation::Answer;
 use aws_core::xml::Element;
 use aws_core::{Error, Result, awaitable};

@@ -162,38 +162,38 @@ pub(crate) fn put(fields: &mut Vec<Field>, name: &'static str, value: String) {
 macro_rules! attributes {
     ($request:ty) => {
         impl $request {
-            /// The media type. Defaults to none: stores then say `binary/octet-stream`.
+            /// The media type (`Content-Type`). Defaults to none: stores then say `binary/octet-stream`.
             pub fn content_type(mut self, value: impl Into<String>) -> Self {
                 self.attributes.describe("content-type", value.into());
                 self
             }
 
-            /// How browsers and proxies may keep it.
+            /// How browsers and proxies may keep the object (`Cache-Control`, RFC 9111).
             pub fn cache_control(mut self, value: impl Into<String>) -> Self {
                 self.attributes.describe("cache-control", value.into());
                 self
             }
 
-            /// Under which name browsers save it.
+            /// Under which name browsers save the object (`Content-Disposition`, RFC 6266).
             pub fn content_disposition(mut self, value: impl Into<String>) -> Self {
                 self.attributes
                     .describe("content-disposition", value.into());
                 self
             }
 
-            /// How the body is compressed.
+            /// How the body is compressed (`Content-Encoding`).
             pub fn content_encoding(mut self, value: impl Into<String>) -> Self {
                 self.attributes.describe("content-encoding", value.into());
                 self
             }
 
-            /// In which language it is.
+            /// The language of the object (`Content-Language`).
             pub fn content_language(mut self, value: impl Into<String>) -> Self {
                 self.attributes.describe("content-language", value.into());
                 self
             }
 
-            /// When proxies shall look for it again, to the second, in the years 1970 to 9999.
+            /// The time from which on proxies look for the object again (`Expires`), to the second, in the years 1970 to 9999.
             pub fn expires(mut self, time: std::time::SystemTime) -> Self {
                 self.attributes.expires(time);
                 self
@@ -233,7 +233,7 @@ macro_rules! attributes {
                 self
             }
 
-            /// Who may do what with it, by one of the lists that have a name. Defaults to
+            /// The access control list of the object, by one of those that have a name. Defaults to
             /// [`Private`](crate::config::CannedAcl::Private).
             pub fn acl(mut self, acl: impl Into<$crate::config::CannedAcl>) -> Self {
                 let acl = acl.into().as_str().to_owned();
@@ -241,7 +241,7 @@ macro_rules! attributes {
                 self
             }
 
-            /// Allows somebody something; not together with [`acl`](Self::acl).
+            /// Allows a grantee something. It cannot be said together with [`acl`](Self::acl).
             pub fn grant(
                 mut self,
                 permission: impl Into<$crate::config::Permission>,
@@ -251,7 +251,7 @@ macro_rules! attributes {
                 self
             }
 
-            /// Keeps it from removal until this time, which has to be in the future, in a bucket with [object
+            /// Keeps the object from removal until this time, which has to be in the future, in a bucket with [object
             /// lock](crate::request::CreateBucket::object_lock). Defaults to what the
             /// [`ObjectLock`](crate::config::ObjectLock) of the bucket says.
             pub fn retention(
@@ -263,7 +263,7 @@ macro_rules! attributes {
                 self
             }
 
-            /// Keeps it from removal until [somebody lets it go](crate::Bucket::put_object_legal_hold), in a bucket with
+            /// Keeps the object from removal until [somebody lets it go](crate::Bucket::put_object_legal_hold), in a bucket with
             /// [object lock](crate::request::CreateBucket::object_lock). Defaults to no.
             pub fn legal_hold(mut self, yes: bool) -> Self {
                 let hold = $crate::config::LegalHold::from(yes).status;

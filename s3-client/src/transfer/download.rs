@@ -1,3 +1,5 @@
+//! Fetching an object of any size into a file: [`Bucket::download`].
+
 use std::fmt;
 use std::io::SeekFrom;
 use std::ops::Range;

@@ -1,3 +1,5 @@
+//! Storing an object of any size: [`Bucket::upload`].
+
 use std::borrow::Cow;
 use std::fmt;
 use std::future::poll_fn;

@@ -258,7 +258,7 @@ pub(crate) fn grant_fields(grants: &[(Permission, Grantee)]) -> Result<Vec<Field
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::testing::{reads, round_trips};
+    use crate::testing::documents::{reads, round_trips};
 
     #[test]
     fn amazons_example_is_read() {

@@ -58,7 +58,7 @@ impl Removable for Cors {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::testing::{reads, round_trips};
+    use crate::testing::documents::{reads, round_trips};
 
     #[test]
     fn amazons_example_is_read() {

@@ -107,7 +107,7 @@ macro_rules! document {
                         .prop_map(|(mut this, field)| { this.$field = field; this })
                         .boxed();
                 )*
-                (this, $crate::config::testing::others())
+                (this, $crate::testing::documents::others())
                     .prop_map(|(mut this, other)| { this.other = other; this })
                     .boxed()
             }

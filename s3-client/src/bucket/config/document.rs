@@ -316,67 +316,27 @@ pub(crate) fn write_within<T: XmlPart>(
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+mod tests {
     #![allow(
         unreachable_pub,
         reason = "the macro declares what is public elsewhere"
     )]
 
     use super::*;
-    use proptest::prelude::*;
-
-    /// Elements of names that no document has.
-    pub(crate) fn others() -> BoxedStrategy<Vec<Element>> {
-        let leaf = ("X[a-z0-9]{1,3}", <String as XmlPart>::any())
-            .prop_map(|(name, text)| Element::new(name).with_text(text));
-        let element = leaf.prop_recursive(2, 4, 2, |inner| {
-            let children = proptest::collection::vec(inner, 1..3);
-            ("X[a-z0-9]{1,3}", children).prop_map(|(name, children)| {
-                let new = Element::new(name).with_attribute("k", "1 \"2\"");
-                children.into_iter().fold(new, Element::with)
-            })
-        });
-        proptest::collection::vec(element, 0..2).boxed()
-    }
-
-    /// Writes and reads it.
-    pub(crate) fn again<T: Root>(document: &T) -> T {
-        T::decode(document.encode().unwrap().as_bytes()).unwrap()
-    }
-
-    /// Whatever is written is read as it was.
-    pub(crate) fn round_trips<T: Root + PartialEq + std::fmt::Debug>() {
-        let config = ProptestConfig::with_cases(64);
-        proptest::test_runner::TestRunner::new(config)
-            .run(&T::any(), |document| {
-                let read = again(&document);
-                let mut same = document;
-                same.repair();
-                prop_assert_eq!(read, same);
-                Ok(())
-            })
-            .unwrap();
-    }
-
-    /// A document of Amazon's pages is read, and written again means the same.
-    pub(crate) fn reads<T: Root + PartialEq + std::fmt::Debug>(text: &str) -> T {
-        let document = T::decode(text.as_bytes()).unwrap();
-        assert_eq!(again(&document), document);
-        document
-    }
+    use crate::testing::documents::{again, reads, round_trips};
 
     document! {
         /// A document for the test.
         pub struct Sample {
-            /// One.
+            /// A text that is always there.
             must name: String = "Name",
-            /// Some.
+            /// Texts within an element that is always there.
             set tags + tag: String = "Set" / "Tag",
-            /// Fewer.
+            /// Texts within an element that is there unless it is empty.
             some rules + rule: String = "Rules" / "Rule",
-            /// When.
+            /// A time.
             val at: SystemTime = "At",
-            /// Whether.
+            /// A flag.
             val yes: bool = "Yes",
         }
     }

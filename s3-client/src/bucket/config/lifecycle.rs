@@ -201,7 +201,7 @@ impl LifecycleFilter {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::testing::{reads, round_trips};
+    use crate::testing::documents::{reads, round_trips};
 
     #[test]
     fn every_documented_element_is_read() {

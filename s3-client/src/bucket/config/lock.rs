@@ -171,7 +171,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::config::testing::{again, reads, round_trips};
+    use crate::testing::documents::{again, reads, round_trips};
 
     #[test]
     fn amazons_examples_are_read() {

@@ -122,6 +122,4 @@ pub(crate) use acl::grant_fields;
 pub(crate) use document::{Encoded, Readable, Writable};
 pub(crate) use put::document_fields;
 
-#[cfg(test)]
-pub(crate) use document::tests as testing;
 pub(crate) use document::{Root, XmlPart, check_count, check_length};

@@ -100,7 +100,7 @@ impl Config for PolicyStatus {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::testing::{reads, round_trips};
+    use crate::testing::documents::{reads, round_trips};
 
     #[test]
     fn limits() {

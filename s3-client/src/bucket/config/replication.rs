@@ -180,7 +180,7 @@ impl Removable for Replication {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::testing::{again, reads};
+    use crate::testing::documents::{again, reads};
 
     #[test]
     fn every_documented_element_is_read() {

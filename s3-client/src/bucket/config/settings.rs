@@ -225,7 +225,7 @@ impl Config for Location {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::testing::{reads, round_trips};
+    use crate::testing::documents::{reads, round_trips};
 
     #[test]
     fn examples_are_read() {

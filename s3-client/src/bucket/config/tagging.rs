@@ -72,7 +72,7 @@ impl Removable for Tagging {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::testing::{again, reads};
+    use crate::testing::documents::{again, reads};
     use proptest::prelude::*;
 
     #[test]
