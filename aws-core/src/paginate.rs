@@ -33,7 +33,7 @@ pub trait IntoItems {
 /// The token it holds on to is replaced after 1, 2, 4, 8, … pages, so that in the end it is one of the circle's and
 /// older than a round ([Brent](https://doi.org/10.1007/BF01933190)).
 #[derive(Clone, Debug, Default)]
-pub struct Rounds {
+pub struct LoopGuard {
     held: Option<String>,
     /// Pages since it was taken.
     pages: u64,
@@ -41,7 +41,7 @@ pub struct Rounds {
     until: u64,
 }
 
-impl Rounds {
+impl LoopGuard {
     /// Takes note of the token of the next page.
     ///
     /// # Errors
@@ -248,7 +248,7 @@ mod tests {
     #[test]
     fn circles_are_noticed() {
         for (before, round) in [(0, 1), (0, 2), (0, 7), (5, 1), (3, 100), (1000, 3)] {
-            let mut rounds = Rounds::default();
+            let mut guard = LoopGuard::default();
             let token = |i: u32| {
                 if i < before {
                     i
@@ -256,14 +256,14 @@ mod tests {
                     before + (i - before) % round
                 }
             };
-            let noticed = (0..).find(|i| rounds.step(&token(*i).to_string()).is_err());
+            let noticed = (0..).find(|i| guard.step(&token(*i).to_string()).is_err());
             assert!(
                 noticed.is_some_and(|i| i < 4 * (before + round) + 4),
                 "{before} {round}: {noticed:?}"
             );
         }
-        let mut rounds = Rounds::default();
-        assert!((0..10_000).all(|i| rounds.step(&i.to_string()).is_ok()));
+        let mut guard = LoopGuard::default();
+        assert!((0..10_000).all(|i| guard.step(&i.to_string()).is_ok()));
     }
 
     #[tokio::test]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_core::operation::{Answer, Attempt};
-use aws_core::paginate::{IntoItems, Items, Paged, Pages, Rounds};
+use aws_core::paginate::{IntoItems, Items, LoopGuard, Paged, Pages};
 use aws_core::{Error, Idempotency, Operation, Overrides, Result, RetryConfig, awaitable};
 use pipeline_pool::{Origin, Request};
 
@@ -34,7 +34,7 @@ pub struct DescribeInstances {
     ids: Vec<String>,
     page_size: Option<u32>,
     token: Option<Arc<str>>,
-    rounds: Rounds,
+    guard: LoopGuard,
     options: Overrides,
 }
 
@@ -71,7 +71,7 @@ impl DescribeInstances {
             ids: Vec::new(),
             page_size: None,
             token: None,
-            rounds: Rounds::default(),
+            guard: LoopGuard::default(),
             options: Overrides::default(),
         }
     }
@@ -193,7 +193,7 @@ impl Paged for DescribeInstances {
         let page = self.page().await?;
         let next = match page.next_token.as_deref() {
             Some(token) => {
-                self.rounds.step(token)?;
+                self.guard.step(token)?;
                 self.token = Some(token.into());
                 Some(self)
             }

@@ -1,7 +1,7 @@
 //! Listing objects by the first version of the operation: [`Bucket::list_v1`].
 
 use aws_core::operation::Answer;
-use aws_core::paginate::{Items, Paged, Pages, Rounds};
+use aws_core::paginate::{Items, LoopGuard, Paged, Pages};
 use aws_core::{Error, Result, awaitable};
 
 use super::page::{ListPage, objects};
@@ -22,7 +22,7 @@ pub struct ListV1 {
     bucket: Bucket,
     params: ListParams,
     marker: Option<String>,
-    rounds: Rounds,
+    guard: LoopGuard,
     options: Options,
 }
 
@@ -47,7 +47,7 @@ impl ListV1 {
             bucket,
             params: ListParams::default(),
             marker: None,
-            rounds: Rounds::default(),
+            guard: LoopGuard::default(),
             options: Options::default(),
         }
     }
@@ -112,7 +112,7 @@ impl ListV1 {
             .call(&Call::new(wire, ListObjectsV1))
             .await?;
         if page.next_token.is_some() && page.next_token == self.marker {
-            return Err(Rounds::error());
+            return Err(LoopGuard::error());
         }
         Ok(page)
     }
@@ -129,7 +129,7 @@ impl Paged for ListV1 {
         let Some(marker) = page.next_token.clone() else {
             return Ok((page, None));
         };
-        self.rounds.step(&marker)?;
+        self.guard.step(&marker)?;
         self.marker = Some(marker);
         Ok((page, Some(self)))
     }

@@ -1,7 +1,7 @@
 //! Listing objects: [`Bucket::list`].
 
 use aws_core::operation::Answer;
-use aws_core::paginate::{Items, Paged, Pages, Rounds};
+use aws_core::paginate::{Items, LoopGuard, Paged, Pages};
 use aws_core::{Error, Result, awaitable};
 
 use super::page::{ListPage, objects};
@@ -23,7 +23,7 @@ pub struct List {
     start_after: Option<String>,
     fetch_owner: bool,
     token: Option<String>,
-    rounds: Rounds,
+    guard: LoopGuard,
     options: Options,
 }
 
@@ -49,7 +49,7 @@ impl List {
             start_after: None,
             fetch_owner: false,
             token: None,
-            rounds: Rounds::default(),
+            guard: LoopGuard::default(),
             options: Options::default(),
         }
     }
@@ -140,7 +140,7 @@ impl List {
             .call(&Call::new(wire, ListObjects))
             .await?;
         if page.next_token.is_some() && page.next_token == self.token {
-            return Err(Rounds::error());
+            return Err(LoopGuard::error());
         }
         Ok(page)
     }
@@ -157,7 +157,7 @@ impl Paged for List {
         let Some(token) = page.next_token.clone() else {
             return Ok((page, None));
         };
-        self.rounds.step(&token)?;
+        self.guard.step(&token)?;
         self.token = Some(token);
         Ok((page, Some(self)))
     }

@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use aws_core::operation::Answer;
-use aws_core::paginate::{IntoItems, Items, Paged, Pages, Rounds};
+use aws_core::paginate::{IntoItems, Items, LoopGuard, Paged, Pages};
 use aws_core::xml::{Xml, XmlError};
 use aws_core::{Error, Result, awaitable};
 
@@ -27,7 +27,7 @@ pub struct ListVersions {
     params: ListParams,
     key_marker: Option<String>,
     version_marker: Option<String>,
-    rounds: Rounds,
+    guard: LoopGuard,
     options: Options,
 }
 
@@ -105,7 +105,7 @@ impl ListVersions {
             params: ListParams::default(),
             key_marker: None,
             version_marker: None,
-            rounds: Rounds::default(),
+            guard: LoopGuard::default(),
             options: Options::default(),
         }
     }
@@ -190,7 +190,7 @@ impl ListVersions {
             .await?;
         let next = (&page.next_key, &page.next_version);
         if page.next_key.is_some() && next == (&self.key_marker, &self.version_marker) {
-            return Err(Rounds::error());
+            return Err(LoopGuard::error());
         }
         Ok(page)
     }
@@ -209,7 +209,7 @@ impl Paged for ListVersions {
         };
         let version = page.next_version.clone();
         let both = version.as_deref().unwrap_or_default();
-        self.rounds.step(&format!("{both} {key}"))?;
+        self.guard.step(&format!("{both} {key}"))?;
         (self.key_marker, self.version_marker) = (Some(key), version);
         Ok((page, Some(self)))
     }

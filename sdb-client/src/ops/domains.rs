@@ -2,7 +2,7 @@ use aws_core::awaitable;
 use std::sync::Arc;
 
 use aws_core::operation::Answer;
-use aws_core::paginate::{IntoItems, Items, Paged, Pages, Rounds};
+use aws_core::paginate::{IntoItems, Items, LoopGuard, Paged, Pages};
 use aws_core::{Idempotency, Operation, Result};
 
 use crate::client::SdbClient;
@@ -123,7 +123,7 @@ pub struct ListDomains {
     client: SdbClient,
     page_size: Option<u32>,
     token: Option<Arc<str>>,
-    rounds: Rounds,
+    guard: LoopGuard,
     options: Options,
 }
 
@@ -158,7 +158,7 @@ impl ListDomains {
             client,
             page_size: None,
             token: None,
-            rounds: Rounds::default(),
+            guard: LoopGuard::default(),
             options: Options::default(),
         }
     }
@@ -205,7 +205,7 @@ impl ListDomains {
         }
         let page = self.client.call(&ListDomainsOperation { wire }).await?;
         if page.next_token.is_some() && page.next_token.as_deref() == self.token.as_deref() {
-            return Err(Rounds::error());
+            return Err(LoopGuard::error());
         }
         Ok(page)
     }
@@ -222,7 +222,7 @@ impl Paged for ListDomains {
         let Some(token) = page.next_token.as_deref() else {
             return Ok((page, None));
         };
-        self.rounds.step(token)?;
+        self.guard.step(token)?;
         self.token = Some(token.into());
         Ok((page, Some(self)))
     }

@@ -3,7 +3,7 @@ use std::time::SystemTime;
 
 use aws_core::awaitable;
 use aws_core::operation::Answer;
-use aws_core::paginate::{IntoItems, Items, Paged, Pages, Rounds};
+use aws_core::paginate::{IntoItems, Items, LoopGuard, Paged, Pages};
 use aws_core::{Error, Idempotency, Operation, Result};
 use serde_json::Map;
 
@@ -23,7 +23,7 @@ pub struct ListExports {
     domain: Option<Arc<str>>,
     page_size: Option<u32>,
     token: Option<Arc<str>>,
-    rounds: Rounds,
+    guard: LoopGuard,
     options: Options,
 }
 
@@ -71,7 +71,7 @@ impl ListExports {
             domain: None,
             page_size: None,
             token: None,
-            rounds: Rounds::default(),
+            guard: LoopGuard::default(),
             options: Options::default(),
         }
     }
@@ -142,7 +142,7 @@ impl ListExports {
             .export_call(&ListExportsOperation { wire })
             .await?;
         if page.next_token.is_some() && page.next_token.as_deref() == self.token.as_deref() {
-            return Err(Rounds::error());
+            return Err(LoopGuard::error());
         }
         Ok(page)
     }
@@ -159,7 +159,7 @@ impl Paged for ListExports {
         let Some(token) = page.next_token.as_deref() else {
             return Ok((page, None));
         };
-        self.rounds.step(token)?;
+        self.guard.step(token)?;
         self.token = Some(token.into());
         Ok((page, Some(self)))
     }

@@ -3,7 +3,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use aws_core::operation::Answer;
-use aws_core::paginate::{self, IntoItems, Paged, Pages, Rounds};
+use aws_core::paginate::{self, IntoItems, LoopGuard, Paged, Pages};
 use aws_core::xml::{Xml, XmlError};
 use aws_core::{Error, Idempotency, Operation, Result};
 
@@ -27,7 +27,7 @@ pub struct Select {
     expression: Expression,
     consistent: bool,
     token: Option<Arc<str>>,
-    rounds: Rounds,
+    guard: LoopGuard,
     options: Options,
 }
 
@@ -64,7 +64,7 @@ impl Select {
             expression,
             consistent: false,
             token: None,
-            rounds: Rounds::default(),
+            guard: LoopGuard::default(),
             options: Options::default(),
         }
     }
@@ -134,7 +134,7 @@ impl Select {
         }
         let page = self.client.call(&SelectOperation { wire }).await?;
         if page.next_token.is_some() && page.next_token.as_deref() == self.token.as_deref() {
-            return Err(Rounds::error());
+            return Err(LoopGuard::error());
         }
         Ok(page)
     }
@@ -151,7 +151,7 @@ impl Paged for Select {
         let Some(token) = page.next_token.as_deref() else {
             return Ok((page, None));
         };
-        self.rounds.step(token)?;
+        self.guard.step(token)?;
         self.token = Some(token.into());
         Ok((page, Some(self)))
     }
