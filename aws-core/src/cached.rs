@@ -34,7 +34,8 @@ use tokio::time::{Instant, timeout_at};
 use crate::body::Body;
 use crate::classify::Idempotency;
 use crate::credentials::Credentials;
-use crate::dispatch::{Dispatch, after, is_loose, service_error, site};
+use crate::dispatch::verdict::Failure;
+use crate::dispatch::{Dispatch, after, service_error, site};
 use crate::endpoint::Place;
 use crate::error::{Error, Kind, Result};
 use crate::operation::{Answer, Attempt, Operation, Redirect, Service};
@@ -328,7 +329,7 @@ impl Dispatch {
         let certain = !loose
             && match &outcome {
                 Ok(_) => true,
-                Err(error) => !is_loose(error),
+                Err(error) => !Failure::of(error).may_still_run(),
             };
         let wrote = match &outcome {
             Ok(output) if caching.cache.writes_through() => operation.wrote(output),

@@ -1,10 +1,7 @@
-//! Whether a failed attempt is worth another: a pure function of what happened.
+//! What an error answer means, and which operations may run twice: what the [table of
+//! verdicts](crate::dispatch::verdict) decides by.
 
 use std::time::{Duration, SystemTime};
-
-use pipeline_pool::Sent;
-
-use crate::error::{Error, Kind};
 
 /// Whether the server may run an operation twice with the same outcome.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -40,69 +37,6 @@ pub enum Class {
     Denied,
     /// Anything else: the same request would fail again.
     Other,
-}
-
-/// What to do after a failed attempt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Verdict {
-    /// Try again after a pause.
-    Retry,
-    /// Take over the server's clock and try again at once, if that was not done before.
-    CorrectClock,
-    /// Fetch credentials anew and try again at once, if that was not done before.
-    Renew,
-    /// Report it.
-    GiveUp,
-}
-
-/// A failed attempt, as far as the decision needs it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Failure {
-    /// There is no answer.
-    Transport {
-        /// What happened.
-        kind: Kind,
-        /// How much of the request had been written.
-        sent: Sent,
-    },
-    /// The service answered with an error of this class.
-    Answer(Class),
-}
-
-impl Failure {
-    pub(crate) fn of(error: &Error) -> Self {
-        match error.kind() {
-            Kind::Service => Self::Answer(error.class()),
-            kind => Self::Transport {
-                kind,
-                sent: error.sent(),
-            },
-        }
-    }
-}
-
-/// Decides on a failed attempt.
-pub fn classify(failure: Failure, idempotency: Idempotency) -> Verdict {
-    let repeatable = idempotency == Idempotency::Repeatable;
-    let again = match failure {
-        Failure::Answer(Class::Skewed) => return Verdict::CorrectClock,
-        Failure::Answer(Class::ExpiredToken) => return Verdict::Renew,
-        Failure::Answer(Class::Throttled | Class::Conflict) => true,
-        Failure::Answer(Class::Unavailable | Class::Transient) => repeatable,
-        Failure::Answer(_) => false,
-        Failure::Transport { kind, sent } => match kind {
-            Kind::Connect | Kind::Closed | Kind::Timeout | Kind::Protocol => {
-                repeatable || sent == Sent::No
-            }
-            // Busy has waited its time in line; the others fail the same way again.
-            _ => false,
-        },
-    };
-    if again {
-        Verdict::Retry
-    } else {
-        Verdict::GiveUp
-    }
 }
 
 /// What a status and an error code mean, as far as services agree on it.
@@ -178,42 +112,6 @@ pub(crate) fn is_skewed(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use Idempotency::{Once, Repeatable};
-    use Verdict::{CorrectClock, GiveUp, Renew, Retry};
-
-    #[test]
-    fn verdicts() {
-        let lost = |kind, sent| Failure::Transport { kind, sent };
-        let table = [
-            // failure, if repeatable, if once
-            (lost(Kind::Connect, Sent::No), Retry, Retry),
-            (lost(Kind::Closed, Sent::No), Retry, Retry),
-            (lost(Kind::Closed, Sent::Part), Retry, GiveUp),
-            (lost(Kind::Closed, Sent::All), Retry, GiveUp),
-            (lost(Kind::Timeout, Sent::No), Retry, Retry),
-            (lost(Kind::Timeout, Sent::All), Retry, GiveUp),
-            (lost(Kind::Protocol, Sent::All), Retry, GiveUp),
-            (lost(Kind::Busy, Sent::No), GiveUp, GiveUp),
-            (lost(Kind::Invalid, Sent::No), GiveUp, GiveUp),
-            (lost(Kind::Credentials, Sent::No), GiveUp, GiveUp),
-            (lost(Kind::Body, Sent::Part), GiveUp, GiveUp),
-            (lost(Kind::Shutdown, Sent::No), GiveUp, GiveUp),
-            (Failure::Answer(Class::Throttled), Retry, Retry),
-            (Failure::Answer(Class::Conflict), Retry, Retry),
-            (Failure::Answer(Class::Unavailable), Retry, GiveUp),
-            (Failure::Answer(Class::Transient), Retry, GiveUp),
-            (Failure::Answer(Class::Skewed), CorrectClock, CorrectClock),
-            (Failure::Answer(Class::ExpiredToken), Renew, Renew),
-            (Failure::Answer(Class::NotFound), GiveUp, GiveUp),
-            (Failure::Answer(Class::ConditionFailed), GiveUp, GiveUp),
-            (Failure::Answer(Class::Denied), GiveUp, GiveUp),
-            (Failure::Answer(Class::Other), GiveUp, GiveUp),
-        ];
-        for (failure, repeatable, once) in table {
-            assert_eq!(classify(failure, Repeatable), repeatable, "{failure:?}");
-            assert_eq!(classify(failure, Once), once, "{failure:?}");
-        }
-    }
 
     #[test]
     fn classes() {

@@ -1,16 +1,17 @@
-//! The one loop that every operation goes through: credentials, sign, send, classify, again or done.
+//! The one loop that every operation goes through: credentials, sign, send, and what follows a [failure](verdict).
 
 mod attempt;
-mod rounds;
+mod partial;
 mod run;
+pub mod verdict;
 
-pub use self::rounds::Rounds;
+pub use self::partial::PartialRetry;
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use pipeline_pool::{HttpPool, Sent};
+use pipeline_pool::HttpPool;
 use tokio::time::Instant;
 
 #[cfg(feature = "cache")]
@@ -18,7 +19,6 @@ pub(crate) use self::attempt::{service_error, site};
 use self::run::Run;
 #[cfg(feature = "cache")]
 use crate::cached::Caching;
-use crate::classify::is_of_gateway;
 use crate::clock::Clock;
 use crate::credentials::{Cached, Credentials, ProvideCredentials};
 use crate::error::{Error, Kind, Result};
@@ -259,7 +259,7 @@ impl Dispatch {
     ) -> Result<O::Output> {
         let mut run = Run::new(&self.0, service, operation)?;
         let outcome = run.go().await;
-        *loose |= run.is_loose();
+        *loose |= run.may_still_run();
         outcome
     }
 }
@@ -268,13 +268,6 @@ impl Dispatch {
 pub(crate) fn after(now: Instant, time: Duration) -> Instant {
     const FOREVER: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
     now + time.min(FOREVER)
-}
-
-/// Whether a failed attempt may still run, or be running: no service has answered it.
-pub(crate) fn is_loose(error: &Error) -> bool {
-    let of_service = |status| !is_of_gateway(status);
-    let answered = error.kind() == Kind::Service && error.status().is_none_or(of_service);
-    !answered && error.sent() != Sent::No
 }
 
 impl fmt::Debug for Dispatch {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use aws_core::dispatch::{Dispatch, DispatchBuilder, Rounds};
+use aws_core::dispatch::{Dispatch, DispatchBuilder, PartialRetry};
 use aws_core::{Addressing, Credentials, Endpoint, Error, Operation, Result};
 use aws_sigv2::s3::SubResources;
 
@@ -93,8 +93,8 @@ impl S3Client {
     }
 
     /// For what the store does in part.
-    pub(crate) fn rounds(&self, options: &Options) -> Rounds {
-        self.0.dispatch.rounds(options)
+    pub(crate) fn partial_retry(&self, options: &Options) -> PartialRetry {
+        self.0.dispatch.partial_retry(options)
     }
 
     pub(crate) async fn call<O: Operation<Service = S3>>(

@@ -9,6 +9,7 @@ use pipeline_pool::{Head, Method, Origin, Request, Sent};
 use tokio::time::{Instant, timeout_at};
 
 use super::run::Run;
+use super::verdict::{Failure, is_move};
 use super::{Shared, after};
 use crate::body::Body;
 use crate::classify::{Class, Idempotency, is_skewed};
@@ -85,7 +86,7 @@ impl Moved {
     fn of(head: &Head) -> Option<Self> {
         let status = head.status();
         let text = |name| stated(head, name).map(str::to_owned);
-        matches!(status, 301 | 307 | 308).then(|| Self {
+        is_move(status).then(|| Self {
             status,
             location: text("location"),
             region: text("x-amz-bucket-region"),
@@ -94,6 +95,14 @@ impl Moved {
 }
 
 impl Failed {
+    /// What the decision on it needs to know.
+    pub(super) fn failure(&self) -> Failure {
+        Failure {
+            learnt: self.learnt,
+            ..Failure::of(&self.error)
+        }
+    }
+
     /// Where the operation goes next; if nowhere, the error says why.
     pub(super) fn redirect<O: Operation>(
         &mut self,
@@ -152,12 +161,12 @@ impl<O: Operation> Run<'_, O> {
         let attempt = Attempt {
             credentials: &signed.credentials,
             now: signed.now,
-            number: self.number,
+            number: self.course.attempts(),
             headers,
             place: self.place.as_ref(),
         };
         let mut request = operation.request(self.service, &attempt)?;
-        if !self.expect {
+        if !self.course.expects() {
             request.expect_continue(None);
         }
         request.repeatable(operation.idempotency() == Idempotency::Repeatable);
@@ -191,7 +200,7 @@ impl<O: Operation> Run<'_, O> {
             origin: self.origin(),
             resource: self.operation.resource().map(|name| &**name),
             key: self.operation.key(),
-            number: self.number,
+            number: self.course.attempts(),
         };
         let headers = hooks.before(&start, headers)?;
         let (started, begun) = (SystemTime::now(), Instant::now());
@@ -259,7 +268,7 @@ impl<O: Operation> Run<'_, O> {
             server.address = self.origin().host(),
             server.port = self.origin().port(),
             http.response.status_code = head.status(),
-            http.request.resend_count = self.number - 1,
+            http.request.resend_count = self.course.attempts() - 1,
             "answered"
         );
     }

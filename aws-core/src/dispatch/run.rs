@@ -4,24 +4,19 @@ use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::time::Duration;
 
-use pipeline_pool::{Origin, Sent};
+use pipeline_pool::Origin;
 use tokio::time::{Instant, sleep};
 
 use super::attempt::{Failed, Started, log_failure, site};
-use super::{Shared, after, is_loose};
-use crate::classify::{Class, Failure, Verdict, classify};
+use super::verdict::{Course, Terms, Verdict};
+use super::{Shared, after};
+use crate::classify::Class;
 use crate::endpoint::Place;
 use crate::error::{Error, Kind, Result};
 use crate::operation::Operation;
 use crate::overrides::Overrides;
 use crate::retry::RetryConfig;
 use crate::throttle::{Asked, Caller, Ended, Turn, Waiting};
-
-/// How often an operation is tried again because its service learnt how to sign it.
-const MAX_LESSONS: u8 = 2;
-
-/// How often a request follows an answer to another server.
-const MAX_REDIRECTS: u8 = 3;
 
 /// An operation on its way.
 pub(super) struct Run<'a, O: Operation> {
@@ -36,21 +31,10 @@ pub(super) struct Run<'a, O: Operation> {
     begun: Instant,
     /// The attempt's turn, where the server wants fewer of them.
     turn: Option<Turn>,
-    /// The number of the attempt.
-    pub(super) number: u32,
-    /// Attempts less those that were answered without having run.
-    tries: u32,
+    /// What has happened to its attempts.
+    pub(super) course: Course,
     /// Where it goes, if not where the operation says.
     pub(super) place: Option<Place>,
-    sent: Sent,
-    /// Whether an attempt may still run.
-    loose: bool,
-    clock_corrected: bool,
-    renewed: bool,
-    lessons: u8,
-    redirects: u8,
-    /// Whether a large body may wait until the server wants it.
-    pub(super) expect: bool,
 }
 
 impl<'a, O: Operation> Run<'a, O> {
@@ -77,16 +61,8 @@ impl<'a, O: Operation> Run<'a, O> {
             since: now,
             begun: now,
             turn: None,
-            number: 0,
-            tries: 0,
+            course: Course::default(),
             place: operation.place(service),
-            sent: Sent::No,
-            loose: false,
-            clock_corrected: false,
-            renewed: false,
-            lessons: 0,
-            redirects: 0,
-            expect: true,
         })
     }
 
@@ -98,8 +74,8 @@ impl<'a, O: Operation> Run<'a, O> {
 
     /// Whether an attempt may still run.
     #[cfg(feature = "cache")]
-    pub(super) fn is_loose(&self) -> bool {
-        self.loose
+    pub(super) fn may_still_run(&self) -> bool {
+        self.course.may_still_run()
     }
 
     /// Makes attempts until one succeeds or no other makes sense.
@@ -201,8 +177,7 @@ impl<'a, O: Operation> Run<'a, O> {
 
     fn begin(&mut self, now: Instant) {
         self.begun = now;
-        self.number += 1;
-        self.tries += 1;
+        self.course.begin();
     }
 
     /// The error of an operation whose turn would be too late.
@@ -254,68 +229,55 @@ impl<'a, O: Operation> Run<'a, O> {
     /// The error that it ends with.
     fn last(&self, error: Error) -> Error {
         error
-            .with_attempts(self.number, self.sent)
+            .with_attempts(self.course.attempts(), self.course.sent())
             .with_site(|| site(self.operation, self.origin()))
     }
 
-    /// How long to wait before another attempt.
+    /// Does what follows a failed attempt, and returns how long to wait before the next.
     ///
     /// # Errors
     /// The attempt's, when there shall be no other.
     fn judge(&mut self, mut failed: Failed) -> Result<Duration> {
-        let (shared, operation) = (self.shared, self.operation);
-        self.sent = self.sent.max(failed.error.sent());
-        self.loose |= is_loose(&failed.error);
-        log_failure::<O>(self.number, &failed.error);
+        log_failure::<O>(self.course.attempts(), &failed.error);
         self.tell_throttle(&failed.error);
-        let mut next = None;
-        let pause = match classify(Failure::of(&failed.error), operation.idempotency()) {
-            _ if !operation.can_repeat() => None,
-            _ if failed.error.class() == Class::Conflict && !operation.repeats_conflicts() => None,
-            _ if failed.learnt && self.lessons < MAX_LESSONS => {
-                self.lessons += 1;
-                Some(Duration::ZERO)
-            }
-            // RFC 9110, 15.5.18: some proxy on the way does not know the expectation.
-            _ if failed.error.status() == Some(417) && self.expect => {
-                self.expect = false;
-                Some(Duration::ZERO)
-            }
-            _ if failed.redirect.is_some() => {
-                let told = failed.redirect(operation, self.service, self.origin());
-                if self.redirects < MAX_REDIRECTS {
-                    next = told;
-                }
-                self.redirects += 1;
-                next.is_some().then_some(Duration::ZERO)
-            }
-            Verdict::CorrectClock if !self.clock_corrected => {
-                self.clock_corrected = true;
-                let server = failed.server_date.take();
-                let moved = server.is_some_and(|date| shared.clock.correct(date));
-                // Another request may have moved the clock meanwhile. Some services have one code for a
-                // request and for a token that has expired.
-                let moved = moved || shared.clock.offset_ms() != failed.offset_ms;
-                (moved || shared.renew(&failed)).then_some(Duration::ZERO)
-            }
-            Verdict::Renew if !self.renewed => {
-                self.renewed = true;
-                shared.renew(&failed).then_some(Duration::ZERO)
-            }
-            Verdict::Retry if self.tries < self.retry.attempts() => {
-                let pause = self.retry.pause(self.tries, failed.error.retry_after());
-                let fits = after(Instant::now(), pause) < self.deadline;
-                (fits && shared.budget.take()).then_some(pause)
-            }
-            _ => None,
+        let terms = Terms {
+            idempotency: self.operation.idempotency(),
+            can_repeat: self.operation.can_repeat(),
+            repeats_conflicts: self.operation.repeats_conflicts(),
         };
-        let Some(pause) = pause else {
-            return Err(self.last(failed.error));
-        };
-        if next.is_some() {
-            self.place = next;
-            self.tries -= 1;
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        let failure = failed.failure();
+        let mut verdict = self.course.judge(&failure, &terms, self.retry, left);
+        while verdict != Verdict::GiveUp {
+            if self.carry_out(verdict, &mut failed) {
+                return Ok(verdict.pause());
+            }
+            verdict = verdict.otherwise();
         }
-        Ok(pause)
+        Err(self.last(failed.error))
+    }
+
+    /// Makes ready for another attempt, if that is possible.
+    fn carry_out(&mut self, verdict: Verdict, failed: &mut Failed) -> bool {
+        let shared = self.shared;
+        match verdict {
+            Verdict::Retry(_) => shared.budget.take(),
+            Verdict::SignAgain | Verdict::DropExpectation => true,
+            Verdict::Move => {
+                let place = failed.redirect(self.operation, self.service, self.origin());
+                let moved = place.is_some();
+                self.place = place.or_else(|| self.place.take());
+                moved
+            }
+            Verdict::CorrectClock => {
+                let moved = failed
+                    .server_date
+                    .is_some_and(|date| shared.clock.correct(date));
+                // Another request may have moved the clock since this one was signed.
+                moved || shared.clock.offset_ms() != failed.offset_ms
+            }
+            Verdict::Renew => shared.renew(failed),
+            Verdict::GiveUp => false,
+        }
     }
 }

@@ -38,7 +38,7 @@ impl DeleteBatch {
         bucket: &Bucket,
         mut ids: Vec<ObjectId>,
     ) -> Vec<(ObjectId, Result<Removed>)> {
-        let mut rounds = bucket.client.rounds(&self.options);
+        let mut retry = bucket.client.partial_retry(&self.options);
         let mut results = Vec::with_capacity(ids.len());
         loop {
             let row = self.row(&ids);
@@ -59,7 +59,7 @@ impl DeleteBatch {
                     _ => answers.of(&id, self.quiet),
                 };
                 match result {
-                    Err(error) if rounds.may_pass(&error, row.idempotency) => {
+                    Err(error) if retry.may_pass(&error, row.idempotency) => {
                         refused.push((id, error));
                     }
                     result => results.push((id, result)),
@@ -70,11 +70,11 @@ impl DeleteBatch {
             let Some(told) = told.max_by_key(|error| error.is_throttled()) else {
                 return results;
             };
-            if !rounds.next(&bucket.place.origin, told).await {
+            if !retry.next(&bucket.place.origin, told).await {
                 results.extend(refused.into_iter().map(|(id, error)| (id, Err(error))));
                 return results;
             }
-            self.options.timeout(rounds.left());
+            self.options.timeout(retry.left());
             ids = refused.into_iter().map(|(id, _)| id).collect();
         }
     }
