@@ -15,10 +15,8 @@ use pipeline_pool::HttpPool;
 use tokio::time::Instant;
 
 #[cfg(feature = "cache")]
-pub(crate) use self::attempt::{service_error, site};
+pub(crate) use self::attempt::{MAX_ERROR, service_error, site};
 use self::run::Run;
-#[cfg(feature = "cache")]
-use crate::cached::Caching;
 use crate::clock::Clock;
 use crate::credentials::{Cached, Credentials, ProvideCredentials};
 use crate::error::{Error, Kind, Result};
@@ -37,10 +35,6 @@ pub struct DispatchBuilder {
     timeout: Duration,
     clock: Clock,
     hooks: Hooks,
-    #[cfg(feature = "cache")]
-    cache: Option<cache_layer::Cache>,
-    #[cfg(feature = "cache")]
-    cache_owner: Option<Arc<str>>,
 }
 
 impl DispatchBuilder {
@@ -80,25 +74,10 @@ impl DispatchBuilder {
         self.hooks.push(OnAttempt(hook));
     }
 
-    /// Reads through this cache, where operations can, and has every write tell it. Defaults to none.
-    #[cfg(feature = "cache")]
-    pub fn cache(&mut self, cache: cache_layer::Cache) {
-        self.cache = Some(cache);
-    }
-
-    /// Whose entries in the cache these are: clients that name the same owner share them, and must be allowed to
-    /// read the same. Defaults to an owner of their own for each set of
-    /// credentials: an access key, its secret and its session token.
-    #[cfg(feature = "cache")]
-    pub fn cache_owner(&mut self, owner: impl Into<Arc<str>>) {
-        self.cache_owner = Some(owner.into());
-    }
-
     /// The dispatcher.
     ///
     /// # Errors
-    /// [`Kind::Invalid`] when there is no provider of credentials, the timeout is zero, or there is an owner of
-    /// entries in the cache and no cache.
+    /// [`Kind::Invalid`] when there is no provider of credentials, or the timeout is zero.
     pub fn build(self) -> Result<Dispatch> {
         let Some(credentials) = self.credentials else {
             return Err(Error::invalid(
@@ -107,10 +86,6 @@ impl DispatchBuilder {
         };
         if self.timeout.is_zero() {
             return Err(Error::invalid("the timeout is zero"));
-        }
-        #[cfg(feature = "cache")]
-        if self.cache_owner.is_some() && self.cache.is_none() {
-            return Err(Error::invalid("a cache_owner is set, but no cache"));
         }
         let transport = self
             .transport
@@ -125,11 +100,6 @@ impl DispatchBuilder {
             clock: self.clock,
             hooks: self.hooks,
             throttle: Throttle::new(),
-            #[cfg(feature = "cache")]
-            caching: {
-                let owner = self.cache_owner;
-                self.cache.map(|cache| Caching::new(cache, owner))
-            },
         })))
     }
 }
@@ -148,8 +118,6 @@ struct Shared {
     clock: Clock,
     hooks: Hooks,
     throttle: Throttle,
-    #[cfg(feature = "cache")]
-    caching: Option<Caching>,
 }
 
 impl Dispatch {
@@ -162,10 +130,6 @@ impl Dispatch {
             timeout: Duration::from_secs(30),
             clock: Clock::system(),
             hooks: Hooks::default(),
-            #[cfg(feature = "cache")]
-            cache: None,
-            #[cfg(feature = "cache")]
-            cache_owner: None,
         }
     }
 
@@ -200,14 +164,6 @@ impl Dispatch {
         service: &O::Service,
         operation: &O,
     ) -> Result<O::Output> {
-        #[cfg(feature = "cache")]
-        if let Some(caching) = &self.0.caching {
-            use crate::cached::CacheUse;
-            let changes = operation.cache();
-            if matches!(changes, CacheUse::Write(_) | CacheUse::WriteAll) {
-                return Box::pin(self.write_cached(caching, service, operation, changes)).await;
-            }
-        }
         Run::new(&self.0, service, operation)?.go().await
     }
 
@@ -221,17 +177,6 @@ impl Dispatch {
     #[cfg(feature = "cache")]
     pub(crate) fn address(&self) -> usize {
         Arc::as_ptr(&self.0).addr()
-    }
-
-    /// Whether there is a cache.
-    #[cfg(feature = "cache")]
-    pub fn is_cached(&self) -> bool {
-        self.0.caching.is_some()
-    }
-
-    #[cfg(feature = "cache")]
-    pub(crate) fn caching(&self) -> Option<&Caching> {
-        self.0.caching.as_ref()
     }
 
     /// Waits for a body within the time of an operation.
@@ -249,18 +194,20 @@ impl Dispatch {
         read.unwrap_or_else(|_| Err(late()))
     }
 
-    /// The attempts of an operation, to its end. `loose` hears if one of them may still run.
+    /// Runs an operation as [`call`](Self::call) does, and tells whether a failed attempt may still run.
     #[cfg(feature = "cache")]
     pub(crate) async fn attempts<O: Operation>(
         &self,
         service: &O::Service,
         operation: &O,
-        loose: &mut bool,
-    ) -> Result<O::Output> {
-        let mut run = Run::new(&self.0, service, operation)?;
+    ) -> (Result<O::Output>, bool) {
+        let mut run = match Run::new(&self.0, service, operation) {
+            Ok(run) => run,
+            Err(error) => return (Err(error), false),
+        };
         let outcome = run.go().await;
-        *loose |= run.may_still_run();
-        outcome
+        let may_still_run = run.may_still_run();
+        (outcome, may_still_run)
     }
 }
 

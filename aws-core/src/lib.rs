@@ -64,8 +64,7 @@
 
 mod awaitable;
 pub mod body;
-#[cfg(feature = "cache")]
-pub mod cached;
+pub mod cache;
 pub mod classify;
 mod clock;
 pub mod credentials;

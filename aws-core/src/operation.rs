@@ -97,46 +97,9 @@ pub trait Operation: Send + Sync {
         None
     }
 
-    /// What it has to do with a cache of its client's. Defaults to nothing.
-    #[cfg(feature = "cache")]
-    fn cache(&self) -> crate::cached::CacheUse<'_> {
-        crate::cached::CacheUse::Past
-    }
-
-    /// The answer to this very request out of what is kept of the whole thing; nothing if only the service knows it.
-    /// Defaults to what is kept.
-    #[cfg(feature = "cache")]
-    fn out_of(&self, kept: crate::cached::Kept) -> Option<crate::cached::Kept> {
-        Some(kept)
-    }
-
-    /// Whether this answer says that the thing does not exist. Defaults to no.
-    #[cfg(feature = "cache")]
-    fn is_absence(&self, kept: &crate::cached::Kept) -> bool {
-        let _ = kept;
-        false
-    }
-
-    /// Whether an answer with this head, of status 200, may be kept: it is one of the service's, and not of something
-    /// in between. Defaults to yes.
-    #[cfg(feature = "cache")]
-    fn may_be_kept(&self, head: &Head) -> bool {
-        let _ = head;
-        true
-    }
-
-    /// What a read would find now that this has been written, if all of it is known. Defaults to nothing.
-    #[cfg(feature = "cache")]
-    fn wrote(&self, output: &Self::Output) -> Option<crate::cached::Kept> {
-        let _ = output;
-        None
-    }
-
-    /// What an answer cost, in the unit that the service bills by beside the number of requests. Defaults to 0.
-    #[cfg(feature = "cache")]
-    fn cost(&self, kept: &crate::cached::Kept) -> f64 {
-        let _ = kept;
-        0.0
+    /// What it changes of its bucket or domain. Defaults to nothing.
+    fn changes(&self) -> Changes<'_> {
+        Changes::Nothing
     }
 
     /// The request, signed; asked for again for each attempt. It carries and signs
@@ -179,6 +142,18 @@ pub trait Operation: Send + Sync {
     /// # Errors
     /// When it is not what this operation answers with.
     fn parse(&self, service: &Self::Service, answer: Answer) -> Result<Self::Output>;
+}
+
+/// What an operation changes of its bucket or domain.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Changes<'a> {
+    /// Nothing: it reads.
+    #[default]
+    Nothing,
+    /// The things of these names.
+    Keys(Vec<Cow<'a, str>>),
+    /// Things that nobody can name, or all of them.
+    Anything,
 }
 
 /// What an answer says of where a request belongs.

@@ -7,6 +7,19 @@ use std::time::Duration;
 use crate::error::{Error, Result};
 use crate::retry::RetryConfig;
 
+/// What a request does with the cache of its client.
+#[cfg(feature = "cache")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CacheMode {
+    /// It is answered from the cache, or fills it.
+    #[default]
+    Use,
+    /// It asks the service, and fills the cache with its answer.
+    Refresh,
+    /// It does not touch the cache. A write does in any case.
+    Past,
+}
+
 /// What one request does differently: its time, how it is repeated, and header fields of its own.
 ///
 /// The verbs of the clients have setters for it. Cheap to clone, and without any override as good as nothing.
@@ -31,7 +44,7 @@ struct Inner {
     retry: Option<RetryConfig>,
     headers: Vec<(String, String)>,
     #[cfg(feature = "cache")]
-    cache: crate::cached::CacheMode,
+    cache: CacheMode,
 }
 
 /// Fields that the connection, the signature or the body decides: RFC 9110, 7.6.1, and what signing writes.
@@ -79,12 +92,12 @@ impl Overrides {
 
     /// What the request does with the cache of its client. Defaults to using it.
     #[cfg(feature = "cache")]
-    pub fn cache(&mut self, mode: crate::cached::CacheMode) {
+    pub fn cache(&mut self, mode: CacheMode) {
         self.inner().cache = mode;
     }
 
     #[cfg(feature = "cache")]
-    pub(crate) fn cache_mode(&self) -> crate::cached::CacheMode {
+    pub(crate) fn cache_mode(&self) -> CacheMode {
         self.0.as_ref().map(|inner| inner.cache).unwrap_or_default()
     }
 

@@ -1,7 +1,8 @@
 //! What the builders of the clients have in common.
 
 /// Gives the builder of a client, which has a field `dispatch: DispatchBuilder`, the settings that every client has and
-/// says in the same words; those of one whose reads can go through a cache, unless it is `uncached`.
+/// says in the same words; and, unless it is `uncached`, those of one whose reads can go through a cache, for which it has
+/// a field `cache: aws_core::cache::Settings`.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! settings {
@@ -13,7 +14,7 @@ macro_rules! settings {
             /// the same (feature `cache`). Defaults to an owner of its own for each access key.
             #[cfg(feature = "cache")]
             pub fn cache_owner(mut self, owner: impl Into<std::sync::Arc<str>>) -> Self {
-                self.dispatch.cache_owner(owner);
+                self.cache.owner(owner);
                 self
             }
         }

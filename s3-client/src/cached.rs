@@ -7,13 +7,73 @@
 
 use std::borrow::Cow;
 
-use aws_core::cached::{CacheUse, Kept};
+use aws_core::cache::{Cacheable, Lookup, Snapshot};
 use aws_core::time::parse_http;
 use bytes::Bytes;
 use pipeline_pool::Head;
 
 use crate::answer::object::ObjectHead;
+use crate::operation::{Call, S3Operation};
 use crate::wire::Wire;
+
+/// An operation of S3 that can be answered from a cache, or whose success tells what a cache would find; as
+/// [`Cacheable`], with the request at hand.
+pub(crate) trait CachedOperation: S3Operation {
+    /// What it looks for in the cache. Defaults to nothing.
+    fn lookup<'a>(&self, wire: &'a Wire) -> Lookup<'a> {
+        let _ = wire;
+        Lookup::Past
+    }
+
+    /// The answer to this very request out of what is kept of the whole object; nothing if only the store knows it.
+    fn out_of(&self, wire: &Wire, snapshot: Snapshot) -> Option<Snapshot> {
+        let _ = wire;
+        Some(snapshot)
+    }
+
+    /// Whether this answer says that there is no such object. Defaults to no.
+    fn is_absence(&self, snapshot: &Snapshot) -> bool {
+        let _ = snapshot;
+        false
+    }
+
+    /// Whether an answer with this head may be kept. Defaults to yes.
+    fn may_be_kept(&self, head: &Head) -> bool {
+        let _ = head;
+        true
+    }
+
+    /// What a read would find now that this has been written, if all of it is known. Defaults to nothing.
+    fn wrote(&self, wire: &Wire, output: &Self::Output) -> Option<Snapshot> {
+        let _ = (wire, output);
+        None
+    }
+}
+
+impl<O: CachedOperation> Cacheable for Call<O> {
+    /// S3's second name of a request.
+    const PASSING_FIELDS: &'static [&'static str] = &["x-amz-id-2"];
+
+    fn lookup(&self) -> Lookup<'_> {
+        self.operation.lookup(&self.wire)
+    }
+
+    fn out_of(&self, snapshot: Snapshot) -> Option<Snapshot> {
+        self.operation.out_of(&self.wire, snapshot)
+    }
+
+    fn is_absence(&self, snapshot: &Snapshot) -> bool {
+        self.operation.is_absence(snapshot)
+    }
+
+    fn may_be_kept(&self, head: &Head) -> bool {
+        self.operation.may_be_kept(head)
+    }
+
+    fn wrote(&self, output: &O::Output) -> Option<Snapshot> {
+        self.operation.wrote(&self.wire, output)
+    }
+}
 
 /// Fields of a request that can be worked out from what is kept.
 const WORKED_OUT: [&str; 5] = [
@@ -24,43 +84,38 @@ const WORKED_OUT: [&str; 5] = [
     "range",
 ];
 
-/// What a GET (`fills`) or a HEAD has to do with the cache.
-pub(crate) fn read(wire: &Wire, fills: bool) -> CacheUse<'_> {
+/// What a GET (`fills`) or a HEAD looks for in the cache.
+pub(crate) fn lookup(wire: &Wire, fills: bool) -> Lookup<'_> {
     let known = |name: &str| WORKED_OUT.contains(&name);
     let fields = wire.own_fields();
     if wire.has_query() || !fields.iter().all(|(name, _)| known(name)) {
-        return CacheUse::Past;
+        return Lookup::Past;
     }
     match wire.key() {
-        Some(key) if fills && fields.is_empty() => CacheUse::Read(key),
-        Some(key) => CacheUse::Peek(key),
-        None => CacheUse::Past,
+        Some(key) if fills && fields.is_empty() => Lookup::Whole(key),
+        Some(key) => Lookup::Part(key),
+        None => Lookup::Past,
     }
-}
-
-/// What an operation that changes one object has to do with it.
-pub(crate) fn write(wire: &Wire) -> CacheUse<'_> {
-    CacheUse::Write(wire.key().into_iter().collect())
 }
 
 /// Whether an answer to a GET says that there is no such object.
-pub(crate) fn is_absence(kept: &Kept) -> bool {
+pub(crate) fn is_absence(snapshot: &Snapshot) -> bool {
     let code = b"<Code>NoSuchKey</Code>";
-    kept.head.status() == 404 && kept.body.windows(code.len()).any(|w| w == code)
+    snapshot.head.status() == 404 && snapshot.body.windows(code.len()).any(|w| w == code)
 }
 
 /// The answer to this request out of what is kept of the whole object.
-pub(crate) fn answer(wire: &Wire, kept: Kept, may_be_unchanged: bool) -> Option<Kept> {
+pub(crate) fn answer(wire: &Wire, snapshot: Snapshot, may_be_unchanged: bool) -> Option<Snapshot> {
     let fields = wire.own_fields();
     if fields.is_empty() {
-        return Some(kept);
+        return Some(snapshot);
     }
     let field = |name: &str| {
         let found = fields.iter().find(|(n, _)| n == name);
         found.map(|(_, value)| value.as_str())
     };
-    let etag = kept.head.header("etag");
-    let stored = kept.head.header("last-modified").and_then(parse_http);
+    let etag = snapshot.head.header("etag");
+    let stored = snapshot.head.header("last-modified").and_then(parse_http);
     // RFC 9110, 8.8.3.2: a weak tag is that of no bytes, and only the comparison of If-None-Match takes it.
     let lists = |tags: &str, weak: bool| {
         let own = |tag: &str| match tag.trim().strip_prefix("W/") {
@@ -85,14 +140,14 @@ pub(crate) fn answer(wire: &Wire, kept: Kept, may_be_unchanged: bool) -> Option<
         (None, None) => false,
     };
     if unchanged {
-        return may_be_unchanged.then(|| Kept {
-            head: with_fields(304, &kept.head, &[]),
+        return may_be_unchanged.then(|| Snapshot {
+            head: with_fields(304, &snapshot.head, &[]),
             body: Bytes::new(),
         });
     }
     match field("range") {
-        Some(range) => ranged(&kept, range),
-        None => Some(kept),
+        Some(range) => ranged(&snapshot, range),
+        None => Some(snapshot),
     }
 }
 
@@ -100,8 +155,8 @@ fn unquoted(tag: &str) -> &str {
     tag.trim().trim_matches('"')
 }
 
-fn ranged(kept: &Kept, range: &str) -> Option<Kept> {
-    let len = kept.body.len();
+fn ranged(snapshot: &Snapshot, range: &str) -> Option<Snapshot> {
+    let len = snapshot.body.len();
     let (first, last) = range.strip_prefix("bytes=")?.split_once('-')?;
     let (start, end) = match (first.parse::<usize>(), last.parse::<usize>()) {
         (Ok(first), Ok(last)) => (first, last.saturating_add(1).min(len)),
@@ -114,13 +169,13 @@ fn ranged(kept: &Kept, range: &str) -> Option<Kept> {
     }
     let range = format!("bytes {start}-{}/{len}", end - 1);
     let size = (end - start).to_string();
-    Some(Kept {
+    Some(Snapshot {
         head: with_fields(
             206,
-            &kept.head,
+            &snapshot.head,
             &[("content-range", &range), ("content-length", &size)],
         ),
-        body: kept.body.slice(start..end),
+        body: snapshot.body.slice(start..end),
     })
 }
 
@@ -144,7 +199,7 @@ pub(crate) fn may_be_kept(head: &Head) -> bool {
 ///
 /// All but `Last-Modified`, that is: the store does not tell it, and its `Date` is that of the answer, not of the
 /// object. So nothing that depends on it is worked out from this.
-pub(crate) fn wrote(wire: &Wire, stored: &ObjectHead) -> Option<Kept> {
+pub(crate) fn wrote(wire: &Wire, stored: &ObjectHead) -> Option<Snapshot> {
     let body = wire.whole_payload()?;
     let named = |name: &str| {
         matches!(
@@ -184,7 +239,7 @@ pub(crate) fn wrote(wire: &Wire, stored: &ObjectHead) -> Option<Kept> {
         let name = name.to_ascii_lowercase();
         name.starts_with("x-amz-server-side-encryption") || name == "x-amz-expiration"
     });
-    Some(Kept {
+    Some(Snapshot {
         head: Head::new(200, of_put.chain(own).chain(by_default)),
         body,
     })
@@ -209,36 +264,36 @@ mod tests {
         wire
     }
 
-    fn whole() -> Kept {
+    fn whole() -> Snapshot {
         let head: [(&str, &[u8]); 4] = [
             ("ETag", b"\"abc\""),
             ("Last-Modified", b"Thu, 30 Apr 2026 00:00:00 GMT"),
             ("content-length", b"10"),
             ("x-amz-meta-a", b"b"),
         ];
-        Kept {
+        Snapshot {
             head: Head::new(200, head),
             body: Bytes::from_static(b"0123456789"),
         }
     }
 
     fn status(fields: &[(&'static str, &str)]) -> Option<u16> {
-        answer(&wire(fields), whole(), true).map(|kept| kept.head.status())
+        answer(&wire(fields), whole(), true).map(|snapshot| snapshot.head.status())
     }
 
     #[test]
     fn what_is_plain_fills_and_what_is_special_goes_past() {
-        assert_eq!(read(&wire(&[]), true), CacheUse::Read("a b".into()));
-        assert_eq!(read(&wire(&[]), false), CacheUse::Peek("a b".into()));
+        assert_eq!(lookup(&wire(&[]), true), Lookup::Whole("a b".into()));
+        assert_eq!(lookup(&wire(&[]), false), Lookup::Part("a b".into()));
         assert_eq!(
-            read(&wire(&[("range", "bytes=0-1")]), true),
-            CacheUse::Peek("a b".into())
+            lookup(&wire(&[("range", "bytes=0-1")]), true),
+            Lookup::Part("a b".into())
         );
         let secret = wire(&[("x-amz-server-side-encryption-customer-key", "k")]);
-        assert_eq!(read(&secret, true), CacheUse::Past);
+        assert_eq!(lookup(&secret, true), Lookup::Past);
         let mut version = wire(&[]);
         version.query("versionId", "v");
-        assert_eq!(read(&version, true), CacheUse::Past);
+        assert_eq!(lookup(&version, true), Lookup::Past);
     }
 
     #[test]
@@ -252,8 +307,8 @@ mod tests {
             ("x-amz-server-side-encryption-aws-kms-key-id", b"key"),
             ("x-amz-id-2", b"7"),
         ];
-        let kept = wrote(&wire, &ObjectHead::new(Head::new(200, told))).unwrap();
-        let field = |name: &str| kept.head.header(name);
+        let snapshot = wrote(&wire, &ObjectHead::new(Head::new(200, told))).unwrap();
+        let field = |name: &str| snapshot.head.header(name);
         assert_eq!(field("x-amz-server-side-encryption"), Some("aws:kms"));
         let key = field("x-amz-server-side-encryption-aws-kms-key-id");
         assert_eq!((key, field("x-amz-id-2")), (Some("key"), None));
@@ -306,15 +361,15 @@ mod tests {
             ("bytes=-30", "0123456789", "bytes 0-9/10"),
             ("bytes=0-18446744073709551615", "0123456789", "bytes 0-9/10"),
         ] {
-            let kept = answer(&wire(&[("range", range)]), whole(), false).unwrap();
+            let snapshot = answer(&wire(&[("range", range)]), whole(), false).unwrap();
             assert_eq!(
-                (kept.head.status(), &kept.body[..]),
+                (snapshot.head.status(), &snapshot.body[..]),
                 (206, bytes.as_bytes())
             );
-            assert_eq!(kept.head.header("content-range"), Some(said));
+            assert_eq!(snapshot.head.header("content-range"), Some(said));
             let size = bytes.len().to_string();
-            assert_eq!(kept.head.header("content-length"), Some(size.as_str()));
-            assert_eq!(kept.head.header("x-amz-meta-a"), Some("b"));
+            assert_eq!(snapshot.head.header("content-length"), Some(size.as_str()));
+            assert_eq!(snapshot.head.header("x-amz-meta-a"), Some("b"));
         }
         for range in [
             "bytes=10-",

@@ -4,6 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use aws_core::cache::Cacheable;
+#[cfg(feature = "cache")]
+use aws_core::cache::{self, Through};
 use aws_core::dispatch::{Dispatch, DispatchBuilder, PartialRetry};
 use aws_core::{Addressing, Credentials, Endpoint, Error, Operation, Result};
 use aws_sigv2::s3::SubResources;
@@ -25,6 +28,8 @@ struct Inner {
     endpoint: Endpoint,
     service: S3,
     dispatch: Dispatch,
+    #[cfg(feature = "cache")]
+    cache: Option<Through>,
 }
 
 impl S3Client {
@@ -41,6 +46,8 @@ impl S3Client {
             redirects_to: Vec::new(),
             expect_from: Some(1 << 20),
             dispatch: Dispatch::builder(),
+            #[cfg(feature = "cache")]
+            cache: cache::Settings::default(),
         }
     }
 
@@ -101,6 +108,10 @@ impl S3Client {
         &self,
         operation: &O,
     ) -> Result<O::Output> {
+        #[cfg(feature = "cache")]
+        if let Some(cache) = &self.0.cache {
+            return Box::pin(cache.call(&self.0.service, operation)).await;
+        }
         self.0.dispatch.call(&self.0.service, operation).await
     }
 
@@ -122,19 +133,18 @@ impl S3Client {
     }
 
     /// Runs an operation that reads and is ready, as [`run`](Self::run), through the cache if there is one.
-    #[cfg(feature = "cache")]
     #[expect(
         clippy::manual_async_fn,
         reason = "an async fn would hold its argument twice"
     )]
-    pub(crate) fn read<O: Operation<Service = S3> + 'static>(
+    pub(crate) fn read<O: Cacheable<Service = S3> + 'static>(
         ready: Result<(Self, O)>,
     ) -> impl Future<Output = Result<O::Output>> {
         async move {
             match ready {
-                Ok((client, operation)) if client.0.dispatch.is_cached() => {
-                    let service = Shared(client.0.clone());
-                    Box::pin(client.0.dispatch.call_cached(service, operation)).await
+                #[cfg(feature = "cache")]
+                Ok((client, operation)) if client.0.cache.is_some() => {
+                    Box::pin(client.read_through(operation)).await
                 }
                 Ok((ref client, ref operation)) => client.call(operation).await,
                 Err(error) => Err(error),
@@ -142,12 +152,27 @@ impl S3Client {
         }
     }
 
-    /// Runs an operation that reads and is ready.
-    #[cfg(not(feature = "cache"))]
-    pub(crate) fn read<O: Operation<Service = S3>>(
-        ready: Result<(Self, O)>,
-    ) -> impl Future<Output = Result<O::Output>> {
-        Self::run(ready)
+    #[cfg(feature = "cache")]
+    async fn read_through<O: Cacheable<Service = S3> + 'static>(
+        self,
+        operation: O,
+    ) -> Result<O::Output> {
+        match &self.0.cache {
+            Some(cache) => cache.read(Shared(self.0.clone()), operation).await,
+            None => self.call(&operation).await,
+        }
+    }
+
+    /// Runs an operation that writes, and has the cache keep what it wrote, if there is one that is written through.
+    pub(crate) async fn write<O: Cacheable<Service = S3>>(
+        &self,
+        operation: &O,
+    ) -> Result<O::Output> {
+        #[cfg(feature = "cache")]
+        if let Some(cache) = &self.0.cache {
+            return Box::pin(cache.write(&self.0.service, operation)).await;
+        }
+        self.0.dispatch.call(&self.0.service, operation).await
     }
 }
 
@@ -189,6 +214,8 @@ pub struct S3Builder {
     redirects_to: Vec<String>,
     expect_from: Option<u64>,
     dispatch: DispatchBuilder,
+    #[cfg(feature = "cache")]
+    cache: cache::Settings,
 }
 
 impl S3Builder {
@@ -261,7 +288,7 @@ impl S3Builder {
     /// Entries belong to one access key: what only one may read is not given to another.
     #[cfg(feature = "cache")]
     pub fn cache(mut self, cache: cache_layer::Cache) -> Self {
-        self.dispatch.cache(cache);
+        self.cache.cache(cache);
         self
     }
 
@@ -315,10 +342,13 @@ impl S3Builder {
         if endpoint.is_amazon() {
             service.region = region_of(endpoint.origin().host()).to_owned();
         }
+        let dispatch = dispatch.build()?;
         Ok(S3Client(Arc::new(Inner {
             endpoint,
             service,
-            dispatch: dispatch.build()?,
+            #[cfg(feature = "cache")]
+            cache: Through::new(&dispatch, self.cache)?,
+            dispatch,
         })))
     }
 }

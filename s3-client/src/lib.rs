@@ -53,7 +53,6 @@ pub mod request;
 
 pub mod answer;
 mod bucket;
-#[cfg(feature = "cache")]
 mod cached;
 mod checksum;
 mod client;

@@ -8,10 +8,8 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
-#[cfg(feature = "cache")]
-use aws_core::cached::{CacheUse, Kept};
 use aws_core::idempotency::Row;
-use aws_core::operation::{Answer, Attempt, Redirect};
+use aws_core::operation::{self, Answer, Attempt, Redirect};
 use aws_core::{Idempotency, Operation, Overrides, Place, Result};
 use pipeline_pool::{Origin, Request};
 
@@ -25,10 +23,6 @@ pub(crate) trait S3Operation: Send + Sync {
     /// Its row in the table of what may be sent twice, which names it too.
     const ROW: Row;
     /// What it changes in the store, which a cache has to know.
-    #[cfg_attr(
-        not(feature = "cache"),
-        expect(dead_code, reason = "only a cache has to know it")
-    )]
     const CHANGES: Changes = Changes::Nothing;
     /// Whether the answer's body is handed on as it comes.
     const STREAMS: bool = false;
@@ -51,42 +45,13 @@ pub(crate) trait S3Operation: Send + Sync {
     /// Reads the answer.
     fn parse(&self, answer: Answer) -> Result<Self::Output>;
 
-    /// What it has to do with the cache. Defaults to what it changes.
-    #[cfg(feature = "cache")]
-    fn cache<'a>(&'a self, wire: &'a Wire) -> CacheUse<'a> {
+    /// The things that it changes in the store. Defaults to what [`CHANGES`](Self::CHANGES) says.
+    fn changes<'a>(&'a self, wire: &'a Wire) -> operation::Changes<'a> {
         match Self::CHANGES {
-            Changes::Nothing => CacheUse::Past,
-            Changes::Object => crate::cached::write(wire),
-            Changes::Bucket => CacheUse::WriteAll,
+            Changes::Nothing => operation::Changes::Nothing,
+            Changes::Object => operation::Changes::Keys(wire.key().into_iter().collect()),
+            Changes::Bucket => operation::Changes::Anything,
         }
-    }
-
-    /// The answer to this very request out of what is kept of the whole object.
-    #[cfg(feature = "cache")]
-    fn out_of(&self, wire: &Wire, kept: Kept) -> Option<Kept> {
-        let _ = wire;
-        Some(kept)
-    }
-
-    /// Whether this answer says that there is no such object.
-    #[cfg(feature = "cache")]
-    fn is_absence(&self, kept: &Kept) -> bool {
-        let _ = kept;
-        false
-    }
-
-    /// Whether an answer with this head may be kept.
-    #[cfg(feature = "cache")]
-    fn may_be_kept(&self, head: &pipeline_pool::Head) -> bool {
-        let _ = head;
-        true
-    }
-
-    /// What a read would find now that this has been written, if all of it is known.
-    #[cfg(feature = "cache")]
-    fn wrote(&self, wire: &Wire, output: &Self::Output) -> Option<Kept> {
-        let _ = (wire, output);
-        None
     }
 }
 
@@ -103,8 +68,8 @@ pub(crate) enum Changes {
 
 /// An operation with its request, ready to be sent.
 pub(crate) struct Call<O> {
-    wire: Wire,
-    operation: O,
+    pub(crate) wire: Wire,
+    pub(crate) operation: O,
 }
 
 impl<O: S3Operation> Call<O> {
@@ -178,28 +143,7 @@ impl<O: S3Operation> Operation for Call<O> {
         self.operation.parse(answer)
     }
 
-    #[cfg(feature = "cache")]
-    fn cache(&self) -> CacheUse<'_> {
-        self.operation.cache(&self.wire)
-    }
-
-    #[cfg(feature = "cache")]
-    fn out_of(&self, kept: Kept) -> Option<Kept> {
-        self.operation.out_of(&self.wire, kept)
-    }
-
-    #[cfg(feature = "cache")]
-    fn is_absence(&self, kept: &Kept) -> bool {
-        self.operation.is_absence(kept)
-    }
-
-    #[cfg(feature = "cache")]
-    fn may_be_kept(&self, head: &pipeline_pool::Head) -> bool {
-        self.operation.may_be_kept(head)
-    }
-
-    #[cfg(feature = "cache")]
-    fn wrote(&self, output: &O::Output) -> Option<Kept> {
-        self.operation.wrote(&self.wire, output)
+    fn changes(&self) -> operation::Changes<'_> {
+        self.operation.changes(&self.wire)
     }
 }

@@ -217,17 +217,14 @@ impl Wire {
     }
 
     /// The fields that the operation itself has set.
-    #[cfg(feature = "cache")]
     pub(crate) fn own_fields(&self) -> &[Field] {
         &self.fields
     }
 
-    #[cfg(feature = "cache")]
     pub(crate) fn has_query(&self) -> bool {
         self.target.len() > self.path_len
     }
 
-    #[cfg(feature = "cache")]
     pub(crate) fn whole_payload(&self) -> Option<Bytes> {
         self.payload.whole()
     }

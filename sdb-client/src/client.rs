@@ -2,6 +2,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws_core::cache::Cacheable;
+#[cfg(feature = "cache")]
+use aws_core::cache::{self, Through};
 use aws_core::dispatch::{Dispatch, DispatchBuilder};
 use aws_core::{Endpoint, Operation, Result};
 
@@ -25,6 +28,8 @@ struct Inner {
     exports: crate::export::Exports,
     in_url: bool,
     dispatch: Dispatch,
+    #[cfg(feature = "cache")]
+    cache: Option<Through>,
 }
 
 impl Inner {
@@ -57,6 +62,8 @@ impl SdbClient {
             #[cfg(feature = "export")]
             region: None,
             dispatch: Dispatch::builder(),
+            #[cfg(feature = "cache")]
+            cache: cache::Settings::default(),
         }
     }
 
@@ -125,6 +132,10 @@ impl SdbClient {
         operation: &O,
     ) -> Result<O::Output> {
         let service = self.0.service(O::NAME);
+        #[cfg(feature = "cache")]
+        if let Some(cache) = &self.0.cache {
+            return Box::pin(cache.call(service, operation)).await;
+        }
         self.0.dispatch.call(service, operation).await
     }
 
@@ -154,32 +165,34 @@ impl SdbClient {
     }
 
     /// Runs an operation that reads and is ready, as [`run`](Self::run), through the cache if there is one.
-    #[cfg(feature = "cache")]
-    pub(crate) async fn read<O: Operation<Service = Sdb> + 'static>(
+    pub(crate) async fn read<O: Cacheable<Service = Sdb> + 'static>(
         ready: Result<(Self, O)>,
     ) -> Result<O::Output> {
         match ready {
+            #[cfg(feature = "cache")]
             Ok((client, operation)) if client.is_cached() => {
-                let service = Shared(client.0.clone(), O::NAME);
-                Box::pin(client.0.dispatch.call_cached(service, operation)).await
+                Box::pin(client.read_through(operation)).await
             }
             Ok((ref client, ref operation)) => client.call(operation).await,
             Err(error) => Err(error),
         }
     }
 
-    /// Runs an operation that reads and is ready.
-    #[cfg(not(feature = "cache"))]
-    pub(crate) fn read<O: Operation<Service = Sdb>>(
-        ready: Result<(Self, O)>,
-    ) -> impl Future<Output = Result<O::Output>> {
-        Self::run(ready)
+    #[cfg(feature = "cache")]
+    async fn read_through<O: Cacheable<Service = Sdb> + 'static>(
+        self,
+        operation: O,
+    ) -> Result<O::Output> {
+        match &self.0.cache {
+            Some(cache) => cache.read(Shared(self.0.clone(), O::NAME), operation).await,
+            None => self.call(&operation).await,
+        }
     }
 
     /// Whether reads go through a cache.
     #[cfg(feature = "cache")]
     pub(crate) fn is_cached(&self) -> bool {
-        self.0.dispatch.is_cached()
+        self.0.cache.is_some()
     }
 
     pub(crate) fn sends_in_url(&self) -> bool {
@@ -220,6 +233,8 @@ pub struct SdbBuilder {
     #[cfg(feature = "export")]
     region: Option<String>,
     dispatch: DispatchBuilder,
+    #[cfg(feature = "cache")]
+    cache: cache::Settings,
 }
 
 impl SdbBuilder {
@@ -261,7 +276,7 @@ impl SdbBuilder {
     /// Entries belong to one access key: what only one may read is not given to another.
     #[cfg(feature = "cache")]
     pub fn cache(mut self, cache: cache_layer::Cache) -> Self {
-        self.dispatch.cache(cache);
+        self.cache.cache(cache);
         self
     }
 
@@ -281,6 +296,8 @@ impl SdbBuilder {
             },
             endpoint,
             in_url: self.in_url,
+            #[cfg(feature = "cache")]
+            cache: Through::new(&dispatch, self.cache)?,
             dispatch,
         })))
     }

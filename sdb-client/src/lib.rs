@@ -88,7 +88,7 @@ mod version;
 mod wire;
 
 #[cfg(feature = "cache")]
-pub use aws_core::cached::CacheMode;
+pub use aws_core::cache::CacheMode;
 pub use aws_core::credentials;
 pub use aws_core::event;
 pub use aws_core::{

@@ -1,19 +1,17 @@
-/// What an operation that changes items tells a cache.
+/// Says of an operation that it changes the items that it names.
 macro_rules! changes_items {
     () => {
-        #[cfg(feature = "cache")]
-        fn cache(&self) -> aws_core::cached::CacheUse<'_> {
-            aws_core::cached::CacheUse::Write(self.wire.items())
+        fn changes(&self) -> aws_core::operation::Changes<'_> {
+            aws_core::operation::Changes::Keys(self.wire.items())
         }
     };
 }
 
-/// What an operation that changes a whole domain tells a cache.
+/// Says of an operation that it changes a whole domain.
 macro_rules! changes_domain {
     () => {
-        #[cfg(feature = "cache")]
-        fn cache(&self) -> aws_core::cached::CacheUse<'_> {
-            aws_core::cached::CacheUse::WriteAll
+        fn changes(&self) -> aws_core::operation::Changes<'_> {
+            aws_core::operation::Changes::Anything
         }
     };
 }

@@ -128,7 +128,6 @@ impl Wire {
     }
 
     /// The names of all items that it is about.
-    #[cfg(feature = "cache")]
     pub(crate) fn items(&self) -> Vec<Cow<'_, str>> {
         let names = self
             .params

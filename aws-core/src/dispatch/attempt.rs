@@ -24,7 +24,7 @@ use crate::time::parse_http;
 use crate::transport::ResponseFuture;
 
 /// The most bytes of an error's body that are read.
-const MAX_ERROR: usize = 64 << 10;
+pub(crate) const MAX_ERROR: usize = 64 << 10;
 
 /// What an attempt was signed with.
 pub(super) struct Signed {

@@ -17,7 +17,7 @@ use crate::bucket::Bucket;
 use crate::checksum::Checksum;
 use crate::idempotency::{self, Row};
 use crate::many::{ObjectId, Removed};
-use crate::operation::{Call, S3Operation};
+use crate::operation::{Call, Changes, S3Operation};
 use crate::request::options::Options;
 use crate::wire::{Field, Wire};
 
@@ -218,14 +218,15 @@ struct DeleteObjects {
 impl S3Operation for DeleteObjects {
     type Output = Answers;
     const ROW: Row = idempotency::DELETE_OBJECTS;
+    const CHANGES: Changes = Changes::Bucket;
 
     fn idempotency(&self) -> Idempotency {
         self.row.idempotency
     }
 
     #[cfg(feature = "cache")]
-    fn cache<'a>(&'a self, _: &'a Wire) -> aws_core::cached::CacheUse<'a> {
-        aws_core::cached::CacheUse::Write(self.keys.iter().map(Into::into).collect())
+    fn changes<'a>(&'a self, _: &'a Wire) -> aws_core::operation::Changes<'a> {
+        aws_core::operation::Changes::Keys(self.keys.iter().map(Into::into).collect())
     }
 
     fn parse(&self, answer: Answer) -> Result<Answers> {

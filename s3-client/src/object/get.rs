@@ -5,12 +5,14 @@ use std::marker::PhantomData;
 use std::ops::RangeBounds;
 use std::time::SystemTime;
 
+use aws_core::cache::{Lookup, Snapshot};
 use aws_core::operation::Answer;
 use aws_core::{Error, Result, awaitable};
 use pipeline_pool::Method;
 
 use crate::answer::object::{Object, ObjectHead};
 use crate::bucket::Bucket;
+use crate::cached::{self, CachedOperation};
 use crate::checksum::verified;
 use crate::client::S3Client;
 use crate::idempotency::{self, Row};
@@ -19,6 +21,7 @@ use crate::operation::{Call, S3Operation};
 use crate::request::encryption::CustomerKey;
 use crate::request::options::Options;
 use crate::request::reading::Reading;
+use crate::wire::Wire;
 
 /// The object is fetched whatever it is: the answer is an [`Object`].
 #[derive(Clone, Copy, Debug)]
@@ -347,34 +350,28 @@ impl<M> GetObject<M> {
     }
 }
 
+impl<M: Mode> CachedOperation for GetObject<M> {
+    fn lookup<'a>(&self, wire: &'a Wire) -> Lookup<'a> {
+        cached::lookup(wire, true)
+    }
+
+    fn out_of(&self, wire: &Wire, snapshot: Snapshot) -> Option<Snapshot> {
+        cached::answer(wire, snapshot, M::MAY_BE_UNCHANGED)
+    }
+
+    fn is_absence(&self, snapshot: &Snapshot) -> bool {
+        cached::is_absence(snapshot)
+    }
+
+    fn may_be_kept(&self, head: &pipeline_pool::Head) -> bool {
+        cached::may_be_kept(head)
+    }
+}
+
 impl<M: Mode> S3Operation for GetObject<M> {
     type Output = M::Output;
     const ROW: Row = idempotency::GET_OBJECT;
     const STREAMS: bool = true;
-
-    #[cfg(feature = "cache")]
-    fn cache<'a>(&'a self, wire: &'a crate::wire::Wire) -> aws_core::cached::CacheUse<'a> {
-        crate::cached::read(wire, true)
-    }
-
-    #[cfg(feature = "cache")]
-    fn out_of(
-        &self,
-        wire: &crate::wire::Wire,
-        kept: aws_core::cached::Kept,
-    ) -> Option<aws_core::cached::Kept> {
-        crate::cached::answer(wire, kept, M::MAY_BE_UNCHANGED)
-    }
-
-    #[cfg(feature = "cache")]
-    fn is_absence(&self, kept: &aws_core::cached::Kept) -> bool {
-        crate::cached::is_absence(kept)
-    }
-
-    #[cfg(feature = "cache")]
-    fn may_be_kept(&self, head: &pipeline_pool::Head) -> bool {
-        crate::cached::may_be_kept(head)
-    }
 
     fn accepts(&self, status: u16) -> bool {
         matches!(status, 200 | 206) || (status == 304 && M::MAY_BE_UNCHANGED)

@@ -4,12 +4,14 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::time::SystemTime;
 
+use aws_core::cache::{Lookup, Snapshot};
 use aws_core::operation::Answer;
 use aws_core::{Error, Result, awaitable};
 use pipeline_pool::Method;
 
 use crate::answer::object::ObjectHead;
 use crate::bucket::Bucket;
+use crate::cached::{self, CachedOperation};
 use crate::client::S3Client;
 use crate::idempotency::{self, Row};
 use crate::object::get::{Always, IfChanged};
@@ -17,6 +19,7 @@ use crate::operation::{Call, S3Operation};
 use crate::request::encryption::CustomerKey;
 use crate::request::options::Options;
 use crate::request::reading::Reading;
+use crate::wire::Wire;
 
 /// What a [`Head`] answers with; sealed.
 pub trait HeadMode: sealed::HeadMode {}
@@ -248,27 +251,23 @@ struct HeadObject<M> {
     mode: PhantomData<M>,
 }
 
+impl<M: HeadMode> CachedOperation for HeadObject<M> {
+    fn lookup<'a>(&self, wire: &'a Wire) -> Lookup<'a> {
+        cached::lookup(wire, false)
+    }
+
+    fn out_of(&self, wire: &Wire, snapshot: Snapshot) -> Option<Snapshot> {
+        // An object that a put of this client has stored has none, and a HEAD is asked for little else.
+        snapshot.head.header("last-modified")?;
+        let mut answer = cached::answer(wire, snapshot, M::MAY_BE_UNCHANGED)?;
+        answer.body = bytes::Bytes::new();
+        Some(answer)
+    }
+}
+
 impl<M: HeadMode> S3Operation for HeadObject<M> {
     type Output = M::Output;
     const ROW: Row = idempotency::HEAD_OBJECT;
-
-    #[cfg(feature = "cache")]
-    fn cache<'a>(&'a self, wire: &'a crate::wire::Wire) -> aws_core::cached::CacheUse<'a> {
-        crate::cached::read(wire, false)
-    }
-
-    #[cfg(feature = "cache")]
-    fn out_of(
-        &self,
-        wire: &crate::wire::Wire,
-        kept: aws_core::cached::Kept,
-    ) -> Option<aws_core::cached::Kept> {
-        // An object that a put of this client has stored has none, and a HEAD is asked for little else.
-        kept.head.header("last-modified")?;
-        let mut kept = crate::cached::answer(wire, kept, M::MAY_BE_UNCHANGED)?;
-        kept.body = bytes::Bytes::new();
-        Some(kept)
-    }
 
     fn accepts(&self, status: u16) -> bool {
         status == 200 || (status == 206 && self.part) || (status == 304 && M::MAY_BE_UNCHANGED)

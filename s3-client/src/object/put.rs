@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use aws_core::cache::Snapshot;
 use aws_core::operation::Answer;
 use aws_core::{Error, Idempotency, Kind, Result, awaitable};
 use bytes::Bytes;
@@ -11,6 +12,7 @@ use pipeline_pool::{BodyError, Method};
 
 use crate::answer::object::ObjectHead;
 use crate::bucket::Bucket;
+use crate::cached::{self, CachedOperation};
 use crate::checksum::{Checksum, read_ahead, summed};
 use crate::client::S3Client;
 use crate::digest;
@@ -171,7 +173,7 @@ impl Put {
         };
         async move {
             match ready {
-                Ok(Ok((ref client, ref operation))) => client.call(operation).await,
+                Ok(Ok((ref client, ref operation))) => client.write(operation).await,
                 Ok(Err(error)) => Err(error),
                 Err(later) => later.await,
             }
@@ -298,6 +300,12 @@ struct PutObject {
     idempotency: Idempotency,
 }
 
+impl CachedOperation for PutObject {
+    fn wrote(&self, wire: &Wire, stored: &Stored) -> Option<Snapshot> {
+        cached::wrote(wire, &stored.0)
+    }
+}
+
 impl S3Operation for PutObject {
     type Output = Stored;
     const ROW: Row = idempotency::PUT_OBJECT;
@@ -305,11 +313,6 @@ impl S3Operation for PutObject {
 
     fn idempotency(&self) -> Idempotency {
         self.idempotency
-    }
-
-    #[cfg(feature = "cache")]
-    fn wrote(&self, wire: &Wire, stored: &Stored) -> Option<aws_core::cached::Kept> {
-        crate::cached::wrote(wire, &stored.0)
     }
 
     fn parse(&self, answer: Answer) -> Result<Stored> {

@@ -58,7 +58,7 @@ pub(crate) mod source;
 
 pub use aws_core::RetryConfig;
 #[cfg(feature = "cache")]
-pub use aws_core::cached::CacheMode;
+pub use aws_core::cache::CacheMode;
 
 pub use self::encryption::{CustomerKey, ServerSideEncryption};
 pub use crate::bucket::config::{DeleteConfig, GetConfig, PutConfig};

@@ -1,6 +1,6 @@
 use aws_core::awaitable;
+use aws_core::cache::{Cacheable, Lookup, Snapshot};
 use aws_core::operation::Answer;
-#[cfg(feature = "cache")]
 use aws_core::xml::XmlError;
 use aws_core::{Idempotency, Operation, Result};
 
@@ -92,7 +92,6 @@ impl Get {
         }
         let operation = GetAttributes {
             wire,
-            #[cfg(feature = "cache")]
             past: self.consistent,
             names: self.attributes,
         };
@@ -105,37 +104,24 @@ awaitable!(Get, Fetched);
 
 struct GetAttributes {
     wire: Wire,
-    /// Nothing kept is new enough.
-    #[cfg(feature = "cache")]
+    /// Whether nothing that is kept is new enough.
     past: bool,
     /// Only these attributes, unless there are none.
     names: Vec<String>,
 }
 
-impl Operation for GetAttributes {
-    type Output = Fetched;
-    const NAME: &'static str = idempotency::GET_ATTRIBUTES.operation;
-
-    from_wire!();
-
-    fn idempotency(&self) -> Idempotency {
-        idempotency::GET_ATTRIBUTES.idempotency
-    }
-
-    #[cfg(feature = "cache")]
-    fn cache(&self) -> aws_core::cached::CacheUse<'_> {
-        use aws_core::cached::CacheUse;
+impl Cacheable for GetAttributes {
+    fn lookup(&self) -> Lookup<'_> {
         match self.wire.item() {
-            Some(item) if !self.past && self.names.is_empty() => CacheUse::Read(item.into()),
-            Some(item) if !self.past => CacheUse::Peek(item.into()),
-            _ => CacheUse::Past,
+            Some(item) if !self.past && self.names.is_empty() => Lookup::Whole(item.into()),
+            Some(item) if !self.past => Lookup::Part(item.into()),
+            _ => Lookup::Past,
         }
     }
 
-    #[cfg(feature = "cache")]
-    fn is_absence(&self, kept: &aws_core::cached::Kept) -> bool {
+    fn is_absence(&self, snapshot: &Snapshot) -> bool {
         // An item without attributes does not exist.
-        let read = crate::wire::read_envelope(&kept.body, |xml| {
+        let read = crate::wire::read_envelope(&snapshot.body, |xml| {
             while let Some(tag) = xml.child()? {
                 if tag.name() == "Attribute" {
                     return Err(XmlError::new("one is enough to know"));
@@ -147,10 +133,20 @@ impl Operation for GetAttributes {
         read.is_ok()
     }
 
-    #[cfg(feature = "cache")]
-    fn cost(&self, kept: &aws_core::cached::Kept) -> f64 {
-        let usage = crate::wire::read_envelope(&kept.body, |xml| xml.skip());
+    fn cost(&self, snapshot: &Snapshot) -> f64 {
+        let usage = crate::wire::read_envelope(&snapshot.body, |xml| xml.skip());
         usage.map_or(0.0, |usage| usage.box_usage)
+    }
+}
+
+impl Operation for GetAttributes {
+    type Output = Fetched;
+    const NAME: &'static str = idempotency::GET_ATTRIBUTES.operation;
+
+    from_wire!();
+
+    fn idempotency(&self) -> Idempotency {
+        idempotency::GET_ATTRIBUTES.idempotency
     }
 
     fn parse(&self, service: &Sdb, answer: Answer) -> Result<Fetched> {
