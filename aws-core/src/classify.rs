@@ -57,8 +57,7 @@ pub fn class_of(status: u16, code: Option<&str>) -> Class {
         | "LimitExceededException"
         | "TooManyRequests"
         | "TooManyRequestsException"
-        | "PriorRequestNotComplete"
-        | "EC2ThrottledException" => Class::Throttled,
+        | "PriorRequestNotComplete" => Class::Throttled,
         "ServiceUnavailable" | "Busy" | "Unavailable" => Class::Unavailable,
         "RequestTimeTooSkewed" | "RequestExpired" | "RequestInTheFuture" => Class::Skewed,
         "ExpiredToken" | "ExpiredTokenException" | "TokenRefreshRequired" => Class::ExpiredToken,

@@ -18,22 +18,11 @@ pub struct ErrorBody {
     pub(crate) details: Vec<(&'static str, String)>,
 }
 
-/// What else is kept. Not the string to sign, the signature and the like, which some services send back.
-const DETAILS: [&str; 7] = [
-    "BoxUsage",
-    "Region",
-    "Endpoint",
-    "Condition",
-    "ServerTime",
-    "RequestTime",
-    "BucketName",
-];
-
 impl ErrorBody {
-    /// Reads an error body; nothing if it is not one of the known forms.
-    pub fn parse(body: &[u8]) -> Option<Self> {
+    /// Reads an error body, and of its other elements those of these names; nothing if it is not one of the known forms.
+    pub fn parse(body: &[u8], details: &[&'static str]) -> Option<Self> {
         let mut found = Self::default();
-        read(body, &mut found).ok()?;
+        read(body, details, &mut found).ok()?;
         found.code.is_some().then_some(found)
     }
 
@@ -55,7 +44,7 @@ impl ErrorBody {
                 rest.and_then(<[u8]>::first)
                     .is_some_and(|b| *b == b'>' || b.is_ascii_whitespace())
             })
-            && Self::parse(body).is_some()
+            && Self::parse(body, &[]).is_some()
     }
 
     /// An error body of a code and a message, made by hand.
@@ -76,7 +65,7 @@ impl ErrorBody {
         message.push_str(hint);
     }
 
-    /// Another element of the error, if it is one of the few that are kept.
+    /// Another element of the error, if its service [keeps](crate::Service::ERROR_DETAILS) it.
     pub fn detail(&self, name: &str) -> Option<&str> {
         self.details
             .iter()
@@ -85,18 +74,18 @@ impl ErrorBody {
     }
 }
 
-fn read(body: &[u8], found: &mut ErrorBody) -> Result<(), XmlError> {
+fn read(body: &[u8], details: &[&'static str], found: &mut ErrorBody) -> Result<(), XmlError> {
     let mut xml = Xml::new(body)?;
     match xml.root()?.name() {
-        "Error" => error(&mut xml, found),
+        "Error" => error(&mut xml, details, found),
         "ErrorResponse" | "Response" => {
             while let Some(tag) = xml.child()? {
                 match tag.name() {
-                    "Error" => error(&mut xml, found)?,
+                    "Error" => error(&mut xml, details, found)?,
                     "Errors" => {
                         while let Some(tag) = xml.child()? {
                             match tag.name() {
-                                "Error" => error(&mut xml, found)?,
+                                "Error" => error(&mut xml, details, found)?,
                                 _ => xml.skip()?,
                             }
                         }
@@ -111,10 +100,14 @@ fn read(body: &[u8], found: &mut ErrorBody) -> Result<(), XmlError> {
     }
 }
 
-fn error(xml: &mut Xml<'_>, found: &mut ErrorBody) -> Result<(), XmlError> {
+fn error(
+    xml: &mut Xml<'_>,
+    details: &[&'static str],
+    found: &mut ErrorBody,
+) -> Result<(), XmlError> {
     while let Some(tag) = xml.child()? {
         let name = tag.name();
-        if let Some(kept) = DETAILS.iter().find(|d| **d == name) {
+        if let Some(kept) = details.iter().find(|d| **d == name) {
             let value = text(xml)?;
             found.details.extend(value.map(|value| (*kept, value)));
             continue;
@@ -139,11 +132,14 @@ fn text(xml: &mut Xml<'_>) -> Result<Option<String>, XmlError> {
 mod tests {
     use super::*;
 
+    const DETAILS: &[&str] = &["BoxUsage", "Region", "Endpoint"];
+
     #[test]
     fn the_three_forms() {
         let s3 = ErrorBody::parse(
             b"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>NoSuchKey</Code><Message>a &lt;b&gt; &#233;</Message>\
               <StringToSign>GET\n\n</StringToSign><Region>eu-west-1</Region><RequestId>1</RequestId></Error>",
+            DETAILS,
         )
         .unwrap();
         assert_eq!(s3.code.as_deref(), Some("NoSuchKey"));
@@ -154,6 +150,7 @@ mod tests {
         let query = ErrorBody::parse(
             b"<Response><Errors><Error><Code>NoSuchDomain</Code><Message>m</Message><BoxUsage>0.0000071759</BoxUsage></Error>\
               </Errors><RequestID>2</RequestID></Response>",
+            DETAILS,
         )
         .unwrap();
         assert_eq!(query.code.as_deref(), Some("NoSuchDomain"));
@@ -161,6 +158,7 @@ mod tests {
         assert_eq!(query.detail("BoxUsage"), Some("0.0000071759"));
         let newer = ErrorBody::parse(
             b"<ErrorResponse xmlns=\"x\"><Error><Type>Sender</Type><Code>C</Code></Error><RequestId>3</RequestId></ErrorResponse>",
+            DETAILS,
         )
         .unwrap();
         assert_eq!(newer.code.as_deref(), Some("C"));
@@ -171,6 +169,7 @@ mod tests {
     fn what_is_empty_is_not_there() {
         let body = ErrorBody::parse(
             b"<Error><Code>AccessDenied</Code><Message/><Region></Region><Endpoint/><RequestId/></Error>",
+            DETAILS,
         )
         .unwrap();
         assert_eq!(
@@ -194,8 +193,8 @@ mod tests {
             "<Error/>",
             "\u{0}",
         ] {
-            assert_eq!(ErrorBody::parse(body.as_bytes()), None, "{body}");
+            assert_eq!(ErrorBody::parse(body.as_bytes(), DETAILS), None, "{body}");
         }
-        assert_eq!(ErrorBody::parse(b"\xff\xfe"), None);
+        assert_eq!(ErrorBody::parse(b"\xff\xfe", DETAILS), None);
     }
 }

@@ -197,7 +197,8 @@ impl Error {
         self.0.body.request_id.as_deref()
     }
 
-    /// Another field of the service's error, by its element name: `BoxUsage`, `Region`, `Endpoint`, `Condition`, `ServerTime`.
+    /// Another field of the service's error, by its element name, if the service
+    /// [keeps](crate::Service::ERROR_DETAILS) it: for example `Region`.
     pub fn detail(&self, name: &str) -> Option<&str> {
         self.0.body.detail(name)
     }

@@ -23,6 +23,7 @@
 //! struct Echo;
 //! impl Service for Echo {
 //!     const NAME: &'static str = "Echo";
+//!     type Destination = Origin;
 //! }
 //!
 //! struct Say { origin: Origin, word: String }
@@ -90,7 +91,7 @@ pub use classify::{Class, Idempotency};
 pub use clock::{Clock, http_date};
 pub use credentials::{Credentials, ProvideCredentials};
 pub use dispatch::{Dispatch, DispatchBuilder};
-pub use endpoint::{Addressing, Endpoint, Place};
+pub use endpoint::Endpoint;
 pub use envelope::ErrorBody;
 pub use error::{Error, Kind, Result};
 pub use event::{AttemptEvent, Middleware};

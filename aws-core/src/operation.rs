@@ -1,6 +1,7 @@
 //! What an operation is: a pure value that can encode itself and read its answer.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -12,20 +13,25 @@ use pipeline_pool::{Head, Origin, Request};
 use crate::body::Body;
 use crate::classify::{Class, Idempotency};
 use crate::clock;
-use crate::endpoint::Place;
 use crate::envelope::ErrorBody;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::overrides::Overrides;
 
 /// What is the same for all operations of one service.
 pub trait Service: Send + Sync {
     /// The name in errors and traces, for example `S3`.
     const NAME: &'static str;
+    /// Elements of an error document, besides its code and message, that [`Error::detail`] gives. Not the string to sign,
+    /// the signature and the like, which some services send back. Defaults to none.
+    const ERROR_DETAILS: &'static [&'static str] = &[];
+    /// Where a request can go besides to its operation's own origin: [`Origin`], where there is nothing more to say of
+    /// such a place.
+    type Destination: Destination;
 
     /// Reads the body of an error answer; nothing if it cannot be read. Defaults to the known envelopes.
     fn parse_error(&self, head: &Head, body: &[u8]) -> Option<ErrorBody> {
         let _ = head;
-        ErrorBody::parse(body)
+        ErrorBody::parse(body, Self::ERROR_DETAILS)
     }
 
     /// Learns from an error answer how requests about this bucket or domain have to be signed, and returns
@@ -42,6 +48,21 @@ pub trait Service: Send + Sync {
         None
     }
 }
+
+/// Where a request goes instead of to its operation's own origin.
+pub trait Destination: Clone + fmt::Debug + Send + Sync + 'static {
+    /// The server.
+    fn origin(&self) -> &Origin;
+}
+
+impl Destination for Origin {
+    fn origin(&self) -> &Origin {
+        self
+    }
+}
+
+/// Where requests of an operation go instead of to its own origin.
+pub type DestinationOf<O> = <<O as Operation>::Service as Service>::Destination;
 
 /// One request to a service, as a value: no socket and no clock in it.
 pub trait Operation: Send + Sync {
@@ -72,7 +93,7 @@ pub trait Operation: Send + Sync {
 
     /// Where it goes instead of to its [`origin`](Self::origin), as far as the service has learnt that. Defaults to
     /// nowhere.
-    fn place(&self, service: &Self::Service) -> Option<Place> {
+    fn place(&self, service: &Self::Service) -> Option<DestinationOf<Self>> {
         let _ = service;
         None
     }
@@ -87,7 +108,7 @@ pub trait Operation: Send + Sync {
         &self,
         service: &Self::Service,
         redirect: &Redirect<'_>,
-    ) -> std::result::Result<Option<Place>, String> {
+    ) -> std::result::Result<Option<DestinationOf<Self>>, String> {
         let _ = (service, redirect);
         Ok(None)
     }
@@ -108,6 +129,21 @@ pub trait Operation: Send + Sync {
     /// # Errors
     /// When it cannot be sent: nothing is tried then.
     fn request(&self, service: &Self::Service, attempt: &Attempt<'_>) -> Result<Request>;
+
+    /// The [`request`](Self::request), for a [place](Self::place) that it was [sent on](Self::redirect) to. Defaults to
+    /// the same request: an operation that goes to other places says what differs there.
+    ///
+    /// # Errors
+    /// As [`request`](Self::request).
+    fn request_at(
+        &self,
+        service: &Self::Service,
+        attempt: &Attempt<'_>,
+        place: &DestinationOf<Self>,
+    ) -> Result<Request> {
+        let _ = place;
+        self.request(service, attempt)
+    }
 
     /// Time beyond what the client allows, for what has to be moved or made: a large body, or an answer that
     /// takes the server long. Counts for the whole operation and for each attempt. Defaults to none.
@@ -156,33 +192,33 @@ pub enum Changes<'a> {
     Anything,
 }
 
-/// What an answer says of where a request belongs.
+/// An answer that sends a request elsewhere.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Redirect<'a> {
     /// The server that answered.
     pub from: &'a Origin,
-    /// 301, 307 or 308: all but 307 are for good.
-    pub status: u16,
-    /// Its `Location`, an absolute or relative URL.
-    pub location: Option<&'a str>,
-    /// Its `x-amz-bucket-region`, or the region in its error.
-    pub region: Option<&'a str>,
-    /// The host in its error.
-    pub endpoint: Option<&'a str>,
+    /// Its status, which is 301, 307 or 308, and its fields: all but 307 are for good.
+    pub head: &'a Head,
+    /// The error in its body.
+    pub error: &'a Error,
 }
 
 impl<'a> Redirect<'a> {
     /// A redirect made by hand: for tests of operations.
-    pub fn new(from: &'a Origin, status: u16) -> Self {
-        Self {
-            from,
-            status,
-            location: None,
-            region: None,
-            endpoint: None,
-        }
+    pub fn new(from: &'a Origin, head: &'a Head, error: &'a Error) -> Self {
+        Self { from, head, error }
     }
+
+    /// A field of the answer; an empty one says nothing.
+    pub fn field(&self, name: &str) -> Option<&'a str> {
+        stated(self.head, name)
+    }
+}
+
+/// The value of a field; an empty one says nothing.
+pub(crate) fn stated<'a>(head: &'a Head, name: &str) -> Option<&'a str> {
+    head.header(name).filter(|value| !value.is_empty())
 }
 
 /// The most bytes of an answer that is read whole, unless its operation allows for more: 16 MiB.
@@ -195,7 +231,6 @@ pub struct Attempt<'a> {
     pub(crate) now: SystemTime,
     pub(crate) number: u32,
     pub(crate) headers: &'a [(String, String)],
-    pub(crate) place: Option<&'a Place>,
 }
 
 impl<'a> Attempt<'a> {
@@ -206,7 +241,6 @@ impl<'a> Attempt<'a> {
             now,
             number: 1,
             headers: &[],
-            place: None,
         }
     }
 
@@ -215,18 +249,6 @@ impl<'a> Attempt<'a> {
     pub fn with_headers(mut self, headers: &'a [(String, String)]) -> Self {
         self.headers = headers;
         self
-    }
-
-    /// The same attempt at this [`place`](Self::place): for tests of operations.
-    #[must_use]
-    pub fn with_place(mut self, place: &'a Place) -> Self {
-        self.place = Some(place);
-        self
-    }
-
-    /// Where it goes, and what has to be signed, if that is not the operation's own place.
-    pub fn place(&self) -> Option<&'a Place> {
-        self.place
     }
 
     /// Whose request it is.

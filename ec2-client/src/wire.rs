@@ -24,6 +24,7 @@ pub(crate) struct Ec2 {
 
 impl Service for Ec2 {
     const NAME: &'static str = "EC2";
+    type Destination = Origin;
 
     fn learn(&self, _: Option<&Arc<str>>, _: &Head, error: &mut ErrorBody) -> bool {
         if matches!(self.signer, Signer::V2) && error.code.as_deref() == Some("AuthFailure") {
@@ -38,7 +39,11 @@ impl Service for Ec2 {
     /// EC2 says `AuthFailure` of keys that are wrong and of dates that are, so that the clock is looked at before it is
     /// reported; the SDKs do the same.
     fn class(&self, _: u16, code: Option<&str>) -> Option<Class> {
-        (code? == "AuthFailure").then_some(Class::Skewed)
+        match code? {
+            "AuthFailure" => Some(Class::Skewed),
+            "EC2ThrottledException" => Some(Class::Throttled),
+            _ => None,
+        }
     }
 }
 

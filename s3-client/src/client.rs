@@ -8,14 +8,14 @@ use aws_core::cache::Cacheable;
 #[cfg(feature = "cache")]
 use aws_core::cache::{self, Through};
 use aws_core::dispatch::{Dispatch, DispatchBuilder, PartialRetry};
-use aws_core::{Addressing, Credentials, Endpoint, Error, Operation, Result};
+use aws_core::{Credentials, Endpoint, Error, Operation, Result};
 use aws_sigv2::s3::SubResources;
 
 use crate::bucket::Bucket;
 use crate::bucket::ListBuckets;
 use crate::negotiate::Memory;
-use crate::redirect::Redirects;
 use crate::request::options::Options;
+use crate::route::{Addressing, BucketAddress, Redirects};
 use crate::service::S3;
 use crate::signature::{Signature, Signer, region_of};
 use crate::wire::Wire;
@@ -26,6 +26,7 @@ pub struct S3Client(Arc<Inner>);
 
 struct Inner {
     endpoint: Endpoint,
+    addressing: Addressing,
     service: S3,
     dispatch: Dispatch,
     #[cfg(feature = "cache")]
@@ -66,6 +67,11 @@ impl S3Client {
     /// Where requests go.
     pub fn endpoint(&self) -> &Endpoint {
         &self.0.endpoint
+    }
+
+    /// Where requests about this bucket go.
+    pub(crate) fn address_of(&self, bucket: &str) -> BucketAddress {
+        self.0.addressing.of(&self.0.endpoint, bucket)
     }
 
     /// The parameters that Version 2 signs.
@@ -322,7 +328,7 @@ impl S3Builder {
         let url = self
             .endpoint
             .ok_or_else(|| Error::invalid("no endpoint is set: give the builder one"))?;
-        let endpoint = Endpoint::parse(&url)?.addressing(self.addressing);
+        let endpoint = Endpoint::parse(&url)?;
         let signature = self.signature;
         let signature = signature.unwrap_or_else(|| Signature::usual(&endpoint));
         let mut dispatch = self.dispatch;
@@ -345,6 +351,7 @@ impl S3Builder {
         let dispatch = dispatch.build()?;
         Ok(S3Client(Arc::new(Inner {
             endpoint,
+            addressing: self.addressing,
             service,
             #[cfg(feature = "cache")]
             cache: Through::new(&dispatch, self.cache)?,

@@ -98,7 +98,7 @@ mod tests {
     }
 
     fn error(xml: &str) -> ErrorBody {
-        ErrorBody::parse(xml.as_bytes()).unwrap_or_default()
+        ErrorBody::parse(xml.as_bytes(), &["Region"]).unwrap_or_default()
     }
 
     #[test]

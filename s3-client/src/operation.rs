@@ -10,9 +10,10 @@ use std::time::Duration;
 
 use aws_core::idempotency::Row;
 use aws_core::operation::{self, Answer, Attempt, Redirect};
-use aws_core::{Idempotency, Operation, Overrides, Place, Result};
+use aws_core::{Idempotency, Operation, Overrides, Result};
 use pipeline_pool::{Origin, Request};
 
+use crate::route::BucketAddress;
 use crate::service::S3;
 use crate::wire::Wire;
 
@@ -105,13 +106,19 @@ impl<O: S3Operation> Operation for Call<O> {
     }
 
     fn request(&self, service: &S3, attempt: &Attempt<'_>) -> Result<Request> {
-        match attempt.place() {
-            None => self.wire.request(service, attempt),
-            Some(place) => self.wire.moved(place).request(service, attempt),
-        }
+        self.wire.request(service, attempt)
     }
 
-    fn place(&self, service: &S3) -> Option<Place> {
+    fn request_at(
+        &self,
+        service: &S3,
+        attempt: &Attempt<'_>,
+        place: &BucketAddress,
+    ) -> Result<Request> {
+        self.wire.moved(place).request(service, attempt)
+    }
+
+    fn place(&self, service: &S3) -> Option<BucketAddress> {
         service.redirects.place(self.wire.bucket())
     }
 
@@ -119,7 +126,7 @@ impl<O: S3Operation> Operation for Call<O> {
         &self,
         service: &S3,
         redirect: &Redirect<'_>,
-    ) -> std::result::Result<Option<Place>, String> {
+    ) -> std::result::Result<Option<BucketAddress>, String> {
         service.redirects.follow(self.wire.bucket(), redirect)
     }
 

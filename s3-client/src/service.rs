@@ -8,7 +8,7 @@ use pipeline_pool::Head;
 
 use crate::digest::{self, Demands};
 use crate::negotiate::{self, Memory};
-use crate::redirect::Redirects;
+use crate::route::{BucketAddress, Redirects};
 use crate::signature::Signer;
 
 #[derive(Debug)]
@@ -53,6 +53,15 @@ impl S3 {
 
 impl Service for S3 {
     const NAME: &'static str = "S3";
+    const ERROR_DETAILS: &'static [&'static str] = &[
+        "BucketName",
+        "Condition",
+        "Endpoint",
+        "Region",
+        "RequestTime",
+        "ServerTime",
+    ];
+    type Destination = BucketAddress;
 
     fn learn(&self, bucket: Option<&Arc<str>>, head: &Head, error: &mut ErrorBody) -> bool {
         if let Some(bucket) = bucket

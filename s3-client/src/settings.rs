@@ -11,7 +11,8 @@
 //! | [`Clock`] | `clock` | what time it is |
 //! | [`Idempotency`] | none | whether an [operation](crate::idempotency) may be sent twice |
 
-pub use aws_core::{Addressing, Clock, Endpoint, Idempotency, RetryConfig};
+pub use aws_core::{Clock, Endpoint, Idempotency, RetryConfig};
 pub use aws_sigv2::s3::{Server, SubResources};
 
+pub use crate::route::Addressing;
 pub use crate::signature::Signature;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use aws_core::operation::Attempt;
 use aws_core::v4;
-use aws_core::{Endpoint, Error, Place, Result};
+use aws_core::{Endpoint, Error, Result};
 use aws_sigv2::escape;
 use bytes::Bytes;
 use pipeline_pool::{Method, Origin, Request};
@@ -18,6 +18,7 @@ use crate::digest;
 use crate::limits;
 use crate::request::body::Payload;
 use crate::request::options::Options;
+use crate::route::BucketAddress;
 pub(crate) use crate::service::S3;
 use crate::signature::{Framing, Signer, Unsigned, region_of};
 
@@ -230,7 +231,7 @@ impl Wire {
     }
 
     /// The same request, sent to another place.
-    pub(crate) fn moved(&self, place: &Place) -> Self {
+    pub(crate) fn moved(&self, place: &BucketAddress) -> Self {
         let mut target = String::with_capacity(self.target.len() + 64);
         let mut path = &self.target[..];
         if let Some(bucket) = &self.bucket {
@@ -441,7 +442,8 @@ fn unescaped(path: &str) -> Cow<'_, str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use aws_core::{Addressing, Credentials};
+    use crate::route::Addressing;
+    use aws_core::Credentials;
     use std::time::UNIX_EPOCH;
 
     fn bucket(url: &str, addressing: Addressing) -> Bucket {
@@ -548,7 +550,7 @@ mod tests {
         let far = bucket("http://h", Addressing::Path);
         let mut wire = Wire::object(Method::Get, &far, "a b/johnsmith/\u{e9}").unwrap();
         wire.query("versionId", "x");
-        let place = |url: &str, bucket_in_host| Place {
+        let place = |url: &str, bucket_in_host| BucketAddress {
             origin: Origin::parse(url).unwrap(),
             bucket_in_host,
             region: None,
@@ -593,7 +595,7 @@ mod tests {
         let wire = Wire::object(Method::Get, &tenants, "a:b").unwrap();
         assert_eq!(wire.target, "/tenant%3Aphotos/a%3Ab");
         assert_eq!(wire.key().as_deref(), Some("a:b"));
-        let there = Place {
+        let there = BucketAddress {
             origin: Origin::parse("http://other").unwrap(),
             bucket_in_host: false,
             region: None,

@@ -93,6 +93,7 @@ impl Exports {
 
 impl Service for Exports {
     const NAME: &'static str = "SimpleDB";
+    type Destination = Origin;
 
     fn parse_error(&self, head: &Head, body: &[u8]) -> Option<ErrorBody> {
         let value: Value = serde_json::from_slice(body).unwrap_or_default();

@@ -27,9 +27,11 @@ pub(crate) struct Sdb {
 
 impl Service for Sdb {
     const NAME: &'static str = "SimpleDB";
+    const ERROR_DETAILS: &'static [&'static str] = &["BoxUsage"];
+    type Destination = Origin;
 
     fn parse_error(&self, _: &Head, body: &[u8]) -> Option<ErrorBody> {
-        let error = ErrorBody::parse(body)?;
+        let error = ErrorBody::parse(body, Self::ERROR_DETAILS)?;
         // Errors are billed too.
         let hours = error.detail("BoxUsage").and_then(|text| hours(text).ok());
         self.meter.add(hours.unwrap_or(0.0));

@@ -14,9 +14,8 @@ use super::policy::{absence, entry};
 use crate::body::Body;
 use crate::classify::Idempotency;
 use crate::dispatch::{Dispatch, MAX_ERROR, site};
-use crate::endpoint::Place;
 use crate::error::{Kind, Result};
-use crate::operation::{Answer, Attempt, Operation, Redirect};
+use crate::operation::{Answer, Attempt, DestinationOf, Operation, Redirect};
 use crate::overrides::Overrides;
 
 /// Fetches what an operation answers with, to be kept if it can be.
@@ -113,7 +112,7 @@ impl<O: Operation> Operation for Raw<O> {
         self.operation.key()
     }
 
-    fn place(&self, service: &Self::Service) -> Option<Place> {
+    fn place(&self, service: &Self::Service) -> Option<DestinationOf<O>> {
         self.operation.place(service)
     }
 
@@ -121,7 +120,7 @@ impl<O: Operation> Operation for Raw<O> {
         &self,
         service: &Self::Service,
         redirect: &Redirect<'_>,
-    ) -> std::result::Result<Option<Place>, String> {
+    ) -> std::result::Result<Option<DestinationOf<O>>, String> {
         self.operation.redirect(service, redirect)
     }
 
@@ -131,6 +130,15 @@ impl<O: Operation> Operation for Raw<O> {
 
     fn request(&self, service: &Self::Service, attempt: &Attempt<'_>) -> Result<Request> {
         self.operation.request(service, attempt)
+    }
+
+    fn request_at(
+        &self,
+        service: &Self::Service,
+        attempt: &Attempt<'_>,
+        place: &DestinationOf<O>,
+    ) -> Result<Request> {
+        self.operation.request_at(service, attempt, place)
     }
 
     fn extra_time(&self) -> Duration {

@@ -93,13 +93,13 @@ impl Site {
             Ok(request)
         };
         let passing = |answer: &Answer| {
-            let code = ErrorBody::parse(&answer.body).and_then(|body| body.code);
+            let code = ErrorBody::parse(&answer.body, &[]).and_then(|body| body.code);
             code.as_deref() == Some("IDPCommunicationError")
         };
         let answer = fetch.send(&self.origin, request, passing).await;
         let answer = answer.map_err(|lost| lost.broken(format!("no keys from {NAME}")))?;
         if !answer.is_ok() {
-            let body = ErrorBody::parse(&answer.body).unwrap_or_default();
+            let body = ErrorBody::parse(&answer.body, &[]).unwrap_or_default();
             let status = answer.status();
             let code = body
                 .code

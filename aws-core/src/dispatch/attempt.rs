@@ -14,11 +14,10 @@ use super::{Shared, after};
 use crate::body::Body;
 use crate::classify::{Class, Idempotency, is_skewed};
 use crate::credentials::Credentials;
-use crate::endpoint::Place;
 use crate::envelope::ErrorBody;
 use crate::error::{Error, Kind, Result, Site};
 use crate::event::{AttemptEvent, AttemptStart};
-use crate::operation::{Answer, Attempt, Operation, Redirect, Service};
+use crate::operation::{Answer, Attempt, DestinationOf, Operation, Redirect, Service, stated};
 use crate::overrides::Overrides;
 use crate::time::parse_http;
 use crate::transport::ResponseFuture;
@@ -58,8 +57,8 @@ pub(super) struct Failed {
     credentials: Option<Credentials>,
     /// Whether the service learnt from it how to sign.
     pub(super) learnt: bool,
-    /// What an answer said of another place.
-    pub(super) redirect: Option<Moved>,
+    /// The head of an answer that sends the request elsewhere.
+    moved: Option<Head>,
 }
 
 impl From<Error> for Failed {
@@ -70,27 +69,8 @@ impl From<Error> for Failed {
             offset_ms: 0,
             credentials: None,
             learnt: false,
-            redirect: None,
+            moved: None,
         }
-    }
-}
-
-/// What an answer says of where a request belongs.
-pub(super) struct Moved {
-    status: u16,
-    location: Option<String>,
-    region: Option<String>,
-}
-
-impl Moved {
-    fn of(head: &Head) -> Option<Self> {
-        let status = head.status();
-        let text = |name| stated(head, name).map(str::to_owned);
-        is_move(status).then(|| Self {
-            status,
-            location: text("location"),
-            region: text("x-amz-bucket-region"),
-        })
     }
 }
 
@@ -109,15 +89,9 @@ impl Failed {
         operation: &O,
         service: &O::Service,
         from: &Origin,
-    ) -> Option<Place> {
-        let moved = self.redirect.take()?;
-        let redirect = Redirect {
-            from,
-            status: moved.status,
-            location: moved.location.as_deref(),
-            region: moved.region.as_deref().or(self.error.detail("Region")),
-            endpoint: self.error.detail("Endpoint"),
-        };
+    ) -> Option<DestinationOf<O>> {
+        let head = self.moved.take()?;
+        let redirect = Redirect::new(from, &head, &self.error);
         match operation.redirect(service, &redirect) {
             Ok(place) => place,
             Err(why) => {
@@ -163,9 +137,11 @@ impl<O: Operation> Run<'_, O> {
             now: signed.now,
             number: self.course.attempts(),
             headers,
-            place: self.place.as_ref(),
         };
-        let mut request = operation.request(self.service, &attempt)?;
+        let mut request = match &self.place {
+            None => operation.request(self.service, &attempt)?,
+            Some(place) => operation.request_at(self.service, &attempt, place)?,
+        };
         if !self.course.expects() {
             request.expect_continue(None);
         }
@@ -346,7 +322,7 @@ impl<O: Operation> Run<'_, O> {
             offset_ms: signed.offset_ms,
             credentials: Some(signed.credentials.clone()),
             learnt,
-            redirect: Moved::of(head),
+            moved: is_move(head.status()).then(|| head.clone()),
         }
     }
 }
@@ -433,11 +409,6 @@ pub(crate) fn service_error<S: Service>(
 fn request_id(head: &Head) -> Option<&str> {
     let names = ["x-amz-request-id", "x-amzn-requestid"];
     names.iter().find_map(|name| stated(head, name))
-}
-
-/// The value of a field; an empty one says nothing.
-fn stated<'a>(head: &'a Head, name: &str) -> Option<&'a str> {
-    head.header(name).filter(|value| !value.is_empty())
 }
 
 /// How long `Retry-After` asks to wait, by the clock of the server that sent it: it is seconds or a date

@@ -11,9 +11,8 @@ use super::attempt::{Failed, Started, log_failure, site};
 use super::verdict::{Course, Terms, Verdict};
 use super::{Shared, after};
 use crate::classify::Class;
-use crate::endpoint::Place;
 use crate::error::{Error, Kind, Result};
-use crate::operation::Operation;
+use crate::operation::{Destination, DestinationOf, Operation};
 use crate::overrides::Overrides;
 use crate::retry::RetryConfig;
 use crate::throttle::{Asked, Caller, Ended, Turn, Waiting};
@@ -34,7 +33,7 @@ pub(super) struct Run<'a, O: Operation> {
     /// What has happened to its attempts.
     pub(super) course: Course,
     /// Where it goes, if not where the operation says.
-    pub(super) place: Option<Place>,
+    pub(super) place: Option<DestinationOf<O>>,
 }
 
 impl<'a, O: Operation> Run<'a, O> {
@@ -69,7 +68,7 @@ impl<'a, O: Operation> Run<'a, O> {
     /// Where it goes.
     pub(super) fn origin(&self) -> &Origin {
         let place = self.place.as_ref();
-        place.map_or(self.operation.origin(), |place| &place.origin)
+        place.map_or(self.operation.origin(), Destination::origin)
     }
 
     /// Whether an attempt may still run.

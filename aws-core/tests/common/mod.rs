@@ -14,7 +14,7 @@ use std::time::Duration;
 use aws_core::operation::{Answer, Attempt, Redirect};
 use aws_core::transport::{ResponseFuture, Transport};
 use aws_core::{
-    Credentials, Dispatch, Idempotency, Operation, Overrides, Place, Result, RetryConfig, Service,
+    Credentials, Dispatch, Idempotency, Operation, Overrides, Result, RetryConfig, Service,
 };
 use bytes::Bytes;
 use pipeline_pool::{Body, Head, Kind, Method, Origin, Request, Response, Sent};
@@ -25,6 +25,7 @@ pub(crate) struct Toy;
 
 impl Service for Toy {
     const NAME: &'static str = "Toy";
+    type Destination = Origin;
 }
 
 pub(crate) struct Do {
@@ -85,22 +86,21 @@ impl Operation for Do {
         &self,
         _: &Toy,
         redirect: &Redirect<'_>,
-    ) -> std::result::Result<Option<Place>, String> {
-        let Some(location) = redirect.location else {
+    ) -> std::result::Result<Option<Origin>, String> {
+        let Some(location) = redirect.field("location") else {
             return Ok(None);
         };
         if self.follows != Some(location) {
             return Err(format!("it is sent to {location}, which is not followed"));
         }
-        Ok(Some(Place {
-            origin: Origin::parse(location).unwrap(),
-            bucket_in_host: false,
-            region: None,
-        }))
+        Ok(Some(Origin::parse(location).unwrap()))
     }
 
-    fn request(&self, _: &Toy, attempt: &Attempt<'_>) -> Result<Request> {
-        let origin = attempt.place().map_or(&self.origin, |place| &place.origin);
+    fn request(&self, service: &Toy, attempt: &Attempt<'_>) -> Result<Request> {
+        self.request_at(service, attempt, &self.origin)
+    }
+
+    fn request_at(&self, _: &Toy, attempt: &Attempt<'_>, origin: &Origin) -> Result<Request> {
         let mut request = Request::new(Method::Post, origin, "/")?;
         request.header("date", attempt.http_date().as_ref())?;
         request.header("authorization", attempt.credentials().secret_key())?;

@@ -17,17 +17,16 @@ pub use list::{BucketInfo, ListBuckets};
 use std::fmt;
 use std::sync::Arc;
 
-use aws_core::Place;
-
 use crate::client::S3Client;
 use crate::limits;
+use crate::route::BucketAddress;
 
 /// A bucket: the place for verbs about it and its objects. Cheap to clone.
 #[derive(Clone)]
 pub struct Bucket {
     pub(crate) client: S3Client,
     pub(crate) name: Arc<str>,
-    pub(crate) place: Place,
+    pub(crate) place: BucketAddress,
     /// Whether the name is within the limits; each request would otherwise look at it again.
     pub(crate) legal: bool,
 }
@@ -35,7 +34,7 @@ pub struct Bucket {
 impl Bucket {
     pub(crate) fn new(client: S3Client, name: Arc<str>) -> Self {
         Self {
-            place: client.endpoint().place(&name),
+            place: client.address_of(&name),
             legal: limits::bucket(&name).is_ok(),
             client,
             name,

@@ -5,17 +5,47 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use aws_core::Endpoint;
 use aws_core::operation::Redirect;
-use aws_core::{Endpoint, Place};
 use pipeline_pool::Origin;
 use tokio::time::Instant;
 
+use super::addressing::BucketAddress;
+use super::trust::trusts;
 use crate::signature::{is_region, region_in};
 
 /// The most buckets whose place is remembered.
 const BUCKETS: usize = 1000;
 /// How long a place is remembered: a bucket can be removed and made anew elsewhere.
 const REMEMBERED: Duration = Duration::from_secs(600);
+
+/// What an answer says of where a request belongs.
+#[derive(Clone, Copy)]
+struct Directions<'a> {
+    /// The server that answered.
+    from: &'a Origin,
+    /// 301, 307 or 308: all but 307 are for good.
+    status: u16,
+    /// Its `Location`, an absolute or relative URL.
+    location: Option<&'a str>,
+    /// Its `x-amz-bucket-region`, or the region in its error.
+    region: Option<&'a str>,
+    /// The host in its error.
+    endpoint: Option<&'a str>,
+}
+
+impl<'a> Directions<'a> {
+    fn of(redirect: &Redirect<'a>) -> Self {
+        let region = redirect.field("x-amz-bucket-region");
+        Self {
+            from: redirect.from,
+            status: redirect.head.status(),
+            location: redirect.field("location"),
+            region: region.or_else(|| redirect.error.detail("Region")),
+            endpoint: redirect.error.detail("Endpoint"),
+        }
+    }
+}
 
 /// What a client knows of places other than its endpoint.
 #[derive(Debug, Default)]
@@ -25,7 +55,7 @@ pub(crate) struct Redirects {
     trusted: Vec<String>,
     /// Whether there is one, so that requests need not ask for the lock.
     any: AtomicBool,
-    known: Mutex<HashMap<Arc<str>, (Place, Instant)>>,
+    known: Mutex<HashMap<Arc<str>, (BucketAddress, Instant)>>,
 }
 
 impl Redirects {
@@ -37,12 +67,12 @@ impl Redirects {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Arc<str>, (Place, Instant)>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Arc<str>, (BucketAddress, Instant)>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Where a bucket is, if it is known to be elsewhere.
-    pub(crate) fn place(&self, bucket: Option<&Arc<str>>) -> Option<Place> {
+    pub(crate) fn place(&self, bucket: Option<&Arc<str>>) -> Option<BucketAddress> {
         if !self.any.load(Ordering::Relaxed) {
             return None;
         }
@@ -61,29 +91,37 @@ impl Redirects {
         &self,
         bucket: Option<&Arc<str>>,
         redirect: &Redirect<'_>,
-    ) -> Result<Option<Place>, String> {
+    ) -> Result<Option<BucketAddress>, String> {
+        self.go(bucket, Directions::of(redirect))
+    }
+
+    fn go(
+        &self,
+        bucket: Option<&Arc<str>>,
+        to: Directions<'_>,
+    ) -> Result<Option<BucketAddress>, String> {
         let Some(endpoint) = &self.endpoint else {
             return Ok(None);
         };
-        let Some(origin) = target(endpoint, redirect) else {
+        let Some(origin) = target(endpoint, to) else {
             return Ok(None);
         };
         let own = endpoint.origin();
-        if redirect.from.is_tls() && !origin.is_tls() {
+        if to.from.is_tls() && !origin.is_tls() {
             return Err(format!(
                 "it is sent on to {origin}, without TLS, which is not followed"
             ));
         }
         let host = origin.host();
         let name = bucket.map(|name| &**name);
-        if !endpoint.trusts(&origin, name) && !self.trusts(host) {
+        if !trusts(endpoint, &origin, name) && !self.trusts(host) {
             return Err(format!(
                 "it is sent on to {origin}, which is no part of {own}: set that as the endpoint, or allow it \
                  by redirects_to({host:?})"
             ));
         }
         // A host that says its region is right about it.
-        let named = || redirect.region.filter(|region| is_region(region));
+        let named = || to.region.filter(|region| is_region(region));
         let region = region_in(host).or_else(named).map(str::to_owned);
         let behind = |host| {
             let rest = name.and_then(|name| below(name, host));
@@ -92,26 +130,24 @@ impl Redirects {
         let place = match behind(host) {
             // A wildcard certificate covers one label: no server can show one for this host. The same server has the
             // bucket in the path too.
-            Some(rest)
-                if origin.is_tls() && has_dots(name) && behind(redirect.from.host()).is_none() =>
-            {
+            Some(rest) if origin.is_tls() && has_dots(name) && behind(to.from.host()).is_none() => {
                 let origin = Origin::new(true, rest, origin.port());
-                Place {
+                BucketAddress {
                     origin: origin.map_err(|error| error.to_string())?,
                     bucket_in_host: false,
                     region,
                 }
             }
-            rest => Place {
+            rest => BucketAddress {
                 bucket_in_host: rest.is_some(),
                 origin,
                 region,
             },
         };
-        if place.origin == *redirect.from {
+        if place.origin == *to.from {
             return Err("it is sent on to where it was".to_owned());
         }
-        if let (Some(bucket), 301 | 308) = (bucket, redirect.status) {
+        if let (Some(bucket), 301 | 308) = (bucket, to.status) {
             let mut known = self.lock();
             if known.len() >= BUCKETS {
                 known.clear();
@@ -140,18 +176,18 @@ fn has_dots(name: Option<&str>) -> bool {
 }
 
 /// The server that an answer names: by its `Location`, by the host in its error, or by a region of Amazon's.
-fn target(endpoint: &Endpoint, redirect: &Redirect<'_>) -> Option<Origin> {
-    if let Some(location) = redirect.location {
+fn target(endpoint: &Endpoint, to: Directions<'_>) -> Option<Origin> {
+    if let Some(location) = to.location {
         let (scheme, rest) = location.split_once("://")?;
         let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
         return Origin::parse(&format!("{scheme}://{}", &rest[..end])).ok();
     }
-    let tls = redirect.from.is_tls();
+    let tls = to.from.is_tls();
     let scheme = if tls { "https" } else { "http" };
-    if let Some(host) = redirect.endpoint {
+    if let Some(host) = to.endpoint {
         return Origin::parse(&format!("{scheme}://{host}")).ok();
     }
-    let region = redirect.region.filter(|region| {
+    let region = to.region.filter(|region| {
         let legal = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
         endpoint.is_amazon() && !region.is_empty() && region.bytes().all(legal)
     })?;
@@ -161,37 +197,47 @@ fn target(endpoint: &Endpoint, redirect: &Redirect<'_>) -> Option<Origin> {
         ""
     };
     let host = format!("s3.{region}.amazonaws.com{suffix}");
-    Origin::new(tls, &host, redirect.from.port()).ok()
+    Origin::new(tls, &host, to.from.port()).ok()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn directions(from: &Origin, status: u16) -> Directions<'_> {
+        Directions {
+            from,
+            status,
+            location: None,
+            region: None,
+            endpoint: None,
+        }
+    }
+
     fn follow(
         endpoint: &str,
         status: u16,
-        set: impl Fn(&mut Redirect<'static>),
+        set: impl Fn(&mut Directions<'static>),
     ) -> Result<Option<(String, bool)>, String> {
         let origin: &'static Origin = Box::leak(Box::new(Origin::parse(endpoint).unwrap()));
         let endpoint = Endpoint::new(origin.clone());
         let redirects = Redirects::new(&endpoint, vec!["friend.example".to_owned()]);
-        let mut redirect = Redirect::new(origin, status);
-        set(&mut redirect);
+        let mut to = directions(origin, status);
+        set(&mut to);
         let bucket: Arc<str> = "photos".into();
-        let followed = redirects.follow(Some(&bucket), &redirect)?;
+        let followed = redirects.go(Some(&bucket), to)?;
         let remembered = redirects.place(Some(&bucket));
         let for_good = matches!(status, 301 | 308);
         assert_eq!(remembered, followed.clone().filter(|_| for_good));
         Ok(followed.map(|place| (place.origin.to_string(), place.bucket_in_host)))
     }
 
-    fn place(endpoint: &str, bucket: &str, set: impl Fn(&mut Redirect<'_>)) -> Place {
+    fn place(endpoint: &str, bucket: &str, set: impl Fn(&mut Directions<'_>)) -> BucketAddress {
         let origin = Origin::parse(endpoint).unwrap();
         let redirects = Redirects::new(&Endpoint::new(origin.clone()), Vec::new());
-        let mut redirect = Redirect::new(&origin, 301);
-        set(&mut redirect);
-        let followed = redirects.follow(Some(&bucket.into()), &redirect);
+        let mut to = directions(&origin, 301);
+        set(&mut to);
+        let followed = redirects.go(Some(&bucket.into()), to);
         followed.unwrap().unwrap()
     }
 
@@ -235,9 +281,9 @@ mod tests {
         let own = Origin::parse("https://my.photos.store.example").unwrap();
         let endpoint = Endpoint::new(Origin::parse("https://store.example").unwrap());
         let redirects = Redirects::new(&endpoint, Vec::new());
-        let mut redirect = Redirect::new(&own, 307);
-        redirect.location = Some("https://my.photos.eu.store.example/k");
-        let found = redirects.follow(Some(&"my.photos".into()), &redirect);
+        let mut to = directions(&own, 307);
+        to.location = Some("https://my.photos.eu.store.example/k");
+        let found = redirects.go(Some(&"my.photos".into()), to);
         assert!(found.unwrap().unwrap().bucket_in_host);
     }
 
@@ -269,10 +315,10 @@ mod tests {
     async fn a_place_is_forgotten_after_a_while() {
         let origin = Origin::parse("http://s3.amazonaws.com").unwrap();
         let redirects = Redirects::new(&Endpoint::new(origin.clone()), Vec::new());
-        let mut redirect = Redirect::new(&origin, 301);
-        redirect.location = Some("http://photos.s3.eu-west-1.amazonaws.com/k");
+        let mut to = directions(&origin, 301);
+        to.location = Some("http://photos.s3.eu-west-1.amazonaws.com/k");
         let bucket: Arc<str> = "photos".into();
-        let place = redirects.follow(Some(&bucket), &redirect).unwrap();
+        let place = redirects.go(Some(&bucket), to).unwrap();
         tokio::time::advance(REMEMBERED - Duration::from_millis(1)).await;
         assert_eq!(redirects.place(Some(&bucket)), place);
         tokio::time::advance(Duration::from_millis(1)).await;
@@ -280,8 +326,8 @@ mod tests {
         assert!(redirects.lock().is_empty());
     }
 
-    fn to(location: &'static str) -> impl Fn(&mut Redirect<'static>) {
-        move |redirect| redirect.location = Some(location)
+    fn to(location: &'static str) -> impl Fn(&mut Directions<'static>) {
+        move |to| to.location = Some(location)
     }
 
     #[test]
@@ -320,12 +366,12 @@ mod tests {
                 "{location}"
             );
         }
-        let named = follow(amazon, 301, |redirect| {
-            redirect.endpoint = Some("photos.s3.eu-west-1.amazonaws.com");
+        let named = follow(amazon, 301, |to| {
+            to.endpoint = Some("photos.s3.eu-west-1.amazonaws.com");
         });
         let photos = "http://photos.s3.eu-west-1.amazonaws.com".to_owned();
         assert_eq!(named, Ok(Some((photos, true))));
-        let region = follow(amazon, 301, |redirect| redirect.region = Some("eu-west-1"));
+        let region = follow(amazon, 301, |to| to.region = Some("eu-west-1"));
         let europe = "http://s3.eu-west-1.amazonaws.com".to_owned();
         assert_eq!(region, Ok(Some((europe, false))));
     }
@@ -365,8 +411,8 @@ mod tests {
         }
         let nothing = follow("http://store.example", 301, |_| {});
         assert_eq!(nothing, Ok(None));
-        let region = follow("http://s3.amazonaws.com", 301, |redirect| {
-            redirect.region = Some("x.evil.example/");
+        let region = follow("http://s3.amazonaws.com", 301, |to| {
+            to.region = Some("x.evil.example/");
         });
         assert_eq!(region, Ok(None));
     }
