@@ -1,6 +1,5 @@
 //! What can be seen of attempts, and added to them: hooks around each one.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -54,7 +53,7 @@ pub struct AttemptStart<'a> {
     /// The bucket or domain.
     pub resource: Option<&'a str>,
     /// The key of the object, or the name of the item.
-    pub key: Option<Cow<'a, str>>,
+    pub key: Option<&'a str>,
     /// The number of the attempt, from 1.
     pub number: u32,
 }

@@ -1,6 +1,5 @@
 //! What an operation is: a pure value that can encode itself and read its answer.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -87,7 +86,7 @@ pub trait Operation: Send + Sync {
     fn resource(&self) -> Option<&Arc<str>>;
 
     /// The key of the object or the name of the item that it is about: for those who watch. Defaults to none.
-    fn key(&self) -> Option<Cow<'_, str>> {
+    fn key(&self) -> Option<&str> {
         None
     }
 
@@ -187,7 +186,7 @@ pub enum Changes<'a> {
     #[default]
     Nothing,
     /// The things of these names.
-    Keys(Vec<Cow<'a, str>>),
+    Keys(Vec<&'a str>),
     /// Things that nobody can name, or all of them.
     Anything,
 }

@@ -4,7 +4,6 @@
 //! [idempotency](crate::idempotency) is, whether it changes an object, and how its answer is read ([`S3Operation`]).
 //! Together with the request that was made for it, it is a [`Call`], which is the [`Operation`] that is sent.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -97,7 +96,7 @@ impl<O: S3Operation> Operation for Call<O> {
         self.wire.bucket()
     }
 
-    fn key(&self) -> Option<Cow<'_, str>> {
+    fn key(&self) -> Option<&str> {
         self.wire.key()
     }
 

@@ -103,7 +103,7 @@ impl PutItem {
     }
 
     pub(crate) fn write(self, wire: &mut Wire, prefix: &str) {
-        wire.param(format!("{prefix}ItemName"), self.name);
+        wire.about_item(prefix, self.name);
         for (i, pair) in self.pairs.into_iter().enumerate() {
             let n = i + 1;
             wire.param(format!("{prefix}Attribute.{n}.Name"), pair.name);
@@ -193,7 +193,7 @@ impl DeleteItem {
     }
 
     pub(crate) fn write(self, wire: &mut Wire, prefix: &str) {
-        wire.param(format!("{prefix}ItemName"), self.name);
+        wire.about_item(prefix, self.name);
         for (i, (name, value)) in self.pairs.into_iter().enumerate() {
             let n = i + 1;
             wire.param(format!("{prefix}Attribute.{n}.Name"), name);

@@ -29,8 +29,8 @@ macro_rules! from_wire {
             self.wire.domain()
         }
 
-        fn key(&self) -> Option<std::borrow::Cow<'_, str>> {
-            self.wire.item().map(Into::into)
+        fn key(&self) -> Option<&str> {
+            self.wire.item()
         }
 
         fn overrides(&self) -> Option<&aws_core::Overrides> {

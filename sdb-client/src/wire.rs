@@ -52,6 +52,10 @@ pub(crate) struct Wire {
     origin: Origin,
     domain: Option<Arc<str>>,
     params: Vec<(Cow<'static, str>, String)>,
+    /// Which of the parameters is the name of the item that it is about.
+    item: Option<usize>,
+    /// Which are the names of the items of a batch.
+    batch: Vec<usize>,
     in_url: bool,
     options: Options,
 }
@@ -69,6 +73,8 @@ impl Wire {
             origin,
             domain: None,
             params: Vec::with_capacity(8),
+            item: None,
+            batch: Vec::new(),
             in_url: client.sends_in_url(),
             options: Options::default(),
         };
@@ -92,6 +98,18 @@ impl Wire {
 
     pub(crate) fn param(&mut self, name: impl Into<Cow<'static, str>>, value: impl Into<String>) {
         self.params.push((name.into(), value.into()));
+    }
+
+    /// Names an item that it is about: the only one, or one of a batch, whose parameters begin with `prefix`.
+    pub(crate) fn about_item(&mut self, prefix: &str, item: impl Into<String>) {
+        let at = self.params.len();
+        if prefix.is_empty() {
+            self.item = Some(at);
+            self.param("ItemName", item);
+        } else {
+            self.batch.push(at);
+            self.param(format!("{prefix}ItemName"), item);
+        }
     }
 
     pub(crate) fn expected(&mut self, expected: Option<&Expected>) -> Result<()> {
@@ -124,20 +142,13 @@ impl Wire {
 
     /// The item that it is about, where that is one.
     pub(crate) fn item(&self) -> Option<&str> {
-        let mut params = self.params.iter();
-        let found = params.find(|(name, _)| name == "ItemName");
-        found.map(|(_, value)| value.as_str())
+        self.item.map(|at| self.params[at].1.as_str())
     }
 
     /// The names of all items that it is about.
-    pub(crate) fn items(&self) -> Vec<Cow<'_, str>> {
-        let names = self
-            .params
-            .iter()
-            .filter(|(name, _)| name.ends_with("ItemName"));
-        names
-            .map(|(_, value)| Cow::Borrowed(value.as_str()))
-            .collect()
+    pub(crate) fn items(&self) -> Vec<&str> {
+        let all = self.item.iter().chain(&self.batch);
+        all.map(|at| self.params[*at].1.as_str()).collect()
     }
 
     pub(crate) fn domain(&self) -> Option<&Arc<str>> {

@@ -1,7 +1,5 @@
 //! What an operation says of itself so that a cache can answer it.
 
-use std::borrow::Cow;
-
 use bytes::Bytes;
 use pipeline_pool::Head;
 
@@ -14,9 +12,9 @@ pub enum Lookup<'a> {
     #[default]
     Past,
     /// It asks for the whole thing of this name in its bucket or domain: its own answer is what is kept.
-    Whole(Cow<'a, str>),
+    Whole(&'a str),
     /// It can be answered from what is kept of the thing of this name, and its own answer is not kept.
-    Part(Cow<'a, str>),
+    Part(&'a str),
 }
 
 /// A whole answer, as it is kept.

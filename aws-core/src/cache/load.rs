@@ -1,6 +1,5 @@
 //! What is asked of the service when the cache lacks a thing, so that it can be kept.
 
-use std::borrow::Cow;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
@@ -108,7 +107,7 @@ impl<O: Operation> Operation for Raw<O> {
         self.operation.resource()
     }
 
-    fn key(&self) -> Option<Cow<'_, str>> {
+    fn key(&self) -> Option<&str> {
         self.operation.key()
     }
 
@@ -156,6 +155,10 @@ impl<O: Operation> Operation for Raw<O> {
     fn accepts(&self, status: u16) -> bool {
         // That it does not exist is worth keeping.
         self.operation.accepts(status) || (O::STREAMS && status == 404)
+    }
+
+    fn max_answer(&self) -> usize {
+        self.operation.max_answer()
     }
 
     fn parse(&self, service: &Self::Service, answer: Answer) -> Result<Answer> {

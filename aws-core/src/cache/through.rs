@@ -1,6 +1,5 @@
 //! A dispatcher behind a cache: what reads and writes ask of both.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::ops::Deref;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -66,7 +65,7 @@ impl Through {
         }
         match operation.lookup() {
             Lookup::Whole(key) => {
-                let name = self.name(&operation, &key).await?;
+                let name = self.name(&operation, key).await?;
                 let missed = match mode {
                     CacheMode::Refresh => None,
                     _ => match self.cache.find(&name, O::NAME).await {
@@ -84,7 +83,7 @@ impl Through {
                 Box::pin(self.fill(&name, missed, service, operation)).await
             }
             Lookup::Part(key) if mode == CacheMode::Use => {
-                let name = self.name(&operation, &key).await?;
+                let name = self.name(&operation, key).await?;
                 if let Some(entry) = self.cache.peek(&name, O::NAME).await {
                     match told(&*service, &operation, &entry, true) {
                         Told::Outcome(outcome) => return outcome,
@@ -173,11 +172,7 @@ impl Through {
         Ok(self.cache.name_in(&owner, &group(operation), key))
     }
 
-    async fn names<O: Operation>(
-        &self,
-        operation: &O,
-        keys: Vec<Cow<'_, str>>,
-    ) -> Result<Vec<Name>> {
+    async fn names<O: Operation>(&self, operation: &O, keys: Vec<&str>) -> Result<Vec<Name>> {
         let (credentials, _) = self.dispatch.signing().await?;
         let (owner, group) = (self.owner(&credentials), group(operation));
         let names = keys

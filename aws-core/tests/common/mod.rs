@@ -5,7 +5,6 @@
     reason = "this is test code outside of a test function"
 )]
 
-use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::future::pending;
 use std::sync::{Arc, Mutex};
@@ -78,8 +77,8 @@ impl Operation for Do {
         !self.consumed
     }
 
-    fn key(&self) -> Option<Cow<'_, str>> {
-        Some("the key".into())
+    fn key(&self) -> Option<&str> {
+        Some("the key")
     }
 
     fn redirect(

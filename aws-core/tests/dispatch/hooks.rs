@@ -30,7 +30,7 @@ impl Middleware for Watch {
         let line = format!(
             "{} {} {:?} {:?} {:?} {:?} {:?}",
             event.start.number,
-            event.start.key.as_deref().unwrap_or("-"),
+            event.start.key.unwrap_or("-"),
             event.method,
             event.status,
             event.error.map(|error| error.kind()),

@@ -104,7 +104,7 @@ impl Delete {
 
     /// What is to be sent, and by which client.
     fn ready(self) -> Result<(S3Client, Call<DeleteObject>)> {
-        let (client, mut wire) = Wire::object_of(Method::Delete, self.bucket, &self.key)?;
+        let (client, mut wire) = Wire::object_of(Method::Delete, self.bucket, self.key)?;
         let mut row = self.row;
         if let Some(version) = &self.version {
             limits::version(version)?;

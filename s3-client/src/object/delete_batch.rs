@@ -226,7 +226,7 @@ impl S3Operation for DeleteObjects {
 
     #[cfg(feature = "cache")]
     fn changes<'a>(&'a self, _: &'a Wire) -> aws_core::operation::Changes<'a> {
-        aws_core::operation::Changes::Keys(self.keys.iter().map(Into::into).collect())
+        aws_core::operation::Changes::Keys(self.keys.iter().map(String::as_str).collect())
     }
 
     fn parse(&self, answer: Answer) -> Result<Answers> {

@@ -217,7 +217,7 @@ impl Put {
                 "the MD5 digest of a stream is known when it has been sent, and goes before it: send bytes or a file",
             ));
         }
-        let (client, mut wire) = Wire::object_of(Method::Put, self.bucket, &self.key)?;
+        let (client, mut wire) = Wire::object_of(Method::Put, self.bucket, self.key)?;
         let mut fields = self.attributes.into_fields(wire.origin())?;
         match self.sum {
             SentChecksum::None if locked && digest.is_none() && by_v4 => {

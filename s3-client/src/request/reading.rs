@@ -91,7 +91,7 @@ impl Reading {
         if let Some(error) = self.wrong {
             return Err(error);
         }
-        let (client, mut wire) = Wire::object_of(method, self.bucket, &self.key)?;
+        let (client, mut wire) = Wire::object_of(method, self.bucket, self.key)?;
         if let Some(part) = self.part {
             limits::part(part)?;
             wire.query("partNumber", &part.to_string());

@@ -88,7 +88,7 @@ async fn attempts_are_seen_with_what_they_are_about() {
                 "{} {} {:?} {:?} {:?} {:?} {:?} {:?}",
                 start.service,
                 start.operation,
-                start.key.as_deref(),
+                start.key,
                 start.number,
                 event.status,
                 event.error.and_then(|error| error.code()),
@@ -148,7 +148,7 @@ async fn hooks_see_what_any_store_answers() {
         let line = format!(
             "{} {:?} {:?} {:?}",
             start.operation,
-            start.key.as_deref(),
+            start.key,
             event.status,
             (event.sent, event.received)
         );

@@ -76,7 +76,7 @@ impl Get {
         limits::pairs(self.attributes.len())?;
         let mut wire = Wire::about(&self.domain.client, GetAttributes::NAME, &self.domain.name)?;
         wire.options(self.options);
-        wire.param("ItemName", self.item);
+        wire.about_item("", self.item);
         let client = self.domain.client;
         // What fills a cache must not be older than the last write that told it.
         #[cfg(feature = "cache")]
@@ -113,8 +113,8 @@ struct GetAttributes {
 impl Cacheable for GetAttributes {
     fn lookup(&self) -> Lookup<'_> {
         match self.wire.item() {
-            Some(item) if !self.past && self.names.is_empty() => Lookup::Whole(item.into()),
-            Some(item) if !self.past => Lookup::Part(item.into()),
+            Some(item) if !self.past && self.names.is_empty() => Lookup::Whole(item),
+            Some(item) if !self.past => Lookup::Part(item),
             _ => Lookup::Past,
         }
     }

@@ -71,7 +71,7 @@ async fn a_request_may_have_its_own_time_and_retries_and_is_seen() {
             start.service,
             start.operation,
             start.resource,
-            start.key.as_deref(),
+            start.key,
             start.number,
             event.status,
             event.error.and_then(|error| error.code()),

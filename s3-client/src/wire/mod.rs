@@ -1,0 +1,214 @@
+//! A request as it goes on the wire, but for its date and signature.
+
+mod attempt;
+mod target;
+#[cfg(test)]
+mod tests;
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_core::{Endpoint, Result};
+use bytes::Bytes;
+use pipeline_pool::{Method, Origin};
+
+use self::target::Target;
+
+use crate::bucket::Bucket;
+use crate::client::S3Client;
+use crate::limits;
+use crate::request::body::Payload;
+use crate::request::options::Options;
+use crate::route::BucketAddress;
+pub(crate) use crate::service::S3;
+use crate::signature::region_of;
+
+pub(crate) type Field = (Cow<'static, str>, String);
+
+/// The request of an operation, the same for all its attempts.
+pub(crate) struct Wire {
+    method: Method,
+    origin: Origin,
+    target: Target,
+    fields: Vec<Field>,
+    payload: Payload,
+    /// Whether a digest goes with the body where the bucket is known to want one.
+    digest_on_demand: bool,
+    patience: Duration,
+    /// The region of the place that it was moved to, where that is known.
+    region: Option<String>,
+    options: Options,
+}
+
+impl Wire {
+    fn new(method: Method, origin: Origin, target: Target) -> Self {
+        Self {
+            method,
+            origin,
+            target,
+            fields: Vec::new(),
+            payload: Payload::None,
+            digest_on_demand: false,
+            patience: Duration::ZERO,
+            region: None,
+            options: Options::default(),
+        }
+    }
+
+    /// A request about no bucket.
+    pub(crate) fn service(method: Method, client: &S3Client) -> Self {
+        let origin = client.endpoint().origin().clone();
+        Self::new(method, origin, Target::service())
+    }
+
+    /// A request about a bucket. Its path ends in a slash: servers refuse a signature over one form and a
+    /// request in the other.
+    pub(crate) fn bucket_root(method: Method, bucket: &Bucket) -> Result<Self> {
+        let (_, wire) = Self::within(method, bucket.clone(), None)?;
+        Ok(wire)
+    }
+
+    /// A request about an object.
+    pub(crate) fn object(method: Method, bucket: &Bucket, key: &str) -> Result<Self> {
+        let (_, wire) = Self::object_of(method, bucket.clone(), key.to_owned())?;
+        Ok(wire)
+    }
+
+    /// A request about an object of a bucket that is not needed besides, and the client to send it by.
+    pub(crate) fn object_of(
+        method: Method,
+        bucket: Bucket,
+        key: String,
+    ) -> Result<(S3Client, Self)> {
+        limits::key(&key)?;
+        Self::within(method, bucket, Some(key))
+    }
+
+    fn within(method: Method, bucket: Bucket, key: Option<String>) -> Result<(S3Client, Self)> {
+        if !bucket.legal {
+            limits::bucket(&bucket.name)?;
+        }
+        let Bucket {
+            client,
+            name,
+            place,
+            legal: _,
+        } = bucket;
+        let target = Target::within(name, key, place.bucket_in_host);
+        Ok((client, Self::new(method, place.origin, target)))
+    }
+
+    /// A parameter of the query; its value is percent-encoded.
+    pub(crate) fn query(&mut self, name: &str, value: &str) {
+        self.target.query(name, value);
+    }
+
+    /// A sub-resource, which has a name only.
+    pub(crate) fn flag(&mut self, name: &str) {
+        self.target.flag(name);
+    }
+
+    /// Header fields of its own.
+    ///
+    /// # Errors
+    /// When a value cannot be sent as it is, naming the field.
+    pub(crate) fn fields(&mut self, fields: Vec<Field>) -> Result<()> {
+        for (name, value) in &fields {
+            limits::field(name, value)?;
+        }
+        self.fields = fields;
+        Ok(())
+    }
+
+    pub(crate) fn body(&mut self, body: Bytes) {
+        self.payload = Payload::Whole(body);
+    }
+
+    pub(crate) fn payload(&mut self, payload: Payload) {
+        self.payload = payload;
+    }
+
+    /// Sends a digest of the body too where the bucket is known to want one.
+    pub(crate) fn digest_on_demand(&mut self) {
+        self.digest_on_demand = true;
+    }
+
+    /// Time beyond the usual for what the server has to do.
+    pub(crate) fn patience(&mut self, time: Duration) {
+        self.patience = time;
+    }
+
+    /// Time beyond that of a small request: with it a line of one megabit a second is not too slow for the body.
+    pub(crate) fn extra_time(&self) -> Duration {
+        self.patience + Duration::from_secs(self.payload.len() >> 17)
+    }
+
+    /// Whether the body can be sent once more.
+    pub(crate) fn can_repeat(&self) -> bool {
+        self.payload.is_there()
+    }
+
+    pub(crate) fn options(&mut self, options: Options) {
+        self.options = options;
+    }
+
+    pub(crate) fn overrides(&self) -> &Options {
+        &self.options
+    }
+
+    /// The path, percent-encoded.
+    pub(crate) fn path(&self) -> &str {
+        self.target.path()
+    }
+
+    /// The bucket, where the host names it and the path does not.
+    pub(crate) fn bucket_of_host(&self) -> Option<&str> {
+        self.target.bucket_of_host()
+    }
+
+    /// The key of the object that it is about, as it was given.
+    pub(crate) fn key(&self) -> Option<&str> {
+        self.target.key()
+    }
+
+    /// The fields that the operation itself has set.
+    pub(crate) fn own_fields(&self) -> &[Field] {
+        &self.fields
+    }
+
+    pub(crate) fn has_query(&self) -> bool {
+        !self.target.parameters().is_empty()
+    }
+
+    pub(crate) fn whole_payload(&self) -> Option<Bytes> {
+        self.payload.whole()
+    }
+
+    /// The same request, sent to another place.
+    pub(crate) fn moved(&self, place: &BucketAddress) -> Self {
+        Self {
+            method: self.method,
+            origin: place.origin.clone(),
+            target: self.target.moved(place.bucket_in_host),
+            fields: self.fields.clone(),
+            payload: self.payload.clone(),
+            digest_on_demand: self.digest_on_demand,
+            options: self.options.clone(),
+            patience: self.patience,
+            region: place.region.clone().or_else(|| {
+                let endpoint = Endpoint::new(place.origin.clone());
+                let amazon = endpoint.is_amazon();
+                amazon.then(|| region_of(place.origin.host()).to_owned())
+            }),
+        }
+    }
+
+    pub(crate) fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    pub(crate) fn bucket(&self) -> Option<&Arc<str>> {
+        self.target.bucket()
+    }
+}

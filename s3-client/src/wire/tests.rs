@@ -1,0 +1,154 @@
+//! What goes on the wire for an attempt, and what is signed of it.
+
+use aws_core::operation::Attempt;
+use aws_core::v4;
+
+use super::*;
+use crate::route::Addressing;
+use crate::signature::Signer;
+use aws_core::Credentials;
+use std::time::UNIX_EPOCH;
+
+fn bucket(url: &str, addressing: Addressing) -> Bucket {
+    let keys = Credentials::new(
+        "AKIAIOSFODNN7EXAMPLE",
+        "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+    );
+    let builder = S3Client::builder()
+        .endpoint(url)
+        .addressing(addressing)
+        .credentials(keys);
+    builder.build().unwrap().bucket("johnsmith")
+}
+
+fn sent(wire: &Wire, token: Option<&str>) -> (String, Vec<(String, String)>) {
+    let keys = Credentials::new(
+        "AKIAIOSFODNN7EXAMPLE",
+        "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+    );
+    let keys = token.map_or(keys.clone(), |t| keys.with_token(t));
+    let now = UNIX_EPOCH + Duration::from_secs(1_175_024_202);
+    let service = S3::new(Signer::V2);
+    let request = wire.request(&service, &Attempt::new(&keys, now)).unwrap();
+    let headers = request
+        .headers()
+        .map(|(n, v)| (n.to_lowercase(), v.to_owned()));
+    (request.target().to_owned(), headers.collect())
+}
+
+fn field<'a>(headers: &'a [(String, String)], name: &str) -> Option<&'a str> {
+    headers
+        .iter()
+        .find(|(n, _)| n == name)
+        .map(|(_, v)| v.as_str())
+}
+
+#[test]
+fn a_request_is_signed_for_the_host_it_goes_to() {
+    let near = bucket("http://s3.amazonaws.com", Addressing::Auto);
+    let wire = Wire::object(Method::Get, &near, "photos/puppy.jpg").unwrap();
+    let (target, headers) = sent(&wire, None);
+    assert_eq!(target, "/photos/puppy.jpg");
+    assert_eq!(field(&headers, "host"), Some("johnsmith.s3.amazonaws.com"));
+    assert_eq!(
+        field(&headers, "date"),
+        Some("Tue, 27 Mar 2007 19:36:42 GMT")
+    );
+    // The same resource by path has the same signature.
+    let far = bucket("http://127.0.0.1:9000", Addressing::Path);
+    let wire = Wire::object(Method::Get, &far, "photos/puppy.jpg").unwrap();
+    let (by_path, path_headers) = sent(&wire, None);
+    assert_eq!(by_path, "/johnsmith/photos/puppy.jpg");
+    assert_eq!(
+        field(&path_headers, "authorization"),
+        field(&headers, "authorization")
+    );
+    assert_eq!(field(&path_headers, "host"), Some("127.0.0.1:9000"));
+}
+
+#[test]
+fn a_token_is_sent_and_signed() {
+    let wire = Wire::object(Method::Get, &bucket("http://h", Addressing::Path), "k").unwrap();
+    let (_, with) = sent(&wire, Some("the-token"));
+    let (_, without) = sent(&wire, None);
+    assert_eq!(field(&with, "x-amz-security-token"), Some("the-token"));
+    assert_ne!(
+        field(&with, "authorization"),
+        field(&without, "authorization")
+    );
+}
+
+#[test]
+fn fields_of_the_attempt_are_sent_and_signed_in_place_of_its_own() {
+    let mut wire = Wire::object(Method::Get, &bucket("http://h", Addressing::Path), "k").unwrap();
+    wire.fields(vec![("x-amz-acl".into(), "private".to_owned())])
+        .unwrap();
+    let keys = Credentials::new("id", "secret");
+    let added = [
+        ("x-amz-acl".to_owned(), "public-read".to_owned()),
+        ("x-trace".to_owned(), "7".to_owned()),
+    ];
+    let attempt = Attempt::new(&keys, UNIX_EPOCH);
+    let service = S3::new(Signer::V2);
+    let names_and_signature = |attempt: &Attempt<'_>| {
+        let request = wire.request(&service, attempt).unwrap();
+        let headers: Vec<(String, String)> = request
+            .headers()
+            .map(|(n, v)| (n.to_lowercase(), v.to_owned()))
+            .collect();
+        let signature = field(&headers, "authorization").map(str::to_owned);
+        (headers, signature)
+    };
+    let (_, before) = names_and_signature(&attempt);
+    let (headers, after) = names_and_signature(&attempt.with_headers(&added));
+    assert_eq!(headers.iter().filter(|(n, _)| n == "x-amz-acl").count(), 1);
+    assert_eq!(field(&headers, "x-amz-acl"), Some("public-read"));
+    assert_eq!(field(&headers, "x-trace"), Some("7"));
+    assert_ne!(before, after);
+}
+
+#[test]
+fn a_request_can_be_moved() {
+    let far = bucket("http://h", Addressing::Path);
+    let mut wire = Wire::object(Method::Get, &far, "a b/johnsmith/\u{e9}").unwrap();
+    wire.query("versionId", "x");
+    let place = |url: &str, bucket_in_host| BucketAddress {
+        origin: Origin::parse(url).unwrap(),
+        bucket_in_host,
+        region: None,
+    };
+    let (_, by_path) = sent(&wire, None);
+    let in_host = wire.moved(&place("http://johnsmith.s3.test:81", true));
+    assert_eq!(
+        in_host.target.encoded(),
+        "/a%20b/johnsmith/%C3%A9?versionId=x"
+    );
+    assert_eq!(in_host.target.parameters(), "versionId=x");
+    let (_, headers) = sent(&in_host, None);
+    assert_eq!(field(&headers, "host"), Some("johnsmith.s3.test:81"));
+    assert_eq!(
+        field(&headers, "authorization"),
+        field(&by_path, "authorization")
+    );
+    let back = in_host.moved(&place("http://other", false));
+    assert_eq!(back.target, wire.target);
+    for wire in [&wire, &in_host, &back] {
+        assert_eq!(wire.key(), Some("a b/johnsmith/\u{e9}"));
+    }
+    let europe = place("http://johnsmith.s3.eu-west-1.amazonaws.com", true);
+    let service = S3::new(Signer::V4(v4::Scope::s3("us-east-1")));
+    let region = |wire: &Wire| match wire.signer(&service) {
+        Signer::V4(scope) => scope.region().to_owned(),
+        other => format!("{other:?}"),
+    };
+    assert_eq!(region(&wire), "us-east-1");
+    assert_eq!(region(&wire.moved(&europe)), "eu-west-1");
+    let mut nowhere = place("http://johnsmith.s3.amazonaws.com", true);
+    assert_eq!(region(&wire.moved(&nowhere)), "us-east-1");
+    nowhere.region = Some("eu-west-1".to_owned());
+    assert_eq!(region(&wire.moved(&nowhere)), "eu-west-1");
+    let root = Wire::bucket_root(Method::Get, &far).unwrap();
+    assert_eq!(root.key(), None);
+    let moved = root.moved(&place("http://johnsmith.s3.test", true));
+    assert_eq!((moved.target.encoded(), moved.key()), ("/", None));
+}
