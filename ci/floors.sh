@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # Proves that no crate depends on one of its own floor or of a higher one, and that some never
 # reach what they must do without. Development dependencies are free: tests may use anything.
+# Proves too that the code of aws-core has no word of a single service in it but those that
+# ci/service-words.allowed names, each with its reason; comments and tests are free.
 #
 #   ci/floors.sh        checks the workspace, after a self-test
 #   ci/floors.sh -v     prints what each crate reaches, too
@@ -62,6 +64,93 @@ violations() {
     done
 }
 
+# What belongs to one service: its name, what it keeps, its header fields and elements.
+service_words='[A-Za-z0-9_:-]*([Ss]3|[Ss]imple[Dd][Bb]|[Ss]db|SDB|[Ee][Cc]2|[Bb]ucket|BUCKET|[Dd]ynamo|[Bb]ox_?[Uu]sage|[Ii]tem_?[Nn]ame|[Xx]-[Aa]mzn?-)[A-Za-z0-9_:-]*'
+
+# Prints "file:line word" for each such word in the Rust files below a directory, without comments, modules of tests, and
+# what the list given allows.
+service_words_in() {
+    local dir=$1 list=$2 file
+    while read -r file; do
+        awk -v file="${file#"$dir"/}" -v words="$service_words" '
+            /^[[:space:]]*#\[cfg\(test\)\]/ { test = 1; next }
+            test && /^[[:space:]]*(pub(\([a-z]+\))? )?mod [a-z_0-9]+ \{/ { exit }
+            { test = 0; sub(/(^|[[:space:]])\/\/.*/, "") }
+            {
+                while (match($0, words)) {
+                    print file ":" FNR, substr($0, RSTART, RLENGTH)
+                    $0 = substr($0, RSTART + RLENGTH)
+                }
+            }' "$file"
+    done < <(find "$dir" -name '*.rs' ! -name tests.rs ! -path '*/testing/*' ! -path '*/tests/*' | sort) |
+        while read -r at word; do
+            allowed "${at%%:*}" "$word" "$list" || echo "$at $word"
+        done
+}
+
+# Whether the list allows this word in this file.
+allowed() {
+    local path pattern reason
+    while read -r path pattern reason; do
+        # shellcheck disable=SC2053 # the path is a pattern
+        if [[ $path != \#* && -n $reason && $1 == $path && $2 =~ ^($pattern)$ ]]; then
+            return 0
+        fi
+    done <"$3"
+    return 1
+}
+
+# What of the list allows nothing that is there.
+idle_allowances() {
+    local dir=$1 list=$2 line all
+    all=$(service_words_in "$dir" /dev/null)
+    while read -r line; do
+        [[ -n $line && $line != \#* ]] || continue
+        while read -r at word; do
+            if allowed "${at%%:*}" "$word" <(echo "$line"); then
+                continue 2
+            fi
+        done <<<"$all"
+        echo "$list: nothing needs this any more: $line"
+    done <"$list"
+}
+
+self_test_of_words() {
+    local dir
+    dir=$(mktemp -d)
+    mkdir -p "$dir/v4" "$dir/testing"
+    cat >"$dir/a.rs" <<'RUST'
+//! S3 is named here.
+const TOKEN: &str = "x-amz-date"; // of S3
+fn place(bucket: &str) -> S3Host { "http://x//y" }
+/// `BoxUsage`
+const A: [&str; 2] = ["BoxUsage", "x-amz-bucket-region"];
+fn domain(item: Item) -> Object {}
+#[cfg(test)]
+use s3_tests::Bucket;
+#[cfg(test)]
+mod tests {
+    const BUCKET: &str = "s3";
+}
+RUST
+    echo 'const DATE: &str = "x-amz-date";' >"$dir/v4/a.rs"
+    echo 'const S3: &str = "s3";' >"$dir/tests.rs"
+    echo 'const S3: &str = "s3";' >"$dir/testing/a.rs"
+    printf '%s\n' '# v4/* x' 'v4/* x-(amz|b)-date because' 'b.rs x-amz-date because' '* x-amz-date' >"$dir/list"
+    local expected="a.rs:2 x-amz-date
+a.rs:3 bucket:
+a.rs:3 S3Host
+a.rs:5 BoxUsage
+a.rs:5 x-amz-bucket-region
+a.rs:8 s3_tests::Bucket"
+    if ! diff <(service_words_in "$dir" "$dir/list") <(echo "$expected") ||
+        ! diff <(idle_allowances "$dir" "$dir/list" | cut -d' ' -f7-) <(printf '%s\n' 'b.rs x-amz-date because' '* x-amz-date'); then
+        echo "floors: the self-test failed: the check does not find the words that it must" >&2
+        exit 1
+    fi
+    rm -r "$dir"
+}
+
 self_test() {
     local graph="aws-core pipeline-pool
 aws-core aws-core
@@ -103,6 +192,16 @@ reach() {
 }
 
 self_test
+self_test_of_words
+found=$(
+    service_words_in aws-core/src ci/service-words.allowed
+    idle_allowances aws-core/src ci/service-words.allowed
+)
+if [[ -n $found ]]; then
+    echo "aws-core knows no single service: these belong to the crate of theirs, or need a reason in ci/service-words.allowed" >&2
+    echo "$found" >&2
+    exit 1
+fi
 
 # In its own step, so that an error of cargo's ends the script.
 members=$(cargo tree --locked --quiet --workspace --depth 0 --prefix none --format '{p}')

@@ -13,7 +13,6 @@ use aws_sigv2::s3::SubResources;
 
 use crate::bucket::Bucket;
 use crate::bucket::ListBuckets;
-use crate::negotiate::Memory;
 use crate::request::options::Options;
 use crate::route::{Addressing, BucketAddress, Redirects};
 use crate::service::S3;
@@ -82,7 +81,7 @@ impl S3Client {
     /// A request as it goes to where its bucket is known to be, and how it is signed there.
     pub(crate) fn placed(&self, wire: Wire) -> (Wire, Signer) {
         let service = &self.0.service;
-        let wire = match service.redirects.place(wire.bucket()) {
+        let wire = match service.memory.address(wire.bucket()) {
             Some(place) => wire.moved(&place),
             None => wire,
         };
@@ -97,7 +96,7 @@ impl S3Client {
 
     /// Whether uploads to this bucket need a digest, as far as is known.
     pub(crate) fn demands_digest(&self, bucket: &str) -> bool {
-        self.0.service.demands.contains(bucket)
+        self.0.service.memory.wants_digest(bucket)
     }
 
     /// The credentials and the time that a link is signed with.
@@ -344,7 +343,7 @@ impl S3Builder {
         service.sign_bodies = self.sign_bodies;
         service.expect_from = self.expect_from;
         service.redirects = Redirects::new(&endpoint, self.redirects_to);
-        service.memory = self.negotiate.then(Memory::default);
+        service.negotiate = self.negotiate;
         if endpoint.is_amazon() {
             service.region = region_of(endpoint.origin().host()).to_owned();
         }

@@ -13,10 +13,7 @@
 //!                            └───────────────────────────────────────┘ file: read, then sent anew
 //! ```
 
-use std::collections::HashSet;
 use std::future::poll_fn;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
 
 use aws_core::{Error, ErrorBody, Kind, Result};
 use base64::Engine as _;
@@ -28,44 +25,11 @@ use pipeline_pool::Head;
 use crate::checksum::Checksum;
 use crate::request::body::Payload;
 
-/// Buckets that are remembered; a client that meets more of them forgets all and learns again.
-const MAX_BUCKETS: usize = 10_000;
-
 /// Bodies over this size are hashed on a thread where nobody else waits.
 const LARGE: usize = 1 << 20;
 
 /// What follows a stream that has to have some checksum: the one that every SDK sends.
 pub(crate) const BEHIND_STREAMS: Checksum = Checksum::Crc32;
-
-/// The buckets that have refused an upload for want of a digest.
-#[derive(Debug, Default)]
-pub(crate) struct Demands {
-    buckets: RwLock<HashSet<Arc<str>>>,
-    /// Whether there are any: almost no client meets one.
-    any: AtomicBool,
-}
-
-impl Demands {
-    /// Whether uploads to this bucket need a digest, as far as is known.
-    pub(crate) fn contains(&self, bucket: &str) -> bool {
-        self.any.load(Ordering::Acquire)
-            && self
-                .buckets
-                .read()
-                .unwrap_or_else(PoisonError::into_inner)
-                .contains(bucket)
-    }
-
-    /// Remembers that they do.
-    pub(crate) fn learn(&self, bucket: &Arc<str>) {
-        let mut buckets = self.buckets.write().unwrap_or_else(PoisonError::into_inner);
-        if buckets.len() >= MAX_BUCKETS {
-            buckets.clear();
-        }
-        buckets.insert(bucket.clone());
-        self.any.store(true, Ordering::Release);
-    }
-}
 
 /// Whether a store has refused an upload for want of a digest. Amazon's code is that of any bad request, so that its
 /// sentence decides; MinIO has a code for it.
@@ -153,19 +117,6 @@ mod tests {
             &Head::new(400, std::iter::empty::<(&str, &[u8])>()),
             &ErrorBody::default()
         ));
-    }
-
-    #[test]
-    fn the_memory_is_per_bucket_and_bounded() {
-        let demands = Demands::default();
-        let name: Arc<str> = "photos".into();
-        assert!(!demands.contains(&name));
-        demands.learn(&name);
-        assert!(demands.contains(&name) && !demands.contains("others"));
-        for i in 0..MAX_BUCKETS {
-            demands.learn(&format!("b{i}").into());
-        }
-        assert!(demands.buckets.read().unwrap().len() <= MAX_BUCKETS);
     }
 
     #[tokio::test]

@@ -118,7 +118,7 @@ impl<O: S3Operation> Operation for Call<O> {
     }
 
     fn place(&self, service: &S3) -> Option<BucketAddress> {
-        service.redirects.place(self.wire.bucket())
+        service.memory.address(self.wire.bucket())
     }
 
     fn redirect(
@@ -126,7 +126,7 @@ impl<O: S3Operation> Operation for Call<O> {
         service: &S3,
         redirect: &Redirect<'_>,
     ) -> std::result::Result<Option<BucketAddress>, String> {
-        service.redirects.follow(self.wire.bucket(), redirect)
+        service.follow(self.wire.bucket(), redirect)
     }
 
     fn extra_time(&self) -> Duration {

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
+use aws_core::operation::Redirect;
 use aws_core::{ErrorBody, Service};
 use aws_sigv2::s3::SubResources;
 use pipeline_pool::Head;
 
-use crate::digest::{self, Demands};
-use crate::negotiate::{self, Memory};
-use crate::route::{BucketAddress, Redirects};
+use crate::digest;
+use crate::negotiate;
+use crate::route::{BucketAddress, Memory, Redirects};
 use crate::signature::Signer;
 
 #[derive(Debug)]
@@ -20,14 +21,14 @@ pub(crate) struct S3 {
     pub(crate) sign_bodies: bool,
     /// The region for a bucket that wants Version 4 and does not say which.
     pub(crate) region: String,
-    /// What buckets want, when the client is to find out by itself.
-    pub(crate) memory: Option<Memory>,
+    /// Whether the client signs as a server asks for, instead of saying what to set.
+    pub(crate) negotiate: bool,
+    /// What is known of buckets.
+    pub(crate) memory: Memory,
     /// The length in bytes from which on a body waits until the store wants it.
     pub(crate) expect_from: Option<u64>,
-    /// Where buckets are that are not at the endpoint.
+    /// Which answers may send a request elsewhere.
     pub(crate) redirects: Redirects,
-    /// Which buckets want digests.
-    pub(crate) demands: Demands,
 }
 
 impl S3 {
@@ -37,17 +38,26 @@ impl S3 {
             sub_resources: SubResources::BASE,
             sign_bodies: true,
             region: "us-east-1".to_owned(),
-            memory: None,
+            negotiate: false,
+            memory: Memory::default(),
             expect_from: Some(1 << 20),
             redirects: Redirects::default(),
-            demands: Demands::default(),
         }
     }
 
     /// How requests about this bucket, or about none, are signed.
     pub(crate) fn signer(&self, bucket: Option<&Arc<str>>) -> Signer {
-        let learnt = self.memory.as_ref().and_then(|m| m.signer(bucket));
+        let learnt = self.memory.signer(bucket);
         learnt.unwrap_or_else(|| self.signer.clone())
+    }
+
+    /// Where an answer sends a request about this bucket.
+    pub(crate) fn follow(
+        &self,
+        bucket: Option<&Arc<str>>,
+        redirect: &Redirect<'_>,
+    ) -> Result<Option<BucketAddress>, String> {
+        self.redirects.follow(&self.memory, bucket, redirect)
     }
 }
 
@@ -67,7 +77,7 @@ impl Service for S3 {
         if let Some(bucket) = bucket
             && digest::is_demanded(head, error)
         {
-            self.demands.learn(bucket);
+            self.memory.learn_digest(bucket);
             error.add_hint(
                 "(Give the request a checksum or content_md5(true), or send bytes or a file.)",
             );
@@ -85,18 +95,14 @@ impl Service for S3 {
         if same {
             return false;
         }
-        match &self.memory {
-            None => {
-                error.add_hint(&format!(
-                    "(Give the builder .signature(Signature::v4({region:?})), or .negotiate(true).)"
-                ));
-                false
-            }
-            Some(memory) => {
-                memory.learn(bucket, &region);
-                // A redirect that says where to is not for the same host.
-                error.code.is_none() || !(300..400).contains(&head.status())
-            }
+        if !self.negotiate {
+            error.add_hint(&format!(
+                "(Give the builder .signature(Signature::v4({region:?})), or .negotiate(true).)"
+            ));
+            return false;
         }
+        self.memory.learn_region(bucket, &region);
+        // A redirect that says where to is not for the same host.
+        error.code.is_none() || !(300..400).contains(&head.status())
     }
 }

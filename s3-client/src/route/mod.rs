@@ -1,9 +1,12 @@
-//! Where requests about a bucket go: how it is named in them, and which answers may send them elsewhere.
+//! Where requests about a bucket go: how it is named in them, which answers may send them elsewhere, and what is
+//! remembered of buckets.
 
 mod addressing;
+mod memory;
 mod redirect;
 mod trust;
 
 pub use self::addressing::Addressing;
 pub(crate) use self::addressing::BucketAddress;
+pub(crate) use self::memory::Memory;
 pub(crate) use self::redirect::Redirects;

@@ -1,23 +1,15 @@
 //! Answers that send a request to another server: which are followed, and what is remembered of them.
 
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
 
 use aws_core::Endpoint;
 use aws_core::operation::Redirect;
 use pipeline_pool::Origin;
-use tokio::time::Instant;
 
 use super::addressing::BucketAddress;
+use super::memory::Memory;
 use super::trust::trusts;
 use crate::signature::{is_region, region_in};
-
-/// The most buckets whose place is remembered.
-const BUCKETS: usize = 1000;
-/// How long a place is remembered: a bucket can be removed and made anew elsewhere.
-const REMEMBERED: Duration = Duration::from_secs(600);
 
 /// What an answer says of where a request belongs.
 #[derive(Clone, Copy)]
@@ -47,15 +39,12 @@ impl<'a> Directions<'a> {
     }
 }
 
-/// What a client knows of places other than its endpoint.
+/// Which answers that send requests to another server are followed. Defaults to none.
 #[derive(Debug, Default)]
 pub(crate) struct Redirects {
     endpoint: Option<Endpoint>,
     /// Domains whose hosts may see what is signed for the endpoint.
     trusted: Vec<String>,
-    /// Whether there is one, so that requests need not ask for the lock.
-    any: AtomicBool,
-    known: Mutex<HashMap<Arc<str>, (BucketAddress, Instant)>>,
 }
 
 impl Redirects {
@@ -63,40 +52,22 @@ impl Redirects {
         Self {
             endpoint: Some(endpoint.clone()),
             trusted,
-            ..Self::default()
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<Arc<str>, (BucketAddress, Instant)>> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Where a bucket is, if it is known to be elsewhere.
-    pub(crate) fn place(&self, bucket: Option<&Arc<str>>) -> Option<BucketAddress> {
-        if !self.any.load(Ordering::Relaxed) {
-            return None;
-        }
-        let bucket = bucket?;
-        let mut known = self.lock();
-        let (place, since) = known.get(bucket)?;
-        if since.elapsed() < REMEMBERED {
-            return Some(place.clone());
-        }
-        known.remove(bucket);
-        None
     }
 
     /// Where an answer sends a request about this bucket.
     pub(crate) fn follow(
         &self,
+        memory: &Memory,
         bucket: Option<&Arc<str>>,
         redirect: &Redirect<'_>,
     ) -> Result<Option<BucketAddress>, String> {
-        self.go(bucket, Directions::of(redirect))
+        self.go(memory, bucket, Directions::of(redirect))
     }
 
     fn go(
         &self,
+        memory: &Memory,
         bucket: Option<&Arc<str>>,
         to: Directions<'_>,
     ) -> Result<Option<BucketAddress>, String> {
@@ -148,12 +119,7 @@ impl Redirects {
             return Err("it is sent on to where it was".to_owned());
         }
         if let (Some(bucket), 301 | 308) = (bucket, to.status) {
-            let mut known = self.lock();
-            if known.len() >= BUCKETS {
-                known.clear();
-            }
-            known.insert(bucket.clone(), (place.clone(), Instant::now()));
-            self.any.store(true, Ordering::Relaxed);
+            memory.learn_address(bucket, place.clone());
         }
         Ok(Some(place))
     }
@@ -225,8 +191,9 @@ mod tests {
         let mut to = directions(origin, status);
         set(&mut to);
         let bucket: Arc<str> = "photos".into();
-        let followed = redirects.go(Some(&bucket), to)?;
-        let remembered = redirects.place(Some(&bucket));
+        let memory = Memory::default();
+        let followed = redirects.go(&memory, Some(&bucket), to)?;
+        let remembered = memory.address(Some(&bucket));
         let for_good = matches!(status, 301 | 308);
         assert_eq!(remembered, followed.clone().filter(|_| for_good));
         Ok(followed.map(|place| (place.origin.to_string(), place.bucket_in_host)))
@@ -237,7 +204,7 @@ mod tests {
         let redirects = Redirects::new(&Endpoint::new(origin.clone()), Vec::new());
         let mut to = directions(&origin, 301);
         set(&mut to);
-        let followed = redirects.go(Some(&bucket.into()), to);
+        let followed = redirects.go(&Memory::default(), Some(&bucket.into()), to);
         followed.unwrap().unwrap()
     }
 
@@ -283,7 +250,7 @@ mod tests {
         let redirects = Redirects::new(&endpoint, Vec::new());
         let mut to = directions(&own, 307);
         to.location = Some("https://my.photos.eu.store.example/k");
-        let found = redirects.go(Some(&"my.photos".into()), to);
+        let found = redirects.go(&Memory::default(), Some(&"my.photos".into()), to);
         assert!(found.unwrap().unwrap().bucket_in_host);
     }
 
@@ -309,21 +276,6 @@ mod tests {
             });
             assert_eq!(found.region.as_deref(), expected, "{location} {said:?}");
         }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_place_is_forgotten_after_a_while() {
-        let origin = Origin::parse("http://s3.amazonaws.com").unwrap();
-        let redirects = Redirects::new(&Endpoint::new(origin.clone()), Vec::new());
-        let mut to = directions(&origin, 301);
-        to.location = Some("http://photos.s3.eu-west-1.amazonaws.com/k");
-        let bucket: Arc<str> = "photos".into();
-        let place = redirects.go(Some(&bucket), to).unwrap();
-        tokio::time::advance(REMEMBERED - Duration::from_millis(1)).await;
-        assert_eq!(redirects.place(Some(&bucket)), place);
-        tokio::time::advance(Duration::from_millis(1)).await;
-        assert_eq!(redirects.place(Some(&bucket)), None);
-        assert!(redirects.lock().is_empty());
     }
 
     fn to(location: &'static str) -> impl Fn(&mut Directions<'static>) {

@@ -104,7 +104,7 @@ impl Wire {
         by_v4: bool,
     ) -> Result<Option<Demanded>> {
         let bucket = self.bucket().filter(|_| self.digest_on_demand);
-        if !bucket.is_some_and(|name| service.demands.contains(name)) {
+        if !bucket.is_some_and(|name| service.memory.wants_digest(name)) {
             return Ok(None);
         }
         let is_digest = |name: &str| name == "content-md5" || name.starts_with("x-amz-checksum-");
