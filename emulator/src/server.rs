@@ -336,14 +336,16 @@ impl Shared {
     ) -> Response<Body> {
         let now = self.faults.now();
         let request_id = format!("{serial:016X}");
+        let text =
+            |(response, refused): (Response<String>, bool)| (response.map(Body::from), refused);
         let (response, refused) = match service {
-            Service::SimpleDb => self.sdb.call(request, serial, now).await,
+            Service::SimpleDb => text(self.sdb.call(request, serial, now).await),
             Service::S3 => self.s3.call(request, &request_id, now).await,
             Service::Ec2 => {
                 let view = fault.map(Fault::view).unwrap_or_default();
-                self.ec2.call(request, &request_id, now, &view).await
+                text(self.ec2.call(request, &request_id, now, &view).await)
             }
-            Service::Metadata => self.ec2.metadata(&request, now),
+            Service::Metadata => text(self.ec2.metadata(&request, now)),
         };
         if refused {
             Counters::count(&self.counters.refused);

@@ -9,7 +9,6 @@ use std::time::{Duration, SystemTime};
 use base64::prelude::*;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
-use s3s::Body;
 use serde_json::json;
 
 use super::row::Row;
@@ -53,7 +52,11 @@ impl Metadata {
         self.tokens.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn call(&self, request: &Request<Body>, now: SystemTime) -> (Response<Body>, bool) {
+    pub(super) fn call<B>(
+        &self,
+        request: &Request<B>,
+        now: SystemTime,
+    ) -> (Response<String>, bool) {
         if (request.method(), request.uri().path()) == (&Method::PUT, "/latest/api/token") {
             let answer = self.token(request, now);
             let given = answer.is_ok();
@@ -72,7 +75,7 @@ impl Metadata {
         (response(answer), refused)
     }
 
-    fn token(&self, request: &Request<Body>, now: SystemTime) -> Result<String, StatusCode> {
+    fn token<B>(&self, request: &Request<B>, now: SystemTime) -> Result<String, StatusCode> {
         // One that came through a proxy is not the instance's own.
         if request.headers().contains_key("x-forwarded-for") {
             return Err(StatusCode::FORBIDDEN);
@@ -98,9 +101,9 @@ impl Metadata {
         Ok(token)
     }
 
-    fn get(
+    fn get<B>(
         &self,
-        request: &Request<Body>,
+        request: &Request<B>,
         path: &str,
         now: SystemTime,
     ) -> Result<String, StatusCode> {
@@ -202,7 +205,7 @@ fn document(row: &Row) -> String {
     .to_string()
 }
 
-fn response(answer: Result<String, StatusCode>) -> Response<Body> {
+fn response(answer: Result<String, StatusCode>) -> Response<String> {
     let (status, kind, body) = match answer {
         Ok(text) => (StatusCode::OK, "text/plain", text),
         Err(status) => {
@@ -217,7 +220,7 @@ fn response(answer: Result<String, StatusCode>) -> Response<Body> {
             (status, "text/html", page)
         }
     };
-    let mut response = Response::new(Body::from(body));
+    let mut response = Response::new(body);
     *response.status_mut() = status;
     let kind = HeaderValue::from_static(kind);
     response.headers_mut().insert(CONTENT_TYPE, kind);

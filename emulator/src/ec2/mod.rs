@@ -22,10 +22,10 @@ use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Limited};
+use hyper::body::Body;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::{Request, Response};
-use s3s::Body;
 
 use self::bucket::Bucket;
 use self::error::{Error, Result};
@@ -92,13 +92,17 @@ impl Ec2Half {
     }
 
     /// The answer of EC2, and whether the signature check refused the request.
-    pub(crate) async fn call(
+    pub(crate) async fn call<B>(
         &self,
-        request: Request<Body>,
+        request: Request<B>,
         request_id: &str,
         now: SystemTime,
         view: &View,
-    ) -> (Response<Body>, bool) {
+    ) -> (Response<String>, bool)
+    where
+        B: Body<Data = Bytes>,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
         let (parts, body) = request.into_parts();
         let (answer, refused) = match Limited::new(body, FORM_MAX).collect().await {
             Ok(body) => self.answer(&parts, &body.to_bytes(), request_id, now, view),
@@ -111,7 +115,7 @@ impl Ec2Half {
             Ok(body) => (hyper::StatusCode::OK, body),
             Err(error) => (error.status(), xml::error(&error, request_id)),
         };
-        let mut response = Response::new(Body::from(body));
+        let mut response = Response::new(body);
         *response.status_mut() = status;
         let kind = HeaderValue::from_static("text/xml;charset=UTF-8");
         response.headers_mut().insert(CONTENT_TYPE, kind);
@@ -209,11 +213,11 @@ impl Ec2Half {
     }
 
     /// The answer of the metadata service, and whether it refused the request.
-    pub(crate) fn metadata(
+    pub(crate) fn metadata<B>(
         &self,
-        request: &Request<Body>,
+        request: &Request<B>,
         now: SystemTime,
-    ) -> (Response<Body>, bool) {
+    ) -> (Response<String>, bool) {
         self.metadata.call(request, now)
     }
 }

@@ -22,9 +22,9 @@ use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
+use hyper::body::{Body, Bytes};
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::{Request, Response};
-use s3s::Body;
 
 use self::actions::Answer;
 use self::disk::Journal;
@@ -96,12 +96,16 @@ impl SdbHalf {
     }
 
     /// The answer, and whether the signature check refused the request.
-    pub(crate) async fn call(
+    pub(crate) async fn call<B>(
         &self,
-        request: Request<Body>,
+        request: Request<B>,
         serial: u64,
         now: SystemTime,
-    ) -> (Response<Body>, bool) {
+    ) -> (Response<String>, bool)
+    where
+        B: Body<Data = Bytes>,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
         let request_id = request_id(serial);
         let modes = self.modes.get();
         let (answer, refused) = match request::read(request).await {
@@ -125,7 +129,7 @@ impl SdbHalf {
                 (error.status(), body)
             }
         };
-        let mut response = Response::new(Body::from(body));
+        let mut response = Response::new(body);
         *response.status_mut() = status;
         let kind = HeaderValue::from_static("text/xml");
         response.headers_mut().insert(CONTENT_TYPE, kind);

@@ -1,9 +1,9 @@
 //! Reads a request into its parameters and what else its signature covers.
 
 use http_body_util::{BodyExt, Limited};
+use hyper::body::{Body, Bytes};
 use hyper::header::{HOST, HeaderValue};
 use hyper::{Method, Request};
-use s3s::Body;
 
 use super::error::{Error, Result};
 use super::params::Params;
@@ -50,7 +50,11 @@ fn too_large() -> Error {
     )
 }
 
-pub(super) async fn read(request: Request<Body>) -> Result<(Call, Params)> {
+pub(super) async fn read<B>(request: Request<B>) -> Result<(Call, Params)>
+where
+    B: Body<Data = Bytes>,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
     let (parts, body) = request.into_parts();
     let query = parts.uri.query().unwrap_or_default().as_bytes();
     let mut size = query.len();

@@ -10,5 +10,7 @@ mod clients;
 mod filters;
 mod metadata;
 mod protocol;
+#[path = "../support/clients.rs"]
+mod python;
 #[path = "../support/wire.rs"]
 mod wire;

@@ -8,6 +8,8 @@ mod clients;
 mod disk;
 mod modes;
 mod protocol;
+#[path = "../support/clients.rs"]
+mod python;
 mod refusals;
 mod selects;
 #[path = "../support/wire.rs"]

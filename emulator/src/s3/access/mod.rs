@@ -20,7 +20,7 @@ pub(in crate::s3) mod policy;
 use std::sync::Arc;
 
 use hyper::{HeaderMap, StatusCode};
-use s3s::{S3Error, S3Result, s3_error};
+use s3s::{S3Error, S3Result};
 use serde_json::Value;
 
 use self::actions::Needs;
@@ -29,6 +29,7 @@ use crate::accounts::Account;
 use crate::encode;
 use crate::s3::config::route::error;
 use crate::s3::model::acl::{Acl, Parties, Permission};
+use crate::s3::model::error::denied;
 use crate::s3::model::store::{Bucket, Object, Store};
 
 /// The account that signed a request, or none if nobody did.
@@ -65,10 +66,6 @@ pub(in crate::s3) struct Target<'a> {
     pub(in crate::s3) bucket: &'a str,
     pub(in crate::s3) key: Option<&'a str>,
     pub(in crate::s3) version: Option<&'a str>,
-}
-
-pub(in crate::s3) fn denied() -> S3Error {
-    s3_error!(AccessDenied, "Access Denied")
 }
 
 impl Request<'_> {

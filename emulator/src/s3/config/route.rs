@@ -24,6 +24,7 @@ use crate::s3::config::schema::{Node, forms};
 use crate::s3::http::auth::Verified;
 use crate::s3::http::host;
 use crate::s3::model::acl::{Acl, Parties};
+use crate::s3::model::error::{denied, invalid_digest, malformed_xml};
 use crate::s3::model::store::{Bucket, Store};
 use crate::s3::model::versions::Status;
 
@@ -279,7 +280,7 @@ impl Route {
         let document = if kind.query == "policy" {
             rules::check_policy(&body)?;
             if rules::policy_is_public(&body) && at.blocks("BlockPublicPolicy") {
-                return Err(access::denied());
+                return Err(denied());
             }
             body
         } else if acl.is_some() {
@@ -290,13 +291,7 @@ impl Route {
                 let form = forms.first().map_or("", |(_, form)| form);
                 node.name == kind.root && node.fits(form, forms)
             });
-            let mut node = node.ok_or_else(|| {
-                s3_error!(
-                    MalformedXML,
-                    "The XML you provided was not well-formed or did not validate against our \
-                     published schema"
-                )
-            })?;
+            let mut node = node.ok_or_else(malformed_xml)?;
             rules::check(&mut node)?;
             if kind.query == "acl" {
                 acl = Some(Acl::from_document(&node, parties)?);
@@ -436,7 +431,7 @@ fn check_digest(headers: &HeaderMap, body: &[u8]) -> S3Result<()> {
     let digest = BASE64_STANDARD.decode(digest.as_bytes()).ok();
     let digest = digest
         .filter(|digest| digest.len() == 16)
-        .ok_or_else(|| s3_error!(InvalidDigest, "The Content-MD5 you specified is not valid."))?;
+        .ok_or_else(invalid_digest)?;
     if digest != encode::md5(body) {
         return Err(s3_error!(
             BadDigest,

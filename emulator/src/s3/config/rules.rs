@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::s3::config::route::error;
 use crate::s3::config::schema::Node;
+use crate::s3::model::error::malformed_xml;
 
 /// Checks a document that has the form of its root; gives names to lifecycle rules that have none.
 pub(in crate::s3) fn check(node: &mut Node) -> S3Result<()> {
@@ -56,20 +57,13 @@ fn lifecycle(node: &mut Node) -> S3Result<()> {
         "NoncurrentVersionExpiration",
         "AbortIncompleteMultipartUpload",
     ];
-    let malformed = || {
-        s3_error!(
-            MalformedXML,
-            "The XML you provided was not well-formed or did not validate against our published \
-             schema"
-        )
-    };
     if node.children.len() > 1000 {
-        return Err(malformed());
+        return Err(malformed_xml());
     }
     let mut ids = BTreeSet::new();
     for rule in &node.children {
         if rule.child("Filter").is_some() == rule.child("Prefix").is_some() {
-            return Err(malformed());
+            return Err(malformed_xml());
         }
         if let Some(filter) = rule.child("Filter") {
             let and = filter.child("And").map_or(2, |and| and.children.len());
@@ -82,7 +76,7 @@ fn lifecycle(node: &mut Node) -> S3Result<()> {
                 _ => false,
             };
             if !only_one || and < 2 {
-                return Err(malformed());
+                return Err(malformed_xml());
             }
         }
         if !ACTIONS.iter().any(|action| rule.child(action).is_some()) {
@@ -141,11 +135,7 @@ fn when(action: &Node) -> S3Result<()> {
         .count()
         != 1
     {
-        return Err(s3_error!(
-            MalformedXML,
-            "The XML you provided was not well-formed or did not validate against our published \
-             schema"
-        ));
+        return Err(malformed_xml());
     }
     if action.name == "Expiration" && action.text_of("Days").trim() == "0" {
         return Err(s3_error!(

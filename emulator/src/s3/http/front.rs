@@ -16,7 +16,7 @@ use crate::encode;
 use crate::s3::http::document::replace_body;
 use crate::s3::http::error::Refusal;
 use crate::s3::http::host;
-use crate::s3::model::checksums::Given;
+use crate::s3::model::checksums::given::Given;
 use crate::s3::model::store::Store;
 use crate::s3::ops::archive;
 

@@ -18,6 +18,7 @@ use crate::encode;
 use crate::s3::http::auth::Verified;
 use crate::s3::http::front::Front;
 use crate::s3::http::host;
+use crate::s3::model::error::denied;
 use crate::users::Users;
 
 /// The parameters of a signed link, which have done their work once it is checked.
@@ -72,7 +73,7 @@ impl S3Route for Through {
     async fn call(&self, mut request: S3Request<Body>) -> S3Result<S3Response<Body>> {
         let access_key = request.credentials.take().map(|keys| keys.access_key);
         let user = access_key.and_then(|access_key| self.users.get(&access_key));
-        let user = user.ok_or_else(|| s3_error!(AccessDenied, "Access Denied"))?;
+        let user = user.ok_or_else(denied)?;
         let (mut parts, ()) = Request::new(()).into_parts();
         parts.method = request.method;
         parts.headers = request.headers;

@@ -5,11 +5,12 @@
 use s3s::dto::{
     AccessControlPolicy, Grant as GrantEntry, Grantee, Owner, Permission as PermissionName, Type,
 };
-use s3s::{S3Error, S3Result, s3_error};
+use s3s::{S3Result, s3_error};
 
 use crate::accounts::{Account, Accounts};
 use crate::s3::config::route::error;
 use crate::s3::config::schema::Node;
+use crate::s3::model::error::{denied, malformed_acl};
 
 const INSTANCE: &str = "http://www.w3.org/2001/XMLSchema-instance";
 const ALL_USERS: &str = "http://acs.amazonaws.com/groups/global/AllUsers";
@@ -174,11 +175,11 @@ impl Acl {
         let mut acl = Self::default();
         let list = document.child("AccessControlList");
         for grant in list.map_or(&[][..], |list| &list.children) {
-            let grantee = grant.child("Grantee").ok_or_else(malformed)?;
+            let grantee = grant.child("Grantee").ok_or_else(malformed_acl)?;
             let text = |name| Some(grantee.text_of(name)).filter(|text| !text.is_empty());
             let who = resolve([text("ID"), text("URI"), text("EmailAddress")], parties)?;
             let permission =
-                Permission::parse(grant.text_of("Permission")).ok_or_else(malformed)?;
+                Permission::parse(grant.text_of("Permission")).ok_or_else(malformed_acl)?;
             acl.grant(who, permission);
         }
         acl.checked()
@@ -189,17 +190,17 @@ impl Acl {
         document: AccessControlPolicy,
         parties: Parties<'_>,
     ) -> S3Result<Self> {
-        let owner = document.owner.ok_or_else(malformed)?;
+        let owner = document.owner.ok_or_else(malformed_acl)?;
         check_owner(owner.id.as_deref(), parties)?;
         let mut acl = Self::default();
         for grant in document.grants.unwrap_or_default() {
-            let grantee = grant.grantee.ok_or_else(malformed)?;
+            let grantee = grant.grantee.ok_or_else(malformed_acl)?;
             let names = [&grantee.id, &grantee.uri, &grantee.email_address];
             let who = resolve(names.map(Option::as_deref), parties)?;
             let permission = grant
                 .permission
                 .and_then(|name| Permission::parse(name.as_str()));
-            acl.grant(who, permission.ok_or_else(malformed)?);
+            acl.grant(who, permission.ok_or_else(malformed_acl)?);
         }
         acl.checked()
     }
@@ -314,19 +315,10 @@ pub(in crate::s3) fn owner_of(account: &Account) -> Owner {
     }
 }
 
-fn malformed() -> S3Error {
-    s3_error!(
-        MalformedACLError,
-        "The XML you provided was not well-formed or did not validate against our published schema"
-    )
-}
-
 /// A list cannot change whose the thing is.
 fn check_owner(named: Option<&str>, parties: Parties<'_>) -> S3Result<()> {
     match named {
-        Some(id) if !id.is_empty() && id != parties.owner.canonical_id() => {
-            Err(s3_error!(AccessDenied, "Access Denied"))
-        }
+        Some(id) if !id.is_empty() && id != parties.owner.canonical_id() => Err(denied()),
         _ => Ok(()),
     }
 }
@@ -373,7 +365,7 @@ fn resolve([id, uri, email]: [Option<&str>; 3], parties: Parties<'_>) -> S3Resul
                 "The email address you provided does not match any account on record.",
             )),
         },
-        _ => Err(malformed()),
+        _ => Err(malformed_acl()),
     }
 }
 

@@ -12,6 +12,7 @@ use s3s::{S3Error, S3Result, s3_error};
 use crate::accounts::Account;
 use crate::encode;
 use crate::s3::model::acl::Acl;
+use crate::s3::model::error::denied;
 use crate::s3::model::lock::Lock;
 
 /// The most bytes of names and values of the user's metadata.
@@ -121,7 +122,7 @@ impl Encryption {
         match (&self.customer_key, given.check()?) {
             (None, None) => Ok(()),
             (Some(stored), Some(given)) if *stored == given => Ok(()),
-            (Some(_), Some(_)) => Err(s3_error!(AccessDenied, "Access Denied")),
+            (Some(_), Some(_)) => Err(denied()),
             (Some(_), None) => Err(s3_error!(
                 InvalidRequest,
                 "The object was stored using a form of Server Side Encryption. The correct \

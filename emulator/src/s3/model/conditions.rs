@@ -5,6 +5,7 @@ use hyper::header::{ETAG, LAST_MODIFIED};
 use s3s::dto::{ETagCondition, Timestamp};
 use s3s::{S3Error, S3Result, s3_error};
 
+use crate::s3::model::error::no_such_key;
 use crate::s3::model::store::Object;
 
 /// Decides a conditional write against what is stored now.
@@ -15,7 +16,7 @@ pub(in crate::s3) fn check_write(
 ) -> S3Result<()> {
     if let Some(wanted) = if_match {
         let Some(current) = current else {
-            return Err(s3_error!(NoSuchKey, "The specified key does not exist."));
+            return Err(no_such_key());
         };
         if !matches(wanted, current) {
             return Err(failed("If-Match"));

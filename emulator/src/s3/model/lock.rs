@@ -15,6 +15,7 @@ use s3s::{S3Error, S3ErrorCode, S3Result, s3_error};
 
 use crate::s3::config::route::error;
 use crate::s3::config::schema::Node;
+use crate::s3::model::error::malformed_xml;
 use crate::s3::model::store::Store;
 use crate::s3::model::versions::{Objects, Status};
 
@@ -165,13 +166,6 @@ fn hold_name(on: bool) -> &'static str {
     }
 }
 
-fn malformed() -> S3Error {
-    s3_error!(
-        MalformedXML,
-        "The XML you provided was not well-formed or did not validate against our published schema"
-    )
-}
-
 fn unlocked() -> S3Error {
     s3_error!(
         InvalidRequest,
@@ -232,7 +226,7 @@ impl Objects {
                 let days = match (number("Days"), number("Years")) {
                     (Some(days @ 1..=36_500), None) => days,
                     (None, Some(years @ 1..=100)) => years * 365,
-                    _ => return Err(malformed()),
+                    _ => return Err(malformed_xml()),
                 };
                 let mode = Mode::new(retention.text_of("Mode").trim())?;
                 Some((mode, Duration::from_secs(days * DAY)))
@@ -301,10 +295,10 @@ pub(in crate::s3) fn put_retention(
     let wanted = match (mode, until) {
         (None, None) => None,
         (Some(mode), Some(until)) => {
-            let mode = Mode::new(mode.as_str()).map_err(|_| malformed())?;
+            let mode = Mode::new(mode.as_str()).map_err(|_| malformed_xml())?;
             Some((mode, future(until)?))
         }
-        _ => return Err(malformed()),
+        _ => return Err(malformed_xml()),
     };
     let bypass = input.bypass_governance_retention.unwrap_or(false);
     let version = input.version_id.as_deref();
@@ -334,7 +328,7 @@ pub(in crate::s3) fn put_hold(
 ) -> S3Result<PutObjectLegalHoldOutput> {
     let status = input.legal_hold.as_ref();
     let status = status.and_then(|hold| hold.status.as_ref());
-    let on = is_on(status.ok_or_else(malformed)?.as_str()).map_err(|_| malformed())?;
+    let on = is_on(status.ok_or_else(malformed_xml)?.as_str()).map_err(|_| malformed_xml())?;
     let version = input.version_id.as_deref();
     change(store, (&input.bucket, &input.key), version, |lock| {
         lock.hold = Some(on);

@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::SystemTime;
 
 use bytes::Bytes;
-use s3s::dto::{Checksum, ETag, StorageClass, Timestamp};
+use s3s::dto::{ETag, StorageClass, Timestamp};
 use s3s::{S3Result, s3_error};
 
 use crate::accounts::{Account, Accounts};
@@ -14,8 +14,10 @@ use crate::s3::config::route::Configs;
 use crate::s3::config::schema::Node;
 use crate::s3::model::acl::Acl;
 use crate::s3::model::attributes::Headers;
+use crate::s3::model::checksums::Checksums;
+use crate::s3::model::error::no_such_bucket;
+use crate::s3::model::uploads::Uploads;
 use crate::s3::model::versions::Objects;
-use crate::s3::ops::multipart::Uploads;
 use crate::{clock, encode};
 
 /// One object; replaced as a whole, never changed.
@@ -26,11 +28,11 @@ pub(in crate::s3) struct Object {
     pub(in crate::s3) etag: String,
     pub(in crate::s3) modified: SystemTime,
     pub(in crate::s3) headers: Headers,
-    pub(in crate::s3) checksums: Checksum,
+    pub(in crate::s3) checksums: Checksums,
     /// The sizes of the parts that it came in; none for what came by one put.
     pub(in crate::s3) parts: Arc<[u64]>,
     /// The numbers and checksums of those parts.
-    pub(in crate::s3) part_sums: Arc<[(i32, Checksum)]>,
+    pub(in crate::s3) part_sums: Arc<[(i32, Checksums)]>,
     /// Until when it can be read, for an archived one that was brought back.
     pub(in crate::s3) restored: Option<SystemTime>,
 }
@@ -46,7 +48,7 @@ impl Object {
             etag,
             modified: SystemTime::now(),
             headers,
-            checksums: Checksum::default(),
+            checksums: Checksums::default(),
             parts: Arc::default(),
             part_sums: Arc::default(),
             restored: None,
@@ -164,10 +166,7 @@ impl Store {
     }
 
     pub(in crate::s3) fn bucket(&self, name: &str) -> S3Result<Arc<Bucket>> {
-        self.read()
-            .get(name)
-            .cloned()
-            .ok_or_else(|| s3_error!(NoSuchBucket, "The specified bucket does not exist"))
+        self.read().get(name).cloned().ok_or_else(no_such_bucket)
     }
 
     /// Runs `act` while the bucket cannot be deleted.
@@ -177,9 +176,7 @@ impl Store {
         act: impl FnOnce(&Bucket) -> S3Result<T>,
     ) -> S3Result<T> {
         let buckets = self.read();
-        let bucket = buckets
-            .get(name)
-            .ok_or_else(|| s3_error!(NoSuchBucket, "The specified bucket does not exist"))?;
+        let bucket = buckets.get(name).ok_or_else(no_such_bucket)?;
         act(bucket)
     }
 
@@ -231,9 +228,7 @@ impl Store {
 
     pub(in crate::s3) fn delete(&self, name: &str) -> S3Result<()> {
         let mut buckets = self.buckets.write().unwrap_or_else(PoisonError::into_inner);
-        let bucket = buckets
-            .get(name)
-            .ok_or_else(|| s3_error!(NoSuchBucket, "The specified bucket does not exist"))?;
+        let bucket = buckets.get(name).ok_or_else(no_such_bucket)?;
         if !bucket.read().is_empty() {
             return Err(s3_error!(
                 BucketNotEmpty,

@@ -14,6 +14,7 @@ use hyper::header::{HeaderName, HeaderValue, LAST_MODIFIED};
 use s3s::{S3Error, S3Result, s3_error};
 
 use crate::encode;
+use crate::s3::model::error::no_such_key;
 use crate::s3::model::lock::BucketLock;
 use crate::s3::model::store::Object;
 
@@ -271,10 +272,6 @@ fn check_id(id: &str) -> S3Result<()> {
         return Ok(());
     }
     Err(s3_error!(InvalidArgument, "Invalid version id specified"))
-}
-
-fn no_such_key() -> S3Error {
-    s3_error!(NoSuchKey, "The specified key does not exist.")
 }
 
 fn no_such_version() -> S3Error {

@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 use s3s::dto::{RestoreObjectInput, RestoreObjectOutput, StorageClass};
 use s3s::{S3Response, S3Result, s3_error};
 
+use crate::s3::model::error::malformed_xml;
 use crate::s3::model::store::{Object, Store};
 
 /// Marks the answer to the first wish for an object: it has a status of its own, which the engine does not write.
@@ -47,13 +48,7 @@ pub(in crate::s3) fn restore(
     let request = input.restore_request.as_ref();
     let days = request.and_then(|request| request.days).unwrap_or_default();
     let days = u64::try_from(days).ok().filter(|days| *days > 0);
-    let days = days.ok_or_else(|| {
-        s3_error!(
-            MalformedXML,
-            "The XML you provided was not well-formed or did not validate against our published \
-             schema"
-        )
-    })?;
+    let days = days.ok_or_else(malformed_xml)?;
     let until = SystemTime::now() + Duration::from_secs(days.saturating_mul(86_400));
     store.within(&input.bucket, |bucket| {
         let mut objects = bucket.write();

@@ -12,7 +12,7 @@ use s3s::{S3ErrorCode, S3Result, s3_error};
 use crate::encode;
 use crate::s3::access::Writer;
 use crate::s3::model::attributes::{CustomerKey, Headers, customer_key, headers, source_key};
-use crate::s3::model::checksums;
+use crate::s3::model::checksums::Checksums;
 use crate::s3::model::conditions::{Conditions, check_write, failed};
 use crate::s3::model::store::{Object, Store};
 
@@ -130,22 +130,16 @@ pub(in crate::s3) fn copy(
     // A copied upload is one object, and its ETag and checksum those of one.
     let etag = encode::hex(&encode::md5(&source.body));
     let kind = input.checksum_algorithm.as_ref().map(|name| name.as_str());
-    let kind = kind.or_else(|| checksums::kind_of(&source.checksums));
+    let kind = kind.or_else(|| source.checksums.kind());
     let mut object = Object::new(source.body.clone(), etag, headers);
     if let Some(kind) = kind {
-        object.checksums = checksums::of(kind, &object.body)?;
+        object.checksums = Checksums::of(kind, &object.body)?;
     }
-    let sums = object.checksums.clone();
-    let result = CopyObjectResult {
+    let result = object.checksums.tell(CopyObjectResult {
         e_tag: Some(object.etag()),
         last_modified: Some(object.modified()),
-        checksum_crc32: sums.checksum_crc32,
-        checksum_crc32c: sums.checksum_crc32c,
-        checksum_crc64nvme: sums.checksum_crc64nvme,
-        checksum_sha1: sums.checksum_sha1,
-        checksum_sha256: sums.checksum_sha256,
-        checksum_type: sums.checksum_type,
-    };
+        ..Default::default()
+    });
     let (if_match, if_none_match) = (
         etag_of(fields, "if-match")?,
         etag_of(fields, "if-none-match")?,

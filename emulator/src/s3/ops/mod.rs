@@ -4,6 +4,7 @@ pub(in crate::s3) mod archive;
 pub(in crate::s3) mod copy;
 pub(in crate::s3) mod delete;
 pub(in crate::s3) mod list;
+pub(in crate::s3) mod list_uploads;
 pub(in crate::s3) mod list_versions;
 pub(in crate::s3) mod multipart;
 pub(in crate::s3) mod object;

@@ -8,7 +8,7 @@ use futures_util::StreamExt;
 use hyper::HeaderMap;
 use hyper::header::CONTENT_RANGE;
 use s3s::dto::{
-    Checksum, ChecksumMode, GetObjectInput, GetObjectOutput, HeadObjectInput, HeadObjectOutput,
+    ChecksumMode, GetObjectInput, GetObjectOutput, HeadObjectInput, HeadObjectOutput,
     PutObjectInput, PutObjectOutput, Range, StreamingBlob,
 };
 use s3s::{Body, S3Error, S3ErrorCode, S3Result, TrailingHeaders, s3_error};
@@ -16,8 +16,10 @@ use s3s::{Body, S3Error, S3ErrorCode, S3Result, TrailingHeaders, s3_error};
 use crate::encode;
 use crate::s3::access::Writer;
 use crate::s3::model::attributes::{customer_key, headers};
-use crate::s3::model::checksums::given;
+use crate::s3::model::checksums::Checksums;
+use crate::s3::model::checksums::given::Given;
 use crate::s3::model::conditions::{Conditions, check_write};
+use crate::s3::model::error::{invalid_digest, invalid_part_number};
 use crate::s3::model::store::{Object, Store};
 
 /// What one put may bring, in bytes.
@@ -48,7 +50,7 @@ fn decode_md5(text: &str) -> S3Result<Vec<u8>> {
         .decode(text)
         .ok()
         .filter(|digest| digest.len() == 16)
-        .ok_or_else(|| s3_error!(InvalidDigest, "The Content-MD5 you specified is not valid."))
+        .ok_or_else(invalid_digest)
 }
 
 async fn gather(mut body: StreamingBlob) -> S3Result<Bytes> {
@@ -93,7 +95,8 @@ pub(in crate::s3) async fn put(
     let store = writer.store;
     let bucket = store.bucket(&input.bucket)?;
     let headers = headers!(input, &bucket, writer);
-    let mut given = given!(input);
+    let algorithm = input.checksum_algorithm.take();
+    let mut given = Given::take(&mut input, algorithm);
     let has_md5 = input.content_md5.is_some();
     let (body, digest) = collect(input.body, input.content_md5.as_deref()).await?;
     if let Some(trailers) = trailers.and_then(|trailers| trailers.take()) {
@@ -117,22 +120,16 @@ pub(in crate::s3) async fn put(
         }
         objects.store(input.key, object)
     })?;
-    Ok(PutObjectOutput {
+    Ok(sums.tell(PutObjectOutput {
         e_tag: Some(etag),
         version_id,
-        checksum_crc32: sums.checksum_crc32,
-        checksum_crc32c: sums.checksum_crc32c,
-        checksum_crc64nvme: sums.checksum_crc64nvme,
-        checksum_sha1: sums.checksum_sha1,
-        checksum_sha256: sums.checksum_sha256,
-        checksum_type: sums.checksum_type,
         sse_customer_algorithm: encryption.customer_algorithm(),
         sse_customer_key_md5: encryption.customer_key,
         server_side_encryption: encryption.kind,
         ssekms_key_id: encryption.kms_key,
         bucket_key_enabled: encryption.bucket_key,
         ..Default::default()
-    })
+    }))
 }
 
 /// The bytes asked for, and the `Content-Range` that tells which they are.
@@ -170,12 +167,7 @@ fn part(object: &Object, number: i32) -> S3Result<Option<Range>> {
         )
     };
     let number = usize::try_from(number).unwrap_or_default();
-    let at = number.checked_sub(1).ok_or_else(|| {
-        s3_error!(
-            InvalidArgument,
-            "Part number must be an integer between 1 and 10000, inclusive"
-        )
-    })?;
+    let at = number.checked_sub(1).ok_or_else(invalid_part_number)?;
     let (start, len) = match (object.parts.get(at), at) {
         (Some(len), _) => (object.parts[..at].iter().sum::<u64>(), *len),
         (None, 0) if object.parts.is_empty() => (0, object.body.len() as u64),
@@ -215,14 +207,11 @@ fn part_sums(
     object: &Object,
     number: Option<i32>,
     mode: Option<&ChecksumMode>,
-) -> Option<Checksum> {
+) -> Option<Checksums> {
     mode.filter(|mode| mode.as_str() == ChecksumMode::ENABLED)?;
     let at = usize::try_from(number?).ok()?.checked_sub(1)?;
     let (_, sums) = object.part_sums.get(at)?;
-    Some(Checksum {
-        checksum_type: object.checksums.checksum_type.clone(),
-        ..sums.clone()
-    })
+    Some(sums.within(&object.checksums))
 }
 
 /// The output of a read, of either kind; `body` only counts for its length here.
@@ -239,7 +228,7 @@ macro_rules! output {
             // Of one part its own is told.
             .or_else(|| part_sums(object, $input.part_number, $input.checksum_mode.as_ref()))
             .unwrap_or_default();
-        let output = $output {
+        let output = sums.tell($output {
             accept_ranges: Some("bytes".into()),
             content_length: i64::try_from(body.len()).ok(),
             content_range,
@@ -264,15 +253,9 @@ macro_rules! output {
             object_lock_mode: headers.lock.mode(),
             object_lock_retain_until_date: headers.lock.until(),
             object_lock_legal_hold_status: headers.lock.hold(),
-            checksum_crc32: sums.checksum_crc32,
-            checksum_crc32c: sums.checksum_crc32c,
-            checksum_crc64nvme: sums.checksum_crc64nvme,
-            checksum_sha1: sums.checksum_sha1,
-            checksum_sha256: sums.checksum_sha256,
-            checksum_type: sums.checksum_type,
             version_id: $version_id,
             ..Default::default()
-        };
+        });
         (output, body)
     }};
 }

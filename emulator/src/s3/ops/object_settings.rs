@@ -1,10 +1,11 @@
 //! Sub-resources of an object: tags, access control, attributes.
 
 use s3s::dto::{
-    DeleteObjectTaggingInput, DeleteObjectTaggingOutput, GetObjectAclInput, GetObjectAclOutput,
-    GetObjectAttributesInput, GetObjectAttributesOutput, GetObjectAttributesParts,
-    GetObjectTaggingInput, GetObjectTaggingOutput, ObjectAttributes, ObjectPart, PutObjectAclInput,
-    PutObjectAclOutput, PutObjectTaggingInput, PutObjectTaggingOutput, StorageClass, Tag,
+    Checksum, DeleteObjectTaggingInput, DeleteObjectTaggingOutput, GetObjectAclInput,
+    GetObjectAclOutput, GetObjectAttributesInput, GetObjectAttributesOutput,
+    GetObjectAttributesParts, GetObjectTaggingInput, GetObjectTaggingOutput, ObjectAttributes,
+    ObjectPart, PutObjectAclInput, PutObjectAclOutput, PutObjectTaggingInput,
+    PutObjectTaggingOutput, StorageClass, Tag,
 };
 use s3s::{S3Result, s3_error};
 
@@ -138,14 +139,12 @@ fn parts_of(
     let parts = object.part_sums.iter().zip(&*object.parts);
     let mut parts: Vec<_> = parts
         .filter(|((number, _), _)| *number > marker)
-        .map(|((number, sums), size)| ObjectPart {
-            part_number: Some(*number),
-            size: i64::try_from(*size).ok(),
-            checksum_crc32: sums.checksum_crc32.clone(),
-            checksum_crc32c: sums.checksum_crc32c.clone(),
-            checksum_crc64nvme: sums.checksum_crc64nvme.clone(),
-            checksum_sha1: sums.checksum_sha1.clone(),
-            checksum_sha256: sums.checksum_sha256.clone(),
+        .map(|((number, sums), size)| {
+            sums.tell(ObjectPart {
+                part_number: Some(*number),
+                size: i64::try_from(*size).ok(),
+                ..Default::default()
+            })
         })
         .collect();
     let max_len = usize::try_from(max).unwrap_or_default();
@@ -183,7 +182,8 @@ pub(in crate::s3) fn get_attributes(
         object_size: asks(ObjectAttributes::OBJECT_SIZE).then(|| object.size()),
         storage_class: asks(ObjectAttributes::STORAGE_CLASS)
             .then(|| StorageClass::from(object.class().to_owned())),
-        checksum: asks(ObjectAttributes::CHECKSUM).then(|| object.checksums.clone()),
+        checksum: asks(ObjectAttributes::CHECKSUM)
+            .then(|| object.checksums.tell(Checksum::default())),
         object_parts: parts,
         last_modified: Some(object.modified()),
         version_id,

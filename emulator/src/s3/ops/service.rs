@@ -12,6 +12,7 @@ use crate::s3::config::route;
 use crate::s3::config::schema::Node;
 use crate::s3::http::form::FormAcl;
 use crate::s3::model::acl::{Acl, Parties, owner_of};
+use crate::s3::model::error::malformed_xml;
 use crate::s3::model::lock;
 use crate::s3::model::store::Store;
 use crate::s3::model::versions::Status;
@@ -19,6 +20,7 @@ use crate::s3::ops::archive;
 use crate::s3::ops::copy;
 use crate::s3::ops::delete;
 use crate::s3::ops::list;
+use crate::s3::ops::list_uploads;
 use crate::s3::ops::list_versions;
 use crate::s3::ops::multipart;
 use crate::s3::ops::object;
@@ -373,11 +375,7 @@ impl S3 for Engine {
         let bypass = req.input.bypass_governance_retention.unwrap_or(false);
         let Delete { objects, quiet } = req.input.delete;
         if objects.is_empty() || objects.len() > 1000 {
-            return Err(s3_error!(
-                MalformedXML,
-                "The XML you provided was not well-formed or did not validate against our \
-                 published schema"
-            ));
+            return Err(malformed_xml());
         }
         let request = Request {
             caller: &who,
@@ -470,13 +468,13 @@ impl S3 for Engine {
     }
 
     async fn list_parts(&self, req: S3Request<ListPartsInput>) -> Answer<ListPartsOutput> {
-        answer(multipart::list_parts(self, req.input)?)
+        answer(list_uploads::list_parts(self, req.input)?)
     }
 
     async fn list_multipart_uploads(
         &self,
         req: S3Request<ListMultipartUploadsInput>,
     ) -> Answer<ListMultipartUploadsOutput> {
-        answer(multipart::list_uploads(self, req.input)?)
+        answer(list_uploads::list_uploads(self, req.input)?)
     }
 }

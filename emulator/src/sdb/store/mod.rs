@@ -1,5 +1,6 @@
 //! Domains, items and attributes, and the rules by which they change.
 
+mod content;
 mod domain;
 mod history;
 mod index;
@@ -9,7 +10,8 @@ mod sizes;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError, RwLock};
 
-pub(crate) use self::domain::{Content, Domain, Terms, View};
+pub(crate) use self::content::{Content, View};
+pub(crate) use self::domain::{Domain, Terms};
 pub(crate) use self::index::Attribute;
 use self::index::Index;
 pub(crate) use self::rules::check_count;
