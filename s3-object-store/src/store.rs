@@ -43,7 +43,8 @@ impl S3Store {
 
     /// Whether the server replaces an object only if it is the one of a given entity tag (`If-Match` of a put). If not,
     /// such an update is [`Error::NotImplemented`], which is safer than one that replaces whatever there is. Defaults
-    /// to yes; not for Ceph RGW up to 16.2, which takes no quotes around the tag.
+    /// to yes; not for Ceph RGW up to 16.2, which takes no quotes around the tag and answers as if the object were
+    /// another one: a program that then tries again, as SlateDB's garbage collector does, never ends.
     #[must_use]
     pub fn updates(mut self, yes: bool) -> Self {
         self.updates = yes;
