@@ -322,8 +322,9 @@ async fn forms_without_a_signature_are_of_nobody() {
     let form = |key: &str| {
         format!(
             "--XX\r\nContent-Disposition: form-data; name=\"key\"\r\n\r\n{key}\r\n--XX\r\nContent-Disposition: \
-             form-data; name=\"acl\"\r\n\r\npublic-read\r\n--XX\r\nContent-Disposition: form-data; name=\"file\"\
-             \r\n\r\nhi\r\n--XX--\r\n"
+             form-data; name=\"acl\"\r\n\r\npublic-read\r\n--XX\r\nContent-Disposition: form-data; \
+             name=\"tagging\"\r\n\r\n<Tagging><TagSet><Tag><Key>a b</Key><Value>1&amp;2</Value></Tag></TagSet></Tagging>\
+             \r\n--XX\r\nContent-Disposition: form-data; name=\"file\"\r\n\r\nhi\r\n--XX--\r\n"
         )
     };
     let fields = [("content-type", "multipart/form-data; boundary=XX")];
@@ -335,4 +336,13 @@ async fn forms_without_a_signature_are_of_nobody() {
     two.done(First, "PUT", "/bkt/?acl", &open, "").await;
     two.done(Nobody, "POST", "/bkt", &fields, &form("k")).await;
     assert_eq!(two.let_in("GET", "/bkt/k").await, [First, Second, Nobody]);
+    let tags = two.call(First, ("GET", "/bkt/k?tagging"), &[], "").await;
+    let tags = tags.text();
+    assert!(
+        tags.contains("<Key>a b</Key><Value>1&amp;2</Value>"),
+        "{tags}"
+    );
+    let broken = form("k").replace("</TagSet>", "");
+    let refused = two.call(Nobody, ("POST", "/bkt"), &fields, &broken).await;
+    assert_eq!(refused.error(), (400, "MalformedXML"));
 }

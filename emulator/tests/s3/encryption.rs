@@ -59,6 +59,9 @@ async fn a_key_needs_the_kind_that_has_keys() {
     ] {
         let put = bench.call("PUT", "/bkt/k", fields, b"x").await;
         assert_eq!(put.status, status, "{fields:?}");
+        if status == 400 {
+            assert_eq!(put.error().1, "InvalidArgument", "{fields:?}");
+        }
     }
 }
 

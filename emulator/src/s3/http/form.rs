@@ -11,9 +11,12 @@ use hyper::{Method, Response, StatusCode};
 use s3s::Body;
 
 use crate::clock;
+use crate::encode::percent_encode;
+use crate::s3::config::schema::Node;
 use crate::s3::http::auth::Checker;
 use crate::s3::http::document::replace_body;
 use crate::s3::http::error::Refusal;
+use crate::s3::model::error::malformed_xml;
 
 /// The most that a form may send.
 const FORM_MAX: usize = 256 << 20;
@@ -40,6 +43,10 @@ pub(in crate::s3) fn boundary(parts: &Parts) -> Option<String> {
 #[derive(Clone, Debug)]
 pub(in crate::s3) struct FormAcl(pub(in crate::s3) String);
 
+/// The tags that a form names, as `x-amz-tagging` has them.
+#[derive(Clone, Debug)]
+pub(in crate::s3) struct FormTags(pub(in crate::s3) String);
+
 /// Answers a form that its policy does not allow as S3 does, since it is not the policy that is wrong; and where a
 /// browser is sent on, gives the entity tag its quotes.
 pub(in crate::s3) fn judged(response: &mut Response<Body>) {
@@ -51,15 +58,19 @@ pub(in crate::s3) fn judged(response: &mut Response<Body>) {
     {
         *location = quoted;
     }
-    const BROKEN: &str = "<Code>InvalidPolicyDocument</Code><Message>Policy condition ";
+    const BROKEN: [&str; 2] = [
+        "<Code>InvalidPolicyDocument</Code><Message>Policy condition ",
+        // The policy is of another bucket than the one that the form was sent to.
+        "<Code>InvalidPolicyDocument</Code><Message>Bucket in form ",
+    ];
     const DENIED: &str =
         "<Code>AccessDenied</Code><Message>Invalid according to Policy: Policy Condition failed: ";
     let Some(text) = response.body().bytes() else {
         return;
     };
     let text = String::from_utf8_lossy(&text);
-    if text.contains(BROKEN) {
-        let text = text.replacen(BROKEN, DENIED, 1);
+    if let Some(broken) = BROKEN.into_iter().find(|broken| text.contains(broken)) {
+        let text = text.replacen(broken, DENIED, 1);
         *response.status_mut() = StatusCode::FORBIDDEN;
         replace_body(response, text);
     }
@@ -106,6 +117,13 @@ pub(in crate::s3) async fn complete(
     if let Some(Ok(acl)) = acl.map(|f| std::str::from_utf8(f.value(&body))) {
         parts.extensions.insert(FormAcl(acl.to_owned()));
     }
+    let tags = fields
+        .iter()
+        .find(|f| f.name.eq_ignore_ascii_case("tagging"));
+    if let Some(tags) = tags {
+        let tags = tagging(tags.value(&body)).ok_or_else(|| Refusal::of(&malformed_xml()))?;
+        parts.extensions.insert(FormTags(tags));
+    }
     let file = fields
         .last()
         .filter(|f| f.name.eq_ignore_ascii_case("file"));
@@ -122,6 +140,21 @@ pub(in crate::s3) async fn complete(
     let whole = [&body[..key.start], value.as_bytes(), &body[key.end..]].concat();
     parts.headers.insert(CONTENT_LENGTH, whole.len().into());
     Ok(Body::from(Bytes::from(whole)))
+}
+
+/// The document of a form's tags as a header field has them, or nothing if it is none.
+fn tagging(document: &[u8]) -> Option<String> {
+    let root = Node::parse(document).filter(|root| root.name == "Tagging")?;
+    let mut out = Vec::new();
+    for tag in root.child("TagSet")?.all("Tag") {
+        if !out.is_empty() {
+            out.push(b'&');
+        }
+        percent_encode(&mut out, tag.child("Key")?.text.as_bytes());
+        out.push(b'=');
+        percent_encode(&mut out, tag.text_of("Value").as_bytes());
+    }
+    String::from_utf8(out).ok()
 }
 
 /// Refuses a policy whose expiration is not in ISO 8601's form, of which the engine takes more than S3 does.
@@ -227,5 +260,30 @@ mod tests {
         ] {
             assert!(read(nonsense, "x").is_empty());
         }
+    }
+    #[test]
+    fn a_policy_of_another_bucket_denies() {
+        let text = "<Error><Code>InvalidPolicyDocument</Code><Message>Bucket in form field 'a' does not match bucket \
+                    in URL 'b'</Message></Error>";
+        let mut response = Response::new(Body::from(text.to_owned()));
+        *response.status_mut() = StatusCode::BAD_REQUEST;
+        judged(&mut response);
+        assert_eq!(response.status(), StatusCode::FORBIDDEN);
+        let text = response.body().bytes().unwrap();
+        assert!(text.starts_with(b"<Error><Code>AccessDenied</Code>"));
+    }
+
+    #[test]
+    fn tags_of_a_form_are_a_document() {
+        let tags = |inside: &str| {
+            let document = format!("<Tagging><TagSet>{inside}</TagSet></Tagging>");
+            tagging(document.as_bytes())
+        };
+        let two = "<Tag><Key>a&amp;b</Key><Value>1 2</Value></Tag><Tag><Key>c</Key></Tag>";
+        assert_eq!(tags(two).as_deref(), Some("a%26b=1%202&c="));
+        assert_eq!(tags("").as_deref(), Some(""));
+        assert_eq!(tags("<Tag><Value>1</Value></Tag>"), None);
+        assert_eq!(tagging(b"a=b"), None);
+        assert_eq!(tagging(b"<Tags><TagSet/></Tags>"), None);
     }
 }

@@ -87,8 +87,8 @@ impl Encryption {
         if let Some(kind) = &kind {
             if !known.contains(&kind.as_str()) {
                 return Err(s3_error!(
-                    InvalidEncryptionAlgorithmError,
-                    "The encryption request you specified is not valid. Supported value: AES256"
+                    InvalidArgument,
+                    "The encryption method specified is not supported"
                 ));
             }
             if customer_key.is_some() {

@@ -119,9 +119,10 @@ impl Lock {
     fn retain(&mut self, wanted: Option<(Mode, Timestamp)>, bypass: bool) -> S3Result<()> {
         let now = Timestamp::from(SystemTime::now());
         if let Some((mode, until)) = self.retention.as_ref().filter(|(_, until)| *until > now) {
+            // Longer is all that it may become, and not of another mode:
+            // https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock.html#object-lock-retention-modes
             let longer = match &wanted {
-                Some((Mode::Governance, _)) if *mode == Mode::Compliance => false,
-                Some((_, other)) => other >= until,
+                Some((other, later)) => other == mode && later >= until,
                 None => false,
             };
             let may = bypass && *mode == Mode::Governance;
@@ -380,7 +381,8 @@ mod tests {
         };
         use Mode::{Compliance, Governance};
         assert!(retain(Governance, 50, Some((Governance, at(99))), false));
-        assert!(retain(Governance, 50, Some((Compliance, at(99))), false));
+        assert!(!retain(Governance, 50, Some((Compliance, at(99))), false));
+        assert!(retain(Governance, 50, Some((Compliance, at(99))), true));
         assert!(!retain(Governance, 50, Some((Governance, at(9))), false));
         assert!(!retain(Governance, 50, None, false) && retain(Governance, 50, None, true));
         assert!(!retain(Compliance, 50, None, true));

@@ -10,7 +10,7 @@ use crate::s3::access::actions;
 use crate::s3::access::{Caller, Request, Target, Writer};
 use crate::s3::config::route;
 use crate::s3::config::schema::Node;
-use crate::s3::http::form::FormAcl;
+use crate::s3::http::form::{FormAcl, FormTags};
 use crate::s3::model::acl::{Acl, Parties, owner_of};
 use crate::s3::model::error::malformed_xml;
 use crate::s3::model::lock;
@@ -243,6 +243,9 @@ impl S3 for Engine {
     async fn put_object(&self, mut req: S3Request<PutObjectInput>) -> Answer<PutObjectOutput> {
         if let Some(FormAcl(acl)) = req.extensions.get() {
             req.input.acl = Some(ObjectCannedACL::from(acl.clone()));
+        }
+        if let Some(FormTags(tags)) = req.extensions.get() {
+            req.input.tagging = Some(tags.clone());
         }
         let (caller, trailers) = (caller(&req), trailers(&req));
         let writer = Writer {
