@@ -1,6 +1,19 @@
 //! What makes a verb's request something to await.
 
-/// Lets a request be awaited as it is.
+/// Lets a request be awaited as it is, by its method `send`.
+///
+/// ```ignore
+/// awaitable!(Get, Object);
+/// // writes
+/// impl IntoFuture for Get {
+///     type Output = Result<Object>;
+///     type IntoFuture = Pin<Box<dyn Future<Output = Result<Object>> + Send>>;
+///
+///     fn into_future(self) -> Self::IntoFuture {
+///         Box::pin(self.send())
+///     }
+/// }
+/// ```
 #[doc(hidden)]
 #[macro_export]
 macro_rules! awaitable {

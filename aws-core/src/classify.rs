@@ -91,7 +91,7 @@ pub(crate) fn is_of_gateway(status: u16) -> bool {
 
 /// How far a clock has to be off before a refusal without a reason is laid to that: services allow five to fifteen
 /// minutes.
-const SKEW: Duration = Duration::from_secs(300);
+const MIN_SKEW: Duration = Duration::from_secs(300);
 
 /// Whether a request that was signed at this time by our clock was refused for its time, as far as that can be told
 /// from an answer without a body, such as the one to HEAD. A service that does say its reason is believed.
@@ -103,7 +103,7 @@ pub(crate) fn is_skewed(
 ) -> bool {
     let apart = |server: SystemTime| {
         let ahead = server.duration_since(signed);
-        ahead.unwrap_or_else(|behind| behind.duration()) >= SKEW
+        ahead.unwrap_or_else(|behind| behind.duration()) >= MIN_SKEW
     };
     status == 403 && code.is_none() && server.is_some_and(apart)
 }

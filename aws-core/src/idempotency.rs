@@ -36,7 +36,20 @@ impl Row {
 }
 
 /// Declares the rows of a table, each as a constant by the name that its operation takes it by, and the table of them
-/// all, in their order.
+/// all, in their order, so that no row can be left out of it.
+///
+/// ```ignore
+/// rows! {
+///     /// What may be sent twice.
+///     pub const TABLE;
+///
+///     GET = "Get", "always", Repeatable, "it reads";
+/// }
+/// // writes
+/// pub(crate) const GET: Row = Row::new("Get", "always", Idempotency::Repeatable, "it reads");
+/// /// What may be sent twice.
+/// pub const TABLE: &[Row] = &[GET];
+/// ```
 #[doc(hidden)]
 #[macro_export]
 macro_rules! rows {

@@ -48,7 +48,7 @@ struct Inner {
 }
 
 /// Fields that the connection, the signature or the body decides: RFC 9110, 7.6.1, and what signing writes.
-const RESERVED: [&str; 16] = [
+const RESERVED_FIELDS: [&str; 16] = [
     "authorization",
     "connection",
     "content-length",
@@ -144,7 +144,7 @@ pub(crate) fn check_header(name: &str, value: &str) -> Result<()> {
     if name.is_empty() || !name.bytes().all(token) {
         return Err(Error::invalid(format!("illegal header name {name:?}")));
     }
-    if RESERVED.binary_search(&name).is_ok() {
+    if RESERVED_FIELDS.binary_search(&name).is_ok() {
         return Err(Error::invalid(format!(
             "the header {} is written by the client itself",
             canonical(name)
@@ -207,7 +207,7 @@ mod tests {
 
     #[test]
     fn what_the_client_writes_is_refused_by_name() {
-        assert!(RESERVED.is_sorted());
+        assert!(RESERVED_FIELDS.is_sorted());
         for name in [
             "Host",
             "DATE",

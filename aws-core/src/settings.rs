@@ -3,6 +3,18 @@
 /// Gives the builder of a client, which has a field `dispatch: DispatchBuilder`, the settings that every client has and
 /// says in the same words; and, unless it is `uncached`, those of one whose reads can go through a cache, for which it has
 /// a field `cache: aws_core::cache::Settings`.
+///
+/// ```ignore
+/// settings!(Builder);
+/// // writes, among others
+/// impl Builder {
+///     /// How failed attempts are repeated.
+///     pub fn retry(mut self, retry: RetryConfig) -> Self {
+///         self.dispatch.retry(retry);
+///         self
+///     }
+/// }
+/// ```
 #[doc(hidden)]
 #[macro_export]
 macro_rules! settings {

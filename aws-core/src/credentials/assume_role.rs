@@ -1,7 +1,9 @@
+//! Keys of a role, from the Security Token Service, for somebody who has keys.
+
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use super::fetch::{Fetch, Outcome, fetching};
+use super::fetch::{Fetch, Outcome};
 use super::sts::{self, Site};
 use super::{Credentials, CredentialsError, Lookup, ProvideCredentials, ProvideFuture, Provided};
 use crate::transport::Transport;
@@ -93,6 +95,20 @@ impl AssumeRole {
         self
     }
 
+    /// The longest time of one attempt; there are three. Defaults to 5 s.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.fetch = self.fetch.with_timeout(timeout);
+        self
+    }
+
+    /// Sends over this transport. Defaults to a pool of its own.
+    #[must_use]
+    pub fn transport(mut self, transport: impl Transport + 'static) -> Self {
+        self.fetch = self.fetch.with_transport(transport);
+        self
+    }
+
     async fn fetch(&self, now: SystemTime) -> Outcome<Provided> {
         let source = self.source.provide(now).await?;
         self.role
@@ -100,11 +116,6 @@ impl AssumeRole {
             .await
     }
 }
-
-fetching!(
-    AssumeRole,
-    "The longest time of one attempt; there are three. Defaults to 5 s."
-);
 
 impl Role {
     /// Takes it, with these keys.

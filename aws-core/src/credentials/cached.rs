@@ -1,3 +1,5 @@
+//! A source of keys that is asked once for all who wait, and again before its keys expire.
+
 use std::sync::{PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
@@ -29,8 +31,10 @@ struct Kept {
     refused: Option<(Credentials, SystemTime)>,
 }
 
-const AHEAD: Duration = Duration::from_secs(300);
-const PAUSE: Duration = Duration::from_secs(30);
+/// How long before their expiry keys are fetched anew.
+const RENEWED_AHEAD: Duration = Duration::from_secs(300);
+/// How soon a source is asked again that gave nothing new.
+const RETRY_PAUSE: Duration = Duration::from_secs(30);
 
 impl Kept {
     fn valid(&self, now: SystemTime) -> Option<&Provided> {
@@ -40,7 +44,10 @@ impl Kept {
     }
 
     fn fresh(&self, now: SystemTime) -> Option<&Provided> {
-        let early = |p: &&Provided| p.expires.is_none_or(|expires| now + AHEAD < expires);
+        let early = |p: &&Provided| {
+            p.expires
+                .is_none_or(|expires| now + RENEWED_AHEAD < expires)
+        };
         let paused = self.next.is_some_and(|next| now < next);
         self.valid(now).filter(|p| paused || early(p))
     }
@@ -93,8 +100,8 @@ impl<P: ProvideCredentials> Cached<P> {
                     // Keys that come with little time left are not asked for again at every request.
                     kept.next = provided
                         .expires
-                        .filter(|e| *e <= now + AHEAD)
-                        .map(|_| now + PAUSE);
+                        .filter(|e| *e <= now + RENEWED_AHEAD)
+                        .map(|_| now + RETRY_PAUSE);
                     kept.provided = Some(provided.clone());
                     return Ok(provided);
                 }
@@ -104,7 +111,7 @@ impl<P: ProvideCredentials> Cached<P> {
             kept.failure = Some(error.clone());
             match kept.valid(now).cloned() {
                 Some(valid) => {
-                    kept.next = Some(now + PAUSE);
+                    kept.next = Some(now + RETRY_PAUSE);
                     Ok(valid)
                 }
                 None => Err(error),
@@ -135,7 +142,8 @@ impl<P: ProvideCredentials> ProvideCredentials for Cached<P> {
                 // Another caller was first.
                 return true;
             }
-            let again = |(keys, at): &(Credentials, SystemTime)| keys == used && now < *at + PAUSE;
+            let again =
+                |(keys, at): &(Credentials, SystemTime)| keys == used && now < *at + RETRY_PAUSE;
             if kept.refused.as_ref().is_some_and(again) {
                 return false;
             }

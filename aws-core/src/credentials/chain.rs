@@ -1,3 +1,5 @@
+//! Several sources of keys, of which the first that has any is used.
+
 use std::time::SystemTime;
 
 use super::{

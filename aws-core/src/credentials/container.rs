@@ -1,9 +1,11 @@
+//! Keys of a container's role, from the service beside it.
+
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
 use pipeline_pool::{Method, Origin, Request};
 
-use super::fetch::{Fetch, Outcome, fetching, keys, short};
+use super::fetch::{Fetch, Outcome, keys, short};
 use super::{CredentialsError, Lookup, ProvideCredentials, ProvideFuture, Provided, json};
 use crate::transport::Transport;
 
@@ -51,6 +53,20 @@ impl Container {
     #[must_use]
     pub fn endpoint(mut self, url: impl Into<String>) -> Self {
         self.ecs = url.into();
+        self
+    }
+
+    /// The longest time of one attempt; there are three. Defaults to 2 s.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.fetch = self.fetch.with_timeout(timeout);
+        self
+    }
+
+    /// Sends over this transport. Defaults to a pool of its own.
+    #[must_use]
+    pub fn transport(mut self, transport: impl Transport + 'static) -> Self {
+        self.fetch = self.fetch.with_transport(transport);
         self
     }
 
@@ -140,11 +156,6 @@ fn is_near(host: &str) -> bool {
         Err(_) => host == "localhost",
     }
 }
-
-fetching!(
-    Container,
-    "The longest time of one attempt; there are three. Defaults to 2 s."
-);
 
 impl Default for Container {
     fn default() -> Self {

@@ -16,10 +16,10 @@ use crate::transport::Transport;
 pub(super) const MAX_ANSWER: usize = 256 << 10;
 
 /// How often a request is tried.
-const ATTEMPTS: u32 = 3;
+const MAX_ATTEMPTS: u32 = 3;
 
 /// The pause before the second attempt; each further one is twice as long.
-const PAUSE: Duration = Duration::from_millis(100);
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
 
 /// Sends requests and reads short answers.
 #[derive(Clone)]
@@ -122,10 +122,10 @@ impl Fetch {
                 Ok(answer) => matches!(answer.status(), 429 | 500..) || again(answer),
                 Err(_) => true,
             };
-            if !passing || attempt == ATTEMPTS {
+            if !passing || attempt == MAX_ATTEMPTS {
                 return outcome;
             }
-            tokio::time::sleep(PAUSE * 2_u32.pow(attempt - 1)).await;
+            tokio::time::sleep(FIRST_PAUSE * 2_u32.pow(attempt - 1)).await;
             attempt += 1;
         }
     }
@@ -138,29 +138,6 @@ impl fmt::Debug for Fetch {
             .finish_non_exhaustive()
     }
 }
-
-/// Gives a provider with a field `fetch: Fetch` the setters of how it asks.
-macro_rules! fetching {
-    ($provider:ty, $timeout:literal) => {
-        impl $provider {
-            #[doc = $timeout]
-            #[must_use]
-            pub fn timeout(mut self, timeout: Duration) -> Self {
-                self.fetch = self.fetch.with_timeout(timeout);
-                self
-            }
-
-            /// Sends over this transport. Defaults to a pool of its own.
-            #[must_use]
-            pub fn transport(mut self, transport: impl Transport + 'static) -> Self {
-                self.fetch = self.fetch.with_transport(transport);
-                self
-            }
-        }
-    };
-}
-
-pub(super) use fetching;
 
 /// Reads the answer of a metadata service or of a program: keys as JSON.
 pub(super) fn keys(source: &str, body: &[u8]) -> Outcome<Provided> {

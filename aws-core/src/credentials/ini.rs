@@ -30,7 +30,7 @@ pub(super) struct BadLine {
 
 /// Settings that say whose requests are made. One that is not read where it stands is an error: other keys would be
 /// used in its place.
-const IDENTITY: [&str; 15] = [
+const IDENTITY_SETTINGS: [&str; 15] = [
     "aws_access_key_id",
     "aws_secret_access_key",
     "aws_session_token",
@@ -105,7 +105,11 @@ pub(super) fn section(text: &str, profile: &str, usual: Form) -> Result<Option<S
         };
         let name = name.trim();
         if nested {
-            if here.is_some() && IDENTITY.iter().any(|one| one.eq_ignore_ascii_case(name)) {
+            if here.is_some()
+                && IDENTITY_SETTINGS
+                    .iter()
+                    .any(|one| one.eq_ignore_ascii_case(name))
+            {
                 return Err(bad(
                     "it is indented, so that it belongs to the setting above and not to the profile",
                 ));

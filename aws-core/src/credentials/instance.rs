@@ -25,7 +25,7 @@ pub struct Instance {
 }
 
 /// How long keys are used whose time is over, until the service is asked again.
-const EXTENSION: Duration = Duration::from_secs(600);
+const EXPIRY_EXTENSION: Duration = Duration::from_secs(600);
 
 const ROLES: &str = "/latest/meta-data/iam/security-credentials/";
 
@@ -89,7 +89,7 @@ impl Instance {
         drop(last);
         if is_over(&provided, now) {
             tracing::warn!("keys of the instance's role are used beyond their expiry");
-            provided.expires = Some(now + EXTENSION);
+            provided.expires = Some(now + EXPIRY_EXTENSION);
         }
         Ok(provided)
     }

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use pipeline_pool::{Method, Origin, Request};
 
-use super::fetch::{Answer, Fetch, Lost, Outcome, fetching};
+use super::fetch::{Answer, Fetch, Lost, Outcome};
 use super::{CredentialsError, Lookup, json};
 use crate::transport::Transport;
 
@@ -67,6 +67,20 @@ impl Metadata {
     #[must_use]
     pub fn endpoint(mut self, url: impl Into<String>) -> Self {
         self.endpoint = Some(url.into());
+        self
+    }
+
+    /// The longest time of one attempt of one request. Defaults to 1 s.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.fetch = self.fetch.with_timeout(timeout);
+        self
+    }
+
+    /// Sends over this transport. Defaults to a pool of its own.
+    #[must_use]
+    pub fn transport(mut self, transport: impl Transport + 'static) -> Self {
+        self.fetch = self.fetch.with_transport(transport);
         self
     }
 
@@ -143,11 +157,6 @@ impl Metadata {
         members.ok_or_else(|| CredentialsError::broken(format!("{NAME} has no identity document")))
     }
 }
-
-fetching!(
-    Metadata,
-    "The longest time of one attempt of one request. Defaults to 1 s."
-);
 
 impl Default for Metadata {
     fn default() -> Self {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use super::assume_role::Role;
-use super::fetch::{Fetch, Outcome, fetching, provided};
+use super::fetch::{Fetch, Outcome, provided};
 use super::ini::{self, Form, Section};
 use super::web_identity::WebIdentity;
 use super::{
@@ -73,6 +73,20 @@ impl Profile {
     /// The profile and files that variables found by this function name.
     pub fn from_fn(lookup: impl Fn(&str) -> Option<String> + Send + Sync + 'static) -> Self {
         Self::over(Lookup::from_fn(lookup))
+    }
+
+    /// The longest time of one attempt to take a role; there are three. Defaults to 5 s.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.fetch = self.fetch.with_timeout(timeout);
+        self
+    }
+
+    /// Sends over this transport. Defaults to a pool of its own.
+    #[must_use]
+    pub fn transport(mut self, transport: impl Transport + 'static) -> Self {
+        self.fetch = self.fetch.with_transport(transport);
+        self
     }
 
     fn over(lookup: Lookup) -> Self {
@@ -292,11 +306,6 @@ impl Profile {
         }
     }
 }
-
-fetching!(
-    Profile,
-    "The longest time of one attempt to take a role; there are three. Defaults to 5 s."
-);
 
 /// A profile's section in each of the files that has one.
 #[derive(Default)]

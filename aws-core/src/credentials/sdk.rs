@@ -1,3 +1,5 @@
+//! Keys from a provider of the AWS SDK for Rust.
+
 use std::fmt;
 use std::time::SystemTime;
 

@@ -1,7 +1,9 @@
+//! Keys of a role, from the Security Token Service, in exchange for a token in a file.
+
 use std::time::{Duration, SystemTime};
 
 use super::assume_role::Role;
-use super::fetch::{Fetch, Outcome, fetching};
+use super::fetch::{Fetch, Outcome};
 use super::sts::{self, Site};
 use super::{CredentialsError, Lookup, ProvideCredentials, ProvideFuture, Provided};
 use crate::transport::Transport;
@@ -35,6 +37,20 @@ impl WebIdentity {
     /// What variables found by this function name.
     pub fn from_fn(lookup: impl Fn(&str) -> Option<String> + Send + Sync + 'static) -> Self {
         Self::over(Lookup::from_fn(lookup))
+    }
+
+    /// The longest time of one attempt; there are three. Defaults to 5 s.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.fetch = self.fetch.with_timeout(timeout);
+        self
+    }
+
+    /// Sends over this transport. Defaults to a pool of its own.
+    #[must_use]
+    pub fn transport(mut self, transport: impl Transport + 'static) -> Self {
+        self.fetch = self.fetch.with_transport(transport);
+        self
     }
 
     fn over(lookup: Lookup) -> Self {
@@ -93,11 +109,6 @@ impl WebIdentity {
             .await
     }
 }
-
-fetching!(
-    WebIdentity,
-    "The longest time of one attempt; there are three. Defaults to 5 s."
-);
 
 impl Default for WebIdentity {
     fn default() -> Self {

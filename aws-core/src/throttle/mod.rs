@@ -53,13 +53,13 @@ pub(crate) use self::turn::{Turn, Waiting};
 /// The most servers that are limited at a time; of more, the one that refused longest ago is free again.
 const MAX_SERVERS: usize = 1000;
 /// How many meters count what is sent to free servers; servers that share one by chance begin at too high a rate.
-const METERS: usize = 32;
+const METER_COUNT: usize = 32;
 
 /// The rates of a client.
 #[derive(Debug)]
 pub(crate) struct Throttle {
     start: Instant,
-    free: [Meter; METERS],
+    free: [Meter; METER_COUNT],
     /// Whether any server is limited.
     any: AtomicBool,
     limited: Mutex<HashMap<Origin, Arc<Gate>>>,
@@ -104,7 +104,7 @@ impl Throttle {
     fn meter(&self, origin: &Origin) -> &Meter {
         let mut hash = KnownHash(0);
         origin.hash(&mut hash);
-        &self.free[hash.finish() as usize % METERS]
+        &self.free[hash.finish() as usize % METER_COUNT]
     }
 
     /// Asks for a turn at this server.

@@ -3,11 +3,11 @@
 use std::time::{Duration, Instant};
 
 /// How long a caller's giving up is remembered: this long, and up to twice as long.
-const WINDOW: Duration = Duration::from_secs(5);
+const GIVE_UP_WINDOW: Duration = Duration::from_secs(5);
 /// Callers are taken for impatient when they gave up at least so many times in a window or two,
-const FEW: u32 = 2;
+const MIN_GIVE_UPS: u32 = 2;
 /// and at least once for so many turns.
-const SHARE: u32 = 50;
+const TURNS_FOR_A_GIVE_UP: u32 = 50;
 
 /// How long an answer usually takes, by the smoothed mean and deviation of
 /// [RFC 6298](https://www.rfc-editor.org/rfc/rfc6298#section-2).
@@ -71,9 +71,9 @@ impl Patience {
 
     fn window(&mut self, now: Instant) -> &mut Window {
         let age = now.saturating_duration_since(self.since);
-        if age >= WINDOW {
+        if age >= GIVE_UP_WINDOW {
             let old = std::mem::take(&mut self.current);
-            self.before = if age < WINDOW * 2 {
+            self.before = if age < GIVE_UP_WINDOW * 2 {
                 old
             } else {
                 Window::default()
@@ -100,7 +100,7 @@ impl Patience {
         let current = *self.window(now);
         let gave_up = current.gave_up + self.before.gave_up;
         let turns = current.turns + self.before.turns;
-        let many = gave_up >= FEW && gave_up.saturating_mul(SHARE) >= turns;
+        let many = gave_up >= MIN_GIVE_UPS && gave_up.saturating_mul(TURNS_FOR_A_GIVE_UP) >= turns;
         many.then(|| current.longest.max(self.before.longest))
     }
 }
@@ -139,9 +139,9 @@ mod tests {
         assert_eq!(patience.limit(start), Some(250 * MS));
         (0..200).for_each(|_| patience.had_turn(start));
         assert_eq!(patience.limit(start), None, "few of many");
-        patience.gave_up(200 * MS, start + WINDOW);
-        assert_eq!(patience.limit(start + WINDOW), Some(250 * MS));
-        let later = start + WINDOW * 3;
+        patience.gave_up(200 * MS, start + GIVE_UP_WINDOW);
+        assert_eq!(patience.limit(start + GIVE_UP_WINDOW), Some(250 * MS));
+        let later = start + GIVE_UP_WINDOW * 3;
         assert_eq!(patience.limit(later), None, "long ago");
     }
 }

@@ -7,18 +7,18 @@ use super::meter::{Meter, WINDOW};
 
 /// What is left of the rate after a refusal. CUBIC leaves 0.7; it has to make room in a queue, while a server that
 /// refuses has none, so that a small step back is enough.
-const CUT: f64 = 0.85;
+const CUT_FACTOR: f64 = 0.85;
 /// The least that is left of the rate after a refusal, when far less was served than was sent.
-const DEEPEST_CUT: f64 = 0.5;
+const MIN_CUT_FACTOR: f64 = 0.5;
 /// How fast the rate comes back, in requests per second per cubed second: the constant C of
 /// [RFC 9438, 4.2](https://www.rfc-editor.org/rfc/rfc9438#section-4.2), where round trips are much shorter.
-const GROWTH: f64 = 4.0;
+const CUBIC_GROWTH: f64 = 4.0;
 /// Above this rate, in requests per second, growth is in proportion to the rate, so that doubling takes as long there.
 const PROPORTIONAL_FROM: f64 = 200.0;
 /// The lowest rate, in requests per second.
-const LEAST: f64 = 1.0;
+const MIN_RATE: f64 = 1.0;
 /// How many requests may go at once however low the rate is.
-const BURST: f64 = 4.0;
+const MAX_BURST: f64 = 4.0;
 
 /// A bucket of tokens, one for each request, that fills the slower the more lately the server refused a request.
 #[derive(Debug)]
@@ -50,22 +50,22 @@ impl Rate {
             cut: now,
             growth: 0.0,
             back: 0.0,
-            tokens: BURST,
+            tokens: MAX_BURST,
             filled: now,
             epoch,
             sent,
             first: now,
             served: Meter::default(),
         };
-        rate.cut_from(measured.max(LEAST / CUT), now);
+        rate.cut_from(measured.max(MIN_RATE / CUT_FACTOR), now);
         rate
     }
 
     fn cut_from(&mut self, most: f64, now: Instant) {
         self.most = most;
         self.cut = now;
-        self.growth = GROWTH * (most / PROPORTIONAL_FROM).max(1.0);
-        self.back = (most * (1.0 - CUT) / self.growth).cbrt();
+        self.growth = CUBIC_GROWTH * (most / PROPORTIONAL_FROM).max(1.0);
+        self.back = (most * (1.0 - CUT_FACTOR) / self.growth).cbrt();
     }
 
     /// When it was cut last.
@@ -76,13 +76,13 @@ impl Rate {
     /// Requests per second at this time: a little less than what was too much, and for some time not more.
     pub(super) fn at(&self, now: Instant) -> f64 {
         let since = now.saturating_duration_since(self.cut).as_secs_f64();
-        (self.growth * (since - self.back).powi(3) + self.most).max(LEAST)
+        (self.growth * (since - self.back).powi(3) + self.most).max(MIN_RATE)
     }
 
     fn fill(&mut self, now: Instant) {
         let rate = self.at(now);
         let since = now.saturating_duration_since(self.filled).as_secs_f64();
-        self.tokens = (self.tokens + since * rate).min((rate / 10.0).max(BURST));
+        self.tokens = (self.tokens + since * rate).min((rate / 10.0).max(MAX_BURST));
         // Of two tasks the one that looked at the clock first may come last: no time counts twice for that.
         self.filled = self.filled.max(now);
     }
@@ -132,13 +132,13 @@ impl Rate {
         let used = if sent * 2.0 < reached { sent } else { reached };
         let age = now.saturating_duration_since(self.first);
         let left = if age < WINDOW {
-            used * CUT
+            used * CUT_FACTOR
         } else {
             let served = self.served.rate(age);
-            served.clamp(used * DEEPEST_CUT, used * CUT)
+            served.clamp(used * MIN_CUT_FACTOR, used * CUT_FACTOR)
         };
         self.fill(now);
-        self.cut_from(left.max(LEAST) / CUT, now);
+        self.cut_from(left.max(MIN_RATE) / CUT_FACTOR, now);
     }
 }
 

@@ -1,3 +1,5 @@
+//! A whole element of an XML document as a tree, read and written.
+
 use std::fmt::Write as _;
 
 use quick_xml::events::Event;

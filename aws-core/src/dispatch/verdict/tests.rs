@@ -227,6 +227,8 @@ fn row_9_clock_and_credentials_do_not_stand_for_each_other() {
     );
     let verdicts = course(Once, &[skewed, expired, skewed, expired]);
     assert_eq!(verdicts, [CorrectClock, Renew, GiveUp, GiveUp]);
+    let verdicts = course(Once, &[expired, skewed, expired, skewed]);
+    assert_eq!(verdicts, [Renew, CorrectClock, GiveUp, GiveUp]);
 }
 
 #[test]

@@ -13,7 +13,7 @@ use tokio::time::{Sleep, sleep};
 use super::failure;
 
 /// How long a server may pause; the time that the reader takes is not counted.
-const PAUSE: Duration = Duration::from_secs(30);
+const MAX_SERVER_PAUSE: Duration = Duration::from_secs(30);
 
 pub(super) struct Download {
     body: ::reqwest::Body,
@@ -52,7 +52,9 @@ impl Stream for Download {
                 }
                 Poll::Ready(None) => self.ended = true,
                 Poll::Pending => {
-                    let timer = self.timer.get_or_insert_with(|| Box::pin(sleep(PAUSE)));
+                    let timer = self
+                        .timer
+                        .get_or_insert_with(|| Box::pin(sleep(MAX_SERVER_PAUSE)));
                     if timer.as_mut().poll(cx).is_pending() {
                         return Poll::Pending;
                     }

@@ -38,9 +38,9 @@ const MAX_FIELDS: usize = 1280;
 /// Bytes that the head of an answer may have in HTTP/2, as the pool allows by default in HTTP/1.1.
 const MAX_HEAD: u32 = 64 << 10;
 /// Bodies of up to this many bytes are here whole when the answer is.
-const WHOLE: u64 = 64 << 10;
+const MAX_WHOLE_BODY: u64 = 64 << 10;
 /// Fields whose values must not show anywhere, nor enter the tables of HTTP/2's compression.
-const SECRETS: [&str; 3] = ["authorization", "cookie", "x-amz-security-token"];
+const SECRET_FIELDS: [&str; 3] = ["authorization", "cookie", "x-amz-security-token"];
 
 /// Carries requests by a reqwest [`Client`]; cheap to clone.
 ///
@@ -207,7 +207,7 @@ impl Outgoing {
                     format!("reqwest refuses the header {name}"),
                 ));
             };
-            value.set_sensitive(SECRETS.contains(&field.as_str()));
+            value.set_sensitive(SECRET_FIELDS.contains(&field.as_str()));
             headers.append(field, value);
         }
         if let (true, Some(len)) = (says_length, request.body_len()) {
@@ -257,7 +257,7 @@ impl Outgoing {
             // What the length says is not here.
             _ if bodiless => Body::empty(),
             Some(0) => Body::empty(),
-            Some(n) if n <= WHOLE => {
+            Some(n) if n <= MAX_WHOLE_BODY => {
                 let bytes = response.bytes().await;
                 bytes.map_err(|e| failure::answered(&e))?.into()
             }

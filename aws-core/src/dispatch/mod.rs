@@ -213,8 +213,8 @@ impl Dispatch {
 
 /// The instant so long after this one. What is out of the reach of a clock is 30 years away: nobody waits for it.
 pub(crate) fn after(now: Instant, time: Duration) -> Instant {
-    const FOREVER: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
-    now + time.min(FOREVER)
+    const CLOCK_REACH: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
+    now + time.min(CLOCK_REACH)
 }
 
 impl fmt::Debug for Dispatch {
