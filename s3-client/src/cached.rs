@@ -14,19 +14,19 @@ use pipeline_pool::Head;
 
 use crate::answer::object::ObjectHead;
 use crate::operation::{Call, S3Operation};
-use crate::wire::Wire;
+use crate::unsigned::UnsignedRequest;
 
 /// An operation of S3 that can be answered from a cache, or whose success tells what a cache would find; as
 /// [`Cacheable`], with the request at hand.
 pub(crate) trait CachedOperation: S3Operation {
     /// What it looks for in the cache. Defaults to nothing.
-    fn lookup<'a>(&self, wire: &'a Wire) -> Lookup<'a> {
+    fn lookup<'a>(&self, wire: &'a UnsignedRequest) -> Lookup<'a> {
         let _ = wire;
         Lookup::Past
     }
 
     /// The answer to this very request out of what is kept of the whole object; nothing if only the store knows it.
-    fn out_of(&self, wire: &Wire, snapshot: Snapshot) -> Option<Snapshot> {
+    fn out_of(&self, wire: &UnsignedRequest, snapshot: Snapshot) -> Option<Snapshot> {
         let _ = wire;
         Some(snapshot)
     }
@@ -44,7 +44,7 @@ pub(crate) trait CachedOperation: S3Operation {
     }
 
     /// What a read would find now that this has been written, if all of it is known. Defaults to nothing.
-    fn wrote(&self, wire: &Wire, output: &Self::Output) -> Option<Snapshot> {
+    fn wrote(&self, wire: &UnsignedRequest, output: &Self::Output) -> Option<Snapshot> {
         let _ = (wire, output);
         None
     }
@@ -85,7 +85,7 @@ const WORKED_OUT: [&str; 5] = [
 ];
 
 /// What a GET (`fills`) or a HEAD looks for in the cache.
-pub(crate) fn lookup(wire: &Wire, fills: bool) -> Lookup<'_> {
+pub(crate) fn lookup(wire: &UnsignedRequest, fills: bool) -> Lookup<'_> {
     let known = |name: &str| WORKED_OUT.contains(&name);
     let fields = wire.own_fields();
     if wire.has_query() || !fields.iter().all(|(name, _)| known(name)) {
@@ -105,7 +105,11 @@ pub(crate) fn is_absence(snapshot: &Snapshot) -> bool {
 }
 
 /// The answer to this request out of what is kept of the whole object.
-pub(crate) fn answer(wire: &Wire, snapshot: Snapshot, may_be_unchanged: bool) -> Option<Snapshot> {
+pub(crate) fn answer(
+    wire: &UnsignedRequest,
+    snapshot: Snapshot,
+    may_be_unchanged: bool,
+) -> Option<Snapshot> {
     let fields = wire.own_fields();
     if fields.is_empty() {
         return Some(snapshot);
@@ -199,7 +203,7 @@ pub(crate) fn may_be_kept(head: &Head) -> bool {
 ///
 /// All but `Last-Modified`, that is: the store does not tell it, and its `Date` is that of the answer, not of the
 /// object. So nothing that depends on it is worked out from this.
-pub(crate) fn wrote(wire: &Wire, stored: &ObjectHead) -> Option<Snapshot> {
+pub(crate) fn wrote(wire: &UnsignedRequest, stored: &ObjectHead) -> Option<Snapshot> {
     let body = wire.whole_payload()?;
     let named = |name: &str| {
         matches!(
@@ -251,12 +255,12 @@ mod tests {
     use crate::{Credentials, S3Client};
     use pipeline_pool::Method;
 
-    fn wire(fields: &[(&'static str, &str)]) -> Wire {
+    fn wire(fields: &[(&'static str, &str)]) -> UnsignedRequest {
         let client = S3Client::builder()
             .endpoint("http://h")
             .credentials(Credentials::new("i", "s"));
         let bucket = client.build().unwrap().bucket("photos");
-        let mut wire = Wire::object(Method::Get, &bucket, "a b").unwrap();
+        let mut wire = UnsignedRequest::object(Method::Get, &bucket, "a b").unwrap();
         let fields = fields
             .iter()
             .map(|(n, v)| (Cow::Borrowed(*n), (*v).to_owned()));

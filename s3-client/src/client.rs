@@ -17,7 +17,7 @@ use crate::request::options::Options;
 use crate::route::{Addressing, BucketAddress, Redirects};
 use crate::service::S3;
 use crate::signature::{Signature, Signer, region_of};
-use crate::wire::Wire;
+use crate::unsigned::UnsignedRequest;
 
 /// A client of one S3 endpoint; cheap to clone.
 #[derive(Clone)]
@@ -79,7 +79,7 @@ impl S3Client {
     }
 
     /// A request as it goes to where its bucket is known to be, and how it is signed there.
-    pub(crate) fn placed(&self, wire: Wire) -> (Wire, Signer) {
+    pub(crate) fn placed(&self, wire: UnsignedRequest) -> (UnsignedRequest, Signer) {
         let service = &self.0.service;
         let wire = match service.memory.address(wire.bucket()) {
             Some(place) => wire.moved(&place),

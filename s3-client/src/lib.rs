@@ -75,7 +75,7 @@ mod signature;
 mod testing;
 mod transfer;
 pub mod transport;
-mod wire;
+mod unsigned;
 
 pub use answer::object::{Object, ObjectHead};
 pub use aws_core::credentials;

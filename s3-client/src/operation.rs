@@ -14,7 +14,7 @@ use pipeline_pool::{Origin, Request};
 
 use crate::route::BucketAddress;
 use crate::service::S3;
-use crate::wire::Wire;
+use crate::unsigned::UnsignedRequest;
 
 /// One operation of S3, apart from its request.
 pub(crate) trait S3Operation: Send + Sync {
@@ -46,7 +46,7 @@ pub(crate) trait S3Operation: Send + Sync {
     fn parse(&self, answer: Answer) -> Result<Self::Output>;
 
     /// The things that it changes in the store. Defaults to what [`CHANGES`](Self::CHANGES) says.
-    fn changes<'a>(&'a self, wire: &'a Wire) -> operation::Changes<'a> {
+    fn changes<'a>(&'a self, wire: &'a UnsignedRequest) -> operation::Changes<'a> {
         match Self::CHANGES {
             Changes::Nothing => operation::Changes::Nothing,
             Changes::Object => operation::Changes::Keys(wire.key().into_iter().collect()),
@@ -68,12 +68,12 @@ pub(crate) enum Changes {
 
 /// An operation with its request, ready to be sent.
 pub(crate) struct Call<O> {
-    pub(crate) wire: Wire,
+    pub(crate) wire: UnsignedRequest,
     pub(crate) operation: O,
 }
 
 impl<O: S3Operation> Call<O> {
-    pub(crate) fn new(wire: Wire, operation: O) -> Self {
+    pub(crate) fn new(wire: UnsignedRequest, operation: O) -> Self {
         Self { wire, operation }
     }
 }

@@ -12,7 +12,7 @@ use crate::bucket::config::{CannedAcl, Grantee, ObjectOwnership, Permission, gra
 use crate::idempotency::{self, Row};
 use crate::operation::{Call, S3Operation};
 use crate::request::options::Options;
-use crate::wire::{Field, Wire};
+use crate::unsigned::{Field, UnsignedRequest};
 
 /// A request to make a bucket; made by [`Bucket::create`].
 #[must_use = "nothing is sent until this is awaited"]
@@ -92,7 +92,7 @@ impl CreateBucket {
     /// # Errors
     /// `BucketAlreadyExists` and `BucketAlreadyOwnedByYou`; otherwise as sending and the store say.
     pub async fn send(self) -> Result<()> {
-        let mut wire = Wire::bucket_root(Method::Put, &self.bucket)?;
+        let mut wire = UnsignedRequest::bucket_root(Method::Put, &self.bucket)?;
         wire.options(self.options);
         if let Some(region) = &self.location {
             wire.body(location_xml(region)?.into());

@@ -8,7 +8,7 @@ use crate::bucket::Bucket;
 use crate::idempotency::{self, Row};
 use crate::operation::{Call, Changes, S3Operation};
 use crate::request::options::Options;
-use crate::wire::Wire;
+use crate::unsigned::UnsignedRequest;
 
 /// A request to remove a bucket; made by [`Bucket::delete_bucket`].
 #[must_use = "nothing is sent until this is awaited"]
@@ -40,7 +40,7 @@ impl DeleteBucket {
     /// # Errors
     /// `BucketNotEmpty`, `NoSuchBucket`; otherwise as sending and the store say.
     pub async fn send(self) -> Result<()> {
-        let mut wire = Wire::bucket_root(Method::Delete, &self.bucket)?;
+        let mut wire = UnsignedRequest::bucket_root(Method::Delete, &self.bucket)?;
         wire.options(self.options);
         self.bucket
             .client

@@ -8,7 +8,7 @@ use crate::bucket::Bucket;
 use crate::idempotency::{self, Row};
 use crate::operation::{Call, S3Operation};
 use crate::request::options::Options;
-use crate::wire::Wire;
+use crate::unsigned::UnsignedRequest;
 
 /// A question whether a bucket is there; made by [`Bucket::head_bucket`].
 #[must_use = "nothing is sent until this is awaited"]
@@ -41,7 +41,7 @@ impl HeadBucket {
     /// # Errors
     /// [`is_not_found`](crate::Error::is_not_found) when it is not there; otherwise as sending and the store say.
     pub async fn send(self) -> Result<()> {
-        let mut wire = Wire::bucket_root(Method::Head, &self.bucket)?;
+        let mut wire = UnsignedRequest::bucket_root(Method::Head, &self.bucket)?;
         wire.options(self.options);
         self.bucket
             .client

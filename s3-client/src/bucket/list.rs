@@ -12,7 +12,7 @@ use crate::client::S3Client;
 use crate::idempotency::{self, Row};
 use crate::operation::{Call, S3Operation};
 use crate::request::options::Options;
-use crate::wire::Wire;
+use crate::unsigned::UnsignedRequest;
 
 /// A request that lists buckets; made by [`S3Client::list_buckets`].
 #[must_use = "nothing is sent until this is awaited"]
@@ -45,7 +45,7 @@ impl ListBuckets {
     /// # Errors
     /// As sending and the store say.
     pub async fn send(self) -> Result<Vec<BucketInfo>> {
-        let mut wire = Wire::service(Method::Get, &self.client);
+        let mut wire = UnsignedRequest::service(Method::Get, &self.client);
         wire.options(self.options);
         self.client
             .call(&Call::new(wire, ListBucketsOperation))

@@ -9,7 +9,7 @@ use aws_core::{Error, Kind, Result};
 use super::{Checksum, ChecksumHasher};
 use crate::bucket::Bucket;
 use crate::request::body::Payload;
-use crate::wire::Field;
+use crate::unsigned::Field;
 
 /// A checksum that goes behind its body.
 pub(crate) struct Trailing {

@@ -8,7 +8,7 @@ use pipeline_pool::Method;
 use crate::bucket::Bucket;
 use crate::limits;
 use crate::request::options::Options;
-use crate::wire::Wire;
+use crate::unsigned::UnsignedRequest;
 
 /// What every listing can be asked.
 #[derive(Clone, Debug, Default)]
@@ -27,12 +27,12 @@ impl ListParams {
         options: &Options,
         kind: Option<(&str, &str)>,
         more: &[(&str, Option<&str>)],
-    ) -> Result<Wire> {
+    ) -> Result<UnsignedRequest> {
         let page_size = self
             .page_size
             .map(|keys| limits::page_size(keys).map(|()| keys.to_string()))
             .transpose()?;
-        let mut wire = Wire::bucket_root(Method::Get, bucket)?;
+        let mut wire = UnsignedRequest::bucket_root(Method::Get, bucket)?;
         wire.options(options.clone());
         if let Some((name, value)) = kind {
             wire.query(name, value);

@@ -18,10 +18,10 @@ use crate::idempotency::{self, Row};
 use crate::limits;
 use crate::operation::{Call, Changes, S3Operation};
 use crate::request::options::Options;
-use crate::wire::Field;
+use crate::unsigned::Field;
 
 /// Time beyond the usual for putting the parts together, which takes a store minutes when they are many.
-const PATIENCE: Duration = Duration::from_secs(300);
+const COMPLETE_TIME: Duration = Duration::from_secs(300);
 
 /// A request to make the object of an upload; made by [`MultipartUpload::complete`].
 #[must_use = "nothing is sent until this is awaited"]
@@ -94,7 +94,7 @@ impl CompleteMultipart {
         fields.extend(self.condition);
         wire.fields(fields)?;
         wire.body(root.to_xml()?.into());
-        wire.patience(PATIENCE);
+        wire.server_time(COMPLETE_TIME);
         wire.options(self.options);
         let upload = self.upload;
         let outcome = upload

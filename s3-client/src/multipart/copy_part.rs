@@ -17,10 +17,10 @@ use crate::limits;
 use crate::operation::{Call, S3Operation};
 use crate::request::encryption::{CustomerKey, Of};
 use crate::request::options::Options;
-use crate::wire::Field;
+use crate::unsigned::Field;
 
 /// Time beyond the usual for copying up to 5 GiB within the store.
-const PATIENCE: Duration = Duration::from_secs(300);
+const COPY_TIME: Duration = Duration::from_secs(300);
 
 /// A request to make a part of another object; made by [`MultipartUpload::copy_part`].
 #[must_use = "nothing is sent until this is awaited"]
@@ -150,7 +150,7 @@ impl CopyPart {
         self.upload.put_key(&wire, &mut fields)?;
         wire.fields(fields)?;
         wire.options(self.options);
-        wire.patience(PATIENCE);
+        wire.server_time(COPY_TIME);
         let number = self.number;
         self.upload
             .bucket

@@ -15,7 +15,7 @@ use crate::idempotency::{self, Row};
 use crate::operation::{Call, S3Operation};
 use crate::request::attributes::Attributes;
 use crate::request::options::Options;
-use crate::wire::Wire;
+use crate::unsigned::UnsignedRequest;
 
 /// A request to begin an upload in parts; made by [`Bucket::create_multipart`].
 #[must_use = "nothing is sent until this is awaited"]
@@ -56,7 +56,7 @@ impl CreateMultipart {
     /// # Errors
     /// [`Kind::Invalid`](crate::Kind::Invalid) when a limit is broken; otherwise as sending and the store say.
     pub async fn send(self) -> Result<MultipartUpload> {
-        let mut wire = Wire::object(Method::Post, &self.bucket, &self.key)?;
+        let mut wire = UnsignedRequest::object(Method::Post, &self.bucket, &self.key)?;
         wire.flag("uploads");
         let customer_key = self.attributes.customer_key().cloned();
         let locked = self.attributes.is_locked();

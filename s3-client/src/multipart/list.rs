@@ -15,7 +15,7 @@ use crate::limits;
 use crate::list::{decoded, marker};
 use crate::operation::{Call, S3Operation};
 use crate::request::options::Options;
-use crate::wire::Wire;
+use crate::unsigned::UnsignedRequest;
 
 /// A request to list the uploads in parts that have begun; made by [`Bucket::list_multipart`].
 ///
@@ -132,7 +132,7 @@ impl ListMultipart {
     }
 
     async fn page(&self) -> Result<MultipartPage> {
-        let mut wire = Wire::bucket_root(Method::Get, &self.bucket)?;
+        let mut wire = UnsignedRequest::bucket_root(Method::Get, &self.bucket)?;
         wire.flag("uploads");
         // Not asked to encode keys: Ceph RGW then does it and does not say so.
         if let Some(n) = self.page_size {

@@ -18,7 +18,7 @@ use crate::request::body::Payload;
 use crate::request::encryption::Of;
 use crate::request::options::Options;
 use crate::request::source::Source;
-use crate::wire::{Field, Wire};
+use crate::unsigned::{Field, UnsignedRequest};
 
 /// A request to send a part; made by [`MultipartUpload::part`].
 #[must_use = "nothing is sent until this is awaited"]
@@ -143,7 +143,7 @@ awaitable!(UploadPart, Part);
 
 impl MultipartUpload {
     /// What a part has to bring when the object is encrypted with a key of the customer's.
-    pub(super) fn put_key(&self, wire: &Wire, fields: &mut Vec<Field>) -> Result<()> {
+    pub(super) fn put_key(&self, wire: &UnsignedRequest, fields: &mut Vec<Field>) -> Result<()> {
         match &self.customer_key {
             Some(key) => key.put_fields(Of::Object, wire.origin(), fields),
             None => Ok(()),
@@ -152,7 +152,11 @@ impl MultipartUpload {
 }
 
 /// A request about a part.
-pub(super) fn part(method: Method, upload: &MultipartUpload, number: u32) -> Result<Wire> {
+pub(super) fn part(
+    method: Method,
+    upload: &MultipartUpload,
+    number: u32,
+) -> Result<UnsignedRequest> {
     limits::part(number)?;
     let mut wire = of_upload(method, upload)?;
     wire.query("partNumber", &number.to_string());
@@ -160,11 +164,11 @@ pub(super) fn part(method: Method, upload: &MultipartUpload, number: u32) -> Res
 }
 
 /// A request about an upload.
-pub(super) fn of_upload(method: Method, upload: &MultipartUpload) -> Result<Wire> {
+pub(super) fn of_upload(method: Method, upload: &MultipartUpload) -> Result<UnsignedRequest> {
     if upload.id.is_empty() {
         return Err(Error::invalid("the identifier of the upload is empty"));
     }
-    let mut wire = Wire::object(method, &upload.bucket, &upload.key)?;
+    let mut wire = UnsignedRequest::object(method, &upload.bucket, &upload.key)?;
     wire.query("uploadId", &upload.id);
     Ok(wire)
 }

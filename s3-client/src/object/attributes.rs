@@ -18,7 +18,7 @@ use crate::limits;
 use crate::operation::{Call, S3Operation};
 use crate::request::encryption::{CustomerKey, Of};
 use crate::request::options::Options;
-use crate::wire::{Field, Wire};
+use crate::unsigned::{Field, UnsignedRequest};
 
 const ALL: &str = "ETag,Checksum,ObjectParts,StorageClass,ObjectSize";
 
@@ -82,7 +82,7 @@ impl GetObjectAttributes {
     /// [`is_not_found`](crate::Error::is_not_found) when there is no such object; otherwise as sending and the
     /// store say.
     pub async fn send(self) -> Result<ObjectAttributes> {
-        let mut wire = Wire::object(Method::Get, &self.bucket, &self.key)?;
+        let mut wire = UnsignedRequest::object(Method::Get, &self.bucket, &self.key)?;
         wire.query("attributes", "");
         if let Some(version) = &self.version {
             limits::version(version)?;

@@ -22,10 +22,10 @@ use crate::operation::{Call, Changes, S3Operation};
 use crate::request::attributes::{Attributes, put};
 use crate::request::encryption::{CustomerKey, Of};
 use crate::request::options::Options;
-use crate::wire::{Field, Wire};
+use crate::unsigned::{Field, UnsignedRequest};
 
 /// Time beyond the usual for what the store reads and writes meanwhile, up to 5 GiB.
-const PATIENCE: Duration = Duration::from_secs(300);
+const COPY_TIME: Duration = Duration::from_secs(300);
 
 /// A request to copy an object within the store; made by [`Bucket::copy`].
 ///
@@ -223,7 +223,7 @@ impl Copy {
         if let Some(error) = self.wrong {
             return Err(error);
         }
-        let mut wire = Wire::object(Method::Put, &self.bucket, &self.key)?;
+        let mut wire = UnsignedRequest::object(Method::Put, &self.bucket, &self.key)?;
         let source = self.source()?;
         if self.attributes.is_described() && !self.replace_metadata {
             return Err(Error::invalid(
@@ -250,7 +250,7 @@ impl Copy {
             key.put_fields(Of::CopySource, wire.origin(), &mut fields)?;
         }
         wire.fields(fields)?;
-        wire.patience(PATIENCE);
+        wire.server_time(COPY_TIME);
         wire.options(self.options);
         Ok((self.bucket.client, Call::new(wire, CopyObject { row })))
     }

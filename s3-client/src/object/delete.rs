@@ -14,7 +14,7 @@ use crate::limits;
 use crate::operation::{Call, Changes, S3Operation};
 use crate::request::attributes::put;
 use crate::request::options::Options;
-use crate::wire::{Field, Wire};
+use crate::unsigned::{Field, UnsignedRequest};
 
 /// A request to remove an object; made by [`Bucket::delete`].
 #[must_use = "nothing is sent until this is awaited"]
@@ -104,7 +104,7 @@ impl Delete {
 
     /// What is to be sent, and by which client.
     fn ready(self) -> Result<(S3Client, Call<DeleteObject>)> {
-        let (client, mut wire) = Wire::object_of(Method::Delete, self.bucket, self.key)?;
+        let (client, mut wire) = UnsignedRequest::object_of(Method::Delete, self.bucket, self.key)?;
         let mut row = self.row;
         if let Some(version) = &self.version {
             limits::version(version)?;

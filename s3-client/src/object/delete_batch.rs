@@ -19,7 +19,7 @@ use crate::idempotency::{self, Row};
 use crate::many::{ObjectId, Removed};
 use crate::operation::{Call, Changes, S3Operation};
 use crate::request::options::Options;
-use crate::wire::{Field, Wire};
+use crate::unsigned::{Field, UnsignedRequest};
 
 /// One request to remove up to 1,000 objects.
 pub(crate) struct DeleteBatch {
@@ -109,7 +109,7 @@ impl DeleteBatch {
             let name = Cow::Borrowed("x-amz-bypass-governance-retention");
             fields.push((name, "true".to_owned()));
         }
-        let mut wire = Wire::bucket_root(Method::Post, bucket)?;
+        let mut wire = UnsignedRequest::bucket_root(Method::Post, bucket)?;
         wire.options(self.options.clone());
         wire.query("delete", "");
         wire.fields(fields)?;
@@ -225,7 +225,7 @@ impl S3Operation for DeleteObjects {
     }
 
     #[cfg(feature = "cache")]
-    fn changes<'a>(&'a self, _: &'a Wire) -> aws_core::operation::Changes<'a> {
+    fn changes<'a>(&'a self, _: &'a UnsignedRequest) -> aws_core::operation::Changes<'a> {
         aws_core::operation::Changes::Keys(self.keys.iter().map(String::as_str).collect())
     }
 

@@ -21,7 +21,7 @@ use crate::operation::{Call, S3Operation};
 use crate::request::encryption::CustomerKey;
 use crate::request::options::Options;
 use crate::request::reading::Reading;
-use crate::wire::Wire;
+use crate::unsigned::UnsignedRequest;
 
 /// The object is fetched whatever it is: the answer is an [`Object`].
 #[derive(Clone, Copy, Debug)]
@@ -298,7 +298,7 @@ impl<M: Mode> Get<M> {
             reading.field("x-amz-checksum-mode", "ENABLED");
         }
         let part = reading.is_part();
-        let (client, mut wire) = reading.into_wire(Method::Get)?;
+        let (client, mut wire) = reading.into_unsigned(Method::Get)?;
         wire.options(self.options);
         let operation = GetObject {
             range: self.range,
@@ -351,11 +351,11 @@ impl<M> GetObject<M> {
 }
 
 impl<M: Mode> CachedOperation for GetObject<M> {
-    fn lookup<'a>(&self, wire: &'a Wire) -> Lookup<'a> {
+    fn lookup<'a>(&self, wire: &'a UnsignedRequest) -> Lookup<'a> {
         cached::lookup(wire, true)
     }
 
-    fn out_of(&self, wire: &Wire, snapshot: Snapshot) -> Option<Snapshot> {
+    fn out_of(&self, wire: &UnsignedRequest, snapshot: Snapshot) -> Option<Snapshot> {
         cached::answer(wire, snapshot, M::MAY_BE_UNCHANGED)
     }
 

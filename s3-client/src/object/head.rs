@@ -19,7 +19,7 @@ use crate::operation::{Call, S3Operation};
 use crate::request::encryption::CustomerKey;
 use crate::request::options::Options;
 use crate::request::reading::Reading;
-use crate::wire::Wire;
+use crate::unsigned::UnsignedRequest;
 
 /// What a [`Head`] answers with; sealed.
 pub trait HeadMode: sealed::HeadMode {}
@@ -224,7 +224,7 @@ impl<M: HeadMode> Head<M> {
             reading.field("x-amz-checksum-mode", "ENABLED");
         }
         let part = reading.is_part();
-        let (client, mut wire) = reading.into_wire(Method::Head)?;
+        let (client, mut wire) = reading.into_unsigned(Method::Head)?;
         wire.options(self.options);
         let operation = HeadObject {
             part,
@@ -252,11 +252,11 @@ struct HeadObject<M> {
 }
 
 impl<M: HeadMode> CachedOperation for HeadObject<M> {
-    fn lookup<'a>(&self, wire: &'a Wire) -> Lookup<'a> {
+    fn lookup<'a>(&self, wire: &'a UnsignedRequest) -> Lookup<'a> {
         cached::lookup(wire, false)
     }
 
-    fn out_of(&self, wire: &Wire, snapshot: Snapshot) -> Option<Snapshot> {
+    fn out_of(&self, wire: &UnsignedRequest, snapshot: Snapshot) -> Option<Snapshot> {
         // An object that a put of this client has stored has none, and a HEAD is asked for little else.
         snapshot.head.header("last-modified")?;
         let mut answer = cached::answer(wire, snapshot, M::MAY_BE_UNCHANGED)?;

@@ -12,7 +12,7 @@ use crate::bucket::Bucket;
 use crate::limits;
 use crate::object::presign::{USUAL, url};
 use crate::signature::Signer;
-use crate::wire::Wire;
+use crate::unsigned::UnsignedRequest;
 
 impl Bucket {
     /// A form by which anyone may store an object within limits: a signed policy.
@@ -151,7 +151,7 @@ impl PostPolicy {
             )));
         }
         let client = &self.bucket.client;
-        let wire = Wire::bucket_root(Method::Post, &self.bucket)?;
+        let wire = UnsignedRequest::bucket_root(Method::Post, &self.bucket)?;
         let (wire, signer) = client.placed(wire);
         let url = format!("{}{}", url(wire.origin())?, wire.path());
         let (credentials, now) = client.signing().await?;

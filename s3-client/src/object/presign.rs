@@ -12,7 +12,7 @@ use pipeline_pool::{Method, Origin};
 use crate::bucket::Bucket;
 use crate::limits;
 use crate::signature::Signer;
-use crate::wire::{Field, Wire};
+use crate::unsigned::{Field, UnsignedRequest};
 
 /// How long a link or a form works unless told otherwise: one hour.
 pub(crate) const USUAL: Duration = Duration::from_secs(3600);
@@ -189,7 +189,7 @@ impl Presign {
             }
         }
         let client = &self.bucket.client;
-        let wire = Wire::object(self.method, &self.bucket, &self.key)?;
+        let wire = UnsignedRequest::object(self.method, &self.bucket, &self.key)?;
         let (wire, signer) = client.placed(wire);
         let base = url(wire.origin())?;
         let (path, mut query) = (wire.path(), String::new());

@@ -23,7 +23,7 @@ use crate::request::attributes::Attributes;
 use crate::request::body::Payload;
 use crate::request::options::Options;
 use crate::request::source::Source;
-use crate::wire::{Field, Wire};
+use crate::unsigned::{Field, UnsignedRequest};
 
 /// A request to store an object; made by [`Bucket::put`].
 #[must_use = "nothing is sent until this is awaited"]
@@ -217,7 +217,7 @@ impl Put {
                 "the MD5 digest of a stream is known when it has been sent, and goes before it: send bytes or a file",
             ));
         }
-        let (client, mut wire) = Wire::object_of(Method::Put, self.bucket, self.key)?;
+        let (client, mut wire) = UnsignedRequest::object_of(Method::Put, self.bucket, self.key)?;
         let mut fields = self.attributes.into_fields(wire.origin())?;
         match self.sum {
             SentChecksum::None if locked && digest.is_none() && by_v4 => {
@@ -301,7 +301,7 @@ struct PutObject {
 }
 
 impl CachedOperation for PutObject {
-    fn wrote(&self, wire: &Wire, stored: &Stored) -> Option<Snapshot> {
+    fn wrote(&self, wire: &UnsignedRequest, stored: &Stored) -> Option<Snapshot> {
         cached::wrote(wire, &stored.0)
     }
 }

@@ -12,7 +12,7 @@ use crate::idempotency::{self, Row};
 use crate::limits;
 use crate::operation::{Call, Changes, S3Operation};
 use crate::request::options::Options;
-use crate::wire::Wire;
+use crate::unsigned::UnsignedRequest;
 
 /// A request to bring an archived object back for a while; made by [`Bucket::restore`].
 #[must_use = "nothing is sent until this is awaited"]
@@ -71,7 +71,7 @@ impl Restore {
                 "an object is restored for 0 days, not for 1 or more",
             ));
         }
-        let mut wire = Wire::object(Method::Post, &self.bucket, &self.key)?;
+        let mut wire = UnsignedRequest::object(Method::Post, &self.bucket, &self.key)?;
         wire.query("restore", "");
         if let Some(version) = &self.version {
             limits::version(version)?;

@@ -12,7 +12,7 @@ use crate::bucket::config::grant_fields;
 use crate::config::{Grantee, Permission, RetentionMode, Tag, Tagging};
 use crate::limits;
 use crate::request::encryption::ServerSideEncryption;
-use crate::wire::Field;
+use crate::unsigned::Field;
 
 /// The field that holds an object.
 pub(crate) const LEGAL_HOLD: &str = "x-amz-object-lock-legal-hold";

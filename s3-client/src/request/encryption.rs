@@ -11,7 +11,7 @@ use md5::{Digest, Md5};
 use pipeline_pool::Origin;
 use zeroize::Zeroizing;
 
-use crate::wire::Field;
+use crate::unsigned::Field;
 
 /// A key of 256 bits that the store encrypts an object with and then forgets: [SSE-C](https://docs.aws.amazon.com/AmazonS3/latest/userguide/ServerSideEncryptionCustomerKeys.html).
 ///

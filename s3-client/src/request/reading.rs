@@ -10,7 +10,7 @@ use crate::client::S3Client;
 use crate::limits;
 use crate::request::attributes::put;
 use crate::request::encryption::{CustomerKey, Of};
-use crate::wire::{Field, Wire};
+use crate::unsigned::{Field, UnsignedRequest};
 
 /// What the setters of [`Get`](crate::request::Get) and [`Head`](crate::request::Head) have been told.
 #[derive(Clone)]
@@ -87,11 +87,11 @@ impl Reading {
     }
 
     /// The request, and the client to send it by.
-    pub(crate) fn into_wire(mut self, method: Method) -> Result<(S3Client, Wire)> {
+    pub(crate) fn into_unsigned(mut self, method: Method) -> Result<(S3Client, UnsignedRequest)> {
         if let Some(error) = self.wrong {
             return Err(error);
         }
-        let (client, mut wire) = Wire::object_of(method, self.bucket, self.key)?;
+        let (client, mut wire) = UnsignedRequest::object_of(method, self.bucket, self.key)?;
         if let Some(part) = self.part {
             limits::part(part)?;
             wire.query("partNumber", &part.to_string());

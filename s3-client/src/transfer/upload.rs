@@ -25,7 +25,7 @@ use crate::request::attributes::Attributes;
 use crate::request::body::Payload;
 use crate::request::options::Options;
 use crate::request::source::Source;
-use crate::wire::Field;
+use crate::unsigned::Field;
 
 /// How many parts are worked on at the same time unless it is told.
 const PARALLEL: usize = 4;

@@ -7,7 +7,7 @@ use aws_core::{Error, Result};
 
 use super::{Config, Encoded, Root, Settable, Writable, XmlPart, check_count};
 use crate::idempotency::{self, Row};
-use crate::wire::Field;
+use crate::unsigned::Field;
 
 const SCHEMA_INSTANCE: &str = "http://www.w3.org/2001/XMLSchema-instance";
 

@@ -11,7 +11,7 @@ use aws_sigv2::date::iso8601_millis;
 use proptest::strategy::Strategy as _;
 
 use crate::answer::values::parsed_flag;
-use crate::wire::Field;
+use crate::unsigned::Field;
 
 const NAMESPACE: &str = "http://s3.amazonaws.com/doc/2006-03-01/";
 

@@ -20,7 +20,7 @@ use crate::bucket::Bucket;
 use crate::idempotency;
 use crate::operation::{Call, Changes, S3Operation};
 use crate::request::options::Options;
-use crate::wire::Field;
+use crate::unsigned::Field;
 
 /// A document that can be stored: one of a bucket, by [`Bucket::put_config`], or one of an object
 /// (`Settable<OfObject>`). The types of [`config`](crate::config) implement it; nobody else can.

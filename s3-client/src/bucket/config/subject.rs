@@ -6,7 +6,7 @@ use pipeline_pool::Method;
 use crate::bucket::Bucket;
 use crate::limits;
 use crate::operation::Changes;
-use crate::wire::Wire;
+use crate::unsigned::UnsignedRequest;
 
 /// Says of a request for a document that it is about a whole bucket.
 #[derive(Clone, Copy, Debug)]
@@ -77,10 +77,10 @@ pub(super) fn wire(
     method: Method,
     bucket: &Bucket,
     query: &str,
-) -> Result<Wire> {
+) -> Result<UnsignedRequest> {
     let (mut wire, version) = match subject.object() {
-        None => (Wire::bucket_root(method, bucket)?, None),
-        Some((key, version)) => (Wire::object(method, bucket, key)?, version),
+        None => (UnsignedRequest::bucket_root(method, bucket)?, None),
+        Some((key, version)) => (UnsignedRequest::object(method, bucket, key)?, version),
     };
     wire.query(query, "");
     if let Some(version) = version {

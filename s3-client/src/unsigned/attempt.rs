@@ -7,10 +7,11 @@ use aws_core::v4;
 use aws_core::{Error, Result};
 use pipeline_pool::Request;
 
-use super::{S3, Wire};
+use super::UnsignedRequest;
 use crate::checksum::Checksum;
 use crate::digest;
 use crate::request::body::Payload;
+use crate::service::S3;
 use crate::signature::{Framing, Signer, Unsigned};
 
 /// Bodies over this size that go over TLS are not hashed for their signature, in bytes.
@@ -22,7 +23,7 @@ const CONTINUE_WAIT: Duration = Duration::from_secs(1);
 /// Bodies from this size on get a connection without neighbours, in bytes.
 const MIN_ALONE_BODY: usize = 256 << 10;
 
-impl Wire {
+impl UnsignedRequest {
     pub(crate) fn request(&self, service: &S3, attempt: &Attempt<'_>) -> Result<Request> {
         let mut request = Request::new(self.method, &self.origin, self.target.encoded())?;
         let signer = self.signer(service);

@@ -1,13 +1,15 @@
 //! What goes on the wire for an attempt, and what is signed of it.
 
+use std::time::UNIX_EPOCH;
+
+use aws_core::Credentials;
 use aws_core::operation::Attempt;
 use aws_core::v4;
 
 use super::*;
 use crate::route::Addressing;
+use crate::service::S3;
 use crate::signature::Signer;
-use aws_core::Credentials;
-use std::time::UNIX_EPOCH;
 
 fn bucket(url: &str, addressing: Addressing) -> Bucket {
     let keys = Credentials::new(
@@ -21,7 +23,7 @@ fn bucket(url: &str, addressing: Addressing) -> Bucket {
     builder.build().unwrap().bucket("johnsmith")
 }
 
-fn sent(wire: &Wire, token: Option<&str>) -> (String, Vec<(String, String)>) {
+fn sent(wire: &UnsignedRequest, token: Option<&str>) -> (String, Vec<(String, String)>) {
     let keys = Credentials::new(
         "AKIAIOSFODNN7EXAMPLE",
         "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
@@ -46,7 +48,7 @@ fn field<'a>(headers: &'a [(String, String)], name: &str) -> Option<&'a str> {
 #[test]
 fn a_request_is_signed_for_the_host_it_goes_to() {
     let near = bucket("http://s3.amazonaws.com", Addressing::Auto);
-    let wire = Wire::object(Method::Get, &near, "photos/puppy.jpg").unwrap();
+    let wire = UnsignedRequest::object(Method::Get, &near, "photos/puppy.jpg").unwrap();
     let (target, headers) = sent(&wire, None);
     assert_eq!(target, "/photos/puppy.jpg");
     assert_eq!(field(&headers, "host"), Some("johnsmith.s3.amazonaws.com"));
@@ -56,7 +58,7 @@ fn a_request_is_signed_for_the_host_it_goes_to() {
     );
     // The same resource by path has the same signature.
     let far = bucket("http://127.0.0.1:9000", Addressing::Path);
-    let wire = Wire::object(Method::Get, &far, "photos/puppy.jpg").unwrap();
+    let wire = UnsignedRequest::object(Method::Get, &far, "photos/puppy.jpg").unwrap();
     let (by_path, path_headers) = sent(&wire, None);
     assert_eq!(by_path, "/johnsmith/photos/puppy.jpg");
     assert_eq!(
@@ -68,7 +70,8 @@ fn a_request_is_signed_for_the_host_it_goes_to() {
 
 #[test]
 fn a_token_is_sent_and_signed() {
-    let wire = Wire::object(Method::Get, &bucket("http://h", Addressing::Path), "k").unwrap();
+    let wire =
+        UnsignedRequest::object(Method::Get, &bucket("http://h", Addressing::Path), "k").unwrap();
     let (_, with) = sent(&wire, Some("the-token"));
     let (_, without) = sent(&wire, None);
     assert_eq!(field(&with, "x-amz-security-token"), Some("the-token"));
@@ -80,7 +83,8 @@ fn a_token_is_sent_and_signed() {
 
 #[test]
 fn fields_of_the_attempt_are_sent_and_signed_in_place_of_its_own() {
-    let mut wire = Wire::object(Method::Get, &bucket("http://h", Addressing::Path), "k").unwrap();
+    let mut wire =
+        UnsignedRequest::object(Method::Get, &bucket("http://h", Addressing::Path), "k").unwrap();
     wire.fields(vec![("x-amz-acl".into(), "private".to_owned())])
         .unwrap();
     let keys = Credentials::new("id", "secret");
@@ -110,7 +114,7 @@ fn fields_of_the_attempt_are_sent_and_signed_in_place_of_its_own() {
 #[test]
 fn a_request_can_be_moved() {
     let far = bucket("http://h", Addressing::Path);
-    let mut wire = Wire::object(Method::Get, &far, "a b/johnsmith/\u{e9}").unwrap();
+    let mut wire = UnsignedRequest::object(Method::Get, &far, "a b/johnsmith/\u{e9}").unwrap();
     wire.query("versionId", "x");
     let place = |url: &str, bucket_in_host| BucketAddress {
         origin: Origin::parse(url).unwrap(),
@@ -137,7 +141,7 @@ fn a_request_can_be_moved() {
     }
     let europe = place("http://johnsmith.s3.eu-west-1.amazonaws.com", true);
     let service = S3::new(Signer::V4(v4::Scope::s3("us-east-1")));
-    let region = |wire: &Wire| match wire.signer(&service) {
+    let region = |wire: &UnsignedRequest| match wire.signer(&service) {
         Signer::V4(scope) => scope.region().to_owned(),
         other => format!("{other:?}"),
     };
@@ -147,7 +151,7 @@ fn a_request_can_be_moved() {
     assert_eq!(region(&wire.moved(&nowhere)), "us-east-1");
     nowhere.region = Some("eu-west-1".to_owned());
     assert_eq!(region(&wire.moved(&nowhere)), "eu-west-1");
-    let root = Wire::bucket_root(Method::Get, &far).unwrap();
+    let root = UnsignedRequest::bucket_root(Method::Get, &far).unwrap();
     assert_eq!(root.key(), None);
     let moved = root.moved(&place("http://johnsmith.s3.test", true));
     assert_eq!((moved.target.encoded(), moved.key()), ("/", None));

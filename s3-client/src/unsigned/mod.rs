@@ -21,27 +21,30 @@ use crate::limits;
 use crate::request::body::Payload;
 use crate::request::options::Options;
 use crate::route::BucketAddress;
-pub(crate) use crate::service::S3;
 use crate::signature::region_of;
 
+/// A header field: its name in lower case, and its value.
 pub(crate) type Field = (Cow<'static, str>, String);
 
 /// The request of an operation, the same for all its attempts.
-pub(crate) struct Wire {
+pub(crate) struct UnsignedRequest {
     method: Method,
+    /// The server.
     origin: Origin,
     target: Target,
+    /// The fields that the operation sets.
     fields: Vec<Field>,
     payload: Payload,
     /// Whether a digest goes with the body where the bucket is known to want one.
     digest_on_demand: bool,
-    patience: Duration,
+    /// What the server may need for its work beyond the usual.
+    server_time: Duration,
     /// The region of the place that it was moved to, where that is known.
     region: Option<String>,
     options: Options,
 }
 
-impl Wire {
+impl UnsignedRequest {
     fn new(method: Method, origin: Origin, target: Target) -> Self {
         Self {
             method,
@@ -50,7 +53,7 @@ impl Wire {
             fields: Vec::new(),
             payload: Payload::None,
             digest_on_demand: false,
-            patience: Duration::ZERO,
+            server_time: Duration::ZERO,
             region: None,
             options: Options::default(),
         }
@@ -135,13 +138,13 @@ impl Wire {
     }
 
     /// Time beyond the usual for what the server has to do.
-    pub(crate) fn patience(&mut self, time: Duration) {
-        self.patience = time;
+    pub(crate) fn server_time(&mut self, time: Duration) {
+        self.server_time = time;
     }
 
     /// Time beyond that of a small request: with it a line of one megabit a second is not too slow for the body.
     pub(crate) fn extra_time(&self) -> Duration {
-        self.patience + Duration::from_secs(self.payload.len() >> 17)
+        self.server_time + Duration::from_secs(self.payload.len() >> 17)
     }
 
     /// Whether the body can be sent once more.
@@ -195,7 +198,7 @@ impl Wire {
             payload: self.payload.clone(),
             digest_on_demand: self.digest_on_demand,
             options: self.options.clone(),
-            patience: self.patience,
+            server_time: self.server_time,
             region: place.region.clone().or_else(|| {
                 let endpoint = Endpoint::new(place.origin.clone());
                 let amazon = endpoint.is_amazon();
