@@ -14,8 +14,9 @@ use examples::place::Place;
 use examples::state::State;
 use indicatif::ProgressBar;
 use s3_client::{Credentials, S3Client};
+use sdb_client::answer::SelectPage;
 use sdb_client::query::{Query, item_name};
-use sdb_client::{Domain, PutItem, SdbClient, SelectPage};
+use sdb_client::{Domain, PutItem, SdbClient};
 
 /// Writes all items of a SimpleDB domain as lines of JSON, into a file or an object of S3.
 ///

@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use sdb_client::{Domain, Error, Item, SdbClient, SelectPage, quote_name, quote_value};
+use sdb_client::answer::SelectPage;
+use sdb_client::query::{quote_name, quote_value};
+use sdb_client::{Domain, Error, Item, SdbClient};
 
 use crate::Failure;
 use crate::phase::Tally;

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use aws_core::credentials::{Environment, ProvideCredentials};
 use indicatif::{ProgressBar, ProgressStyle};
 use s3_client::S3Client;
-use sdb_client::{Domain, SdbClient, TotalUsage};
+use sdb_client::answer::TotalUsage;
+use sdb_client::{Domain, SdbClient};
 use serde_json::{Map, Value, json};
 
 use crate::Server;

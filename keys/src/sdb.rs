@@ -6,7 +6,8 @@ use bytes::Bytes;
 use futures_util::{TryStreamExt as _, stream};
 use s3_client::{Error, Result};
 use sdb_client::query::{Filter, Query, attr, item_name};
-use sdb_client::{DeleteItem, Domain, Expected, Item, PutItem, SdbClient, Select};
+use sdb_client::request::Select;
+use sdb_client::{DeleteItem, Domain, Expected, Item, PutItem, SdbClient};
 
 use crate::{Found, Key, Status, Tag, When, escape, foreign, parse};
 

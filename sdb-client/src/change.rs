@@ -9,8 +9,8 @@ use crate::item::{Attribute, Item};
 use crate::limits;
 use crate::wire::{Wire, escaped_len};
 
-/// What to write into one item: for [`BatchPut`](crate::BatchPut), [`Batcher`](crate::Batcher) and
-/// [`Update`](crate::Update).
+/// What to write into one item: for [`Batch`](crate::request::Batch), [`Batcher`](crate::Batcher) and
+/// [`Update`](crate::request::Update).
 ///
 /// An item holds up to 256 pairs, and all pairs of one write end up in it, so a write of more is refused and
 /// never split: no number of requests could make it fit. Pairs that are equal count once.
@@ -142,7 +142,7 @@ impl fmt::Debug for PutItem {
     }
 }
 
-/// What to remove of one item: for [`BatchDelete`](crate::BatchDelete). Without
+/// What to remove of one item: for [`Batch`](crate::request::Batch). Without
 /// [`attribute`](Self::attribute) and [`value`](Self::value) the whole item goes.
 ///
 /// `Debug` shows the name and the number of pairs, not the values.

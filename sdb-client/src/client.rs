@@ -1,3 +1,5 @@
+//! The client and its builder.
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -83,7 +85,7 @@ impl SdbClient {
     }
 
     /// Finds items by an expression: a [`Query`](crate::query::Query), or text. Put values into text by
-    /// [`quote_value`](crate::quote_value) and names by [`quote_name`](crate::quote_name).
+    /// [`quote_value`](crate::query::quote_value) and names by [`quote_name`](crate::query::quote_name).
     ///
     /// [Select](https://docs.aws.amazon.com/AmazonSimpleDB/latest/DeveloperGuide/SDB_API_Select.html)
     pub fn select(&self, expression: impl Into<Expression>) -> Select {
@@ -269,7 +271,7 @@ impl SdbBuilder {
     /// Reads items through this cache, and has every write tell it (feature `cache`). Defaults to none.
     ///
     /// [`Domain::get`](crate::Domain::get) is answered from it, also for some attributes of an item that is kept
-    /// whole; what fills it is read consistently. A read that asks to be [consistent](crate::Get::consistent) itself
+    /// whole; what fills it is read consistently. A read that asks to be [consistent](crate::request::Get::consistent) itself
     /// goes past it, and so do selects. A write that a service ran is not seen by other processes whose cache could
     /// not be told; see [`Cache`](cache_layer::Cache).
     ///

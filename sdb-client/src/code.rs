@@ -4,6 +4,20 @@ use std::fmt;
 
 use aws_core::Error;
 
+/// Declares the codes: an enum with a variant for each, which is called as the code is.
+///
+/// `codes! { /// There is no domain of this name (400).
+/// NoSuchDomain, }` writes
+///
+/// ```text
+/// pub enum Code { NoSuchDomain, Other(String) }
+///
+/// impl Code {
+///     pub fn as_str(&self) -> &str { match self { Self::NoSuchDomain => "NoSuchDomain", Self::Other(code) => code } }
+/// }
+///
+/// impl From<&str> for Code { … }
+/// ```
 macro_rules! codes {
     ($($(#[$doc:meta])* $name:ident,)*) => {
         /// The code of an error that SimpleDB answered with.

@@ -19,11 +19,12 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_core::operation::{Answer, Attempt};
 use aws_core::v4::{self, Scope};
-use aws_core::{Error, ErrorBody, Result, Service};
+use aws_core::{Error, ErrorBody, Overrides, Result, Service};
 use pipeline_pool::{Head, Method, Origin, Request};
 use serde_json::{Map, Value};
 
 use crate::client::SdbClient;
+use crate::operation::Unsigned;
 pub use crate::ops::get_export::{Export, GetExport};
 pub use crate::ops::list_exports::{
     ExportItems, ExportPage, ExportPages, ExportSummary, ListExports,
@@ -143,20 +144,24 @@ impl ExportWire {
             options,
         }
     }
+}
 
-    pub(crate) fn origin(&self) -> &Origin {
+impl Unsigned for ExportWire {
+    type Service = Exports;
+
+    fn origin(&self) -> &Origin {
         &self.origin
     }
 
-    pub(crate) fn domain(&self) -> Option<&Arc<str>> {
+    fn domain(&self) -> Option<&Arc<str>> {
         self.domain.as_ref()
     }
 
-    pub(crate) fn overrides(&self) -> &Options {
+    fn overrides(&self) -> &Overrides {
         &self.options
     }
 
-    pub(crate) fn request(&self, service: &Exports, attempt: &Attempt<'_>) -> Result<Request> {
+    fn request(&self, service: &Exports, attempt: &Attempt<'_>) -> Result<Request> {
         let added = attempt.headers();
         let mut headers: Vec<(&str, &str)> = Vec::with_capacity(added.len() + 1);
         headers.extend(
@@ -187,34 +192,6 @@ impl ExportWire {
         Ok(request)
     }
 }
-
-/// What every operation takes from its [`ExportWire`].
-macro_rules! from_export_wire {
-    () => {
-        type Service = $crate::export::Exports;
-
-        fn origin(&self) -> &pipeline_pool::Origin {
-            self.wire.origin()
-        }
-
-        fn resource(&self) -> Option<&std::sync::Arc<str>> {
-            self.wire.domain()
-        }
-
-        fn overrides(&self) -> Option<&aws_core::Overrides> {
-            Some(self.wire.overrides())
-        }
-
-        fn request(
-            &self,
-            service: &$crate::export::Exports,
-            attempt: &aws_core::operation::Attempt<'_>,
-        ) -> aws_core::Result<pipeline_pool::Request> {
-            self.wire.request(service, attempt)
-        }
-    };
-}
-pub(crate) use from_export_wire;
 
 /// An object of an answer.
 pub(crate) struct Fields(Map<String, Value>);

@@ -46,20 +46,27 @@ mod tests {
         );
     }
 
+    /// An operation names its row, as its type demands; that row has to be one of the table's.
     #[test]
-    fn every_operation_has_a_row() {
-        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/ops");
-        let mut all = 0;
-        for file in std::fs::read_dir(folder).unwrap() {
-            let path = file.unwrap().path();
-            let text = std::fs::read_to_string(&path).unwrap();
-            let operations = text.matches("Operation for ").count();
-            let rows = text
-                .matches("const NAME: &'static str = idempotency::")
-                .count();
-            assert_eq!(operations, rows, "operations and their rows in {path:?}");
-            all += operations;
+    fn no_row_is_made_elsewhere() {
+        let mut operations = 0;
+        let mut folders = vec![concat!(env!("CARGO_MANIFEST_DIR"), "/src").into()];
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir::<std::path::PathBuf>(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                    continue;
+                }
+                // This text speaks of rows.
+                if path.ends_with("idempotency.rs") {
+                    continue;
+                }
+                let text = std::fs::read_to_string(&path).unwrap();
+                assert!(!text.contains("Row::new"), "{path:?}");
+                operations += text.matches("SdbOperation for ").count();
+            }
         }
-        assert!(all > 5);
+        assert!(operations > 5);
     }
 }

@@ -1,3 +1,5 @@
+//! Items, attributes, and conditions on them.
+
 /// One pair of an item.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Attribute {

@@ -6,6 +6,9 @@
 //! `.send()`, which saves an allocation) sends it. Lists and selections are streams. Requests are signed by
 //! Signature Version 2 with HMAC-SHA256, the only one that SimpleDB takes.
 //!
+//! This page shows what one begins with. The types of requests are in [`request`], those of answers in [`answer`], and
+//! what [`SdbBuilder`] is told in [`settings`], [`credentials`] and [`transport`].
+//!
 //! SimpleDB bills machine time: every output has its [`Usage`], and [`SdbClient::usage`] the sum, also by
 //! operation.
 //!
@@ -60,10 +63,9 @@
 //! ```
 
 #[macro_use]
-mod macros;
-#[macro_use]
 mod options;
 
+pub mod answer;
 mod batch;
 mod batcher;
 mod change;
@@ -76,10 +78,14 @@ pub mod idempotency;
 mod item;
 mod limits;
 mod long;
+mod operation;
 mod ops;
 pub mod ordered;
 pub mod query;
 mod quote;
+pub mod request;
+pub mod settings;
+pub mod transport;
 #[cfg(feature = "serde")]
 pub mod typed;
 mod update;
@@ -87,16 +93,10 @@ mod usage;
 mod version;
 mod wire;
 
-#[cfg(feature = "cache")]
-pub use aws_core::cache::CacheMode;
 pub use aws_core::credentials;
 pub use aws_core::event;
-pub use aws_core::{
-    Class, Clock, Credentials, Endpoint, Error, Idempotency, Kind, ProvideCredentials, Result,
-    RetryConfig, Transport,
-};
-pub use batch::{BatchOutcome, Batches};
-pub use batcher::{Batcher, BatcherBuilder, BatcherStats, QueuedPut};
+pub use aws_core::{Credentials, Error, Kind, Result};
+pub use batcher::Batcher;
 #[cfg(feature = "cache")]
 pub use cache_layer;
 pub use change::{DeleteItem, PutItem};
@@ -104,15 +104,5 @@ pub use client::{SdbBuilder, SdbClient};
 pub use code::Code;
 pub use domain::Domain;
 pub use item::{Attribute, Expected, Item};
-pub use ops::batch_delete::BatchDelete;
-pub use ops::batch_put::BatchPut;
-pub use ops::delete::Delete;
-pub use ops::domains::{CreateDomain, DeleteDomain, DomainPage, DomainPages, Domains, ListDomains};
-pub use ops::get::{Fetched, Get};
-pub use ops::metadata::{DomainMetadata, Metadata};
-pub use ops::put::Put;
-pub use ops::select::{Count, Counting, Counts, Items, Select, SelectPage, SelectPages};
 pub use pipeline_pool::HttpPool;
-pub use quote::{quote_name, quote_value};
-pub use update::{Change, Update, Updated};
-pub use usage::{TotalUsage, Usage};
+pub use usage::Usage;

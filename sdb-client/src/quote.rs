@@ -3,7 +3,7 @@
 /// A value as a string of a select expression: in single quotes, with those within it doubled.
 ///
 /// ```
-/// assert_eq!(sdb_client::quote_value("O'Hara"), "'O''Hara'");
+/// assert_eq!(sdb_client::query::quote_value("O'Hara"), "'O''Hara'");
 /// ```
 pub fn quote_value(value: &str) -> String {
     quoted(value, '\'')
@@ -14,7 +14,7 @@ pub fn quote_value(value: &str) -> String {
 /// Only plain names that are no keyword may stand without them, so it is safe for all.
 ///
 /// ```
-/// assert_eq!(sdb_client::quote_name("first name"), "`first name`");
+/// assert_eq!(sdb_client::query::quote_name("first name"), "`first name`");
 /// ```
 pub fn quote_name(name: &str) -> String {
     quoted(name, '`')

@@ -114,7 +114,7 @@ impl<F: Change> Update<F> {
 
     /// How failed attempts of each of its requests are repeated. Defaults to [the
     /// client's](crate::SdbBuilder::retry).
-    pub fn retry(mut self, retry: crate::RetryConfig) -> Self {
+    pub fn retry(mut self, retry: crate::request::RetryConfig) -> Self {
         self.target.options.retry(retry);
         self
     }
@@ -159,6 +159,13 @@ impl<F: Change> Update<F> {
             }
             pause(round).await;
         }
+    }
+}
+
+impl Domain {
+    /// Changes an item by what is there, again and again while others are quicker: see [`Update`].
+    pub fn update<F: Change>(&self, item: impl Into<String>, change: F) -> Update<F> {
+        Update::new(self.clone(), item.into(), change)
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use aws_core::operation::{Answer, Attempt};
 use aws_core::xml::{Tag, Xml, XmlError};
-use aws_core::{Class, ErrorBody, Result, Service};
+use aws_core::{Class, ErrorBody, Overrides, Result, Service};
 use aws_sigv2::date;
 use aws_sigv2::query;
 use base64::Engine as _;
@@ -15,6 +15,7 @@ use pipeline_pool::{Head, Method, Origin, Request};
 use crate::client::SdbClient;
 use crate::item::{Attribute, Expected};
 use crate::limits;
+use crate::operation::Unsigned;
 use crate::options::Options;
 use crate::usage::{Meter, Usage};
 
@@ -132,30 +133,46 @@ impl Wire {
         self.options = options;
     }
 
-    pub(crate) fn overrides(&self) -> &Options {
+    /// Whether the action changes nothing. The method does not tell: every action can be asked for
+    /// by GET and by POST.
+    fn reads(&self) -> bool {
+        let action = self.params.iter().find(|(name, _)| name == "Action");
+        action.is_some_and(|(_, action)| READS.contains(&&**action))
+    }
+
+    fn encoded_len(&self) -> usize {
+        let param = |(name, value): &(Cow<'_, str>, String)| name.len() + escaped_len(value) + 2;
+        self.params.iter().map(param).sum()
+    }
+}
+
+impl Unsigned for Wire {
+    type Service = Sdb;
+
+    fn overrides(&self) -> &Overrides {
         &self.options
     }
 
-    pub(crate) fn origin(&self) -> &Origin {
+    fn origin(&self) -> &Origin {
         &self.origin
     }
 
     /// The item that it is about, where that is one.
-    pub(crate) fn item(&self) -> Option<&str> {
+    fn item(&self) -> Option<&str> {
         self.item.map(|at| self.params[at].1.as_str())
     }
 
     /// The names of all items that it is about.
-    pub(crate) fn items(&self) -> Vec<&str> {
+    fn items(&self) -> Vec<&str> {
         let all = self.item.iter().chain(&self.batch);
         all.map(|at| self.params[*at].1.as_str()).collect()
     }
 
-    pub(crate) fn domain(&self) -> Option<&Arc<str>> {
+    fn domain(&self) -> Option<&Arc<str>> {
         self.domain.as_ref()
     }
 
-    pub(crate) fn request(&self, _: &Sdb, attempt: &Attempt<'_>) -> Result<Request> {
+    fn request(&self, _: &Sdb, attempt: &Attempt<'_>) -> Result<Request> {
         let time = date::iso8601(attempt.now());
         let params: Vec<(&str, &str)> = self
             .params
@@ -194,18 +211,6 @@ impl Wire {
         request.body(signed);
         request.reads(self.reads());
         Ok(request)
-    }
-
-    /// Whether the action changes nothing. The method does not tell: every action can be asked for
-    /// by GET and by POST.
-    fn reads(&self) -> bool {
-        let action = self.params.iter().find(|(name, _)| name == "Action");
-        action.is_some_and(|(_, action)| READS.contains(&&**action))
-    }
-
-    fn encoded_len(&self) -> usize {
-        let param = |(name, value): &(Cow<'_, str>, String)| name.len() + escaped_len(value) + 2;
-        self.params.iter().map(param).sum()
     }
 }
 

@@ -7,11 +7,14 @@ use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::task::Poll;
 
+use aws_core::idempotency::Row;
 use aws_core::{Error, Result};
 
 use self::plan::{batches, waves};
 use crate::domain::Domain;
 use crate::limits;
+use crate::ops::batch::send_batch;
+use crate::ops::write::Mutation;
 use crate::options::Options;
 use crate::usage::{TotalUsage, Usage};
 
@@ -19,22 +22,17 @@ use crate::usage::{TotalUsage, Usage};
 pub(crate) const PARALLEL: usize = 8;
 
 /// What can be one of a batch.
-pub(crate) trait Member: Clone + Send + Sync + 'static {
+pub(crate) trait Member: Mutation + Clone {
+    /// The row of the operation that takes several.
+    const BATCH: Row;
+
     /// The item it is about.
     fn name(&self) -> &str;
-    /// Whether it is within the limits of one item.
-    fn check(&mut self) -> Result<()>;
     /// The most bytes that it takes in a form.
     fn encoded_len(&self) -> usize;
     /// Sends it by itself.
     fn send_alone(
         self,
-        domain: &Domain,
-        options: &Options,
-    ) -> impl Future<Output = Result<Usage>> + Send;
-    /// Sends several at once, all of different items.
-    fn send_batch(
-        items: Vec<Self>,
         domain: &Domain,
         options: &Options,
     ) -> impl Future<Output = Result<Usage>> + Send;
@@ -139,7 +137,7 @@ pub(crate) async fn send<M: Member>(
         (1, Some(only)) => only.send_alone(domain, options).await,
         (_, last) => {
             batch.extend(last);
-            M::send_batch(batch, domain, options).await
+            send_batch(batch, domain, options).await
         }
     }
 }

@@ -108,6 +108,13 @@ pub struct BatcherBuilder {
 
 options!(BatcherBuilder);
 
+impl Domain {
+    /// Joins the single puts of many tasks into batches.
+    pub fn batcher(&self) -> BatcherBuilder {
+        BatcherBuilder::new(self.clone())
+    }
+}
+
 impl BatcherBuilder {
     pub(crate) fn new(domain: Domain) -> Self {
         Self {

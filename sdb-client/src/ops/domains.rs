@@ -1,118 +1,19 @@
-use aws_core::awaitable;
+//! Listing domains: [`SdbClient::list_domains`].
+
 use std::sync::Arc;
 
+use aws_core::idempotency::Row;
 use aws_core::operation::Answer;
 use aws_core::paginate::{IntoItems, Items, LoopGuard, Paged, Pages};
-use aws_core::{Idempotency, Operation, Result};
+use aws_core::{Result, awaitable};
 
 use crate::client::SdbClient;
-use crate::domain::Domain;
 use crate::idempotency;
 use crate::limits;
+use crate::operation::{Call, SdbOperation};
 use crate::options::Options;
 use crate::usage::Usage;
 use crate::wire::{Sdb, Wire, read};
-
-/// A request to make a domain; made by [`Domain::create`].
-#[must_use = "nothing is sent until this is awaited"]
-#[derive(Clone, Debug)]
-pub struct CreateDomain {
-    domain: Domain,
-    options: Options,
-}
-
-impl CreateDomain {
-    pub(crate) fn new(domain: Domain) -> Self {
-        Self {
-            domain,
-            options: Options::default(),
-        }
-    }
-
-    /// Sends it.
-    ///
-    /// # Errors
-    /// `NumberDomainsExceeded`; otherwise as sending and the service say.
-    pub async fn send(self) -> Result<Usage> {
-        let domain = &self.domain;
-        let mut wire = Wire::about(&domain.client, CreateDomainOperation::NAME, &domain.name)?;
-        wire.options(self.options);
-        domain.client.call(&CreateDomainOperation { wire }).await
-    }
-}
-
-options!(CreateDomain);
-awaitable!(CreateDomain, Usage);
-
-struct CreateDomainOperation {
-    wire: Wire,
-}
-
-impl Operation for CreateDomainOperation {
-    type Output = Usage;
-    const NAME: &'static str = idempotency::CREATE_DOMAIN.operation;
-
-    from_wire!();
-
-    fn idempotency(&self) -> Idempotency {
-        idempotency::CREATE_DOMAIN.idempotency
-    }
-
-    fn parse(&self, service: &Sdb, answer: Answer) -> Result<Usage> {
-        read(service, &answer, |xml| xml.skip())
-    }
-}
-
-/// A request to remove a domain; made by [`Domain::delete_domain`].
-#[must_use = "nothing is sent until this is awaited"]
-#[derive(Clone, Debug)]
-pub struct DeleteDomain {
-    domain: Domain,
-    options: Options,
-}
-
-impl DeleteDomain {
-    pub(crate) fn new(domain: Domain) -> Self {
-        Self {
-            domain,
-            options: Options::default(),
-        }
-    }
-
-    /// Sends it.
-    ///
-    /// # Errors
-    /// As sending and the service say.
-    pub async fn send(self) -> Result<Usage> {
-        let domain = &self.domain;
-        let mut wire = Wire::about(&domain.client, DeleteDomainOperation::NAME, &domain.name)?;
-        wire.options(self.options);
-        domain.client.call(&DeleteDomainOperation { wire }).await
-    }
-}
-
-options!(DeleteDomain);
-awaitable!(DeleteDomain, Usage);
-
-struct DeleteDomainOperation {
-    wire: Wire,
-}
-
-impl Operation for DeleteDomainOperation {
-    type Output = Usage;
-    const NAME: &'static str = idempotency::DELETE_DOMAIN.operation;
-
-    from_wire!();
-    changes_domain!();
-
-    fn idempotency(&self) -> Idempotency {
-        idempotency::DELETE_DOMAIN.idempotency
-    }
-
-    fn parse(&self, service: &Sdb, answer: Answer) -> Result<Usage> {
-        read(service, &answer, |xml| xml.skip())
-    }
-}
 
 /// A request that lists domains; made by [`SdbClient::list_domains`].
 ///
@@ -194,7 +95,7 @@ impl ListDomains {
     }
 
     async fn page(&self) -> Result<DomainPage> {
-        let mut wire = Wire::new(&self.client, ListDomainsOperation::NAME);
+        let mut wire = Wire::new(&self.client, ListDomainsOperation::ROW.operation);
         wire.options(self.options.clone());
         if let Some(domains) = self.page_size {
             limits::page_size(domains)?;
@@ -203,7 +104,10 @@ impl ListDomains {
         if let Some(token) = &self.token {
             wire.param("NextToken", &**token);
         }
-        let page = self.client.call(&ListDomainsOperation { wire }).await?;
+        let page = self
+            .client
+            .call(&Call::new(wire, ListDomainsOperation))
+            .await?;
         if page.next_token.is_some() && page.next_token.as_deref() == self.token.as_deref() {
             return Err(LoopGuard::error());
         }
@@ -228,21 +132,14 @@ impl Paged for ListDomains {
     }
 }
 
-struct ListDomainsOperation {
-    wire: Wire,
-}
+struct ListDomainsOperation;
 
-impl Operation for ListDomainsOperation {
+impl SdbOperation for ListDomainsOperation {
+    type Request = Wire;
     type Output = DomainPage;
-    const NAME: &'static str = idempotency::LIST_DOMAINS.operation;
+    const ROW: Row = idempotency::LIST_DOMAINS;
 
-    from_wire!();
-
-    fn idempotency(&self) -> Idempotency {
-        idempotency::LIST_DOMAINS.idempotency
-    }
-
-    fn parse(&self, service: &Sdb, answer: Answer) -> Result<DomainPage> {
+    fn parse(&self, _: &Wire, service: &Sdb, answer: Answer) -> Result<DomainPage> {
         let mut page = DomainPage::default();
         page.usage = read(service, &answer, |xml| {
             while let Some(tag) = xml.child()? {

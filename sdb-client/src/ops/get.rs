@@ -1,14 +1,17 @@
-use aws_core::awaitable;
+//! Reading an item: [`Domain::get`].
+
 use aws_core::cache::{Cacheable, Lookup, Snapshot};
+use aws_core::idempotency::Row;
 use aws_core::operation::Answer;
 use aws_core::xml::XmlError;
-use aws_core::{Idempotency, Operation, Result};
+use aws_core::{Result, awaitable};
 
 use crate::client::SdbClient;
 use crate::domain::Domain;
 use crate::idempotency;
 use crate::item::Item;
 use crate::limits;
+use crate::operation::{Call, SdbOperation, Unsigned as _};
 use crate::options::Options;
 use crate::usage::Usage;
 use crate::wire::{Sdb, Wire, attribute, read};
@@ -32,6 +35,15 @@ pub struct Fetched {
     pub item: Item,
     /// What the answer cost.
     pub usage: Usage,
+}
+
+impl Domain {
+    /// Reads an item; one that is not there comes back without attributes.
+    ///
+    /// [GetAttributes](https://docs.aws.amazon.com/AmazonSimpleDB/latest/DeveloperGuide/SDB_API_GetAttributes.html)
+    pub fn get(&self, item: impl Into<String>) -> Get {
+        Get::new(self.clone(), item.into())
+    }
 }
 
 impl Get {
@@ -71,10 +83,14 @@ impl Get {
     }
 
     /// What is to be sent, and by which client.
-    fn ready(self) -> Result<(SdbClient, GetAttributes)> {
+    fn ready(self) -> Result<(SdbClient, Call<GetAttributes>)> {
         limits::item(&self.item)?;
         limits::pairs(self.attributes.len())?;
-        let mut wire = Wire::about(&self.domain.client, GetAttributes::NAME, &self.domain.name)?;
+        let mut wire = Wire::about(
+            &self.domain.client,
+            GetAttributes::ROW.operation,
+            &self.domain.name,
+        )?;
         wire.options(self.options);
         wire.about_item("", self.item);
         let client = self.domain.client;
@@ -91,11 +107,10 @@ impl Get {
             wire.param("ConsistentRead", "true");
         }
         let operation = GetAttributes {
-            wire,
             past: self.consistent,
             names: self.attributes,
         };
-        Ok((client, operation))
+        Ok((client, Call::new(wire, operation)))
     }
 }
 
@@ -103,18 +118,19 @@ options!(Get);
 awaitable!(Get, Fetched);
 
 struct GetAttributes {
-    wire: Wire,
     /// Whether nothing that is kept is new enough.
     past: bool,
     /// Only these attributes, unless there are none.
     names: Vec<String>,
 }
 
-impl Cacheable for GetAttributes {
+impl Cacheable for Call<GetAttributes> {
     fn lookup(&self) -> Lookup<'_> {
-        match self.wire.item() {
-            Some(item) if !self.past && self.names.is_empty() => Lookup::Whole(item),
-            Some(item) if !self.past => Lookup::Part(item),
+        match self.request.item() {
+            Some(item) if !self.operation.past && self.operation.names.is_empty() => {
+                Lookup::Whole(item)
+            }
+            Some(item) if !self.operation.past => Lookup::Part(item),
             _ => Lookup::Past,
         }
     }
@@ -139,17 +155,12 @@ impl Cacheable for GetAttributes {
     }
 }
 
-impl Operation for GetAttributes {
+impl SdbOperation for GetAttributes {
+    type Request = Wire;
     type Output = Fetched;
-    const NAME: &'static str = idempotency::GET_ATTRIBUTES.operation;
+    const ROW: Row = idempotency::GET_ATTRIBUTES;
 
-    from_wire!();
-
-    fn idempotency(&self) -> Idempotency {
-        idempotency::GET_ATTRIBUTES.idempotency
-    }
-
-    fn parse(&self, service: &Sdb, answer: Answer) -> Result<Fetched> {
+    fn parse(&self, wire: &Wire, service: &Sdb, answer: Answer) -> Result<Fetched> {
         let mut fetched = Fetched::default();
         fetched.usage = read(service, &answer, |xml| {
             while let Some(tag) = xml.child()? {
@@ -165,7 +176,7 @@ impl Operation for GetAttributes {
             let wanted = |name: &str| self.names.iter().any(|n| n == name);
             fetched.item.attributes.retain(|a| wanted(&a.name));
         }
-        fetched.item.name = self.wire.item().unwrap_or_default().to_owned();
+        fetched.item.name = wire.item().unwrap_or_default().to_owned();
         Ok(fetched)
     }
 }

@@ -1,15 +1,16 @@
+//! Asking about an export: [`SdbClient::export`].
+
 use std::time::{Duration, SystemTime};
 
-use aws_core::awaitable;
+use aws_core::idempotency::Row;
 use aws_core::operation::Answer;
-use aws_core::{Idempotency, Operation, Result};
+use aws_core::{Result, awaitable};
 use serde_json::Map;
 
 use crate::client::SdbClient;
-use crate::export::{
-    Encryption, ExportStatus, ExportWire, Exports, Fields, from_export_wire, sized,
-};
+use crate::export::{Encryption, ExportStatus, ExportWire, Exports, Fields, sized};
 use crate::idempotency;
+use crate::operation::{Call, SdbOperation};
 use crate::options::Options;
 
 /// A request to tell of one export; made by [`SdbClient::export`].
@@ -89,33 +90,28 @@ impl GetExport {
         params.insert("exportArn".into(), self.arn.into());
         let wire = ExportWire::new(
             &self.client,
-            GetExportOperation::NAME,
+            GetExportOperation::ROW.operation,
             None,
             params,
             self.options,
         );
-        self.client.export_call(&GetExportOperation { wire }).await
+        self.client
+            .export_call(&Call::new(wire, GetExportOperation))
+            .await
     }
 }
 
 options!(GetExport);
 awaitable!(GetExport, Export);
 
-struct GetExportOperation {
-    wire: ExportWire,
-}
+struct GetExportOperation;
 
-impl Operation for GetExportOperation {
+impl SdbOperation for GetExportOperation {
+    type Request = ExportWire;
     type Output = Export;
-    const NAME: &'static str = idempotency::GET_EXPORT.operation;
+    const ROW: Row = idempotency::GET_EXPORT;
 
-    from_export_wire!();
-
-    fn idempotency(&self) -> Idempotency {
-        idempotency::GET_EXPORT.idempotency
-    }
-
-    fn parse(&self, _: &Exports, answer: Answer) -> Result<Export> {
+    fn parse(&self, _: &ExportWire, _: &Exports, answer: Answer) -> Result<Export> {
         let mut fields = Fields::read(&answer)?;
         let key = fields.maybe_text("s3SseKmsKeyId")?;
         let encryption = match fields.maybe_text("s3SseAlgorithm")?.as_deref() {

@@ -1,16 +1,19 @@
+//! Listing exports: [`SdbClient::list_exports`].
+
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use aws_core::awaitable;
+use aws_core::idempotency::Row;
 use aws_core::operation::Answer;
 use aws_core::paginate::{IntoItems, Items, LoopGuard, Paged, Pages};
-use aws_core::{Error, Idempotency, Operation, Result};
+use aws_core::{Error, Result, awaitable};
 use serde_json::Map;
 
 use crate::client::SdbClient;
-use crate::export::{ExportStatus, ExportWire, Exports, Fields, from_export_wire, sized};
+use crate::export::{ExportStatus, ExportWire, Exports, Fields, sized};
 use crate::idempotency;
 use crate::limits;
+use crate::operation::{Call, SdbOperation};
 use crate::options::Options;
 
 /// A request that lists exports; made by [`SdbClient::list_exports`].
@@ -132,14 +135,14 @@ impl ListExports {
         let domain = self.domain.as_ref();
         let wire = ExportWire::new(
             &self.client,
-            ListExportsOperation::NAME,
+            ListExportsOperation::ROW.operation,
             domain,
             params,
             options,
         );
         let page = self
             .client
-            .export_call(&ListExportsOperation { wire })
+            .export_call(&Call::new(wire, ListExportsOperation))
             .await?;
         if page.next_token.is_some() && page.next_token.as_deref() == self.token.as_deref() {
             return Err(LoopGuard::error());
@@ -165,21 +168,14 @@ impl Paged for ListExports {
     }
 }
 
-struct ListExportsOperation {
-    wire: ExportWire,
-}
+struct ListExportsOperation;
 
-impl Operation for ListExportsOperation {
+impl SdbOperation for ListExportsOperation {
+    type Request = ExportWire;
     type Output = ExportPage;
-    const NAME: &'static str = idempotency::LIST_EXPORTS.operation;
+    const ROW: Row = idempotency::LIST_EXPORTS;
 
-    from_export_wire!();
-
-    fn idempotency(&self) -> Idempotency {
-        idempotency::LIST_EXPORTS.idempotency
-    }
-
-    fn parse(&self, _: &Exports, answer: Answer) -> Result<ExportPage> {
+    fn parse(&self, _: &ExportWire, _: &Exports, answer: Answer) -> Result<ExportPage> {
         let mut fields = Fields::read(&answer)?;
         let summary = |value| {
             let mut fields = Fields::of(value)?;

@@ -1,11 +1,14 @@
+//! Asking for the size of a domain: [`Domain::metadata`].
+
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use aws_core::awaitable;
+use aws_core::idempotency::Row;
 use aws_core::operation::Answer;
-use aws_core::{Idempotency, Operation, Result};
+use aws_core::{Result, awaitable};
 
 use crate::domain::Domain;
 use crate::idempotency;
+use crate::operation::{Call, SdbOperation};
 use crate::options::Options;
 use crate::usage::Usage;
 use crate::wire::{Sdb, Wire, read};
@@ -40,6 +43,15 @@ pub struct Metadata {
     pub usage: Usage,
 }
 
+impl Domain {
+    /// How many items there are, and how large they are, as of some time ago.
+    ///
+    /// [DomainMetadata](https://docs.aws.amazon.com/AmazonSimpleDB/latest/DeveloperGuide/SDB_API_DomainMetadata.html)
+    pub fn metadata(&self) -> DomainMetadata {
+        DomainMetadata::new(self.clone())
+    }
+}
+
 impl Metadata {
     /// Bytes that are [billed](https://docs.aws.amazon.com/AmazonSimpleDB/latest/DeveloperGuide/SDB_API_DomainMetadata.html)
     /// as storage without the service's overhead of 45 bytes for each item, name and pair.
@@ -66,30 +78,30 @@ impl DomainMetadata {
     /// `NoSuchDomain`; otherwise as sending and the service say.
     pub async fn send(self) -> Result<Metadata> {
         let domain = &self.domain;
-        let mut wire = Wire::about(&domain.client, DomainMetadataOperation::NAME, &domain.name)?;
+        let mut wire = Wire::about(
+            &domain.client,
+            DomainMetadataOperation::ROW.operation,
+            &domain.name,
+        )?;
         wire.options(self.options);
-        domain.client.call(&DomainMetadataOperation { wire }).await
+        domain
+            .client
+            .call(&Call::new(wire, DomainMetadataOperation))
+            .await
     }
 }
 
 options!(DomainMetadata);
 awaitable!(DomainMetadata, Metadata);
 
-struct DomainMetadataOperation {
-    wire: Wire,
-}
+struct DomainMetadataOperation;
 
-impl Operation for DomainMetadataOperation {
+impl SdbOperation for DomainMetadataOperation {
+    type Request = Wire;
     type Output = Metadata;
-    const NAME: &'static str = idempotency::DOMAIN_METADATA.operation;
+    const ROW: Row = idempotency::DOMAIN_METADATA;
 
-    from_wire!();
-
-    fn idempotency(&self) -> Idempotency {
-        idempotency::DOMAIN_METADATA.idempotency
-    }
-
-    fn parse(&self, service: &Sdb, answer: Answer) -> Result<Metadata> {
+    fn parse(&self, _: &Wire, service: &Sdb, answer: Answer) -> Result<Metadata> {
         let mut counts = [0u64; 7];
         let usage = read(service, &answer, |xml| {
             while let Some(tag) = xml.child()? {

@@ -1,8 +1,6 @@
-//! One verb, one file.
+//! The operations of SimpleDB, each with the methods that make its request.
 
-pub(crate) mod batch_delete;
-pub(crate) mod batch_put;
-pub(crate) mod delete;
+pub(crate) mod batch;
 pub(crate) mod domains;
 pub(crate) mod get;
 #[cfg(feature = "export")]
@@ -10,7 +8,7 @@ pub(crate) mod get_export;
 #[cfg(feature = "export")]
 pub(crate) mod list_exports;
 pub(crate) mod metadata;
-pub(crate) mod put;
 pub(crate) mod select;
 #[cfg(feature = "export")]
 pub(crate) mod start_export;
+pub(crate) mod write;

@@ -1,15 +1,18 @@
-use aws_core::awaitable;
+//! Finding items: [`SdbClient::select`].
+
 use std::fmt;
 use std::sync::Arc;
 
+use aws_core::idempotency::Row;
 use aws_core::operation::Answer;
 use aws_core::paginate::{self, IntoItems, LoopGuard, Paged, Pages};
 use aws_core::xml::{Xml, XmlError};
-use aws_core::{Error, Idempotency, Operation, Result};
+use aws_core::{Error, Result, awaitable};
 
 use crate::client::SdbClient;
 use crate::idempotency;
 use crate::item::Item;
+use crate::operation::{Call, SdbOperation};
 use crate::options::Options;
 use crate::query::Expression;
 use crate::usage::{TotalUsage, Usage};
@@ -123,7 +126,7 @@ impl Select {
 
     async fn page(&self) -> Result<SelectPage> {
         let expression = self.expression.text()?;
-        let mut wire = Wire::new(&self.client, SelectOperation::NAME);
+        let mut wire = Wire::new(&self.client, SelectOperation::ROW.operation);
         wire.options(self.options.clone());
         wire.param("SelectExpression", &**expression);
         if self.consistent {
@@ -132,7 +135,7 @@ impl Select {
         if let Some(token) = &self.token {
             wire.param("NextToken", &**token);
         }
-        let page = self.client.call(&SelectOperation { wire }).await?;
+        let page = self.client.call(&Call::new(wire, SelectOperation)).await?;
         if page.next_token.is_some() && page.next_token.as_deref() == self.token.as_deref() {
             return Err(LoopGuard::error());
         }
@@ -198,21 +201,14 @@ impl fmt::Debug for Select {
     }
 }
 
-struct SelectOperation {
-    wire: Wire,
-}
+struct SelectOperation;
 
-impl Operation for SelectOperation {
+impl SdbOperation for SelectOperation {
+    type Request = Wire;
     type Output = SelectPage;
-    const NAME: &'static str = idempotency::SELECT.operation;
+    const ROW: Row = idempotency::SELECT;
 
-    from_wire!();
-
-    fn idempotency(&self) -> Idempotency {
-        idempotency::SELECT.idempotency
-    }
-
-    fn parse(&self, service: &Sdb, answer: Answer) -> Result<SelectPage> {
+    fn parse(&self, _: &Wire, service: &Sdb, answer: Answer) -> Result<SelectPage> {
         let mut page = SelectPage::default();
         page.usage = read(service, &answer, |xml| {
             while let Some(tag) = xml.child()? {

@@ -1,14 +1,17 @@
+//! Beginning an export: [`Domain::start_export`].
+
 use std::time::SystemTime;
 
-use aws_core::awaitable;
+use aws_core::idempotency::Row;
 use aws_core::operation::Answer;
-use aws_core::{Error, Idempotency, Operation, Result};
+use aws_core::{Error, Result, awaitable};
 use serde_json::Map;
 
 use crate::domain::Domain;
-use crate::export::{Encryption, ExportWire, Exports, Fields, from_export_wire, sized};
+use crate::export::{Encryption, ExportWire, Exports, Fields, sized};
 use crate::idempotency;
 use crate::limits;
+use crate::operation::{Call, SdbOperation};
 use crate::options::Options;
 
 /// A request to start an export of a domain; made by [`Domain::start_export`].
@@ -34,6 +37,15 @@ pub struct Started {
     pub token: String,
     /// When it was asked for.
     pub requested_at: SystemTime,
+}
+
+impl Domain {
+    /// Has SimpleDB export the domain into a bucket of S3 (feature `export`): see [`export`](crate::export).
+    ///
+    /// [StartDomainExport](https://docs.aws.amazon.com/AmazonSimpleDB/latest/DeveloperGuide/SDB_API_StartDomainExport.html)
+    pub fn start_export(&self, bucket: impl Into<String>) -> StartExport {
+        StartExport::new(self.clone(), bucket.into())
+    }
 }
 
 impl StartExport {
@@ -112,29 +124,30 @@ impl StartExport {
         }
         let client = &self.domain.client;
         let name = Some(&self.domain.name);
-        let wire = ExportWire::new(client, StartDomainExport::NAME, name, params, self.options);
-        client.export_call(&StartDomainExport { wire }).await
+        let wire = ExportWire::new(
+            client,
+            StartDomainExport::ROW.operation,
+            name,
+            params,
+            self.options,
+        );
+        client
+            .export_call(&Call::new(wire, StartDomainExport))
+            .await
     }
 }
 
 options!(StartExport);
 awaitable!(StartExport, Started);
 
-struct StartDomainExport {
-    wire: ExportWire,
-}
+struct StartDomainExport;
 
-impl Operation for StartDomainExport {
+impl SdbOperation for StartDomainExport {
+    type Request = ExportWire;
     type Output = Started;
-    const NAME: &'static str = idempotency::START_DOMAIN_EXPORT.operation;
+    const ROW: Row = idempotency::START_DOMAIN_EXPORT;
 
-    from_export_wire!();
-
-    fn idempotency(&self) -> Idempotency {
-        idempotency::START_DOMAIN_EXPORT.idempotency
-    }
-
-    fn parse(&self, _: &Exports, answer: Answer) -> Result<Started> {
+    fn parse(&self, _: &ExportWire, _: &Exports, answer: Answer) -> Result<Started> {
         let mut fields = Fields::read(&answer)?;
         Ok(Started {
             arn: fields.text("exportArn")?,

@@ -86,41 +86,70 @@ fn digits(text: &str, width: usize) -> Option<u64> {
     if plain { text.parse().ok() } else { None }
 }
 
-macro_rules! unsigned {
-    ($($type:ty)*) => {$(
-        impl Ordered for $type {
-            fn encode(&self) -> Result<String> {
-                Ok(format!("{self:020}"))
-            }
-
-            fn decode(text: &str) -> Result<Self> {
-                let number = digits(text, 20).and_then(|number| number.try_into().ok());
-                number.ok_or_else(|| foreign(concat!("a ", stringify!($type))))
-            }
-        }
-    )*};
+/// A whole number of at most 64 bits.
+trait Whole: Copy + TryFrom<i128> + TryInto<i128> {
+    /// The type with its article, for errors.
+    const NAME: &'static str;
 }
 
-macro_rules! signed {
-    ($($type:ty)*) => {$(
-        impl Ordered for $type {
-            fn encode(&self) -> Result<String> {
-                // The cast keeps the value: no type here is wider than 64 bits.
-                let moved = (*self as i64 as u64) ^ (1 << 63);
-                Ok(format!("{moved:020}"))
-            }
-
-            fn decode(text: &str) -> Result<Self> {
-                let number = digits(text, 20).map(|moved| (moved ^ (1 << 63)) as i64);
-                let number = number.and_then(|number| number.try_into().ok());
-                number.ok_or_else(|| foreign(concat!("an ", stringify!($type))))
-            }
-        }
-    )*};
+impl Whole for u8 {
+    const NAME: &'static str = "a u8";
 }
 
-unsigned!(u8 u16 u32 u64 usize);
-signed!(i8 i16 i32 i64 isize);
+impl Whole for u16 {
+    const NAME: &'static str = "a u16";
+}
+
+impl Whole for u32 {
+    const NAME: &'static str = "a u32";
+}
+
+impl Whole for u64 {
+    const NAME: &'static str = "a u64";
+}
+
+impl Whole for usize {
+    const NAME: &'static str = "a usize";
+}
+
+impl Whole for i8 {
+    const NAME: &'static str = "an i8";
+}
+
+impl Whole for i16 {
+    const NAME: &'static str = "an i16";
+}
+
+impl Whole for i32 {
+    const NAME: &'static str = "an i32";
+}
+
+impl Whole for i64 {
+    const NAME: &'static str = "an i64";
+}
+
+impl Whole for isize {
+    const NAME: &'static str = "an isize";
+}
+
+/// What is added to a number so that the least of its type is 0: 2^63 where the type has negative ones.
+fn offset<T: Whole>() -> i128 {
+    if T::try_from(-1).is_ok() { 1 << 63 } else { 0 }
+}
+
+/// The whole numbers, `u8` to `u64`, `i8` to `i64`, `usize` and `isize`, as 20 digits.
+impl<T: Whole> Ordered for T {
+    fn encode(&self) -> Result<String> {
+        let number: i128 = (*self).try_into().map_err(|_| foreign(T::NAME))?;
+        Ok(format!("{:020}", number + offset::<T>()))
+    }
+
+    fn decode(text: &str) -> Result<Self> {
+        let number = digits(text, 20).map(|number| i128::from(number) - offset::<T>());
+        let number = number.and_then(|number| T::try_from(number).ok());
+        number.ok_or_else(|| foreign(T::NAME))
+    }
+}
 
 impl Ordered for f64 {
     fn encode(&self) -> Result<String> {

@@ -1,3 +1,5 @@
+//! Conditions of a query, and what joins them.
+
 use std::collections::HashSet;
 use std::fmt::{self, Write as _};
 use std::ops::Not;

@@ -1,3 +1,5 @@
+//! What a condition is about: an attribute, every value of one, or the name of the item.
+
 use std::fmt;
 
 use super::filter::{Filter, Node, Test};

@@ -13,8 +13,9 @@ use aws_core::{Error, Result};
 
 pub use self::filter::Filter;
 pub use self::key::{Key, attr, every, item_name};
+use crate::domain::Domain;
 use crate::limits;
-use crate::quote::quote_name;
+pub use crate::quote::{quote_name, quote_value};
 
 /// A select expression in parts; [`SdbClient::select`](crate::SdbClient::select) takes it.
 ///
@@ -67,6 +68,13 @@ struct Order {
     descending: bool,
 }
 
+impl Domain {
+    /// A query for all items of this domain, to be refined and given to [`SdbClient::select`](crate::SdbClient::select).
+    pub fn query(&self) -> Query {
+        Query::all(self.name.clone())
+    }
+}
+
 impl Query {
     /// `select *`: items with all their attributes.
     pub fn all(domain: impl Into<Arc<str>>) -> Self {
@@ -78,7 +86,7 @@ impl Query {
         Self::new(domain.into(), Output::Names)
     }
 
-    /// `select count(*)`: how many items there are; see [`Select::count`](crate::Select::count).
+    /// `select count(*)`: how many items there are; see [`Select::count`](crate::request::Select::count).
     pub fn count(domain: impl Into<Arc<str>>) -> Self {
         Self::new(domain.into(), Output::Count)
     }
@@ -215,7 +223,7 @@ impl fmt::Debug for Query {
 
 /// A select expression: a [`Query`], or text as it is.
 ///
-/// Text is sent as it is: put values into it by [`quote_value`](crate::quote_value) and names by
+/// Text is sent as it is: put values into it by [`quote_value`] and names by
 /// [`quote_name`]. `Debug` leaves it out, since it holds the caller's data.
 #[derive(Clone)]
 pub struct Expression {

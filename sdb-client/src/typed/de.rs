@@ -133,14 +133,6 @@ impl<'a> Values<'a> {
     }
 }
 
-macro_rules! parse {
-    ($($method:ident $visit:ident $what:literal;)*) => {$(
-        fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
-            visitor.$visit(self.parsed($what)?)
-        }
-    )*};
-}
-
 impl<'de> Deserializer<'de> for Values<'_> {
     type Error = Fault;
 
@@ -151,21 +143,60 @@ impl<'de> Deserializer<'de> for Values<'_> {
         }
     }
 
-    parse! {
-        deserialize_bool visit_bool "a bool";
-        deserialize_i8 visit_i8 "an i8";
-        deserialize_i16 visit_i16 "an i16";
-        deserialize_i32 visit_i32 "an i32";
-        deserialize_i64 visit_i64 "an i64";
-        deserialize_i128 visit_i128 "an i128";
-        deserialize_u8 visit_u8 "a u8";
-        deserialize_u16 visit_u16 "a u16";
-        deserialize_u32 visit_u32 "a u32";
-        deserialize_u64 visit_u64 "a u64";
-        deserialize_u128 visit_u128 "a u128";
-        deserialize_f32 visit_f32 "a number";
-        deserialize_f64 visit_f64 "a number";
-        deserialize_char visit_char "a character";
+    fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        visitor.visit_bool(self.parsed("a bool")?)
+    }
+
+    fn deserialize_i8<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        visitor.visit_i8(self.parsed("an i8")?)
+    }
+
+    fn deserialize_i16<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        visitor.visit_i16(self.parsed("an i16")?)
+    }
+
+    fn deserialize_i32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        visitor.visit_i32(self.parsed("an i32")?)
+    }
+
+    fn deserialize_i64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        visitor.visit_i64(self.parsed("an i64")?)
+    }
+
+    fn deserialize_i128<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        visitor.visit_i128(self.parsed("an i128")?)
+    }
+
+    fn deserialize_u8<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        visitor.visit_u8(self.parsed("a u8")?)
+    }
+
+    fn deserialize_u16<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        visitor.visit_u16(self.parsed("a u16")?)
+    }
+
+    fn deserialize_u32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        visitor.visit_u32(self.parsed("a u32")?)
+    }
+
+    fn deserialize_u64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        visitor.visit_u64(self.parsed("a u64")?)
+    }
+
+    fn deserialize_u128<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        visitor.visit_u128(self.parsed("a u128")?)
+    }
+
+    fn deserialize_f32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        visitor.visit_f32(self.parsed("a number")?)
+    }
+
+    fn deserialize_f64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        visitor.visit_f64(self.parsed("a number")?)
+    }
+
+    fn deserialize_char<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        visitor.visit_char(self.parsed("a character")?)
     }
 
     fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {

@@ -24,7 +24,8 @@
 //! # let sdb = sdb_client::SdbClient::builder().endpoint(service.url()).credentials(keys).build()?;
 //! # let users = sdb.domain("users");
 //! # users.create().await?;
-//! use sdb_client::{PutItem, ordered, query::attr};
+//! use sdb_client::query::attr;
+//! use sdb_client::{PutItem, ordered};
 //! use serde::{Deserialize, Serialize};
 //!
 //! #[derive(Serialize, Deserialize)]

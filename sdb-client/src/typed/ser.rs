@@ -26,10 +26,23 @@ fn no_value<T>() -> Result<T, Fault> {
 /// Takes what is a whole item.
 pub(super) struct Top;
 
-macro_rules! refuse {
-    ($refusal:ident: $($method:ident($($type:ty),*);)*) => {$(
-        fn $method(self $(, _: $type)*) -> Result<Self::Ok, Fault> {
-            $refusal()
+/// Declares a method of a [`Serializer`] for each of these types, all with the same body.
+///
+/// `methods! { |self, value| -> String { value.to_string() } serialize_i8(i8); serialize_u8(u8); }` writes
+///
+/// ```text
+/// fn serialize_i8(self, value: i8) -> Result<String, Fault> { value.to_string() }
+/// fn serialize_u8(self, value: u8) -> Result<String, Fault> { value.to_string() }
+/// ```
+///
+/// with the body's own result in place of the one shown.
+macro_rules! methods {
+    (
+        |$self:ident, $value:ident| -> $output:ty { $body:expr }
+        $($method:ident($type:ty);)*
+    ) => {$(
+        fn $method($self, $value: $type) -> Result<$output, Fault> {
+            $body
         }
     )*};
 }
@@ -45,7 +58,8 @@ impl Serializer for Top {
     type SerializeStruct = Collect;
     type SerializeStructVariant = Never<Fields>;
 
-    refuse! { no_item:
+    methods! {
+        |self, _value| -> Fields { no_item() }
         serialize_bool(bool);
         serialize_i8(i8);
         serialize_i16(i16);
@@ -60,10 +74,24 @@ impl Serializer for Top {
         serialize_char(char);
         serialize_str(&str);
         serialize_bytes(&[u8]);
-        serialize_none();
-        serialize_unit();
         serialize_unit_struct(&'static str);
-        serialize_unit_variant(&'static str, u32, &'static str);
+    }
+
+    fn serialize_none(self) -> Result<Self::Ok, Fault> {
+        no_item()
+    }
+
+    fn serialize_unit(self) -> Result<Self::Ok, Fault> {
+        no_item()
+    }
+
+    fn serialize_unit_variant(
+        self,
+        _: &'static str,
+        _: u32,
+        _: &'static str,
+    ) -> Result<Self::Ok, Fault> {
+        no_item()
     }
 
     fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<Fields, Fault> {
@@ -197,14 +225,6 @@ struct Values {
     nested: bool,
 }
 
-macro_rules! plain {
-    ($($method:ident($type:ty);)*) => {$(
-        fn $method(self, value: $type) -> Result<Vec<String>, Fault> {
-            Ok(vec![value.to_string()])
-        }
-    )*};
-}
-
 impl Serializer for Values {
     type Ok = Vec<String>;
     type Error = Fault;
@@ -216,7 +236,8 @@ impl Serializer for Values {
     type SerializeStruct = Never<Vec<String>>;
     type SerializeStructVariant = Never<Vec<String>>;
 
-    plain! {
+    methods! {
+        |self, value| -> Vec<String> { Ok(vec![value.to_string()]) }
         serialize_bool(bool);
         serialize_i8(i8);
         serialize_i16(i16);
@@ -344,25 +365,41 @@ impl List {
     }
 }
 
-macro_rules! list {
-    ($($trait:ident::$method:ident;)*) => {$(
-        impl $trait for List {
-            type Ok = Vec<String>;
-            type Error = Fault;
+impl SerializeSeq for List {
+    type Ok = Vec<String>;
+    type Error = Fault;
 
-            fn $method<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Fault> {
-                self.element(value)
-            }
+    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Fault> {
+        self.element(value)
+    }
 
-            fn end(self) -> Result<Vec<String>, Fault> {
-                Ok(self.0)
-            }
-        }
-    )*};
+    fn end(self) -> Result<Vec<String>, Fault> {
+        Ok(self.0)
+    }
 }
 
-list! {
-    SerializeSeq::serialize_element;
-    SerializeTuple::serialize_element;
-    SerializeTupleStruct::serialize_field;
+impl SerializeTuple for List {
+    type Ok = Vec<String>;
+    type Error = Fault;
+
+    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Fault> {
+        self.element(value)
+    }
+
+    fn end(self) -> Result<Vec<String>, Fault> {
+        Ok(self.0)
+    }
+}
+
+impl SerializeTupleStruct for List {
+    type Ok = Vec<String>;
+    type Error = Fault;
+
+    fn serialize_field<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Fault> {
+        self.element(value)
+    }
+
+    fn end(self) -> Result<Vec<String>, Fault> {
+        Ok(self.0)
+    }
 }

@@ -347,7 +347,7 @@ fn runtime() -> tokio::runtime::Runtime {
 }
 
 /// A batcher whose requests go nowhere.
-fn offline(script: &Script) -> sdb_client::BatcherBuilder {
+fn offline(script: &Script) -> sdb_client::request::BatcherBuilder {
     let sdb = sdb_client::SdbClient::builder()
         .endpoint("http://sdb.example")
         .credentials(sdb_client::Credentials::new("AKID", "secret"))

@@ -1,6 +1,7 @@
 //! Batches of any number of items, the size of a domain, and what each operation costs.
 
-use sdb_client::{Code, DeleteItem, Kind, PutItem, RetryConfig};
+use sdb_client::request::RetryConfig;
+use sdb_client::{Code, DeleteItem, Kind, PutItem};
 
 use crate::common::{Act, Script, builder, domain, emulator, error, pairs};
 

@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 use emulator::{Emulator, Fault, Rule, SdbModes};
 use sdb_client::cache_layer::Cache;
-use sdb_client::{CacheMode, Credentials, Domain, Expected, RetryConfig, SdbClient};
+use sdb_client::request::{CacheMode, RetryConfig};
+use sdb_client::{Credentials, Domain, Expected, SdbClient};
 
 use crate::memcached::Server;
 

@@ -7,7 +7,9 @@ use std::time::{Duration, UNIX_EPOCH};
 use aws_core::transport::{ResponseFuture, Transport};
 use pipeline_pool::{Head, Origin, Request, Response, Sent};
 use sdb_client::export::{Encryption, ExportStatus};
-use sdb_client::{Clock, Code, Credentials, Kind, RetryConfig, SdbClient};
+use sdb_client::request::RetryConfig;
+use sdb_client::settings::Clock;
+use sdb_client::{Code, Credentials, Kind, SdbClient};
 
 const ARN: &str = "arn:aws:sdb:eu-west-1:111122223333:domain/users/export/1";
 const KEY: &str = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";

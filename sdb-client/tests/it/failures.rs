@@ -6,7 +6,9 @@ use std::time::{Duration, SystemTime};
 use crate::common::{Act, Script, builder, emulator};
 use aws_core::transport::{ResponseFuture, Transport};
 use pipeline_pool::{Head, Origin, Request, Response};
-use sdb_client::{Clock, Credentials, Expected, Kind, RetryConfig, SdbClient};
+use sdb_client::request::RetryConfig;
+use sdb_client::settings::Clock;
+use sdb_client::{Credentials, Expected, Kind, SdbClient};
 
 const SECRET: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
 

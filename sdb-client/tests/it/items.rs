@@ -2,7 +2,8 @@
 
 use crate::common::{builder, domain, emulator, pairs};
 use futures_util::TryStreamExt as _;
-use sdb_client::{Expected, Item, Kind, quote_name, quote_value};
+use sdb_client::query::{quote_name, quote_value};
+use sdb_client::{Expected, Item, Kind};
 
 #[tokio::test]
 async fn domains_are_made_listed_and_removed() {

@@ -4,7 +4,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use emulator::{Emulator, Fault, Gate, Rule};
-use sdb_client::{Domain, Expected, RetryConfig};
+use sdb_client::request::RetryConfig;
+use sdb_client::{Domain, Expected};
 
 use crate::common::{builder, domain, emulator};
 

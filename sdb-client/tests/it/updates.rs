@@ -4,7 +4,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use sdb_client::ordered::{decode, encode};
-use sdb_client::{Code, Domain, Error, Item, Kind, PutItem, RetryConfig, SdbClient};
+use sdb_client::request::RetryConfig;
+use sdb_client::{Code, Domain, Error, Item, Kind, PutItem, SdbClient};
 use tokio::task::JoinSet;
 
 use crate::common::{Act, Script, builder, domain, emulator, error};

@@ -1,0 +1,11 @@
+//! What [`SdbBuilder`](crate::SdbBuilder) is told, besides [keys](crate::credentials) and what carries requests
+//! ([`transport`](crate::transport)).
+//!
+//! | type | setter | what it says |
+//! |---|---|---|
+//! | [`Endpoint`] | `endpoint` | where requests go, as [`SdbClient::endpoint`](crate::SdbClient::endpoint) tells it |
+//! | [`RetryConfig`] | `retry` | how failed attempts are repeated |
+//! | [`Clock`] | `clock` | what time it is |
+//! | [`Idempotency`] | none | whether an [operation](crate::idempotency) may be sent twice |
+
+pub use aws_core::{Clock, Endpoint, Idempotency, RetryConfig};
