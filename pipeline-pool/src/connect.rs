@@ -82,7 +82,7 @@ impl fmt::Debug for Settings {
 }
 
 /// What the connections of one pool share.
-pub(crate) struct Shared {
+pub(crate) struct SharedConnect {
     settings: Settings,
     #[cfg(feature = "http1")]
     proxies: Proxies,
@@ -97,7 +97,7 @@ struct Proxies {
     https: Option<Arc<Host>>,
 }
 
-impl Shared {
+impl SharedConnect {
     pub(crate) fn new(settings: Settings) -> Arc<Self> {
         Arc::new(Self {
             #[cfg(feature = "http1")]
@@ -152,7 +152,7 @@ pub(crate) struct Opener {
     origin: Origin,
     way: Way,
     #[cfg(feature = "tls")]
-    shared: Arc<Shared>,
+    shared: Arc<SharedConnect>,
 }
 
 enum Way {
@@ -165,7 +165,7 @@ enum Way {
 }
 
 impl Opener {
-    pub(crate) fn new(origin: &Origin, shared: &Arc<Shared>) -> Self {
+    pub(crate) fn new(origin: &Origin, shared: &Arc<SharedConnect>) -> Self {
         Self {
             way: Way::new(origin, shared),
             origin: origin.clone(),
@@ -269,7 +269,7 @@ impl Opener {
 }
 
 impl Way {
-    fn new(origin: &Origin, shared: &Shared) -> Self {
+    fn new(origin: &Origin, shared: &SharedConnect) -> Self {
         if let Some(connector) = &shared.settings.connector {
             return Self::Custom(connector.clone());
         }

@@ -49,10 +49,10 @@ pub enum Kind {
 
 /// Why a request failed, and how much of it had been sent.
 #[derive(Clone)]
-pub struct Error(Box<Inner>);
+pub struct Error(Box<Details>);
 
 #[derive(Clone)]
-struct Inner {
+struct Details {
     kind: Kind,
     sent: Sent,
     detail: Cow<'static, str>,
@@ -63,7 +63,7 @@ struct Inner {
 impl Error {
     /// An error of this kind; `detail` is a short sentence for a person, without secrets.
     pub fn new(kind: Kind, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self(Box::new(Inner {
+        Self(Box::new(Details {
             kind,
             sent: Sent::No,
             detail: detail.into(),

@@ -12,9 +12,9 @@ use crate::error::{Error, Kind};
 /// Cheap to clone. [`authority`](Self::authority) is the one source for the `Host` header and
 /// for whatever a signature covers of it.
 #[derive(Clone)]
-pub struct Origin(Arc<Inner>);
+pub struct Origin(Arc<Parts>);
 
-struct Inner {
+struct Parts {
     scheme: &'static str,
     tls: bool,
     host: String,
@@ -162,7 +162,7 @@ impl Origin {
             port,
             &unix,
         ));
-        Self(Arc::new(Inner {
+        Self(Arc::new(Parts {
             scheme,
             tls,
             host,

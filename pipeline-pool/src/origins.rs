@@ -11,11 +11,11 @@ use crate::origin::Origin;
 use crate::stats::{Forgotten, OriginStats};
 
 /// How long an endpoint is kept that nobody uses: what it has learnt is old by then.
-const KEPT: Duration = Duration::from_secs(10 * 60);
+const MAX_UNUSED_TIME: Duration = Duration::from_secs(10 * 60);
 /// From so many on, endpoints that nobody uses are forgotten earlier.
-const MANY: usize = 1024;
+const MANY_ENDPOINTS: usize = 1024;
 /// So few are not worth looking through.
-const FEW: usize = 64;
+const FEW_ENDPOINTS: usize = 64;
 
 /// Endpoints by their origin.
 pub(crate) struct Origins {
@@ -30,7 +30,7 @@ impl Default for Origins {
         Self {
             known: HashMap::default(),
             forgotten: Forgotten::default(),
-            sweep_at: FEW,
+            sweep_at: FEW_ENDPOINTS,
         }
     }
 }
@@ -56,7 +56,7 @@ impl Origins {
         }
         if self.known.len() >= self.sweep_at {
             self.sweep(now);
-            self.sweep_at = (self.known.len() * 2).max(FEW);
+            self.sweep_at = (self.known.len() * 2).max(FEW_ENDPOINTS);
         }
         let endpoint = make();
         self.known.insert(origin.clone(), endpoint.clone());
@@ -71,12 +71,12 @@ impl Origins {
         let since = self.known.iter().filter(|(_, e)| unused(e));
         let mut since: Vec<_> = since.map(|(o, e)| (e.lock().quiet(), o.clone())).collect();
         since.sort_unstable_by_key(|(quiet, _)| *quiet);
-        let spare = match self.known.len() >= MANY {
-            true => self.known.len() - MANY / 2,
+        let spare = match self.known.len() >= MANY_ENDPOINTS {
+            true => self.known.len() - MANY_ENDPOINTS / 2,
             false => 0,
         };
         for (i, (quiet, origin)) in since.into_iter().enumerate() {
-            if i >= spare && now.saturating_duration_since(quiet) < KEPT {
+            if i >= spare && now.saturating_duration_since(quiet) < MAX_UNUSED_TIME {
                 break;
             }
             if let Some(endpoint) = self.known.remove(&origin) {

@@ -6,7 +6,7 @@ use std::io::IoSlice;
 use bytes::{Buf, Bytes, BytesMut};
 
 /// A piece of at least this many bytes is written from where it is instead of being copied.
-const COPY_BELOW: usize = 4 * 1024;
+const MIN_UNCOPIED_PIECE: usize = 4 * 1024;
 
 /// What is to be written to one connection; small pieces are joined.
 #[derive(Debug, Default)]
@@ -27,7 +27,7 @@ impl Outbox {
 
     /// Appends these bytes, without a copy when they are many.
     pub fn put_bytes(&mut self, bytes: Bytes) {
-        if bytes.len() < COPY_BELOW {
+        if bytes.len() < MIN_UNCOPIED_PIECE {
             return self.put(&bytes);
         }
         self.waiting += bytes.len();

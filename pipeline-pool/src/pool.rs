@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use crate::builder::HttpPoolBuilder;
-use crate::connect::{self, Settings, Shared};
+use crate::connect::{self, Settings, SharedConnect};
 use crate::engine::config::Config;
 use crate::engine::shell::endpoint::{self, Endpoint};
 use crate::engine::shell::extra_permit::ExtraPermits;
@@ -33,12 +33,12 @@ use crate::stats::Stats;
 /// one it opens new ones. Dropping the last clone lets idle connections go at once and the others
 /// when they are done.
 #[derive(Clone)]
-pub struct HttpPool(Arc<Inner>);
+pub struct HttpPool(Arc<HttpPoolInner>);
 
-struct Inner {
+struct HttpPoolInner {
     config: Config,
     limits: Limits,
-    connect: Arc<Shared>,
+    connect: Arc<SharedConnect>,
     permits: Arc<SharedPermits>,
     endpoints: RwLock<Origins>,
     /// No new request is taken, nor for an origin that was not known then.
@@ -63,11 +63,11 @@ impl HttpPool {
     }
 
     pub(crate) fn with(config: Config, limits: Limits, settings: Settings) -> Self {
-        Self(Arc::new(Inner {
+        Self(Arc::new(HttpPoolInner {
             permits: SharedPermits::new(config.max_total),
             config,
             limits,
-            connect: Shared::new(settings),
+            connect: SharedConnect::new(settings),
             endpoints: RwLock::default(),
             closed: AtomicBool::new(false),
         }))
@@ -125,7 +125,7 @@ impl HttpPool {
             .write()
             .unwrap_or_else(PoisonError::into_inner);
         let make = || {
-            let opener = Opener {
+            let opener = HttpOpener {
                 connect: connect::Opener::new(origin, &self.0.connect),
                 limits: self.0.limits,
                 silences: Silences::default(),
@@ -178,7 +178,7 @@ impl HttpPool {
     }
 }
 
-impl Drop for Inner {
+impl Drop for HttpPoolInner {
     fn drop(&mut self) {
         let endpoints = self
             .endpoints
@@ -199,13 +199,13 @@ impl fmt::Debug for HttpPool {
 }
 
 /// Makes the connections of one origin.
-struct Opener {
+struct HttpOpener {
     connect: connect::Opener,
     limits: Limits,
     silences: Silences,
 }
 
-impl Open<Http1> for Opener {
+impl Open<Http1> for HttpOpener {
     fn open<'a>(&'a self, permits: &'a dyn ExtraPermits, _: ConnectionId) -> Dialing<'a, Http1> {
         Box::pin(async {
             let opened = self.connect.open(permits).await?;

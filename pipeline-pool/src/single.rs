@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use crate::builder::PoolBuilder;
-use crate::connect::{self, Settings, Shared};
+use crate::connect::{self, Settings, SharedConnect};
 use crate::engine::config::Config;
 use crate::engine::shell::endpoint::{self, Endpoint};
 use crate::engine::shell::extra_permit::ExtraPermits;
@@ -86,9 +86,9 @@ use crate::stats::OriginStats;
 /// # Ok(())
 /// # }
 /// ```
-pub struct Pool<P: Protocol>(Arc<Inner<P>>);
+pub struct Pool<P: Protocol>(Arc<PoolInner<P>>);
 
-struct Inner<P: Protocol> {
+struct PoolInner<P: Protocol> {
     server: Origin,
     endpoint: Arc<Endpoint<P>>,
 }
@@ -106,11 +106,11 @@ impl<P: Protocol> Pool<P> {
         begin: Box<dyn Begin<P>>,
     ) -> Self {
         let permits = SharedPermits::new(config.max_total);
-        let opener = Opener {
-            connect: connect::Opener::new(server, &Shared::new(settings)),
+        let opener = ProtocolOpener {
+            connect: connect::Opener::new(server, &SharedConnect::new(settings)),
             begin,
         };
-        Self(Arc::new(Inner {
+        Self(Arc::new(PoolInner {
             server: server.clone(),
             endpoint: Endpoint::new(config, Box::new(opener), permits),
         }))
@@ -166,19 +166,19 @@ impl<P: Protocol> fmt::Debug for Pool<P> {
     }
 }
 
-impl<P: Protocol> Drop for Inner<P> {
+impl<P: Protocol> Drop for PoolInner<P> {
     fn drop(&mut self) {
         self.endpoint.retire(false);
     }
 }
 
 /// Opens connections and begins the protocol on them.
-struct Opener<P> {
+struct ProtocolOpener<P> {
     connect: connect::Opener,
     begin: Box<dyn Begin<P>>,
 }
 
-impl<P: Protocol> Open<P> for Opener<P> {
+impl<P: Protocol> Open<P> for ProtocolOpener<P> {
     fn open<'a>(
         &'a self,
         permits: &'a dyn ExtraPermits,

@@ -16,9 +16,9 @@ use tokio::time::{Instant, sleep_until};
 use crate::engine::shell::extra_permit::{ExtraPermit, ExtraPermits};
 
 /// How long an attempt goes before the next begins beside it.
-const STEP: Duration = Duration::from_millis(250);
+const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 /// Steps that an attempt gets when the next cannot begin beside it.
-const PATIENCE: u32 = 6;
+const MAX_STEPS_ALONE: u32 = 6;
 
 /// The attempts under way. Fields go in this order: sockets are closed before permits are given
 /// back, also when the race is given up.
@@ -44,7 +44,7 @@ impl<F, S: Fn(SocketAddr)> Drop for Field<F, S> {
     }
 }
 
-enum Event<T> {
+enum RaceEvent<T> {
     Ended(usize, io::Result<T>),
     Step,
 }
@@ -68,7 +68,7 @@ where
     };
     let mut last = None;
     let mut steps = 0;
-    let mut step = pin!(sleep_until(Instant::now() + STEP));
+    let mut step = pin!(sleep_until(Instant::now() + ATTEMPT_DELAY));
     loop {
         if field.attempts.is_empty() {
             let Some(address) = rest.next() else {
@@ -77,22 +77,22 @@ where
             };
             field.attempts.push((address, Box::pin(dial(address))));
             steps = 0;
-            step.as_mut().reset(Instant::now() + STEP);
+            step.as_mut().reset(Instant::now() + ATTEMPT_DELAY);
         }
         let more = rest.len() > 0;
         let event = poll_fn(|cx| {
             for (i, (_, attempt)) in field.attempts.iter_mut().enumerate() {
                 if let Poll::Ready(result) = attempt.as_mut().poll(cx) {
-                    return Poll::Ready(Event::Ended(i, result));
+                    return Poll::Ready(RaceEvent::Ended(i, result));
                 }
             }
             match more {
-                true => step.as_mut().poll(cx).map(|()| Event::Step),
+                true => step.as_mut().poll(cx).map(|()| RaceEvent::Step),
                 false => Poll::Pending,
             }
         });
         match event.await {
-            Event::Ended(winner, Ok(won)) => {
+            RaceEvent::Ended(winner, Ok(won)) => {
                 field.attempts[..winner]
                     .iter()
                     .for_each(|(address, _)| (field.slow)(*address));
@@ -100,7 +100,7 @@ where
                 field.settle();
                 return Ok(won);
             }
-            Event::Ended(i, Err(error)) => {
+            RaceEvent::Ended(i, Err(error)) => {
                 drop(field.attempts.remove(i));
                 // More sockets are no cure for having too many.
                 if super::is_exhausted(&error) {
@@ -110,18 +110,18 @@ where
                 // The next has no reason to wait, and this one's permit.
                 if let Some(address) = rest.next() {
                     field.attempts.push((address, Box::pin(dial(address))));
-                    step.as_mut().reset(Instant::now() + STEP);
+                    step.as_mut().reset(Instant::now() + ATTEMPT_DELAY);
                 } else {
                     field.settle();
                 }
             }
-            Event::Step => {
-                step.as_mut().reset(Instant::now() + STEP);
+            RaceEvent::Step => {
+                step.as_mut().reset(Instant::now() + ATTEMPT_DELAY);
                 if let Some(permit) = permits.extra_permit() {
                     field.permits.push(permit);
                 } else {
                     steps += 1;
-                    if steps < PATIENCE {
+                    if steps < MAX_STEPS_ALONE {
                         continue;
                     }
                     let (address, attempt) = field.attempts.remove(0);
@@ -154,9 +154,9 @@ mod tests {
         permits: AtomicUsize,
     }
 
-    struct Permit(Arc<Count>);
+    struct CountedPermit(Arc<Count>);
 
-    impl Drop for Permit {
+    impl Drop for CountedPermit {
         fn drop(&mut self) {
             self.0.free.fetch_add(1, SeqCst);
             let left = self.0.permits.fetch_sub(1, SeqCst) - 1;
@@ -182,7 +182,7 @@ mod tests {
             let take = |free: usize| free.checked_sub(1);
             self.0.free.fetch_update(SeqCst, SeqCst, take).ok()?;
             self.0.permits.fetch_add(1, SeqCst);
-            Some(Box::new(Permit(self.0.clone())))
+            Some(Box::new(CountedPermit(self.0.clone())))
         }
     }
 
@@ -192,7 +192,7 @@ mod tests {
 
     const NEVER: u64 = u64::MAX;
 
-    struct Run {
+    struct RaceRun {
         result: io::Result<u8>,
         /// What was tried, and when in ms.
         tried: Vec<(u8, u64)>,
@@ -202,7 +202,7 @@ mod tests {
     }
 
     /// Races addresses that take so many ms each, and then answer or fail.
-    async fn run(extra: usize, script: &[(u64, Result<(), i32>)]) -> Run {
+    async fn run(extra: usize, script: &[(u64, Result<(), i32>)]) -> RaceRun {
         let count = Arc::new(Count::default());
         count.free.store(extra, SeqCst);
         count.permits.store(1, SeqCst);
@@ -243,7 +243,7 @@ mod tests {
         let result = race(all, &Few(count.clone()), dial, note).await;
         assert_eq!(count.sockets.load(SeqCst), 0);
         assert_eq!(count.free.load(SeqCst), extra, "an extra permit was kept");
-        Run {
+        RaceRun {
             result,
             tried: tried.take(),
             slow: slow.take(),

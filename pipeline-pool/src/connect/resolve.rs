@@ -13,13 +13,13 @@ use tokio::time::{Instant, timeout};
 
 /// How long a failed lookup is remembered, and the least that a good one is: openings that begin
 /// together share one.
-const MOMENT: Duration = Duration::from_millis(100);
+const MIN_LOOKUP_AGE: Duration = Duration::from_millis(100);
 /// How long addresses serve on while their name cannot be looked up.
-const STALE: Duration = Duration::from_secs(60);
+const MAX_STALE_AGE: Duration = Duration::from_secs(60);
 /// How long a lookup of another task is waited for: its runtime may stand still.
-const PATIENCE: Duration = Duration::from_secs(2);
+const MAX_LOOKUP_WAIT: Duration = Duration::from_secs(2);
 /// More addresses than anybody tries.
-const MOST: usize = 64;
+const MAX_RESOLVED_ADDRESSES: usize = 64;
 
 /// A lookup under way.
 pub type Resolving = Pin<Box<dyn Future<Output = io::Result<Vec<SocketAddr>>> + Send>>;
@@ -109,7 +109,7 @@ impl Names {
             port,
             literal: literal.map(|ip| SocketAddr::new(ip, port)),
             resolver,
-            ttl: ttl.max(MOMENT),
+            ttl: ttl.max(MIN_LOOKUP_AGE),
             known: Mutex::default(),
         }
     }
@@ -120,7 +120,7 @@ impl Names {
             return Ok(vec![address]);
         }
         // Whoever holds the lock is looking up, and the others take what it finds.
-        let Ok(mut known) = timeout(PATIENCE, self.known.lock()).await else {
+        let Ok(mut known) = timeout(MAX_LOOKUP_WAIT, self.known.lock()).await else {
             return self.look_up().await;
         };
         let now = Instant::now();
@@ -132,7 +132,7 @@ impl Names {
         let recent = known
             .failed
             .as_ref()
-            .filter(|(at, _)| now.duration_since(*at) < MOMENT);
+            .filter(|(at, _)| now.duration_since(*at) < MIN_LOOKUP_AGE);
         let failed = match recent {
             Some((_, failure)) => failure.error(),
             None => match self.look_up().await {
@@ -148,7 +148,7 @@ impl Names {
             },
         };
         match &known.found {
-            Some((at, addresses)) if now.duration_since(*at) < self.ttl + STALE => {
+            Some((at, addresses)) if now.duration_since(*at) < self.ttl + MAX_STALE_AGE => {
                 tracing::debug!(server.address = %self.host, error = %failed, "lookup failed");
                 Ok(addresses.clone())
             }
@@ -159,7 +159,7 @@ impl Names {
     async fn look_up(&self) -> io::Result<Vec<SocketAddr>> {
         let mut addresses = Vec::new();
         for address in self.resolver.resolve(&self.host, self.port).await? {
-            if !addresses.contains(&address) && addresses.len() < MOST {
+            if !addresses.contains(&address) && addresses.len() < MAX_RESOLVED_ADDRESSES {
                 addresses.push(address);
             }
         }
@@ -182,28 +182,28 @@ mod tests {
 
     use super::*;
 
-    type Answer = Result<Vec<SocketAddr>, io::ErrorKind>;
+    type ScriptedAnswer = Result<Vec<SocketAddr>, io::ErrorKind>;
 
     /// Answers as told, the last answer for ever.
     struct Script {
-        answers: StdMutex<Vec<Answer>>,
+        answers: StdMutex<Vec<ScriptedAnswer>>,
         asked: AtomicUsize,
     }
 
     impl Script {
-        fn names(answers: Vec<Answer>, ttl: Duration) -> (Arc<Self>, Names) {
+        fn names(answers: Vec<ScriptedAnswer>, ttl: Duration) -> (Arc<Self>, Names) {
             let script = Arc::new(Self {
                 answers: StdMutex::new(answers),
                 asked: AtomicUsize::new(0),
             });
-            let names = Names::new("a.example", 80, Arc::new(Shared(script.clone())), ttl);
+            let names = Names::new("a.example", 80, Arc::new(SharedScript(script.clone())), ttl);
             (script, names)
         }
     }
 
-    struct Shared(Arc<Script>);
+    struct SharedScript(Arc<Script>);
 
-    impl Resolve for Shared {
+    impl Resolve for SharedScript {
         fn resolve(&self, host: &str, port: u16) -> Resolving {
             assert_eq!((host, port), ("a.example", 80));
             self.0.asked.fetch_add(1, SeqCst);
@@ -247,7 +247,7 @@ mod tests {
             assert_eq!(found.unwrap_err().kind(), io::ErrorKind::TimedOut);
         }
         assert_eq!(script.asked.load(SeqCst), 1);
-        advance(MOMENT).await;
+        advance(MIN_LOOKUP_AGE).await;
         assert_eq!(names.get().await.unwrap(), [address(1)]);
     }
 
@@ -256,7 +256,7 @@ mod tests {
         let failed = Err(io::ErrorKind::TimedOut);
         let (_, names) = Script::names(vec![Ok(vec![address(1)]), failed], TTL);
         names.get().await.unwrap();
-        advance(TTL + STALE - Duration::from_millis(1)).await;
+        advance(TTL + MAX_STALE_AGE - Duration::from_millis(1)).await;
         assert_eq!(names.get().await.unwrap(), [address(1)]);
         advance(Duration::from_secs(1)).await;
         assert!(names.get().await.is_err());
@@ -280,7 +280,7 @@ mod tests {
         assert!(first.as_mut().now_or_never().is_none());
         let begun = Instant::now();
         assert_eq!(names.get().await.unwrap(), [address(1)]);
-        assert_eq!(begun.elapsed(), PATIENCE);
+        assert_eq!(begun.elapsed(), MAX_LOOKUP_WAIT);
     }
 
     #[tokio::test(start_paused = true)]
@@ -290,7 +290,7 @@ mod tests {
             names.get().await.unwrap_err().kind(),
             io::ErrorKind::NotFound
         );
-        let literal = Names::new("::1", 81, Arc::new(Shared(script)), TTL);
+        let literal = Names::new("::1", 81, Arc::new(SharedScript(script)), TTL);
         assert_eq!(literal.get().await.unwrap(), ["[::1]:81".parse().unwrap()]);
     }
 }

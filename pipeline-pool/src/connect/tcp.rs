@@ -15,9 +15,9 @@ use super::resolve::{Names, Resolve};
 use crate::engine::shell::extra_permit::ExtraPermits;
 
 /// How long a quiet connection goes without a sign of life before the system asks for one.
-const KEEPALIVE: Duration = Duration::from_secs(30);
+const KEEPALIVE_TIME: Duration = Duration::from_secs(30);
 /// How long it waits for the answer before it asks again.
-const KEEPALIVE_AGAIN: Duration = Duration::from_secs(10);
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
 
 /// A host, its addresses, and how they have been doing.
 pub(crate) struct Host {
@@ -70,21 +70,21 @@ impl Host {
 async fn open(address: SocketAddr) -> io::Result<TcpStream> {
     let tcp = TcpStream::connect(address).await?;
     tcp.set_nodelay(true)?;
-    let keepalive = TcpKeepalive::new().with_time(KEEPALIVE);
+    let keepalive = TcpKeepalive::new().with_time(KEEPALIVE_TIME);
     #[cfg(any(
         target_os = "linux",
         target_os = "macos",
         target_os = "freebsd",
         windows
     ))]
-    let keepalive = keepalive.with_interval(KEEPALIVE_AGAIN);
+    let keepalive = keepalive.with_interval(KEEPALIVE_INTERVAL);
     #[cfg(not(any(
         target_os = "linux",
         target_os = "macos",
         target_os = "freebsd",
         windows
     )))]
-    let _ = KEEPALIVE_AGAIN;
+    let _ = KEEPALIVE_INTERVAL;
     SockRef::from(&tcp).set_tcp_keepalive(&keepalive)?;
     Ok(tcp)
 }
@@ -167,7 +167,7 @@ mod tests {
         assert!(SockRef::from(&dialed.tcp).keepalive().unwrap());
         assert_eq!(
             SockRef::from(&dialed.tcp).tcp_keepalive_time().unwrap(),
-            KEEPALIVE
+            KEEPALIVE_TIME
         );
     }
 }

@@ -12,7 +12,7 @@ use crate::http1::head::Heads;
 use crate::origin::Origin;
 
 /// The most bytes before the end of the answer's head, interim answers included.
-const HEAD_MOST: usize = 16 * 1024;
+const MAX_TUNNEL_HEAD: usize = 16 * 1024;
 
 /// Asks the proxy at the other end for a tunnel to the origin.
 ///
@@ -34,9 +34,9 @@ where
 
     let mut input = BytesMut::with_capacity(512);
     let mut heads = Heads::default();
-    let mut room = HEAD_MOST;
+    let mut room = MAX_TUNNEL_HEAD;
     loop {
-        let parsed = heads.next(&mut input, HEAD_MOST);
+        let parsed = heads.next(&mut input, MAX_TUNNEL_HEAD);
         let parsed =
             parsed.map_err(|e| failed("did not answer in HTTP/1.1".to_owned()).with_source(e))?;
         if let Some(head) = parsed {
@@ -182,13 +182,13 @@ mod tests {
     #[tokio::test]
     async fn an_endless_head_is_refused() {
         let mut long = b"HTTP/1.1 200 OK\r\nA: ".to_vec();
-        long.resize(HEAD_MOST + 100, b'a');
+        long.resize(MAX_TUNNEL_HEAD + 100, b'a');
         let error = ask("proxy", "https://a.example", &long, 1000)
             .await
             .1
             .unwrap_err();
         assert!(error.detail().ends_with("sent too long a head"), "{error}");
-        let many = b"HTTP/1.1 100 Continue\r\n\r\n".repeat(HEAD_MOST / 25 + 1);
+        let many = b"HTTP/1.1 100 Continue\r\n\r\n".repeat(MAX_TUNNEL_HEAD / 25 + 1);
         let error = ask("proxy", "https://a.example", &many, 1000)
             .await
             .1

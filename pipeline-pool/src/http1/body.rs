@@ -18,9 +18,9 @@ use crate::error::{Error, Kind, Sent};
 /// A small one is here whole; a large one is a [`Stream`] that reads from its connection only as
 /// fast as it is consumed. Dropping a stream before its end closes its connection unless what is
 /// left is small.
-pub struct Body(Inner);
+pub struct Body(Form);
 
-enum Inner {
+enum Form {
     Whole(Bytes),
     Channel(Receiver),
     Stream(
@@ -32,7 +32,7 @@ enum Inner {
 impl Body {
     /// A body of no bytes.
     pub fn empty() -> Self {
-        Self(Inner::Whole(Bytes::new()))
+        Self(Form::Whole(Bytes::new()))
     }
 
     /// A body read from `stream`, of `len` bytes if that is known.
@@ -40,13 +40,13 @@ impl Body {
         len: Option<u64>,
         stream: impl Stream<Item = Result<Bytes, Error>> + Send + 'static,
     ) -> Self {
-        Self(Inner::Stream(len, Box::pin(stream)))
+        Self(Form::Stream(len, Box::pin(stream)))
     }
 
     /// The bytes, when the body is here whole.
     pub fn as_whole(&self) -> Option<&Bytes> {
         match &self.0 {
-            Inner::Whole(bytes) => Some(bytes),
+            Form::Whole(bytes) => Some(bytes),
             _ => None,
         }
     }
@@ -54,9 +54,9 @@ impl Body {
     /// How many bytes are still to come, when that is known.
     pub fn remaining(&self) -> Option<u64> {
         match &self.0 {
-            Inner::Whole(bytes) => Some(bytes.len() as u64),
-            Inner::Channel(rx) => rx.remaining,
-            Inner::Stream(len, _) => *len,
+            Form::Whole(bytes) => Some(bytes.len() as u64),
+            Form::Channel(rx) => rx.remaining,
+            Form::Stream(len, _) => *len,
         }
     }
 
@@ -71,7 +71,7 @@ impl Body {
             let text = format!("the body is over {limit} bytes");
             Error::new(Kind::Protocol, text).with_sent(Sent::All)
         };
-        if let Inner::Whole(bytes) = self.0 {
+        if let Form::Whole(bytes) = self.0 {
             return if bytes.len() > limit {
                 Err(over())
             } else {
@@ -105,7 +105,7 @@ impl Body {
 
     /// The two ends of a body that comes in pieces; at most `capacity` bytes wait between them.
     pub(crate) fn channel(len: Option<u64>, capacity: usize) -> (Sender, Self) {
-        let shared = Arc::new(Mutex::new(Shared {
+        let shared = Arc::new(Mutex::new(SharedBuffer {
             queue: VecDeque::new(),
             waiting: 0,
             end: None,
@@ -118,13 +118,13 @@ impl Body {
             remaining: len,
             ended: false,
         };
-        (Sender { shared, capacity }, Self(Inner::Channel(receiver)))
+        (Sender { shared, capacity }, Self(Form::Channel(receiver)))
     }
 }
 
 impl From<Bytes> for Body {
     fn from(bytes: Bytes) -> Self {
-        Self(Inner::Whole(bytes))
+        Self(Form::Whole(bytes))
     }
 }
 
@@ -133,10 +133,10 @@ impl Stream for Body {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         match &mut self.0 {
-            Inner::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
-            Inner::Whole(bytes) => Poll::Ready(Some(Ok(std::mem::take(bytes)))),
-            Inner::Channel(rx) => rx.poll(cx),
-            Inner::Stream(len, stream) => {
+            Form::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
+            Form::Whole(bytes) => Poll::Ready(Some(Ok(std::mem::take(bytes)))),
+            Form::Channel(rx) => rx.poll(cx),
+            Form::Stream(len, stream) => {
                 let item = stream.as_mut().poll_next(cx);
                 if let (Some(n), Poll::Ready(Some(Ok(bytes)))) = (len, &item) {
                     *n = n.saturating_sub(bytes.len() as u64);
@@ -150,7 +150,7 @@ impl Stream for Body {
 impl fmt::Debug for Body {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kind = match &self.0 {
-            Inner::Whole(_) => "Whole",
+            Form::Whole(_) => "Whole",
             _ => "Stream",
         };
         f.debug_struct("Body")
@@ -175,7 +175,7 @@ pub(crate) fn body_failed(cause: super::request::BodyError) -> Error {
     Error::new(Kind::Body, format!("the request's body failed: {cause}"))
 }
 
-struct Shared {
+struct SharedBuffer {
     queue: VecDeque<Bytes>,
     waiting: usize,
     end: Option<Result<(), Error>>,
@@ -189,12 +189,12 @@ fn weight(piece: &Bytes) -> usize {
     piece.len() + 64
 }
 
-fn lock(shared: &Mutex<Shared>) -> MutexGuard<'_, Shared> {
+fn lock(shared: &Mutex<SharedBuffer>) -> MutexGuard<'_, SharedBuffer> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 struct Receiver {
-    shared: Arc<Mutex<Shared>>,
+    shared: Arc<Mutex<SharedBuffer>>,
     remaining: Option<u64>,
     ended: bool,
 }
@@ -270,7 +270,7 @@ impl Drop for Receiver {
 
 /// The connection's end of a body.
 pub(crate) struct Sender {
-    shared: Arc<Mutex<Shared>>,
+    shared: Arc<Mutex<SharedBuffer>>,
     capacity: usize,
 }
 
@@ -386,7 +386,7 @@ mod tests {
     #[test]
     fn the_wakers_of_both_ends_are_dropped_with_nothing_locked() {
         let (tx, body) = Body::channel(None, 16);
-        let Inner::Channel(mut rx) = body.0 else {
+        let Form::Channel(mut rx) = body.0 else {
             unreachable!("it is a channel")
         };
         let probe = Probe::idle();

@@ -13,7 +13,7 @@ const MAX_EXTENSIONS: usize = 16 * 1024;
 /// Bytes that all trailer fields together may have.
 const MAX_TRAILERS: usize = 16 * 1024;
 
-enum State {
+enum ChunkState {
     Size,
     Data(u64),
     DataEnd,
@@ -22,7 +22,7 @@ enum State {
 
 /// Takes chunks out of the input, which may be cut anywhere.
 pub(super) struct Chunked {
-    state: State,
+    state: ChunkState,
     /// Bytes of extensions so far.
     extensions: usize,
 }
@@ -35,7 +35,7 @@ pub(super) enum Piece {
 impl Chunked {
     pub(super) fn new() -> Self {
         Self {
-            state: State::Size,
+            state: ChunkState::Size,
             extensions: 0,
         }
     }
@@ -44,7 +44,7 @@ impl Chunked {
     pub(super) fn next(&mut self, input: &mut BytesMut) -> Result<Option<Piece>, Error> {
         loop {
             match &mut self.state {
-                State::Size => {
+                ChunkState::Size => {
                     let Some(line) = line(input, MAX_LINE)? else {
                         return Ok(None);
                     };
@@ -55,23 +55,23 @@ impl Chunked {
                     }
                     input.advance(line + 2);
                     self.state = if n == 0 {
-                        State::Trailers(0)
+                        ChunkState::Trailers(0)
                     } else {
-                        State::Data(n)
+                        ChunkState::Data(n)
                     };
                 }
-                State::Data(left) => {
+                ChunkState::Data(left) => {
                     if input.is_empty() {
                         return Ok(None);
                     }
                     let n = (*left).min(input.len() as u64) as usize;
                     *left -= n as u64;
                     if *left == 0 {
-                        self.state = State::DataEnd;
+                        self.state = ChunkState::DataEnd;
                     }
                     return Ok(Some(Piece::Data(input.split_to(n).freeze())));
                 }
-                State::DataEnd => {
+                ChunkState::DataEnd => {
                     let seen = input.len().min(2);
                     if input[..seen] != b"\r\n"[..seen] {
                         return Err(violation("a chunk is longer than its size"));
@@ -80,9 +80,9 @@ impl Chunked {
                         return Ok(None);
                     }
                     input.advance(2);
-                    self.state = State::Size;
+                    self.state = ChunkState::Size;
                 }
-                State::Trailers(total) => {
+                ChunkState::Trailers(total) => {
                     let Some(line) = line(input, MAX_TRAILERS - *total)? else {
                         return Ok(None);
                     };

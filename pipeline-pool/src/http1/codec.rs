@@ -15,7 +15,7 @@ use crate::outbox::Outbox;
 use crate::protocol::{Class, Decoded, Encoded, Protocol};
 
 /// A request with a body of more bytes than this has its connection alone.
-const PIPELINED_BODY: usize = 16 * 1024;
+const MAX_PIPELINED_BODY: usize = 16 * 1024;
 
 /// One connection's HTTP/1.1.
 pub(crate) struct Http1 {
@@ -62,7 +62,7 @@ impl Protocol for Http1 {
         let repeatable = request.is_repeatable();
         let small = request
             .whole_body()
-            .is_some_and(|body| body.len() <= PIPELINED_BODY);
+            .is_some_and(|body| body.len() <= MAX_PIPELINED_BODY);
         Class {
             repeatable,
             alone: request.alone || request.expect.is_some() || !repeatable || !small,

@@ -14,7 +14,7 @@ use crate::event::CloseReason;
 use crate::protocol::Decoded;
 
 /// The most bytes that room is made for at once, ahead of a body whose length was only announced.
-const RESERVE: usize = 256 * 1024;
+const MAX_RESERVED_BODY: usize = 256 * 1024;
 /// Interim answers that one request may get.
 const MAX_INTERIM: u8 = 32;
 
@@ -31,7 +31,7 @@ pub(crate) struct Limits {
     pub(crate) drain: usize,
 }
 
-enum State {
+enum DecoderState {
     Head,
     /// A small body of known length, to be handed out whole.
     Whole(Head, usize),
@@ -82,7 +82,7 @@ impl Heap {
 /// Reads one answer after another.
 pub(crate) struct Decoder {
     limits: Limits,
-    state: State,
+    state: DecoderState,
     reusable: bool,
     sender: Option<Sender>,
     heads: Heads,
@@ -99,7 +99,7 @@ impl Decoder {
     pub(crate) fn new(limits: Limits) -> Self {
         Self {
             limits,
-            state: State::Head,
+            state: DecoderState::Head,
             reusable: true,
             sender: None,
             heads: Heads::default(),
@@ -118,7 +118,7 @@ impl Decoder {
             Poll::Pending => Poll::Pending,
             Poll::Ready(true) => Poll::Ready(Ok(())),
             Poll::Ready(false) => match self.state {
-                State::Length(left) if left > self.limits.drain as u64 => {
+                DecoderState::Length(left) if left > self.limits.drain as u64 => {
                     Poll::Ready(Err(abandoned()))
                 }
                 _ => Poll::Ready(Ok(())),
@@ -132,7 +132,7 @@ impl Decoder {
     }
 
     pub(crate) fn is_amid(&self) -> bool {
-        !matches!(self.state, State::Head)
+        !matches!(self.state, DecoderState::Head)
     }
 
     /// Whether the reader of the open body has gone away.
@@ -154,26 +154,27 @@ impl Decoder {
     ) -> Result<Decoded<Response>, Error> {
         loop {
             match &mut self.state {
-                State::Head => match self.head(method, input)? {
+                DecoderState::Head => match self.head(method, input)? {
                     Some(decoded) => return Ok(decoded),
                     None => continue,
                 },
-                State::Whole(_, len) => {
+                DecoderState::Whole(_, len) => {
                     let len = *len;
                     if input.len() < len {
                         // Doubled from there on, so that what comes is copied a few times at most.
-                        let step = RESERVE.max(input.len());
+                        let step = MAX_RESERVED_BODY.max(input.len());
                         input.reserve(step.min(len - input.len()));
                         return Ok(Decoded::More);
                     }
                     let body = input.split_to(len).freeze();
-                    let State::Whole(head, _) = std::mem::replace(&mut self.state, State::Head)
+                    let DecoderState::Whole(head, _) =
+                        std::mem::replace(&mut self.state, DecoderState::Head)
                     else {
                         continue;
                     };
                     return Ok(self.whole(head, body));
                 }
-                State::Length(left) => {
+                DecoderState::Length(left) => {
                     let n = (*left).min(input.len() as u64) as usize;
                     *left -= n as u64;
                     let ended = *left == 0;
@@ -183,7 +184,7 @@ impl Decoder {
                     }
                     return Ok(if ended { self.end() } else { Decoded::More });
                 }
-                State::Chunked(chunked, _) => match chunked.next(input)? {
+                DecoderState::Chunked(chunked, _) => match chunked.next(input)? {
                     None => return Ok(Decoded::More),
                     Some(Piece::Data(piece)) => {
                         if let Some(decoded) = self.sink(piece)? {
@@ -192,7 +193,7 @@ impl Decoder {
                     }
                     Some(Piece::End) => return Ok(self.finish_sink()),
                 },
-                State::UntilClose(_) => {
+                DecoderState::UntilClose(_) => {
                     if !input.is_empty() {
                         let piece = input.split().freeze();
                         if let Some(decoded) = self.sink(piece)? {
@@ -247,7 +248,7 @@ impl Decoder {
             return Ok(Some(self.whole(head, Bytes::new())));
         }
         if parsed.chunked {
-            self.state = State::Chunked(Chunked::new(), Sink::Heap(head, Heap::default()));
+            self.state = DecoderState::Chunked(Chunked::new(), Sink::Heap(head, Heap::default()));
             return Ok(None);
         }
         match parsed.length {
@@ -256,16 +257,16 @@ impl Decoder {
                 Ok(Some(self.whole(head, body)))
             }
             Some(n) if n <= self.limits.whole as u64 => {
-                self.state = State::Whole(head, n as usize);
+                self.state = DecoderState::Whole(head, n as usize);
                 Ok(None)
             }
             Some(n) => {
-                self.state = State::Length(n);
+                self.state = DecoderState::Length(n);
                 Ok(Some(self.open(head, Some(n))))
             }
             None => {
                 self.reusable = false;
-                self.state = State::UntilClose(Sink::Heap(head, Heap::default()));
+                self.state = DecoderState::UntilClose(Sink::Heap(head, Heap::default()));
                 Ok(None)
             }
         }
@@ -286,7 +287,7 @@ impl Decoder {
     }
 
     fn end(&mut self) -> Decoded<Response> {
-        self.state = State::Head;
+        self.state = DecoderState::Head;
         if let Some(sender) = self.sender.take() {
             sender.finish(Ok(()));
         }
@@ -312,7 +313,8 @@ impl Decoder {
 
     /// Adds to a body of unknown length; when it has become large, hands the reply out.
     fn sink(&mut self, piece: Bytes) -> Result<Option<Decoded<Response>>, Error> {
-        let (State::Chunked(_, sink) | State::UntilClose(sink)) = &mut self.state else {
+        let (DecoderState::Chunked(_, sink) | DecoderState::UntilClose(sink)) = &mut self.state
+        else {
             return Ok(None);
         };
         match sink {
@@ -337,9 +339,11 @@ impl Decoder {
     }
 
     fn finish_sink(&mut self) -> Decoded<Response> {
-        match std::mem::replace(&mut self.state, State::Head) {
-            State::Chunked(_, Sink::Heap(head, heap))
-            | State::UntilClose(Sink::Heap(head, heap)) => self.whole(head, heap.into_bytes()),
+        match std::mem::replace(&mut self.state, DecoderState::Head) {
+            DecoderState::Chunked(_, Sink::Heap(head, heap))
+            | DecoderState::UntilClose(Sink::Heap(head, heap)) => {
+                self.whole(head, heap.into_bytes())
+            }
             _ => self.end(),
         }
     }

@@ -8,7 +8,7 @@ use super::request::is_token;
 use crate::error::Error;
 
 /// The longest head, in bytes, that the next one is compared with.
-const MAX_KEPT: usize = 2048;
+const MAX_COMPARED_HEAD: usize = 2048;
 /// What every head begins with.
 pub(super) const VERSION: &[u8] = b"HTTP/1.";
 
@@ -150,7 +150,7 @@ impl Lines {
             match self.lines.get_mut(count) {
                 Some(place) => *place = new,
                 // A head that is longer is not compared with, however many lines it has.
-                None if input.len() - rest.len() <= MAX_KEPT => self.lines.push(new),
+                None if input.len() - rest.len() <= MAX_COMPARED_HEAD => self.lines.push(new),
                 None => {}
             }
             before = &before[old.map_or(0, |old| old.len)..];
@@ -166,7 +166,7 @@ impl Lines {
         self.text = text;
         if changed {
             self.text.clear();
-            if parsed.end <= MAX_KEPT {
+            if parsed.end <= MAX_COMPARED_HEAD {
                 self.text.extend_from_slice(&input[..parsed.end - 2]);
             }
         }

@@ -10,7 +10,7 @@ use super::decode::Limits;
 use super::request::{BodyError, Method, Request};
 
 #[derive(Clone, Debug)]
-enum Framing {
+enum BodyFraming {
     Length,
     Chunks {
         sizes: Vec<usize>,
@@ -22,17 +22,17 @@ enum Framing {
 
 /// An answer, and what it takes to write it.
 #[derive(Clone, Debug)]
-struct Sent {
+struct SentAnswer {
     method: Method,
     status: u16,
     reason: &'static str,
     interim: usize,
     fields: Vec<(String, String)>,
-    framing: Framing,
+    framing: BodyFraming,
     body: Vec<u8>,
 }
 
-impl Sent {
+impl SentAnswer {
     fn has_body(&self) -> bool {
         self.method != Method::Head && !matches!(self.status, 204 | 304)
     }
@@ -49,7 +49,7 @@ impl Sent {
         if !self.has_body() {
             return;
         }
-        let Framing::Chunks {
+        let BodyFraming::Chunks {
             sizes,
             extension,
             trailers,
@@ -73,9 +73,9 @@ impl Sent {
         let mut fields = self.fields.clone();
         let own = match self.framing {
             _ if self.status == 204 => return fields,
-            Framing::Length => ("Content-Length".to_owned(), self.body.len().to_string()),
-            Framing::Chunks { .. } => ("Transfer-Encoding".to_owned(), "chunked".to_owned()),
-            Framing::Close => ("Connection".to_owned(), "close".to_owned()),
+            BodyFraming::Length => ("Content-Length".to_owned(), self.body.len().to_string()),
+            BodyFraming::Chunks { .. } => ("Transfer-Encoding".to_owned(), "chunked".to_owned()),
+            BodyFraming::Close => ("Connection".to_owned(), "close".to_owned()),
         };
         fields.insert(fields.len() / 2, own);
         fields
@@ -101,7 +101,7 @@ impl Sent {
     }
 }
 
-fn framing() -> impl Strategy<Value = Framing> {
+fn framing() -> impl Strategy<Value = BodyFraming> {
     let extension = prop::sample::select(vec!["", "", ";a", " ;a=\"b;\\\" c\"", ";a=1; b"]);
     let trailers = prop::sample::select(vec![
         "",
@@ -110,12 +110,12 @@ fn framing() -> impl Strategy<Value = Framing> {
         "x-sum: 1\r\nContent-Length: 7\r\n",
     ]);
     let chunks = (prop::collection::vec(1usize..80, 0..8), extension, trailers);
-    let chunks = chunks.prop_map(|(sizes, extension, trailers)| Framing::Chunks {
+    let chunks = chunks.prop_map(|(sizes, extension, trailers)| BodyFraming::Chunks {
         sizes,
         extension,
         trailers,
     });
-    prop_oneof![3 => Just(Framing::Length), 3 => chunks, 1 => Just(Framing::Close)]
+    prop_oneof![3 => Just(BodyFraming::Length), 3 => chunks, 1 => Just(BodyFraming::Close)]
 }
 
 fn field() -> impl Strategy<Value = (String, String)> {
@@ -125,7 +125,7 @@ fn field() -> impl Strategy<Value = (String, String)> {
     )
 }
 
-fn sent() -> impl Strategy<Value = Sent> {
+fn sent() -> impl Strategy<Value = SentAnswer> {
     // Bodies that look like answers are those that matter when framing slips.
     let body = prop_oneof![
         4 => prop::collection::vec(any::<u8>(), 0..200),
@@ -141,7 +141,7 @@ fn sent() -> impl Strategy<Value = Sent> {
     let fields = prop::collection::vec(field(), 0..6);
     let head = (method, status, reason, interim, fields);
     (head, framing(), body).prop_map(
-        |((method, status, reason, interim, fields), framing, body)| Sent {
+        |((method, status, reason, interim, fields), framing, body)| SentAnswer {
             method,
             status,
             reason,
@@ -154,12 +154,12 @@ fn sent() -> impl Strategy<Value = Sent> {
 }
 
 /// Answers of one connection, as bytes and as what was meant; only the last may end by its close.
-fn connection() -> impl Strategy<Value = (Vec<Sent>, Vec<u8>)> {
+fn connection() -> impl Strategy<Value = (Vec<SentAnswer>, Vec<u8>)> {
     prop::collection::vec(sent(), 1..6).prop_map(|mut all| {
         let last = all.len() - 1;
         for sent in &mut all[..last] {
-            if matches!(sent.framing, Framing::Close) {
-                sent.framing = Framing::Length;
+            if matches!(sent.framing, BodyFraming::Close) {
+                sent.framing = BodyFraming::Length;
             }
         }
         let mut wire = Vec::new();
@@ -170,7 +170,7 @@ fn connection() -> impl Strategy<Value = (Vec<Sent>, Vec<u8>)> {
     })
 }
 
-fn methods(all: &[Sent]) -> Vec<Method> {
+fn methods(all: &[SentAnswer]) -> Vec<Method> {
     all.iter().map(|sent| sent.method).collect()
 }
 
@@ -246,7 +246,7 @@ proptest! {
         let last = &all[all.len() - 1];
         let expected = Run {
             answers: all.iter().map(|sent| sent.answer(LIMITS)).collect(),
-            reusable: last.status == 204 || !matches!(last.framing, Framing::Close),
+            reusable: last.status == 204 || !matches!(last.framing, BodyFraming::Close),
             failed: false,
             left: 0,
         };
@@ -264,7 +264,7 @@ proptest! {
         prop_assert!(got.failed || got.answers.len() == all.len());
         for (got, sent) in got.answers.iter().zip(&all) {
             let expected = sent.answer(LIMITS);
-            let until_close = matches!(sent.framing, Framing::Close);
+            let until_close = matches!(sent.framing, BodyFraming::Close);
             if got.complete && !until_close {
                 prop_assert_eq!(got, &expected);
             } else {
@@ -275,7 +275,7 @@ proptest! {
 
     #[test]
     fn what_follows_the_last_answer_is_left((all, wire) in connection(), extra in "[a-zH]{1,40}", cuts in cuts()) {
-        prop_assume!(!all.iter().any(|sent| matches!(sent.framing, Framing::Close)));
+        prop_assume!(!all.iter().any(|sent| matches!(sent.framing, BodyFraming::Close)));
         let longer = [&wire[..], extra.as_bytes()].concat();
         let got = run(&methods(&all), &longer, cuts, LIMITS);
         prop_assert!(!got.failed);

@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 use tokio::time::Sleep;
 
 /// After so many requests in a row without an answer to `Expect` a server is not asked for a while.
-const ENOUGH: u8 = 2;
+const MAX_SILENCES: u8 = 2;
 /// How long a server that says nothing is not asked.
-const PAUSE: Duration = Duration::from_secs(60);
+const SILENT_SERVER_PAUSE: Duration = Duration::from_secs(60);
 
 /// A body that is held back until the server says that it wants it, or nothing for a while.
 pub(crate) struct Wait {
@@ -94,7 +94,7 @@ impl Silences {
         match silent.until {
             Some(until) if now < until => false,
             Some(_) => {
-                silent.until = Some(now + PAUSE);
+                silent.until = Some(now + SILENT_SERVER_PAUSE);
                 true
             }
             None => true,
@@ -109,8 +109,8 @@ impl Silences {
             return;
         }
         silent.in_a_row = silent.in_a_row.saturating_add(1);
-        if silent.in_a_row >= ENOUGH {
-            silent.until = Some(now + PAUSE);
+        if silent.in_a_row >= MAX_SILENCES {
+            silent.until = Some(now + SILENT_SERVER_PAUSE);
         }
     }
 }
@@ -128,16 +128,18 @@ mod tests {
             silences.note(heard, start);
             assert_eq!(same.may_ask(start), asks);
         }
-        let last = PAUSE - Duration::from_nanos(1);
+        let last = SILENT_SERVER_PAUSE - Duration::from_nanos(1);
         assert!(!same.may_ask(start + last));
         // One request asks, and those beside it do not.
-        let later = start + PAUSE;
+        let later = start + SILENT_SERVER_PAUSE;
         assert!(same.may_ask(later) && !same.may_ask(later));
         silences.note(false, later);
-        assert!(!same.may_ask(later + last) && same.may_ask(later + PAUSE));
+        assert!(!same.may_ask(later + last) && same.may_ask(later + SILENT_SERVER_PAUSE));
         // A server that answers again is asked by all.
-        silences.note(true, later + PAUSE);
-        assert!(same.may_ask(later + PAUSE) && same.may_ask(later + PAUSE));
+        silences.note(true, later + SILENT_SERVER_PAUSE);
+        assert!(
+            same.may_ask(later + SILENT_SERVER_PAUSE) && same.may_ask(later + SILENT_SERVER_PAUSE)
+        );
     }
 
     #[tokio::test(start_paused = true)]

@@ -33,7 +33,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Wake, Waker};
 use std::time::{Duration, Instant};
 
-use self::events::{Event, Manner, Plan, Wish};
+use self::events::{Happening, Manner, Plan, Wish};
 use self::link::{Cut, Link};
 use self::model::Record;
 use self::wire::{Errand, Frame, NOBODY, Source, Wire};
@@ -191,7 +191,7 @@ impl World {
     }
 
     /// One more event, and all that follows from it at this instant.
-    fn step(&mut self, event: Event) {
+    fn step(&mut self, event: Happening) {
         self.apply(event);
         self.run();
         self.serve();
@@ -199,10 +199,10 @@ impl World {
         self.check_rest();
     }
 
-    fn apply(&mut self, event: Event) -> Option<()> {
+    fn apply(&mut self, event: Happening) -> Option<()> {
         match event {
-            Event::Submit(site, wish) => self.hand_in(site % self.sites.len(), wish),
-            Event::Cancel(n) => {
+            Happening::Submit(site, wish) => self.hand_in(site % self.sites.len(), wish),
+            Happening::Cancel(n) => {
                 let mut waiting = self.records.iter_mut().filter(|r| r.caller.is_some());
                 let count = waiting.by_ref().count();
                 let n = n.checked_rem(count)?;
@@ -214,10 +214,10 @@ impl World {
                 self.sites[site].scheduler.handle_gone_caller(id as u64);
                 self.unlock(site);
             }
-            Event::Dialed(n, manner) => self.dialed(self.nth_opening(n)?, manner),
-            Event::Refused(n) => self.dial_failed(self.nth_opening(n)?, false),
-            Event::Exhausted(n) => self.dial_failed(self.nth_opening(n)?, true),
-            Event::Race(n) => {
+            Happening::Dialed(n, manner) => self.dialed(self.nth_opening(n)?, manner),
+            Happening::Refused(n) => self.dial_failed(self.nth_opening(n)?, false),
+            Happening::Exhausted(n) => self.dial_failed(self.nth_opening(n)?, true),
+            Happening::Race(n) => {
                 let site = self.links[self.nth_opening(n)?].site;
                 let wanted = self.permits.is_wanted();
                 if self.sites[site].scheduler.has_room() && self.permits.acquire_extra() {
@@ -228,69 +228,70 @@ impl World {
                     }
                 }
             }
-            Event::Raced(n) => {
+            Happening::Raced(n) => {
                 let site = self.extra.remove(n.checked_rem(self.extra.len())?);
                 self.sites[site].scheduler.handle_extra_closed();
                 self.unlock(site);
                 self.release();
                 self.grow(site);
             }
-            Event::Drop(n) => self.drop_task(self.nth_open(n)?),
-            Event::Feed(n, pieces) => self.with_source(n, |source| source.ready += pieces),
-            Event::FailSource(n) => self.with_source(n, |source| source.failed = true),
-            Event::Pass(ms) => self.pass(Duration::from_millis(ms)),
-            Event::Accept(n, _)
-            | Event::Answer(n, _)
-            | Event::AnswerLast(n)
-            | Event::AnswerEarly(n)
-            | Event::Large(n)
-            | Event::Interim(n)
-            | Event::Unasked(n)
-            | Event::Garbage(n)
-            | Event::Deliver(n, _)
-            | Event::Close(n)
-            | Event::Reset(n)
-            | Event::Pause(n)
-            | Event::Desert(n) => self.apply_to_link(self.nth_open(n)?, event)?,
+            Happening::Drop(n) => self.drop_task(self.nth_open(n)?),
+            Happening::Feed(n, pieces) => self.with_source(n, |source| source.ready += pieces),
+            Happening::FailSource(n) => self.with_source(n, |source| source.failed = true),
+            Happening::Pass(ms) => self.pass(Duration::from_millis(ms)),
+            Happening::Accept(n, _)
+            | Happening::Answer(n, _)
+            | Happening::AnswerLast(n)
+            | Happening::AnswerEarly(n)
+            | Happening::Large(n)
+            | Happening::Interim(n)
+            | Happening::Unasked(n)
+            | Happening::Garbage(n)
+            | Happening::Deliver(n, _)
+            | Happening::Close(n)
+            | Happening::Reset(n)
+            | Happening::Pause(n)
+            | Happening::Desert(n) => self.apply_to_link(self.nth_open(n)?, event)?,
         }
         Some(())
     }
 
     /// What happens at the server's end of a connection, or on the way from it.
-    fn apply_to_link(&mut self, link: usize, event: Event) -> Option<()> {
+    fn apply_to_link(&mut self, link: usize, event: Happening) -> Option<()> {
         let uid = self.links[link].uid;
         let open = self.open(link);
         let mut answered = Vec::new();
         match event {
-            Event::Accept(_, n) => {
+            Happening::Accept(_, n) => {
                 open.window = open.window.saturating_add(n);
                 open.flag.raise();
             }
-            Event::Answer(_, n) => {
+            Happening::Answer(_, n) => {
                 answered.extend((0..n).map_while(|_| open.answer(Frame::Whole, false)));
             }
-            Event::AnswerLast(_) => answered.extend(open.answer(Frame::Last, false)),
-            Event::AnswerEarly(_) => answered.extend(open.answer(Frame::Whole, true)),
-            Event::Large(_) if open.large => answered.extend(open.answer(Frame::End, true)),
-            Event::Large(_) => answered.extend(open.answer(Frame::Open, false)),
-            Event::Interim(_) => drop(open.answer(Frame::Interim, false)),
-            Event::Unasked(_) if !open.large && open.cut.is_none() => {
+            Happening::AnswerLast(_) => answered.extend(open.answer(Frame::Last, false)),
+            Happening::AnswerEarly(_) => answered.extend(open.answer(Frame::Whole, true)),
+            Happening::Large(_) if open.large => answered.extend(open.answer(Frame::End, true)),
+            Happening::Large(_) => answered.extend(open.answer(Frame::Open, false)),
+            Happening::Interim(_) => drop(open.answer(Frame::Interim, false)),
+            Happening::Unasked(_) if !open.large && open.cut.is_none() => {
                 Frame::Whole.write(NOBODY, &mut open.sent);
                 self.forged.insert(uid);
             }
-            Event::Garbage(_) if open.cut.is_none() => open.sent.extend_from_slice(b"?"),
-            Event::Deliver(_, n) => open.deliver(n),
-            Event::Close(_) => {
+            Happening::Garbage(_) if open.cut.is_none() => open.sent.extend_from_slice(b"?"),
+            Happening::Deliver(_, n) => open.deliver(n),
+            Happening::Close(_) => {
                 open.cut.get_or_insert(Cut::Closed);
             }
-            Event::Reset(_) => open.cut = Some(Cut::Reset),
-            Event::Pause(_) | Event::Desert(_) => {
+            Happening::Reset(_) => open.cut = Some(Cut::Reset),
+            Happening::Pause(_) | Happening::Desert(_) => {
                 let mut side = open.side();
                 if !side.open {
                     return None;
                 }
-                side.deserted |= matches!(event, Event::Desert(_));
-                side.paused = matches!(event, Event::Pause(_)) && !side.paused && !side.deserted;
+                side.deserted |= matches!(event, Happening::Desert(_));
+                side.paused =
+                    matches!(event, Happening::Pause(_)) && !side.paused && !side.deserted;
                 side.reader.take().into_iter().for_each(Waker::wake);
             }
             _ => return None,
@@ -461,7 +462,7 @@ impl World {
             while let Some(link) = self.nth_opening(0) {
                 self.dialed(link, Manner::AtOnce);
             }
-            self.step(Event::Pass(20));
+            self.step(Happening::Pass(20));
             if self.violation.is_some() || self.records.iter().all(|r| r.caller.is_none()) {
                 break;
             }

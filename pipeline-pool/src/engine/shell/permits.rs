@@ -19,16 +19,16 @@ pub(crate) trait Member: Send + Sync {
 }
 
 /// Counts every socket, from before it is opened until after it is closed.
-pub(crate) struct SharedPermits(Mutex<Guarded>);
+pub(crate) struct SharedPermits(Mutex<Book>);
 
-struct Guarded {
+struct Book {
     permits: Permits,
     members: BTreeMap<MemberId, Weak<dyn Member>>,
     /// Members are being told of what is free.
     telling: bool,
 }
 
-impl Guarded {
+impl Book {
     fn member(&self, id: MemberId) -> Option<Arc<dyn Member>> {
         self.members.get(&id)?.upgrade()
     }
@@ -54,14 +54,14 @@ impl Guarded {
 
 impl SharedPermits {
     pub(crate) fn new(max: usize) -> Arc<Self> {
-        Arc::new(Self(Mutex::new(Guarded {
+        Arc::new(Self(Mutex::new(Book {
             permits: Permits::new(max),
             members: BTreeMap::new(),
             telling: false,
         })))
     }
 
-    fn lock(&self) -> MutexGuard<'_, Guarded> {
+    fn lock(&self) -> MutexGuard<'_, Book> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

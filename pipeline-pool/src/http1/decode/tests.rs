@@ -246,7 +246,7 @@ fn an_announced_length_takes_no_memory_before_its_bytes_come() {
     for _ in 0..64 {
         let more = decoder.decode(Method::Get, &mut input, false);
         assert!(matches!(more, Ok(Decoded::More)));
-        assert!(input.capacity() <= 4 * (input.len() + RESERVE));
+        assert!(input.capacity() <= 4 * (input.len() + MAX_RESERVED_BODY));
         input.extend_from_slice(&[b'x'; 64 * 1024]);
     }
 }

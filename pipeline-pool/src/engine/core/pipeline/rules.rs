@@ -20,7 +20,7 @@ const READ: Class = Class {
 
 /// What a request is like.
 #[derive(Clone, Copy)]
-struct Ask {
+struct MarkRequest {
     class: Class,
     /// Its bytes.
     len: usize,
@@ -28,7 +28,7 @@ struct Ask {
     pieces: Option<bool>,
 }
 
-impl Ask {
+impl MarkRequest {
     fn new(class: Class) -> Self {
         Self {
             class,
@@ -48,14 +48,14 @@ struct Marks {
 }
 
 impl Protocol for Marks {
-    type Request = Ask;
+    type Request = MarkRequest;
     type Reply = ();
 
-    fn class(ask: &Ask) -> Class {
+    fn class(ask: &MarkRequest) -> Class {
         ask.class
     }
 
-    fn encode(&mut self, ask: &mut Ask, out: &mut Outbox) -> Encoded {
+    fn encode(&mut self, ask: &mut MarkRequest, out: &mut Outbox) -> Encoded {
         out.put_bytes(vec![b'x'; ask.len].into());
         match ask.pieces {
             Some(_) => Encoded::Partly,
@@ -65,14 +65,14 @@ impl Protocol for Marks {
 
     fn poll_encode(
         &mut self,
-        _: &mut Ask,
+        _: &mut MarkRequest,
         _: &mut Outbox,
         _: &mut Context<'_>,
     ) -> Poll<Result<bool, Error>> {
         Poll::Pending
     }
 
-    fn is_untouched(ask: &Ask) -> bool {
+    fn is_untouched(ask: &MarkRequest) -> bool {
         ask.pieces == Some(false)
     }
 
@@ -80,7 +80,12 @@ impl Protocol for Marks {
         input == b"f"
     }
 
-    fn decode(&mut self, _: &Ask, input: &mut BytesMut, _: bool) -> Result<Decoded<()>, Error> {
+    fn decode(
+        &mut self,
+        _: &MarkRequest,
+        input: &mut BytesMut,
+        _: bool,
+    ) -> Result<Decoded<()>, Error> {
         if input.is_empty() {
             return Ok(Decoded::More);
         }
@@ -111,7 +116,7 @@ impl Protocol for Marks {
 }
 
 /// One connection, at an instant.
-struct World {
+struct OneConnection {
     pipeline: Pipeline<Marks>,
     config: Config,
     now: Instant,
@@ -120,7 +125,7 @@ struct World {
     again: Vec<Ticket<Marks>>,
 }
 
-impl World {
+impl OneConnection {
     fn new() -> Self {
         let now = Instant::now();
         Self {
@@ -133,7 +138,7 @@ impl World {
     }
 
     /// Hands in a request that has this long, and encodes what may go out.
-    fn push_for(&mut self, ask: Ask, time: Duration) -> Caller<Marks> {
+    fn push_for(&mut self, ask: MarkRequest, time: Duration) -> Caller<Marks> {
         let order = Order {
             seq: self.seq,
             deadline: self.now + time,
@@ -147,7 +152,7 @@ impl World {
         caller
     }
 
-    fn push(&mut self, ask: Ask) -> Caller<Marks> {
+    fn push(&mut self, ask: MarkRequest) -> Caller<Marks> {
         self.push_for(ask, Duration::from_secs(3600))
     }
 
@@ -207,8 +212,8 @@ fn lost() -> Error {
 #[test]
 fn an_answer_to_what_was_not_written_is_none() {
     for class in [READ, ONCE] {
-        let mut world = World::new();
-        let mut caller = world.push(Ask::new(class));
+        let mut world = OneConnection::new();
+        let mut caller = world.push(MarkRequest::new(class));
         let cause = world.read(b".").unwrap_err();
         assert_eq!(cause.kind(), Kind::Protocol);
         assert!(heard(&mut caller).is_none());
@@ -219,15 +224,15 @@ fn an_answer_to_what_was_not_written_is_none() {
 
 #[test]
 fn what_nobody_waits_for_any_more_is_not_sent() {
-    let mut world = World::new();
-    let mut caller = world.push_for(Ask::new(ONCE), Duration::ZERO);
+    let mut world = OneConnection::new();
+    let mut caller = world.push_for(MarkRequest::new(ONCE), Duration::ZERO);
     assert!(world.pipeline.out.is_empty());
     assert_eq!(failure(&mut caller), (Kind::Timeout, Sent::No));
     assert_eq!(world.pipeline.done, 1);
     // It waited behind another.
-    let mut first = world.push(Ask::new(READ));
+    let mut first = world.push(MarkRequest::new(READ));
     world.write_all();
-    let mut second = world.push_for(Ask::new(ONCE), Duration::from_secs(1));
+    let mut second = world.push_for(MarkRequest::new(ONCE), Duration::from_secs(1));
     world.pass(Duration::from_secs(1)).read(b".").unwrap();
     world.pipeline.fill(world.now);
     assert!(world.pipeline.out.is_empty());
@@ -237,10 +242,10 @@ fn what_nobody_waits_for_any_more_is_not_sent() {
 
 #[test]
 fn the_wait_for_an_answer_begins_when_the_request_is_out() {
-    let mut world = World::new();
+    let mut world = OneConnection::new();
     let limit = world.config.first_byte_timeout;
     let step = world.config.write_timeout - Duration::from_secs(1);
-    let _caller = world.push(Ask::new(READ));
+    let _caller = world.push(MarkRequest::new(READ));
     // It is written piece by piece, for longer than the first byte may take.
     for _ in 0..4 {
         world.pass(step).write(2);
@@ -262,9 +267,9 @@ fn the_wait_for_an_answer_begins_when_the_request_is_out() {
 
 #[test]
 fn a_server_that_takes_nothing_is_given_up() {
-    let mut world = World::new();
+    let mut world = OneConnection::new();
     let limit = world.config.write_timeout;
-    let mut caller = world.push(Ask::new(ONCE));
+    let mut caller = world.push(MarkRequest::new(ONCE));
     world.pass(limit / 2).write(1);
     world.pass(limit - Duration::from_nanos(1)).tick().unwrap();
     let next = world.pipeline.next_timeout(world.now, &world.config);
@@ -280,9 +285,9 @@ fn a_server_that_takes_nothing_is_given_up() {
 
 #[test]
 fn a_slow_reader_is_no_stall_of_the_server() {
-    let mut world = World::new();
+    let mut world = OneConnection::new();
     let limit = world.config.body_timeout;
-    let mut caller = world.push(Ask::new(READ));
+    let mut caller = world.push(MarkRequest::new(READ));
     world.write_all();
     world.read(b"o").unwrap();
     assert!(heard(&mut caller).unwrap().is_ok());
@@ -311,8 +316,8 @@ fn whatever_cuts_an_open_reply_its_request_was_sent() {
             Error::new(Kind::Protocol, "garbled"),
             Error::new(Kind::Shutdown, "closed"),
         ] {
-            let mut world = World::new();
-            let mut caller = world.push(Ask::new(ONCE));
+            let mut world = OneConnection::new();
+            let mut caller = world.push(MarkRequest::new(ONCE));
             world.write(written);
             world.read(b"o").unwrap();
             assert!(heard(&mut caller).unwrap().is_ok());
@@ -323,8 +328,8 @@ fn whatever_cuts_an_open_reply_its_request_was_sent() {
         }
     }
     // Without an open reply there is nobody to be told.
-    let mut world = World::new();
-    let _caller = world.push(Ask::new(ONCE));
+    let mut world = OneConnection::new();
+    let _caller = world.push(MarkRequest::new(ONCE));
     world.write_all();
     world.close(&lost());
     assert!(world.pipeline.protocol.aborted.lock().unwrap().is_none());
@@ -334,8 +339,8 @@ fn whatever_cuts_an_open_reply_its_request_was_sent() {
 fn a_large_request_for_nobody_is_not_written_to_its_end() {
     for (len, given_up) in [(MAX_WASTED_WRITE + 1, true), (MAX_WASTED_WRITE, false)] {
         for expires in [false, true] {
-            let mut world = World::new();
-            let mut ask = Ask::new(READ);
+            let mut world = OneConnection::new();
+            let mut ask = MarkRequest::new(READ);
             ask.len = len + 100;
             let caller = world.push_for(ask, Duration::from_secs(1));
             world.write(100);
@@ -358,8 +363,8 @@ fn a_large_request_for_nobody_is_not_written_to_its_end() {
 #[test]
 fn what_comes_in_pieces_moves_while_nothing_was_taken_or_sent() {
     for (touched, written, moved) in [(false, 0, 1), (true, 0, 0), (false, 1, 0)] {
-        let mut world = World::new();
-        let mut ask = Ask::new(ONCE);
+        let mut world = OneConnection::new();
+        let mut ask = MarkRequest::new(ONCE);
         ask.pieces = Some(touched);
         let mut caller = world.push(ask);
         world.write(written);
@@ -378,11 +383,11 @@ fn what_comes_in_pieces_moves_while_nothing_was_taken_or_sent() {
 #[test]
 fn a_farewell_is_no_violation() {
     for (input, kind) in [(b"f", Kind::Closed), (b".", Kind::Protocol)] {
-        let mut world = World::new();
+        let mut world = OneConnection::new();
         assert_eq!(world.read(input).unwrap_err().kind(), kind);
         // The same where a request has not left yet.
-        let mut world = World::new();
-        let mut caller = world.push(Ask::new(ONCE));
+        let mut world = OneConnection::new();
+        let mut caller = world.push(MarkRequest::new(ONCE));
         let cause = world.read(input).unwrap_err();
         assert_eq!((cause.kind(), world.close(&cause)), (kind, 1));
         assert!(heard(&mut caller).is_none());
@@ -391,9 +396,9 @@ fn a_farewell_is_no_violation() {
 
 #[test]
 fn a_server_is_not_late_with_what_is_still_on_its_way() {
-    let mut world = World::new();
+    let mut world = OneConnection::new();
     world.pipeline.late_after = Some(Duration::from_millis(40));
-    let _caller = world.push(Ask::new(ONCE));
+    let _caller = world.push(MarkRequest::new(ONCE));
     let late = Duration::from_millis(50);
     world.pass(late).write(4);
     world.pass(late);
@@ -409,8 +414,8 @@ fn a_server_is_not_late_with_what_is_still_on_its_way() {
 
 #[test]
 fn what_is_encoded_and_not_written_may_still_be_sent_when_it_is_late() {
-    let mut world = World::new();
-    let mut caller = world.push_for(Ask::new(READ), Duration::from_secs(1));
+    let mut world = OneConnection::new();
+    let mut caller = world.push_for(MarkRequest::new(READ), Duration::from_secs(1));
     assert!(!world.pipeline.out.is_empty());
     world.pass(Duration::from_secs(1)).tick().unwrap();
     assert_eq!(failure(&mut caller), (Kind::Timeout, Sent::Part));
@@ -418,9 +423,9 @@ fn what_is_encoded_and_not_written_may_still_be_sent_when_it_is_late() {
 
 #[test]
 fn an_answer_for_nobody_is_not_read_for_ever() {
-    let mut world = World::new();
+    let mut world = OneConnection::new();
     let limit = world.config.first_byte_timeout;
-    let caller = world.push(Ask::new(READ));
+    let caller = world.push(MarkRequest::new(READ));
     world.write_all();
     drop(caller);
     let step = limit / 4;
@@ -445,14 +450,14 @@ fn an_answer_for_nobody_is_not_read_for_ever() {
 
 #[test]
 fn an_answer_for_nobody_takes_no_time_from_the_next() {
-    let mut world = World::new();
+    let mut world = OneConnection::new();
     let limit = world.config.first_byte_timeout;
-    let caller = world.push(Ask::new(READ));
+    let caller = world.push(MarkRequest::new(READ));
     world.write_all();
     drop(caller);
     world.read(b".").unwrap();
     world.pass(Duration::from_secs(1));
-    let mut caller = world.push(Ask::new(READ));
+    let mut caller = world.push(MarkRequest::new(READ));
     world.write_all();
     world.pass(limit - Duration::from_nanos(1)).tick().unwrap();
     world.read(b".").unwrap();
@@ -461,24 +466,30 @@ fn an_answer_for_nobody_takes_no_time_from_the_next() {
 
 #[test]
 fn a_caller_that_panics_when_it_is_woken_keeps_no_other_from_its_reply() {
-    struct Bad;
+    struct BadWaker;
 
-    impl std::task::Wake for Bad {
+    impl std::task::Wake for BadWaker {
         fn wake(self: Arc<Self>) {
             panic!("a bad waker");
         }
     }
 
     for ends in [false, true] {
-        let mut world = World::new();
-        let first = world.push(Ask::new(READ));
+        let mut world = OneConnection::new();
+        let first = world.push(MarkRequest::new(READ));
         world.write_all();
         world.read(b".").unwrap();
         drop(first);
-        let (mut bad, mut good) = (world.push(Ask::new(READ)), world.push(Ask::new(READ)));
+        let (mut bad, mut good) = (
+            world.push(MarkRequest::new(READ)),
+            world.push(MarkRequest::new(READ)),
+        );
         world.write_all();
         let probe = Probe::idle();
-        for (caller, waker) in [(&mut bad, Arc::new(Bad).into()), (&mut good, probe.waker())] {
+        for (caller, waker) in [
+            (&mut bad, Arc::new(BadWaker).into()),
+            (&mut good, probe.waker()),
+        ] {
             let waiting = caller.poll(&mut Context::from_waker(&waker)).is_pending();
             assert!(waiting);
         }

@@ -14,29 +14,34 @@ use crate::error::Sent;
 use crate::protocol::{Class, Decoded};
 
 /// A protocol of lines: `r12` (repeatable) or `w12` (not) is answered by `12`.
-struct Lines;
+struct LineProtocol;
 
 #[derive(Debug)]
-struct Line {
+struct LineRequest {
     id: u32,
     class: Class,
 }
 
-impl Protocol for Lines {
-    type Request = Line;
+impl Protocol for LineProtocol {
+    type Request = LineRequest;
     type Reply = u32;
 
-    fn class(request: &Line) -> Class {
+    fn class(request: &LineRequest) -> Class {
         request.class
     }
 
-    fn encode(&mut self, request: &mut Line, out: &mut Outbox) -> Encoded {
+    fn encode(&mut self, request: &mut LineRequest, out: &mut Outbox) -> Encoded {
         let verb = if request.class.repeatable { 'r' } else { 'w' };
         out.put(format!("{verb}{}\n", request.id).as_bytes());
         Encoded::Wholly
     }
 
-    fn decode(&mut self, _: &Line, input: &mut BytesMut, _: bool) -> Result<Decoded<u32>, Error> {
+    fn decode(
+        &mut self,
+        _: &LineRequest,
+        input: &mut BytesMut,
+        _: bool,
+    ) -> Result<Decoded<u32>, Error> {
         let Some(end) = input.iter().position(|b| *b == b'\n') else {
             return Ok(Decoded::More);
         };
@@ -58,7 +63,7 @@ impl Protocol for Lines {
 }
 
 #[derive(Clone, Debug)]
-enum Event {
+enum LineEvent {
     Push {
         repeatable: bool,
         alone: bool,
@@ -75,21 +80,21 @@ enum Event {
     Tick(u64),
 }
 
-fn event() -> impl Strategy<Value = Event> {
+fn event() -> impl Strategy<Value = LineEvent> {
     prop_oneof![
         3 => (any::<bool>(), prop::bool::weighted(0.1), 1u64..5000)
-            .prop_map(|(repeatable, alone, deadline_ms)| Event::Push { repeatable, alone, deadline_ms }),
-        3 => Just(Event::Fill),
-        3 => (1usize..12).prop_map(Event::Write),
-        3 => (1usize..4).prop_map(Event::Serve),
-        3 => (1usize..12).prop_map(Event::Read),
-        1 => (0usize..30).prop_map(Event::Drop),
-        1 => (1u64..2000).prop_map(Event::Tick),
+            .prop_map(|(repeatable, alone, deadline_ms)| LineEvent::Push { repeatable, alone, deadline_ms }),
+        3 => Just(LineEvent::Fill),
+        3 => (1usize..12).prop_map(LineEvent::Write),
+        3 => (1usize..4).prop_map(LineEvent::Serve),
+        3 => (1usize..12).prop_map(LineEvent::Read),
+        1 => (0usize..30).prop_map(LineEvent::Drop),
+        1 => (1u64..2000).prop_map(LineEvent::Tick),
     ]
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Ending {
+enum PeerEnding {
     /// The peer closes.
     Eof,
     Reset,
@@ -99,11 +104,11 @@ enum Ending {
     Unasked,
 }
 
-struct World {
-    pipeline: Pipeline<Lines>,
+struct LineWorld {
+    pipeline: Pipeline<LineProtocol>,
     config: Config,
     now: Instant,
-    callers: HashMap<u32, Option<Caller<Lines>>>,
+    callers: HashMap<u32, Option<Caller<LineProtocol>>>,
     /// What has reached the server, and how much of it is whole requests served.
     wire: Vec<u8>,
     served: usize,
@@ -113,11 +118,11 @@ struct World {
     next: u32,
 }
 
-impl World {
+impl LineWorld {
     fn new() -> Self {
         let now = Instant::now();
         Self {
-            pipeline: Pipeline::new(Lines, now),
+            pipeline: Pipeline::new(LineProtocol, now),
             config: Config::default(),
             now,
             callers: HashMap::new(),
@@ -145,9 +150,9 @@ impl World {
             .collect()
     }
 
-    fn step(&mut self, event: Event) -> Result<(), Error> {
+    fn step(&mut self, event: LineEvent) -> Result<(), Error> {
         match event {
-            Event::Push {
+            LineEvent::Push {
                 repeatable,
                 alone,
                 deadline_ms,
@@ -162,14 +167,14 @@ impl World {
                     bound: None,
                 };
                 let id = self.next;
-                let mut caller = Caller::new(Line { id, class }, self.now);
+                let mut caller = Caller::new(LineRequest { id, class }, self.now);
                 let ticket = caller.hand_in(order, Waker::noop()).unwrap();
                 self.callers.insert(id, Some(caller));
                 self.pipeline.queued.push_back(ticket);
                 self.next += 1;
             }
-            Event::Fill => self.pipeline.fill(self.now),
-            Event::Write(n) => {
+            LineEvent::Fill => self.pipeline.fill(self.now),
+            LineEvent::Write(n) => {
                 let single = self.pipeline.out.single().unwrap().to_vec();
                 let n = n.min(single.len());
                 if n > 0 {
@@ -177,7 +182,7 @@ impl World {
                     self.pipeline.handle_written(n, self.now);
                 }
             }
-            Event::Serve(n) => {
+            LineEvent::Serve(n) => {
                 let reached = self.reached();
                 for id in reached.into_iter().skip(self.served).take(n) {
                     self.answers.extend_from_slice(format!("{id}\n").as_bytes());
@@ -185,18 +190,18 @@ impl World {
                     self.served += 1;
                 }
             }
-            Event::Read(n) => {
+            LineEvent::Read(n) => {
                 let n = n.min(self.answers.len());
                 self.pipeline.input.extend_from_slice(&self.answers[..n]);
                 self.answers.drain(..n);
                 self.pipeline.handle_input(self.now)?;
             }
-            Event::Drop(n) => {
+            LineEvent::Drop(n) => {
                 if let Some(caller) = self.callers.get_mut(&(n as u32)) {
                     *caller = None;
                 }
             }
-            Event::Tick(ms) => {
+            LineEvent::Tick(ms) => {
                 self.now += Duration::from_millis(ms);
                 self.pipeline.handle_timeout(self.now, &self.config)?;
             }
@@ -204,12 +209,12 @@ impl World {
         Ok(())
     }
 
-    fn end(&mut self, ending: Ending) -> Error {
+    fn end(&mut self, ending: PeerEnding) -> Error {
         match ending {
-            Ending::Eof => self.pipeline.handle_eof(),
-            Ending::Reset => return Error::new(Kind::Closed, "reset"),
-            Ending::Garbage => self.pipeline.input.extend_from_slice(b"x\n"),
-            Ending::Unasked => self.pipeline.input.extend_from_slice(b"777777\n"),
+            PeerEnding::Eof => self.pipeline.handle_eof(),
+            PeerEnding::Reset => return Error::new(Kind::Closed, "reset"),
+            PeerEnding::Garbage => self.pipeline.input.extend_from_slice(b"x\n"),
+            PeerEnding::Unasked => self.pipeline.input.extend_from_slice(b"777777\n"),
         }
         match self.pipeline.handle_input(self.now) {
             Err(error) => error,
@@ -220,19 +225,29 @@ impl World {
 
 #[test]
 fn what_has_not_left_is_not_at_fault_for_what_came() {
-    let push = || Event::Push {
+    let push = || LineEvent::Push {
         repeatable: true,
         alone: false,
         deadline_ms: 5000,
     };
-    let mut world = World::new();
-    let warm = [push(), Event::Fill, Event::Write(9), Event::Serve(1)];
-    let both = [push(), push(), Event::Fill, Event::Write("r1\n".len())];
-    let events = warm.into_iter().chain([Event::Read(9)]).chain(both);
-    for event in events.chain([Event::Serve(1), Event::Read(9)]) {
+    let mut world = LineWorld::new();
+    let warm = [
+        push(),
+        LineEvent::Fill,
+        LineEvent::Write(9),
+        LineEvent::Serve(1),
+    ];
+    let both = [
+        push(),
+        push(),
+        LineEvent::Fill,
+        LineEvent::Write("r1\n".len()),
+    ];
+    let events = warm.into_iter().chain([LineEvent::Read(9)]).chain(both);
+    for event in events.chain([LineEvent::Serve(1), LineEvent::Read(9)]) {
         world.step(event).unwrap();
     }
-    let cause = world.end(Ending::Garbage);
+    let cause = world.end(PeerEnding::Garbage);
     assert_eq!(cause.kind(), Kind::Protocol);
     let ending = world.pipeline.close(&cause, &world.config);
     let moved: Vec<_> = ending
@@ -246,25 +261,31 @@ fn what_has_not_left_is_not_at_fault_for_what_came() {
 
 #[test]
 fn what_was_sent_and_lost_goes_alone_from_then_on() {
-    let push = || Event::Push {
+    let push = || LineEvent::Push {
         repeatable: true,
         alone: false,
         deadline_ms: 5000,
     };
-    let mut world = World::new();
+    let mut world = LineWorld::new();
     let warm = [
         push(),
-        Event::Fill,
-        Event::Write(9),
-        Event::Serve(1),
-        Event::Read(9),
+        LineEvent::Fill,
+        LineEvent::Write(9),
+        LineEvent::Serve(1),
+        LineEvent::Read(9),
     ];
     let sent = "r1\nr2\n".len();
-    let three = [push(), push(), push(), Event::Fill, Event::Write(sent)];
+    let three = [
+        push(),
+        push(),
+        push(),
+        LineEvent::Fill,
+        LineEvent::Write(sent),
+    ];
     for event in warm.into_iter().chain(three) {
         world.step(event).unwrap();
     }
-    let cause = world.end(Ending::Reset);
+    let cause = world.end(PeerEnding::Reset);
     let again = world.pipeline.close(&cause, &world.config).again;
     let fate = again.iter().map(|t| (t.history().replays, t.is_alone()));
     // The last of them had not been sent.
@@ -284,9 +305,9 @@ proptest! {
     #[test]
     fn everyone_hears_the_truth(
         events in prop::collection::vec(event(), 0..60),
-        ending in prop_oneof![Just(Ending::Eof), Just(Ending::Reset), Just(Ending::Garbage), Just(Ending::Unasked)],
+        ending in prop_oneof![Just(PeerEnding::Eof), Just(PeerEnding::Reset), Just(PeerEnding::Garbage), Just(PeerEnding::Unasked)],
     ) {
-        let mut world = World::new();
+        let mut world = LineWorld::new();
         let mut cause = None;
         for event in events {
             if let Err(error) = world.step(event) {
@@ -299,7 +320,7 @@ proptest! {
             let reached = world.reached();
             prop_assert!(reached.windows(2).all(|w| w[0] < w[1]), "{reached:?}");
         }
-        let forged = ending == Ending::Unasked && cause.is_none();
+        let forged = ending == PeerEnding::Unasked && cause.is_none();
         let cause = cause.unwrap_or_else(|| world.end(ending));
         let again = world.pipeline.close(&cause, &world.config).again;
         let reached: HashSet<u32> = world.reached().into_iter().collect();

@@ -11,14 +11,14 @@ use crate::engine::core::ticket::Ticket;
 use crate::error::{Error, Kind};
 use crate::event::CloseReason;
 
-struct Endpoint {
+struct Fixture {
     scheduler: Scheduler<Toy>,
     now: Instant,
     seq: u64,
     callers: Vec<Caller<Toy>>,
 }
 
-impl Endpoint {
+impl Fixture {
     fn new(max_connections: usize, depth: usize) -> Self {
         let config = Config {
             max_connections,
@@ -85,7 +85,7 @@ fn done(done: usize) -> Report {
 
 #[test]
 fn a_connection_that_is_opened_takes_who_has_waited_the_longest() {
-    let mut world = Endpoint::new(4, 1);
+    let mut world = Fixture::new(4, 1);
     world.send(2);
     let id = world.open();
     assert_eq!(
@@ -97,7 +97,7 @@ fn a_connection_that_is_opened_takes_who_has_waited_the_longest() {
 
 #[test]
 fn of_its_connections_the_idle_one_is_given_up() {
-    let mut world = Endpoint::new(3, 1);
+    let mut world = Fixture::new(3, 1);
     world.send(1);
     let busy = world.open();
     let idle = world.open();
@@ -116,7 +116,7 @@ fn of_its_connections_the_idle_one_is_given_up() {
 
 #[test]
 fn of_two_idle_connections_the_one_is_given_up_that_was_used_earlier() {
-    let mut world = Endpoint::new(2, 1);
+    let mut world = Fixture::new(2, 1);
     let (first, second) = (world.open(), world.open());
     for id in [second, first] {
         assert_eq!(world.report(id, Report::default()).unwrap(), 0);
@@ -128,7 +128,7 @@ fn of_two_idle_connections_the_one_is_given_up_that_was_used_earlier() {
 
 #[test]
 fn a_connection_that_is_owed_serves_one_request_and_goes() {
-    let mut world = Endpoint::new(4, 1);
+    let mut world = Fixture::new(4, 1);
     world.send(3);
     let (first, second) = (
         world.scheduler.handle_permit(world.now),
@@ -154,7 +154,7 @@ fn a_connection_that_is_owed_serves_one_request_and_goes() {
 
 #[test]
 fn what_was_handed_over_does_not_stay_behind_a_large_answer() {
-    let mut world = Endpoint::new(1, 4);
+    let mut world = Fixture::new(1, 4);
     world.send(1);
     let id = world.open();
     assert_eq!(world.report(id, Report::default()).unwrap(), 1);
@@ -177,7 +177,7 @@ fn what_was_handed_over_does_not_stay_behind_a_large_answer() {
 
 #[test]
 fn who_has_lost_the_last_connection_asks_for_a_permit_anew() {
-    let mut world = Endpoint::new(4, 1);
+    let mut world = Fixture::new(4, 1);
     let (first, second) = (world.open(), world.open());
     world.send(1);
     world.scheduler.starved = true;
@@ -194,7 +194,7 @@ fn who_has_lost_the_last_connection_asks_for_a_permit_anew() {
 fn who_could_not_open_the_only_connection_asks_for_a_permit_anew() {
     let exhausted = Error::new(Kind::Connect, "out of file descriptors");
     for withdrawn in [false, true] {
-        let mut world = Endpoint::new(4, 1);
+        let mut world = Fixture::new(4, 1);
         world.send(2);
         let first = world.scheduler.handle_permit(world.now);
         world.scheduler.handle_refusal();
@@ -217,7 +217,7 @@ fn who_could_not_open_the_only_connection_asks_for_a_permit_anew() {
 
 #[test]
 fn what_a_new_connection_came_too_late_for_goes_to_one_with_room() {
-    let mut world = Endpoint::new(2, 2);
+    let mut world = Fixture::new(2, 2);
     world.send(1);
     let first = world.open();
     assert_eq!(world.report(first, Report::default()).unwrap(), 1);
@@ -239,7 +239,7 @@ fn what_a_new_connection_came_too_late_for_goes_to_one_with_room() {
 
 #[test]
 fn an_endpoint_that_is_given_up_opens_nothing() {
-    let mut world = Endpoint::new(4, 1);
+    let mut world = Fixture::new(4, 1);
     world.send(1);
     assert!(world.scheduler.poll_opening(world.now));
     world.scheduler.aborted = true;
@@ -248,7 +248,7 @@ fn an_endpoint_that_is_given_up_opens_nothing() {
 
 #[test]
 fn a_connection_that_is_owed_and_cannot_be_opened_is_owed_no_more() {
-    let mut world = Endpoint::new(4, 1);
+    let mut world = Fixture::new(4, 1);
     world.send(1);
     let first = world.scheduler.handle_permit(world.now);
     world.scheduler.handle_eviction();
@@ -264,7 +264,7 @@ fn a_connection_that_is_owed_and_cannot_be_opened_is_owed_no_more() {
 
 #[test]
 fn a_connection_amid_a_large_answer_is_given_up_after_a_busier_one() {
-    let mut world = Endpoint::new(2, 4);
+    let mut world = Fixture::new(2, 4);
     world.send(1);
     let large = world.open();
     assert_eq!(world.report(large, Report::default()).unwrap(), 1);

@@ -163,6 +163,10 @@ impl World {
                     site.scheduler.live()
                 ));
             }
+            let links = self.links.iter().filter(|l| l.site == s);
+            if links.filter(|l| l.open.is_none()).count() > site.config.max_opening {
+                return Err("too many connections are opened at once".into());
+            }
             if sockets > site.config.max_connections {
                 return Err(format!("{sockets} sockets, over the cap of an endpoint"));
             }

@@ -57,7 +57,7 @@ pub(super) enum Manner {
 
 /// One thing that happens. Numbers choose among those that there are at that time.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Event {
+pub(super) enum Happening {
     /// A caller hands in a request.
     Submit(usize, Wish),
     /// A caller goes away.
@@ -150,46 +150,46 @@ impl Plan {
 }
 
 /// Draws what happens next.
-pub(super) fn draw(plan: &Plan, random: &mut Random) -> Event {
+pub(super) fn draw(plan: &Plan, random: &mut Random) -> Happening {
     loop {
         let n = random.below(64);
         let event = match random.below(100) {
-            0..22 => Event::Submit(n, wish(random)),
-            22..25 => Event::Cancel(n),
-            25..37 => Event::Dialed(n, manner(random)),
-            37..40 => Event::Refused(n),
-            40 => Event::Exhausted(n),
-            41..43 => Event::Race(n),
-            43..45 => Event::Raced(n),
-            45..52 => Event::Accept(n, random.pick(&[1, 7, 8, 30, 1000])),
-            52..62 => Event::Answer(n, 1 + random.below(4)),
-            62..64 => Event::AnswerLast(n),
-            64 => Event::AnswerEarly(n),
-            65..68 => Event::Large(n),
-            68 => Event::Interim(n),
-            69 => Event::Unasked(n),
-            70 => Event::Garbage(n),
-            71..77 => Event::Deliver(n, random.pick(&[1, 3, 4, 1000])),
-            77..79 => Event::Close(n),
-            79..81 => Event::Reset(n),
-            81..83 => Event::Pause(n),
-            83 => Event::Desert(n),
-            84..88 => Event::Feed(n, 1 + random.below(3)),
-            88 => Event::FailSource(n),
-            89 => Event::Drop(n),
-            _ => Event::Pass(random.pick(&[0, 1, 1, 5, 10, 20, 50, 300, 3000])),
+            0..22 => Happening::Submit(n, wish(random)),
+            22..25 => Happening::Cancel(n),
+            25..37 => Happening::Dialed(n, manner(random)),
+            37..40 => Happening::Refused(n),
+            40 => Happening::Exhausted(n),
+            41..43 => Happening::Race(n),
+            43..45 => Happening::Raced(n),
+            45..52 => Happening::Accept(n, random.pick(&[1, 7, 8, 30, 1000])),
+            52..62 => Happening::Answer(n, 1 + random.below(4)),
+            62..64 => Happening::AnswerLast(n),
+            64 => Happening::AnswerEarly(n),
+            65..68 => Happening::Large(n),
+            68 => Happening::Interim(n),
+            69 => Happening::Unasked(n),
+            70 => Happening::Garbage(n),
+            71..77 => Happening::Deliver(n, random.pick(&[1, 3, 4, 1000])),
+            77..79 => Happening::Close(n),
+            79..81 => Happening::Reset(n),
+            81..83 => Happening::Pause(n),
+            83 => Happening::Desert(n),
+            84..88 => Happening::Feed(n, 1 + random.below(3)),
+            88 => Happening::FailSource(n),
+            89 => Happening::Drop(n),
+            _ => Happening::Pass(random.pick(&[0, 1, 1, 5, 10, 20, 50, 300, 3000])),
         };
         let is_calm = matches!(
             event,
-            Event::Submit(..)
-                | Event::Dialed(..)
-                | Event::Accept(..)
-                | Event::Answer(..)
-                | Event::Large(_)
-                | Event::Interim(_)
-                | Event::Deliver(..)
-                | Event::Feed(..)
-                | Event::Pass(_)
+            Happening::Submit(..)
+                | Happening::Dialed(..)
+                | Happening::Accept(..)
+                | Happening::Answer(..)
+                | Happening::Large(_)
+                | Happening::Interim(_)
+                | Happening::Deliver(..)
+                | Happening::Feed(..)
+                | Happening::Pass(_)
         );
         if is_calm || !plan.calm {
             return event;

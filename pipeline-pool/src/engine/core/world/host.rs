@@ -6,7 +6,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use super::events::Manner;
-use super::link::{Cut, Link, Open};
+use super::link::{Cut, Link, OpenLink};
 use super::wire::{Side, Wire};
 use super::{Flag, MAX_ROUNDS, World};
 use crate::engine::core::action::Action;
@@ -157,7 +157,7 @@ impl World {
             side: side.clone(),
         };
         let (site, id) = (link.site, link.id);
-        link.open = Some(Open {
+        link.open = Some(OpenLink {
             pipeline: Pipeline::new(wire, now),
             side,
             manner,
@@ -460,7 +460,7 @@ impl World {
         }
     }
 
-    pub(super) fn open(&mut self, link: usize) -> &mut Open {
+    pub(super) fn open(&mut self, link: usize) -> &mut OpenLink {
         self.links[link].open.as_mut().unwrap()
     }
 

@@ -28,11 +28,11 @@ pub(super) struct Link {
     pub(super) name: ConnectionId,
     pub(super) began: Instant,
     /// There once it is open.
-    pub(super) open: Option<Open>,
+    pub(super) open: Option<OpenLink>,
 }
 
 /// What there is of a connection once it is open.
-pub(super) struct Open {
+pub(super) struct OpenLink {
     pub(super) pipeline: Pipeline<Wire>,
     pub(super) side: Arc<Mutex<Side>>,
     pub(super) manner: Manner,
@@ -61,7 +61,7 @@ pub(super) struct Open {
     pub(super) large: bool,
 }
 
-impl Open {
+impl OpenLink {
     pub(super) fn side(&self) -> MutexGuard<'_, Side> {
         self.side.lock().unwrap()
     }

@@ -1,14 +1,14 @@
 //! Runs of the world, and how one that fails is shrunk.
 
 use super::World;
-use super::events::{Event, Plan, Random, draw};
+use super::events::{Happening, Plan, Random, draw};
 
 /// The runs of one test, and the events of each: over a million in all.
 const RUNS: u64 = 2700;
 const EVENTS: usize = 400;
 
 /// Runs these events, and says what was wrong.
-fn run(plan: Plan, events: &[Event]) -> Result<(), String> {
+fn run(plan: Plan, events: &[Happening]) -> Result<(), String> {
     let mut world = World::new(plan);
     for event in events {
         world.step(*event);
@@ -23,7 +23,7 @@ fn run(plan: Plan, events: &[Event]) -> Result<(), String> {
 }
 
 /// What happens in the run of this seed.
-fn script(seed: u64) -> (Plan, Vec<Event>) {
+fn script(seed: u64) -> (Plan, Vec<Happening>) {
     let mut random = Random::new(seed);
     let plan = Plan::draw(&mut random);
     let events = (0..EVENTS).map(|_| draw(&plan, &mut random));
@@ -31,7 +31,7 @@ fn script(seed: u64) -> (Plan, Vec<Event>) {
 }
 
 /// Leaves out events that a failure does not need, more and more finely.
-fn shrink(mut events: Vec<Event>, fails: impl Fn(&[Event]) -> bool) -> Vec<Event> {
+fn shrink(mut events: Vec<Happening>, fails: impl Fn(&[Happening]) -> bool) -> Vec<Happening> {
     let mut size = events.len() / 2;
     while size > 0 {
         let mut at = 0;
@@ -50,7 +50,7 @@ fn shrink(mut events: Vec<Event>, fails: impl Fn(&[Event]) -> bool) -> Vec<Event
 }
 
 /// How this fails, if it does; a panic is a failure too.
-fn fails(plan: Plan, events: &[Event]) -> Option<String> {
+fn fails(plan: Plan, events: &[Happening]) -> Option<String> {
     let ran = std::panic::catch_unwind(|| run(plan, events));
     match ran {
         Ok(told) => told.err(),
@@ -86,15 +86,15 @@ fn everybody_is_served_and_hears_the_truth() {
 #[test]
 fn a_run_that_fails_is_shrunk_to_what_it_takes() {
     let (_, events) = script(1);
-    let fails = |events: &[Event]| {
+    let fails = |events: &[Happening]| {
         let mut events = events.iter();
-        let closed = events.any(|e| matches!(e, Event::Close(_)));
-        closed && events.any(|e| matches!(e, Event::Reset(_)))
+        let closed = events.any(|e| matches!(e, Happening::Close(_)));
+        closed && events.any(|e| matches!(e, Happening::Reset(_)))
     };
     assert!(fails(&events));
     let events = shrink(events, fails);
     assert!(
-        matches!(events[..], [Event::Close(_), Event::Reset(_)]),
+        matches!(events[..], [Happening::Close(_), Happening::Reset(_)]),
         "{events:?}"
     );
 }

@@ -164,9 +164,9 @@ async fn who_waits_for_the_end_is_woken_with_nothing_locked() {
 }
 
 /// Hears the log.
-struct Log(Arc<Probe>);
+struct ProbedLog(Arc<Probe>);
 
-impl tracing::Subscriber for Log {
+impl tracing::Subscriber for ProbedLog {
     fn enabled(&self, _: &tracing::Metadata<'_>) -> bool {
         true
     }
@@ -191,7 +191,7 @@ impl tracing::Subscriber for Log {
 #[test]
 fn the_log_is_written_with_nothing_locked() {
     let (endpoint, probe) = probed();
-    tracing::subscriber::with_default(Log(probe.clone()), || {
+    tracing::subscriber::with_default(ProbedLog(probe.clone()), || {
         endpoint.lock().actions().log(TrialOutcome {
             depth: 1,
             trial: Trial::Up,
@@ -203,9 +203,9 @@ fn the_log_is_written_with_nothing_locked() {
     probe.assert_ran(1);
 }
 
-struct Bad;
+struct PanickingWaker;
 
-impl std::task::Wake for Bad {
+impl std::task::Wake for PanickingWaker {
     fn wake(self: Arc<Self>) {
         panic!("a bad waker");
     }
@@ -218,7 +218,7 @@ fn a_caller_that_panics_when_it_is_woken_costs_nobody_else_anything() {
     let mut callers = Vec::new();
     for seq in 0..3 {
         let (mut caller, ticket) = caller(order(seq, now));
-        let bad = Arc::new(Bad).into();
+        let bad = Arc::new(PanickingWaker).into();
         let waker = if seq == 1 { &bad } else { Waker::noop() };
         assert!(caller.poll(&mut Context::from_waker(waker)).is_pending());
         queue(&endpoint, ticket, now);
