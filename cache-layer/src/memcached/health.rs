@@ -192,6 +192,20 @@ mod tests {
     }
 
     #[test]
+    fn a_server_that_is_back_has_not_failed() {
+        let (mut health, start) = (health(), Instant::now());
+        for i in 0..3 {
+            let at = start + SECOND * i;
+            assert_eq!(health.failed(at, at, 0.0), i == 2);
+        }
+        let later = start + 10 * SECOND;
+        assert_eq!(health.admit(later), Admit::Probe);
+        assert!(health.probed(true, later, 0.0));
+        assert_eq!(health.failures(), 0);
+        assert!(!health.failed(later, later, 0.0));
+    }
+
+    #[test]
     fn a_probe_that_stands_still_is_followed_by_another() {
         let (mut health, start) = (health(), Instant::now());
         health.eject(start);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cache_layer::memcached::{Dialect, Kind, Leased, Memcached};
+use cache_layer::memcached::{Dialect, Kind, Leased, Memcached, ServerState};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -230,6 +230,25 @@ async fn what_is_owed_is_deleted_before_it_is_changed_again() {
     conn.expect("y").await;
     conn.say("STORED\r\n").await;
     set.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn an_answer_ends_the_failures_in_a_row() {
+    let peer = Peer::start().await;
+    let cache = peer.client(Dialect::Classic);
+    let asked = tokio::spawn(cache.get("a").send());
+    // It is sent twice.
+    for _ in 0..2 {
+        peer.accept().await.expect("get a").await;
+    }
+    assert_eq!(asked.await.unwrap().unwrap_err().kind(), Kind::Closed);
+    assert_eq!(cache.stats()[0].state, ServerState::Failing(1));
+    let asked = tokio::spawn(cache.get("a").send());
+    let mut conn = peer.accept().await;
+    conn.expect("get a").await;
+    conn.say("END\r\n").await;
+    asked.await.unwrap().unwrap();
+    assert_eq!(cache.stats()[0].state, ServerState::Up);
 }
 
 #[tokio::test]

@@ -225,6 +225,24 @@ async fn who_has_no_answer_does_not_ask_again() {
     assert_eq!(a.core.counters.stats().errors, 1);
 }
 
+/// Without memcached a read has no right to fill that a write could take away.
+#[cfg(feature = "local")]
+#[tokio::test(start_paused = true)]
+async fn the_first_tier_keeps_nothing_that_was_read_before_a_write() {
+    let mem = Mem::default();
+    let local = Local::new(100_000, Duration::from_secs(20));
+    let a = Process::of(Core::new(mem.clone(), config(), Some(local)));
+    let k = name("k");
+    mem.set_down(true);
+    a.hold();
+    let reader = a.spawn(&k);
+    a.until_loads(1).await;
+    a.write(&k).await;
+    a.release();
+    assert_eq!(reader.await.unwrap().0, "1");
+    assert_eq!(a.read(&k).await, one("2", Source::Service));
+}
+
 /// More owners than a write tells: what the last of them has read is in the first tier.
 #[cfg(feature = "local")]
 #[tokio::test(start_paused = true)]

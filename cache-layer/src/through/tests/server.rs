@@ -40,6 +40,8 @@ pub(super) struct Server {
     pub(super) slow_fill: AtomicU64,
     /// The time that the last look was given.
     pub(super) limit: Mutex<Option<Duration>>,
+    /// Deletions are not acknowledged, and this client remembers them.
+    pub(super) owes: AtomicBool,
     /// What looks find is under way, and does not arrive.
     pub(super) holds: AtomicBool,
     /// A renewal was granted and not done.
@@ -232,6 +234,9 @@ impl Shelf for Mem {
         yield_now().await;
         if self.is_down() {
             return Deleted::Unknown;
+        }
+        if self.0.owes.load(SeqCst) {
+            return Deleted::Owed;
         }
         let place = self.place(key);
         self.0.items.lock().unwrap().remove(&place);

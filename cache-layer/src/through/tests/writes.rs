@@ -68,6 +68,16 @@ async fn what_was_not_acknowledged_is_doubted_for_as_long_as_it_may_live() {
     assert_eq!(a.core.trust.doubted(), 0);
 }
 
+/// The client below reads the key as absent until it is deleted, so that nothing has to be doubted here.
+#[tokio::test(start_paused = true)]
+async fn what_is_owed_a_deletion_is_not_doubted() {
+    let (mem, a) = process();
+    mem.0.owes.store(true, SeqCst);
+    a.write(&name("k")).await;
+    let stats = a.core.counters.stats();
+    assert_eq!((a.core.trust.doubted(), stats.unacknowledged), (0, 1));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_write_that_may_still_happen_is_doubted() {
     let (mem, a) = process();
