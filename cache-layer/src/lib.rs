@@ -1,25 +1,25 @@
 //! A cache on memcached.
 //!
-//! **In scope now**
+//! The crate has these parts:
 //!
-//! - [`Memcached`]: a client of several servers as one cache. It pipelines the commands of all
-//!   tasks over few connections, ejects servers that fail, and does not serve what it has
-//!   changed while one was away; see the [module](memcached).
-//! - [`Ring`]: where a key lives on a set of servers, by consistent hashing in three [`Mode`]s that
-//!   other programs use and that disagree with each other: libmemcached's `KETAMA_WEIGHTED` (the
-//!   default), the original libketama, and libmemcached's `KETAMA_SPY`. A ring never changes; when
-//!   the list changes, build another.
-//! - [`Server`]: a host, a port and a weight, or a unix socket, read from `host:port`, from
-//!   `host:port weight`, or, with [`parse_list`], from a libketama server file.
-//!
-//! - [`Cache`]: reads through to whatever a loader of yours fetches, has every write delete, and
+//! - [`Memcached`] is a client of several servers as one cache. It pipelines the commands of all tasks over few
+//!   connections, ejects servers that fail, and does not serve what it has changed while one was away; see the
+//!   [module](memcached).
+//! - [`Ring`] says where a key lives on a set of servers, by consistent hashing. It has three [`Mode`]s that other
+//!   programs use and that disagree with each other: libmemcached's `KETAMA_WEIGHTED` (the default), the original
+//!   libketama, and libmemcached's `KETAMA_SPY`. A ring never changes; when the list of servers changes, another is
+//!   built.
+//! - [`Server`] is a host, a port and a weight, or a unix socket. It is read from `host:port`, from `host:port weight`,
+//!   or, with [`parse_list`], from a libketama server file.
+//! - [`Cache`] reads through to whatever a loader of the caller fetches, and has every write delete what it makes old. It
 //!   says what that promises to this process and to others.
 //!
-//! **Not here**: anything of what is cached.
+//! The crate knows nothing of what is cached.
 //!
-//! Cargo feature `tls` brings TLS to the servers, by rustls with ring.
+//! The Cargo feature `tls` brings TLS to the servers, by rustls with ring; `local` keeps entries in the memory of the
+//! process too; `lz4` compresses large bodies.
 //!
-//! The ring by itself:
+//! The ring can be used by itself:
 //!
 //! ```
 //! use cache_layer::{Mode, Ring, parse_list};
@@ -41,14 +41,15 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod counters;
 mod ketama;
 mod list;
 pub mod memcached;
 mod server;
 mod through;
 
-/// The longest of all times, 30 years: an instant that far away can still be told.
-const FOREVER: std::time::Duration = std::time::Duration::from_secs(30 * 365 * 24 * 60 * 60);
+/// The longest of all times, 30 years. An instant that far away can still be told.
+const MAX_DURATION: std::time::Duration = std::time::Duration::from_secs(30 * 365 * 24 * 60 * 60);
 
 pub use ketama::{Mode, ModeError, Point, Points, Ring, RingError, Successors};
 pub use list::{ListError, parse_list};

@@ -14,8 +14,8 @@ use super::Dialect;
 use super::wire::{self, Codec, number, take_line};
 
 /// How long a server that hangs up at the meta protocol is not asked for it again.
-const HUNG_UP: Duration = Duration::from_secs(600);
-/// Lines of settings that are read at most.
+const CLASSIC_AFTER_HANG_UP: Duration = Duration::from_secs(600);
+/// How many lines of settings are read at most.
 const MAX_SETTINGS: usize = 1000;
 
 /// A name and a password, as memcached's `--auth-file` has them.
@@ -25,7 +25,7 @@ pub(crate) struct Login {
     pub(crate) password: Zeroizing<String>,
 }
 
-/// Without the password.
+/// The password is left out.
 impl std::fmt::Debug for Login {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Login")
@@ -43,7 +43,7 @@ pub(crate) struct Greeting {
     pub(crate) max_read: usize,
     /// The server's `item_size_max`, in bytes; 0 while it is not known.
     pub(crate) item_size: AtomicUsize,
-    /// The server gives its entries no numbers (`memcached -C`), so that nobody can be granted the right to fill.
+    /// Whether the server gives its entries no numbers (`memcached -C`), so that it cannot grant the right to fill.
     pub(crate) no_cas: AtomicBool,
     /// When the server hung up at the meta protocol.
     hung_up: Mutex<Option<Instant>>,
@@ -69,7 +69,7 @@ impl Greeting {
         let Some(Login { user, password }) = &self.login else {
             return Ok(());
         };
-        // The key is not looked at.
+        // The server does not look at the key.
         let len = user.len() + 1 + password.len();
         let mut text = Zeroizing::new(Vec::with_capacity(len + 32));
         text.extend_from_slice(format!("set login 0 0 {len}\r\n{user} ").as_bytes());
@@ -83,7 +83,7 @@ impl Greeting {
     }
 
     /// Asks for the meta protocol, and for the settings beside it.
-    async fn ask(&self, talk: &mut Talk<'_>) -> Result<wire::Dialect, Error> {
+    async fn ask(&self, talk: &mut Talk<'_>) -> Result<wire::WireDialect, Error> {
         let forced = self.dialect == Dialect::Meta;
         talk.say(b"mn\r\nstats settings\r\n").await?;
         let answer = match talk.line().await {
@@ -99,8 +99,8 @@ impl Greeting {
             Err(error) => return Err(error),
         };
         let dialect = match &answer[..] {
-            b"MN" => wire::Dialect::Meta,
-            b"ERROR" if !forced => wire::Dialect::Classic,
+            b"MN" => wire::WireDialect::Meta,
+            b"ERROR" if !forced => wire::WireDialect::Classic,
             b"ERROR" => {
                 let text = "the server does not speak the meta protocol";
                 return Err(Error::new(Kind::Connect, text));
@@ -110,7 +110,7 @@ impl Greeting {
         for _ in 0..MAX_SETTINGS {
             let line = talk.line().await?;
             let Some(setting) = line.strip_prefix(b"STAT ") else {
-                // The end, or a proxy that has no settings.
+                // This is the end, or a proxy that has no settings.
                 return Ok(dialect);
             };
             if let Some(size) = setting.strip_prefix(b"item_size_max ")
@@ -162,15 +162,15 @@ impl Begin<Codec> for Greeter {
             let greeting = &*self.0;
             greeting.login(&mut talk).await?;
             let hung_up = *greeting.hung_up();
-            let hung_up = hung_up.is_some_and(|at| at.elapsed() < HUNG_UP);
+            let hung_up = hung_up.is_some_and(|at| at.elapsed() < CLASSIC_AFTER_HANG_UP);
             let dialect = match greeting.dialect {
-                Dialect::Classic => wire::Dialect::Classic,
+                Dialect::Classic => wire::WireDialect::Classic,
                 Dialect::Auto if hung_up => {
                     greeting.confirm(&mut talk).await.inspect_err(|_| {
-                        // It was no sign of a protocol: the server was going down.
+                        // That it hung up was no sign of a protocol, since the server was going down.
                         *greeting.hung_up() = None;
                     })?;
-                    wire::Dialect::Classic
+                    wire::WireDialect::Classic
                 }
                 Dialect::Auto | Dialect::Meta => greeting.ask(&mut talk).await?,
             };
@@ -185,7 +185,7 @@ impl Begin<Codec> for Greeter {
     }
 }
 
-/// A connection before the pool has it: one question at a time.
+/// A connection before the pool has it, which is asked one question at a time.
 struct Talk<'a> {
     io: &'a mut dyn Io,
     input: BytesMut,

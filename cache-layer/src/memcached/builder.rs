@@ -1,4 +1,4 @@
-//! The settings of a client: what each means, its default and its range.
+//! The settings of a client, each with its meaning, its default and its range.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -10,23 +10,23 @@ use zeroize::Zeroizing;
 use super::begin::Login;
 use super::client::{Memcached, Shared};
 use super::error::{Error, Kind, Result};
-use super::health::Rules;
-use super::node::Terms;
+use super::health::EjectionRules;
+use super::node::NodeSettings;
 use super::topology::Servers;
-use crate::{FOREVER, Mode, Server};
+use crate::{MAX_DURATION, Mode, Server};
 
 /// Which of memcached's protocols is spoken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Dialect {
-    /// Each connection finds out: meta where the server answers `mn`, classic where it does not
-    /// know it, or hangs up at it as some proxies do. The default; it takes a round trip when a
+    /// Each connection finds out which it is: the meta protocol where the server answers `mn`, the classic one where
+    /// it does not know that, or hangs up at it as some proxies do. This is the default. It takes a round trip when a
     /// connection opens, in which the server also tells its limit of values.
     #[default]
     Auto,
-    /// The meta protocol, memcached 1.6 and later. Other servers are not used.
+    /// All servers speak the meta protocol, as memcached does from 1.6 on. Other servers are not used.
     Meta,
-    /// The classic text protocol. Nothing is asked when a connection opens.
+    /// All servers speak the classic text protocol. Nothing is asked when a connection opens.
     Classic,
 }
 
@@ -34,7 +34,7 @@ pub enum Dialect {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum OnDead {
-    /// They miss, and changes of them fail. The default.
+    /// They miss, and changes of them fail. This is the default.
     #[default]
     Miss,
     /// They move to the next server of the ring that is there, as libmemcached's clients do by
@@ -55,7 +55,7 @@ pub struct MemcachedBuilder {
     mode: Mode,
     pool: PoolBuilder,
     timeout: Duration,
-    rules: Rules,
+    rules: EjectionRules,
     on_dead: OnDead,
     dialect: Dialect,
     login: Option<Login>,
@@ -82,7 +82,7 @@ impl Default for MemcachedBuilder {
                 .connect_timeout(Duration::from_secs(1))
                 .idle_timeout(Duration::from_secs(60)),
             timeout: Duration::from_millis(500),
-            rules: Rules {
+            rules: EjectionRules {
                 failures: 3,
                 pause: (Duration::from_secs(1), Duration::from_secs(30)),
             },
@@ -132,7 +132,7 @@ impl MemcachedBuilder {
 
     /// How often the file is looked at, at most; only requests cause it to be. Defaults to 1 s.
     pub fn reload_interval(mut self, interval: Duration) -> Self {
-        self.reload_interval = interval.min(FOREVER);
+        self.reload_interval = interval.min(MAX_DURATION);
         self
     }
 
@@ -162,7 +162,7 @@ impl MemcachedBuilder {
     /// Operations on several servers take as long, since they go out in parallel. A
     /// change that has to pay an owed delete first, and a value that is split, take twice as long.
     pub fn timeout(mut self, limit: Duration) -> Self {
-        self.timeout = limit.min(FOREVER);
+        self.timeout = limit.min(MAX_DURATION);
         self
     }
 
@@ -183,7 +183,7 @@ impl MemcachedBuilder {
     /// How long an ejected server is left alone until it is tried again: `first`, then twice as
     /// long each time up to `longest`. Half of each pause is random. Defaults to 1 s and 30 s.
     pub fn retry_interval(mut self, first: Duration, longest: Duration) -> Self {
-        self.rules.pause = (first.min(FOREVER), longest.min(FOREVER));
+        self.rules.pause = (first.min(MAX_DURATION), longest.min(MAX_DURATION));
         self
     }
 
@@ -258,7 +258,7 @@ impl MemcachedBuilder {
         self
     }
 
-    /// Has this open all connections.
+    /// Has this connector open all connections.
     pub fn connector(mut self, connector: impl Connect) -> Self {
         self.pool = self.pool.connector(connector);
         self
@@ -303,7 +303,7 @@ impl MemcachedBuilder {
             .get_or_insert_with(|| Error::new(Kind::Config, text));
     }
 
-    /// The client. Nothing is opened yet; a [file](Self::servers_file) is read.
+    /// Builds the client. Nothing is opened yet, but a [file](Self::servers_file) is read.
     ///
     /// # Errors
     /// [`Kind::Config`] for the first setting that makes no sense, and for a list without servers
@@ -324,7 +324,7 @@ impl MemcachedBuilder {
             .wait_timeout(self.timeout)
             .write_timeout(self.timeout)
             .first_byte_timeout(self.timeout);
-        let terms = Terms {
+        let terms = NodeSettings {
             pool,
             rules: self.rules,
             tls: self.tls,

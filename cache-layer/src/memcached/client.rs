@@ -13,17 +13,17 @@ use futures_util::{Stream, StreamExt};
 use super::builder::{MemcachedBuilder, OnDead};
 use super::error::{Error, Kind, Result};
 use super::key::{Key, WireKey};
-use super::node::{Noted, join};
+use super::node::{StandInNote, join};
 use super::ops::{
     Count, Delete, EachServer, Fill, Flush, Get, GetLease, GetMany, Inspect, Store, Touch,
 };
 use super::stats::ServerStats;
 use super::topology::{Route, Servers, Topology};
 use super::value::Lease;
-use super::wire::Mode;
+use super::wire::StoreMode;
 use crate::Server;
 
-/// A client of a set of memcached servers. Cheap to clone; clones share everything.
+/// A client of a set of memcached servers. It is cheap to clone, and clones share everything.
 ///
 /// Each method gives a request that is sent when it is awaited, within a tokio runtime, and that
 /// borrows nothing.
@@ -56,7 +56,7 @@ pub(crate) struct Shared {
     pub(crate) on_dead: OnDead,
     pub(crate) binary: bool,
     pub(crate) split: bool,
-    /// All servers are spoken to in the classic protocol.
+    /// Whether all servers are spoken to in the classic protocol.
     pub(crate) classic: bool,
     pub(crate) max_read: usize,
     pub(crate) timeout: Duration,
@@ -89,10 +89,10 @@ impl Memcached {
             let mut back = false;
             for away in &route.skipped {
                 match away.note(key, &route.node) {
-                    Noted::Yes => {}
-                    Noted::Full => room = false,
-                    // It has come back since, and is the one to go to.
-                    Noted::Back => back = true,
+                    StandInNote::Yes => {}
+                    StandInNote::Full => room = false,
+                    // The server has come back since, and is the one to go to.
+                    StandInNote::Back => back = true,
                 }
             }
             if !back {
@@ -101,7 +101,7 @@ impl Memcached {
         }
     }
 
-    /// Reads a value; nothing when there is none.
+    /// Reads a value. Gives nothing when there is none.
     pub fn get(&self, key: impl Into<Key>) -> Get {
         Get::new(self.clone(), self.wire(key))
     }
@@ -129,34 +129,34 @@ impl Memcached {
         Fill::new(self.clone(), lease, value.into())
     }
 
-    fn store(&self, mode: Mode, key: impl Into<Key>, value: impl Into<Bytes>) -> Store {
+    fn store(&self, mode: StoreMode, key: impl Into<Key>, value: impl Into<Bytes>) -> Store {
         Store::new(self.clone(), mode, self.wire(key), value.into())
     }
 
     /// Stores a value, whether there is one or not.
     pub fn set(&self, key: impl Into<Key>, value: impl Into<Bytes>) -> Store {
-        self.store(Mode::Set, key, value)
+        self.store(StoreMode::Set, key, value)
     }
 
     /// Stores a value if there is none.
     pub fn add(&self, key: impl Into<Key>, value: impl Into<Bytes>) -> Store {
-        self.store(Mode::Add, key, value)
+        self.store(StoreMode::Add, key, value)
     }
 
     /// Stores a value if there is one.
     pub fn replace(&self, key: impl Into<Key>, value: impl Into<Bytes>) -> Store {
-        self.store(Mode::Replace, key, value)
+        self.store(StoreMode::Replace, key, value)
     }
 
     /// Puts bytes after the value that is there; its flags stay, and over the classic protocol its
     /// time to live does.
     pub fn append(&self, key: impl Into<Key>, value: impl Into<Bytes>) -> Store {
-        self.store(Mode::Append, key, value)
+        self.store(StoreMode::Append, key, value)
     }
 
     /// Puts bytes before the value that is there, as [`append`](Self::append) does after it.
     pub fn prepend(&self, key: impl Into<Key>, value: impl Into<Bytes>) -> Store {
-        self.store(Mode::Prepend, key, value)
+        self.store(StoreMode::Prepend, key, value)
     }
 
     /// Stores a value if nobody has changed the entry since it was read with

@@ -40,7 +40,7 @@ pub enum Kind {
     NoRuntime,
 }
 
-/// Why an operation failed. One line; no value is in it.
+/// Why an operation failed. Its text is one line, and has no value in it.
 #[derive(Clone)]
 pub struct Error(Box<Inner>);
 
@@ -128,7 +128,7 @@ impl Error {
         self.0.sent
     }
 
-    /// The server it happened at, as `host:port` or a path, where it was one.
+    /// The server that it happened at, as `host:port` or a path, if it happened at one.
     pub fn server(&self) -> Option<&str> {
         self.0.server.as_deref()
     }

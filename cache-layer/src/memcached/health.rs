@@ -1,50 +1,58 @@
-//! When a server counts as dead, and when it is tried again. Without a clock.
+//! Decides, without a clock, when a server counts as dead and when it is tried again.
+//!
+//! ```text
+//!       failures in a row          admit, after the pause         probed well
+//!  up ────────────────────► down ─────────────────────► probing ─────────────► up
+//!                             ▲                             │
+//!                             └─────────────────────────────┘
+//!                               probed badly: a longer pause
+//! ```
 
 use std::time::{Duration, Instant};
 
-/// The rules.
+/// When servers are ejected, and how long they are left alone.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Rules {
-    /// Failures in a row until it is ejected.
+pub(crate) struct EjectionRules {
+    /// How many failures in a row eject a server.
     pub(crate) failures: u32,
-    /// The first and the longest pause until it is tried again.
+    /// The first and the longest pause until a server is tried again.
     pub(crate) pause: (Duration, Duration),
 }
 
 /// A probe that has not ended after this long stands still with its runtime, and another is begun.
-const PROBE_TIME: Duration = Duration::from_secs(60);
+const MAX_PROBE_TIME: Duration = Duration::from_secs(60);
 
 /// What is known of one server.
 #[derive(Debug)]
 pub(crate) struct Health {
-    rules: Rules,
+    rules: EjectionRules,
     state: State,
     failures: u32,
-    /// When the last failure that counts was known.
+    /// When the last failure that counted became known.
     counted: Option<Instant>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Up,
-    /// Not before this instant is it tried, for the so-manieth time.
+    /// It is not tried before this instant. The number counts the tries.
     Down(Instant, u32),
-    /// The so-manieth time, since this instant.
+    /// It has been tried since this instant. The number counts the tries.
     Probing(u32, Instant),
 }
 
 /// What becomes of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Admit {
+pub(crate) enum Permission {
     Go,
-    /// It does not go, and neither does anything else for now.
+    /// The request does not go, and no other does for now.
     Away,
-    /// It does not go, and its caller's task is to see that one probe does.
+    /// The request does not go, and its caller has to send a probe.
     Probe,
 }
 
 impl Health {
-    pub(crate) fn new(rules: Rules) -> Self {
+    pub(crate) fn new(rules: EjectionRules) -> Self {
         Self {
             rules,
             state: State::Up,
@@ -57,24 +65,24 @@ impl Health {
         self.state == State::Up
     }
 
-    /// Failures in a row.
+    /// How many failures there were in a row.
     pub(crate) fn failures(&self) -> u32 {
         self.failures
     }
 
-    /// May a request go to the server now?
-    pub(crate) fn admit(&mut self, now: Instant) -> Admit {
+    /// Decides whether a request may go to the server now.
+    pub(crate) fn admit(&mut self, now: Instant) -> Permission {
         match self.state {
-            State::Up => Admit::Go,
+            State::Up => Permission::Go,
             State::Down(until, round) if until <= now => {
                 self.state = State::Probing(round, now);
-                Admit::Probe
+                Permission::Probe
             }
-            State::Probing(round, since) if since + PROBE_TIME <= now => {
+            State::Probing(round, since) if since + MAX_PROBE_TIME <= now => {
                 self.state = State::Probing(round, now);
-                Admit::Probe
+                Permission::Probe
             }
-            State::Down(..) | State::Probing(..) => Admit::Away,
+            State::Down(..) | State::Probing(..) => Permission::Away,
         }
     }
 
@@ -106,8 +114,7 @@ impl Health {
         self.state = State::Down(now, 0);
     }
 
-    /// A probe is over. Says whether that is of any account: not when another probe has ended
-    /// before it.
+    /// A probe has ended. Says whether that counts. It does not when another probe has ended before it.
     pub(crate) fn probed(&mut self, well: bool, now: Instant, jitter: f64) -> bool {
         let State::Probing(round, _) = self.state else {
             return false;
@@ -121,8 +128,8 @@ impl Health {
         true
     }
 
-    /// Twice as long each time, up to the longest; a random part of the second half is taken off,
-    /// so that the clients of one server do not come back together.
+    /// The pause after so many tries. It is twice as long each time, up to the longest. A random part of the second
+    /// half is taken off, so that the clients of one server do not come back together.
     fn pause(&self, round: u32, jitter: f64) -> Duration {
         let (first, longest) = self.rules.pause;
         let whole = first.saturating_mul(2u32.saturating_pow(round.min(30)));
@@ -139,7 +146,7 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     fn health() -> Health {
-        Health::new(Rules {
+        Health::new(EjectionRules {
             failures: 3,
             pause: (SECOND, 5 * SECOND),
         })
@@ -154,9 +161,9 @@ mod tests {
         health.succeeded();
         assert!(!health.failed(at(2), at(3), 0.0));
         assert!(!health.failed(at(3), at(4), 0.0));
-        assert_eq!(health.admit(at(4)), Admit::Go);
+        assert_eq!(health.admit(at(4)), Permission::Go);
         assert!(health.failed(at(4), at(5), 0.0));
-        assert_eq!(health.admit(at(5)), Admit::Away);
+        assert_eq!(health.admit(at(5)), Permission::Away);
         assert!(!health.failed(at(4), at(6), 0.0), "it is out already");
     }
 
@@ -175,19 +182,19 @@ mod tests {
         let (mut health, mut now) = (health(), Instant::now());
         health.eject(now);
         for pause in [1, 2, 4, 5, 5] {
-            assert_eq!(health.admit(now), Admit::Probe);
+            assert_eq!(health.admit(now), Permission::Probe);
             assert_eq!(
                 health.admit(now + 59 * SECOND),
-                Admit::Away,
+                Permission::Away,
                 "one is under way"
             );
             assert!(health.probed(false, now, 0.0));
             now += pause * SECOND;
-            assert_eq!(health.admit(now - SECOND / 1000), Admit::Away);
+            assert_eq!(health.admit(now - SECOND / 1000), Permission::Away);
         }
-        assert_eq!(health.admit(now), Admit::Probe);
+        assert_eq!(health.admit(now), Permission::Probe);
         assert!(health.probed(true, now, 0.0));
-        assert_eq!(health.admit(now), Admit::Go);
+        assert_eq!(health.admit(now), Permission::Go);
         assert_eq!(health.failures(), 0);
     }
 
@@ -199,7 +206,7 @@ mod tests {
             assert_eq!(health.failed(at, at, 0.0), i == 2);
         }
         let later = start + 10 * SECOND;
-        assert_eq!(health.admit(later), Admit::Probe);
+        assert_eq!(health.admit(later), Permission::Probe);
         assert!(health.probed(true, later, 0.0));
         assert_eq!(health.failures(), 0);
         assert!(!health.failed(later, later, 0.0));
@@ -209,10 +216,10 @@ mod tests {
     fn a_probe_that_stands_still_is_followed_by_another() {
         let (mut health, start) = (health(), Instant::now());
         health.eject(start);
-        assert_eq!(health.admit(start), Admit::Probe);
-        let later = start + PROBE_TIME;
-        assert_eq!(health.admit(later), Admit::Probe);
-        assert_eq!(health.admit(later), Admit::Away);
+        assert_eq!(health.admit(start), Permission::Probe);
+        let later = start + MAX_PROBE_TIME;
+        assert_eq!(health.admit(later), Permission::Probe);
+        assert_eq!(health.admit(later), Permission::Away);
         assert!(health.probed(true, later, 0.0) && health.is_up());
         // The first wakes up.
         assert!(!health.probed(false, later, 0.0) && health.is_up());

@@ -11,11 +11,11 @@ use sha2::{Digest, Sha256};
 /// The longest key that memcached takes, in bytes.
 const MAX_KEY: usize = 250;
 /// What begins the stored form of a key that cannot be stored as it is.
-const ENCODED: &[u8] = b"=b:";
+const ENCODED_PREFIX: &[u8] = b"=b:";
 /// What begins the stored form of a key that is too long for any other.
-const HASHED: &[u8] = b"=h:";
+const HASHED_PREFIX: &[u8] = b"=h:";
 /// What begins the keys of the pieces of a large value.
-const PIECE: &[u8] = b"=p:";
+const PIECE_PREFIX: &[u8] = b"=p:";
 
 /// The key of an entry: any bytes, of any number.
 ///
@@ -87,17 +87,20 @@ impl Key {
                 };
             }
         }
-        let encoded = ENCODED.len() + self.0.len().saturating_mul(4).div_ceil(3);
+        let encoded = ENCODED_PREFIX.len() + self.0.len().saturating_mul(4).div_ceil(3);
         WireKey::plain(match encoded <= MAX_KEY {
-            true => form(ENCODED, &self.0),
-            false => form(HASHED, &Sha256::digest(&self.0)),
+            true => form(ENCODED_PREFIX, &self.0),
+            false => form(HASHED_PREFIX, &Sha256::digest(&self.0)),
         })
     }
 }
 
 /// Whether memcached can store this key as it is, and it stands for no other.
 fn is_ordinary(key: &[u8]) -> bool {
-    let taken = matches!(key.get(..ENCODED.len()), Some(ENCODED | HASHED | PIECE));
+    let taken = matches!(
+        key.get(..ENCODED_PREFIX.len()),
+        Some(ENCODED_PREFIX | HASHED_PREFIX | PIECE_PREFIX)
+    );
     (1..=MAX_KEY).contains(&key.len()) && is_printable(key) && !taken
 }
 
@@ -153,24 +156,46 @@ impl fmt::Debug for Key {
     }
 }
 
-macro_rules! from {
-    ($($from:ty: $key:ident => $bytes:expr;)*) => {
-        $(impl From<$from> for Key {
-            fn from($key: $from) -> Self {
-                Self($bytes)
-            }
-        })*
-    };
+impl From<&[u8]> for Key {
+    fn from(key: &[u8]) -> Self {
+        Self(key.into())
+    }
 }
 
-from! {
-    Bytes: key => key[..].into();
-    Vec<u8>: key => key.into();
-    &[u8]: key => key.into();
-    String: key => key.into_bytes().into();
-    &String: key => key.as_bytes().into();
-    &str: key => key.as_bytes().into();
-    &Self: key => key.0.clone();
+impl From<Vec<u8>> for Key {
+    fn from(key: Vec<u8>) -> Self {
+        Self(key.into())
+    }
+}
+
+impl From<Bytes> for Key {
+    fn from(key: Bytes) -> Self {
+        Self::from(&key[..])
+    }
+}
+
+impl From<&str> for Key {
+    fn from(key: &str) -> Self {
+        Self::from(key.as_bytes())
+    }
+}
+
+impl From<String> for Key {
+    fn from(key: String) -> Self {
+        Self::from(key.into_bytes())
+    }
+}
+
+impl From<&String> for Key {
+    fn from(key: &String) -> Self {
+        Self::from(key.as_bytes())
+    }
+}
+
+impl From<&Self> for Key {
+    fn from(key: &Self) -> Self {
+        key.clone()
+    }
 }
 
 impl<const N: usize> From<&[u8; N]> for Key {
@@ -245,7 +270,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_two_keys_share_a_text(a: Vec<u8>, b: Vec<u8>, prefix in 0usize..5) {
-            let prefix = [&b""[..], ENCODED, HASHED, PIECE, b" "][prefix];
+            let prefix = [&b""[..], ENCODED_PREFIX, HASHED_PREFIX, PIECE_PREFIX, b" "][prefix];
             let a = Key::from([prefix, &a].concat());
             let nested = Key::from(a.stored());
             let b = Key::from(b);

@@ -1,20 +1,20 @@
-//! Values over the server's limit, in pieces.
+//! Values over the limit of a server, which are stored in pieces.
 
 use bytes::{Bytes, BytesMut};
 
 use super::client::Memcached;
 use super::error::{Error, Kind, Result};
 use super::key::WireKey;
-use super::node::{Doubt, join};
+use super::node::{OwedWhen, join};
 use super::value::Value;
-use super::wire::{Fetch, Item, Mode, Op, Outcome, Status, Store};
+use super::wire::{Fetch, Item, Op, Outcome, Status, StoreMode, StoreOp};
 
 /// The flag of an entry that says where the pieces of its value are.
-pub(crate) const FLAG: u32 = 1 << 31;
+pub(crate) const SPLIT_FLAG: u32 = 1 << 31;
 /// The form of such an entry.
-const FORM: &str = "pieces1";
-/// Pieces that are under way at a time.
-const AT_ONCE: usize = 8;
+const MANIFEST_FORM: &str = "pieces1";
+/// How many pieces are under way at a time.
+const MAX_PIECES_AT_ONCE: usize = 8;
 
 /// What stands in the entry: `pieces1 <bytes> <bytes of a piece> <turn>`. Each write has a turn of
 /// its own, so that no value is put together from the pieces of two.
@@ -28,7 +28,7 @@ struct Manifest {
 impl Manifest {
     fn text(self) -> String {
         let Self { len, piece, turn } = self;
-        format!("{FORM} {len} {piece} {turn:x}")
+        format!("{MANIFEST_FORM} {len} {piece} {turn:x}")
     }
 
     fn parse(text: &[u8]) -> Option<Self> {
@@ -39,16 +39,17 @@ impl Manifest {
             piece: words.next()?.parse().ok()?,
             turn: u64::from_str_radix(words.next()?, 16).ok()?,
         };
-        let fits =
-            form == FORM && words.next().is_none() && (1..manifest.len).contains(&manifest.piece);
+        let fits = form == MANIFEST_FORM
+            && words.next().is_none()
+            && (1..manifest.len).contains(&manifest.piece);
         fits.then_some(manifest)
     }
 }
 
-/// The value of an entry; put together if that says where its pieces are. Nothing if one is
-/// missing.
+/// Gives the value of an entry. It is put together if the entry says where its pieces are. Gives nothing if one of
+/// them is missing.
 pub(crate) async fn open(client: &Memcached, key: &WireKey, item: Item) -> Result<Option<Value>> {
-    if !client.0.split || item.flags & FLAG == 0 {
+    if !client.0.split || item.flags & SPLIT_FLAG == 0 {
         return Ok(Some(item.into()));
     }
     let Some(manifest) = Manifest::parse(&item.data) else {
@@ -63,8 +64,8 @@ pub(crate) async fn open(client: &Memcached, key: &WireKey, item: Item) -> Resul
     }
     let mut data = BytesMut::new();
     let count = manifest.len.div_ceil(manifest.piece);
-    for start in (0..count).step_by(AT_ONCE) {
-        let pieces = (start..count.min(start + AT_ONCE)).map(|index| {
+    for start in (0..count).step_by(MAX_PIECES_AT_ONCE) {
+        let pieces = (start..count.min(start + MAX_PIECES_AT_ONCE)).map(|index| {
             let key = key.piece(manifest.turn, index);
             Box::pin(async move {
                 let node = client.route(&key).node;
@@ -89,7 +90,7 @@ pub(crate) async fn open(client: &Memcached, key: &WireKey, item: Item) -> Resul
     }
     Ok(Some(Value {
         data: data.freeze(),
-        flags: item.flags & !FLAG,
+        flags: item.flags & !SPLIT_FLAG,
         cas: item.cas,
     }))
 }
@@ -97,8 +98,8 @@ pub(crate) async fn open(client: &Memcached, key: &WireKey, item: Item) -> Resul
 /// Stores the pieces of a value, and puts where they are in its place.
 ///
 /// # Errors
-/// When a piece could not be stored. The entry itself is then as it was.
-pub(crate) async fn write(client: &Memcached, store: &mut Store) -> Result<()> {
+/// It fails when a piece could not be stored. The entry itself is then as it was.
+pub(crate) async fn write(client: &Memcached, store: &mut StoreOp) -> Result<()> {
     let turn = fastrand::u64(..);
     let limits = client.now();
     let first = store.key.piece(turn, usize::MAX);
@@ -116,11 +117,11 @@ pub(crate) async fn write(client: &Memcached, store: &mut Store) -> Result<()> {
     }
     let value = std::mem::replace(&mut store.value, text);
     let count = value.len().div_ceil(piece);
-    for start in (0..count).step_by(AT_ONCE) {
-        let pieces = (start..count.min(start + AT_ONCE)).map(|index| {
+    for start in (0..count).step_by(MAX_PIECES_AT_ONCE) {
+        let pieces = (start..count.min(start + MAX_PIECES_AT_ONCE)).map(|index| {
             let from = index * piece;
-            let part = Store {
-                mode: Mode::Set,
+            let part = StoreOp {
+                mode: StoreMode::Set,
                 key: store.key.piece(turn, index),
                 value: value.slice(from..value.len().min(from + piece)),
                 flags: 0,
@@ -132,7 +133,7 @@ pub(crate) async fn write(client: &Memcached, store: &mut Store) -> Result<()> {
                 let node = client.route(&key).node;
                 // Nobody reads a piece that no entry names.
                 let op = Op::Store(part);
-                node.change(&key, op, None, Doubt::Never, &[]).await
+                node.change(&key, op, None, OwedWhen::Never, &[]).await
             })
         });
         for stored in join(pieces.collect()).await {
@@ -142,7 +143,7 @@ pub(crate) async fn write(client: &Memcached, store: &mut Store) -> Result<()> {
             }
         }
     }
-    store.flags |= FLAG;
+    store.flags |= SPLIT_FLAG;
     Ok(())
 }
 

@@ -7,57 +7,102 @@ use pipeline_pool::OriginStats;
 
 use super::error::{Error, Kind};
 use crate::Server;
+use crate::counters::counters;
 
-/// Steps of the histogram: four for each doubling, from a microsecond to some minutes.
-const STEPS: usize = 112;
+/// How many steps the histogram has: four for each doubling, from a microsecond to some minutes.
+const HISTOGRAM_STEPS: usize = 112;
 
 /// One command in so many is timed, and each that fails: reading the clock twice for each of them would cost more than
 /// the counting.
-const TIMED: u64 = 8;
+const TIMED_ONE_IN: u64 = 8;
 
-#[derive(Debug)]
-pub(crate) struct Counters {
-    pub(crate) hits: AtomicU64,
-    pub(crate) misses: AtomicU64,
-    pub(crate) skipped: AtomicU64,
-    pub(crate) ejections: AtomicU64,
-    pub(crate) rejoins: AtomicU64,
-    commands: AtomicU64,
-    errors: AtomicU64,
-    timeouts: AtomicU64,
-    /// Nanoseconds of those that were timed.
-    nanos: AtomicU64,
-    steps: [AtomicU64; STEPS],
+counters! {
+    pub(crate) struct ServerCounters;
+    /// The figures of one server as this client has seen it, since it was put on the list.
+    #[derive(Clone, Debug)]
+    #[non_exhaustive]
+    pub struct ServerStats {
+        /// Commands that ended: answered, failed, or out of time.
+        commands,
+        /// Keys that were found.
+        hits,
+        /// Keys that were asked for and not found.
+        misses,
+        /// Commands that failed, those out of time included.
+        errors,
+        /// Commands that were not answered in time.
+        timeouts,
+        /// Requests that did not go to the server, as it was ejected.
+        skipped,
+        /// How often it was ejected.
+        ejections,
+        /// How often it came back.
+        rejoins,
+    } and {
+        /// Which server these figures are of.
+        pub server: Server,
+        /// Whether the server is used now.
+        pub state: ServerState,
+        /// Entries that are to be deleted there before they are believed. It is `None` when the whole server is to be
+        /// emptied.
+        pub owed: Option<usize>,
+        /// The connections to the server.
+        pub pool: OriginStats,
+        times: TimesTaken,
+    }
 }
 
-impl Default for Counters {
+/// How long commands took, counted in the steps of a histogram without a lock.
+#[derive(Debug)]
+pub(crate) struct Times {
+    nanos: AtomicU64,
+    steps: [AtomicU64; HISTOGRAM_STEPS],
+}
+
+impl Default for Times {
     fn default() -> Self {
         Self {
-            hits: AtomicU64::new(0),
-            misses: AtomicU64::new(0),
-            skipped: AtomicU64::new(0),
-            ejections: AtomicU64::new(0),
-            rejoins: AtomicU64::new(0),
-            commands: AtomicU64::new(0),
-            errors: AtomicU64::new(0),
-            timeouts: AtomicU64::new(0),
             nanos: AtomicU64::new(0),
             steps: std::array::from_fn(|_| AtomicU64::new(0)),
         }
     }
 }
 
+impl Times {
+    pub(crate) fn add(&self, took: Duration) {
+        let nanos = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
+        self.nanos.fetch_add(nanos, Ordering::Relaxed);
+        self.steps[step(took)].fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn read(&self) -> TimesTaken {
+        let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        TimesTaken {
+            nanos: get(&self.nanos),
+            steps: self.steps.iter().map(get).collect(),
+        }
+    }
+}
+
+/// How long the commands took that were timed.
+#[derive(Clone, Debug)]
+pub(crate) struct TimesTaken {
+    nanos: u64,
+    /// How many fell into each step.
+    steps: Vec<u64>,
+}
+
 /// The step that a time falls into.
 fn step(took: Duration) -> usize {
     let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX).max(1);
     let octave = micros.ilog2();
-    // The two bits after the first.
+    // These are the two bits after the first.
     let quarter = if octave >= 2 {
         (micros >> (octave - 2)) & 3
     } else {
         (micros << (2 - octave)) & 3
     };
-    (octave as usize * 4 + quarter as usize).min(STEPS - 1)
+    (octave as usize * 4 + quarter as usize).min(HISTOGRAM_STEPS - 1)
 }
 
 /// The longest time of a step.
@@ -66,18 +111,12 @@ fn bound(step: usize) -> Duration {
     Duration::from_nanos((1000u64 << octave) / 4 * (5 + quarter))
 }
 
-impl Counters {
-    /// A command has ended; says whether its time is to be [told](Self::took).
+impl ServerCounters {
+    /// A command has ended; says whether its time is to be counted.
     pub(crate) fn ended(&self) -> bool {
         self.commands
             .fetch_add(1, Ordering::Relaxed)
-            .is_multiple_of(TIMED)
-    }
-
-    pub(crate) fn took(&self, took: Duration) {
-        let nanos = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
-        self.nanos.fetch_add(nanos, Ordering::Relaxed);
-        self.steps[step(took)].fetch_add(1, Ordering::Relaxed);
+            .is_multiple_of(TIMED_ONE_IN)
     }
 
     pub(crate) fn failed(&self, error: &Error) {
@@ -86,91 +125,32 @@ impl Counters {
             self.timeouts.fetch_add(1, Ordering::Relaxed);
         }
     }
-
-    pub(crate) fn stats(
-        &self,
-        server: Server,
-        state: ServerState,
-        owed: Option<usize>,
-        pool: OriginStats,
-    ) -> ServerStats {
-        let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        let steps: Vec<u64> = self.steps.iter().map(get).collect();
-        ServerStats {
-            server,
-            state,
-            commands: get(&self.commands),
-            hits: get(&self.hits),
-            misses: get(&self.misses),
-            errors: get(&self.errors),
-            timeouts: get(&self.timeouts),
-            skipped: get(&self.skipped),
-            ejections: get(&self.ejections),
-            rejoins: get(&self.rejoins),
-            owed,
-            pool,
-            nanos: get(&self.nanos),
-            steps,
-        }
-    }
 }
 
 /// Whether a server is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ServerState {
-    /// It is, and the last command was answered.
+    /// The server is used, and the last command was answered.
     Up,
-    /// It is, and this many commands in a row have failed.
+    /// The server is used, and this many commands in a row have failed.
     Failing(u32),
-    /// It is not: it is tried again now and then.
+    /// The server is not used, and is tried again now and then.
     Ejected,
-}
-
-/// The figures of one server, from this client's side, since it was put on the list.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct ServerStats {
-    /// Which server.
-    pub server: Server,
-    /// Whether it is used now.
-    pub state: ServerState,
-    /// Commands that ended: answered, failed, or out of time.
-    pub commands: u64,
-    /// Keys that were found.
-    pub hits: u64,
-    /// Keys that were asked for and not found.
-    pub misses: u64,
-    /// Commands that failed, those out of time included.
-    pub errors: u64,
-    /// Commands that were not answered in time.
-    pub timeouts: u64,
-    /// Requests that did not go to the server, as it was ejected.
-    pub skipped: u64,
-    /// How often it was ejected.
-    pub ejections: u64,
-    /// How often it came back.
-    pub rejoins: u64,
-    /// Entries that are to be deleted there before they are believed; nothing when it is all.
-    pub owed: Option<usize>,
-    /// Its connections.
-    pub pool: OriginStats,
-    nanos: u64,
-    steps: Vec<u64>,
 }
 
 impl ServerStats {
     /// The mean time that a command took; zero when there was none. Of those that were answered one in eight is
     /// timed, of those that failed each.
     pub fn mean(&self) -> Duration {
-        match self.nanos.checked_div(self.timed()) {
+        match self.times.nanos.checked_div(self.timed()) {
             Some(nanos) => Duration::from_nanos(nanos),
             None => Duration::ZERO,
         }
     }
 
     fn timed(&self) -> u64 {
-        self.steps.iter().sum()
+        self.times.steps.iter().sum()
     }
 
     /// The time that this share of the commands stayed below, from 0 to 1, a quarter too long at
@@ -180,7 +160,7 @@ impl ServerStats {
             .ceil()
             .max(1.0) as u64;
         let mut seen = 0;
-        for (step, count) in self.steps.iter().enumerate() {
+        for (step, count) in self.times.steps.iter().enumerate() {
             seen += count;
             if seen >= want {
                 return bound(step);
@@ -209,6 +189,6 @@ mod tests {
             }
         }
         assert_eq!(step(Duration::ZERO), 0);
-        assert_eq!(step(Duration::MAX), STEPS - 1);
+        assert_eq!(step(Duration::MAX), HISTOGRAM_STEPS - 1);
     }
 }

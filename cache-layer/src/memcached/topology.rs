@@ -11,13 +11,13 @@ use tokio::runtime::Handle;
 use super::OnDead;
 use super::error::{Error, Kind, Result};
 use super::key::WireKey;
-use super::node::{Node, Terms, now};
+use super::node::{Node, NodeSettings, now};
 use crate::{Mode, Ring, Server, parse_list};
 
-/// The servers at one time.
+/// The servers of one list.
 #[derive(Debug)]
 pub(crate) struct Topology {
-    /// Grows with each list of servers.
+    /// A number that grows with each list of servers.
     pub(crate) number: u64,
     ring: Ring,
     pub(crate) servers: Vec<Server>,
@@ -27,8 +27,8 @@ pub(crate) struct Topology {
 /// Where a request goes.
 pub(crate) struct Route {
     pub(crate) node: Arc<Node>,
-    /// Those that come before it on the ring and are away: the server that the key belongs to, and
-    /// others that would stand in for it.
+    /// The servers before it on the ring that are away: the server that the key belongs to, and others that would
+    /// stand in for that.
     pub(crate) skipped: Vec<Arc<Node>>,
 }
 
@@ -63,29 +63,29 @@ impl Topology {
 #[derive(Debug)]
 pub(crate) struct Servers {
     mode: Mode,
-    terms: Terms,
+    terms: NodeSettings,
     current: RwLock<Arc<Topology>>,
-    /// The number of the list, which is told before the list is there.
+    /// The number of the list. It changes before the list does.
     number: AtomicU64,
     /// Servers that were on the list once and are not now.
-    left: Mutex<Left>,
+    left: Mutex<DepartedServers>,
     watch: Option<Watch>,
 }
 
 /// Servers that have entries of the time when they were on the list.
 #[derive(Debug, Default)]
-struct Left {
+struct DepartedServers {
     endpoints: HashSet<(String, u16)>,
-    /// There were more than can be remembered: any server may be one of them.
+    /// Whether there were more than can be remembered, so that any server may be one of them.
     any: bool,
 }
 
-/// As many servers that left the list are remembered.
-const MAX_LEFT: usize = 1000;
+/// How many servers that left the list are remembered.
+const MAX_DEPARTED_SERVERS: usize = 1000;
 
-impl Left {
+impl DepartedServers {
     fn add(&mut self, endpoint: (String, u16)) {
-        if self.endpoints.len() >= MAX_LEFT {
+        if self.endpoints.len() >= MAX_DEPARTED_SERVERS {
             self.endpoints.clear();
             self.any = true;
         }
@@ -109,7 +109,7 @@ struct Watch {
     error: Mutex<Option<String>>,
 }
 
-/// By what a changed file is known without reading it.
+/// What tells that a file has changed without reading it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Stamp {
     modified: Option<SystemTime>,
@@ -132,7 +132,7 @@ impl Stamp {
 }
 
 impl Watch {
-    /// Whether it is time to look at the file. One who asks looks, whoever is first.
+    /// Whether it is time to look at the file. Only the first caller after that time is told so.
     fn is_due(&self) -> bool {
         let (mut next, now) = (locked(&self.next), now());
         let due = *next <= now;
@@ -168,7 +168,7 @@ impl Servers {
     /// [`Kind::Config`] for a list that makes no ring, or a file that cannot be read.
     pub(crate) fn new(
         mode: Mode,
-        terms: Terms,
+        terms: NodeSettings,
         servers: &[Server],
         file: Option<(PathBuf, Duration)>,
     ) -> Result<Self> {
@@ -207,7 +207,7 @@ impl Servers {
         })
     }
 
-    /// The servers now. If the file is to be looked at, that is begun.
+    /// The servers now. If it is time to look at the file, this begins it.
     pub(crate) fn now(self: &Arc<Self>) -> Arc<Topology> {
         self.watch();
         self.current().clone()
@@ -235,7 +235,7 @@ impl Servers {
         }
         if let Ok(runtime) = Handle::try_current() {
             let servers = self.clone();
-            // Its outcome is kept for who asks; those who are busy go on with what there is.
+            // The outcome is kept for `list_error`. Requests go on with the list that there is.
             drop(runtime.spawn_blocking(move || {
                 // A file that takes long to be read, as on a lost network drive, takes one thread and no more.
                 if let Some(watch) = &servers.watch
@@ -252,10 +252,10 @@ impl Servers {
         locked(&self.watch.as_ref()?.error).clone()
     }
 
-    /// Reads the file if it has changed; says whether the servers have. Blocks.
+    /// Reads the file if it has changed, and says whether the servers have. It blocks its thread.
     ///
     /// # Errors
-    /// When the list cannot be used: the one before stays.
+    /// It fails when the list cannot be used. The list before stays.
     pub(crate) fn reload(&self) -> Result<bool> {
         match &self.watch {
             Some(watch) => self.read(watch, locked(&watch.stamp)),
@@ -307,7 +307,7 @@ impl Servers {
         let mut returned = Vec::new();
         for server in servers {
             if let Some(node) = known(server) {
-                // A new weight is the ring's business.
+                // A new weight changes the ring, and not the node.
                 nodes.push(node.clone());
                 continue;
             }
@@ -335,7 +335,7 @@ impl Servers {
         self.number.store(next.number, Ordering::Release);
         let before = std::mem::replace(&mut *current, next);
         drop(current);
-        // What its servers let go of when they are dropped is not done under the lock.
+        // The nodes of the list before are dropped after the lock is released.
         drop(before);
         Ok(true)
     }
@@ -348,15 +348,15 @@ mod tests {
     #[test]
     fn beyond_the_bound_any_server_may_have_left() {
         let endpoint = |i: usize| (format!("10.0.0.{i}"), 11211);
-        let mut left = Left::default();
-        for i in 0..MAX_LEFT {
+        let mut left = DepartedServers::default();
+        for i in 0..MAX_DEPARTED_SERVERS {
             left.add(endpoint(i));
         }
-        assert!(left.has(&endpoint(0)) && !left.has(&endpoint(MAX_LEFT)));
-        for i in MAX_LEFT..3 * MAX_LEFT {
+        assert!(left.has(&endpoint(0)) && !left.has(&endpoint(MAX_DEPARTED_SERVERS)));
+        for i in MAX_DEPARTED_SERVERS..3 * MAX_DEPARTED_SERVERS {
             left.add(endpoint(i));
-            assert!(left.endpoints.len() <= MAX_LEFT);
+            assert!(left.endpoints.len() <= MAX_DEPARTED_SERVERS);
         }
-        assert!((0..4 * MAX_LEFT).all(|i| left.has(&endpoint(i))));
+        assert!((0..4 * MAX_DEPARTED_SERVERS).all(|i| left.has(&endpoint(i))));
     }
 }

@@ -11,8 +11,8 @@ use super::key::WireKey;
 use super::node::Node;
 use super::wire::Item;
 
-/// The longest time to live that memcached takes as one: beyond it is a time of the calendar.
-const RELATIVE: u64 = 30 * 24 * 60 * 60;
+/// The longest time to live, in seconds, that memcached takes for one. It takes a larger number for a date.
+const MAX_RELATIVE_SECONDS: u64 = 30 * 24 * 60 * 60;
 
 /// A value as it was read.
 ///
@@ -21,12 +21,12 @@ const RELATIVE: u64 = 30 * 24 * 60 * 60;
 #[derive(Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Value {
-    /// The bytes.
+    /// The bytes of the value.
     pub data: Bytes,
-    /// The number that was stored with them; what it means is up to who stored it.
+    /// The number that was stored with the bytes. Its meaning is up to the one who stored it.
     pub flags: u32,
-    /// What [`Store::cas`](super::Store::cas) takes to store only if nobody has since. There when it
-    /// was asked for.
+    /// The number that [`Store::cas`](super::Store::cas) takes to store only if nobody else has since. It is there if
+    /// it was asked for.
     pub cas: Option<u64>,
 }
 
@@ -40,7 +40,7 @@ impl From<Item> for Value {
     }
 }
 
-/// Without the bytes.
+/// The bytes are left out.
 impl fmt::Debug for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Value")
@@ -55,13 +55,13 @@ impl fmt::Debug for Value {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Stored {
-    /// It is stored.
+    /// The value is stored.
     Stored,
-    /// It is not: there was an entry (add), or none (replace, append, prepend).
+    /// The value is not stored, since there was an entry (add), or none (replace, append, prepend).
     NotStored,
-    /// It is not: the entry has been changed since it was read (cas, fill).
+    /// The value is not stored, since the entry has been changed since it was read (cas, fill).
     Exists,
-    /// It is not: the entry has gone since it was read (cas, fill).
+    /// The value is not stored, since the entry has gone since it was read (cas, fill).
     NotFound,
 }
 
@@ -101,34 +101,35 @@ impl fmt::Debug for Lease {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Leased {
-    /// A value.
+    /// There is a value.
     Hit {
-        /// It.
+        /// The value.
         value: Value,
-        /// It was marked stale by [`Delete::stale`](super::Delete::stale).
+        /// Whether it was marked stale by [`Delete::stale`](super::Delete::stale).
         stale: bool,
-        /// This caller is asked to fill it anew: it is stale, or near the end of its time.
+        /// The right to fill it anew, if this caller is asked to, since it is stale or near the end of its time.
         refill: Option<Lease>,
     },
-    /// No value, and this caller is asked to fill it.
+    /// There is no value, and this caller is asked to fill the entry.
     Miss(Lease),
-    /// No value, and another caller is about to fill it.
+    /// There is no value, and another caller is about to fill the entry.
     Wait,
-    /// No value, and no filling: the server is away, or what it has is not to be believed yet.
+    /// There is no value and nothing can be filled, since the server is away, or what it has is not to be believed
+    /// yet.
     Away,
 }
 
-/// A time to live in memcached's terms: nothing is for ever. Parts of a second count as a whole one, no time at all as
-/// being over, and more than 30 days become a date, by this machine's clock. Dates have 31 bits, and end in January
-/// 2038: what would last longer lasts until then, or 30 days, whichever is later.
+/// Gives a time to live as memcached takes it; `None` means for ever. Parts of a second count as a whole one, zero as
+/// a time that is over. More than 30 days become a date, by the clock of this machine. Dates have 31 bits and end in
+/// January 2038: what would last longer lasts until then, or for 30 days, whichever is later.
 pub(crate) fn exptime(ttl: Option<Duration>) -> i32 {
     let now = std::time::SystemTime::UNIX_EPOCH.elapsed();
     exptime_at(ttl, now.map_or(0, |now| now.as_secs()))
 }
 
-/// As [`exptime`], at that second since 1970.
+/// Does as [`exptime`], at this second since 1970.
 fn exptime_at(ttl: Option<Duration>, now: u64) -> i32 {
-    const LAST: u64 = i32::MAX as u64;
+    const LAST_DATE: u64 = i32::MAX as u64;
     let Some(ttl) = ttl else {
         return 0;
     };
@@ -137,9 +138,9 @@ fn exptime_at(ttl: Option<Duration>, now: u64) -> i32 {
         .saturating_add(u64::from(ttl.subsec_nanos() > 0));
     let told = match seconds {
         0 => return -1,
-        1..=RELATIVE => seconds,
-        _ if now.saturating_add(RELATIVE) >= LAST => RELATIVE,
-        _ => seconds.saturating_add(now).min(LAST),
+        1..=MAX_RELATIVE_SECONDS => seconds,
+        _ if now.saturating_add(MAX_RELATIVE_SECONDS) >= LAST_DATE => MAX_RELATIVE_SECONDS,
+        _ => seconds.saturating_add(now).min(LAST_DATE),
     };
     i32::try_from(told).unwrap_or(i32::MAX)
 }

@@ -13,10 +13,10 @@ use super::name::{Name, prefix};
 use super::read::{Found, Loaded, Missed, Source, Want};
 use super::stats::CacheStats;
 use super::write;
-use crate::FOREVER;
+use crate::MAX_DURATION;
 use crate::memcached::Memcached;
 
-/// A read-through cache on memcached; cheap to clone, clones share everything.
+/// A read-through cache on memcached. It is cheap to clone, and clones share everything.
 ///
 /// It fails open: whatever goes wrong with memcached makes a read a miss, and counts in the [stats](Self::stats); it
 /// never fails the read. What a read asks of memcached takes no longer than one operation of it, and as long once more
@@ -28,14 +28,14 @@ use crate::memcached::Memcached;
 /// # What it promises
 ///
 /// - A read never returns what a write **of this process** that ended before it began has made old. Every write goes
-///   through [`write`](Self::write), which deletes before and after; where a deletion is not acknowledged, or
-///   the write may still happen, this process reads the key past the cache for as long as anything can be kept. The same
+///   through [`write`](Self::write), which deletes before and after. Where a deletion is not acknowledged, or the
+///   write may still happen, this process reads the key past the cache for as long as anything can be kept. The same
 ///   holds for what was written before the list of servers has changed, since a key may be back on a server that has what
 ///   was there before the write.
 /// - A fill that began before a deletion does not land after it, a restart of memcached included.
 /// - **Other processes** that use the cache do not read it either, once the write has returned, as long as its
 ///   deletions were acknowledged. If not, and in the first tier of other processes, they can read what was
-///   until its time to live is over. So can anybody, after a write that went past the cache.
+///   until its time to live is over. So can everybody after a write that went past the cache.
 /// - Tasks that read the same at once share one answer, under the same promises: a read shares only what began after it
 ///   did. It waits for another one no longer than a [lease](CacheBuilder::lease) lasts.
 /// - A damaged entry, or one of another form, is a miss.
@@ -52,7 +52,7 @@ use crate::memcached::Memcached;
 /// let servers = Memcached::builder().servers(["127.0.0.1:11211"]).build()?;
 /// let cache = Cache::builder(servers, Duration::from_secs(60)).namespace("example").build()?;
 ///
-/// // Whose it is, the group that can be forgotten as one, and what it is called there.
+/// // A name has an owner, a group that can be forgotten as one, and what the thing is called there.
 /// let ann = cache.name("everybody", "users/", "ann");
 /// let want = Want { operation: "user", refresh: false, terms: 0 };
 /// let load = || async {
@@ -65,7 +65,7 @@ use crate::memcached::Memcached;
 /// }
 ///
 /// let write = cache.write(vec![ann], false).await;
-/// // ... write it where it really is; then say that this is over.
+/// // ... The thing is written where it really is. Then the write is finished.
 /// write.finish(true, None).await;
 /// # Ok(()) }
 /// ```
@@ -75,9 +75,9 @@ pub struct Cache {
 }
 
 impl Cache {
-    /// A cache on these servers, whose entries live for `ttl`: 1 s and more.
+    /// Begins a cache on these servers, whose entries live for `ttl`, which is 1 s or more.
     ///
-    /// That is the longest time for which a reader can see what something else than this cache's users has
+    /// That is the longest time for which a reader can see what something else than the users of this cache has
     /// changed, so there is no default.
     pub fn builder(memcached: Memcached, ttl: Duration) -> CacheBuilder {
         CacheBuilder {
@@ -88,7 +88,7 @@ impl Cache {
             local: None,
             config: Config {
                 prefix: String::new(),
-                ttl: ttl.min(FOREVER),
+                ttl: ttl.min(MAX_DURATION),
                 absent_ttl: Some(ttl.min(Duration::from_secs(5))),
                 stale_for: Duration::ZERO,
                 jitter: 0.1,
@@ -102,8 +102,8 @@ impl Cache {
         }
     }
 
-    /// What a thing is called in this cache. Owners share no entries: what one may read another may not. `group`
-    /// and `rest` together name one thing.
+    /// Gives the name of a thing in this cache. Owners share no entries, since one may not read what another may.
+    /// `group` and `rest` together name one thing.
     ///
     /// A write by one owner deletes what other owners have of the thing that have read in its group in this process, up
     /// to 64 of them. Owners that this process does not know by then believe, in this process, nothing of what it has
@@ -113,12 +113,12 @@ impl Cache {
         self.name_in(owner, &[group], rest)
     }
 
-    /// As [`name`](Self::name), of a group whose name is these parts put together.
+    /// Does as [`name`](Self::name), with a group whose name is these parts put together.
     pub fn name_in(&self, owner: &str, group: &[&str], rest: &str) -> Name {
         Name::new(&self.core.config.prefix, owner, group, rest)
     }
 
-    /// What is kept of a thing, if that may be believed; asks nobody else, and fills nothing.
+    /// Gives what is kept of a thing, if that may be believed. It asks nobody else, and fills nothing.
     pub async fn peek(&self, name: &Name, operation: &'static str) -> Option<Entry> {
         self.core.peek(name, operation).await
     }
@@ -129,7 +129,7 @@ impl Cache {
     /// Outside of a tokio runtime nothing is shared.
     ///
     /// # Errors
-    /// Those of `load`.
+    /// They are those of `load`.
     pub async fn read<T, E, L, F>(&self, name: &Name, want: Want, load: L) -> Result<Found<T>, E>
     where
         T: Send + 'static,
@@ -140,11 +140,11 @@ impl Cache {
         self.core.read(name, want, load).await
     }
 
-    /// The first half of [`read`](Self::read), for those who would have `load` ready only if it is needed: what is
+    /// The first half of [`read`](Self::read), for callers that make `load` only if it is needed. It gives what is
     /// kept of a thing, if that may be believed.
     ///
     /// # Errors
-    /// When there is nothing, or nobody answered: [`fetch`](Self::fetch) goes on from there.
+    /// It fails when there is nothing, or memcached gave no answer. [`fetch`](Self::fetch) goes on from there.
     pub async fn find(
         &self,
         name: &Name,
@@ -156,7 +156,7 @@ impl Cache {
     /// The second half of [`read`](Self::read), after a [`find`](Self::find) of the same name and operation.
     ///
     /// # Errors
-    /// Those of `load`.
+    /// They are those of `load`.
     pub async fn fetch<T, E, L, F>(
         &self,
         name: &Name,
@@ -179,7 +179,7 @@ impl Cache {
         self.core.discard(name).await
     }
 
-    /// Begins a write of these things: to be called before it is sent. `through` says that
+    /// Begins a write of these things. This is to be called before the write is sent. `through` says that
     /// [`finish`](Writing::finish) will be told what a read would find.
     pub async fn write(&self, names: Vec<Name>, through: bool) -> Writing {
         Writing(self.core.clone().write(names, through).await)
@@ -190,22 +190,22 @@ impl Cache {
         self.core.config.write_through
     }
 
-    /// Has this process read everything of the group of this name past the cache, for as long as anything can
-    /// be kept: for writes that change things that nobody can name, such as the deletion of a domain.
+    /// Has this process read everything of the group of this name past the cache, for as long as anything can be
+    /// kept. This is for writes that change things that nobody can name, such as the deletion of a domain.
     ///
     /// Other processes can read what was until its time to live is over.
     pub fn forget_group(&self, name: &Name) {
         self.core.forget_group(name);
     }
 
-    /// The most bytes of head and body that are kept.
+    /// How many bytes of head and body are kept at most.
     pub fn max_value(&self) -> usize {
         self.core.config.max_value
     }
 
-    /// The servers below.
+    /// The client of the servers that keep the entries.
     pub fn memcached(&self) -> &Memcached {
-        &self.core.shelf
+        &self.core.backend
     }
 
     /// What the cache has done so far.
@@ -215,12 +215,12 @@ impl Cache {
         let local_bytes = core.local.as_ref().map_or(0, Local::bytes);
         #[cfg(not(feature = "local"))]
         let local_bytes = 0;
-        CacheStats {
-            doubted: core.trust.doubted(),
+        core.counters.read(
+            core.trust.doubted(),
             local_bytes,
-            servers: core.shelf.stats(),
-            ..core.counters.stats()
-        }
+            core.savings.all(),
+            core.backend.stats(),
+        )
     }
 }
 
@@ -232,14 +232,14 @@ impl fmt::Debug for Cache {
     }
 }
 
-/// A write under way, from [`Cache::write`]. Reads of its keys in this process go past the cache until it is
-/// finished. Dropped instead, it counts as a write that may still happen.
+/// A write under way, made by [`Cache::write`]. Reads of its keys in this process go past the cache until it is
+/// finished. When it is dropped instead, it counts as a write that may still happen.
 #[must_use = "a write that is not finished makes its keys read past the cache for as long as anything is kept"]
 pub struct Writing(write::Write<Memcached>);
 
 impl Writing {
-    /// The write has ended. `certain` says that it happened or not, and that no part of it is still on its way;
-    /// `wrote` is what a read would now find, if that is known.
+    /// Ends the write. `certain` says that it is known whether the write happened, and that no part of it is still on
+    /// its way. `wrote` is what a read would now find, if that is known.
     pub async fn finish(self, certain: bool, wrote: Option<Entry>) {
         self.0.finish(certain, wrote).await;
     }
@@ -270,25 +270,25 @@ impl CacheBuilder {
         self
     }
 
-    /// The version of the namespace: another one leaves all entries so far behind, at once. Defaults to 0.
+    /// The version of the namespace. Another version leaves all entries so far behind at once. Defaults to 0.
     pub fn version(mut self, version: u32) -> Self {
         self.version = version;
         self
     }
 
-    /// The share of the time to live by which it is cut at random, so that what was stored together does not
-    /// end together: 0 to 1, and what is beyond counts as the end that it is beyond. Defaults to 0.1.
+    /// The share of the time to live, 0 to 1, by which that is cut at random at most, so that what was stored
+    /// together does not end together. A share out of range is moved to the nearest end of it. Defaults to 0.1.
     pub fn jitter(mut self, share: f64) -> Self {
-        // What is no number cuts nothing.
+        // A share that is not a number cuts nothing.
         let share = if share.is_nan() { 0.0 } else { share };
         self.config.jitter = share.clamp(0.0, 1.0);
         self
     }
 
-    /// How long it is remembered that a thing does not exist: 1 s and more, in whole seconds as memcached counts them;
-    /// `None` and zero for not at all. Defaults to the time to live, but no more than 5 s.
+    /// How long it is remembered that a thing does not exist: 1 s or more, in whole seconds as memcached counts them.
+    /// `None` and zero mean that it is not remembered at all. Defaults to the time to live, but no more than 5 s.
     pub fn absent_ttl(mut self, ttl: impl Into<Option<Duration>>) -> Self {
-        let ttl = ttl.into().map(|t| t.min(FOREVER));
+        let ttl = ttl.into().map(|t| t.min(MAX_DURATION));
         self.config.absent_ttl = ttl.filter(|t| !t.is_zero());
         self
     }
@@ -296,7 +296,7 @@ impl CacheBuilder {
     /// How long after its time to live an entry is served once more, while one reader of all processes
     /// fetches it anew. Defaults to no time: an entry past its time is a miss.
     pub fn stale_for(mut self, time: Duration) -> Self {
-        self.config.stale_for = time.min(FOREVER);
+        self.config.stale_for = time.min(MAX_DURATION);
         self
     }
 
@@ -318,14 +318,14 @@ impl CacheBuilder {
     /// process's write is seen after that time only, so it should be short. Defaults to none.
     #[cfg(feature = "local")]
     pub fn local(mut self, bytes: u64, ttl: Duration) -> Self {
-        self.local = Some((bytes, ttl.min(FOREVER)));
+        self.local = Some((bytes, ttl.min(MAX_DURATION)));
         self
     }
 
     /// How long the right to fill a key lasts: a reader that dies without a word keeps others from filling it
     /// for that time. Defaults to 10 s; 1 s and more.
     pub fn lease(mut self, time: Duration) -> Self {
-        self.config.lease = time.clamp(Duration::from_secs(1), FOREVER);
+        self.config.lease = time.clamp(Duration::from_secs(1), MAX_DURATION);
         self
     }
 
@@ -333,7 +333,7 @@ impl CacheBuilder {
     /// itself, and how long it waits for its own fill to be acknowledged. Defaults to 50 ms; never more than the time of
     /// one operation of memcached.
     pub fn wait(mut self, time: Duration) -> Self {
-        self.config.wait = time.min(FOREVER);
+        self.config.wait = time.min(MAX_DURATION);
         self
     }
 
@@ -351,10 +351,11 @@ impl CacheBuilder {
         self
     }
 
-    /// The cache.
+    /// Builds the cache.
     ///
     /// # Errors
-    /// When the time to live, of things or of their absence, is under a second: memcached counts whole ones.
+    /// It fails when the time to live, of things or of their absence, is under a second, since memcached counts whole
+    /// ones.
     pub fn build(self) -> Result<Cache, ConfigError> {
         let mut config = self.config;
         for ttl in [Some(config.ttl), config.absent_ttl].into_iter().flatten() {

@@ -18,22 +18,23 @@ use bytes::{BufMut, Bytes, BytesMut};
 
 use crate::memcached::Key;
 
-const MAGIC: [u8; 2] = *b"rc";
-const VERSION: u8 = 1;
-const ABSENT: u8 = 1;
-const LZ4: u8 = 2;
-const FIXED: usize = 32;
+const ENTRY_MAGIC: [u8; 2] = *b"rc";
+const FORM_VERSION: u8 = 1;
+const ABSENT_FLAG: u8 = 1;
+const LZ4_FLAG: u8 = 2;
+const HEADER_LEN: usize = 32;
 
-/// What a read found: an answer of the caller's, kept as bytes that only the caller understands.
+/// What a read found: an answer of the service, kept as bytes that only the caller understands.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Entry {
-    /// The thing is known not to exist; such an entry has a time to live of its own.
+    /// Whether the thing is known not to exist. Such an entry has a time to live of its own.
     pub absent: bool,
-    /// What it cost to fetch, in the caller's unit, for [`Stats`](crate::CacheStats); 0 if nothing is known.
+    /// What it cost to fetch the answer, in the unit of the caller, for
+    /// [`CacheStats::saved`](crate::CacheStats::saved). It is 0 if nothing is known of that.
     pub cost: f64,
-    /// What goes before the body, such as a status and header fields.
+    /// What goes before the body, for example a status and header fields.
     pub head: Bytes,
-    /// The body.
+    /// The body of the answer.
     pub body: Bytes,
 }
 
@@ -41,7 +42,7 @@ pub struct Entry {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Kept {
     pub(crate) entry: Entry,
-    /// Milliseconds since 1970.
+    /// Until when the entry is fresh, in milliseconds since 1970.
     pub(crate) fresh_until: u64,
 }
 
@@ -58,14 +59,14 @@ impl Form {
         let body = packed.as_deref().unwrap_or(&entry.body);
         let mut flags = 0;
         if entry.absent {
-            flags |= ABSENT;
+            flags |= ABSENT_FLAG;
         }
         if packed.is_some() {
-            flags |= LZ4;
+            flags |= LZ4_FLAG;
         }
-        let mut out = BytesMut::with_capacity(FIXED + entry.head.len() + body.len());
-        out.put_slice(&MAGIC);
-        out.put_u8(VERSION);
+        let mut out = BytesMut::with_capacity(HEADER_LEN + entry.head.len() + body.len());
+        out.put_slice(&ENTRY_MAGIC);
+        out.put_u8(FORM_VERSION);
         out.put_u8(flags);
         out.put_u64_le(fresh_until);
         out.put_f64_le(entry.cost);
@@ -96,17 +97,17 @@ fn compress(body: &[u8]) -> Option<Vec<u8>> {
     (packed.len() < body.len()).then_some(packed)
 }
 
-/// Nothing asks for it in a build without the feature.
+/// No setting asks for compression in a build without the feature.
 #[cfg(not(feature = "lz4"))]
 fn compress(_: &[u8]) -> Option<Vec<u8>> {
     None
 }
 
-/// Reads what memcached had under this key; nothing if it is damaged, of another form, or was stored under
+/// Reads what memcached had under this key. Gives nothing if that is damaged, has another form, or was stored under
 /// another key. `max` bounds the bytes that a body unpacks to.
 pub(crate) fn decode(key: &Key, value: &Bytes, max: usize) -> Option<Kept> {
-    let (fixed, rest) = value.split_at_checked(FIXED)?;
-    if fixed[..2] != MAGIC || fixed[2] != VERSION {
+    let (fixed, rest) = value.split_at_checked(HEADER_LEN)?;
+    if fixed[..2] != ENTRY_MAGIC || fixed[2] != FORM_VERSION {
         return None;
     }
     let word = |at: usize| fixed[at..at + 4].try_into().map(u32::from_le_bytes).ok();
@@ -124,17 +125,17 @@ pub(crate) fn decode(key: &Key, value: &Bytes, max: usize) -> Option<Kept> {
     if Some(sum.finalize()) != word(28) {
         return None;
     }
-    let body = value.slice(FIXED + head..);
-    let body = match flags & LZ4 {
+    let body = value.slice(HEADER_LEN + head..);
+    let body = match flags & LZ4_FLAG {
         0 => body,
         _ if length > max => return None,
         _ => unpack(&body, length)?,
     };
-    (body.len() == length && flags & !(ABSENT | LZ4) == 0).then_some(Kept {
+    (body.len() == length && flags & !(ABSENT_FLAG | LZ4_FLAG) == 0).then_some(Kept {
         entry: Entry {
-            absent: flags & ABSENT != 0,
+            absent: flags & ABSENT_FLAG != 0,
             cost: f64::from_le_bytes(long(12)?),
-            head: value.slice(FIXED..FIXED + head),
+            head: value.slice(HEADER_LEN..HEADER_LEN + head),
             body,
         },
         fresh_until: u64::from_le_bytes(long(4)?),
@@ -147,13 +148,13 @@ fn unpack(packed: &[u8], length: usize) -> Option<Bytes> {
     Some(body.into())
 }
 
-/// A build without the feature meets an entry of one with it: a miss.
+/// A build without the feature takes an entry that a build with it has compressed for a miss.
 #[cfg(not(feature = "lz4"))]
 fn unpack(_: &[u8], _: usize) -> Option<Bytes> {
     None
 }
 
-/// Milliseconds since 1970.
+/// Until when the entry is fresh, in milliseconds since 1970.
 pub(crate) fn unix_ms(time: SystemTime) -> u64 {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)

@@ -1,12 +1,12 @@
 //! A read that others of this process meet instead of doing the same at once.
 //!
-//! It is a task of its own: who began it may stop polling, run out of time or go away, and the others get their answer
-//! all the same. The load ends with the last who wait for it. What the task asks of memcached it hears to its end, which
-//! is soon: a right to fill that was granted to nobody could not be given back.
+//! It is a task of its own: its caller may stop polling, run out of time or go away, and the others get their answer
+//! all the same. The load ends when nobody waits for it any more. What the task asks of memcached it hears to the
+//! end, which takes no longer than one operation: a right to fill that is granted to nobody could not be given back.
 //!
 //! ```text
 //!                    ┌─────────┐ Look   ┌────────┐ fill or cancel ┌─────────┐ leave ┌───────┐
-//!   Admit::Lead ───► │ looking │ ─────► │ loading│ ─────────────► │ landed  │ ────► │ ended │
+//!   Admit: Lead ───► │ looking │ ─────► │ loading│ ─────────────► │ landed  │ ────► │ ended │
 //!                    └─────────┘ no hit └────────┘   the lease    └─────────┘       └───────┘
 //!                      │      ▲ Wait        │                       ▲  wakes those    ▲ wakes those
 //!                      │ hit  └─┘           │ panic, or nobody      │  who share      │ who only wait
@@ -14,16 +14,16 @@
 //!                                           └──────────── abandoned ──────────────────┘
 //! ```
 //!
-//! - Its **caller** waits for the task's outcome. If that limit or the caller goes, nothing else happens: its seat is
-//!   free, and the last one to leave ends the task, which gives its lease back.
-//! - A read that **met it and began before it** shares what it lands with: an entry, or an error if both were
-//!   asked for on the same [terms](super::read::Want::terms). What concerns only the one who led (its time was over, its
-//!   runtime ended, it panicked) makes the others begin anew, one of them for all.
-//! - A read that **began after it** does not take its entry, since a write of another process may have ended between
-//!   the two. It asks memcached, if it has not just done so, and else waits for the end of the task. Then one of those
-//!   who waited leads, and all of them share that.
-//! - Nobody waits for it longer than a lease lasts, 10 s by default, whatever becomes of the runtime that the task is
-//!   in: after that one of them takes over, and it may not fill any longer.
+//! - Its **caller** waits for the answer of the task. When the caller goes away, only its seat becomes free. When the last
+//!   seat becomes free, the load ends and the task gives its lease back.
+//! - A read that **met it and began before it** shares what it lands with: an entry, or an error if both were asked for
+//!   on the same [terms](super::read::Want::terms). What concerns only the read that led (its time was over, its runtime
+//!   ended, it panicked) makes the others begin anew, and one of them leads for all.
+//! - A read that **began after it** does not take its entry, since a write of another process may have ended between the
+//!   two. It asks memcached, unless it has just done so, and then waits for the end of the task. Then one of those that
+//!   have waited leads, and the others share its answer.
+//! - Nobody waits for it longer than a lease lasts, which is 10 s by default, whatever becomes of the runtime that the
+//!   task is in. After that one of those that wait takes over, and the first may not fill any longer.
 //! - Without a runtime nothing is shared: the read loads in its caller's own future.
 
 use std::any::Any;
@@ -37,27 +37,27 @@ use tokio::time::Instant;
 
 use super::entry::Entry;
 
-/// How a read ended for those who met it.
+/// How a read ended for those that met it.
 #[derive(Clone)]
 pub(crate) enum Landed {
-    /// With this.
+    /// It has this entry.
     Entry(Entry),
-    /// With something that only one can have: they do it themselves.
+    /// It has something that only its caller can have, so that each of the others has to load for itself.
     Private,
-    /// With an error of the type of those who called on these terms.
+    /// It has failed with this error, of the error type of its caller, who asked on these terms.
     Failed(Arc<dyn Any + Send + Sync>, u64),
-    /// With nothing that concerns them: one of them does it anew.
+    /// It has nothing for the others, and one of them leads anew.
     Abandoned,
 }
 
 pub(crate) struct Flight {
     landed: OnceLock<Landed>,
     ended: AtomicBool,
-    /// Something was landed, or it has ended.
+    /// Wakes those that wait when something has landed, and when it has ended.
     news: Notify,
-    /// Those who wait.
+    /// How many wait for it.
     seats: AtomicUsize,
-    /// The last of them has left.
+    /// Wakes the task when the last of them has left.
     empty: Notify,
     began: Instant,
 }
@@ -74,22 +74,22 @@ impl Flight {
         }
     }
 
-    /// Tells those who share; only the first time counts.
+    /// Tells those that share how it ended. Only the first call counts.
     pub(crate) fn land(&self, landed: Landed) {
         if self.landed.set(landed).is_ok() {
             self.news.notify_waiters();
         }
     }
 
-    /// Tells all.
+    /// Tells everybody that it has ended.
     pub(crate) fn end(&self) {
-        // Without effect if it has landed.
+        // This has no effect if something has landed.
         let _ = self.landed.set(Landed::Abandoned);
         self.ended.store(true, Ordering::Release);
         self.news.notify_waiters();
     }
 
-    /// Whether nobody waits; to be asked under the lock under which [seats](Seat) are taken.
+    /// Whether nobody waits. The question means something only under the lock under which [seats](Seat) are taken.
     pub(crate) fn is_empty(&self) -> bool {
         self.seats.load(Ordering::Acquire) == 0
     }
@@ -99,13 +99,13 @@ impl Flight {
         self.seats.load(Ordering::Acquire)
     }
 
-    /// Waits until somebody left the last seat; others may have come since.
+    /// Waits until the last seat has become free. Others may have been taken since.
     pub(crate) async fn left(&self) {
         self.empty.notified().await;
     }
 }
 
-/// The place of one who waits.
+/// The place of a read that waits for another one.
 pub(crate) struct Seat(Arc<Flight>);
 
 impl Seat {
@@ -118,8 +118,9 @@ impl Seat {
         self.0.clone()
     }
 
-    /// How it ended: for one who `shares`, as soon as that is known; for others, when nobody meets it any longer.
-    /// Nothing if it takes longer than this since it began.
+    /// Waits until it is known how the flight has ended. A read that `shares` hears that as soon as something has
+    /// landed, any other when nobody meets the flight any longer.
+    /// Gives nothing when `longest` has passed since the flight began.
     pub(crate) async fn wait(&self, shares: bool, longest: Duration) -> Option<Landed> {
         let flight = &*self.0;
         let until = flight.began + longest;

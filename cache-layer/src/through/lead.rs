@@ -1,4 +1,4 @@
-//! The read of a key that leads: it looks in memcached, fetches what is missing, and fills.
+//! The read of a key that leads. It looks in memcached, fetches what is missing, and fills the key.
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
@@ -12,23 +12,24 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tracing::Instrument;
 
+use super::backend::{Backend, Filled};
 use super::core::Core;
 use super::entry::Entry;
 use super::flight::{Flight, Landed};
 use super::name::Name;
 use super::read::{Found, Loaded, Missed, Source, Want, past};
-use super::shelf::{Filled, Shelf};
-use super::stats::Counters;
-use super::steps::{Looked, ReadStep, Reading};
+use super::stats::count;
+use super::steps::{Looked, ReadStep, ReadSteps};
 
-/// How long between one question and the next while another fills.
-const ASK_AGAIN: Duration = Duration::from_millis(2);
+/// The pause between the first question and the second while another process fills the key. Each next pause is twice
+/// as long.
+const FIRST_PAUSE: Duration = Duration::from_millis(2);
 
-/// Where the answer of a read that leads goes to, as soon as it is there.
+/// Takes the answer of a read that leads, as soon as there is one.
 pub(super) type Tell<T, E> = oneshot::Sender<Result<Found<T>, E>>;
 
-/// The right to lead. Dropped, it wakes those who wait, and one of them leads.
-pub(super) struct Lead<S: Shelf> {
+/// The right to lead. When it is dropped, those that wait are woken, and one of them leads.
+pub(super) struct Lead<S: Backend> {
     core: Arc<Core<S>>,
     name: Name,
     number: u64,
@@ -37,17 +38,17 @@ pub(super) struct Lead<S: Shelf> {
     list: u64,
 }
 
-impl<S: Shelf> Drop for Lead<S> {
+impl<S: Backend> Drop for Lead<S> {
     fn drop(&mut self) {
         let now = super::trust::now();
-        // First, so that who is woken does not meet it again.
+        // This comes first, so that those that are woken do not meet it again.
         let trust = &self.core.trust;
-        trust.rules().leave(&self.name.key, self.number, now);
+        trust.lock().leave(&self.name.key, self.number, now);
         self.flight.end();
     }
 }
 
-impl<S: Shelf> Lead<S> {
+impl<S: Backend> Lead<S> {
     pub(super) fn new(
         core: Arc<Core<S>>,
         name: Name,
@@ -64,8 +65,8 @@ impl<S: Shelf> Lead<S> {
         }
     }
 
-    /// The task: reads. It ends early only while it loads, when nobody waits for it. The answer is told before the key
-    /// is filled.
+    /// The task that reads. It ends early only while it loads, and only when nobody waits for it. It tells the answer
+    /// before it fills the key.
     pub(super) fn run<T, E, L, F>(
         self,
         want: Want,
@@ -82,13 +83,13 @@ impl<S: Shelf> Lead<S> {
         self.read(want, missed, load, tell).in_current_span()
     }
 
-    /// Fetches it, unless nobody waits for it.
+    /// Runs `load` to its end, unless nobody waits for it any more.
     async fn wanted<R>(&self, load: impl Future<Output = R>) -> Option<R> {
         let mut load = pin!(load);
         loop {
             let mut left = pin!(self.flight.left());
             let loaded = poll_fn(|cx| {
-                // First, so that nothing is begun that nobody waits for.
+                // This comes first, so that no load begins that nobody waits for.
                 if left.as_mut().poll(cx).is_ready() {
                     return Poll::Ready(None);
                 }
@@ -97,11 +98,11 @@ impl<S: Shelf> Lead<S> {
             if let Some(loaded) = loaded.await {
                 return Some(loaded);
             }
-            // Whoever meets it does so under this lock, and takes a seat.
-            let deserted = self.core.trust.with_rules(|rules, at| {
+            // Reads meet it under this lock, and take their seats under it.
+            let deserted = self.core.trust.with(|trust, at| {
                 let deserted = self.flight.is_empty();
                 if deserted {
-                    rules.leave(&self.name.key, self.number, at.now);
+                    trust.leave(&self.name.key, self.number, at.now);
                 }
                 deserted
             });
@@ -113,15 +114,15 @@ impl<S: Shelf> Lead<S> {
 
     fn is_current(&self) -> bool {
         let trust = &self.core.trust;
-        trust.rules().is_current(&self.name.key, self.number)
+        trust.lock().is_current(&self.name.key, self.number)
     }
 
-    /// Keeps it in the first tier, unless it was written since this read began.
+    /// Keeps the entry in the first tier, unless the key was written since this read began.
     fn keep(&self, entry: &Entry, fresh: Duration) {
         #[cfg(feature = "local")]
         if let Some(local) = &self.core.local {
-            // Under the lock: a write that begins after this removes it again.
-            let rules = self.core.trust.rules();
+            // This happens under the lock, so that a write that begins later removes the entry again.
+            let rules = self.core.trust.lock();
             if rules.is_current(&self.name.key, self.number) {
                 local.insert(&self.name.key, entry, super::trust::now(), fresh);
             }
@@ -140,18 +141,18 @@ impl<S: Shelf> Lead<S> {
         let core = self.core.clone();
         let config = &core.config;
         let counters = &core.counters;
-        let mut reading = Reading::new();
+        let mut reading = ReadSteps::new();
         let mut step = reading.start();
-        let timeout = core.shelf.timeout();
+        let timeout = core.backend.timeout();
         let patience = missed.began + config.wait.min(timeout);
-        let mut pause = ASK_AGAIN;
+        let mut pause = FIRST_PAUSE;
         let mut mended = false;
         loop {
             step = match step {
                 ReadStep::Look => {
                     let renew = (!config.stale_for.is_zero()).then_some(config.stale_for);
-                    // All that is asked takes the time of one operation. In a little of it the server would
-                    // not be to blame for giving no answer.
+                    // All questions of a read together have the time of one operation. When little of it is left, a
+                    // server that gives no answer would not be to blame, so it is not asked.
                     let limit = timeout.saturating_sub(missed.began.elapsed());
                     let looked = match missed.down || limit < timeout / 8 {
                         true => {
@@ -160,13 +161,13 @@ impl<S: Shelf> Lead<S> {
                         }
                         false => {
                             let key = &self.name.key;
-                            core.shelf.look(key, config.lease, renew, limit).await
+                            core.backend.look(key, config.lease, renew, limit).await
                         }
                     };
                     let patient = Instant::now() + pause < patience;
                     match self.understand(looked, &mut mended).await {
                         Some(looked) => reading.looked(looked, patient),
-                        // A damaged entry was deleted: there is nothing now.
+                        // A damaged entry was deleted, so that there is nothing now.
                         None => ReadStep::Look,
                     }
                 }
@@ -176,7 +177,7 @@ impl<S: Shelf> Lead<S> {
                     ReadStep::Look
                 }
                 ReadStep::Load | ReadStep::Done => {
-                    Counters::add(&counters.misses);
+                    count(&counters.misses);
                     let loading = async { load().await };
                     return self.load(reading, want.terms, loading, Some(tell)).await;
                 }
@@ -184,29 +185,29 @@ impl<S: Shelf> Lead<S> {
                     core.hit(want.operation, &entry);
                     self.keep(&entry, fresh);
                     self.flight.land(Landed::Entry(entry.clone()));
-                    // Its caller may have gone.
+                    // The caller may have gone away.
                     drop(tell.send(Ok(Found::Entry(entry, Source::Memcached))));
                     return;
                 }
                 ReadStep::ServeAndRenew((entry, _), lease) => {
                     core.hit(want.operation, &entry);
-                    Counters::add(&counters.stale_hits);
+                    count(&counters.stale_hits);
                     self.flight.land(Landed::Entry(entry.clone()));
                     self.renew(lease, want.terms, load);
                     drop(tell.send(Ok(Found::Entry(entry, Source::Stale))));
                     return;
                 }
                 ReadStep::Fill(lease) | ReadStep::Cancel(lease) => {
-                    core.shelf.cancel(lease).await;
+                    core.backend.cancel(lease).await;
                     ReadStep::Load
                 }
             };
         }
     }
 
-    /// Fetches anew what was answered with already, for nobody in particular: whoever comes meanwhile finds in
-    /// memcached what is stale, or waits for this.
-    fn renew<T, E, L, F>(&self, lease: S::Lease, terms: u64, load: Arc<L>)
+    /// Fetches a stale entry anew after the read was answered with it. Reads that come meanwhile find the stale entry
+    /// in memcached, or wait for this.
+    fn renew<T, E, L, F>(&self, lease: S::Right, terms: u64, load: Arc<L>)
     where
         T: Send + 'static,
         E: Clone + Send + Sync + 'static,
@@ -215,29 +216,29 @@ impl<S: Shelf> Lead<S> {
     {
         let (core, flight) = (self.core.clone(), Arc::new(Flight::new()));
         let key = &self.name.key;
-        let number = core.trust.rules().succeed(key, self.number, flight.clone());
+        let number = core.trust.lock().succeed(key, self.number, flight.clone());
         let (name, list) = (self.name.clone(), self.list);
         let lead = number.map(|n| Self::new(core.clone(), name, n, flight, list));
         let renewal = async move {
             match lead {
                 Some(lead) => {
-                    let (reading, loading) = (Reading::renewing(lease), async { load().await });
-                    // Nobody in particular waits for it.
+                    let (reading, loading) = (ReadSteps::renewing(lease), async { load().await });
+                    // No caller waits for its answer.
                     lead.load::<T, E, _>(reading, terms, loading, None).await;
                 }
-                // It was written meanwhile.
-                None => core.shelf.cancel(lease).await,
+                // The key was written meanwhile.
+                None => core.backend.cancel(lease).await,
             }
         };
         tokio::spawn(renewal.in_current_span());
     }
 
-    /// Reads what memcached had. A damaged entry is deleted, once.
+    /// Decodes what memcached had. A damaged entry is deleted once, and the read looks again.
     async fn understand(
         &self,
-        looked: Looked<S::Lease, Bytes>,
+        looked: Looked<S::Right, Bytes>,
         mended: &mut bool,
-    ) -> Option<Looked<S::Lease, (Entry, Duration)>> {
+    ) -> Option<Looked<S::Right, (Entry, Duration)>> {
         let core = &self.core;
         let (value, lease) = match looked {
             Looked::Hit(value) => (value, None),
@@ -245,12 +246,13 @@ impl<S: Shelf> Lead<S> {
             Looked::Win(lease) => return Some(Looked::Win(lease)),
             Looked::Lost => return Some(Looked::Lost),
             Looked::Down => {
-                Counters::add(&core.counters.errors);
+                count(&core.counters.errors);
                 return Some(Looked::Down);
             }
         };
-        if core.shelf.list() != self.list {
-            // It may have come from a server that nobody has answered for.
+        if core.backend.list() != self.list {
+            // The list of servers has changed, so the value may come from a server that no deletion of a write has
+            // reached.
             return Some(lease.map_or(Looked::Down, Looked::Win));
         }
         if let Some(decoded) = core.decode(&self.name, &value) {
@@ -259,22 +261,22 @@ impl<S: Shelf> Lead<S> {
                 None => Looked::Hit(decoded),
             });
         }
-        Counters::add(&core.counters.corrupt);
+        count(&core.counters.corrupt);
         if let Some(lease) = lease {
-            // It is this read's to fill: what is there is written over.
+            // This read may fill the key, and writes over what is there.
             return Some(Looked::Win(lease));
         }
-        if std::mem::replace(mended, true) || !core.shelf.delete(&self.name.key).await.is_safe() {
+        if std::mem::replace(mended, true) || !core.backend.delete(&self.name.key).await.is_safe() {
             return Some(Looked::Down);
         }
         None
     }
 
-    /// Fetches it, and fills the key if that is this read's to do. With somebody to tell it ends early when nobody waits
-    /// for it.
+    /// Fetches the answer, tells it, and fills the key if this read has the right to. Where there is somebody to
+    /// tell, the load ends early when nobody waits for it any more.
     async fn load<T, E, F>(
         self,
-        reading: Reading<S::Lease>,
+        reading: ReadSteps<S::Right>,
         terms: u64,
         loading: F,
         tell: Option<Tell<T, E>>,
@@ -283,14 +285,14 @@ impl<S: Shelf> Lead<S> {
         F: Future<Output = Result<Loaded<T>, E>>,
     {
         let core = &self.core;
-        let mut held = Held { core, reading };
+        let mut held = HeldRight { core, reading };
         let loaded = match &tell {
             Some(_) => self.wanted(loading).await,
             None => Some(loading.await),
         };
         let Some(loaded) = loaded else {
             if let Some(lease) = held.reading.take_lease() {
-                core.shelf.cancel(lease).await;
+                core.backend.cancel(lease).await;
             }
             return;
         };
@@ -305,7 +307,7 @@ impl<S: Shelf> Lead<S> {
             Err(error) => Landed::Failed(Arc::new(error.clone()), terms),
         });
         if keep.is_none() && matches!(loaded, Ok(Loaded::Entry(_) | Loaded::Private(_))) {
-            Counters::add(&core.counters.unkept);
+            count(&core.counters.unkept);
         }
         let entry = match &loaded {
             Ok(Loaded::Entry(entry)) => Some(entry.clone()),
@@ -318,16 +320,16 @@ impl<S: Shelf> Lead<S> {
         let fresh = keep.as_ref().map(|kept| kept.fresh);
         let kept = match (step, keep) {
             (ReadStep::Fill(lease), Some(keep)) => {
-                let filled = core.shelf.fill(lease, keep.value, keep.ttl).await;
+                let filled = core.backend.fill(lease, keep.value, keep.ttl).await;
                 match filled {
-                    Filled::Stored => Counters::add(&core.counters.fills),
-                    Filled::Refused => Counters::add(&core.counters.refused_fills),
-                    Filled::Down => Counters::add(&core.counters.errors),
+                    Filled::Stored => count(&core.counters.fills),
+                    Filled::Refused => count(&core.counters.refused_fills),
+                    Filled::Down => count(&core.counters.errors),
                 }
                 filled == Filled::Stored
             }
             (ReadStep::Cancel(lease), _) => {
-                core.shelf.cancel(lease).await;
+                core.backend.cancel(lease).await;
                 false
             }
             _ => true,
@@ -338,19 +340,20 @@ impl<S: Shelf> Lead<S> {
     }
 }
 
-/// A read that fetches. When its runtime ends meanwhile, it gives its lease back if it can, so that nobody waits for it.
-struct Held<'a, S: Shelf> {
+/// The right to fill that a read has while it fetches. When the runtime ends meanwhile, the right is given back if
+/// that is possible, so that nobody waits for this read.
+struct HeldRight<'a, S: Backend> {
     core: &'a Arc<Core<S>>,
-    reading: Reading<S::Lease>,
+    reading: ReadSteps<S::Right>,
 }
 
-impl<S: Shelf> Drop for Held<'_, S> {
+impl<S: Backend> Drop for HeldRight<'_, S> {
     fn drop(&mut self) {
         if let Some(lease) = self.reading.take_lease()
             && let Ok(runtime) = Handle::try_current()
         {
             let core = self.core.clone();
-            runtime.spawn(async move { core.shelf.cancel(lease).await });
+            runtime.spawn(async move { core.backend.cancel(lease).await });
         }
     }
 }

@@ -8,19 +8,19 @@ use quick_cache::{Weighter, sync::Cache};
 use super::entry::Entry;
 use crate::memcached::Key;
 
-/// What an entry takes beside its bytes, about.
-const OVERHEAD: usize = 160;
+/// About how many bytes an entry takes beside its own.
+const ENTRY_OVERHEAD: usize = 160;
 
 #[derive(Clone)]
 struct Weight;
 
 impl Weighter<Key, (Entry, Instant)> for Weight {
     fn weight(&self, key: &Key, (entry, _): &(Entry, Instant)) -> u64 {
-        (OVERHEAD + key.as_bytes().len() + entry.head.len() + entry.body.len()) as u64
+        (ENTRY_OVERHEAD + key.as_bytes().len() + entry.head.len() + entry.body.len()) as u64
     }
 }
 
-/// Entries up to so many bytes.
+/// Entries that together take no more than a number of bytes.
 pub(crate) struct Local {
     cache: Cache<Key, (Entry, Instant), Weight>,
     ttl: Duration,
@@ -28,7 +28,7 @@ pub(crate) struct Local {
 
 impl Local {
     pub(crate) fn new(bytes: u64, ttl: Duration) -> Self {
-        // The number is an estimate that sizes its tables.
+        // This estimate of the number of entries sizes the tables of the cache.
         let items = usize::try_from(bytes / 1024)
             .unwrap_or(usize::MAX)
             .clamp(16, 1 << 20);
@@ -47,7 +47,7 @@ impl Local {
         None
     }
 
-    /// Keeps a copy of its own: the bytes at hand may be a small piece of a large buffer.
+    /// Keeps a copy of the entry, since its bytes may be a small piece of a large buffer.
     pub(crate) fn insert(&self, key: &Key, entry: &Entry, now: Instant, fresh: Duration) {
         let entry = Entry {
             head: Bytes::copy_from_slice(&entry.head),

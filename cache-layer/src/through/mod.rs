@@ -1,5 +1,6 @@
-//! Reading through the cache.
+//! The read-through cache.
 
+mod backend;
 mod cache;
 mod core;
 mod entry;
@@ -7,14 +8,12 @@ mod flight;
 mod lead;
 #[cfg(feature = "local")]
 mod local;
-#[cfg(test)]
-mod model;
 mod name;
 mod read;
-mod servers;
-mod shelf;
 mod stats;
 mod steps;
+#[cfg(test)]
+mod testing;
 #[cfg(test)]
 mod tests;
 mod trust;

@@ -12,9 +12,9 @@ use crate::memcached::Key;
 /// as `%3A` and `%` as `%25`, so that no two names share a key unless group and rest, put together, are the same text.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Name {
-    /// What it is kept under.
+    /// The key that the thing is kept under.
     pub(crate) key: Key,
-    /// Where owner, group and rest begin.
+    /// Where the owner, the group and the rest begin in the key.
     owner: usize,
     group: usize,
     rest: usize,
@@ -52,17 +52,17 @@ impl Name {
         &self.key.as_bytes()[self.owner..self.group - 1]
     }
 
-    /// What it is kept under in memcached.
+    /// The key that the thing is kept under in memcached.
     pub fn key(&self) -> &Key {
         &self.key
     }
 
-    /// The group, whoever the owner is.
+    /// The group, which is the same for all owners.
     pub(crate) fn group(&self) -> &[u8] {
         &self.key.as_bytes()[self.group..self.rest]
     }
 
-    /// Group and rest, whoever the owner is.
+    /// The group and the rest, which are the same for all owners.
     pub(crate) fn thing(&self) -> &[u8] {
         &self.key.as_bytes()[self.group..]
     }
@@ -79,12 +79,12 @@ impl fmt::Debug for Name {
     }
 }
 
-/// What the keys of a cache begin with.
+/// The text that the keys of a cache begin with.
 pub(crate) fn prefix(namespace: &str, version: u32) -> String {
     format!("{}:{version}:", escaped(namespace))
 }
 
-/// A text without the mark that ends it in a key.
+/// The text with `:` and `%` escaped, since `:` ends it in a key.
 fn escaped(text: &str) -> Cow<'_, str> {
     match text.contains([':', '%']) {
         true => text.replace('%', "%25").replace(':', "%3A").into(),

@@ -10,34 +10,34 @@ use tokio::sync::oneshot;
 use tokio::task::JoinError;
 use tokio::time::{Instant, timeout};
 
+use super::backend::{Backend, Peeked};
 use super::core::Core;
 use super::entry::{self, Entry};
 use super::flight::{Flight, Landed, Seat};
 use super::lead::Lead;
 use super::name::Name;
-use super::shelf::{Peeked, Shelf};
-use super::stats::Counters;
-use super::trust::{Admit, Visit};
+use super::stats::count;
+use super::trust::{Admission, Visit};
 
-/// What came from where the thing is.
+/// What a load has brought from where the thing is.
 #[derive(Debug)]
 pub enum Loaded<T> {
-    /// Something that may be kept and shared.
+    /// An answer that may be kept, and shared with others.
     Entry(Entry),
-    /// Something that only the caller can have, such as a body that streams. Others who wait for it fetch it
-    /// themselves, each for itself.
+    /// An answer that only the caller can have, such as a body that streams. Each of the others that wait for it
+    /// loads for itself.
     Private(T),
-    /// Something that concerns only the caller, such as that its time is over. Others who wait for it begin anew, one
-    /// of them for all.
+    /// An outcome that concerns only the caller, for example that its time is over. The others that wait for it begin
+    /// anew, and one of them loads for all.
     Own(T),
 }
 
 /// What a read found.
 #[derive(Debug)]
 pub enum Found<T> {
-    /// An answer, and where it came from.
+    /// It found this answer, which came from this source.
     Entry(Entry, Source),
-    /// What the caller's own fetch brought.
+    /// It found what the caller's own load has brought, and only the caller has it.
     Private(T),
 }
 
@@ -45,27 +45,28 @@ pub enum Found<T> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Source {
-    /// The first tier.
+    /// It came from the first tier, in the memory of this process.
     Local,
-    /// Memcached.
+    /// It came from memcached.
     Memcached,
-    /// Memcached, past its time; it is being fetched anew.
+    /// It came from memcached and is past its time to live. It is being fetched anew.
     Stale,
-    /// Another task's read of the same, that began after this one.
+    /// It came from another task's read of the same thing that began after this one.
     Joined,
-    /// The service.
+    /// It came from the service.
     Service,
 }
 
 /// What a read wants.
 #[derive(Clone, Copy, Debug)]
 pub struct Want {
-    /// The operation, for the figures of what was saved.
+    /// The name of the operation, for [the figures of what was saved](crate::Saved).
     pub operation: &'static str,
-    /// Whether it wants a fresh answer: what is kept is deleted first.
+    /// Whether the read wants a fresh answer. What is kept is then deleted first.
     pub refresh: bool,
-    /// Tells apart those who would not fail alike, such as clients of other servers, or with other rules for
-    /// repeating: an error of one load is shared only by those who read on the same terms. 0 if there is one sort.
+    /// A number that tells apart readers that would not fail alike, such as clients of other servers, or clients that
+    /// repeat requests by other rules. An error of a load is shared only by those that read on the same terms. It is
+    /// 0 where there is only one sort of readers.
     pub terms: u64,
 }
 
@@ -74,9 +75,9 @@ pub struct Want {
 #[must_use = "what is missing is to be fetched"]
 pub struct Missed {
     pub(super) began: Instant,
-    /// There was no answer, so there is no asking again.
+    /// Memcached gave no answer, so it is not asked again.
     pub(super) down: bool,
-    /// Memcached was asked.
+    /// Memcached was asked before.
     asked: bool,
 }
 
@@ -90,8 +91,8 @@ impl Missed {
     }
 }
 
-impl<S: Shelf> Core<S> {
-    /// Reads a key through the cache, and what it lacks from where it is, with `load`.
+impl<S: Backend> Core<S> {
+    /// Reads a key through the cache. What the cache lacks is fetched with `load`.
     pub(crate) async fn read<T, E, L, F>(
         self: &Arc<Self>,
         name: &Name,
@@ -117,35 +118,40 @@ impl<S: Shelf> Core<S> {
         self.fetch(name, want, missed, load).await
     }
 
-    /// Looks for a key where that is all there is to do, so that a hit costs no more than the question: nobody
-    /// waits for this read, and it fills nothing.
+    /// The first half of a [read](Self::read): looks for a key where that is all there is to do, so that a hit costs no
+    /// more than the question.
     pub(crate) async fn find(
         &self,
         name: &Name,
         operation: &'static str,
     ) -> Result<(Entry, Source), Missed> {
+        self.look_up(name, operation, self.finds).await
+    }
+
+    /// What is kept of a thing, if it may be believed.
+    pub(crate) async fn peek(&self, name: &Name, operation: &'static str) -> Option<Entry> {
+        let found = self.look_up(name, operation, true).await;
+        found.ok().map(|(entry, _)| entry)
+    }
+
+    /// Looks in the first tier and, where `asks` is set, in memcached. Nobody waits for this, and it fills nothing.
+    async fn look_up(
+        &self,
+        name: &Name,
+        operation: &'static str,
+        asks: bool,
+    ) -> Result<(Entry, Source), Missed> {
         let mut missed = Missed::new(Instant::now());
         if let Some(entry) = self.find_local(name, operation) {
             return Ok((entry, Source::Local));
         }
-        if self.finds
-            && let Some(entry) = self.ask(name, operation, &mut missed).await
-        {
+        if asks && let Some(entry) = self.ask(name, operation, &mut missed).await {
             return Ok((entry, Source::Memcached));
         }
         Err(missed)
     }
 
-    /// What is kept of a thing, if it may be believed; fills nothing.
-    pub(crate) async fn peek(&self, name: &Name, operation: &'static str) -> Option<Entry> {
-        if let Some(entry) = self.find_local(name, operation) {
-            return Some(entry);
-        }
-        let mut missed = Missed::new(Instant::now());
-        self.ask(name, operation, &mut missed).await
-    }
-
-    /// What the first tier has.
+    /// Gives what the first tier has, if it may be believed.
     fn find_local(&self, name: &Name, operation: &'static str) -> Option<Entry> {
         #[cfg(feature = "local")]
         {
@@ -154,8 +160,8 @@ impl<S: Shelf> Core<S> {
             if !self.trust.believes_local(name) {
                 return None;
             }
-            Counters::add(&self.counters.local_hits);
-            self.counters.save(operation, entry.cost);
+            count(&self.counters.local_hits);
+            self.savings.add(operation, entry.cost);
             Some(entry)
         }
         #[cfg(not(feature = "local"))]
@@ -165,45 +171,47 @@ impl<S: Shelf> Core<S> {
         }
     }
 
-    /// What memcached has, if it may be believed.
+    /// Gives what memcached has, if it may be believed.
     async fn ask(
         &self,
         name: &Name,
         operation: &'static str,
         missed: &mut Missed,
     ) -> Option<Entry> {
-        let list = self.shelf.list();
-        if !self.trust.believes(name, &self.shelf) {
+        let list = self.backend.list();
+        if !self.trust.believes(name, &self.backend) {
             return None;
         }
         missed.asked = true;
-        match self.shelf.peek(&name.key).await {
-            // It may have come from a server that nobody has answered for.
-            Peeked::Hit(_) if self.shelf.list() != list => None,
+        match self.backend.peek(&name.key).await {
+            // The list of servers has changed, so the value may come from a server that no deletion of a write has
+            // reached.
+            Peeked::Hit(_) if self.backend.list() != list => None,
             Peeked::Hit(value) => {
-                // What is damaged is for whoever leads to see to.
+                // The read that leads deletes what is damaged.
                 let kept = entry::decode(&name.key, &value, self.config.max_value)?;
                 self.hit(operation, &kept.entry);
                 Some(kept.entry)
             }
             Peeked::Nothing => None,
             Peeked::Down => {
-                Counters::add(&self.counters.errors);
+                count(&self.counters.errors);
                 missed.down = true;
                 None
             }
         }
     }
 
-    /// What is kept of a thing makes no sense to its reader: deletes it. The read goes on as one that found nothing.
+    /// Deletes what is kept of a thing, since it makes no sense to its reader. The read goes on as one that found
+    /// nothing.
     pub(crate) async fn discard(&self, name: &Name) -> Missed {
-        Counters::add(&self.counters.corrupt);
+        count(&self.counters.corrupt);
         self.forget_local(name);
-        self.shelf.delete(&name.key).await;
+        self.backend.delete(&name.key).await;
         Missed::new(Instant::now())
     }
 
-    /// Goes on with a read that found nothing: one at a time leads, and the others [meet](super::flight) it.
+    /// Goes on with a read that found nothing. One read at a time leads, and the others [meet](super::flight) it.
     pub(crate) async fn fetch<T, E, L, F>(
         self: &Arc<Self>,
         name: &Name,
@@ -218,21 +226,21 @@ impl<S: Shelf> Core<S> {
         F: Future<Output = Result<Loaded<T>, E>> + Send + 'static,
     {
         let Ok(runtime) = Handle::try_current() else {
-            // Nobody may wait for what only this caller polls.
-            Counters::add(&self.counters.past);
+            // Without a runtime only this caller would poll the load, so nobody else may wait for it.
+            count(&self.counters.past);
             return past(load().await);
         };
         let load = Arc::new(load);
         let mut visit = Visit::default();
         loop {
-            // Before it is admitted: what it finds later is believed only if this is the list still.
-            let list = self.shelf.list();
+            // This comes before the admission: what the read finds later is believed only if this is still the list.
+            let list = self.backend.list();
             let (number, shares, seat) = match self.admit(name, &mut visit) {
-                Admit::Past => {
-                    Counters::add(&self.counters.past);
+                Admission::Past => {
+                    count(&self.counters.past);
                     return past(load().await);
                 }
-                Admit::Lead(number, seat) => {
+                Admission::Lead(number, seat) => {
                     let lead = Lead::new(self.clone(), name.clone(), number, seat.flight(), list);
                     let (tell, told) = oneshot::channel();
                     let task = runtime.spawn(lead.run(want, missed, load.clone(), tell));
@@ -243,12 +251,12 @@ impl<S: Shelf> Core<S> {
                             _ => past(load().await),
                         };
                     };
-                    // Who reads next finds it there; a memcached that is slow holds nobody up for long.
-                    let patience = self.config.wait.min(self.shelf.timeout());
+                    // The next read finds the entry there. A memcached that is slow holds nobody up for long.
+                    let patience = self.config.wait.min(self.backend.timeout());
                     drop(timeout(patience, task).await);
                     return outcome;
                 }
-                Admit::Join {
+                Admission::Join {
                     number,
                     shares,
                     flight: seat,
@@ -262,8 +270,8 @@ impl<S: Shelf> Core<S> {
             }
             match seat.wait(shares, self.config.lease).await {
                 Some(Landed::Entry(entry)) if shares => {
-                    Counters::add(&self.counters.joined);
-                    self.counters.save(want.operation, entry.cost);
+                    count(&self.counters.joined);
+                    self.savings.add(want.operation, entry.cost);
                     return Ok(Found::Entry(entry, Source::Joined));
                 }
                 Some(Landed::Failed(error, terms)) if terms == want.terms => {
@@ -273,30 +281,30 @@ impl<S: Shelf> Core<S> {
                     }
                 }
                 Some(Landed::Private) => {
-                    Counters::add(&self.counters.past);
+                    count(&self.counters.past);
                     return past(load().await);
                 }
                 Some(_) => {}
                 None => visit.over = Some(number),
             }
-            // Memcached may have it by now, and is asked by the one who leads.
+            // Memcached may have the entry by now, and the read that leads asks for it.
             missed = Missed::new(Instant::now());
             missed.asked = true;
         }
     }
 
-    fn admit(&self, name: &Name, visit: &mut Visit) -> Admit<Seat> {
+    fn admit(&self, name: &Name, visit: &mut Visit) -> Admission<Seat> {
         let flight = || Arc::new(Flight::new());
-        // Seats are taken under the lock under which a task sees that nobody has one.
-        self.trust.with_rules(
-            |rules, at| match rules.admit(name, &self.shelf, at, visit, flight) {
-                Admit::Past => Admit::Past,
-                Admit::Lead(number, flight) => Admit::Lead(number, Seat::take(flight)),
-                Admit::Join {
+        // A task looks under this same lock whether nobody has a seat.
+        self.trust.with(
+            |trust, at| match trust.admit(name, &self.backend, at, visit, flight) {
+                Admission::Past => Admission::Past,
+                Admission::Lead(number, flight) => Admission::Lead(number, Seat::take(flight)),
+                Admission::Join {
                     number,
                     shares,
                     flight,
-                } => Admit::Join {
+                } => Admission::Join {
                     number,
                     shares,
                     flight: Seat::take(flight),
@@ -314,11 +322,11 @@ impl<S: Shelf> Core<S> {
 
     pub(super) fn hit(&self, operation: &'static str, entry: &Entry) {
         let counters = &self.counters;
-        Counters::add(&counters.hits);
+        count(&counters.hits);
         if entry.absent {
-            Counters::add(&counters.absent_hits);
+            count(&counters.absent_hits);
         }
-        counters.save(operation, entry.cost);
+        self.savings.add(operation, entry.cost);
     }
 }
 

@@ -1,4 +1,4 @@
-//! What a read and a write of one key do, step by step; whoever takes the steps waits for them.
+//! What a read and a write of one key do, step by step. The code here decides the steps, and its caller takes them.
 //!
 //! A read that finds nothing is granted a **lease** by memcached: the right to fill the key, which any
 //! deletion takes away. So a value that was fetched before a write cannot land behind the deletion that the
@@ -8,15 +8,15 @@
 /// What memcached had.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Looked<L, V> {
-    /// This value.
+    /// It had this value.
     Hit(V),
-    /// This value, to be fetched again soon, by whoever holds this lease.
+    /// It had this value, which the holder of this lease is to fetch anew.
     Renew(V, L),
-    /// Nothing, and the right to fill it.
+    /// It had nothing, and granted the right to fill the key.
     Win(L),
-    /// Nothing, and another has the right to fill it.
+    /// It had nothing, and another read has the right to fill the key.
     Lost,
-    /// No answer, or one that makes no sense.
+    /// It gave no answer, or one that makes no sense.
     Down,
 }
 
@@ -25,39 +25,39 @@ pub(crate) enum Looked<L, V> {
 pub(crate) enum ReadStep<L, V> {
     /// Ask memcached.
     Look,
-    /// Give the one who fills it a moment, then ask again.
+    /// Wait a moment for the read that fills the key, then ask again.
     Wait,
-    /// Fetch it from where it comes from.
+    /// Fetch the thing from where it is.
     Load,
     /// Store what was fetched under this lease.
     Fill(L),
     /// Give this lease back.
     Cancel(L),
-    /// This is the answer.
+    /// Answer with this value.
     Serve(V),
-    /// This is the answer, and it should be fetched anew under this lease.
+    /// Answer with this value, and fetch it anew under this lease.
     ServeAndRenew(V, L),
-    /// What was fetched is the answer.
+    /// Answer with what was fetched.
     Done,
 }
 
-/// A read that leads.
+/// The state of a read that leads.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Reading<L> {
+pub(crate) struct ReadSteps<L> {
     lease: Option<L>,
 }
 
-impl<L> Reading<L> {
+impl<L> ReadSteps<L> {
     pub(crate) fn new() -> Self {
         Self { lease: None }
     }
 
-    /// A read that only renews.
+    /// The state of a read that only renews an entry.
     pub(crate) fn renewing(lease: L) -> Self {
         Self { lease: Some(lease) }
     }
 
-    /// The lease, if it holds one: the read was given up.
+    /// Takes the lease, if the read holds one, since the read was given up.
     pub(crate) fn take_lease(&mut self) -> Option<L> {
         self.lease.take()
     }
@@ -69,7 +69,7 @@ impl<L> Reading<L> {
         }
     }
 
-    /// Memcached has answered; `patient` says whether there is time to ask again.
+    /// Memcached has answered. `patient` says whether there is time to ask again.
     pub(crate) fn looked<V>(&mut self, looked: Looked<L, V>, patient: bool) -> ReadStep<L, V> {
         match looked {
             Looked::Hit(value) => ReadStep::Serve(value),
@@ -83,8 +83,8 @@ impl<L> Reading<L> {
         }
     }
 
-    /// It was fetched, or could not be. `storable` says whether it may be kept, `current` whether nothing was
-    /// written here since the read began.
+    /// The thing was fetched, or could not be. `storable` says whether the answer may be kept, `current` whether this
+    /// process has written nothing since the read began.
     pub(crate) fn loaded<V>(&mut self, storable: bool, current: bool) -> ReadStep<L, V> {
         match self.lease.take() {
             Some(lease) if storable && current => ReadStep::Fill(lease),
@@ -101,29 +101,29 @@ pub(crate) enum WriteStep<L> {
     Delete,
     /// Ask for the right to fill it.
     Lease,
-    /// Write.
+    /// Send the write.
     Write,
     /// Store what was written under this lease.
     Fill(L),
-    /// That is all; whether what memcached has is to be doubted for a time.
+    /// The write has ended.
     Done {
-        /// Whether it is.
+        /// Whether what memcached has is to be doubted for a time.
         doubted: bool,
     },
 }
 
-/// A write: the key is deleted before, so that whoever reads it next asks its source, and again after, since
-/// it may have been filled meanwhile with what it was.
+/// The state of a write of one key. The key is deleted before the write, so that the next reader asks the source, and
+/// again after it, since the key may have been filled meanwhile with what was there before.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Writing<L> {
-    /// What was written is stored.
+pub(crate) struct WriteSteps<L> {
+    /// Whether what was written is to be stored.
     through: bool,
     lease: Option<L>,
     written: bool,
     certain: bool,
 }
 
-impl<L> Writing<L> {
+impl<L> WriteSteps<L> {
     pub(crate) fn new(through: bool) -> Self {
         Self {
             through,
@@ -133,7 +133,7 @@ impl<L> Writing<L> {
         }
     }
 
-    /// The deletion was acknowledged, or not.
+    /// A deletion has ended; `acknowledged` says how.
     pub(crate) fn deleted(&self, acknowledged: bool) -> WriteStep<L> {
         if self.written {
             return WriteStep::Done {
@@ -146,15 +146,15 @@ impl<L> Writing<L> {
         }
     }
 
-    /// The lease was granted before the write: had it been after, another's write in between would be covered
-    /// by this one's value.
+    /// The lease was asked for before the write is sent. If it were granted later, the value of this write could
+    /// cover another write in between.
     pub(crate) fn leased(&mut self, lease: Option<L>) -> WriteStep<L> {
         self.lease = lease;
         WriteStep::Write
     }
 
-    /// It was written; `certain` says that it was, and that no part of it is still on its way. `known`: what it
-    /// wrote can be stored.
+    /// The write has been answered, or given up. `certain` says that no part of it is still on its way, `known` that
+    /// what it wrote can be stored.
     pub(crate) fn written(&mut self, certain: bool, known: bool) -> WriteStep<L> {
         self.written = true;
         self.certain = certain;
@@ -164,7 +164,7 @@ impl<L> Writing<L> {
         }
     }
 
-    /// What was written is stored, or not.
+    /// The fill has ended; `stored` says whether what was written is stored.
     pub(crate) fn filled(&self, stored: bool) -> WriteStep<L> {
         match stored {
             true => WriteStep::Done { doubted: false },

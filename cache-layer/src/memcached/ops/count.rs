@@ -1,15 +1,15 @@
-//! Counters.
+//! Counting up and down.
 
 use std::time::Duration;
 
-use super::{NO_ROOM, strange};
+use super::{NO_ROOM_TEXT, strange};
 use crate::memcached::client::Memcached;
 use crate::memcached::error::{Error, Kind, Result};
 use crate::memcached::key::WireKey;
-use crate::memcached::node::Doubt;
+use crate::memcached::node::OwedWhen;
 use crate::memcached::topology::Route;
 use crate::memcached::value::exptime;
-use crate::memcached::wire::{Arith, Mode, Op, Outcome, Status, Store};
+use crate::memcached::wire::{Arith, Op, Outcome, Status, StoreMode, StoreOp};
 
 /// Changes a counter; made by [`Memcached::incr`] and [`Memcached::decr`]. Gives its new value, or
 /// nothing when there is none.
@@ -50,7 +50,7 @@ impl Count {
         let (route, room) = client.place(&arith.key);
         if !room && arith.initial.is_some() {
             // A counter made here could not be deleted when its own server is back.
-            return Err(Error::new(Kind::Down, NO_ROOM).owed());
+            return Err(Error::new(Kind::Down, NO_ROOM_TEXT).owed());
         }
         match change(&route, &arith).await {
             Err(error) if error.kind() == Kind::Unsupported => {}
@@ -62,8 +62,8 @@ impl Count {
         if let Some(count) = change(&route, &arith).await? {
             return Ok(Some(count));
         }
-        let add = Op::Store(Store {
-            mode: Mode::Add,
+        let add = Op::Store(StoreOp {
+            mode: StoreMode::Add,
             key: arith.key.clone(),
             value: value.to_string().into(),
             flags: 0,
@@ -72,11 +72,11 @@ impl Count {
         });
         let Route { node, skipped } = &route;
         let added = node
-            .change(&arith.key, add, None, Doubt::IfSent, skipped)
+            .change(&arith.key, add, None, OwedWhen::IfSent, skipped)
             .await?;
         match added.outcome {
             Outcome::Status(Status::Done) => Ok(Some(value)),
-            // Somebody else has made it meanwhile.
+            // Somebody else has made the counter meanwhile.
             _ => change(&route, &arith).await,
         }
     }
@@ -86,7 +86,7 @@ async fn change(route: &Route, arith: &Arith) -> Result<Option<u64>> {
     let Route { node, skipped } = route;
     let op = Op::Arith(arith.clone());
     let reply = node
-        .change(&arith.key, op, None, Doubt::Never, skipped)
+        .change(&arith.key, op, None, OwedWhen::Never, skipped)
         .await?;
     match reply.outcome {
         Outcome::Number(count) => Ok(Some(count)),

@@ -6,7 +6,7 @@ use super::strange;
 use crate::memcached::client::Memcached;
 use crate::memcached::error::{Kind, Result};
 use crate::memcached::key::WireKey;
-use crate::memcached::node::Doubt;
+use crate::memcached::node::OwedWhen;
 use crate::memcached::topology::Route;
 use crate::memcached::value::exptime;
 use crate::memcached::wire::{self, Op, Outcome, Status};
@@ -16,12 +16,12 @@ use crate::memcached::wire::{self, Op, Outcome, Status};
 #[must_use = "nothing is sent until this is awaited"]
 pub struct Delete {
     client: Memcached,
-    delete: wire::Delete,
+    delete: wire::DeleteOp,
 }
 
 impl Delete {
     pub(crate) fn new(client: Memcached, key: WireKey) -> Self {
-        let delete = wire::Delete {
+        let delete = wire::DeleteOp {
             key,
             cas: None,
             stale: None,
@@ -54,14 +54,18 @@ impl Delete {
     pub async fn send(self) -> Result<bool> {
         let Self { client, mut delete } = self;
         let key = delete.key.clone();
-        // Without room to note it everything is owed there.
+        // Where there is no room to note it, the whole server is owed.
         let (Route { node, skipped }, _) = client.place(&key);
         let op = Op::Delete(delete.clone());
-        let reply = match node.change(&key, op, None, Doubt::Always, &skipped).await {
+        let reply = match node
+            .change(&key, op, None, OwedWhen::Always, &skipped)
+            .await
+        {
             Err(error) if error.kind() == Kind::Unsupported && delete.cas.is_none() => {
                 delete.stale = None;
                 let op = Op::Delete(delete);
-                node.change(&key, op, None, Doubt::Always, &skipped).await?
+                node.change(&key, op, None, OwedWhen::Always, &skipped)
+                    .await?
             }
             other => other?,
         };

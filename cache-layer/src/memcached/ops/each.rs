@@ -1,4 +1,4 @@
-//! What every server is asked.
+//! Commands that every server is sent.
 
 use std::pin::Pin;
 use std::time::Duration;
@@ -62,7 +62,7 @@ impl<T> EachServer<T> {
     /// Sends it.
     ///
     /// # Errors
-    /// [`Kind::Config`] when it cannot be asked; what a server fails with is with that server.
+    /// It fails with [`Kind::Config`] when it cannot be asked. The error of a server is given with that server.
     pub async fn send(self) -> Result<Vec<(Server, Result<T>)>> {
         let op = self.op?;
         let now = self.client.now();
@@ -111,7 +111,7 @@ impl Flush {
     /// Sends it.
     ///
     /// # Errors
-    /// The first server's that failed, after all were asked. This client believes nothing of what
+    /// The error is that of the first server that failed, after all were asked. This client believes nothing of what
     /// such a server has before it has been emptied.
     pub async fn send(self) -> Result<()> {
         let now = self.client.now();

@@ -68,7 +68,7 @@ pub(crate) async fn fetch_value(client: &Memcached, fetch: Fetch) -> Result<Opti
     };
     let value = match (reply.outcome, key) {
         (Outcome::Value(item), None) => Some(item.into()),
-        // Boxed, so that values that are whole do not pay for those that are not.
+        // This is boxed, so that values that are whole do not pay for those that are not.
         (Outcome::Value(item), Some(key)) => Box::pin(split::open(client, &key, item)).await?,
         (Outcome::Status(Status::NotFound), _) => None,
         (other, _) => return Err(strange(&node, &other)),

@@ -10,14 +10,14 @@ use super::strange;
 use crate::memcached::client::Memcached;
 use crate::memcached::error::{Error, Kind, Result};
 use crate::memcached::key::{Key, WireKey};
-use crate::memcached::node::Doubt;
+use crate::memcached::node::OwedWhen;
 use crate::memcached::split;
 use crate::memcached::topology::Route;
 use crate::memcached::value::{Lease, Leased, Stored, exptime};
-use crate::memcached::wire::{Delete, Fetch, Mode, Op, Outcome, Reply, Status, Store};
+use crate::memcached::wire::{DeleteOp, Fetch, Op, Outcome, Reply, Status, StoreMode, StoreOp};
 
 /// How long an entry waits to be filled, unless it is said otherwise.
-const LEASE: Duration = Duration::from_secs(10);
+const DEFAULT_LEASE: Duration = Duration::from_secs(10);
 
 /// Reads a value or asks for the right to fill it; made by [`Memcached::get_lease`].
 #[derive(Clone, Debug)]
@@ -32,7 +32,7 @@ impl GetLease {
     pub(crate) fn new(client: Memcached, key: WireKey) -> Self {
         let mut fetch = Fetch::plain(key);
         fetch.cas = true;
-        fetch.vivify = Some(exptime(Some(LEASE)));
+        fetch.vivify = Some(exptime(Some(DEFAULT_LEASE)));
         Self {
             client,
             fetch,
@@ -40,14 +40,13 @@ impl GetLease {
         }
     }
 
-    /// Takes no longer than this, instead of the time of an operation.
+    /// Has it take no longer than this, instead of the time of an operation.
     pub(crate) fn limit(mut self, limit: Duration) -> Self {
         self.limit = Some(limit);
         self
     }
 
-    /// How long others wait for the one who fills before the next is asked to. Defaults to 10 s;
-    /// at least 1 s.
+    /// How long others wait for the caller that fills before the next is asked to. Defaults to 10 s; at least 1 s.
     pub fn lease(mut self, time: Duration) -> Self {
         self.fetch.vivify = Some(exptime(Some(time)).max(1));
         self
@@ -105,7 +104,7 @@ impl GetLease {
         };
         let (won, taken, stale) = (item.won, item.taken, item.stale);
         let lease = || {
-            // 0 is no number: the server has none.
+            // The server has no numbers if it says 0.
             let cas = item.cas.filter(|cas| won && *cas != 0)?;
             Some(Lease {
                 node: node.clone(),
@@ -144,13 +143,13 @@ awaitable!(GetLease, Leased);
 pub struct Fill {
     client: Memcached,
     lease: Lease,
-    store: Store,
+    store: StoreOp,
 }
 
 impl Fill {
     pub(crate) fn new(client: Memcached, lease: Lease, value: Bytes) -> Self {
-        let store = Store {
-            mode: Mode::Set,
+        let store = StoreOp {
+            mode: StoreMode::Set,
             key: lease.key.clone(),
             value,
             flags: 0,
@@ -188,7 +187,7 @@ impl Fill {
             lease,
             mut store,
         } = self;
-        if client.0.split && store.flags & split::FLAG != 0 {
+        if client.0.split && store.flags & split::SPLIT_FLAG != 0 {
             let text = "the highest bit of the flags is taken by split values";
             return Err(Error::new(Kind::Config, text));
         }
@@ -207,7 +206,7 @@ impl Fill {
         let key = store.key.clone();
         let on = Some(lease.connection);
         let reply = node
-            .change(&key, Op::Store(store), on, Doubt::Never, &route.skipped)
+            .change(&key, Op::Store(store), on, OwedWhen::Never, &route.skipped)
             .await?;
         stored(&node, &reply.outcome)
     }
@@ -215,8 +214,8 @@ impl Fill {
 
 awaitable!(Fill, Stored);
 
-/// Reads an entry, with the right to fill it that its number is over any protocol: on the connection that told it,
-/// and as long as nobody changes the entry.
+/// Reads an entry with its number, which is a right to fill over any protocol: on the connection that told it, and as
+/// long as nobody changes the entry.
 pub(crate) async fn claim(client: &Memcached, key: &Key) -> Result<Option<(Bytes, Lease)>> {
     let key = client.wire(key);
     let mut fetch = Fetch::plain(key.clone());
@@ -234,7 +233,7 @@ pub(crate) async fn claim(client: &Memcached, key: &Key) -> Result<Option<(Bytes
         Outcome::Status(Status::NotFound) => return Ok(None),
         other => return Err(strange(&node, &other)),
     };
-    // 0 is no number: the server has none, and says so only now where nothing was asked of it before.
+    // The server has no numbers if it says 0. Where its settings were not asked for, this is how that becomes known.
     let Some(cas) = item.cas.filter(|cas| *cas != 0) else {
         node.has_no_cas();
         return Ok(None);
@@ -257,9 +256,9 @@ impl Lease {
     /// Gives the right back, so that the next reader gets it and need not wait until it ends by itself.
     ///
     /// # Errors
-    /// As for [`Memcached::get`]. Nothing has to be made good.
+    /// They are those of [`Memcached::get`]. Nothing has to be made good.
     pub async fn give_back(self) -> Result<()> {
-        let delete = Delete {
+        let delete = DeleteOp {
             key: self.key,
             cas: Some(self.cas),
             stale: None,

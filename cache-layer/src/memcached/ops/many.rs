@@ -12,10 +12,10 @@ use crate::memcached::split;
 use crate::memcached::value::Value;
 use crate::memcached::wire::{Item, Op, Outcome};
 
-/// Keys of one command, and the bytes that they may have together: more would hold up those of
+/// How many keys one command has at most, and how many bytes these have together. More would hold up the commands of
 /// others, and some proxies take no longer lines.
-const KEYS: usize = 100;
-const BYTES: usize = 8 * 1024;
+const MAX_KEYS_OF_COMMAND: usize = 100;
+const MAX_BYTES_OF_COMMAND: usize = 8 * 1024;
 
 /// Reads several values; made by [`Memcached::get_many`].
 ///
@@ -32,8 +32,8 @@ pub struct GetMany {
 /// What [`Memcached::get_many`] found.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
-pub struct Found {
-    /// One for each key, in their order; nothing where there is no value, or its server failed.
+pub struct FoundMany {
+    /// One value for each key, in their order. It is `None` where there is no value, or the server failed.
     pub values: Vec<Option<Value>>,
     /// What went wrong at servers that are not ejected; their keys are among those without a
     /// value.
@@ -66,10 +66,10 @@ impl GetMany {
     /// Sends it.
     ///
     /// # Errors
-    /// None: what fails is in [`Found::errors`].
-    pub async fn send(self) -> Result<Found> {
+    /// It never fails. What goes wrong is in [`FoundMany::errors`].
+    pub async fn send(self) -> Result<FoundMany> {
         let Self { client, keys, cas } = self;
-        let mut found = Found {
+        let mut found = FoundMany {
             values: vec![None; keys.len()],
             errors: Vec::new(),
         };
@@ -92,7 +92,9 @@ impl GetMany {
             let part = open
                 .entry(Arc::as_ptr(&node) as usize)
                 .or_insert_with(|| Part::new(&node));
-            if part.keys.len() == KEYS || part.bytes + key.text.len() > BYTES {
+            if part.keys.len() == MAX_KEYS_OF_COMMAND
+                || part.bytes + key.text.len() > MAX_BYTES_OF_COMMAND
+            {
                 parts.push(std::mem::replace(part, Part::new(&node)));
             }
             part.indices.push(index);
@@ -154,4 +156,4 @@ impl Part {
     }
 }
 
-awaitable!(GetMany, Found);
+awaitable!(GetMany, FoundMany);

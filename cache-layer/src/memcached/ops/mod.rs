@@ -18,7 +18,7 @@ pub(crate) use get::fetch_value;
 pub use inspect::Inspect;
 pub(crate) use lease::claim;
 pub use lease::{Fill, GetLease};
-pub use many::{Found, GetMany};
+pub use many::{FoundMany, GetMany};
 pub use store::Store;
 pub use touch::Touch;
 
@@ -26,10 +26,10 @@ use super::error::Error;
 use super::node::Node;
 use super::wire::{Outcome, line};
 
-/// A change that would leave an entry on a stand-in that nobody would delete.
-const NO_ROOM: &str = "servers are ejected, and too much was changed meanwhile";
+/// The error of a change that would leave an entry on a stand-in that nobody would delete.
+const NO_ROOM_TEXT: &str = "servers are ejected, and too much was changed meanwhile";
 
-/// An answer that the protocol gave and this operation cannot have.
+/// The error of an answer that the protocol allows and this operation does not.
 fn strange(node: &Node, outcome: &Outcome) -> Error {
     let text = line::bad(format!("an answer that does not belong here: {outcome:?}"));
     Error::of_pool(text).at(&node.server).seen()

@@ -5,27 +5,27 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::{NO_ROOM, strange};
+use super::{NO_ROOM_TEXT, strange};
 use crate::memcached::client::Memcached;
 use crate::memcached::error::{Error, Kind, Result};
 use crate::memcached::key::WireKey;
-use crate::memcached::node::{Doubt, Node};
+use crate::memcached::node::{Node, OwedWhen};
 use crate::memcached::split;
 use crate::memcached::topology::Route;
 use crate::memcached::value::{Stored, exptime};
-use crate::memcached::wire::{self, Mode, Op, Outcome, Status};
+use crate::memcached::wire::{self, Op, Outcome, Status, StoreMode};
 
 /// Stores a value; made by [`Memcached::set`] and its kin.
 #[derive(Clone, Debug)]
 #[must_use = "nothing is sent until this is awaited"]
 pub struct Store {
     client: Memcached,
-    store: wire::Store,
+    store: wire::StoreOp,
 }
 
 impl Store {
-    pub(crate) fn new(client: Memcached, mode: Mode, key: WireKey, value: Bytes) -> Self {
-        let store = wire::Store {
+    pub(crate) fn new(client: Memcached, mode: StoreMode, key: WireKey, value: Bytes) -> Self {
+        let store = wire::StoreOp {
             mode,
             key,
             value,
@@ -67,24 +67,27 @@ impl Store {
     /// [not read](Error::is_owed) by this client before it has been deleted.
     pub async fn send(self) -> Result<Stored> {
         let Self { client, mut store } = self;
-        if client.0.split && store.flags & split::FLAG != 0 {
+        if client.0.split && store.flags & split::SPLIT_FLAG != 0 {
             let text = "the highest bit of the flags is taken by split values";
             return Err(Error::new(Kind::Config, text));
         }
         let (Route { node, skipped }, room) = client.place(&store.key);
         if !room {
-            return Err(Error::new(Kind::Down, NO_ROOM).owed());
+            return Err(Error::new(Kind::Down, NO_ROOM_TEXT).owed());
         }
         if store.value.len() > node.max_value(&store.key) {
-            let whole = matches!(store.mode, Mode::Set | Mode::Add | Mode::Replace);
+            let whole = matches!(
+                store.mode,
+                StoreMode::Set | StoreMode::Add | StoreMode::Replace
+            );
             if !client.0.split || !whole {
                 return Err(too_large(&node, &store, &skipped).await);
             }
             split::write(&client, &mut store).await?;
         }
         let doubt = match store.mode {
-            Mode::Add => Doubt::IfSent,
-            _ => Doubt::Always,
+            StoreMode::Add => OwedWhen::IfSent,
+            _ => OwedWhen::Always,
         };
         let key = store.key.clone();
         let reply = node
@@ -107,21 +110,27 @@ pub(super) fn stored(node: &Node, outcome: &Outcome) -> Result<Stored> {
 }
 
 /// Deletes what the value was to replace, and says that it is too large.
-pub(super) async fn too_large(node: &Node, store: &wire::Store, skipped: &[Arc<Node>]) -> Error {
+pub(super) async fn too_large(node: &Node, store: &wire::StoreOp, skipped: &[Arc<Node>]) -> Error {
     let (limit, len) = (node.max_value(&store.key), store.value.len());
     let text = format!("a value of {len} bytes is over the limit of {limit}");
     let error = Error::new(Kind::TooLarge, text).at(&node.server);
-    if store.mode != Mode::Set {
+    if store.mode != StoreMode::Set {
         return error;
     }
-    let delete = wire::Delete {
+    let delete = wire::DeleteOp {
         key: store.key.clone(),
         cas: store.cas,
         stale: None,
     };
-    // By the classic protocol only the plain one.
+    // The classic protocol has the plain deletion only.
     let deleted = node
-        .change(&store.key, Op::Delete(delete), None, Doubt::Always, skipped)
+        .change(
+            &store.key,
+            Op::Delete(delete),
+            None,
+            OwedWhen::Always,
+            skipped,
+        )
         .await;
     match deleted {
         Err(failed) if failed.is_owed() => error.owed(),

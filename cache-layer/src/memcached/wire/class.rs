@@ -1,6 +1,6 @@
 //! What may be sent twice, and why.
 
-use super::{Mode, Op};
+use super::{Op, StoreMode};
 
 /// Whether a command may be sent twice when its connection has died, and why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,11 +108,11 @@ pub(crate) fn row_of(op: &Op) -> &'static Row {
         Op::Get(_) | Op::Many { .. } => &GET,
         Op::Store(store) if store.cas.is_some() => &CAS,
         Op::Store(store) => match store.mode {
-            Mode::Set => &SET,
-            Mode::Add => &ADD,
-            Mode::Replace => &REPLACE,
-            Mode::Append => &APPEND,
-            Mode::Prepend => &PREPEND,
+            StoreMode::Set => &SET,
+            StoreMode::Add => &ADD,
+            StoreMode::Replace => &REPLACE,
+            StoreMode::Append => &APPEND,
+            StoreMode::Prepend => &PREPEND,
         },
         Op::Delete(delete) if delete.cas.is_some() => &DELETE_CAS,
         Op::Delete(delete) if delete.stale.is_some() => &DELETE_STALE,

@@ -5,7 +5,7 @@
 use pipeline_pool::{Error, Outbox};
 
 use super::line::unexpected;
-use super::{Codec, Command, Delete, Item, Mode, Op, Outcome, Status, Store, bad, number};
+use super::{Codec, Command, DeleteOp, Item, Op, Outcome, Status, StoreMode, StoreOp, bad, number};
 
 fn word(out: &mut Outbox, number: impl itoa::Integer) {
     out.put(b" ");
@@ -38,7 +38,7 @@ pub(super) fn encode(op: &Op, out: &mut Outbox) -> bool {
             }
         }
         Op::Store(store) => return put(store, out),
-        Op::Delete(Delete { key, cas, stale }) => {
+        Op::Delete(DeleteOp { key, cas, stale }) => {
             if cas.is_some() || stale.is_some() {
                 return false;
             }
@@ -65,15 +65,15 @@ pub(super) fn encode(op: &Op, out: &mut Outbox) -> bool {
     true
 }
 
-fn put(store: &Store, out: &mut Outbox) -> bool {
+fn put(store: &StoreOp, out: &mut Outbox) -> bool {
     let verb: &[u8] = match (store.mode, store.cas) {
-        (Mode::Set, Some(_)) => b"cas ",
+        (StoreMode::Set, Some(_)) => b"cas ",
         (_, Some(_)) => return false,
-        (Mode::Set, None) => b"set ",
-        (Mode::Add, None) => b"add ",
-        (Mode::Replace, None) => b"replace ",
-        (Mode::Append, None) => b"append ",
-        (Mode::Prepend, None) => b"prepend ",
+        (StoreMode::Set, None) => b"set ",
+        (StoreMode::Add, None) => b"add ",
+        (StoreMode::Replace, None) => b"replace ",
+        (StoreMode::Append, None) => b"append ",
+        (StoreMode::Prepend, None) => b"prepend ",
     };
     out.put(verb);
     out.put(&store.key.text);

@@ -10,7 +10,7 @@ pub(crate) struct Command {
     pub(crate) op: Op,
     /// The first of its opaque numbers.
     pub(crate) opaque: u64,
-    /// It could not be said in the connection's protocol.
+    /// Whether it could not be said in the protocol of the connection.
     pub(crate) unsupported: bool,
 }
 
@@ -31,20 +31,20 @@ pub(crate) enum Op {
         keys: Vec<WireKey>,
         cas: bool,
     },
-    Store(Store),
-    Delete(Delete),
+    Store(StoreOp),
+    Delete(DeleteOp),
     Arith(Arith),
     Touch {
         key: WireKey,
         ttl: i32,
     },
-    /// The meta protocol's look at an entry without its value.
+    /// It asks for an entry without its value, by the meta protocol.
     Inspect(WireKey),
     Version,
     Stats {
         what: Bytes,
     },
-    /// Seconds until it takes effect.
+    /// How many seconds it takes until this has effect.
     Flush {
         delay: u32,
     },
@@ -64,7 +64,7 @@ impl Op {
 pub(crate) struct Fetch {
     pub(crate) key: WireKey,
     pub(crate) cas: bool,
-    /// A new time to live.
+    /// The new time to live, if the entry is to get one.
     pub(crate) touch: Option<i32>,
     /// Makes an empty entry with this time to live where there is none, for the one who fills it.
     pub(crate) vivify: Option<i32>,
@@ -90,7 +90,7 @@ impl Fetch {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Mode {
+pub(crate) enum StoreMode {
     Set,
     Add,
     Replace,
@@ -99,8 +99,8 @@ pub(crate) enum Mode {
 }
 
 #[derive(Clone)]
-pub(crate) struct Store {
-    pub(crate) mode: Mode,
+pub(crate) struct StoreOp {
+    pub(crate) mode: StoreMode,
     pub(crate) key: WireKey,
     pub(crate) value: Bytes,
     pub(crate) flags: u32,
@@ -108,10 +108,10 @@ pub(crate) struct Store {
     pub(crate) cas: Option<u64>,
 }
 
-/// Without the value.
-impl std::fmt::Debug for Store {
+/// The value is left out.
+impl std::fmt::Debug for StoreOp {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Store")
+        f.debug_struct("StoreOp")
             .field("mode", &self.mode)
             .field("key", &self.key)
             .field("bytes", &self.value.len())
@@ -122,10 +122,10 @@ impl std::fmt::Debug for Store {
 }
 
 #[derive(Clone, Debug)]
-pub(crate) struct Delete {
+pub(crate) struct DeleteOp {
     pub(crate) key: WireKey,
     pub(crate) cas: Option<u64>,
-    /// Marks it stale instead, for this long.
+    /// If this is set, the entry is marked stale for this long instead.
     pub(crate) stale: Option<i32>,
 }
 
@@ -134,6 +134,6 @@ pub(crate) struct Arith {
     pub(crate) key: WireKey,
     pub(crate) up: bool,
     pub(crate) by: u64,
-    /// What it is when there is none, and for how long.
+    /// The value that the counter begins with when there is none, and its time to live.
     pub(crate) initial: Option<(u64, i32)>,
 }

@@ -1,4 +1,4 @@
-//! Lines: where they end, and those that both protocols have.
+//! Where lines end, and the lines that both protocols have.
 
 use bytes::{Buf, Bytes, BytesMut};
 use pipeline_pool::{Error, Kind, Outbox};
@@ -8,15 +8,15 @@ use super::{Op, Outcome, Refusal};
 /// The longest line that is read: keys have 250 bytes, and the longest statistics some hundreds.
 const MAX_LINE: usize = 8 * 1024;
 /// How much of a line is quoted in an error.
-const QUOTED: usize = 80;
+const MAX_QUOTED: usize = 80;
 
-/// What came makes no sense.
+/// The error of an answer that makes no sense.
 pub(crate) fn bad(text: impl Into<std::borrow::Cow<'static, str>>) -> Error {
     Error::new(Kind::Protocol, text)
 }
 
 pub(crate) fn unexpected(line: &[u8]) -> Error {
-    // Only the first word: a line may hold a key, and what is not a line a value.
+    // Only the first word is quoted, since a line may hold a key, and what is not a line may be a value.
     let word = line.split(|b| *b == b' ').next().unwrap_or_default();
     let word = word[..word.len().min(16)].escape_ascii();
     bad(format!("an answer that does not belong here: {word}"))
@@ -53,7 +53,7 @@ pub(crate) fn take_line(input: &mut BytesMut) -> Result<Option<Bytes>, Error> {
 pub(crate) fn number<N: TryFrom<u64>>(text: &[u8]) -> Option<N> {
     let digit = |b: &u8| b.is_ascii_digit().then(|| u64::from(b - b'0'));
     let digits = match text.len() {
-        // So many always fit.
+        // A number of so many digits always fits.
         1..=19 => text
             .iter()
             .try_fold(0, |n: u64, b| Some(n * 10 + digit(b)?)),
@@ -68,7 +68,7 @@ pub(crate) fn number<N: TryFrom<u64>>(text: &[u8]) -> Option<N> {
 /// What a server says instead of an answer.
 ///
 /// # Errors
-/// Unless it is known that it says only this and goes on with the next command.
+/// It fails unless it is known that the server says only this and goes on with the next command.
 pub(crate) fn refusal(op: &Op, line: &[u8]) -> Result<Option<Outcome>, Error> {
     if !matches!(line.first(), Some(b'C' | b'E' | b'S')) {
         return Ok(None);
@@ -87,7 +87,7 @@ pub(crate) fn refusal(op: &Op, line: &[u8]) -> Result<Option<Outcome>, Error> {
             Refusal::NotNumber
         }
         _ => {
-            let quoted = String::from_utf8_lossy(&line[..line.len().min(QUOTED)]);
+            let quoted = String::from_utf8_lossy(&line[..line.len().min(MAX_QUOTED)]);
             let said = quoted.escape_debug();
             return Err(bad(format!("the server answered {said}")));
         }
@@ -109,7 +109,7 @@ pub(crate) fn version(line: &[u8]) -> Result<Outcome, Error> {
     Ok(Outcome::Text(String::from_utf8_lossy(version).into_owned()))
 }
 
-/// A name and its value, if it is a line of statistics.
+/// Gives a name and its value, if the line is one of statistics.
 pub(crate) fn stat(line: &[u8]) -> Option<(String, String)> {
     let pair = line.strip_prefix(b"STAT ")?;
     let pair = String::from_utf8_lossy(pair);

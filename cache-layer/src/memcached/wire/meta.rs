@@ -4,7 +4,7 @@
 use pipeline_pool::{Error, Outbox};
 
 use super::line::unexpected;
-use super::{Codec, Command, Fetch, Item, Mode, Op, Outcome, Status, Store, bad, number};
+use super::{Codec, Command, Fetch, Item, Op, Outcome, Status, StoreMode, StoreOp, bad, number};
 use crate::memcached::key::WireKey;
 
 /// Writes a flag and its number.
@@ -88,7 +88,7 @@ fn get(fetch: &Fetch, opaque: u64, out: &mut Outbox) {
     end(out, &fetch.key, opaque);
 }
 
-fn put(store: &Store, opaque: u64, out: &mut Outbox) {
+fn put(store: &StoreOp, opaque: u64, out: &mut Outbox) {
     start(out, b"ms ", &store.key);
     out.put(b" ");
     out.put(itoa::Buffer::new().format(store.value.len()).as_bytes());
@@ -100,11 +100,11 @@ fn put(store: &Store, opaque: u64, out: &mut Outbox) {
         flag(out, b'C', cas);
     }
     match store.mode {
-        Mode::Set => {}
-        Mode::Add => out.put(b" ME"),
-        Mode::Replace => out.put(b" MR"),
-        Mode::Append => out.put(b" MA"),
-        Mode::Prepend => out.put(b" MP"),
+        StoreMode::Set => {}
+        StoreMode::Add => out.put(b" ME"),
+        StoreMode::Replace => out.put(b" MR"),
+        StoreMode::Append => out.put(b" MA"),
+        StoreMode::Prepend => out.put(b" MP"),
     }
     end(out, &store.key, opaque);
     out.put_bytes(store.value.clone());
@@ -132,7 +132,7 @@ fn flags(words: &[u8]) -> Result<(Item, Option<u64>), Error> {
             b'W' => item.won = true,
             b'X' => item.stale = true,
             b'Z' => item.taken = true,
-            // The key and its form, and what a newer server adds.
+            // Other flags are the key and its form, and what newer servers add.
             _ => {}
         }
     }

@@ -1,4 +1,4 @@
-//! memcached's two text protocols, without a socket: commands to bytes, bytes to replies.
+//! The two text protocols of memcached, without a socket: commands become bytes, and bytes become replies.
 //!
 //! [`Codec`] speaks one of them on one connection. A meta command carries an opaque number that
 //! its reply must repeat; a classic reply must name the key that was asked for. Whatever else comes
@@ -13,30 +13,28 @@ mod meta;
 mod reply;
 
 #[cfg(any(test, fuzzing))]
-pub(crate) mod check;
-#[cfg(test)]
-mod properties;
+pub(crate) mod testing;
 
 use bytes::{Buf, BytesMut};
 use pipeline_pool::{Class, ConnectionId, Decoded, Encoded, Error, Outbox, Protocol};
 
-pub(crate) use command::{Arith, Command, Delete, Fetch, Mode, Op, Store};
+pub(crate) use command::{Arith, Command, DeleteOp, Fetch, Op, StoreMode, StoreOp};
 pub(crate) use line::{bad, number, take_line};
 pub(crate) use reply::{Item, Outcome, Refusal, Reply, Status};
 
 /// Which of the protocols a connection speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Dialect {
+pub(crate) enum WireDialect {
     Meta,
     Classic,
 }
 
-/// Pairs that one answer may have: far more than any `stats` brings.
+/// How many pairs one answer may have, which is far more than any `stats` brings.
 const MAX_PAIRS: usize = 100_000;
 
-/// One connection's memcached.
+/// The state of the protocol on one connection.
 pub(crate) struct Codec {
-    dialect: Dialect,
+    dialect: WireDialect,
     connection: ConnectionId,
     /// The longest value that is read, in bytes.
     max_value: usize,
@@ -57,7 +55,7 @@ struct Body {
 }
 
 impl Codec {
-    pub(crate) fn new(dialect: Dialect, connection: ConnectionId, max_value: usize) -> Self {
+    pub(crate) fn new(dialect: WireDialect, connection: ConnectionId, max_value: usize) -> Self {
         Self {
             dialect,
             connection,
@@ -110,8 +108,8 @@ impl Codec {
                 Some(Outcome::Unsupported)
             }
             _ => match self.dialect {
-                Dialect::Meta => self.meta_line(command, line)?,
-                Dialect::Classic => self.classic_line(command, line)?,
+                WireDialect::Meta => self.meta_line(command, line)?,
+                WireDialect::Classic => self.classic_line(command, line)?,
             },
         })
     }
@@ -156,9 +154,9 @@ impl Codec {
                 }
                 Ok(None)
             }
-            _ if self.dialect == Dialect::Meta => Ok(Some(Outcome::Value(item))),
+            _ if self.dialect == WireDialect::Meta => Ok(Some(Outcome::Value(item))),
             _ => {
-                // The END is still to come.
+                // The line `END` is still to come.
                 self.values = Some(vec![Some(item)]);
                 Ok(None)
             }
@@ -218,8 +216,8 @@ impl Protocol for Codec {
                 ),
             },
             op => match self.dialect {
-                Dialect::Meta => meta::encode(op, command.opaque, out),
-                Dialect::Classic => {
+                WireDialect::Meta => meta::encode(op, command.opaque, out),
+                WireDialect::Classic => {
                     command.unsupported = !classic::encode(op, out);
                     if command.unsupported {
                         // Every command has its answer, so that this one has a place in the order.

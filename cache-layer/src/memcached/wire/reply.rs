@@ -13,21 +13,21 @@ pub(crate) struct Reply {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
     Value(Item),
-    /// One for each key, in their order.
+    /// One value for each key, in their order.
     Values(Vec<Option<Item>>),
     Status(Status),
     Number(u64),
     Text(String),
     Pairs(Vec<(String, String)>),
-    /// The server said no, and what it will do next is known.
+    /// The server refused the command, and goes on with the next one.
     Refused(Refusal),
-    /// The connection's protocol has no words for it.
+    /// The protocol of the connection has no such command.
     Unsupported,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Status {
-    /// Stored, deleted, touched, flushed.
+    /// The entry was stored, deleted or touched, or the server was emptied.
     Done,
     NotStored,
     Exists,
@@ -47,15 +47,15 @@ pub(crate) struct Item {
     pub(crate) data: Bytes,
     pub(crate) flags: u32,
     pub(crate) cas: Option<u64>,
-    /// This caller is to fill it.
+    /// Whether this caller is to fill the entry.
     pub(crate) won: bool,
-    /// It was marked stale.
+    /// Whether the entry was marked stale.
     pub(crate) stale: bool,
-    /// Another caller has won before.
+    /// Whether another caller is to fill the entry.
     pub(crate) taken: bool,
 }
 
-/// Without the value.
+/// The value is left out.
 impl std::fmt::Debug for Item {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Item")

@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::process::{Process, config, entry, name, one, process, process_with};
-use super::server::Mem;
-use super::{GET, TTL};
 use crate::through::core::{Config, Core};
 use crate::through::entry::Form;
 #[cfg(feature = "local")]
 use crate::through::local::Local;
 use crate::through::read::{Found, Loaded, Source, Want};
+use crate::through::testing::process::{Process, config, entry, name, one, process, process_with};
+use crate::through::testing::server::Mem;
+use crate::through::testing::{GET, TTL};
 
 #[tokio::test(start_paused = true)]
 async fn what_was_read_once_is_there() {
@@ -23,7 +23,7 @@ async fn what_was_read_once_is_there() {
     assert_eq!(a.read(&k).await, one("1", Source::Memcached));
     assert_eq!(a.other().read(&k).await, one("1", Source::Memcached));
     assert_eq!(a.loads(), 1);
-    let stats = a.core.counters.stats();
+    let stats = a.stats();
     assert_eq!((stats.misses, stats.hits, stats.fills), (1, 1, 1));
     assert_eq!(
         (stats.saved[0].operation, stats.saved[0].requests),
@@ -41,7 +41,7 @@ async fn absence_has_a_time_of_its_own() {
     let k = name("k");
     a.read(&k).await;
     assert_eq!(a.read(&k).await.1, Source::Memcached);
-    assert_eq!(a.core.counters.stats().absent_hits, 1);
+    assert_eq!(a.stats().absent_hits, 1);
     tokio::time::advance(Duration::from_secs(5)).await;
     assert_eq!(a.read(&k).await.1, Source::Service);
 
@@ -56,7 +56,7 @@ async fn absence_has_a_time_of_its_own() {
     let l = name("l");
     forgetful.read(&l).await;
     assert!(!mem.has(&l));
-    assert_eq!(forgetful.core.counters.stats().unkept, 1);
+    assert_eq!(forgetful.stats().unkept, 1);
     // Nor does its lease hold anybody up.
     assert_eq!(a.read(&l).await.1, Source::Service);
     assert!(mem.has(&l));
@@ -93,7 +93,7 @@ async fn a_damaged_entry_is_a_miss() {
     mem.put(&k, "somebody else's");
     assert_eq!(a.read(&k).await, one("1", Source::Service));
     assert_eq!(a.read(&k).await, one("1", Source::Memcached));
-    assert_eq!(a.core.counters.stats().corrupt, 1);
+    assert_eq!(a.stats().corrupt, 1);
     // An entry of another key, as a mixed-up server would have it.
     let value = Form::default().encode(&name("other").key, &entry("9", false), u64::MAX);
     mem.put(&k, value);
@@ -107,7 +107,7 @@ async fn without_memcached_it_reads_on() {
     for _ in 0..3 {
         assert_eq!(a.read(&name("k")).await, one("1", Source::Service));
     }
-    let stats = a.core.counters.stats();
+    let stats = a.stats();
     assert_eq!((stats.errors, stats.misses), (3, 3));
 }
 
@@ -116,7 +116,7 @@ async fn what_is_too_large_is_not_kept() {
     let (mem, a) = process_with(|c| c.max_value = 4);
     a.read(&name("k")).await;
     assert!(!mem.has(&name("k")));
-    assert_eq!(a.core.counters.stats().unkept, 1);
+    assert_eq!(a.stats().unkept, 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -222,7 +222,7 @@ async fn who_has_no_answer_does_not_ask_again() {
     mem.set_down(true);
     assert_eq!(a.read(&name("k")).await, one("1", Source::Service));
     assert_eq!(mem.0.looks.load(SeqCst), 0);
-    assert_eq!(a.core.counters.stats().errors, 1);
+    assert_eq!(a.stats().errors, 1);
 }
 
 /// Without memcached a read has no right to fill that a write could take away.

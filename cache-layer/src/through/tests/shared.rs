@@ -9,11 +9,11 @@ use tokio::sync::oneshot;
 use tokio::task::yield_now;
 use tokio::time::Instant;
 
-use super::process::{name, one, process, process_with, until};
-use super::{GET, TTL};
+use crate::through::backend::Backend;
 use crate::through::read::{Found, Loaded, Source, Want};
-use crate::through::shelf::Shelf;
 use crate::through::steps::Looked;
+use crate::through::testing::process::{name, one, process, process_with, until};
+use crate::through::testing::{GET, TTL};
 
 #[tokio::test(start_paused = true)]
 async fn many_who_read_the_same_share_one_load() {

@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use tokio::task::yield_now;
 
-use super::process::{entry, name, one, process, process_with, until};
-use super::{DOUBT, TTL};
 use crate::through::entry::Form;
 use crate::through::name::Name;
 use crate::through::read::Source;
+use crate::through::testing::process::{entry, name, one, process, process_with, until};
+use crate::through::testing::{DOUBT, TTL};
 
 #[tokio::test(start_paused = true)]
 async fn a_fill_that_began_before_a_write_does_not_land() {
@@ -61,7 +61,7 @@ async fn what_was_not_acknowledged_is_doubted_for_as_long_as_it_may_live() {
     assert!(mem.has(&k), "the old value is there still");
     assert_eq!(a.read(&k).await, one("2", Source::Service));
     assert_eq!(a.core.trust.doubted(), 1);
-    assert_eq!(a.core.counters.stats().unacknowledged, 1);
+    assert_eq!(a.stats().unacknowledged, 1);
     tokio::time::advance(DOUBT).await;
     assert_eq!(a.read(&k).await, one("2", Source::Service));
     assert_eq!(a.read(&k).await, one("2", Source::Memcached));
@@ -74,7 +74,7 @@ async fn what_is_owed_a_deletion_is_not_doubted() {
     let (mem, a) = process();
     mem.0.owes.store(true, SeqCst);
     a.write(&name("k")).await;
-    let stats = a.core.counters.stats();
+    let stats = a.stats();
     assert_eq!((a.core.trust.doubted(), stats.unacknowledged), (0, 1));
 }
 
@@ -155,7 +155,7 @@ async fn many_keys_are_written_at_once() {
     let write = a.core.clone().write(names.clone(), false).await;
     assert!(names.iter().all(|n| !mem.has(n)));
     write.finish(true, None).await;
-    assert_eq!(a.core.counters.stats().invalidations, 25);
+    assert_eq!(a.stats().invalidations, 25);
     for n in &names {
         a.read(n).await;
         assert_eq!(a.read(n).await.1, Source::Memcached);
@@ -328,9 +328,9 @@ async fn a_write_deletes_what_owners_of_its_group_have_and_no_more_than_a_bound(
             .await;
     }
     a.write(&name("k")).await;
-    assert_eq!(a.core.counters.stats().invalidations, 65);
+    assert_eq!(a.stats().invalidations, 65);
     a.write(&Name::new("t:0:", "me", &["third/"], "k")).await;
-    assert_eq!(a.core.counters.stats().invalidations, 66);
+    assert_eq!(a.stats().invalidations, 66);
 }
 
 /// It was to be stored, and the right to do so is granted after its caller has gone.

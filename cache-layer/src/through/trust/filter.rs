@@ -1,38 +1,39 @@
-//! Which keys are under suspicion, told without a lock.
+//! A filter that tells without a lock which keys may be doubted.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 use crate::memcached::Key;
 
-/// Keys share so many places: few enough to stay in a processor's cache, enough that a key seldom pays for another.
-const PLACES: usize = 1024;
+/// How many slots the keys share. They are few enough to stay in the cache of a processor, and enough that a key
+/// seldom shares the slot of a doubted one.
+const FILTER_SLOTS: usize = 1024;
 
-/// A count of the keys that a write is under way of, or that are doubted, by a hash of theirs. Those who read ask
-/// here first, and only those who read such a key, or one of its place, look it up in the [rules](super::Rules).
+/// Counts, by a hash of the key, the keys that are being written or doubted. A read asks here first, and only a read
+/// of such a key, or of one in the same slot, asks the [`Trust`](super::Trust) behind its lock.
 #[derive(Debug)]
-pub(crate) struct Filter {
-    /// In all places.
+pub(crate) struct DoubtFilter {
+    /// The sum of all slots.
     keys: AtomicUsize,
-    places: [AtomicU32; PLACES],
-    /// Keys that nobody has counted.
+    slots: [AtomicU32; FILTER_SLOTS],
+    /// Whether there are doubted keys that could not be counted one by one.
     others: AtomicBool,
-    /// The list of servers that all this is said of.
+    /// The list of servers that the counts are true of.
     list: AtomicU64,
 }
 
-impl Filter {
+impl DoubtFilter {
     pub(crate) fn new() -> Self {
         Self {
             keys: AtomicUsize::new(0),
-            places: [const { AtomicU32::new(0) }; PLACES],
+            slots: [const { AtomicU32::new(0) }; FILTER_SLOTS],
             others: AtomicBool::new(false),
             list: AtomicU64::new(0),
         }
     }
 
-    /// Whether this key may be one of them by this list of servers; false is certain.
+    /// Whether this key may be one of them, by this list of servers. That it is not is certain.
     ///
-    /// A write that ended before this was called has been seen, if its caller knows that it ended.
+    /// A write that ended before this call has been counted.
     pub(crate) fn may_have(&self, key: &Key, list: u64) -> bool {
         self.list.load(Ordering::Acquire) != list
             || self.others.load(Ordering::Acquire)
@@ -50,24 +51,24 @@ impl Filter {
         self.place(key).fetch_sub(1, Ordering::AcqRel);
     }
 
-    /// Whether there are keys that could not be counted one by one.
+    /// Says whether there are doubted keys that could not be counted one by one.
     pub(crate) fn set_others(&self, any: bool) {
         self.others.store(any, Ordering::Release);
     }
 
-    /// What is said from now on is said of this list of servers.
+    /// Says which list of servers the counts are true of from now on.
     pub(crate) fn set_list(&self, list: u64) {
         self.list.store(list, Ordering::Release);
     }
 
-    /// Whether there are such keys.
+    /// Whether there are doubted keys that could not be counted one by one.
     #[cfg(feature = "local")]
     pub(crate) fn has_others(&self) -> bool {
         self.others.load(Ordering::Acquire)
     }
 
     fn place(&self, key: &Key) -> &AtomicU32 {
-        // Any spread will do, and this one takes a few nanoseconds: it guards against nobody.
+        // This hash takes a few nanoseconds. Nobody gains from keys that share a slot, so it need not resist anybody.
         const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
         let mix = |hash: u64, word: u64| (hash.rotate_left(23) ^ word).wrapping_mul(ODD);
         let (words, rest) = key.as_bytes().as_chunks::<8>();
@@ -77,7 +78,7 @@ impl Filter {
         let mut last = [0; 8];
         last[..rest.len()].copy_from_slice(rest);
         let hash = mix(hash, u64::from_le_bytes(last));
-        &self.places[(hash >> 54) as usize % PLACES]
+        &self.slots[(hash >> 54) as usize % FILTER_SLOTS]
     }
 }
 
@@ -87,7 +88,7 @@ mod tests {
 
     #[test]
     fn who_is_added_is_found_until_removed() {
-        let suspects = Filter::new();
+        let suspects = DoubtFilter::new();
         let keys: Vec<Key> = (0..100).map(|i| Key::from(format!("key {i}"))).collect();
         assert!(!keys.iter().any(|key| suspects.may_have(key, 0)));
         for key in &keys {

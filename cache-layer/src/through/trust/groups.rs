@@ -4,17 +4,17 @@ use std::collections::HashMap;
 
 use bytes::Bytes;
 
-/// As many groups are remembered one by one; beyond that all are doubted.
+/// How many groups are remembered one by one. When there are more, all groups are doubted.
 const MAX_GROUPS: usize = 10_000;
 
-/// The groups that are doubted, and until when.
+/// The groups that are doubted, and until when each of them is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Groups<T> {
+pub(crate) struct DoubtedGroups<T> {
     pub(super) groups: HashMap<Bytes, T>,
     pub(super) all: Option<T>,
 }
 
-impl<T> Default for Groups<T> {
+impl<T> Default for DoubtedGroups<T> {
     fn default() -> Self {
         Self {
             groups: HashMap::new(),
@@ -23,7 +23,7 @@ impl<T> Default for Groups<T> {
     }
 }
 
-impl<T: Ord + Copy> Groups<T> {
+impl<T: Ord + Copy> DoubtedGroups<T> {
     pub(crate) fn is_empty(&self) -> bool {
         self.groups.is_empty() && self.all.is_none()
     }
@@ -61,7 +61,7 @@ mod tests {
 
     #[test]
     fn beyond_the_bound_all_groups_are_doubted() {
-        let mut groups = Groups::default();
+        let mut groups = DoubtedGroups::default();
         for i in 0..MAX_GROUPS {
             groups.doubt(format!("{i}").as_bytes(), 10, 0);
         }

@@ -1,69 +1,69 @@
-//! Whose entries there are: a write by one owner makes old what every other owner has of the same thing.
+//! The owners of entries. A write by one owner makes old what every other owner has of the same thing.
 //!
 //! A write deletes the entries of all owners that this process knows to read in the group. An owner that it meets
-//! later may have entries that no write of this process has deleted, put there by other processes: they are believed
-//! only of things that this process has not written, for as long as anything can be kept.
+//! later may have entries that other processes have stored and that no write of this process has deleted. Of a thing
+//! that this process has written such an entry is not believed, for as long as anything can be kept.
 //!
-//! The deletions of a write go by one list of servers. By another list a thing can be on another server, which may have
-//! kept it since an earlier time when the thing was there: what was written under one list is not believed under another,
-//! for as long as anything can be kept.
+//! The deletions of a write go by one list of servers. By another list the thing can be on a server that has kept it
+//! from an earlier time. So what was written under one list is not believed under another, for as long as anything
+//! can be kept.
 
 use std::collections::HashMap;
 
 use bytes::Bytes;
 
-use super::At;
+use super::Moment;
 use crate::through::name::Name;
 
-/// As many owners of one group are known; a write deletes no more entries of a thing than that, and its own.
-pub(crate) const MAX_OWNERS: usize = 64;
-/// As many owners are known, each group's counted by itself.
-const MAX_READERS: usize = 10_000;
+/// How many owners of one group are remembered. A write deletes no more entries of a thing than these, and its own.
+pub(crate) const MAX_OWNERS_OF_GROUP: usize = 64;
+/// How many owners of all groups together are remembered.
+const MAX_OWNERS: usize = 10_000;
 
-/// An owner that reads in a group.
+/// What is known of an owner that reads in a group.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Reader<T> {
+pub(super) struct KnownOwner<T> {
     /// The [turn](Owners::turn) at which it was met.
     met: u64,
-    /// Forgotten then, unless it reads again.
+    /// When the owner is forgotten, unless it reads again.
     expires: T,
-    /// Until then it may have entries that no write of this process has deleted.
+    /// Until when the owner may have entries that no write of this process has deleted.
     unsure_until: Option<T>,
 }
 
-/// The end of a write: the owners met after this turn were not told of it.
+/// The last write of a thing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Written<T> {
     turn: u64,
-    /// The list of servers that its deletions went by.
+    /// The list of servers that the deletions of the write went by.
     list: u64,
-    /// What it made old is gone by then.
+    /// When everything is gone that the write has made old.
     until: T,
 }
 
-/// What is known of an owner.
+/// Whether the writes of this process have deleted what an owner had.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Standing {
-    /// Every write of this process that may matter has deleted what this owner had.
+    /// Every write of this process that may matter has.
     Sure,
-    /// Those that ended before this turn have not.
+    /// The writes that ended before this turn have not.
     Unsure(u64),
 }
 
-/// The owners that read here, and what was written here lately.
+/// The owners that read in this process, and what this process has written lately.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Owners<T> {
-    /// By group and owner.
-    pub(super) readers: HashMap<Bytes, HashMap<Bytes, Reader<T>>>,
+    /// The owners, by group and name.
+    pub(super) readers: HashMap<Bytes, HashMap<Bytes, KnownOwner<T>>>,
     count: usize,
-    /// No owner is forgotten before this: until then nobody has to look for one.
+    /// No owner is forgotten before this instant, so until then nobody has to look for one.
     pub(super) next_over: Option<T>,
-    /// By thing: the last write of it.
+    /// The last write of each thing.
     pub(super) written: HashMap<Bytes, Written<T>>,
-    /// Of all things: what could not be remembered one by one.
+    /// The last write of those things that could not be remembered one by one.
     pub(super) all: Option<Written<T>>,
     max_written: usize,
-    /// Grows with each owner that is met.
+    /// A number that grows with each owner that is met.
     pub(super) turn: u64,
 }
 
@@ -85,7 +85,7 @@ impl<T: Ord + Copy> Owners<T> {
     }
 
     /// Notes that the owner of this name reads in its group.
-    pub(crate) fn meet(&mut self, name: &Name, at: At<T>) -> Standing {
+    pub(crate) fn meet(&mut self, name: &Name, at: Moment<T>) -> Standing {
         let group = self.readers.get_mut(name.group());
         let known = group.and_then(|group| group.get_mut(name.owner()));
         if let Some(reader) = known
@@ -98,12 +98,12 @@ impl<T: Ord + Copy> Owners<T> {
             };
         }
         if !self.has_room(name, at.now) {
-            // Nobody tells it of any write.
+            // No write tells an owner that is not remembered.
             return Standing::Unsure(u64::MAX);
         }
         self.turn += 1;
         let unsure = !self.written.is_empty() || self.all.is_some();
-        let reader = Reader {
+        let reader = KnownOwner {
             met: self.turn,
             expires: at.until,
             unsure_until: unsure.then_some(at.until),
@@ -118,12 +118,12 @@ impl<T: Ord + Copy> Owners<T> {
         }
     }
 
-    /// Whether the owner of this name can be noted.
+    /// Whether there is room for the owner of this name.
     fn has_room(&mut self, name: &Name, now: T) -> bool {
-        let in_group = |readers: &HashMap<Bytes, HashMap<Bytes, Reader<T>>>| {
+        let in_group = |readers: &HashMap<Bytes, HashMap<Bytes, KnownOwner<T>>>| {
             readers.get(name.group()).map_or(0, HashMap::len)
         };
-        if self.count < MAX_READERS && in_group(&self.readers) < MAX_OWNERS {
+        if self.count < MAX_OWNERS && in_group(&self.readers) < MAX_OWNERS_OF_GROUP {
             return true;
         }
         if self.next_over.is_some_and(|over| now < over) {
@@ -136,20 +136,20 @@ impl<T: Ord + Copy> Owners<T> {
         let all = self.readers.values().flat_map(HashMap::values);
         self.next_over = all.map(|reader| reader.expires).min();
         self.count = self.readers.values().map(HashMap::len).sum();
-        self.count < MAX_READERS && in_group(&self.readers) < MAX_OWNERS
+        self.count < MAX_OWNERS && in_group(&self.readers) < MAX_OWNERS_OF_GROUP
     }
 
-    /// This thing as the other owners see it that read in its group and were met after this turn.
+    /// The names of this thing for the other owners that read in its group and were met after this turn.
     pub(crate) fn others(&self, name: &Name, after: u64, now: T) -> impl Iterator<Item = Name> {
         let group = self.readers.get(name.group()).into_iter().flatten();
-        let told = move |reader: &Reader<T>| reader.met > after && now < reader.expires;
+        let told = move |reader: &KnownOwner<T>| reader.met > after && now < reader.expires;
         group
             .filter(move |(owner, reader)| *owner != name.owner() && told(reader))
             .map(|(owner, _)| name.of(owner))
     }
 
-    /// A write of this thing ends, and has told all owners that are known now; its deletions go by this list.
-    pub(crate) fn wrote(&mut self, name: &Name, list: u64, at: At<T>) {
+    /// A write of this thing ends that has told all owners that are known now. Its deletions go by this list.
+    pub(crate) fn wrote(&mut self, name: &Name, list: u64, at: Moment<T>) {
         let written = Written {
             turn: self.turn,
             list,
@@ -171,13 +171,13 @@ impl<T: Ord + Copy> Owners<T> {
         self.written.insert(thing, written);
     }
 
-    /// Whether an owner may have, by this list of servers, what a write of this process has made old.
+    /// Whether an owner may find, by this list of servers, what a write of this process has made old.
     pub(crate) fn may_be_old(&self, name: &Name, standing: Standing, list: u64, now: T) -> bool {
         let elsewhere = |written: &Written<T>| written.list != list;
         self.is_untold(name, standing, now) || self.any_written(name, now, elsewhere)
     }
 
-    /// Whether a write of this thing has ended of which this owner was not told.
+    /// Whether a write of this thing has ended that has not told this owner.
     pub(crate) fn is_untold(&self, name: &Name, standing: Standing, now: T) -> bool {
         match standing {
             Standing::Sure => false,
@@ -200,8 +200,8 @@ mod tests {
         Name::new("t:0:", owner, &["group/"], rest)
     }
 
-    fn at(now: u32) -> At<u32> {
-        At {
+    fn at(now: u32) -> Moment<u32> {
+        Moment {
             now,
             until: now + 60,
         }
@@ -260,10 +260,13 @@ mod tests {
     #[test]
     fn what_has_no_room_is_unsure() {
         let mut owners = Owners::new(2);
-        for i in 0..MAX_OWNERS {
+        for i in 0..MAX_OWNERS_OF_GROUP {
             owners.meet(&name(&format!("{i}"), "k"), at(0));
         }
-        assert_eq!(owners.others(&name("0", "k"), 0, 1).count(), MAX_OWNERS - 1);
+        assert_eq!(
+            owners.others(&name("0", "k"), 0, 1).count(),
+            MAX_OWNERS_OF_GROUP - 1
+        );
         let stranger = owners.meet(&name("one more", "k"), at(1));
         assert_eq!(stranger, Standing::Unsure(u64::MAX));
         assert!(!owners.may_be_old(&name("one more", "k"), stranger, 0, 1));

@@ -1,4 +1,4 @@
-//! Whole servers that are doubted, when more keys of theirs are than can be remembered one by one.
+//! Servers that are doubted as a whole, since more of their keys are doubted than can be remembered one by one.
 
 use std::collections::HashMap;
 
@@ -14,25 +14,25 @@ pub(crate) trait Placement {
     fn shard(&self, key: &Key) -> Shard;
 }
 
-/// Where a key lives: the number of its server, and of the list of servers that says so. Another list may put the key
-/// on another server.
+/// Where a key lives: the number of its server, and the number of the list of servers that says so. Another list may
+/// put the key on another server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Shard {
     pub(crate) list: u64,
     pub(crate) server: usize,
 }
 
-/// The servers whose keys are doubted, and until when.
+/// The servers whose keys are doubted, and until when each of them is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Shards<T> {
-    /// The list that the numbers below are of.
+pub(crate) struct DoubtedShards<T> {
+    /// The number of the list that the numbers of the servers belong to.
     pub(super) list: u64,
     pub(super) servers: HashMap<usize, T>,
-    /// All keys are doubted until then: some server was, when another list came.
+    /// Until when all keys are doubted, since some server was doubted when another list came.
     pub(super) all: Option<T>,
 }
 
-impl<T> Default for Shards<T> {
+impl<T> Default for DoubtedShards<T> {
     fn default() -> Self {
         Self {
             list: 0,
@@ -42,7 +42,7 @@ impl<T> Default for Shards<T> {
     }
 }
 
-impl<T: Ord + Copy> Shards<T> {
+impl<T: Ord + Copy> DoubtedShards<T> {
     pub(crate) fn is_empty(&self) -> bool {
         self.servers.is_empty() && self.all.is_none()
     }
@@ -58,7 +58,7 @@ impl<T: Ord + Copy> Shards<T> {
         self.all.is_some() || self.servers.contains_key(&shard.server)
     }
 
-    /// Forgets what is over. By a new list a doubted key can be on any server.
+    /// Forgets doubts that have ended. By a new list a doubted key can be on any server.
     fn settle(&mut self, list: u64, now: T) {
         self.servers.retain(|_, until| now < *until);
         if self.list != list {
@@ -77,7 +77,7 @@ mod tests {
     #[test]
     fn a_doubt_stays_when_the_list_of_servers_changes() {
         let shard = |list, server| Shard { list, server };
-        let mut shards = Shards::default();
+        let mut shards = DoubtedShards::default();
         shards.doubt(shard(0, 1), 10, 0);
         assert!(shards.is_doubted(shard(0, 1), 1) && !shards.is_doubted(shard(0, 2), 1));
         // The keys of server 1 are on any of them now.

@@ -14,9 +14,10 @@ use crate::through::core::{Config, Core};
 use crate::through::entry::{Entry, Form};
 use crate::through::name::Name;
 use crate::through::read::{Found, Loaded, Source, Want};
+use crate::through::stats::CacheStats;
 use crate::through::write::Write;
 
-pub(super) fn config() -> Config {
+pub(in crate::through) fn config() -> Config {
     Config {
         prefix: "t:0:".to_owned(),
         ttl: TTL,
@@ -34,27 +35,27 @@ pub(super) fn config() -> Config {
 
 /// A process that uses the cache, and the service behind it.
 #[derive(Clone)]
-pub(super) struct Process {
-    pub(super) core: Arc<Core<Mem>>,
-    pub(super) service: Arc<Service>,
+pub(in crate::through) struct Process {
+    pub(in crate::through) core: Arc<Core<Mem>>,
+    pub(in crate::through) service: Arc<Service>,
 }
 
-pub(super) struct Service {
-    pub(super) version: AtomicU64,
-    pub(super) loads: AtomicUsize,
-    pub(super) fails: AtomicBool,
-    pub(super) absent: AtomicBool,
-    pub(super) private: AtomicBool,
+pub(in crate::through) struct Service {
+    pub(in crate::through) version: AtomicU64,
+    pub(in crate::through) loads: AtomicUsize,
+    pub(in crate::through) fails: AtomicBool,
+    pub(in crate::through) absent: AtomicBool,
+    pub(in crate::through) private: AtomicBool,
     /// The time of whoever loads is over.
-    pub(super) late: AtomicBool,
+    pub(in crate::through) late: AtomicBool,
     /// Loads under way.
-    pub(super) loading: AtomicUsize,
+    pub(in crate::through) loading: AtomicUsize,
     /// Loads wait for a permit.
-    pub(super) gate: Semaphore,
+    pub(in crate::through) gate: Semaphore,
 }
 
 impl Process {
-    pub(super) fn new(mem: &Mem, config: Config) -> Self {
+    pub(in crate::through) fn new(mem: &Mem, config: Config) -> Self {
         let core = Core::new(
             mem.clone(),
             config,
@@ -64,7 +65,7 @@ impl Process {
         Self::of(core)
     }
 
-    pub(super) fn of(core: Core<Mem>) -> Self {
+    pub(in crate::through) fn of(core: Core<Mem>) -> Self {
         Self {
             core: Arc::new(core),
             service: Arc::new(Service {
@@ -81,14 +82,14 @@ impl Process {
     }
 
     /// Another process, of the same service.
-    pub(super) fn other(&self) -> Self {
+    pub(in crate::through) fn other(&self) -> Self {
         Self {
             service: self.service.clone(),
-            ..Self::new(&self.core.shelf, self.core.config.clone())
+            ..Self::new(&self.core.backend, self.core.config.clone())
         }
     }
 
-    pub(super) async fn read_as(
+    pub(in crate::through) async fn read_as(
         &self,
         name: &Name,
         want: Want,
@@ -119,7 +120,7 @@ impl Process {
         self.core.read(name, want, load).await
     }
 
-    pub(super) async fn read(&self, name: &Name) -> (String, Source) {
+    pub(in crate::through) async fn read(&self, name: &Name) -> (String, Source) {
         match self.read_as(name, GET).await.unwrap() {
             Found::Entry(entry, source) => {
                 (String::from_utf8(entry.body.to_vec()).unwrap(), source)
@@ -128,13 +129,13 @@ impl Process {
         }
     }
 
-    pub(super) fn spawn(&self, name: &Name) -> JoinHandle<(String, Source)> {
+    pub(in crate::through) fn spawn(&self, name: &Name) -> JoinHandle<(String, Source)> {
         let (this, name) = (self.clone(), name.clone());
         tokio::spawn(async move { this.read(&name).await })
     }
 
     /// A read of this name that gives what it found as it is.
-    pub(super) fn spawn_as(
+    pub(in crate::through) fn spawn_as(
         &self,
         name: &Name,
         want: Want,
@@ -144,58 +145,64 @@ impl Process {
     }
 
     /// Runs others until so many wait for the read of this name that leads.
-    pub(super) async fn until_seats(&self, name: &Name, seats: usize) {
+    pub(in crate::through) async fn until_seats(&self, name: &Name, seats: usize) {
         let taken = || {
-            let flight = self.core.trust.rules().flight(&name.key);
+            let flight = self.core.trust.lock().flight(&name.key);
             flight.map_or(0, |flight| flight.seats())
         };
         until("so many wait", || taken() == seats).await;
     }
 
-    pub(super) fn loads(&self) -> usize {
+    pub(in crate::through) fn loads(&self) -> usize {
         self.service.loads.load(SeqCst)
     }
 
     /// Loads wait from now on.
-    pub(super) fn hold(&self) {
+    pub(in crate::through) fn hold(&self) {
         self.service.gate.forget_permits(1_000_000);
     }
 
-    pub(super) fn release(&self) {
+    pub(in crate::through) fn release(&self) {
         self.service.gate.add_permits(1_000);
     }
 
     /// Runs others until this many loads have begun.
-    pub(super) async fn until_loads(&self, loads: usize) {
+    pub(in crate::through) async fn until_loads(&self, loads: usize) {
         until("so many load", || self.loads() >= loads).await;
     }
 
+    pub(in crate::through) fn stats(&self) -> CacheStats {
+        let (core, saved) = (&self.core, self.core.savings.all());
+        core.counters
+            .read(core.trust.doubted(), 0, saved, Vec::new())
+    }
+
     /// A write that is about to be sent.
-    pub(super) async fn begin_write(&self, name: &Name) -> Write<Mem> {
+    pub(in crate::through) async fn begin_write(&self, name: &Name) -> Write<Mem> {
         self.core.clone().write(vec![name.clone()], false).await
     }
 
     /// A write that is about to be sent, and tells what it wrote.
-    pub(super) async fn begin_write_through(&self, name: &Name) -> Write<Mem> {
+    pub(in crate::through) async fn begin_write_through(&self, name: &Name) -> Write<Mem> {
         self.core.clone().write(vec![name.clone()], true).await
     }
 
-    pub(super) async fn write(&self, name: &Name) {
+    pub(in crate::through) async fn write(&self, name: &Name) {
         let write = self.begin_write(name).await;
         self.service.version.fetch_add(1, SeqCst);
         write.finish(true, None).await;
     }
 
     /// A write whose deletions do not reach memcached.
-    pub(super) async fn write_unheard(&self, name: &Name) {
-        self.core.shelf.set_down(true);
+    pub(in crate::through) async fn write_unheard(&self, name: &Name) {
+        self.core.backend.set_down(true);
         self.write(name).await;
-        self.core.shelf.set_down(false);
+        self.core.backend.set_down(false);
     }
 }
 
 /// Runs others until this holds.
-pub(super) async fn until(what: &str, mut holds: impl FnMut() -> bool) {
+pub(in crate::through) async fn until(what: &str, mut holds: impl FnMut() -> bool) {
     for _ in 0..100_000 {
         if holds() {
             return;
@@ -221,7 +228,7 @@ impl Drop for Loading<'_> {
     }
 }
 
-pub(super) fn entry(body: &str, absent: bool) -> Entry {
+pub(in crate::through) fn entry(body: &str, absent: bool) -> Entry {
     Entry {
         absent,
         cost: 0.5,
@@ -230,22 +237,22 @@ pub(super) fn entry(body: &str, absent: bool) -> Entry {
     }
 }
 
-pub(super) fn name(rest: &str) -> Name {
+pub(in crate::through) fn name(rest: &str) -> Name {
     Name::new("t:0:", "me", &["bucket/"], rest)
 }
 
-pub(super) fn process() -> (Mem, Process) {
+pub(in crate::through) fn process() -> (Mem, Process) {
     process_with(|_| {})
 }
 
 /// A process with other settings.
-pub(super) fn process_with(set: impl FnOnce(&mut Config)) -> (Mem, Process) {
+pub(in crate::through) fn process_with(set: impl FnOnce(&mut Config)) -> (Mem, Process) {
     let (mem, mut config) = (Mem::default(), config());
     set(&mut config);
     let process = Process::new(&mem, config);
     (mem, process)
 }
 
-pub(super) fn one(text: &str, source: Source) -> (String, Source) {
+pub(in crate::through) fn one(text: &str, source: Source) -> (String, Source) {
     (text.to_owned(), source)
 }

@@ -1,26 +1,23 @@
-//! How a server that was away comes back: what it is owed is paid first.
+//! How a server is paid the deletes that it is owed.
 
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::Instant;
 
-use bytes::Bytes;
 use tokio::runtime::Handle;
 
+use super::debts::{Debt, Due, PAYER_TAKEOVER_AFTER};
 use super::{Node, join, now};
-use crate::memcached::Key;
 use crate::memcached::error::{Kind, Result};
 use crate::memcached::key::WireKey;
-use crate::memcached::owed::{Debt, Due, SILENT};
-use crate::memcached::wire::{Fetch, Op};
+use crate::memcached::wire::Op;
 
 /// Whether a server that is away was told that another stands in for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Noted {
+pub(crate) enum StandInNote {
     Yes,
-    /// There is no room for it: everything is owed.
+    /// There was no room to note it, so that the whole server is owed.
     Full,
-    /// It is not away.
+    /// The server is not away.
     Back,
 }
 
@@ -33,15 +30,15 @@ impl Node {
 
     /// Another server stands in for this one and has, or may have, an entry of `key`: both are to
     /// be deleted before this one is used again.
-    pub(crate) fn note(&self, key: &WireKey, other: &Self) -> Noted {
-        // Locked, so that it does not come back before it has been told.
+    pub(crate) fn note(&self, key: &WireKey, other: &Self) -> StandInNote {
+        // The lock is held so that the server does not come back before it has been told.
         let health = self.health();
         if health.is_up() {
-            return Noted::Back;
+            return StandInNote::Back;
         }
         match self.owed.add(key, false, Some(&other.this)) {
-            true => Noted::Yes,
-            false => Noted::Full,
+            true => StandInNote::Yes,
+            false => StandInNote::Full,
         }
     }
 
@@ -58,10 +55,10 @@ impl Node {
         }
     }
 
-    /// Pays these.
+    /// Pays these debts.
     ///
     /// # Errors
-    /// When one of them could not be paid; they are all owed still, or paid.
+    /// It fails when one of them could not be paid. Each of them is then still owed, or paid.
     async fn pay(&self, keys: Vec<(WireKey, Debt)>) -> Result<()> {
         let one = |(key, debt): (WireKey, Debt)| {
             Box::pin(async move {
@@ -81,8 +78,8 @@ impl Node {
             .collect()
     }
 
-    /// Pays all that can be paid now; says when the rest can be.
-    async fn pay_due(&self) -> Result<Option<Instant>> {
+    /// Pays all that can be paid now, and says when the rest can be.
+    pub(super) async fn pay_due(&self) -> Result<Option<Instant>> {
         loop {
             match self.owed.due(now()) {
                 Due::Nothing => return Ok(None),
@@ -96,61 +93,6 @@ impl Node {
             }
         }
     }
-
-    pub(super) fn spawn_probe(&self) {
-        match (self.this.upgrade(), Handle::try_current()) {
-            (Some(node), Ok(runtime)) => {
-                runtime.spawn(async move {
-                    let mut probe = Probe(Some(node.clone()));
-                    let well = node.probe().await.is_ok();
-                    probe.0 = None;
-                    match well {
-                        true => node.settle(),
-                        false => {
-                            node.probed(false);
-                        }
-                    }
-                });
-            }
-            _ => {
-                self.probed(false);
-            }
-        }
-    }
-
-    /// Finds out whether the server is back, and pays what it is owed before anybody reads there.
-    async fn probe(&self) -> Result<()> {
-        // Every server and proxy knows `get`; this is no key of anybody's.
-        let key = Key::from(Bytes::new()).wire(false);
-        self.send(Op::Get(Fetch::plain(key)), None).await?;
-        loop {
-            self.pay_due().await?;
-            if self.probed(true) {
-                return Ok(());
-            }
-        }
-    }
-
-    /// A probe is over. Says whether that settles it: not when something was added to what the
-    /// server is owed since that was paid.
-    fn probed(&self, well: bool) -> bool {
-        let mut health = self.health();
-        if well && matches!(self.owed.due(now()), Due::Keys(_) | Due::Everything) {
-            return false;
-        }
-        if !health.probed(well, now(), fastrand::f64()) {
-            // Another probe has settled it.
-            return true;
-        }
-        let up = health.is_up();
-        self.away.store(!up, Ordering::Release);
-        drop(health);
-        if well && up {
-            self.counters.rejoins.fetch_add(1, Ordering::Relaxed);
-            tracing::debug!(server.address = %self.server, "memcached server is back");
-        }
-        true
-    }
 }
 
 /// Pays until nothing is owed, the server is away, or another task has taken over.
@@ -163,7 +105,7 @@ async fn pay(payer: Payer) {
             // The client was closed: nobody reads there any more.
             Err(error) if error.kind() == Kind::Shutdown => return,
             // Each try counts for the server's health.
-            Err(_) => now() + node.pause.min(SILENT / 2),
+            Err(_) => now() + node.pause.min(PAYER_TAKEOVER_AFTER / 2),
         };
         tokio::time::sleep_until(until.into()).await;
         if node.is_away() || !node.owed.hear(*number, now()) {
@@ -172,7 +114,7 @@ async fn pay(payer: Payer) {
     }
     let node = node.clone();
     drop(payer);
-    // What was added when the task had looked for the last time has nobody else.
+    // Nobody else pays what was added after the task had looked for the last time.
     if !node.is_away() && matches!(node.owed.due(now()), Due::Keys(_) | Due::Everything) {
         node.settle();
     }
@@ -187,16 +129,5 @@ struct Payer {
 impl Drop for Payer {
     fn drop(&mut self) {
         self.node.owed.leave_task(self.number);
-    }
-}
-
-/// A probe that its runtime did not see to the end counts as one that failed.
-struct Probe(Option<Arc<Node>>);
-
-impl Drop for Probe {
-    fn drop(&mut self) {
-        if let Some(node) = self.0.take() {
-            node.probed(false);
-        }
     }
 }

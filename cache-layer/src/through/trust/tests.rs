@@ -3,19 +3,19 @@ use crate::through::trust::Shard;
 
 const TTL: u64 = 60;
 
-/// Rules, and a clock that is set by hand.
+/// Trust, and a clock that is set by hand.
 struct Test {
-    rules: Rules<u64, u32>,
-    filter: Arc<Filter>,
+    rules: Trust<u64, u32>,
+    filter: Arc<DoubtFilter>,
     now: u64,
-    places: Places,
+    places: TestPlaces,
 }
 
 /// A list of servers. Keys of one length share a server.
 #[derive(Clone, Copy)]
-struct Places(u64);
+struct TestPlaces(u64);
 
-impl Placement for Places {
+impl Placement for TestPlaces {
     fn list(&self) -> u64 {
         self.0
     }
@@ -34,17 +34,17 @@ fn name(rest: &str) -> Name {
 
 impl Test {
     fn new(max_doubted: usize) -> Self {
-        let filter = Arc::new(Filter::new());
+        let filter = Arc::new(DoubtFilter::new());
         Self {
-            rules: Rules::new(max_doubted, Some(filter.clone())),
+            rules: Trust::new(max_doubted, Some(filter.clone())),
             filter,
             now: 1,
-            places: Places(0),
+            places: TestPlaces(0),
         }
     }
 
-    fn at(&self) -> At<u64> {
-        At {
+    fn at(&self) -> Moment<u64> {
+        Moment {
             now: self.now,
             until: self.now + TTL,
         }
@@ -59,28 +59,28 @@ impl Test {
         self.filter.may_have(&name.key, self.places.0)
     }
 
-    fn admit(&mut self, name: &Name, visit: &mut Visit) -> Admit<u32> {
+    fn admit(&mut self, name: &Name, visit: &mut Visit) -> Admission<u32> {
         let at = self.at();
         self.rules.admit(name, &self.places, at, visit, || 7)
     }
 
     fn leads(&mut self, name: &Name) -> u64 {
         match self.admit(name, &mut Visit::default()) {
-            Admit::Lead(number, 7) => number,
+            Admission::Lead(number, 7) => number,
             other => panic!("{other:?}"),
         }
     }
 
     fn is_past(&mut self, name: &Name) -> bool {
-        matches!(self.admit(name, &mut Visit::default()), Admit::Past)
+        matches!(self.admit(name, &mut Visit::default()), Admission::Past)
     }
 
-    fn begin(&mut self, name: &Name) -> (Vec<Name>, Told) {
+    fn begin(&mut self, name: &Name) -> (Vec<Name>, WriteTicket) {
         let at = self.at();
         self.rules.begin_write(vec![name.clone()], &self.places, at)
     }
 
-    fn end(&mut self, name: &Name, told: Told, doubted: bool) {
+    fn end(&mut self, name: &Name, told: WriteTicket, doubted: bool) {
         let at = self.at();
         self.rules
             .end_write(&name.key, told, doubted, &self.places, at);
@@ -118,27 +118,30 @@ fn a_read_shares_what_began_after_it_and_waits_for_what_did_not() {
     let mut visits = [Visit::default(); 3];
     for visit in &mut visits {
         let met = test.admit(&k, visit);
-        assert!(matches!(met, Admit::Join { number, shares: false, .. } if number == first));
+        assert!(matches!(met, Admission::Join { number, shares: false, .. } if number == first));
     }
     test.rules.leave(&k.key, first, test.now);
     // One of them leads, and all who were there before may share that.
-    let Admit::Lead(second, _) = test.admit(&k, &mut visits[0]) else {
+    let Admission::Lead(second, _) = test.admit(&k, &mut visits[0]) else {
         panic!("it leads");
     };
     for visit in &mut visits[1..] {
         let met = test.admit(&k, visit);
-        assert!(matches!(met, Admit::Join { number, shares: true, .. } if number == second));
+        assert!(matches!(met, Admission::Join { number, shares: true, .. } if number == second));
     }
     let met = test.admit(&k, &mut Visit::default());
-    assert!(matches!(met, Admit::Join { shares: false, .. }));
+    assert!(matches!(met, Admission::Join { shares: false, .. }));
     // One that is not waited for any longer is taken over, and fills nothing.
     visits[1].over = Some(second);
-    assert!(matches!(test.admit(&k, &mut visits[1]), Admit::Lead(..)));
+    assert!(matches!(
+        test.admit(&k, &mut visits[1]),
+        Admission::Lead(..)
+    ));
     assert!(!test.rules.is_current(&k.key, second));
     visits[2].over = Some(second);
     assert!(matches!(
         test.admit(&k, &mut visits[2]),
-        Admit::Join { shares: true, .. }
+        Admission::Join { shares: true, .. }
     ));
 }
 
@@ -281,7 +284,7 @@ fn what_was_written_under_one_list_of_servers_is_read_past_under_another() {
     test.rules.close_write(std::slice::from_ref(&k), told, at);
     test.end(&k, told, false);
     assert!(test.believes(&k) && !test.may(&k));
-    test.places = Places(1);
+    test.places = TestPlaces(1);
     assert!(test.may(&l), "nobody has asked the rules yet");
     assert!(!test.believes(&k) && test.is_past(&k) && test.believes(&l));
     assert!(test.may(&l), "what was written lately is not counted");
@@ -289,7 +292,7 @@ fn what_was_written_under_one_list_of_servers_is_read_past_under_another() {
     assert!(test.believes(&k) && !test.may(&l));
     // One that changes during a write.
     let told = test.begin(&l).1;
-    test.places = Places(2);
+    test.places = TestPlaces(2);
     test.end(&l, told, false);
     assert!(test.is_past(&l));
 }

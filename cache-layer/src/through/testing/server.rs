@@ -12,60 +12,60 @@ use tokio::time::Instant;
 use super::TTL;
 use super::process::entry;
 use crate::memcached::Key;
+use crate::through::backend::{Backend, Deleted, Filled, Peeked};
 use crate::through::entry::Form;
 use crate::through::name::Name;
-use crate::through::shelf::{Deleted, Filled, Peeked, Shelf};
 use crate::through::steps::Looked;
 use crate::through::trust::{Placement, Shard};
 
-pub(super) struct Item {
-    pub(super) number: u64,
-    pub(super) value: Option<Bytes>,
-    pub(super) until: Instant,
+pub(in crate::through) struct Item {
+    pub(in crate::through) number: u64,
+    pub(in crate::through) value: Option<Bytes>,
+    pub(in crate::through) until: Instant,
 }
 
 /// Shared by the processes of a test.
 #[derive(Default)]
-pub(super) struct Server {
+pub(in crate::through) struct MemState {
     /// By server and key.
-    pub(super) items: Mutex<HashMap<(u64, Key), Item>>,
+    pub(in crate::through) items: Mutex<HashMap<(u64, Key), Item>>,
     /// The number of the list of servers. All keys are on one server, and by the next list on the other one.
-    pub(super) list: AtomicU64,
-    pub(super) number: AtomicU64,
-    pub(super) down: AtomicBool,
-    pub(super) looks: AtomicUsize,
+    pub(in crate::through) list: AtomicU64,
+    pub(in crate::through) number: AtomicU64,
+    pub(in crate::through) down: AtomicBool,
+    pub(in crate::through) looks: AtomicUsize,
     /// How long it takes to answer a peek, in milliseconds.
-    pub(super) slowness: AtomicU64,
+    pub(in crate::through) slowness: AtomicU64,
     /// How long a fill takes, in milliseconds.
-    pub(super) slow_fill: AtomicU64,
+    pub(in crate::through) slow_fill: AtomicU64,
     /// The time that the last look was given.
-    pub(super) limit: Mutex<Option<Duration>>,
+    pub(in crate::through) limit: Mutex<Option<Duration>>,
     /// Deletions are not acknowledged, and this client remembers them.
-    pub(super) owes: AtomicBool,
+    pub(in crate::through) owes: AtomicBool,
     /// What looks find is under way, and does not arrive.
-    pub(super) holds: AtomicBool,
+    pub(in crate::through) holds: AtomicBool,
     /// A renewal was granted and not done.
-    pub(super) renewing: AtomicBool,
+    pub(in crate::through) renewing: AtomicBool,
 }
 
 #[derive(Clone, Default)]
-pub(super) struct Mem(pub(super) Arc<Server>);
+pub(in crate::through) struct Mem(pub(in crate::through) Arc<MemState>);
 
 impl Mem {
-    pub(super) fn number(&self) -> u64 {
+    pub(in crate::through) fn number(&self) -> u64 {
         self.0.number.fetch_add(1, SeqCst) + 1
     }
 
     /// It answers nothing from now on, or again.
-    pub(super) fn set_down(&self, down: bool) {
+    pub(in crate::through) fn set_down(&self, down: bool) {
         self.0.down.store(down, SeqCst);
     }
 
-    pub(super) fn is_down(&self) -> bool {
+    pub(in crate::through) fn is_down(&self) -> bool {
         self.0.down.load(SeqCst)
     }
 
-    pub(super) fn has(&self, name: &Name) -> bool {
+    pub(in crate::through) fn has(&self, name: &Name) -> bool {
         let items = self.0.items.lock().unwrap();
         items
             .get(&self.place(&name.key))
@@ -73,7 +73,7 @@ impl Mem {
     }
 
     /// Whether somebody has the right to fill it.
-    pub(super) fn is_leased(&self, name: &Name) -> bool {
+    pub(in crate::through) fn is_leased(&self, name: &Name) -> bool {
         let items = self.0.items.lock().unwrap();
         items
             .get(&self.place(&name.key))
@@ -85,7 +85,7 @@ impl Mem {
         (self.0.list.load(SeqCst) % 2, key.clone())
     }
 
-    pub(super) fn put(&self, name: &Name, value: impl Into<Bytes>) {
+    pub(in crate::through) fn put(&self, name: &Name, value: impl Into<Bytes>) {
         self.put_for(name, value.into(), TTL);
     }
 
@@ -100,11 +100,11 @@ impl Mem {
     }
 
     /// Has an entry of this text, as another process stores it.
-    pub(super) fn put_entry(&self, name: &Name, text: &str) {
+    pub(in crate::through) fn put_entry(&self, name: &Name, text: &str) {
         self.put_entry_for(name, text, TTL);
     }
 
-    pub(super) fn put_entry_for(&self, name: &Name, text: &str, ttl: Duration) {
+    pub(in crate::through) fn put_entry_for(&self, name: &Name, text: &str, ttl: Duration) {
         let value = Form::default().encode(&name.key, &entry(text, false), u64::MAX);
         self.put_for(name, value, ttl);
     }
@@ -157,8 +157,8 @@ impl Placement for Mem {
     }
 }
 
-impl Shelf for Mem {
-    type Lease = ((u64, Key), u64);
+impl Backend for Mem {
+    type Right = ((u64, Key), u64);
 
     async fn look(
         &self,
@@ -166,7 +166,7 @@ impl Shelf for Mem {
         lease: Duration,
         renew: Option<Duration>,
         limit: Duration,
-    ) -> Looked<Self::Lease, Bytes> {
+    ) -> Looked<Self::Right, Bytes> {
         self.0.looks.fetch_add(1, SeqCst);
         *self.0.limit.lock().unwrap() = Some(limit);
         yield_now().await;
@@ -196,7 +196,7 @@ impl Shelf for Mem {
         value.map_or(Peeked::Nothing, Peeked::Hit)
     }
 
-    async fn fill(&self, (place, number): Self::Lease, value: Bytes, ttl: Duration) -> Filled {
+    async fn fill(&self, (place, number): Self::Right, value: Bytes, ttl: Duration) -> Filled {
         yield_now().await;
         let slowness = self.0.slow_fill.load(SeqCst);
         if slowness > 0 {
@@ -223,7 +223,7 @@ impl Shelf for Mem {
         }
     }
 
-    async fn cancel(&self, (place, number): Self::Lease) {
+    async fn cancel(&self, (place, number): Self::Right) {
         let mut items = self.0.items.lock().unwrap();
         if items.get(&place).is_some_and(|item| item.number == number) {
             items.remove(&place);

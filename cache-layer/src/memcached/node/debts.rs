@@ -1,26 +1,26 @@
-//! Deletes that a server is owed: what was changed while it was away, or may have been.
+//! The deletes that a server is owed, of entries that were changed while it was away, or may have been.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use super::key::WireKey;
-use super::node::Node;
+use super::Node;
+use crate::memcached::key::WireKey;
 
 /// A write that was sent and not answered can still run when the server comes to it. Its entry is
 /// deleted a second time this long after the first delete was answered.
-pub(crate) const AGAIN: Duration = Duration::from_secs(1);
+pub(crate) const SECOND_DELETE_AFTER: Duration = Duration::from_secs(1);
 /// A task that pays and has not been heard of for this long stands still with its runtime, and
 /// another task takes over.
-pub(crate) const SILENT: Duration = Duration::from_secs(60);
+pub(crate) const PAYER_TAKEOVER_AFTER: Duration = Duration::from_secs(60);
 
-/// The keys whose entries are not to be believed before they are deleted. Bounded: beyond that the
-/// whole server is not to be believed.
+/// The deletes that a server is owed. The entries of these keys are not believed before they are deleted. When more
+/// keys are owed than fit, nothing that the server has is believed before it has been emptied.
 #[derive(Debug)]
-pub(crate) struct Owed {
+pub(crate) struct PendingDeletes {
     most: usize,
-    /// Whether there is anything; so that there being nothing costs nothing.
+    /// Whether anything is owed. A caller that reads this takes no lock.
     any: AtomicBool,
     debts: Mutex<Debts>,
 }
@@ -28,21 +28,21 @@ pub(crate) struct Owed {
 #[derive(Debug, Default)]
 struct Debts {
     keys: HashMap<WireKey, Debt>,
-    /// Everything is owed.
-    all: Option<All>,
-    /// The task that sees to it, and when it was last heard of.
+    /// What is owed of the whole server, if it is to be emptied.
+    all: Option<WholeServer>,
+    /// The number of the task that pays, and when it was last heard of.
     payer: Option<(u64, Instant)>,
     /// The number of the last task that pays.
     payers: u64,
-    /// Grows with each that is added, so that a payment knows what it paid.
+    /// A number that grows with each debt that is added, so that a payment knows what it has paid.
     turn: u64,
 }
 
 /// The debt of a whole server.
 #[derive(Clone, Copy, Debug)]
-struct All {
+struct WholeServer {
     turn: u64,
-    /// A write that had no place of its own may still run.
+    /// Whether a write may still run that had no place of its own here.
     doubt: bool,
     /// The server is not to be emptied before this.
     due: Option<Instant>,
@@ -51,28 +51,28 @@ struct All {
 #[derive(Clone, Debug)]
 pub(crate) struct Debt {
     turn: u64,
-    /// The write may still run.
+    /// Whether the write may still run.
     doubt: bool,
-    /// Not to be paid before this.
+    /// The debt is not to be paid before this.
     due: Option<Instant>,
-    /// Other servers that have, or may have, an entry of this key since this one is away.
+    /// Other servers that have, or may have, got an entry of this key since this one is away.
     pub(crate) stand_ins: Vec<Weak<Node>>,
 }
 
-/// What is to be paid now.
+/// What is to be paid at an instant.
 #[derive(Debug)]
 pub(crate) enum Due {
     Nothing,
-    /// Not before this.
+    /// Nothing is to be paid before this.
     Later(Instant),
     Keys(Vec<(WireKey, Debt)>),
     Everything,
 }
 
-/// As many are paid at once.
-const BATCH: usize = 256;
+/// How many debts are paid at once.
+const MAX_DELETES_AT_ONCE: usize = 256;
 
-impl Owed {
+impl PendingDeletes {
     pub(crate) fn new(most: usize) -> Self {
         Self {
             most,
@@ -98,14 +98,14 @@ impl Owed {
         }
     }
 
-    /// How many keys are owed; nothing when it is all of them.
+    /// How many keys are owed. Gives nothing when the whole server is.
     pub(crate) fn len(&self) -> Option<usize> {
         let debts = self.lock();
         debts.all.is_none().then_some(debts.keys.len())
     }
 
-    /// Adds a delete of this key; `doubt` when the write may still run. Says whether there was
-    /// room for it: without, everything is owed.
+    /// Adds a delete of this key. `doubt` says that the write may still run. It says whether there was room for the
+    /// key; if there was not, the whole server is owed.
     pub(crate) fn add(&self, key: &WireKey, doubt: bool, stand_in: Option<&Weak<Node>>) -> bool {
         let mut debts = self.lock();
         debts.turn += 1;
@@ -124,7 +124,7 @@ impl Owed {
         }
         if debts.keys.len() >= self.most {
             let before = debts.all.is_some_and(|all| all.doubt);
-            debts.all = Some(All {
+            debts.all = Some(WholeServer {
                 turn,
                 doubt: doubt || before,
                 due: None,
@@ -141,12 +141,12 @@ impl Owed {
         true
     }
 
-    /// Everything is owed.
+    /// What is owed of the whole server, if it is to be emptied.
     pub(crate) fn add_all(&self) {
         let mut debts = self.lock();
         debts.turn += 1;
         let doubt = debts.all.is_some_and(|all| all.doubt);
-        debts.all = Some(All {
+        debts.all = Some(WholeServer {
             turn: debts.turn,
             doubt,
             due: None,
@@ -166,7 +166,7 @@ impl Owed {
         let ready = |debt: &Debt| debt.due.is_none_or(|due| due <= now);
         let keys = debts.keys.iter().filter(|(_, debt)| ready(debt));
         let keys: Vec<_> = keys
-            .take(BATCH)
+            .take(MAX_DELETES_AT_ONCE)
             .map(|(key, debt)| (key.clone(), debt.clone()))
             .collect();
         if !keys.is_empty() {
@@ -191,7 +191,7 @@ impl Owed {
         }
         if debt.doubt {
             debt.doubt = false;
-            debt.due = Some(now + AGAIN);
+            debt.due = Some(now + SECOND_DELETE_AFTER);
             return;
         }
         debts.keys.remove(key);
@@ -216,19 +216,19 @@ impl Owed {
         self.lock().turn
     }
 
-    /// The turn that a deletion begins with; nothing when nothing is owed that it could pay.
+    /// The turn that a deletion begins with. Gives nothing when nothing is owed that the deletion could pay.
     pub(crate) fn turn_if_any(&self) -> Option<u64> {
         self.any().then(|| self.turn())
     }
 
-    /// All that was owed at that turn was paid. Writes in doubt are paid again.
+    /// All that was owed at that turn was paid. Writes that may still run are paid once more.
     pub(crate) fn paid_all(&self, turn: u64, now: Instant) {
         let mut debts = self.lock();
         debts.all = match debts.all {
             Some(all) if all.turn > turn => Some(all),
-            Some(all) if all.doubt => Some(All {
+            Some(all) if all.doubt => Some(WholeServer {
                 doubt: false,
-                due: Some(now + AGAIN),
+                due: Some(now + SECOND_DELETE_AFTER),
                 ..all
             }),
             _ => None,
@@ -236,7 +236,7 @@ impl Owed {
         debts.keys.retain(|_, debt| {
             if debt.turn <= turn && debt.doubt {
                 debt.doubt = false;
-                debt.due = Some(now + AGAIN);
+                debt.due = Some(now + SECOND_DELETE_AFTER);
             }
             debt.turn > turn || debt.due.is_some() || !debt.stand_ins.is_empty()
         });
@@ -253,7 +253,7 @@ impl Owed {
     pub(crate) fn take_task(&self, now: Instant) -> Option<u64> {
         let mut debts = self.lock();
         if let Some((_, heard)) = debts.payer
-            && now < heard + SILENT
+            && now < heard + PAYER_TAKEOVER_AFTER
         {
             return None;
         }
@@ -288,7 +288,7 @@ mod tests {
         Key::from(name).wire(false)
     }
 
-    fn due(owed: &Owed, now: Instant) -> Vec<(WireKey, Debt)> {
+    fn due(owed: &PendingDeletes, now: Instant) -> Vec<(WireKey, Debt)> {
         match owed.due(now) {
             Due::Keys(keys) => keys,
             other => panic!("{other:?}"),
@@ -297,7 +297,7 @@ mod tests {
 
     #[test]
     fn a_debt_is_paid_once_and_one_in_doubt_twice() {
-        let (owed, now) = (Owed::new(10), Instant::now());
+        let (owed, now) = (PendingDeletes::new(10), Instant::now());
         assert!(matches!(owed.due(now), Due::Nothing));
         owed.add(&key("sure"), false, None);
         owed.add(&key("doubt"), true, None);
@@ -307,16 +307,16 @@ mod tests {
         }
         assert!(!owed.has(&key("sure")));
         assert!(owed.has(&key("doubt")), "it may still run");
-        assert!(matches!(owed.due(now), Due::Later(at) if at == now + AGAIN));
-        let keys = due(&owed, now + AGAIN);
+        assert!(matches!(owed.due(now), Due::Later(at) if at == now + SECOND_DELETE_AFTER));
+        let keys = due(&owed, now + SECOND_DELETE_AFTER);
         assert_eq!(keys.len(), 1);
-        owed.paid(&keys[0].0, &keys[0].1, now + AGAIN);
+        owed.paid(&keys[0].0, &keys[0].1, now + SECOND_DELETE_AFTER);
         assert!(!owed.any());
     }
 
     #[test]
     fn what_is_added_while_it_is_paid_stays() {
-        let (owed, now) = (Owed::new(10), Instant::now());
+        let (owed, now) = (PendingDeletes::new(10), Instant::now());
         owed.add(&key("a"), false, None);
         let keys = due(&owed, now);
         owed.add(&key("a"), true, None);
@@ -331,7 +331,7 @@ mod tests {
 
     #[test]
     fn beyond_the_bound_everything_is_owed() {
-        let (owed, now) = (Owed::new(2), Instant::now());
+        let (owed, now) = (PendingDeletes::new(2), Instant::now());
         assert!(owed.add(&key("a"), false, None) && owed.add(&key("b"), true, None));
         assert!(owed.add(&key("a"), false, None), "it has its place");
         assert!(!owed.add(&key("c"), false, None));
@@ -346,7 +346,7 @@ mod tests {
 
     #[test]
     fn an_answered_delete_pays() {
-        let owed = Owed::new(2);
+        let owed = PendingDeletes::new(2);
         assert_eq!(owed.turn_if_any(), None);
         owed.add(&key("a"), false, None);
         owed.deleted(&key("a"), owed.turn_if_any().unwrap());
@@ -358,7 +358,7 @@ mod tests {
 
     #[test]
     fn a_delete_pays_nothing_that_was_added_after_it_was_sent() {
-        let owed = Owed::new(2);
+        let owed = PendingDeletes::new(2);
         owed.add(&key("a"), false, None);
         let turn = owed.turn();
         owed.add(&key("a"), false, None);
@@ -368,7 +368,7 @@ mod tests {
 
     #[test]
     fn what_is_added_is_due_at_once_though_the_key_was_paid_lately() {
-        let (owed, now) = (Owed::new(10), Instant::now());
+        let (owed, now) = (PendingDeletes::new(10), Instant::now());
         owed.add(&key("a"), true, None);
         for (key, debt) in due(&owed, now) {
             owed.paid(&key, &debt, now);
@@ -380,7 +380,7 @@ mod tests {
 
     #[test]
     fn what_a_stand_in_has_is_paid_with_the_key_and_in_no_other_way() {
-        let (owed, now) = (Owed::new(1), Instant::now());
+        let (owed, now) = (PendingDeletes::new(1), Instant::now());
         owed.add(&key("a"), false, Some(&Weak::new()));
         owed.deleted(&key("a"), owed.turn());
         assert!(owed.has(&key("a")));
@@ -396,7 +396,7 @@ mod tests {
 
     #[test]
     fn emptying_pays_nothing_that_was_added_after_it_was_sent() {
-        let (owed, now) = (Owed::new(1), Instant::now());
+        let (owed, now) = (PendingDeletes::new(1), Instant::now());
         owed.add_all();
         let turn = owed.turn();
         // As when another flush has failed meanwhile.
@@ -415,20 +415,23 @@ mod tests {
 
     #[test]
     fn a_write_in_doubt_that_has_no_place_empties_the_server_twice() {
-        let (owed, now) = (Owed::new(1), Instant::now());
+        let (owed, now) = (PendingDeletes::new(1), Instant::now());
         owed.add(&key("a"), false, None);
         assert!(!owed.add(&key("b"), true, None) && !owed.add(&key("c"), false, None));
         owed.paid_all(owed.turn(), now);
         assert!(owed.has(&key("b")), "it may still run");
-        assert!(matches!(owed.due(now), Due::Later(at) if at == now + AGAIN));
-        assert!(matches!(owed.due(now + AGAIN), Due::Everything));
-        owed.paid_all(owed.turn(), now + AGAIN);
+        assert!(matches!(owed.due(now), Due::Later(at) if at == now + SECOND_DELETE_AFTER));
+        assert!(matches!(
+            owed.due(now + SECOND_DELETE_AFTER),
+            Due::Everything
+        ));
+        owed.paid_all(owed.turn(), now + SECOND_DELETE_AFTER);
         assert!(!owed.any());
     }
 
     #[test]
     fn one_task_pays_until_it_stands_still() {
-        let (owed, start) = (Owed::new(1), Instant::now());
+        let (owed, start) = (PendingDeletes::new(1), Instant::now());
         let at = |seconds| start + Duration::from_secs(seconds);
         let first = owed.take_task(start).unwrap();
         assert_eq!(owed.take_task(at(59)), None);

@@ -1,4 +1,4 @@
-//! Which owners were seen in this second, told without a lock.
+//! A table that tells without a lock which owners have read in this second.
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -6,16 +6,16 @@ use std::time::Instant;
 
 use crate::through::name::Name;
 
-/// As many owners are remembered, each at one place.
-const PLACES: usize = 512;
+/// How many owners have a slot.
+const SEEN_SLOTS: usize = 512;
 
-/// The owners that read in this second and that every write is told of; a place holds the hash of an owner, its group
-/// and the second. Others ask the [rules](super::Rules), which is right too, and costs a lock.
+/// The owners that have read in this second and that every write tells. A slot holds the hash of an owner, its group
+/// and the second. Other owners ask the [`Trust`](super::Trust), which gives the same answer and costs a lock.
 ///
 /// The hash has 64 bits and a random key, so that nobody can choose an owner that is taken for another.
 #[derive(Debug)]
-pub(crate) struct Seen {
-    places: [AtomicU64; PLACES],
+pub(crate) struct SeenOwners {
+    slots: [AtomicU64; SEEN_SLOTS],
     hasher: RandomState,
     began: Instant,
 }
@@ -24,10 +24,10 @@ pub(crate) struct Seen {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Mark(u64);
 
-impl Seen {
+impl SeenOwners {
     pub(crate) fn new(began: Instant) -> Self {
         Self {
-            places: [const { AtomicU64::new(0) }; PLACES],
+            slots: [const { AtomicU64::new(0) }; SEEN_SLOTS],
             hasher: RandomState::new(),
             began,
         }
@@ -35,7 +35,7 @@ impl Seen {
 
     pub(crate) fn mark(&self, name: &Name, now: Instant) -> Mark {
         let second = now.saturating_duration_since(self.began).as_secs();
-        // No mark is that of an empty place.
+        // No mark looks like an empty slot.
         Mark(self.hasher.hash_one((name.owner_and_group(), second)) | 1)
     }
 
@@ -48,7 +48,7 @@ impl Seen {
     }
 
     fn place(&self, Mark(mark): Mark) -> &AtomicU64 {
-        &self.places[(mark >> 32) as usize % PLACES]
+        &self.slots[(mark >> 32) as usize % SEEN_SLOTS]
     }
 }
 
@@ -60,7 +60,7 @@ mod tests {
     #[test]
     fn a_mark_is_of_one_owner_in_one_group_and_second() {
         let (began, second) = (Instant::now(), Duration::from_secs(1));
-        let seen = Seen::new(began);
+        let seen = SeenOwners::new(began);
         let mark = |owner: &str, group: &str, after: u32| {
             seen.mark(
                 &Name::new("t:0:", owner, &[group], "k"),

@@ -3,12 +3,12 @@
 use bytes::Bytes;
 use proptest::prelude::*;
 
-use super::check::{Line, MOST, answers, ops};
-use super::{Dialect, Item, Op, Outcome, Refusal, Status};
+use super::any_bytes::{Line, MAX_VALUE_READ, answers, ops};
+use crate::memcached::wire::{Item, Op, Outcome, Refusal, Status, WireDialect};
 
 /// An answer to this command, as a server would write it and as it is to be read.
-fn answer(dialect: Dialect, op: &Op, opaque: u64, kind: u8, data: &[u8]) -> (Vec<u8>, Outcome) {
-    let meta = dialect == Dialect::Meta;
+fn answer(dialect: WireDialect, op: &Op, opaque: u64, kind: u8, data: &[u8]) -> (Vec<u8>, Outcome) {
+    let meta = dialect == WireDialect::Meta;
     let len = data.len();
     let line = |text: &str| [text.as_bytes(), b"\r\n"].concat();
     let status = |meta_text: &str, classic: &str, status| {
@@ -114,7 +114,7 @@ proptest! {
         asked in prop::collection::vec((0usize..14, any::<u8>(), prop::collection::vec(any::<u8>(), 0..40)), 1..12),
         cuts in prop::collection::vec(1usize..30, 1..50),
     ) {
-        let dialect = if meta { Dialect::Meta } else { Dialect::Classic };
+        let dialect = if meta { WireDialect::Meta } else { WireDialect::Classic };
         let all = ops();
         let chosen: Vec<_> = asked.iter().map(|(op, ..)| all[*op].clone()).collect();
         let (mut input, mut want, mut opaque) = (Vec::new(), Vec::new(), 1);
@@ -157,15 +157,15 @@ proptest! {
 
 #[test]
 fn what_has_no_end_is_an_error() {
-    for dialect in [Dialect::Meta, Dialect::Classic] {
+    for dialect in [WireDialect::Meta, WireDialect::Classic] {
         for op in ops() {
             let (line, _) = Line::new(dialect, vec![op]);
             let (outcomes, error) = line.read(["x".repeat(10_000).as_bytes()]);
             assert!(outcomes.is_empty() && error.is_some());
         }
         let head = match dialect {
-            Dialect::Meta => format!("VA {} O1\r\n", MOST + 1),
-            Dialect::Classic => format!("VALUE a 0 {}\r\n", MOST + 1),
+            WireDialect::Meta => format!("VA {} O1\r\n", MAX_VALUE_READ + 1),
+            WireDialect::Classic => format!("VALUE a 0 {}\r\n", MAX_VALUE_READ + 1),
         };
         let (line, _) = Line::new(dialect, vec![ops().swap_remove(0)]);
         let (_, error) = line.read([head.as_bytes()]);

@@ -1,6 +1,6 @@
 //! What can happen next.
 
-use super::world::{Command, Reader, Rules, Sender, Stage, World};
+use super::world::{ModelCommand, ReaderStage, Scenario, Sender, Stage, World};
 use super::{reader, writer};
 use crate::through::steps::{Looked, ReadStep};
 
@@ -9,39 +9,39 @@ pub(super) type Next = Result<World, String>;
 /// The outcome of a command reaches who waits for it. `None`: it never will.
 fn answered(
     world: &mut World,
-    rules: &Rules,
+    scenario: &Scenario,
     sender: Sender,
     looked: Option<Looked<(u8, u8), u8>>,
     done: Option<bool>,
 ) -> Result<(), String> {
     match sender {
-        Sender::Read(p, r) => reader::told(world, rules, p, r, looked),
+        Sender::Read(p, r) => reader::told(world, scenario, p, r, looked),
         Sender::Write(p, i) => {
-            writer::told(world, rules, p, i, looked, done);
+            writer::told(world, scenario, p, i, looked, done);
             Ok(())
         }
     }
 }
 
 /// Memcached carries a command out.
-fn carry_out(world: &mut World, rules: &Rules, at: usize) -> Result<(), String> {
+fn carry_out(world: &mut World, scenario: &Scenario, at: usize) -> Result<(), String> {
     let (server, command, sender) = world.wire.remove(at);
     let mut looked = None;
     let mut done = Some(true);
-    let (Command::Peek(owner)
-    | Command::Look(owner)
-    | Command::Delete(owner)
-    | Command::Fill(owner, ..)
-    | Command::Cancel(owner, _)) = command;
+    let (ModelCommand::Peek(owner)
+    | ModelCommand::Look(owner)
+    | ModelCommand::Delete(owner)
+    | ModelCommand::Fill(owner, ..)
+    | ModelCommand::Cancel(owner, _)) = command;
     let item = &mut world.items[usize::from(server)][usize::from(owner)];
     match command {
-        Command::Peek(_) => {
+        ModelCommand::Peek(_) => {
             looked = Some(match item {
                 Some((_, Some(version))) => Looked::Hit(*version),
                 _ => Looked::Lost,
             });
         }
-        Command::Look(_) => {
+        ModelCommand::Look(_) => {
             looked = Some(match item {
                 Some((_, Some(version))) => Looked::Hit(*version),
                 Some((_, None)) => Looked::Lost,
@@ -52,8 +52,8 @@ fn carry_out(world: &mut World, rules: &Rules, at: usize) -> Result<(), String> 
                 }
             });
         }
-        Command::Delete(_) => *item = None,
-        Command::Fill(_, (_, number), version) => {
+        ModelCommand::Delete(_) => *item = None,
+        ModelCommand::Fill(_, (_, number), version) => {
             let granted = item.is_some_and(|(n, _)| n == number);
             if granted {
                 world.number += 1;
@@ -61,20 +61,20 @@ fn carry_out(world: &mut World, rules: &Rules, at: usize) -> Result<(), String> 
             }
             done = Some(granted);
         }
-        Command::Cancel(_, (_, number)) => {
+        ModelCommand::Cancel(_, (_, number)) => {
             if item.is_some_and(|(n, _)| n == number) {
                 *item = None;
             }
         }
     }
     match sender {
-        Some(sender) => answered(world, rules, sender, looked, done),
+        Some(sender) => answered(world, scenario, sender, looked, done),
         None => Ok(()),
     }
 }
 
 /// All that can happen next.
-pub(super) fn successors(world: &World, rules: &Rules) -> Vec<(String, Next)> {
+pub(super) fn successors(world: &World, scenario: &Scenario) -> Vec<(String, Next)> {
     let mut all: Vec<(String, Next)> = Vec::new();
     let mut add = |what: String, act: &dyn Fn(&mut World) -> Result<(), String>| {
         let mut next = world.clone();
@@ -85,26 +85,26 @@ pub(super) fn successors(world: &World, rules: &Rules) -> Vec<(String, Next)> {
     for (at, (server, command, sender)) in world.wire.iter().enumerate() {
         add(
             format!("server {server} does {command:?} of {sender:?}"),
-            &|w| carry_out(w, rules, at),
+            &|w| carry_out(w, scenario, at),
         );
         if let Some(sender) = sender
-            && world.give_ups < rules.give_ups
+            && world.give_ups < scenario.give_ups
         {
             add(format!("{sender:?} gives {command:?} up"), &|w| {
                 w.give_ups += 1;
                 w.wire[at].2 = None;
-                answered(w, rules, *sender, None, None)
+                answered(w, scenario, *sender, None, None)
             });
         }
     }
-    if world.forgets < rules.forgets && world.items.iter().flatten().any(Option::is_some) {
+    if world.forgets < scenario.forgets && world.items.iter().flatten().any(Option::is_some) {
         add("memcached forgets".into(), &|w| {
             w.forgets += 1;
             w.items = [[None; 2]; 2];
             Ok(())
         });
     }
-    if world.restarts < rules.restarts {
+    if world.restarts < scenario.restarts {
         add("memcached restarts".into(), &|w| {
             w.restarts += 1;
             w.items = [[None; 2]; 2];
@@ -112,13 +112,13 @@ pub(super) fn successors(world: &World, rules: &Rules) -> Vec<(String, Next)> {
             // What was on its way is lost with its connection, unless it goes out again on another.
             for (_, _, sender) in std::mem::take(&mut w.wire) {
                 if let Some(sender) = sender {
-                    answered(w, rules, sender, None, None)?;
+                    answered(w, scenario, sender, None, None)?;
                 }
             }
             Ok(())
         });
     }
-    if world.list < rules.moves {
+    if world.list < scenario.moves {
         add("the list of servers changes".into(), &|w| {
             w.list += 1;
             Ok(())
@@ -133,19 +133,19 @@ pub(super) fn successors(world: &World, rules: &Rules) -> Vec<(String, Next)> {
     }
     for p in 0..2 {
         for r in 0..world.processes[p].reads.len() {
-            read(world, rules, p, r, &mut add);
+            read(world, scenario, p, r, &mut add);
         }
-        write(world, rules, p, &mut add);
+        write(world, scenario, p, &mut add);
     }
     all
 }
 
 type Add<'a> = &'a mut dyn FnMut(String, &dyn Fn(&mut World) -> Result<(), String>);
 
-fn read(world: &World, rules: &Rules, p: usize, r: usize, add: Add<'_>) {
+fn read(world: &World, scenario: &Scenario, p: usize, r: usize, add: Add<'_>) {
     let read = &world.processes[p].reads[r];
-    let breaks = world.breaks < rules.breaks;
-    if breaks && read.number > 0 && !matches!(read.at, Reader::Filling(_)) {
+    let breaks = world.breaks < scenario.breaks;
+    if breaks && read.number > 0 && !matches!(read.at, ReaderStage::Filling(_)) {
         add(format!("{p}.{r} leads no more"), &|w| {
             w.breaks += 1;
             reader::abandon(w, p, r);
@@ -153,29 +153,29 @@ fn read(world: &World, rules: &Rules, p: usize, r: usize, add: Add<'_>) {
         });
     }
     match &read.at {
-        Reader::Idle if read.left > 0 => add(format!("{p}.{r} reads"), &|w| {
-            reader::begin(w, rules, p, r);
+        ReaderStage::Idle if read.left > 0 => add(format!("{p}.{r} reads"), &|w| {
+            reader::begin(w, scenario, p, r);
             Ok(())
         }),
-        Reader::Believing => add(format!("{p}.{r} asks"), &|w| {
+        ReaderStage::Believing => add(format!("{p}.{r} asks"), &|w| {
             reader::find(w, p, r);
             Ok(())
         }),
-        Reader::Entering => add(format!("{p}.{r} enters"), &|w| {
-            reader::enter(w, rules, p, r)
+        ReaderStage::Entering => add(format!("{p}.{r} enters"), &|w| {
+            reader::enter(w, scenario, p, r)
         }),
-        Reader::Sharing(number) | Reader::Meeting(number) if breaks => {
+        ReaderStage::Sharing(number) | ReaderStage::Meeting(number) if breaks => {
             add(format!("{p}.{r} takes over"), &|w| {
                 w.breaks += 1;
                 reader::take_over(w, p, r, *number);
                 Ok(())
             });
         }
-        Reader::Past => add(format!("{p}.{r} reads at the source"), &|w| {
+        ReaderStage::Past => add(format!("{p}.{r} reads at the source"), &|w| {
             let version = w.source;
             reader::answer(w, p, r, version)
         }),
-        Reader::Waiting(reading) => {
+        ReaderStage::Waiting(reading) => {
             add(format!("{p}.{r} asks again"), &|w| {
                 reader::step_on(w, p, r, ReadStep::Look, reading.clone())
             });
@@ -185,23 +185,23 @@ fn read(world: &World, rules: &Rules, p: usize, r: usize, add: Add<'_>) {
                 reader::step_on(w, p, r, step, reading)
             });
         }
-        Reader::Loading(reading) => add(format!("{p}.{r} fetches"), &|w| {
+        ReaderStage::Loading(reading) => add(format!("{p}.{r} fetches"), &|w| {
             let version = w.source;
-            w.processes[p].reads[r].at = Reader::Loaded(reading.clone(), version);
+            w.processes[p].reads[r].at = ReaderStage::Loaded(reading.clone(), version);
             Ok(())
         }),
-        Reader::Loaded(reading, version) => add(format!("{p}.{r} has fetched"), &|w| {
-            reader::loaded(w, rules, p, r, reading.clone(), *version)
+        ReaderStage::Loaded(reading, version) => add(format!("{p}.{r} has fetched"), &|w| {
+            reader::loaded(w, scenario, p, r, reading.clone(), *version)
         }),
         _ => {}
     }
 }
 
-fn write(world: &World, rules: &Rules, p: usize, add: Add<'_>) {
+fn write(world: &World, scenario: &Scenario, p: usize, add: Add<'_>) {
     let Some(write) = &world.processes[p].write else {
         if world.processes[p].writes_left > 0 {
             add(format!("{p} writes"), &|w| {
-                writer::begin(w, rules, p);
+                writer::begin(w, scenario, p);
                 Ok(())
             });
         }
@@ -213,24 +213,24 @@ fn write(world: &World, rules: &Rules, p: usize, add: Add<'_>) {
         }
     };
     match write.stage {
-        Stage::Writing => {
+        Stage::WriteSteps => {
             add(format!("the source takes the write of {p}"), &|w| {
                 w.source += 1;
                 let version = w.source;
                 set(w, Stage::Wrote(version));
                 Ok(())
             });
-            if world.give_ups < rules.give_ups && !write.group {
+            if world.give_ups < scenario.give_ups && !write.group {
                 add(format!("{p} gives its write up"), &|w| {
                     w.give_ups += 1;
                     w.lost += 1;
-                    writer::close(w, rules, p, None);
+                    writer::close(w, scenario, p, None);
                     Ok(())
                 });
             }
         }
         Stage::Wrote(version) => add(format!("{p} has written {version}"), &|w| {
-            writer::close(w, rules, p, Some(version));
+            writer::close(w, scenario, p, Some(version));
             Ok(())
         }),
         Stage::Before | Stage::After(_) => {}

@@ -1,4 +1,4 @@
-//! The rules of [`trust`](super::trust) and [`steps`](super::steps), taken through all orders of events: two
+//! The scenario of [`trust`](super::trust) and [`steps`](super::steps), taken through all orders of events: two
 //! processes, one thing as two owners see it, a memcached that forgets, restarts and answers late, a list of servers
 //! that changes, writes that get lost, reads that share, come to nothing and are taken over.
 //!
@@ -15,25 +15,25 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::hash::{BuildHasher, RandomState};
 
 use events::successors;
-use world::{RULES, Reader, Rules, World, start};
+use world::{ReaderStage, SCENARIO, Scenario, World, start};
 
 /// Goes through all that can happen; gives back how many states there are, or the way to a wrong one.
-fn explore(rules: Rules) -> Result<usize, Vec<String>> {
+fn explore(scenario: Scenario) -> Result<usize, Vec<String>> {
     // Two digests stand for a state, which itself would take too much memory.
     let hashers = [RandomState::new(), RandomState::new()];
     let digest = |world: &World| (hashers[0].hash_one(world), hashers[1].hash_one(world));
-    let first = start(&rules);
+    let first = start(&scenario);
     let mut seen = HashSet::from([digest(&first)]);
     let mut parents: HashMap<usize, (usize, String)> = HashMap::new();
     let mut todo = VecDeque::from([(0, first)]);
     while let Some((id, world)) = todo.pop_front() {
-        let next = successors(&world, &rules);
+        let next = successors(&world, &scenario);
         if next.is_empty() {
             // Nobody is left waiting.
             let idle = world
                 .processes
                 .iter()
-                .all(|p| p.write.is_none() && p.reads.iter().all(|r| r.at == Reader::Idle));
+                .all(|p| p.write.is_none() && p.reads.iter().all(|r| r.at == ReaderStage::Idle));
             assert!(idle, "stuck: {world:?}");
         }
         for (what, next) in next {
@@ -62,8 +62,8 @@ fn explore(rules: Rules) -> Result<usize, Vec<String>> {
 }
 
 #[track_caller]
-fn holds(rules: Rules) -> usize {
-    let states = match explore(rules) {
+fn holds(scenario: Scenario) -> usize {
+    let states = match explore(scenario) {
         Ok(states) => states,
         Err(way) => panic!("{}", way.join("\n")),
     };
@@ -72,11 +72,11 @@ fn holds(rules: Rules) -> usize {
     states
 }
 
-/// The rules hold, and one less does not.
+/// The scenario hold, and one less does not.
 #[track_caller]
-fn needs(rules: Rules, without: impl FnOnce(&mut Rules)) {
-    holds(rules);
-    let mut less = rules;
+fn needs(scenario: Scenario, without: impl FnOnce(&mut Scenario)) {
+    holds(scenario);
+    let mut less = scenario;
     without(&mut less);
     assert!(explore(less).is_err(), "nobody notices");
 }
@@ -87,36 +87,36 @@ const NONE: &[u8] = &[];
 #[test]
 fn no_read_is_older_than_a_write_that_ended_before_it() {
     for through in [false, true] {
-        let rules = Rules {
+        let scenario = Scenario {
             through,
             readers: [ONE, ONE],
-            ..RULES
+            ..SCENARIO
         };
-        let [first, second] = [[1, 0], [0, 1]].map(|writes| Rules { writes, ..rules });
-        holds(rules);
-        holds(Rules {
+        let [first, second] = [[1, 0], [0, 1]].map(|writes| Scenario { writes, ..scenario });
+        holds(scenario);
+        holds(Scenario {
             forgets: 1,
             ..first
         });
-        holds(Rules {
+        holds(Scenario {
             give_ups: 1,
             ..first
         });
-        for rules in [first, second] {
-            holds(Rules {
+        for scenario in [first, second] {
+            holds(Scenario {
                 restarts: 1,
-                ..rules
+                ..scenario
             });
         }
         // Its own reader, and writes that are given up.
-        let lost = Rules {
+        let lost = Scenario {
             give_ups: 2,
             readers: [ONE, NONE],
             writes: [2, 0],
-            ..rules
+            ..scenario
         };
         holds(lost);
-        holds(Rules {
+        holds(Scenario {
             give_ups: 1,
             restarts: 1,
             reads: 2,
@@ -124,16 +124,16 @@ fn no_read_is_older_than_a_write_that_ended_before_it() {
             ..lost
         });
         // Reads that ask before they enter.
-        holds(Rules {
+        holds(Scenario {
             finds: true,
             ..first
         });
-        holds(Rules {
+        holds(Scenario {
             finds: true,
             give_ups: 1,
             ..first
         });
-        holds(Rules {
+        holds(Scenario {
             finds: true,
             restarts: 1,
             forgets: 1,
@@ -148,41 +148,41 @@ fn nor_is_one_that_shares_or_is_taken_over() {
     let two: &[u8] = &[0, 0];
     let three: &[u8] = &[0, 0, 0];
     for finds in [false, true] {
-        let rules = Rules {
+        let scenario = Scenario {
             finds,
             readers: [two, NONE],
-            ..RULES
+            ..SCENARIO
         };
-        holds(rules);
-        holds(Rules {
+        holds(scenario);
+        holds(Scenario {
             readers: [two, ONE],
             writes: [0, 1],
-            ..rules
+            ..scenario
         });
-        holds(Rules {
+        holds(Scenario {
             readers: [three, NONE],
             writes: [0, 1],
-            ..rules
+            ..scenario
         });
-        holds(Rules {
+        holds(Scenario {
             breaks: 1,
             writes: [0, 1],
-            ..rules
+            ..scenario
         });
-        holds(Rules {
+        holds(Scenario {
             breaks: 1,
             writes: [1, 0],
-            ..rules
+            ..scenario
         });
-        holds(Rules {
+        holds(Scenario {
             give_ups: 1,
             writes: [1, 0],
-            ..rules
+            ..scenario
         });
-        holds(Rules {
+        holds(Scenario {
             restarts: 1,
             writes: [0, 1],
-            ..rules
+            ..scenario
         });
     }
 }
@@ -191,30 +191,30 @@ fn nor_is_one_that_shares_or_is_taken_over() {
 fn nor_is_one_of_an_owner_that_was_not_known() {
     let (both, other): (&[u8], &[u8]) = (&[0, 1], &[1]);
     for finds in [false, true] {
-        let rules = Rules {
+        let scenario = Scenario {
             finds,
             readers: [other, other],
             writes: [1, 0],
-            ..RULES
+            ..SCENARIO
         };
-        holds(rules);
-        holds(Rules {
+        holds(scenario);
+        holds(Scenario {
             give_ups: 1,
-            ..rules
+            ..scenario
         });
-        holds(Rules {
+        holds(Scenario {
             reads: 2,
             readers: [other, ONE],
-            ..rules
+            ..scenario
         });
-        holds(Rules {
+        holds(Scenario {
             readers: [both, NONE],
             writes: [0, 1],
-            ..rules
+            ..scenario
         });
-        holds(Rules {
+        holds(Scenario {
             writes: [2, 0],
-            ..rules
+            ..scenario
         });
     }
 }
@@ -222,22 +222,22 @@ fn nor_is_one_of_an_owner_that_was_not_known() {
 #[test]
 fn nor_is_one_of_a_group_in_which_something_was_changed() {
     for finds in [false, true] {
-        let rules = Rules {
+        let scenario = Scenario {
             finds,
             groups: true,
             readers: [ONE, ONE],
-            ..RULES
+            ..SCENARIO
         };
-        holds(rules);
-        holds(Rules {
+        holds(scenario);
+        holds(Scenario {
             writes: [2, 0],
-            ..rules
+            ..scenario
         });
-        holds(Rules {
+        holds(Scenario {
             reads: 2,
             writes: [1, 0],
             give_ups: 1,
-            ..rules
+            ..scenario
         });
     }
 }
@@ -245,63 +245,69 @@ fn nor_is_one_of_a_group_in_which_something_was_changed() {
 #[test]
 fn nor_is_one_by_another_list_of_servers() {
     for finds in [false, true] {
-        let rules = Rules {
+        let scenario = Scenario {
             finds,
             reads: 2,
             readers: [ONE, NONE],
             writes: [1, 0],
-            ..RULES
+            ..SCENARIO
         };
-        holds(Rules { moves: 1, ..rules });
-        holds(Rules { moves: 2, ..rules });
-        holds(Rules {
+        holds(Scenario {
+            moves: 1,
+            ..scenario
+        });
+        holds(Scenario {
+            moves: 2,
+            ..scenario
+        });
+        holds(Scenario {
             moves: 2,
             give_ups: 1,
-            ..rules
+            ..scenario
         });
     }
     // Another process writes too, or fills.
-    let rules = Rules {
+    let scenario = Scenario {
         moves: 2,
         writes: [1, 0],
-        ..RULES
+        ..SCENARIO
     };
-    holds(Rules {
+    holds(Scenario {
         writes: [1, 1],
         readers: [ONE, NONE],
-        ..rules
+        ..scenario
     });
-    holds(Rules {
+    holds(Scenario {
         readers: [ONE, ONE],
-        ..rules
+        ..scenario
     });
 }
 
 #[test]
 fn the_model_notices_when_a_rule_is_missing() {
-    let rules = Rules {
+    let scenario = Scenario {
         reads: 2,
         readers: [ONE, ONE],
         writes: [1, 0],
-        ..RULES
+        ..SCENARIO
     };
-    needs(rules, |less| less.deletes_after = false);
+    needs(scenario, |less| less.deletes_after = false);
     // A lease from before a restart, taken for one from after it.
-    let restart = Rules {
+    let restart = Scenario {
         restarts: 1,
         writes: [0, 1],
-        ..rules
+        ..scenario
     };
     needs(restart, |less| less.bound = false);
     // A read that fills with what it fetched before a write, when the deletions have no answer.
     let two: &[u8] = &[0, 0];
-    let joined = Rules {
+    let joined = Scenario {
         readers: [two, NONE],
         reads: 1,
-        ..rules
+        ..scenario
     };
     needs(
-        Rules {
+        Scenario {
             give_ups: 2,
             ..joined
         },
@@ -309,38 +315,40 @@ fn the_model_notices_when_a_rule_is_missing() {
     );
     // One that takes what another fetched before a write of the other process.
     needs(
-        Rules {
+        Scenario {
             writes: [0, 1],
             ..joined
         },
         |less| less.shares_younger = false,
     );
     // A find of what the other process has stored during a write, when the deletion after it has no answer.
-    let finds = Rules {
+    let finds = Scenario {
         finds: true,
         give_ups: 1,
         reads: 1,
-        ..rules
+        ..scenario
     };
     needs(finds, |less| less.trusted = false);
     // An owner whom the write did not know, before its end and after it.
     let other: &[u8] = &[1];
-    let owners = Rules {
+    let owners = Scenario {
         readers: [other, other],
         reads: 2,
-        ..rules
+        ..scenario
     };
     needs(owners, |less| less.tells_late = false);
-    needs(Rules { reads: 1, ..owners }, |less| less.remembers = false);
+    needs(Scenario { reads: 1, ..owners }, |less| {
+        less.remembers = false;
+    });
     // A thing that is back on a server that has what was there before a write.
-    let moved = Rules {
+    let moved = Scenario {
         moves: 2,
         readers: [ONE, NONE],
-        ..rules
+        ..scenario
     };
     needs(moved, |less| less.knows_lists = false);
     needs(
-        Rules {
+        Scenario {
             finds: true,
             ..moved
         },
@@ -348,10 +356,10 @@ fn the_model_notices_when_a_rule_is_missing() {
     );
     // What was changed has no name.
     needs(
-        Rules {
+        Scenario {
             groups: true,
             reads: 1,
-            ..rules
+            ..scenario
         },
         |less| less.forgets_groups = false,
     );

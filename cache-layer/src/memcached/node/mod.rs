@@ -1,32 +1,37 @@
-//! One server: its pool, its health, and what it is owed.
+//! One server: its pool, its health, and the deletes that it is owed.
 
-mod back;
+mod debts;
+mod in_flight;
+mod probe;
+mod settle;
+#[cfg(test)]
+mod tests;
 
-pub(crate) use back::Noted;
+use debts::PendingDeletes;
+use in_flight::{CommandInFlight, OwedOnDrop, StandInGuard};
+pub(crate) use settle::StandInNote;
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::task::{Context, Poll, ready};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use pipeline_pool::{ConnectionId, Origin, Pool, PoolBuilder, PoolSending};
-use tokio::runtime::Handle;
+use pipeline_pool::{ConnectionId, Origin, Pool, PoolBuilder};
 
 use super::begin::{Greeter, Greeting};
 use super::error::{Error, Kind, Result};
-use super::health::{Admit, Health, Rules};
+use super::health::{EjectionRules, Health, Permission};
 use super::key::WireKey;
-use super::owed::Owed;
-use super::stats::{Counters, ServerState, ServerStats};
-use super::wire::{Codec, Command, Delete, Op, Outcome, Refusal, Reply, Status};
+use super::stats::{ServerCounters, ServerState, ServerStats, Times};
+use super::wire::{Codec, Command, DeleteOp, Op, Outcome, Refusal, Reply, Status};
 use crate::Server;
 
-/// memcached's `item_size_max` unless it is told otherwise, in bytes.
-const ITEM_SIZE: usize = 1024 * 1024;
-/// What an entry takes beside its key and value, in bytes, and a little more.
-const OVERHEAD: usize = 80;
+/// The `item_size_max` of a memcached that was told nothing else, in bytes.
+const DEFAULT_ITEM_SIZE: usize = 1024 * 1024;
+/// The bytes that an entry takes beside its key and value, and a few more.
+const ITEM_OVERHEAD: usize = 80;
 
 /// The instant now, on tokio's clock.
 pub(crate) fn now() -> Instant {
@@ -35,9 +40,9 @@ pub(crate) fn now() -> Instant {
 
 /// How the servers of one client are treated.
 #[derive(Clone, Debug)]
-pub(crate) struct Terms {
+pub(crate) struct NodeSettings {
     pub(crate) pool: PoolBuilder,
-    pub(crate) rules: Rules,
+    pub(crate) rules: EjectionRules,
     pub(crate) tls: bool,
     pub(crate) login: Option<super::begin::Login>,
     pub(crate) dialect: super::Dialect,
@@ -46,14 +51,14 @@ pub(crate) struct Terms {
     pub(crate) max_owed: usize,
 }
 
-/// When a failed write leaves the entry in question.
+/// When an entry is owed a delete after a change of it has failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Doubt {
-    /// Whether it ran or not.
+pub(crate) enum OwedWhen {
+    /// It is owed one in any case.
     Always,
-    /// When it may have run.
+    /// It is owed one if the change may have run.
     IfSent,
-    /// Never: whatever it left is as good as what was there.
+    /// It is never owed one, since what the change has left is as good as what was there.
     Never,
 }
 
@@ -65,21 +70,22 @@ pub(crate) struct Node {
     max_value: Option<usize>,
     health: Mutex<Health>,
     pause: Duration,
-    /// It is ejected; as `health` says, without its lock.
+    /// Whether the server is ejected, as `health` says, to be read without its lock.
     away: AtomicBool,
-    /// Failures were counted since it last answered.
+    /// Whether failures were counted since the server last answered.
     failing: AtomicBool,
-    /// A read that its caller has given up is [heard out](Asking).
+    /// Whether a task waits for a read that its caller has [given up](CommandInFlight).
     hearing: AtomicBool,
-    pub(crate) owed: Owed,
-    pub(crate) counters: Counters,
+    pub(crate) owed: PendingDeletes,
+    pub(crate) counters: ServerCounters,
+    times: Times,
     this: Weak<Self>,
 }
 
 impl Node {
     /// # Errors
-    /// [`Kind::Config`] for a host that cannot be one.
-    pub(crate) fn new(server: &Server, terms: &Terms) -> Result<Arc<Self>> {
+    /// It fails with [`Kind::Config`] for a text that cannot be a host.
+    pub(crate) fn new(server: &Server, terms: &NodeSettings) -> Result<Arc<Self>> {
         let scheme = if terms.tls { "memcacheds" } else { "memcached" };
         let origin = match server.unix_path() {
             Some(path) => Origin::other_unix(scheme, path),
@@ -99,8 +105,9 @@ impl Node {
             away: AtomicBool::new(false),
             failing: AtomicBool::new(false),
             hearing: AtomicBool::new(false),
-            owed: Owed::new(terms.max_owed),
-            counters: Counters::default(),
+            owed: PendingDeletes::new(terms.max_owed),
+            counters: ServerCounters::default(),
+            times: Times::default(),
             this: this.clone(),
         }))
     }
@@ -113,8 +120,7 @@ impl Node {
         self.away.load(Ordering::Acquire)
     }
 
-    /// Has the server emptied before it is used: it was on the list before, and has entries of
-    /// that time.
+    /// Has the server emptied before it is used, since it was on the list before, and has entries of that time.
     pub(crate) fn distrust(&self) {
         self.owed.add_all();
         let mut health = self.health();
@@ -127,7 +133,7 @@ impl Node {
         !self.greeting.no_cas.load(Ordering::Relaxed)
     }
 
-    /// The server has shown that it cannot.
+    /// Notes that the server cannot grant the right to fill.
     pub(crate) fn has_no_cas(&self) {
         self.greeting.no_cas.store(true, Ordering::Relaxed);
     }
@@ -136,21 +142,21 @@ impl Node {
     pub(crate) fn max_value(&self, key: &WireKey) -> usize {
         self.max_value.unwrap_or_else(|| {
             let size = self.greeting.item_size.load(Ordering::Relaxed);
-            let size = if size == 0 { ITEM_SIZE } else { size };
-            size.saturating_sub(OVERHEAD + key.placed().len())
+            let size = if size == 0 { DEFAULT_ITEM_SIZE } else { size };
+            size.saturating_sub(ITEM_OVERHEAD + key.placed().len())
         })
     }
 
-    /// Whether a request may go to the server now. If it is time to try it again, that is begun.
+    /// Whether a request may go to the server now. If it is time to try the server again, this begins a probe.
     pub(crate) fn admits(&self) -> bool {
         if !self.is_away() {
             return true;
         }
         let admit = self.health().admit(now());
-        if admit == Admit::Probe {
+        if admit == Permission::Probe {
             self.spawn_probe();
         }
-        admit == Admit::Go
+        admit == Permission::Go
     }
 
     fn down(&self) -> Error {
@@ -159,10 +165,10 @@ impl Node {
     }
 
     /// Sends a command if the server is not ejected.
-    pub(crate) fn ask(&self, op: Op) -> Asking<'_> {
+    pub(crate) fn ask(&self, op: Op) -> CommandInFlight<'_> {
         let only_reads = matches!(&op, Op::Get(fetch) if fetch.only_reads());
         let sending = || self.pool.send(Command::new(op));
-        Asking {
+        CommandInFlight {
             node: self,
             sending: self.admits().then(sending),
             began: now(),
@@ -171,7 +177,7 @@ impl Node {
         }
     }
 
-    /// As [`ask`](Self::ask), of a command that may leave an entry here in place of those that are
+    /// Does as [`ask`](Self::ask), with a command that may leave an entry here in place of the servers that are
     /// `skipped`.
     pub(crate) async fn stand_in(
         &self,
@@ -180,7 +186,7 @@ impl Node {
         skipped: &[Arc<Self>],
         limit: Option<Duration>,
     ) -> Result<Reply> {
-        let _standing = StandingIn {
+        let _standing = StandInGuard {
             node: self,
             key,
             skipped,
@@ -193,17 +199,17 @@ impl Node {
         asking.await
     }
 
-    /// Sends a command that changes the entry of `key`, in place of those that are `skipped`. When
-    /// it fails so that the entry is in question, the entry is owed a delete, and the error says so.
+    /// Sends a command that changes the entry of `key`, in place of the servers that are `skipped`. When it fails so
+    /// that the entry is in question, the entry is owed a delete, and the error says so.
     pub(crate) async fn change(
         &self,
         key: &WireKey,
         op: Op,
         on: Option<ConnectionId>,
-        doubt: Doubt,
+        doubt: OwedWhen,
         skipped: &[Arc<Self>],
     ) -> Result<Reply> {
-        let _standing = StandingIn {
+        let _standing = StandInGuard {
             node: self,
             key,
             skipped,
@@ -215,10 +221,10 @@ impl Node {
             self.owed.deleted(key, turn);
         }
         let turn = self.owed.turn_if_any().filter(|_| deletes);
-        let mut promise = Promise {
+        let mut promise = OwedOnDrop {
             node: self,
             key,
-            armed: doubt != Doubt::Never,
+            armed: doubt != OwedWhen::Never,
         };
         let result = match self.admits() {
             true => self.send(op, on).await,
@@ -237,11 +243,11 @@ impl Node {
             Err(error) => {
                 let sent = error.may_have_been_sent();
                 let owed = match doubt {
-                    // What the server does not understand it does not run.
+                    // The server does not run what it does not understand.
                     _ if error.kind() == Kind::Unsupported => false,
-                    Doubt::Always => true,
-                    Doubt::IfSent => sent,
-                    Doubt::Never => false,
+                    OwedWhen::Always => true,
+                    OwedWhen::IfSent => sent,
+                    OwedWhen::Never => false,
                 };
                 if !owed {
                     return Err(error);
@@ -254,7 +260,7 @@ impl Node {
 
     /// Deletes an entry that is not to be believed.
     async fn delete(&self, key: &WireKey) -> Result<()> {
-        let op = Op::Delete(Delete {
+        let op = Op::Delete(DeleteOp {
             key: key.clone(),
             cas: None,
             stale: None,
@@ -262,12 +268,12 @@ impl Node {
         self.send(op, None).await.map(drop)
     }
 
-    fn send(&self, op: Op, on: Option<ConnectionId>) -> Asking<'_> {
+    fn send(&self, op: Op, on: Option<ConnectionId>) -> CommandInFlight<'_> {
         let mut sending = self.pool.send(Command::new(op));
         if let Some(connection) = on {
             sending = sending.on(connection);
         }
-        Asking {
+        CommandInFlight {
             node: self,
             sending: Some(sending),
             began: now(),
@@ -276,7 +282,7 @@ impl Node {
         }
     }
 
-    /// A command that began then has ended so.
+    /// Counts a command that began at `began` and ended with `result`.
     fn ended(
         &self,
         began: Instant,
@@ -286,7 +292,7 @@ impl Node {
         match result {
             Ok(reply) => {
                 if timed {
-                    self.counters.took(now().saturating_duration_since(began));
+                    self.times.add(now().saturating_duration_since(began));
                 }
                 if self.failing.load(Ordering::Relaxed) {
                     self.failing.store(false, Ordering::Relaxed);
@@ -304,7 +310,7 @@ impl Node {
             }
             Err(error) => {
                 let ended = now();
-                self.counters.took(ended.saturating_duration_since(began));
+                self.times.add(ended.saturating_duration_since(began));
                 let error = Error::of_pool(error).at(&self.server);
                 self.counters.failed(&error);
                 if error.is_failure() {
@@ -313,21 +319,6 @@ impl Node {
                 Err(error)
             }
         }
-    }
-
-    /// Waits for the outcome of a read whose caller has given it up, unless it does so for another.
-    fn hear_out(&self, sending: PoolSending<Codec>, began: Instant) {
-        let (Ok(runtime), Some(node)) = (Handle::try_current(), self.this.upgrade()) else {
-            return;
-        };
-        if node.hearing.swap(true, Ordering::AcqRel) {
-            return;
-        }
-        let hearing = Hearing(node);
-        runtime.spawn(async move {
-            // The health of the server learns of it.
-            let _ = hearing.0.ended(began, sending.await);
-        });
     }
 
     fn refused(&self, refusal: Refusal) -> Error {
@@ -359,9 +350,9 @@ impl Node {
             (true, 0) => ServerState::Up,
             (true, failures) => ServerState::Failing(failures),
         };
-        let pool = self.pool.stats();
+        let (server, owed) = (self.server.clone(), self.owed.len());
         self.counters
-            .stats(self.server.clone(), state, self.owed.len(), pool)
+            .read(server, state, owed, self.pool.stats(), self.times.read())
     }
 
     pub(crate) async fn close(&self, grace: Duration) {
@@ -369,90 +360,7 @@ impl Node {
     }
 }
 
-/// A command under way.
-///
-/// When a caller gives a read up, the node waits for its outcome in a task, one read at a time. Otherwise a server that
-/// answers nothing would never be ejected where all callers have less time than an operation takes at most.
-#[must_use = "nothing is sent until this is awaited"]
-pub(crate) struct Asking<'a> {
-    node: &'a Node,
-    /// Nothing if the server is ejected, and after the end.
-    sending: Option<PoolSending<Codec>>,
-    began: Instant,
-    /// It changes nothing, and its outcome is waited for even if its caller gives it up.
-    heard_out: bool,
-    polled: bool,
-}
-
-impl Future for Asking<'_> {
-    type Output = Result<Reply>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = &mut *self;
-        this.polled = true;
-        let Some(sending) = &mut this.sending else {
-            return Poll::Ready(Err(this.node.down()));
-        };
-        let result = ready!(Pin::new(sending).poll(cx));
-        this.sending = None;
-        Poll::Ready(this.node.ended(this.began, result))
-    }
-}
-
-impl Drop for Asking<'_> {
-    fn drop(&mut self) {
-        if self.heard_out
-            && self.polled
-            && let Some(sending) = self.sending.take()
-        {
-            self.node.hear_out(sending, self.began);
-        }
-    }
-}
-
-/// The right to wait for a read that was given up, given back when that ends or its runtime does.
-struct Hearing(Arc<Node>);
-
-impl Drop for Hearing {
-    fn drop(&mut self) {
-        self.0.hearing.store(false, Ordering::Release);
-    }
-}
-
-/// A change under way; one that nobody waits for any more may run or not.
-struct Promise<'a> {
-    node: &'a Node,
-    key: &'a WireKey,
-    armed: bool,
-}
-
-impl Drop for Promise<'_> {
-    fn drop(&mut self) {
-        if self.armed {
-            self.node.owe(self.key, true);
-        }
-    }
-}
-
-/// A change in place of servers that are away. One that comes back meanwhile has had the entry
-/// deleted here, which may have been before the change: it is deleted again.
-struct StandingIn<'a> {
-    node: &'a Node,
-    key: &'a WireKey,
-    skipped: &'a [Arc<Node>],
-}
-
-impl Drop for StandingIn<'_> {
-    fn drop(&mut self) {
-        for away in self.skipped {
-            if away.note(self.key, self.node) != Noted::Yes {
-                self.node.owe(self.key, false);
-            }
-        }
-    }
-}
-
-/// Runs these together; gives what they give in their order.
+/// Runs these futures together, and gives their outputs in their order.
 pub(crate) async fn join<F: Future>(futures: Vec<Pin<Box<F>>>) -> Vec<F::Output> {
     let mut places: Vec<_> = futures.into_iter().map(Ok).collect();
     poll_fn(|cx| {
@@ -476,71 +384,4 @@ pub(crate) async fn join<F: Future>(futures: Vec<Pin<Box<F>>>) -> Vec<F::Output>
         .into_iter()
         .filter_map(std::result::Result::err)
         .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::Memcached;
-    use tokio::net::TcpListener;
-
-    fn client(servers: [&str; 2]) -> Memcached {
-        Memcached::builder().servers(servers).build().unwrap()
-    }
-
-    fn key(name: &str) -> WireKey {
-        crate::memcached::Key::from(name).wire(false)
-    }
-
-    #[test]
-    fn a_server_is_not_back_before_all_is_paid() {
-        let node = client(["a:1", "b:1"]).now().nodes[0].clone();
-        node.owed.add(&key("k"), false, None);
-        node.health().eject(now());
-        node.away.store(true, Ordering::Release);
-        assert_eq!(node.health().admit(now()), Admit::Probe);
-        assert!(!node.probed(true) && node.is_away());
-        node.owed.deleted(&key("k"), node.owed.turn());
-        assert!(node.probed(true) && !node.is_away());
-    }
-
-    /// What it was passed over for may have been stored after it was back.
-    #[test]
-    fn a_server_that_is_back_meanwhile_leaves_a_debt_to_the_one_that_stood_in() {
-        let nodes = client(["a:1", "b:1"]).now().nodes.clone();
-        let stands_in = |back: bool| {
-            if !back {
-                nodes[0].health().eject(now());
-            }
-            let (key, skipped) = (key("k"), &nodes[..1]);
-            drop(StandingIn {
-                node: &nodes[1],
-                key: &key,
-                skipped,
-            });
-            (nodes[0].owed.has(&key), nodes[1].owed.has(&key))
-        };
-        assert_eq!(stands_in(true), (false, true));
-        nodes[1].owed.deleted(&key("k"), nodes[1].owed.turn());
-        assert_eq!(stands_in(false), (true, false));
-    }
-
-    /// Otherwise it would try again for ever, in a client that nobody uses.
-    #[tokio::test]
-    async fn nobody_pays_what_is_owed_when_the_client_is_closed() {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let client = Memcached::builder()
-            .servers([listener.local_addr().unwrap().to_string()])
-            .eject_after(u32::MAX)
-            .retry_interval(Duration::ZERO, Duration::ZERO)
-            .timeout(Duration::from_millis(20))
-            .build()
-            .unwrap();
-        assert!(client.delete("k").await.unwrap_err().is_owed());
-        let node = Arc::downgrade(&client.now().nodes[0]);
-        client.close(Duration::ZERO).await;
-        while node.upgrade().is_some() {
-            tokio::task::yield_now().await;
-        }
-    }
 }

@@ -1,93 +1,96 @@
 //! What a writer does when something happens to it.
 
 use super::world::{
-    AT, Command, Lease, Owner, Process, Rules, Sender, Stage, Work, World, Write, name, owner_of,
+    ModelCommand, ModelLease, ModelProcess, ModelWrite, NOW, Owner, Scenario, Sender, Stage, Work,
+    World, name, owner_of,
 };
-use crate::through::steps::{Looked, WriteStep, Writing};
-use crate::through::trust::Told;
+use crate::through::steps::{Looked, WriteStep, WriteSteps};
+use crate::through::trust::WriteTicket;
 
-fn send(world: &mut World, command: Command, p: usize, i: usize) {
+fn send(world: &mut World, command: ModelCommand, p: usize, i: usize) {
     world.send(command, Some(Sender::Write(p, i)));
 }
 
-fn write(process: &mut Process) -> &mut Write {
+fn write(process: &mut ModelProcess) -> &mut ModelWrite {
     process.write.as_mut().expect("a write is under way")
 }
 
 /// A write begins, as the first owner.
-pub(super) fn begin(world: &mut World, rules: &Rules, p: usize) {
-    let places = world.places(rules);
+pub(super) fn begin(world: &mut World, scenario: &Scenario, p: usize) {
+    let places = world.places(scenario);
     let process = &mut world.processes[p];
     process.writes_left -= 1;
-    let group = rules.groups && p == 0;
+    let group = scenario.groups && p == 0;
     let mut keys: Vec<Owner> = Vec::new();
-    let mut told = Told::default();
+    let mut told = WriteTicket::default();
     if group {
-        if rules.forgets_groups {
-            process.trust.forget_group(name(0).group(), AT);
+        if scenario.forgets_groups {
+            process.trust.forget_group(name(0).group(), NOW);
         }
-    } else if rules.fenced {
-        let (names, turn) = process.trust.begin_write(vec![name(0)], &places, AT);
+    } else if scenario.fenced {
+        let (names, turn) = process.trust.begin_write(vec![name(0)], &places, NOW);
         keys = names.iter().map(owner_of).collect();
         told = turn;
     } else {
         keys = vec![0];
     }
     let work = |(i, owner): (usize, &Owner)| {
-        let writing = Writing::new(rules.through && i == 0);
+        let writing = WriteSteps::new(scenario.through && i == 0);
         (*owner, writing, Work::Deleting)
     };
-    process.write = Some(Write {
+    process.write = Some(ModelWrite {
         stage: Stage::Before,
         keys: keys.iter().enumerate().map(work).collect(),
         told,
         group,
     });
     for (i, owner) in keys.into_iter().enumerate() {
-        send(world, Command::Delete(owner), p, i);
+        send(world, ModelCommand::Delete(owner), p, i);
     }
-    go_on(world, rules, p);
+    go_on(world, scenario, p);
 }
 
 /// The source has taken it, or it was given up.
-pub(super) fn close(world: &mut World, rules: &Rules, p: usize, version: Option<u8>) {
-    let places = world.places(rules);
+pub(super) fn close(world: &mut World, scenario: &Scenario, p: usize, version: Option<u8>) {
+    let places = world.places(scenario);
     let process = &mut world.processes[p];
     let told = write(process).told;
     let group = write(process).group;
     write(process).stage = Stage::After(version);
     if group {
-        if rules.forgets_groups {
-            process.trust.forget_group(name(0).group(), AT);
+        if scenario.forgets_groups {
+            process.trust.forget_group(name(0).group(), NOW);
         }
-        return go_on(world, rules, p);
+        return go_on(world, scenario, p);
     }
-    if rules.fenced && rules.remembers {
-        let late = process.trust.close_write(&[name(0)], told, AT);
+    if scenario.fenced && scenario.remembers {
+        let late = process.trust.close_write(&[name(0)], told, NOW);
         for late in late {
-            match rules.tells_late {
+            match scenario.tells_late {
                 true => {
-                    let key = (owner_of(&late), Writing::new(false), Work::Ready);
+                    let key = (owner_of(&late), WriteSteps::new(false), Work::Ready);
                     write(process).keys.push(key);
                 }
-                false => process.trust.end_write(&late.key, told, false, &places, AT),
+                false => process
+                    .trust
+                    .end_write(&late.key, told, false, &places, NOW),
             }
         }
     }
     for i in 0..write(&mut world.processes[p]).keys.len() {
         let (_, writing, _) = &mut write(&mut world.processes[p]).keys[i];
         let step = writing.written(version.is_some(), true);
-        step_on(world, rules, p, i, step, true);
+        step_on(world, scenario, p, i, step, true);
     }
-    go_on(world, rules, p);
+    go_on(world, scenario, p);
 }
 
 fn step_on(
     world: &mut World,
-    rules: &Rules,
+    scenario: &Scenario,
     p: usize,
     i: usize,
-    step: WriteStep<Lease>,
+    step: WriteStep<ModelLease>,
     acknowledged: bool,
 ) {
     let connection = world.connection();
@@ -98,7 +101,7 @@ fn step_on(
         _ => (*owner, 0),
     };
     *work = match step {
-        WriteStep::Delete if matches!(stage, Stage::After(_)) && !rules.deletes_after => {
+        WriteStep::Delete if matches!(stage, Stage::After(_)) && !scenario.deletes_after => {
             Work::Done {
                 doubted: false,
                 acknowledged: true,
@@ -107,13 +110,13 @@ fn step_on(
         WriteStep::Delete => Work::Deleting,
         WriteStep::Lease => Work::Leasing,
         WriteStep::Write => Work::Ready,
-        WriteStep::Fill(lease) if rules.bound && lease.0 != connection => {
+        WriteStep::Fill(lease) if scenario.bound && lease.0 != connection => {
             let step = writing.filled(false);
-            return step_on(world, rules, p, i, step, false);
+            return step_on(world, scenario, p, i, step, false);
         }
         WriteStep::Fill(lease) => {
             *work = Work::Filling;
-            return send(world, Command::Fill(owner, lease, version), p, i);
+            return send(world, ModelCommand::Fill(owner, lease, version), p, i);
         }
         WriteStep::Done { doubted } => Work::Done {
             doubted,
@@ -121,8 +124,8 @@ fn step_on(
         },
     };
     match work {
-        Work::Deleting => send(world, Command::Delete(owner), p, i),
-        Work::Leasing => send(world, Command::Look(owner), p, i),
+        Work::Deleting => send(world, ModelCommand::Delete(owner), p, i),
+        Work::Leasing => send(world, ModelCommand::Look(owner), p, i),
         _ => {}
     }
 }
@@ -130,10 +133,10 @@ fn step_on(
 /// The outcome of a command reaches a write that waits for it. `None`: it never will.
 pub(super) fn told(
     world: &mut World,
-    rules: &Rules,
+    scenario: &Scenario,
     p: usize,
     i: usize,
-    looked: Option<Looked<Lease, u8>>,
+    looked: Option<Looked<ModelLease, u8>>,
     done: Option<bool>,
 ) {
     let (_, writing, work) = &mut write(&mut world.processes[p]).keys[i];
@@ -149,21 +152,21 @@ pub(super) fn told(
         Work::Filling => (writing.filled(done == Some(true)), done == Some(true)),
         Work::Ready | Work::Done { .. } => return,
     };
-    step_on(world, rules, p, i, step, acknowledged);
-    go_on(world, rules, p);
+    step_on(world, scenario, p, i, step, acknowledged);
+    go_on(world, scenario, p);
 }
 
 /// Goes on when all entries are done with.
-fn go_on(world: &mut World, rules: &Rules, p: usize) {
-    let places = world.places(rules);
+fn go_on(world: &mut World, scenario: &Scenario, p: usize) {
+    let places = world.places(scenario);
     let process = &mut world.processes[p];
     let write = write(process);
     match write.stage {
         Stage::Before if write.keys.iter().all(|(_, _, work)| *work == Work::Ready) => {
-            write.stage = Stage::Writing;
+            write.stage = Stage::WriteSteps;
         }
         Stage::After(version) => {
-            let done = |(owner, _, work): &(Owner, Writing<Lease>, Work)| match work {
+            let done = |(owner, _, work): &(Owner, WriteSteps<ModelLease>, Work)| match work {
                 Work::Done {
                     doubted,
                     acknowledged,
@@ -176,9 +179,9 @@ fn go_on(world: &mut World, rules: &Rules, p: usize) {
             let told = write.told;
             process.write = None;
             for (owner, doubted, _) in &ends {
-                if rules.fenced {
+                if scenario.fenced {
                     let key = &name(*owner).key;
-                    process.trust.end_write(key, told, *doubted, &places, AT);
+                    process.trust.end_write(key, told, *doubted, &places, NOW);
                 }
             }
             // What was given up is nothing that anybody could count on.
@@ -186,7 +189,7 @@ fn go_on(world: &mut World, rules: &Rules, p: usize) {
                 process.made = process.made.max(version);
                 for (owner, _, acknowledged) in ends {
                     // What is promised to other processes is so of one list of servers.
-                    if acknowledged && rules.moves == 0 {
+                    if acknowledged && scenario.moves == 0 {
                         let known = &mut world.known[usize::from(owner)];
                         *known = version.max(*known);
                     }

@@ -2,30 +2,30 @@
 
 use crate::memcached::Key;
 use crate::through::name::Name;
-use crate::through::steps::{Reading, Writing};
-use crate::through::trust::{At, Placement, Rules as Trust, Shard, Told, Visit};
+use crate::through::steps::{ReadSteps, WriteSteps};
+use crate::through::trust::{Moment, Placement, Shard, Trust, Visit, WriteTicket};
 
 /// The connection that granted it, and the number that memcached gave it.
-pub(super) type Lease = (u8, u8);
+pub(super) type ModelLease = (u8, u8);
 
 /// What memcached has of one owner: the number of its last change, and a version unless it is a place held.
-pub(super) type Stored = (u8, Option<u8>);
+pub(super) type ModelItem = (u8, Option<u8>);
 
 /// An owner, and so where in memcached the thing is that all of them see.
 pub(super) type Owner = u8;
 
 /// What is on its way to memcached; it may be carried out long after its sender stopped waiting.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) enum Command {
+pub(super) enum ModelCommand {
     Peek(Owner),
     Look(Owner),
     Delete(Owner),
-    Fill(Owner, Lease, u8),
-    Cancel(Owner, Lease),
+    Fill(Owner, ModelLease, u8),
+    Cancel(Owner, ModelLease),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Reader {
+pub(super) enum ReaderStage {
     Idle,
     /// May ask memcached before anybody knows of it.
     Believing,
@@ -41,17 +41,17 @@ pub(super) enum Reader {
     Meeting(u64),
     /// Past the cache.
     Past,
-    Looking(Reading<Lease>),
+    Looking(ReadSteps<ModelLease>),
     /// To ask again.
-    Waiting(Reading<Lease>),
-    Loading(Reading<Lease>),
-    Loaded(Reading<Lease>, u8),
+    Waiting(ReadSteps<ModelLease>),
+    Loading(ReadSteps<ModelLease>),
+    Loaded(ReadSteps<ModelLease>, u8),
     Filling(u8),
 }
 
 #[derive(Clone, Debug, Hash)]
-pub(super) struct Read {
-    pub(super) at: Reader,
+pub(super) struct ModelRead {
+    pub(super) at: ReaderStage,
     pub(super) owner: Owner,
     pub(super) visit: Visit,
     pub(super) asked: bool,
@@ -82,7 +82,7 @@ pub(super) enum Work {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Stage {
     Before,
-    Writing,
+    WriteSteps,
     /// Carried out: this is what it wrote.
     Wrote(u8),
     /// Nothing if nobody knows whether it was carried out.
@@ -90,19 +90,19 @@ pub(super) enum Stage {
 }
 
 #[derive(Clone, Debug, Hash)]
-pub(super) struct Write {
+pub(super) struct ModelWrite {
     pub(super) stage: Stage,
-    pub(super) keys: Vec<(Owner, Writing<Lease>, Work)>,
-    pub(super) told: Told,
+    pub(super) keys: Vec<(Owner, WriteSteps<ModelLease>, Work)>,
+    pub(super) told: WriteTicket,
     /// It changes what nobody can name.
     pub(super) group: bool,
 }
 
 #[derive(Clone, Debug, Hash)]
-pub(super) struct Process {
+pub(super) struct ModelProcess {
     pub(super) trust: Trust<u8, ()>,
-    pub(super) reads: Vec<Read>,
-    pub(super) write: Option<Write>,
+    pub(super) reads: Vec<ModelRead>,
+    pub(super) write: Option<ModelWrite>,
     pub(super) writes_left: u8,
     /// The greatest version that a write of this process has made, and ended.
     pub(super) made: u8,
@@ -123,15 +123,15 @@ pub(super) struct World {
     /// Writes that their senders gave up and that may still be carried out.
     pub(super) lost: u8,
     /// What each of two servers has of each owner.
-    pub(super) items: [[Option<Stored>; 2]; 2],
+    pub(super) items: [[Option<ModelItem>; 2]; 2],
     /// The number of the list of servers. By one list all is on the first server, by the next on the second.
     pub(super) list: u8,
     pub(super) number: u8,
     /// Restarts so far: a connection does not outlive one.
     pub(super) restarts: u8,
     /// By server.
-    pub(super) wire: Vec<(u8, Command, Option<Sender>)>,
-    pub(super) processes: Vec<Process>,
+    pub(super) wire: Vec<(u8, ModelCommand, Option<Sender>)>,
+    pub(super) processes: Vec<ModelProcess>,
     /// For each owner, the greatest version of a write, of any process, that told it and ended with all deletions
     /// acknowledged.
     pub(super) known: [u8; 2],
@@ -140,9 +140,9 @@ pub(super) struct World {
     pub(super) breaks: u8,
 }
 
-/// What is allowed to happen, and which rules hold.
+/// What is allowed to happen, and which scenario hold.
 #[derive(Clone, Copy)]
-pub(super) struct Rules {
+pub(super) struct Scenario {
     /// For each process, the owners that its readers read as.
     pub(super) readers: [&'static [Owner]; 2],
     pub(super) reads: u8,
@@ -159,13 +159,13 @@ pub(super) struct Rules {
     pub(super) through: bool,
     /// A read asks memcached before it enters.
     pub(super) finds: bool,
-    /// It does so only where the rules let it believe.
+    /// It does so only where the scenario let it believe.
     pub(super) trusted: bool,
     /// A fill goes only on the connection that granted its lease.
     pub(super) bound: bool,
     /// The key is deleted after a write.
     pub(super) deletes_after: bool,
-    /// A write is told to the rules.
+    /// A write is told to the scenario.
     pub(super) fenced: bool,
     /// A read shares only what began after it did.
     pub(super) shares_younger: bool,
@@ -175,13 +175,13 @@ pub(super) struct Rules {
     pub(super) remembers: bool,
     /// A group that something was changed in is doubted.
     pub(super) forgets_groups: bool,
-    /// The rules know of the list of servers.
+    /// The scenario know of the list of servers.
     pub(super) knows_lists: bool,
     /// What memcached says is believed only if the list has not changed since it was asked.
     pub(super) looks_again: bool,
 }
 
-pub(super) const RULES: Rules = Rules {
+pub(super) const SCENARIO: Scenario = Scenario {
     readers: [&[0, 0], &[0]],
     reads: 1,
     writes: [1, 1],
@@ -206,12 +206,12 @@ pub(super) const RULES: Rules = Rules {
 };
 
 /// Time stands still: a doubt does not end.
-pub(super) const AT: At<u8> = At { now: 0, until: 1 };
+pub(super) const NOW: Moment<u8> = Moment { now: 0, until: 1 };
 
 /// All keys are on one server, and by the next list on the other one.
-pub(super) struct Places(u64);
+pub(super) struct ModelPlaces(u64);
 
-impl Placement for Places {
+impl Placement for ModelPlaces {
     fn list(&self) -> u64 {
         self.0
     }
@@ -230,9 +230,9 @@ impl World {
         self.list % 2
     }
 
-    /// What the rules are told of that.
-    pub(super) fn places(&self, rules: &Rules) -> Places {
-        Places(if rules.knows_lists {
+    /// What the scenario are told of that.
+    pub(super) fn places(&self, scenario: &Scenario) -> ModelPlaces {
+        ModelPlaces(if scenario.knows_lists {
             self.list.into()
         } else {
             0
@@ -244,12 +244,11 @@ impl World {
         2 * self.restarts + self.home()
     }
 
-    pub(super) fn send(&mut self, command: Command, sender: Option<Sender>) {
+    pub(super) fn send(&mut self, command: ModelCommand, sender: Option<Sender>) {
         let server = match command {
             // A lease is of the server that granted it.
-            Command::Fill(_, (connection, _), _) | Command::Cancel(_, (connection, _)) => {
-                connection % 2
-            }
+            ModelCommand::Fill(_, (connection, _), _)
+            | ModelCommand::Cancel(_, (connection, _)) => connection % 2,
             _ => self.home(),
         };
         self.wire.push((server, command, sender));
@@ -265,9 +264,9 @@ pub(super) fn owner_of(name: &Name) -> Owner {
     u8::from(name.owner() == b"b")
 }
 
-pub(super) fn start(rules: &Rules) -> World {
-    let read = |owner: &Owner| Read {
-        at: Reader::Idle,
+pub(super) fn start(scenario: &Scenario) -> World {
+    let read = |owner: &Owner| ModelRead {
+        at: ReaderStage::Idle,
         owner: *owner,
         visit: Visit::default(),
         asked: false,
@@ -275,13 +274,13 @@ pub(super) fn start(rules: &Rules) -> World {
         number: 0,
         list: 0,
         floor: 0,
-        left: rules.reads,
+        left: scenario.reads,
     };
-    let process = |i: usize| Process {
+    let process = |i: usize| ModelProcess {
         trust: Trust::new(10, None),
-        reads: rules.readers[i].iter().map(read).collect(),
+        reads: scenario.readers[i].iter().map(read).collect(),
         write: None,
-        writes_left: rules.writes[i],
+        writes_left: scenario.writes[i],
         made: 0,
     };
     World {

@@ -3,17 +3,19 @@
 use bytes::{Bytes, BytesMut};
 use pipeline_pool::{ConnectionId, Decoded, Error, Outbox, Protocol};
 
-use super::{Arith, Codec, Command, Delete, Dialect, Fetch, Mode, Op, Outcome, Store};
 use crate::memcached::Key;
+use crate::memcached::wire::{
+    Arith, Codec, Command, DeleteOp, Fetch, Op, Outcome, StoreMode, StoreOp, WireDialect,
+};
 
 /// The longest value that is read here, in bytes.
-pub(crate) const MOST: usize = 4096;
+pub(crate) const MAX_VALUE_READ: usize = 4096;
 
 /// One of each kind of command.
 pub(crate) fn ops() -> Vec<Op> {
     let key = |name: &str| Key::from(name).wire(false);
     let store = |mode, cas| {
-        Op::Store(Store {
+        Op::Store(StoreOp {
             mode,
             key: key("a"),
             value: Bytes::from_static(b"value"),
@@ -39,10 +41,10 @@ pub(crate) fn ops() -> Vec<Op> {
             keys: ["a", "b", "c"].map(key).into(),
             cas: true,
         },
-        store(Mode::Set, None),
-        store(Mode::Set, Some(9)),
-        store(Mode::Append, None),
-        Op::Delete(Delete {
+        store(StoreMode::Set, None),
+        store(StoreMode::Set, Some(9)),
+        store(StoreMode::Append, None),
+        Op::Delete(DeleteOp {
             key: key("a"),
             cas: None,
             stale: None,
@@ -72,8 +74,8 @@ pub(crate) struct Line {
 
 impl Line {
     /// These commands, encoded; and what was written.
-    pub(crate) fn new(dialect: Dialect, ops: Vec<Op>) -> (Self, usize) {
-        let mut codec = Codec::new(dialect, ConnectionId::unused(), MOST);
+    pub(crate) fn new(dialect: WireDialect, ops: Vec<Op>) -> (Self, usize) {
+        let mut codec = Codec::new(dialect, ConnectionId::unused(), MAX_VALUE_READ);
         let mut out = Outbox::default();
         let mut commands = Vec::new();
         for op in ops {
@@ -120,8 +122,8 @@ pub(crate) fn answers(data: &[u8]) {
         return;
     };
     let dialect = match choice[0] & 1 {
-        0 => Dialect::Meta,
-        _ => Dialect::Classic,
+        0 => WireDialect::Meta,
+        _ => WireDialect::Classic,
     };
     let all = ops();
     let chosen = || {
@@ -137,7 +139,7 @@ pub(crate) fn answers(data: &[u8]) {
     assert_eq!(failed, broken, "the same in whole and in pieces");
     for outcome in whole {
         if let Outcome::Value(item) = outcome {
-            assert!(item.data.len() <= input.len().min(MOST));
+            assert!(item.data.len() <= input.len().min(MAX_VALUE_READ));
         }
     }
 }

@@ -1,20 +1,96 @@
-//! The rules, without a lock, a clock or a socket: the very ones that the [model](crate::through::model) goes through.
+//! What may be believed of what the cache has. This is the one place that decides it, for reads and for writes.
+//!
+//! Memcached is shared by several processes, forgets entries, and answers late. What this process knows better is which
+//! of its own writes may not have reached it. [`Trust`] keeps that knowledge, without a lock, a clock or a socket; the
+//! [model](crate::through::testing::model) takes this very code through all orders of events. [`SharedTrust`] puts it
+//! behind a lock and a clock. It answers these questions:
+//!
+//! - [`believes`](Trust::believes): may a read that begins now believe what memcached has? Such a read fills nothing and
+//!   nobody waits for it, so that a hit costs no more than the question. In the usual case two looks at atomic numbers
+//!   answer it.
+//! - [`admit`](Trust::admit): how does a read go on that found nothing?
+//! - [`begin_write`](Trust::begin_write), [`close_write`](Trust::close_write) and [`end_write`](Trust::end_write): which
+//!   entries does a write make old, and what is doubted after it?
+//! - [`forget_group`](Trust::forget_group): what is doubted when something was changed that nobody can name?
+//!
+//! # The states of a key
+//!
+//! In this process a key is in one of these states:
+//!
+//! ```text
+//!              begin_write                          end_write, acknowledged and certain
+//!   ┌──────┐ ───────────────► ┌─────────────────┐ ──────────────────────────────► ┌──────┐
+//!   │ open │                  │ being written   │                                 │ open │
+//!   │      │ ◄─────────────── │ (by n writes)   │ ───────────► ┌─────────┐ ─────► │      │
+//!   └──────┘   the last ends  └─────────────────┘  end_write,  │ doubted │  time  └──────┘
+//!     │  ▲                             ▲           otherwise   └─────────┘
+//!     │  │ leave, or cut off           └───────────── begin_write ──┘
+//!     ▼  │ by a write
+//!   ┌────────────────┐
+//!   │ open, and one  │   open: reads believe memcached, and one read that leads fetches what is missing
+//!   │ read leads     │   being written, doubted: reads go past the cache, and fill nothing
+//!   └────────────────┘
+//! ```
+//!
+//! # What is doubted, and for how long
+//!
+//! A doubt lasts until nothing is left that could have been kept before it. That is the longest time to live, after the
+//! time in which a fill that began earlier may still land. There are four sorts:
+//!
+//! - a [key](keys) is doubted after a write whose deletion was not acknowledged, or that may still happen;
+//! - a [server](shards) is doubted when more of its keys are than can be remembered one by one;
+//! - a [group](groups) is doubted when something was changed in it that nobody can name;
+//! - a thing is doubted for an [owner](owners) that no write of it was told of.
+//!
+//! # When the list of servers changes
+//!
+//! The deletions of a write reach the server where the key is by the list of that time. By another list the key may be on
+//! a server that has kept it from an earlier time. So what was written under one list is not believed under another, for
+//! as long as a doubt lasts, and an answer that came after the list had changed is not believed at all. The cost is that
+//! every read takes the lock for that time after a change of the list.
+//!
+//! # Reads that share
+//!
+//! A read shares what began after it did, and nothing older. Each read that leads has a number. A read that meets one
+//! with a number that was given before its own beginning waits only for its end, and shares the next one. So what is
+//! promised of a write, here and in other processes, holds for reads that share too.
+
+mod filter;
+mod groups;
+mod keys;
+mod owners;
+mod seen_owners;
+mod shards;
+mod shared;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::At;
-use super::filter::Filter;
-use super::groups::Groups;
-use super::keys::Gate;
-use super::owners::{Owners, Standing};
-use super::shards::{Placement, Shards};
+use filter::DoubtFilter;
+use groups::DoubtedGroups;
+use keys::KeyGate;
+use owners::{Owners, Standing};
+use shards::DoubtedShards;
+pub(crate) use shards::{Placement, Shard};
+pub(crate) use shared::{SharedTrust, now};
+
+use super::name::Name;
 use crate::memcached::Key;
-use crate::through::name::Name;
+
+/// An instant, and the instant by which all is gone that could be kept at the first.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Moment<T> {
+    pub(crate) now: T,
+    pub(crate) until: T,
+}
 
 /// How a read that found nothing goes on.
 #[derive(Debug)]
-pub(crate) enum Admit<F> {
+pub(crate) enum Admission<F> {
     /// Past the cache, and it fills nothing.
     Past,
     /// It meets a read that leads. `shares` says that this one began later than it did, so that its answer is good
@@ -39,7 +115,7 @@ pub(crate) struct Visit {
 
 /// A write that has begun.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub(crate) struct Told {
+pub(crate) struct WriteTicket {
     /// Owners that were met after this turn are not told yet.
     turn: u64,
     /// The list of servers that its first deletions go by.
@@ -56,18 +132,18 @@ pub(crate) struct Belief {
 
 /// All that is known of what may be believed; `F` is what those wait for who meet a read that leads.
 #[derive(Clone, Debug)]
-pub(crate) struct Rules<T, F> {
-    gates: HashMap<Key, Gate<T, F>>,
+pub(crate) struct Trust<T, F> {
+    gates: HashMap<Key, KeyGate<T, F>>,
     /// Gates with a doubt.
     doubted: usize,
     max_doubted: usize,
     /// No doubt of a gate is over before this: until then nobody has to look for one.
     next_over: Option<T>,
-    shards: Shards<T>,
-    groups: Groups<T>,
+    shards: DoubtedShards<T>,
+    groups: DoubtedGroups<T>,
     owners: Owners<T>,
     /// Hears which keys are suspect.
-    filter: Option<Arc<Filter>>,
+    filter: Option<Arc<DoubtFilter>>,
     /// The last number that was given to a read that leads.
     last: u64,
     /// The list of servers that was seen last.
@@ -79,15 +155,15 @@ pub(crate) struct Rules<T, F> {
     looks: usize,
 }
 
-impl<T: Ord + Copy, F: Clone> Rules<T, F> {
-    pub(crate) fn new(max_doubted: usize, filter: Option<Arc<Filter>>) -> Self {
+impl<T: Ord + Copy, F: Clone> Trust<T, F> {
+    pub(crate) fn new(max_doubted: usize, filter: Option<Arc<DoubtFilter>>) -> Self {
         Self {
             gates: HashMap::new(),
             doubted: 0,
             max_doubted,
             next_over: None,
-            shards: Shards::default(),
-            groups: Groups::default(),
+            shards: DoubtedShards::default(),
+            groups: DoubtedGroups::default(),
             owners: Owners::new(max_doubted),
             filter,
             last: 0,
@@ -99,7 +175,7 @@ impl<T: Ord + Copy, F: Clone> Rules<T, F> {
     }
 
     /// The list of servers now.
-    fn see_list(&mut self, places: &impl Placement, at: At<T>) -> u64 {
+    fn see_list(&mut self, places: &impl Placement, at: Moment<T>) -> u64 {
         let list = places.list();
         if self.list != list {
             self.list = list;
@@ -109,7 +185,12 @@ impl<T: Ord + Copy, F: Clone> Rules<T, F> {
     }
 
     /// Whether a read that begins now, that fills nothing and that nobody meets may believe what the cache has.
-    pub(crate) fn believes(&mut self, name: &Name, places: &impl Placement, at: At<T>) -> Belief {
+    pub(crate) fn believes(
+        &mut self,
+        name: &Name,
+        places: &impl Placement,
+        at: Moment<T>,
+    ) -> Belief {
         let now = at.now;
         let list = self.see_list(places, at);
         let standing = self.owners.meet(name, at);
@@ -127,7 +208,7 @@ impl<T: Ord + Copy, F: Clone> Rules<T, F> {
     /// Whether a read that begins now may believe what this process keeps itself. A write takes that away from all
     /// owners that it tells.
     #[cfg(feature = "local")]
-    pub(crate) fn believes_local(&mut self, name: &Name, at: At<T>) -> Belief {
+    pub(crate) fn believes_local(&mut self, name: &Name, at: Moment<T>) -> Belief {
         let standing = self.owners.meet(name, at);
         // The list of servers does not matter here.
         let untold = self.owners.is_untold(name, standing, at.now);
@@ -142,19 +223,19 @@ impl<T: Ord + Copy, F: Clone> Rules<T, F> {
         &mut self,
         name: &Name,
         places: &impl Placement,
-        at: At<T>,
+        at: Moment<T>,
         visit: &mut Visit,
         flight: impl FnOnce() -> F,
-    ) -> Admit<F> {
+    ) -> Admission<F> {
         let began = *visit.began.get_or_insert(self.last);
         if !self.believes(name, places, at).believed {
-            return Admit::Past;
+            return Admission::Past;
         }
         let gate = self.gates.entry(name.key.clone()).or_default();
         if let Some((number, flight)) = gate.flight()
             && visit.over != Some(*number)
         {
-            return Admit::Join {
+            return Admission::Join {
                 number: *number,
                 shares: *number > began,
                 flight: flight.clone(),
@@ -163,7 +244,7 @@ impl<T: Ord + Copy, F: Clone> Rules<T, F> {
         self.last += 1;
         let flight = flight();
         gate.lead(self.last, flight.clone());
-        Admit::Lead(self.last, flight)
+        Admission::Lead(self.last, flight)
     }
 
     /// A read that leads goes on as another one, which those meet who come from now on. Nothing when it leads no more.
@@ -200,13 +281,13 @@ impl<T: Ord + Copy, F: Clone> Rules<T, F> {
         &mut self,
         names: Vec<Name>,
         places: &impl Placement,
-        at: At<T>,
-    ) -> (Vec<Name>, Told) {
+        at: Moment<T>,
+    ) -> (Vec<Name>, WriteTicket) {
         for name in &names {
             // Its own entries are deleted, so what it reads later is no entry of an owner that nobody told.
             self.owners.meet(name, at);
         }
-        let told = Told {
+        let told = WriteTicket {
             turn: self.owners.turn(),
             list: self.see_list(places, at),
         };
@@ -223,7 +304,12 @@ impl<T: Ord + Copy, F: Clone> Rules<T, F> {
 
     /// A write of these things is about to end: gives them as those owners see them that were met since it began.
     /// Owners that are met later are told of nothing, and are unsure of these things.
-    pub(crate) fn close_write(&mut self, names: &[Name], told: Told, at: At<T>) -> Vec<Name> {
+    pub(crate) fn close_write(
+        &mut self,
+        names: &[Name],
+        told: WriteTicket,
+        at: Moment<T>,
+    ) -> Vec<Name> {
         let mut late = Vec::new();
         for name in names {
             late.extend(self.owners.others(name, told.turn, at.now));
@@ -250,10 +336,10 @@ impl<T: Ord + Copy, F: Clone> Rules<T, F> {
     pub(crate) fn end_write(
         &mut self,
         key: &Key,
-        told: Told,
+        told: WriteTicket,
         doubted: bool,
         places: &impl Placement,
-        at: At<T>,
+        at: Moment<T>,
     ) {
         let now = at.now;
         let doubted = doubted || self.see_list(places, at) != told.list;
@@ -288,7 +374,7 @@ impl<T: Ord + Copy, F: Clone> Rules<T, F> {
     }
 
     /// Something was changed in a group that nobody can name.
-    pub(crate) fn forget_group(&mut self, group: &[u8], at: At<T>) {
+    pub(crate) fn forget_group(&mut self, group: &[u8], at: Moment<T>) {
         self.groups.doubt(group, at.until, at.now);
         // Reads under way may have fetched what was there before. Those of other groups lose no more than their fill.
         for gate in self.gates.values_mut() {
@@ -343,7 +429,7 @@ impl<T: Ord + Copy, F: Clone> Rules<T, F> {
             }
             !gate.is_idle(now)
         });
-        let doubts = self.gates.values().filter_map(Gate::doubted_until);
+        let doubts = self.gates.values().filter_map(KeyGate::doubted_until);
         (self.doubted, self.next_over) = doubts.fold((0, None), |(n, over), until| {
             (n + 1, Some(over.map_or(until, |over| until.min(over))))
         });
@@ -377,8 +463,3 @@ impl<T: Ord + Copy, F: Clone> Rules<T, F> {
         self.doubted
     }
 }
-
-#[cfg(test)]
-mod hash;
-#[cfg(test)]
-mod tests;

@@ -1,9 +1,9 @@
-//! Digests of the rules, whatever the order of their tables: for the [model](crate::through::model).
+//! Digests of the rules, whatever the order of their tables: for the [model](crate::through::testing::model).
 
 use std::collections::HashMap;
 use std::hash::{Hash, Hasher};
 
-use super::{Groups, Owners, Rules, Shards};
+use super::super::{DoubtedGroups, DoubtedShards, Owners, Trust};
 
 /// Hashes the entries of a table in the order of their keys.
 fn table<K: Hash + Ord, V>(
@@ -20,7 +20,7 @@ fn table<K: Hash + Ord, V>(
     }
 }
 
-impl<T: Hash, F: Hash> Hash for Rules<T, F> {
+impl<T: Hash, F: Hash> Hash for Trust<T, F> {
     fn hash<H: Hasher>(&self, state: &mut H) {
         table(&self.gates, state, |gate, mut state| gate.hash(&mut state));
         (self.doubted, self.last, self.list).hash(state);
@@ -31,7 +31,7 @@ impl<T: Hash, F: Hash> Hash for Rules<T, F> {
     }
 }
 
-impl<T: Hash> Hash for Shards<T> {
+impl<T: Hash> Hash for DoubtedShards<T> {
     fn hash<H: Hasher>(&self, state: &mut H) {
         table(&self.servers, state, |until, mut state| {
             until.hash(&mut state);
@@ -40,7 +40,7 @@ impl<T: Hash> Hash for Shards<T> {
     }
 }
 
-impl<T: Hash> Hash for Groups<T> {
+impl<T: Hash> Hash for DoubtedGroups<T> {
     fn hash<H: Hasher>(&self, state: &mut H) {
         table(&self.groups, state, |until, mut state| {
             until.hash(&mut state);

@@ -1,12 +1,12 @@
-//! Memcached as the one who keeps entries.
+//! Memcached as the server that keeps entries.
 //!
 //! Over the meta protocol the server grants leases by itself. Over the classic one a lease is a **place**: an
 //! entry of a value that nobody else stores, added by the one who is to fill, with the number that the server
 //! gave it. A deletion takes the place away, and a fill replaces the entry of that number only.
 //!
-//! In both a fill goes on the connection that told the number, or nowhere: after a restart of the server numbers begin
-//! anew, and a fill from before could replace an entry of the same number from after. Behind a proxy the connection is
-//! the proxy's, and outlives such a restart.
+//! In both protocols a fill goes on the connection that told the number, or it is refused. After a restart of the
+//! server its numbers begin anew, and a fill from before could replace an entry of the same number from after. Behind
+//! a proxy the connection is that of the proxy, and outlives such a restart.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
@@ -14,25 +14,25 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::{Instant, timeout_at};
 
-use super::shelf::{Deleted, Filled, Peeked, Shelf};
-use super::steps::Looked;
-use super::trust::{Placement, Shard};
+use super::{Backend, Deleted, Filled, Peeked};
 use crate::memcached::{
     Error, Fetch, Key, Kind, Lease, Leased, Memcached, Stored, claim, fetch_value,
 };
+use crate::through::steps::Looked;
+use crate::through::trust::{Placement, Shard};
 
-/// What tells a place from a value; all values begin otherwise.
-const PLACE: &[u8] = b"rcplace:";
+/// The beginning of a place. No value begins like this.
+const PLACE_PREFIX: &[u8] = b"rcplace:";
 
 /// The right to fill a key.
-pub(crate) enum Held {
+pub(crate) enum FillRight {
     Meta(Lease),
-    /// The place of this key.
+    /// It is the place of this key.
     Classic(Key, Lease),
 }
 
-impl Shelf for Memcached {
-    type Lease = Held;
+impl Backend for Memcached {
+    type Right = FillRight;
 
     async fn look(
         &self,
@@ -40,7 +40,7 @@ impl Shelf for Memcached {
         lease: Duration,
         renew: Option<Duration>,
         limit: Duration,
-    ) -> Looked<Held, Bytes> {
+    ) -> Looked<FillRight, Bytes> {
         let until = Instant::now() + limit;
         if !self.is_classic() {
             let mut look = self.get_lease(key.clone()).lease(lease).limit(limit);
@@ -49,10 +49,10 @@ impl Shelf for Memcached {
             }
             return match look.send().await {
                 Ok(Leased::Hit { value, refill, .. }) => match refill {
-                    Some(lease) => Looked::Renew(value.data, Held::Meta(lease)),
+                    Some(lease) => Looked::Renew(value.data, FillRight::Meta(lease)),
                     None => Looked::Hit(value.data),
                 },
-                Ok(Leased::Miss(lease)) => Looked::Win(Held::Meta(lease)),
+                Ok(Leased::Miss(lease)) => Looked::Win(FillRight::Meta(lease)),
                 Ok(Leased::Wait) => Looked::Lost,
                 Ok(Leased::Away) => Looked::Down,
                 Err(error) if error.kind() == Kind::Unsupported => {
@@ -65,7 +65,7 @@ impl Shelf for Memcached {
     }
 
     async fn peek(&self, key: &Key) -> Peeked<Bytes> {
-        // Not boxed, as most hits come this way.
+        // This future is not boxed, as most hits come this way.
         match fetch_value(self, Fetch::plain(self.wire(key))).await {
             Ok(Some(value)) => Peeked::Hit(value.data),
             Ok(None) => Peeked::Nothing,
@@ -73,18 +73,18 @@ impl Shelf for Memcached {
         }
     }
 
-    async fn fill(&self, lease: Held, value: Bytes, ttl: Duration) -> Filled {
-        let (Held::Meta(lease) | Held::Classic(_, lease)) = lease;
+    async fn fill(&self, lease: FillRight, value: Bytes, ttl: Duration) -> Filled {
+        let (FillRight::Meta(lease) | FillRight::Classic(_, lease)) = lease;
         filled(Memcached::fill(self, lease, value).ttl(ttl).await)
     }
 
-    async fn cancel(&self, lease: Held) {
-        // If it cannot be given back, it ends by itself.
+    async fn cancel(&self, lease: FillRight) {
+        // A right that cannot be given back ends by itself.
         match lease {
-            Held::Meta(lease) => {
+            FillRight::Meta(lease) => {
                 let _ = lease.give_back().await;
             }
-            Held::Classic(key, lease) => {
+            FillRight::Classic(key, lease) => {
                 let place = self.gets(key.clone()).await;
                 let number = Some(lease.number());
                 if place.is_ok_and(|p| p.is_some_and(|p| p.cas == number)) {
@@ -138,7 +138,7 @@ async fn classic_look(
     key: &Key,
     lease: Duration,
     until: Instant,
-) -> Looked<Held, Bytes> {
+) -> Looked<FillRight, Bytes> {
     match timeout_at(until, take_place(memcached, key, lease)).await {
         Ok(Ok(looked)) => looked,
         Ok(Err(_)) | Err(_) => Looked::Down,
@@ -149,26 +149,32 @@ async fn take_place(
     memcached: &Memcached,
     key: &Key,
     lease: Duration,
-) -> Result<Looked<Held, Bytes>, Error> {
+) -> Result<Looked<FillRight, Bytes>, Error> {
     match fetch_value(memcached, Fetch::plain(memcached.wire(key))).await? {
-        Some(value) if value.data.starts_with(PLACE) => return Ok(Looked::Lost),
+        Some(value) if value.data.starts_with(PLACE_PREFIX) => return Ok(Looked::Lost),
         Some(value) => return Ok(Looked::Hit(value.data)),
         None => {}
     }
     if !memcached.grants(key) {
         return Ok(Looked::Down);
     }
-    let place = [PLACE, format!("{:016x}", fastrand::u64(..)).as_bytes()].concat();
+    let place = [
+        PLACE_PREFIX,
+        format!("{:016x}", fastrand::u64(..)).as_bytes(),
+    ]
+    .concat();
     let place = Bytes::from(place);
     let added = memcached.add(key.clone(), place.clone()).ttl(lease).await?;
     if !added.is_stored() {
         return Ok(Looked::Lost);
     }
-    // The number that the server gave it, if it is there still.
+    // This asks for the number that the server gave the place, if the place is still there.
     Ok(match claim(memcached, key).await? {
-        Some((value, lease)) if value == place => Looked::Win(Held::Classic(key.clone(), lease)),
+        Some((value, lease)) if value == place => {
+            Looked::Win(FillRight::Classic(key.clone(), lease))
+        }
         None if !memcached.grants(key) => {
-            // Nobody can fill the place, and others would wait for that.
+            // Nobody can fill the place, and other reads would wait for that.
             Memcached::delete(memcached, key.clone()).await?;
             Looked::Down
         }
@@ -226,7 +232,7 @@ mod tests {
             said
         });
         let (key, limit) = (Key::from("k"), Duration::from_secs(60));
-        let look = async || Shelf::look(&memcached, &key, limit, None, limit).await;
+        let look = async || Backend::look(&memcached, &key, limit, None, limit).await;
         let Looked::Win(lease) = look().await else {
             panic!("it is claimed");
         };
@@ -263,7 +269,7 @@ mod tests {
             });
             let limit = Duration::from_millis(100);
             let key = Key::from("k");
-            let look = Shelf::look(&memcached, &key, limit, None, limit);
+            let look = Backend::look(&memcached, &key, limit, None, limit);
             let looked = tokio::time::timeout(Duration::from_secs(30), look).await;
             assert!(matches!(looked, Ok(Looked::Down)), "{answered}");
             server.abort();

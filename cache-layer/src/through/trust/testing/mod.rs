@@ -1,0 +1,3 @@
+//! What only tests need of the rules.
+
+mod hash;
