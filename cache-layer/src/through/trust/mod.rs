@@ -2,7 +2,7 @@
 //!
 //! Memcached is shared by several processes, forgets entries, and answers late. What this process knows better is which
 //! of its own writes may not have reached it. [`Trust`] keeps that knowledge, without a lock, a clock or a socket; the
-//! [model](crate::through::testing::model) takes this very code through all orders of events. [`SharedTrust`] puts it
+//! model in `through/testing/model` takes this very code through all orders of events. [`SharedTrust`] puts it
 //! behind a lock and a clock. It answers these questions:
 //!
 //! - [`believes`](Trust::believes): may a read that begins now believe what memcached has? Such a read fills nothing and

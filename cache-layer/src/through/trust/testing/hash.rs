@@ -1,4 +1,4 @@
-//! Digests of the rules, whatever the order of their tables: for the [model](crate::through::testing::model).
+//! Digests of the rules, whatever the order of their tables: for the model in `through/testing/model`.
 
 use std::collections::HashMap;
 use std::hash::{Hash, Hasher};
