@@ -182,9 +182,8 @@ impl Keys {
         key: impl AsRef<[u8]>,
         value: impl Into<Bytes>,
     ) -> Result<Tag> {
-        let value = self.sized(value.into())?;
-        let name = self.name(bucket.as_ref(), key.as_ref());
-        either!(self, store => store.put(name, value, When::Always).await)
+        let names = (bucket.as_ref(), key.as_ref());
+        self.write(names, value.into(), When::Always).await
     }
 
     /// Stores a value if the key has none. One request, sent once: when its answer is lost, the error says that it
@@ -198,9 +197,8 @@ impl Keys {
         key: impl AsRef<[u8]>,
         value: impl Into<Bytes>,
     ) -> Result<Tag> {
-        let value = self.sized(value.into())?;
-        let name = self.name(bucket.as_ref(), key.as_ref());
-        either!(self, store => store.put(name, value, When::Absent).await)
+        let names = (bucket.as_ref(), key.as_ref());
+        self.write(names, value.into(), When::Absent).await
     }
 
     /// Stores a value if the key still has the one of this tag. One request, sent once, as [`put_new`](Self::put_new).
@@ -216,9 +214,8 @@ impl Keys {
         value: impl Into<Bytes>,
         tag: &Tag,
     ) -> Result<Tag> {
-        let value = self.sized(value.into())?;
-        let name = self.name(bucket.as_ref(), key.as_ref());
-        either!(self, store => store.put(name, value, When::Is(tag)).await)
+        let names = (bucket.as_ref(), key.as_ref());
+        self.write(names, value.into(), When::Is(tag)).await
     }
 
     /// The value of a key and its tag, or nothing. One request.
@@ -294,7 +291,12 @@ impl Keys {
         either!(self, store => store.status(self.prefix()).await)
     }
 
-    fn sized(&self, value: Bytes) -> Result<Bytes> {
+    async fn write(
+        &self,
+        (bucket, key): (&[u8], &[u8]),
+        value: Bytes,
+        when: When<'_>,
+    ) -> Result<Tag> {
         if value.len() > self.max_value {
             return Err(Error::invalid(format!(
                 "the value has {} bytes, over the limit of {} (max_value)",
@@ -302,7 +304,8 @@ impl Keys {
                 self.max_value
             )));
         }
-        Ok(value)
+        let name = self.name(bucket, key);
+        either!(self, store => store.put(name, value, when).await)
     }
 
     fn name(&self, bucket: &[u8], key: &[u8]) -> String {

@@ -82,7 +82,6 @@ impl Fixture {
         };
         Self {
             keys,
-
             cache,
             bucket,
             real: is_real,
