@@ -240,6 +240,4 @@ fn about(path: &Path, error: &io::Error) -> io::Error {
 }
 
 #[cfg(test)]
-mod power;
-#[cfg(test)]
 mod tests;

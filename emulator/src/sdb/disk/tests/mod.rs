@@ -2,6 +2,7 @@
 
 mod fold;
 mod journal;
+mod power;
 
 use std::sync::Barrier;
 use std::sync::atomic::AtomicU32;
@@ -13,10 +14,10 @@ use super::form::{Begin, Seal};
 use super::*;
 
 /// A folder of its own, that goes with it.
-pub(super) struct Folder(pub(super) PathBuf);
+struct Folder(PathBuf);
 
 impl Folder {
-    pub(super) fn new() -> Self {
+    fn new() -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("emulator-disk-{}-{count}", std::process::id());
@@ -25,7 +26,7 @@ impl Folder {
         Self(dir)
     }
 
-    pub(super) fn copy(&self) -> Self {
+    fn copy(&self) -> Self {
         let copy = Self::new();
         for entry in std::fs::read_dir(&self.0).unwrap() {
             let path = entry.unwrap().path();

@@ -4,10 +4,10 @@
 use std::sync::Condvar;
 use std::time::Duration;
 
-use super::super::options::{Limits, chance};
-use super::super::store::{Change, Terms};
-use super::tests::Folder;
-use super::*;
+use super::Folder;
+use crate::sdb::disk::*;
+use crate::sdb::options::{Limits, chance};
+use crate::sdb::store::{Change, Terms};
 
 /// So many bytes reach the disk together, or none of them.
 const SECTOR: usize = 32;
