@@ -2,11 +2,12 @@
 
 use chrono::{DateTime, Utc};
 use object_store::path::Path;
-use object_store::{Attribute, AttributeValue, Attributes, ObjectMeta, Result};
+use object_store::{Attribute, AttributeValue, Attributes, ObjectMeta, Result, TagSet};
 use s3_client::ObjectHead;
 use s3_client::answer::ObjectInfo;
+use s3_client::request::{CreateMultipart, Put};
 
-use crate::error::any;
+use crate::error::{any, missing};
 
 /// What a listing says of an object.
 pub(crate) fn listed(info: ObjectInfo) -> Result<ObjectMeta> {
@@ -59,32 +60,69 @@ pub(crate) fn attributes(head: &ObjectHead) -> Attributes {
     attributes
 }
 
-/// Gives a request of the client these attributes and tags.
-macro_rules! described {
-    ($request:expr, $attributes:expr, $tags:expr) => {{
-        let mut request = $request;
-        for (attribute, value) in $attributes {
-            let value = value.to_string();
-            request = match attribute {
-                object_store::Attribute::CacheControl => request.cache_control(value),
-                object_store::Attribute::ContentDisposition => request.content_disposition(value),
-                object_store::Attribute::ContentEncoding => request.content_encoding(value),
-                object_store::Attribute::ContentLanguage => request.content_language(value),
-                object_store::Attribute::ContentType => request.content_type(value),
-                object_store::Attribute::StorageClass => request.storage_class(value),
-                object_store::Attribute::Metadata(name) => {
-                    request.metadata(name.to_string(), value)
-                }
-                other => return Err($crate::error::missing(format!("the attribute {other:?}"))),
-            };
-        }
-        let tags = $tags.encoded();
-        if tags.is_empty() {
-            request
-        } else {
-            request.header("x-amz-tagging", tags)
-        }
-    }};
+/// A request of the client that an object is described by.
+pub(crate) trait Describe: Sized {
+    /// The request with this attribute; nothing if there is no place for it.
+    fn attribute(self, attribute: &Attribute, value: String) -> Option<Self>;
+
+    /// The request with this header field.
+    fn field(self, name: &str, value: &str) -> Self;
 }
 
-pub(crate) use described;
+impl Describe for Put {
+    fn attribute(self, attribute: &Attribute, value: String) -> Option<Self> {
+        Some(match attribute {
+            Attribute::CacheControl => self.cache_control(value),
+            Attribute::ContentDisposition => self.content_disposition(value),
+            Attribute::ContentEncoding => self.content_encoding(value),
+            Attribute::ContentLanguage => self.content_language(value),
+            Attribute::ContentType => self.content_type(value),
+            Attribute::StorageClass => self.storage_class(value),
+            Attribute::Metadata(name) => self.metadata(name.to_string(), value),
+            _ => return None,
+        })
+    }
+
+    fn field(self, name: &str, value: &str) -> Self {
+        self.header(name, value)
+    }
+}
+
+impl Describe for CreateMultipart {
+    fn attribute(self, attribute: &Attribute, value: String) -> Option<Self> {
+        Some(match attribute {
+            Attribute::CacheControl => self.cache_control(value),
+            Attribute::ContentDisposition => self.content_disposition(value),
+            Attribute::ContentEncoding => self.content_encoding(value),
+            Attribute::ContentLanguage => self.content_language(value),
+            Attribute::ContentType => self.content_type(value),
+            Attribute::StorageClass => self.storage_class(value),
+            Attribute::Metadata(name) => self.metadata(name.to_string(), value),
+            _ => return None,
+        })
+    }
+
+    fn field(self, name: &str, value: &str) -> Self {
+        self.header(name, value)
+    }
+}
+
+/// The request with these attributes and tags.
+///
+/// # Errors
+/// `NotImplemented` for an attribute that the store has no place for.
+pub(crate) fn described<R: Describe>(
+    mut request: R,
+    attributes: &Attributes,
+    tags: &TagSet,
+) -> Result<R> {
+    for (attribute, value) in attributes {
+        request = request
+            .attribute(attribute, value.to_string())
+            .ok_or_else(|| missing(format!("the attribute {attribute:?}")))?;
+    }
+    Ok(match tags.encoded() {
+        "" => request,
+        tags => request.field("x-amz-tagging", tags),
+    })
+}

@@ -45,7 +45,7 @@ impl S3Store {
         opts: PutMultipartOptions,
     ) -> Result<s3_client::answer::MultipartUpload> {
         let create = self.bucket.create_multipart(path.as_ref());
-        let mut create = described!(create, &opts.attributes, opts.tags);
+        let mut create = described(create, &opts.attributes, &opts.tags)?;
         if let Some(checksum) = self.checksum {
             create = create.checksum(checksum);
         }

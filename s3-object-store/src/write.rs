@@ -40,7 +40,7 @@ impl S3Store {
         opts: PutOptions,
     ) -> Result<PutResult> {
         let put = self.bucket.put(location.as_ref(), source(payload));
-        let mut put = described!(put, &opts.attributes, opts.tags).content_md5(self.content_md5);
+        let mut put = described(put, &opts.attributes, &opts.tags)?.content_md5(self.content_md5);
         if let Some(checksum) = self.checksum {
             put = put.checksum(checksum);
         }
