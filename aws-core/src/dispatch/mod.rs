@@ -19,7 +19,7 @@ pub(crate) use self::attempt::{MAX_ERROR, service_error, site};
 use self::run::Run;
 use crate::clock::Clock;
 use crate::credentials::{Cached, Credentials, ProvideCredentials};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 use crate::event::{AttemptEvent, Hooks, Middleware, OnAttempt};
 use crate::operation::Operation;
 use crate::retry::{Budget, RetryConfig};
@@ -77,7 +77,7 @@ impl DispatchBuilder {
     /// The dispatcher.
     ///
     /// # Errors
-    /// [`Kind::Invalid`] when there is no provider of credentials, or the timeout is zero.
+    /// [`Kind::Invalid`](crate::Kind::Invalid) when there is no provider of credentials, or the timeout is zero.
     pub fn build(self) -> Result<Dispatch> {
         let Some(credentials) = self.credentials else {
             return Err(Error::invalid(
@@ -142,7 +142,7 @@ impl Dispatch {
     /// forms, which are signed and not sent.
     ///
     /// # Errors
-    /// [`Kind::Credentials`] when there are none, or none in the time of an operation.
+    /// [`Kind::Credentials`](crate::Kind::Credentials) when there are none, or none in the time of an operation.
     pub async fn signing(&self) -> Result<(Credentials, SystemTime)> {
         let now = self.0.clock.now();
         let credentials = match self.0.credentials.ready(now) {
@@ -185,7 +185,7 @@ impl Dispatch {
         let limit = self.0.timeout;
         let late = || {
             Error::new(
-                Kind::Timeout,
+                crate::Kind::Timeout,
                 format!("the answer's body was not here within {limit:?}"),
             )
             .after_answer()
