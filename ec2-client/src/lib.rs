@@ -49,7 +49,6 @@
 //! # Ok(()) }
 //! ```
 
-#[macro_use]
 mod selection;
 
 mod client;
