@@ -1,7 +1,7 @@
 //! The core decides, and touches nothing: no socket, no clock, no task.
 //!
 //! It is told what happens by `handle_*` with the instant at which it happens, and says by `poll_*`
-//! what is to be done. So all that it decides is tested in virtual time ([`world`]).
+//! what is to be done. So all that it decides is tested in virtual time, in `core/world`.
 //!
 //! | what is decided | where |
 //! |---|---|

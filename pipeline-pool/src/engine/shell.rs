@@ -7,6 +7,7 @@ mod driver;
 pub(crate) mod endpoint;
 pub(crate) mod extra_permit;
 mod gather;
+mod member;
 pub(crate) mod open;
 pub(crate) mod permits;
 mod read_buffer;

@@ -13,6 +13,11 @@
 //!                  an outcome  nobody waits: what comes of it is dropped
 //! ```
 //!
+//! *Problem:* a request moves from queue to queue, and moving the whole of it was the largest cost of
+//! a small GET in user space. *Decision:* the request, its outcome and the waker of its caller are one
+//! allocation, which caller and connection share. *Cost:* that allocation, and two locks that are
+//! never contended for long.
+//!
 //! A request may be under way as two copies. The first reply ends the matter, and of failures only
 //! the last does.
 

@@ -10,8 +10,12 @@
 //!                                                ended it unanswered
 //! ```
 //!
-//! Every arrow makes room, so after each of them, and when the queue grows or a permit comes back,
-//! [`wanted`](Growth::wanted) has to be asked again: nothing else opens the next connection.
+//! *Problem:* a burst must not become a storm of handshakes, and a server that refuses must not be
+//! asked without end; but a pool that waits for a timer to open its next connection is slow to grow.
+//! *Decision:* growth follows from events. Every arrow makes room, so after each of them, and when the
+//! queue grows or a permit comes back, [`wanted`](Growth::wanted) has to be asked again: nothing else
+//! opens the next connection.
+//! *Cost:* whoever makes room has to remember to ask.
 //!
 //! Two streaks of failures make a pause, during which nothing is opened:
 //!

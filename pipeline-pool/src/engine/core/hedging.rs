@@ -1,5 +1,10 @@
 //! How many requests may be sent a second time while their first reply is late.
 //!
+//! *Problem:* behind a late reply, requests wait that another connection would answer at once; but a
+//! server that is slow because it is busy must not get every request twice. *Decision:* only reads are
+//! sent a second time, by choice, and within a budget. *Cost:* the share of requests that the pool was
+//! told.
+//!
 //! Each reply earns a share of a second copy. What is earned can be saved up, but only over
 //! [`SAVED_REPLIES`]: after a long time without a late reply, a server that becomes slow must not
 //! get twice the load at once.

@@ -12,9 +12,13 @@
 //!   (wants none)
 //! ```
 //!
-//! Members are served in the order in which they were refused, but one without a connection comes
-//! before all that have some: otherwise the member that has just given up a connection for another
-//! would get the permit back.
+//! *Problem:* one busy endpoint could hold all sockets of the cap for ever. *Decision:* an endpoint
+//! that wants a socket where none is free has the connection of another give way that has been idle
+//! the longest. If all are busy, only an endpoint without any connection has one give way: one of the
+//! endpoint with the most, once it is done. Members are served in the order in which they were
+//! refused, but one without a connection comes before all that have some: otherwise the member that
+//! has just given up a connection would get the permit back. *Cost:* endpoints that take turns open a
+//! connection for each turn; it serves one request at least.
 
 use std::collections::VecDeque;
 use std::time::Instant;
@@ -81,6 +85,7 @@ impl Permits {
     }
 
     /// The permits in use now, and the most at once so far.
+    #[cfg(any(test, feature = "http1"))]
     pub(crate) fn used(&self) -> (usize, usize) {
         (self.used, self.most)
     }

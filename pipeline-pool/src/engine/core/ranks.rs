@@ -1,14 +1,26 @@
 //! The least of many numbers that change one by one.
 //!
-//! A tournament: a change costs the logarithm of how many there are, and the winner is known.
+//! It is a tournament, in which each node knows the place of the least number below it:
+//!
+//! ```text
+//!   node 1               2           the least of all: place 2
+//!                     ┌──┴──┐
+//!   nodes 2, 3        0     2
+//!                    ┌┴┐   ┌┴┐
+//!   numbers          4 7   1 ∞       at the places 0 to 3
+//! ```
+//!
+//! *Problem:* every request looks for the connection with the shortest expected wait, and a pool may
+//! have hundreds. *Decision:* the nodes above a number are brought up to date when it changes, so the
+//! least is known. *Cost:* a change takes as many steps as the logarithm of how many numbers there are.
 
 /// Numbers by place.
 #[derive(Debug)]
 pub(crate) struct Ranks {
-    /// As many as a power of two; infinite where there is none.
+    /// The numbers by their places, infinite where there is none. Their count is a power of two.
     numbers: Vec<f64>,
-    /// The place of the least below each node. The root is node 1, the children of a node are
-    /// those of twice its number and one more, and after the nodes come the places.
+    /// The place of the least number below each node. The root is node 1; the children of node n are
+    /// 2n and 2n + 1, where numbers past the last node mean places.
     winners: Vec<usize>,
 }
 

@@ -204,6 +204,10 @@ impl<P: Protocol> Scheduler<P> {
     }
 
     /// Since when there has been no connection, while there is none.
+    #[cfg_attr(
+        not(feature = "http1"),
+        expect(dead_code, reason = "only a pool of several origins forgets one")
+    )]
     pub(crate) fn quiet(&self) -> Instant {
         self.quiet
     }

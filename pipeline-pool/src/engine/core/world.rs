@@ -13,7 +13,8 @@
 //! - nobody waits while there is room: connections are opened up to the cap, and filled up to the
 //!   depth, and idle ones give way to other endpoints;
 //! - connections are given up when their time is over, and not before;
-//! - at the end, when all servers answer, everybody is served.
+//! - at the end, when all servers answer, everybody is served; or all is given up, and everybody hears
+//!   of it at once; then every connection ends, and all permits come back.
 //!
 //! A run that fails is shrunk to the few events that it takes, and named by its seed:
 //! `WORLD_SEED=7 cargo test -p pipeline-pool --lib world` runs that one alone, and
@@ -91,6 +92,8 @@ struct Site {
     dud: Option<Instant>,
     /// When either happened last.
     failed: Option<Instant>,
+    /// Every connection is to end now.
+    aborted: bool,
 }
 
 struct World {
@@ -138,6 +141,7 @@ impl World {
             refused: None,
             dud: None,
             failed: None,
+            aborted: false,
         });
         Self {
             plan,
@@ -468,5 +472,35 @@ impl World {
             }
         }
         self.check_over();
+    }
+
+    /// All endpoints are given up: callers hear of it at once.
+    fn abort(&mut self) {
+        for site in 0..self.sites.len() {
+            self.sites[site].aborted = true;
+            self.sites[site].scheduler.handle_abort();
+            self.unlock(site);
+        }
+        self.run();
+        self.check_over();
+    }
+
+    /// All endpoints are closed: every connection ends, and all permits come back.
+    fn close(&mut self) {
+        for site in 0..self.sites.len() {
+            self.sites[site].scheduler.handle_retirement(true);
+            self.unlock(site);
+        }
+        self.run();
+        while let Some(link) = self.nth_opening(0) {
+            self.dialed(link, Manner::AtOnce);
+            self.run();
+        }
+        // Answers that nobody waits for are under way still.
+        self.pass(LAST_TIME);
+        let extra = self.extra.len();
+        if self.violation.is_none() && (self.links.len(), self.permits.used().0) != (0, extra) {
+            self.fail(format!("{} connections are left", self.links.len()));
+        }
     }
 }

@@ -13,13 +13,13 @@ use super::dial;
 use super::driver::now;
 use super::open::Open;
 use super::permits::{Member, SharedPermits};
-use super::runtimes::{Runtimes, has_timer, here, incapable, tag};
+use super::runtimes::{Runtimes, has_timer, incapable, tag};
 use super::watchdog;
 use crate::engine::config::Config;
 use crate::engine::core::action::contain;
 use crate::engine::core::call::Order;
 use crate::engine::core::connection::ConnId;
-use crate::engine::core::permits::{Holdings, MemberId, Refused};
+use crate::engine::core::permits::{MemberId, Refused};
 use crate::engine::core::pipeline::Ending;
 use crate::engine::core::refusal::Refusal;
 use crate::engine::core::scheduler::{Scheduler, Submitted};
@@ -200,7 +200,7 @@ impl<P: Protocol> Endpoint<P> {
         self.open_wanted(self.lock(), now);
     }
 
-    fn open_wanted(&self, mut scheduler: Locked<'_, P>, now: Instant) {
+    pub(super) fn open_wanted(&self, mut scheduler: Locked<'_, P>, now: Instant) {
         let Some(this) = self.this.upgrade() else {
             return;
         };
@@ -349,32 +349,6 @@ impl<P: Protocol> Endpoint<P> {
 fn bounce<P: Protocol>(tickets: impl IntoIterator<Item = Ticket<P>>, from: Option<runtime::Id>) {
     let from = tag(from);
     tickets.into_iter().for_each(|ticket| ticket.bounce(from));
-}
-
-impl<P: Protocol> Member for Endpoint<P> {
-    fn holdings(&self) -> Holdings {
-        self.lock().holdings()
-    }
-
-    fn close_one(&self) {
-        self.lock().handle_eviction();
-    }
-
-    fn permit_freed(&self) {
-        let now = now();
-        let mut scheduler = self.lock();
-        scheduler.handle_permit_freed();
-        if !scheduler.poll_opening(now) {
-            return self.decline();
-        }
-        if here().is_some() {
-            return self.open_wanted(scheduler, now);
-        }
-        // Called while a runtime goes down: those who wait go on from their own.
-        self.decline();
-        drop(scheduler);
-        self.bounce_all(None);
-    }
 }
 
 /// Ends all of these: nothing new is taken, and what is not done after `grace` is given up.

@@ -105,7 +105,7 @@ impl SharedPermits {
         self.lock().permits.decline(member);
     }
 
-    /// Tells the first in line that a permit is free, as long as one is, and has a connection give
+    /// Tells the first of those who wait that a permit is free, as long as one is, and has a connection give
     /// way to those who are still waiting then. To be called with no endpoint locked.
     fn tell_next(&self) {
         let mut first = true;

@@ -20,7 +20,7 @@ pub(super) struct ReadBuffer {
     /// The last read took all that was there.
     drained: bool,
     /// Another buffer to read into, while callers still hold what was read into the first.
-    spare: BytesMut,
+    other: BytesMut,
 }
 
 impl ReadBuffer {
@@ -30,7 +30,7 @@ impl ReadBuffer {
             size: FIRST_READ.min(max_size),
             max_size,
             drained: false,
-            spare: BytesMut::new(),
+            other: BytesMut::new(),
         }
     }
 
@@ -51,7 +51,7 @@ impl ReadBuffer {
         }
         // By the next time the replies of this one may be used up, and their buffer free again.
         let size = self.size.saturating_sub(input.len()).max(least);
-        make_room(input, &mut self.spare, size);
+        make_room(input, &mut self.other, size);
         input.capacity() - input.len()
     }
 
@@ -71,24 +71,24 @@ impl ReadBuffer {
 
     /// Keeps one buffer only, while the connection is idle.
     pub(super) fn release(&mut self) {
-        self.spare = BytesMut::new();
+        self.other = BytesMut::new();
     }
 }
 
 /// Makes room for so many bytes more. Where callers still hold some of what is in this buffer, the
 /// other one is used meanwhile: it may be free by now, and neither has to be made anew.
-fn make_room(input: &mut BytesMut, spare: &mut BytesMut, size: usize) {
+fn make_room(input: &mut BytesMut, other: &mut BytesMut, size: usize) {
     if input.try_reclaim(size) {
         return;
     }
     let whole = input.len() + size;
-    spare.clear();
-    if !spare.try_reclaim(whole) {
-        *spare = BytesMut::with_capacity(whole);
+    other.clear();
+    if !other.try_reclaim(whole) {
+        *other = BytesMut::with_capacity(whole);
     }
     // The beginning of a reply.
-    spare.extend_from_slice(input);
-    std::mem::swap(input, spare);
+    other.extend_from_slice(input);
+    std::mem::swap(input, other);
 }
 
 #[cfg(test)]
@@ -97,11 +97,11 @@ mod tests {
 
     #[test]
     fn two_buffers_take_turns_while_replies_are_held() {
-        let (mut input, mut spare) = (BytesMut::with_capacity(4096), BytesMut::new());
+        let (mut input, mut other) = (BytesMut::with_capacity(4096), BytesMut::new());
         let first = input.as_ptr();
         input.extend_from_slice(&[1; 4000]);
         let held = input.split_to(3990).freeze();
-        make_room(&mut input, &mut spare, 4096);
+        make_room(&mut input, &mut other, 4096);
         let second = input.as_ptr();
         assert_ne!(first, second);
         assert_eq!(
@@ -112,7 +112,7 @@ mod tests {
         drop(held);
         input.extend_from_slice(&[2; 4000]);
         let held = input.split_to(4010).freeze();
-        make_room(&mut input, &mut spare, 4000);
+        make_room(&mut input, &mut other, 4000);
         assert_eq!(input.as_ptr(), first, "the first is free again");
         assert_eq!((input.len(), held.len()), (0, 4010));
         drop(held);
@@ -120,7 +120,7 @@ mod tests {
         input.extend_from_slice(&[3; 4000]);
         let held = input.split().freeze();
         drop(held);
-        make_room(&mut input, &mut spare, 4000);
+        make_room(&mut input, &mut other, 4000);
         assert_eq!(input.as_ptr(), first);
     }
 

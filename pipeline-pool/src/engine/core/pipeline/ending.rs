@@ -1,4 +1,16 @@
 //! What becomes of each request when the connection ends.
+//!
+//! | of the request was written | it may run twice | it may not |
+//! |---|---|---|
+//! | nothing | moved | moved |
+//! | a part, or all | replayed, alone | failed: it may have run |
+//!
+//! *Problem:* a request that was lost may have run at the server, and one that waited behind it may
+//! not even have left. *Decision:* what the outbox has written is counted in bytes, and each request
+//! knows where it lies among them; so every error says whether none, some or all of its request may
+//! have reached the server, and only what may run twice is sent twice. The first request fails where
+//! the server sent nonsense or nothing: sent again, it would do the same to the next connection.
+//! *Cost:* two positions for each request in flight.
 
 use super::{InFlight, Pipeline};
 use crate::engine::config::Config;

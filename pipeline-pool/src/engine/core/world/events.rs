@@ -126,6 +126,8 @@ pub(super) struct Plan {
     pub(super) whole_delivery: bool,
     /// Nothing goes wrong: servers answer, and do nothing else.
     pub(super) calm: bool,
+    /// At the end all is given up, instead of being answered.
+    pub(super) aborts: bool,
 }
 
 impl Plan {
@@ -145,6 +147,7 @@ impl Plan {
             open_windows: !random.one_in(3),
             whole_delivery: !random.one_in(3),
             calm: random.one_in(4),
+            aborts: random.one_in(8),
         }
     }
 }

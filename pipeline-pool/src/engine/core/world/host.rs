@@ -246,6 +246,9 @@ impl World {
     }
 
     fn advance(&mut self, link: usize, cx: &mut Context<'_>) -> Result<(), Error> {
+        if self.sites[self.links[link].site].aborted {
+            return Err(Error::new(Kind::Shutdown, "the pool was closed"));
+        }
         loop {
             self.read(link, cx)?;
             self.sync(link, cx)?;

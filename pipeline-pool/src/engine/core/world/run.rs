@@ -17,7 +17,11 @@ fn run(plan: Plan, events: &[Happening]) -> Result<(), String> {
         }
     }
     if world.violation.is_none() {
-        world.heal();
+        match plan.aborts {
+            true => world.abort(),
+            false => world.heal(),
+        }
+        world.close();
     }
     world.violation.map_or(Ok(()), Err)
 }

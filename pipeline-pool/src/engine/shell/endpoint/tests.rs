@@ -85,7 +85,7 @@ fn a_caller_in_line_looks_at_its_clock_when_its_wait_is_over() {
     let submitted = endpoint.lock().handle_submit(ticket, true, now);
     assert!(matches!(submitted, Ok(Submitted::Queued)));
     assert_eq!(endpoint.limit(&order, now), Some(now + wait));
-    // Then it is told, and has left the line.
+    // Then it is told, and has left the queue.
     assert_eq!(endpoint.limit(&order, now + wait), Some(order.deadline));
     assert!(endpoint.lock().waiting() == 0);
     assert_eq!(endpoint.limit(&order, order.deadline), None);
