@@ -74,7 +74,7 @@ pub use origin::Origin;
 pub use outbox::Outbox;
 #[cfg(feature = "http1")]
 pub use pool::{HttpPool, Sending};
-pub use protocol::{Begin, Beginning, Class, ConnectionId, Decoded, Encoded, Protocol};
+pub use protocol::{Begin, Beginning, ConnectionId, Decoded, Encoded, Protocol, Treatment};
 pub use single::{Pool, PoolSending};
 pub use stats::OriginStats;
 #[cfg(feature = "http1")]

@@ -24,7 +24,7 @@ pub trait Protocol: Send + 'static {
     type Reply: Send + 'static;
 
     /// How the engine may treat this request.
-    fn class(request: &Self::Request) -> Class;
+    fn treatment(request: &Self::Request) -> Treatment;
 
     /// A copy of the request that can be sent beside it, if there can be one. Only a request that
     /// changes nothing at the server has one: of two copies of a write the later one could undo
@@ -152,7 +152,7 @@ where
 
 /// How a request may be treated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Class {
+pub struct Treatment {
     /// The server may run it twice with the same outcome: it is replayed when its connection dies.
     pub repeatable: bool,
     /// Nothing may be in flight on its connection beside it.

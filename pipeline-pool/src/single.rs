@@ -31,7 +31,7 @@ use crate::stats::OriginStats;
 /// ```
 /// use bytes::{Bytes, BytesMut};
 /// use pipeline_pool::{
-///     Class, Decoded, Encoded, Error, Origin, Outbox, PoolBuilder, Protocol,
+///     Treatment, Decoded, Encoded, Error, Origin, Outbox, PoolBuilder, Protocol,
 /// };
 /// # use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 ///
@@ -41,8 +41,8 @@ use crate::stats::OriginStats;
 ///     type Request = String;
 ///     type Reply = Bytes;
 ///
-///     fn class(_: &String) -> Class {
-///         Class { repeatable: true, alone: false }
+///     fn treatment(_: &String) -> Treatment {
+///         Treatment { repeatable: true, alone: false }
 ///     }
 ///
 ///     fn encode(&mut self, line: &mut String, out: &mut Outbox) -> Encoded {

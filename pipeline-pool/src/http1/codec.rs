@@ -12,7 +12,7 @@ use super::response::Response;
 use super::wait::{Silences, Wait};
 use crate::error::{Error, Kind};
 use crate::outbox::Outbox;
-use crate::protocol::{Class, Decoded, Encoded, Protocol};
+use crate::protocol::{Decoded, Encoded, Protocol, Treatment};
 
 /// A request with a body of more bytes than this has its connection alone.
 const MAX_PIPELINED_BODY: usize = 16 * 1024;
@@ -58,12 +58,12 @@ impl Protocol for Http1 {
     type Reply = Response;
 
     /// What may not run twice, what is large and what is streamed has its connection alone.
-    fn class(request: &Request) -> Class {
+    fn treatment(request: &Request) -> Treatment {
         let repeatable = request.is_repeatable();
         let small = request
             .whole_body()
             .is_some_and(|body| body.len() <= MAX_PIPELINED_BODY);
-        Class {
+        Treatment {
             repeatable,
             alone: request.alone || request.expect.is_some() || !repeatable || !small,
         }

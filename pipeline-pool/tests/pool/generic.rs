@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use pipeline_pool::{
-    Begin, Beginning, Class, ConnectionId, Decoded, Encoded, Error, Io, Kind, Origin, Outbox, Pool,
-    PoolBuilder, Protocol, Sent,
+    Begin, Beginning, ConnectionId, Decoded, Encoded, Error, Io, Kind, Origin, Outbox, Pool,
+    PoolBuilder, Protocol, Sent, Treatment,
 };
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
@@ -18,8 +18,8 @@ impl Protocol for Lines {
     type Request = &'static str;
     type Reply = (String, ConnectionId);
 
-    fn class(line: &&'static str) -> Class {
-        Class {
+    fn treatment(line: &&'static str) -> Treatment {
+        Treatment {
             repeatable: !line.starts_with('!'),
             alone: false,
         }

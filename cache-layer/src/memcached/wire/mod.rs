@@ -16,7 +16,7 @@ mod reply;
 pub(crate) mod testing;
 
 use bytes::{Buf, BytesMut};
-use pipeline_pool::{Class, ConnectionId, Decoded, Encoded, Error, Outbox, Protocol};
+use pipeline_pool::{ConnectionId, Decoded, Encoded, Error, Outbox, Protocol, Treatment};
 
 pub(crate) use command::{Arith, Command, DeleteOp, Fetch, Op, StoreMode, StoreOp};
 pub(crate) use line::{bad, number, take_line};
@@ -193,8 +193,8 @@ impl Protocol for Codec {
     type Request = Command;
     type Reply = Reply;
 
-    fn class(command: &Command) -> Class {
-        Class {
+    fn treatment(command: &Command) -> Treatment {
+        Treatment {
             repeatable: class::row_of(&command.op).repeatable,
             alone: false,
         }

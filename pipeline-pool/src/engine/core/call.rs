@@ -256,13 +256,13 @@ impl<P: Protocol> Caller<P> {
         state.unwrap_or_else(PoisonError::into_inner).waker = Some(waker.clone());
         let request = call.request.get_mut();
         let request = request.unwrap_or_else(PoisonError::into_inner).as_ref();
-        let class = P::class(request?);
-        Some(Ticket::new(self.call.clone(), class, History::NONE))
+        let treatment = P::treatment(request?);
+        Some(Ticket::new(self.call.clone(), treatment, History::NONE))
     }
 
     /// Hands the request in once more after [`Outcome::Again`].
     pub(crate) fn hand_in_again(&mut self, history: History, waker: &Waker) -> Option<Ticket<P>> {
-        let class = self.call.request().as_ref().map(P::class)?;
+        let treatment = self.call.request().as_ref().map(P::treatment)?;
         let waker = waker.clone();
         let mut state = self.call.state();
         state.copies = 1;
@@ -271,7 +271,7 @@ impl<P: Protocol> Caller<P> {
         drop(state);
         drop(old);
         self.heard = false;
-        Some(Ticket::new(self.call.clone(), class, history))
+        Some(Ticket::new(self.call.clone(), treatment, history))
     }
 
     pub(crate) fn order(&self) -> &Order {

@@ -11,7 +11,7 @@ use super::call::{Caller, Order};
 use super::ticket::Ticket;
 use crate::error::Error;
 use crate::outbox::Outbox;
-use crate::protocol::{Class, Decoded, Encoded, Protocol};
+use crate::protocol::{Decoded, Encoded, Protocol, Treatment};
 
 /// A byte that is no reply, nor a part of one.
 pub(crate) const WAIT: u8 = b'w';
@@ -21,7 +21,7 @@ pub(crate) struct Toy;
 
 /// What a request of [`Toy`] is.
 pub(crate) struct Ask {
-    pub(crate) class: Class,
+    pub(crate) treatment: Treatment,
     /// Dropped with the request.
     #[expect(dead_code, reason = "it is only held")]
     pub(crate) held: Option<Box<dyn std::any::Any + Send>>,
@@ -33,8 +33,8 @@ impl Protocol for Toy {
     type Request = Ask;
     type Reply = u8;
 
-    fn class(ask: &Ask) -> Class {
-        ask.class
+    fn treatment(ask: &Ask) -> Treatment {
+        ask.treatment
     }
 
     fn duplicate(_: &Ask) -> Option<Ask> {
@@ -69,7 +69,7 @@ impl Protocol for Toy {
 /// A request that may run twice, and beside others.
 pub(crate) fn ask() -> Ask {
     Ask {
-        class: Class {
+        treatment: Treatment {
             repeatable: true,
             alone: false,
         },

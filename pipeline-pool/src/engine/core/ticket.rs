@@ -12,12 +12,12 @@ use bytes::BytesMut;
 use super::call::{Call, Order, Outcome, RuntimeTag};
 use crate::error::{Error, Kind, Sent};
 use crate::outbox::Outbox;
-use crate::protocol::{Class, Decoded, Encoded, Protocol};
+use crate::protocol::{Decoded, Encoded, Protocol, Treatment};
 
 /// A request as those hold it who serve it.
 pub(crate) struct Ticket<P: Protocol> {
     call: Arc<Call<P>>,
-    class: Class,
+    treatment: Treatment,
     history: History,
     /// Its caller has been told.
     told: bool,
@@ -46,12 +46,12 @@ impl History {
 }
 
 impl<P: Protocol> Ticket<P> {
-    pub(super) fn new(call: Arc<Call<P>>, mut class: Class, history: History) -> Self {
+    pub(super) fn new(call: Arc<Call<P>>, mut treatment: Treatment, history: History) -> Self {
         // What was lost once goes alone, so that it is not lost again for another's sake.
-        class.alone |= history.replays > 0;
+        treatment.alone |= history.replays > 0;
         Self {
             call,
-            class,
+            treatment,
             history,
             told: false,
             hedged: false,
@@ -65,12 +65,12 @@ impl<P: Protocol> Ticket<P> {
 
     /// Whether nothing may be in flight on its connection beside it.
     pub(crate) fn is_alone(&self) -> bool {
-        self.class.alone
+        self.treatment.alone
     }
 
     /// Whether the server may run it twice.
     pub(crate) fn is_repeatable(&self) -> bool {
-        self.class.repeatable
+        self.treatment.repeatable
     }
 
     /// What it has been through.
@@ -91,7 +91,7 @@ impl<P: Protocol> Ticket<P> {
     /// Notes that it is sent again after it may have reached a server. From then on it goes alone.
     pub(crate) fn note_replay(&mut self) {
         self.history.replays = self.history.replays.saturating_add(1);
-        self.class.alone = true;
+        self.treatment.alone = true;
     }
 
     /// Whether its caller has gone away, or has been told already.
@@ -214,7 +214,7 @@ impl<P: Protocol> Ticket<P> {
 
     /// A second copy of a request that only reads, for another connection.
     pub(crate) fn hedge(&mut self) -> Option<Self> {
-        let fixed = !self.class.repeatable || self.order().bound.is_some();
+        let fixed = !self.treatment.repeatable || self.order().bound.is_some();
         if fixed || self.hedged || self.is_abandoned() {
             return None;
         }
@@ -225,7 +225,7 @@ impl<P: Protocol> Ticket<P> {
             sent: self.history.sent.max(Sent::Part),
             ..self.history
         };
-        let mut copy = Self::new(Call::copy(&self.call, request), self.class, history);
+        let mut copy = Self::new(Call::copy(&self.call, request), self.treatment, history);
         copy.hedged = true;
         Some(copy)
     }

@@ -42,7 +42,7 @@ use super::call::{Caller, Order};
 use super::permits::{MemberId, Permits};
 use super::scheduler::Scheduler;
 use crate::engine::config::Config;
-use crate::protocol::Class;
+use crate::protocol::Treatment;
 
 /// More rounds than this at one instant are no progress.
 const MAX_ROUNDS: usize = 2000;
@@ -341,7 +341,7 @@ impl World {
         });
         let errand = Errand {
             id: id as u16,
-            class: Class {
+            treatment: Treatment {
                 repeatable: wish.repeatable,
                 alone: wish.alone,
             },

@@ -6,7 +6,7 @@ use super::*;
 use crate::engine::core::testing::Probe;
 use crate::error::Sent;
 use crate::outbox::Outbox;
-use crate::protocol::{Class, Decoded, Encoded};
+use crate::protocol::{Decoded, Encoded, Treatment};
 
 struct Nothing;
 
@@ -14,8 +14,8 @@ impl Protocol for Nothing {
     type Request = u8;
     type Reply = Arc<()>;
 
-    fn class(_: &u8) -> Class {
-        Class {
+    fn treatment(_: &u8) -> Treatment {
+        Treatment {
             repeatable: true,
             alone: false,
         }

@@ -7,13 +7,13 @@ use crate::engine::config::Config;
 use crate::engine::core::call::{Caller, Order, Outcome};
 use crate::engine::core::testing::Probe;
 use crate::error::Sent;
-use crate::protocol::{Class, Decoded};
+use crate::protocol::{Decoded, Treatment};
 
-const ONCE: Class = Class {
+const ONCE: Treatment = Treatment {
     repeatable: false,
     alone: true,
 };
-const READ: Class = Class {
+const READ: Treatment = Treatment {
     repeatable: true,
     alone: false,
 };
@@ -21,7 +21,7 @@ const READ: Class = Class {
 /// What a request is like.
 #[derive(Clone, Copy)]
 struct MarkRequest {
-    class: Class,
+    treatment: Treatment,
     /// Its bytes.
     len: usize,
     /// It comes in pieces, and this is whether one was taken.
@@ -29,9 +29,9 @@ struct MarkRequest {
 }
 
 impl MarkRequest {
-    fn new(class: Class) -> Self {
+    fn new(treatment: Treatment) -> Self {
         Self {
-            class,
+            treatment,
             len: 8,
             pieces: None,
         }
@@ -51,8 +51,8 @@ impl Protocol for Marks {
     type Request = MarkRequest;
     type Reply = ();
 
-    fn class(ask: &MarkRequest) -> Class {
-        ask.class
+    fn treatment(ask: &MarkRequest) -> Treatment {
+        ask.treatment
     }
 
     fn encode(&mut self, ask: &mut MarkRequest, out: &mut Outbox) -> Encoded {
@@ -211,9 +211,9 @@ fn lost() -> Error {
 
 #[test]
 fn an_answer_to_what_was_not_written_is_none() {
-    for class in [READ, ONCE] {
+    for treatment in [READ, ONCE] {
         let mut world = OneConnection::new();
-        let mut caller = world.push(MarkRequest::new(class));
+        let mut caller = world.push(MarkRequest::new(treatment));
         let cause = world.read(b".").unwrap_err();
         assert_eq!(cause.kind(), Kind::Protocol);
         assert!(heard(&mut caller).is_none());

@@ -11,7 +11,7 @@ use crate::engine::config::Config;
 use crate::engine::core::call::{Caller, Order, Outcome};
 use crate::engine::core::ticket::History;
 use crate::error::Sent;
-use crate::protocol::{Class, Decoded};
+use crate::protocol::{Decoded, Treatment};
 
 /// A protocol of lines: `r12` (repeatable) or `w12` (not) is answered by `12`.
 struct LineProtocol;
@@ -19,19 +19,23 @@ struct LineProtocol;
 #[derive(Debug)]
 struct LineRequest {
     id: u32,
-    class: Class,
+    treatment: Treatment,
 }
 
 impl Protocol for LineProtocol {
     type Request = LineRequest;
     type Reply = u32;
 
-    fn class(request: &LineRequest) -> Class {
-        request.class
+    fn treatment(request: &LineRequest) -> Treatment {
+        request.treatment
     }
 
     fn encode(&mut self, request: &mut LineRequest, out: &mut Outbox) -> Encoded {
-        let verb = if request.class.repeatable { 'r' } else { 'w' };
+        let verb = if request.treatment.repeatable {
+            'r'
+        } else {
+            'w'
+        };
         out.put(format!("{verb}{}\n", request.id).as_bytes());
         Encoded::Wholly
     }
@@ -157,7 +161,7 @@ impl LineWorld {
                 alone,
                 deadline_ms,
             } => {
-                let class = Class {
+                let treatment = Treatment {
                     repeatable,
                     alone: alone || !repeatable,
                 };
@@ -167,7 +171,7 @@ impl LineWorld {
                     bound: None,
                 };
                 let id = self.next;
-                let mut caller = Caller::new(LineRequest { id, class }, self.now);
+                let mut caller = Caller::new(LineRequest { id, treatment }, self.now);
                 let ticket = caller.hand_in(order, Waker::noop()).unwrap();
                 self.callers.insert(id, Some(caller));
                 self.pipeline.queued.push_back(ticket);

@@ -12,7 +12,7 @@ use bytes::{BufMut, BytesMut};
 
 use crate::error::{Error, Kind};
 use crate::outbox::Outbox;
-use crate::protocol::{Class, Decoded, Encoded, Protocol};
+use crate::protocol::{Decoded, Encoded, Protocol, Treatment};
 
 pub(super) const HEADER: usize = 8;
 pub(super) const PIECE: usize = 16;
@@ -61,7 +61,7 @@ pub(super) struct Source {
 #[derive(Debug)]
 pub(super) struct Errand {
     pub(super) id: u16,
-    pub(super) class: Class,
+    pub(super) treatment: Treatment,
     pub(super) source: Option<Arc<Mutex<Source>>>,
 }
 
@@ -134,14 +134,14 @@ impl Protocol for Wire {
     type Request = Errand;
     type Reply = Answered;
 
-    fn class(errand: &Errand) -> Class {
-        errand.class
+    fn treatment(errand: &Errand) -> Treatment {
+        errand.treatment
     }
 
     fn duplicate(errand: &Errand) -> Option<Errand> {
         let copy = || Errand {
             id: errand.id,
-            class: errand.class,
+            treatment: errand.treatment,
             source: None,
         };
         errand.source.is_none().then(copy)
