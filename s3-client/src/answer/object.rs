@@ -39,7 +39,6 @@ impl ObjectHead {
         Self(head)
     }
 
-    #[cfg(feature = "cache")]
     pub(crate) fn fields(&self) -> &pipeline_pool::Head {
         &self.0
     }
