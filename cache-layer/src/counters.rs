@@ -3,7 +3,7 @@
 /// Declares counters, and the public figures beside them. Each counter is an `AtomicU64`, and a figure of the same name;
 /// the figures behind `and` are not counted here, and are given to `read`.
 ///
-/// ```ignore
+/// ```text
 /// counters! {
 ///     pub(crate) struct Doors;
 ///     /// What is known of the doors.
