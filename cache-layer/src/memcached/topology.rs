@@ -345,6 +345,21 @@ impl Servers {
 mod tests {
     use super::*;
 
+    #[tokio::test(start_paused = true)]
+    async fn one_request_of_each_interval_has_the_file_looked_at() {
+        let every = Duration::from_secs(10);
+        let watch = Watch {
+            path: PathBuf::new(),
+            every,
+            next: Mutex::new(now()),
+            stamp: Mutex::default(),
+            error: Mutex::default(),
+        };
+        assert!(watch.is_due() && !watch.is_due());
+        tokio::time::advance(every).await;
+        assert!(watch.is_due() && !watch.is_due());
+    }
+
     #[test]
     fn beyond_the_bound_any_server_may_have_left() {
         let endpoint = |i: usize| (format!("10.0.0.{i}"), 11211);

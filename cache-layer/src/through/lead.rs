@@ -122,8 +122,8 @@ impl<S: Backend> Lead<S> {
         #[cfg(feature = "local")]
         if let Some(local) = &self.core.local {
             // This happens under the lock, so that a write that begins later removes the entry again.
-            let rules = self.core.trust.lock();
-            if rules.is_current(&self.name.key, self.number) {
+            let trust = self.core.trust.lock();
+            if trust.is_current(&self.name.key, self.number) {
                 local.insert(&self.name.key, entry, super::trust::now(), fresh);
             }
         }

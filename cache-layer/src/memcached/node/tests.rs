@@ -59,7 +59,11 @@ async fn nobody_pays_what_is_owed_when_the_client_is_closed() {
     assert!(client.delete("k").await.unwrap_err().is_owed());
     let node = Arc::downgrade(&client.now().nodes[0]);
     client.close(Duration::ZERO).await;
-    while node.upgrade().is_some() {
-        tokio::task::yield_now().await;
-    }
+    let forgotten = async {
+        while node.upgrade().is_some() {
+            tokio::task::yield_now().await;
+        }
+    };
+    let ended = tokio::time::timeout(Duration::from_secs(30), forgotten).await;
+    ended.expect("a task holds it");
 }
