@@ -45,7 +45,7 @@ violations() {
             lines "$file" all | grep -E "$pattern" | sed "s|^|$file:|" || true
         done
         case ${file#"$1"/} in
-            tests.rs | */tests.rs | */rules.rs | testing.rs | world.rs | world/*) continue ;;
+            tests.rs | */tests.rs | */rules.rs | testing.rs | testing/*) continue ;;
         esac
         for pattern in "${tests_only[@]}"; do
             lines "$file" code | grep -E "$pattern" | sed "s|^|$file:|" || true
@@ -57,7 +57,7 @@ self_test() {
     local dir found expected
     dir=$(mktemp -d)
     trap 'rm -rf "$dir"' RETURN
-    mkdir -p "$dir/pipeline" "$dir/world"
+    mkdir -p "$dir/pipeline" "$dir/testing"
     cat >"$dir/bad.rs" <<'END'
 //! No tokio here, and no std::net.
 use tokio::time::sleep;
@@ -92,7 +92,7 @@ mod tests {
     }
 }
 END
-    printf 'fn begin() -> Instant {\n    Instant::now()\n}\n' >"$dir/world/host.rs"
+    printf 'fn begin() -> Instant {\n    Instant::now()\n}\n' >"$dir/testing/host.rs"
     printf 'use tokio::spawn;\nfn begin() -> Instant {\n    Instant::now()\n}\n' >"$dir/pipeline/tests.rs"
     printf '#[cfg(test)]\nmod tests;\nfn begin() -> Instant {\n    Instant::now()\n}\n' >"$dir/after.rs"
     found=$(violations "$dir" | sed "s|^$dir/||" | sort)

@@ -1,20 +1,20 @@
 //! HTTP/1.1 ([RFC 9112](https://www.rfc-editor.org/rfc/rfc9112)): messages, and the protocol that frames them.
 
 pub(crate) mod body;
-#[cfg(any(test, fuzzing))]
-#[doc(hidden)]
-pub mod check;
 mod chunked;
 pub(crate) mod codec;
 pub(crate) mod decode;
 pub(crate) mod head;
 mod lines;
-#[cfg(test)]
-mod properties;
 pub(crate) mod request;
 pub(crate) mod response;
+#[cfg(any(test, fuzzing))]
+mod testing;
 pub(crate) mod wait;
 
 pub use body::Body;
 pub use request::{BodyError, Method, Request};
 pub use response::{Head, Headers, Response};
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub use testing::check;

@@ -1,7 +1,7 @@
 //! The core decides, and touches nothing: no socket, no clock, no task.
 //!
 //! It is told what happens by `handle_*` with the instant at which it happens, and says by `poll_*`
-//! what is to be done. So all that it decides is tested in virtual time, in `core/world`.
+//! what is to be done. So all that it decides is tested in virtual time, in `core/testing/world`.
 //!
 //! | what is decided | where |
 //! |---|---|
@@ -30,5 +30,3 @@ pub(crate) mod scheduler;
 #[cfg(test)]
 pub(crate) mod testing;
 pub(crate) mod ticket;
-#[cfg(test)]
-mod world;

@@ -301,3 +301,92 @@ impl<P: Protocol> Connection<P> {
         self.mail
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::core::testing::{Toy, caller, later, order};
+
+    fn open(now: Instant) -> Connection<Toy> {
+        let mut connection = Connection::opening(now);
+        assert!(connection.handle_opened(None));
+        connection
+    }
+
+    fn ticket(now: Instant) -> Ticket<Toy> {
+        caller(order(1, later(now))).1
+    }
+
+    #[test]
+    fn only_one_that_is_being_opened_becomes_open() {
+        let mut connection = open(Instant::now());
+        connection.close();
+        assert!(!connection.handle_opened(None));
+        assert_eq!(connection.phase(), Phase::Closing);
+    }
+
+    #[test]
+    fn what_is_wanted_of_it_is_answered_before_more_is_queued() {
+        let mut connection = open(Instant::now());
+        assert!(!connection.takes_more(), "nothing is known of its server");
+        let proven = Report {
+            proven: true,
+            ..Report::default()
+        };
+        assert!(connection.note(&proven), "it is the first answer");
+        assert!(!connection.note(&proven));
+        assert!(connection.takes_more());
+        let stuck = Report {
+            stuck: true,
+            ..proven
+        };
+        connection.note(&stuck);
+        assert!(!connection.takes_more() && !connection.has_room(9));
+    }
+
+    #[test]
+    fn its_pace_is_that_of_the_time_in_which_it_was_full() {
+        let now = Instant::now();
+        let mut connection = open(now);
+        drop(connection.push(ticket(now)));
+        assert_eq!(connection.measure(1, now), None, "it was not full");
+        connection.note_fullness(1, 0, now);
+        let later = now + Duration::from_millis(80);
+        assert_eq!(
+            connection.measure(8, later),
+            Some(Duration::from_millis(80))
+        );
+        // Two requests behind the one that it has.
+        assert!((connection.wait(1.0) - 0.02).abs() < 1e-9);
+        // An eighth of the next measurement counts.
+        connection.note_fullness(1, 8, later);
+        connection.measure(1, later + Duration::from_millis(90));
+        assert!((connection.wait(1.0) - 0.04).abs() < 1e-9);
+        // While nothing is known, what is usual counts.
+        assert!((open(now).wait(0.5) - 0.5).abs() < 1e-9);
+    }
+
+    #[test]
+    fn its_driver_is_woken_for_mail_only_when_it_rests() {
+        let now = Instant::now();
+        let mut connection = open(now);
+        let waker = Waker::noop();
+        assert!(connection.push(ticket(now)).is_none(), "it begins awake");
+        assert!(connection.rest(waker, false).is_none());
+        assert!(connection.push(ticket(now)).is_some());
+        assert!(
+            connection.push(ticket(now)).is_none(),
+            "it is woken already"
+        );
+        connection.rest(waker, true);
+        assert!(
+            connection.push(ticket(now)).is_none(),
+            "it looks again anyway"
+        );
+    }
+
+    #[test]
+    fn a_ticket_is_small_as_it_moves_from_queue_to_queue() {
+        assert_eq!(size_of::<Ticket<Toy>>(), 16);
+    }
+}

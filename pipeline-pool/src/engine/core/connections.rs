@@ -155,3 +155,95 @@ impl<P: Protocol> Connections<P> {
         self.iter().filter(|c| c.phase() == Phase::Closing).count()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::engine::core::connection::Report;
+    use crate::engine::core::testing::{Toy, caller, later, order};
+
+    /// Connections that have been answered on, with so many requests each.
+    fn busy(now: Instant, loads: &[usize]) -> Connections<Toy> {
+        let mut connections = Connections::new();
+        for load in loads {
+            let id = connections.add(now);
+            let connection = connections.get(id).unwrap();
+            connection.handle_opened(None);
+            connection.note(&Report {
+                proven: true,
+                ..Report::default()
+            });
+            for seq in 0..*load {
+                let (_, ticket) = caller(order(seq as u64, later(now)));
+                connection.push(ticket);
+            }
+            connections.rank(id, 4, 1.0);
+        }
+        connections
+    }
+
+    #[test]
+    fn the_last_one_that_became_idle_is_used_first() {
+        let now = Instant::now();
+        let mut connections = busy(now, &[0, 0, 1]);
+        for (i, place) in [1, 0].into_iter().enumerate() {
+            let at = now + Duration::from_secs(i as u64);
+            connections.mark_idle(ConnId(place), true, at);
+        }
+        assert_eq!(connections.oldest_idle(), Some(now));
+        assert_eq!(connections.least_needed(), Some(ConnId(1)));
+        assert_eq!(connections.take_idle(), Some(ConnId(0)));
+        // One that has got something to do meanwhile is passed over.
+        let (_, ticket) = caller(order(9, later(now)));
+        connections.get(ConnId(1)).unwrap().push(ticket);
+        assert_eq!(connections.take_idle(), None);
+        assert_eq!(connections.idle(), 0);
+    }
+
+    #[test]
+    fn a_report_without_news_does_not_make_it_idle_anew() {
+        let now = Instant::now();
+        let mut connections = busy(now, &[0]);
+        connections.mark_idle(ConnId(0), true, now);
+        connections.mark_idle(ConnId(0), false, now + Duration::from_secs(1));
+        assert_eq!(
+            (connections.idle(), connections.oldest_idle()),
+            (1, Some(now))
+        );
+    }
+
+    #[test]
+    fn the_shortest_wait_is_that_of_one_with_room_and_to_drain_that_of_any() {
+        let now = Instant::now();
+        let mut connections = busy(now, &[3, 2, 4]);
+        assert_eq!(connections.shortest_wait(), Some(ConnId(1)));
+        // All are as deep as they may be.
+        connections.rank_all(|_| 2, 1.0);
+        assert_eq!(connections.shortest_wait(), None);
+        assert_eq!(connections.shortest_to_drain(1.0), Some(ConnId(1)));
+        assert!(connections.remove(ConnId(1)).is_some());
+        assert_eq!(connections.shortest_to_drain(1.0), Some(ConnId(0)));
+        // Its place is taken by the next one.
+        assert_eq!(connections.add(now), ConnId(1));
+    }
+
+    #[test]
+    fn the_least_busy_is_given_up_when_none_is_idle() {
+        let mut connections = busy(Instant::now(), &[2, 1, 3]);
+        assert_eq!(connections.least_needed(), Some(ConnId(1)));
+        connections.get(ConnId(1)).unwrap().close();
+        assert_eq!(connections.least_needed(), Some(ConnId(0)));
+        assert_eq!(connections.closing(), 1);
+    }
+
+    #[test]
+    fn one_that_is_about_to_close_is_not_found_by_its_name() {
+        let mut connections = busy(Instant::now(), &[0]);
+        let name = connections.get(ConnId(0)).unwrap().name();
+        assert_eq!(connections.find(name), Some(ConnId(0)));
+        connections.get(ConnId(0)).unwrap().close();
+        assert_eq!(connections.find(name), None);
+    }
+}

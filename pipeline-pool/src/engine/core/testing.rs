@@ -1,4 +1,6 @@
-//! A protocol and its callers for the tests of the engine.
+//! A protocol and its callers for the tests of the engine, and a world around the core.
+
+mod world;
 
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, OnceLock};

@@ -38,10 +38,10 @@ use self::events::{Happening, Manner, Plan, Wish};
 use self::link::{Cut, Link};
 use self::model::Record;
 use self::wire::{Errand, Frame, NOBODY, Source, Wire};
-use super::call::{Caller, Order};
-use super::permits::{MemberId, Permits};
-use super::scheduler::Scheduler;
 use crate::engine::config::Config;
+use crate::engine::core::call::{Caller, Order};
+use crate::engine::core::permits::{MemberId, Permits};
+use crate::engine::core::scheduler::Scheduler;
 use crate::protocol::Treatment;
 
 /// More rounds than this at one instant are no progress.

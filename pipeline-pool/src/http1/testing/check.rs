@@ -7,11 +7,11 @@ use std::task::{Context, Poll, Waker};
 use bytes::{Bytes, BytesMut};
 use futures_core::Stream;
 
-use super::body::Body;
-use super::codec::Http1;
-use super::decode::Limits;
-use super::request::{Method, Request};
-use super::response::Response;
+use crate::http1::body::Body;
+use crate::http1::codec::Http1;
+use crate::http1::decode::Limits;
+use crate::http1::request::{Method, Request};
+use crate::http1::response::Response;
 use crate::origin::Origin;
 use crate::outbox::Outbox;
 use crate::protocol::{Decoded, Encoded, Protocol};

@@ -6,8 +6,8 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 
 use super::check::{Answer, LIMITS, Run, encode, origin, plain, request, response, run};
-use super::decode::Limits;
-use super::request::{BodyError, Method, Request};
+use crate::http1::decode::Limits;
+use crate::http1::request::{BodyError, Method, Request};
 
 #[derive(Clone, Debug)]
 enum BodyFraming {
