@@ -85,7 +85,7 @@ pub trait Operation: Send + Sync {
     /// The bucket or domain that it is about.
     fn resource(&self) -> Option<&Arc<str>>;
 
-    /// The key of the object or the name of the item that it is about: for those who watch. Defaults to none.
+    /// The key of the object or the name of the item that it is about, which hooks are told. Defaults to none.
     fn key(&self) -> Option<&str> {
         None
     }
@@ -187,7 +187,7 @@ pub enum Changes<'a> {
     Nothing,
     /// The things of these names.
     Keys(Vec<&'a str>),
-    /// Things that nobody can name, or all of them.
+    /// Things whose names are not known, or all of them.
     Anything,
 }
 

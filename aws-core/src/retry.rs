@@ -180,7 +180,7 @@ impl Budget {
                 .is_ok()
     }
 
-    /// Hears of a success at the first attempt.
+    /// Notes an operation that succeeded at its first attempt.
     pub(crate) fn give_back(&self) {
         // A full stock is the usual case, and a plain read keeps its cache line shared.
         if self.tokens.load(Ordering::Relaxed) < self.most {

@@ -29,7 +29,7 @@ where
     S: Deref<Target = O::Service>,
 {
     match fetch(&dispatch, &*service, &raw, max).await {
-        // Whose time it was that is over matters to nobody else.
+        // Only the request whose time is over fails: others that wait for the same may have more time left.
         Err(error) if error.kind() == Kind::Timeout => Ok(Loaded::Own(Err(error))),
         other => other,
     }
@@ -78,7 +78,7 @@ pub(super) struct Raw<O> {
 }
 
 impl<O: Operation> Raw<O> {
-    /// With this time for all of it.
+    /// The operation, with this time for all its attempts.
     pub(super) fn new(operation: Arc<O>, limit: Duration) -> Self {
         let mut overrides = operation.overrides().cloned().unwrap_or_default();
         overrides.timeout(limit.max(Duration::from_millis(1)));

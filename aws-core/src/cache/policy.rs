@@ -44,8 +44,8 @@ impl Settings {
         self.cache = Some(cache);
     }
 
-    /// Whose entries in the cache these are: clients that name the same owner share them, and must be allowed to
-    /// read the same. Defaults to an owner of their own for each set of
+    /// Says whose entries in the cache the client has: clients that name the same owner share them, and must be
+    /// allowed to read the same. Defaults to an owner of their own for each set of
     /// credentials: an access key, its secret and its session token.
     pub fn owner(&mut self, owner: impl Into<Arc<str>>) {
         self.owner = Some(owner.into());
@@ -124,11 +124,11 @@ fn snapshot(entry: &Entry) -> Option<Snapshot> {
 
 /// What an entry says to an operation.
 pub(super) enum Told<T> {
-    /// This.
+    /// It answers the operation: with what is kept, or with the error of a thing that does not exist.
     Outcome(Result<T>),
-    /// Nothing: only the service knows.
+    /// It does not answer this operation: only the service can.
     Nothing,
-    /// Nothing that makes sense.
+    /// It cannot be read, and has to be removed.
     Damaged,
 }
 

@@ -118,7 +118,7 @@ impl AssumeRole {
 }
 
 impl Role {
-    /// Takes it, with these keys.
+    /// Takes the role, with these keys.
     pub(super) async fn take(
         &self,
         lookup: &Lookup,

@@ -25,7 +25,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(100);
 #[derive(Clone)]
 pub(super) struct Fetch {
     transport: Arc<dyn Transport>,
-    /// Of one attempt.
+    /// The longest time of one attempt.
     timeout: Duration,
 }
 
@@ -49,7 +49,7 @@ impl Answer {
 
 /// Why there is no answer.
 pub(super) enum Lost {
-    /// Nobody is there, or nobody answers.
+    /// No connection could be opened, or no answer came.
     Away(pipeline_pool::Error),
     /// Anything else.
     Failed(pipeline_pool::Error),
@@ -94,7 +94,7 @@ impl Fetch {
         self
     }
 
-    /// One attempt.
+    /// Makes one attempt.
     pub(super) async fn once(&self, origin: &Origin, mut request: Request) -> Result<Answer, Lost> {
         request.timeout(self.timeout);
         let whole = async {

@@ -38,9 +38,9 @@ pub(super) struct Started {
     pub(super) sending: ResponseFuture,
 }
 
-/// What hooks hear of an attempt, gathered on the way.
+/// What hooks are told of an attempt, gathered on the way.
 #[derive(Default)]
-struct Trail {
+struct Observed {
     method: Option<Method>,
     status: Option<u16>,
     sent: Option<u64>,
@@ -103,7 +103,7 @@ impl Failed {
 }
 
 impl<O: Operation> Run<'_, O> {
-    /// Begins an attempt that nobody watches, if there are credentials at hand.
+    /// Begins an attempt of a client without hooks, if there are credentials at hand.
     pub(super) fn start_at_once(&self) -> Result<Option<Started>> {
         let now = self.shared.clock.now();
         let Some(credentials) = self.shared.credentials.ready(now) else {
@@ -165,10 +165,10 @@ impl<O: Operation> Run<'_, O> {
     /// Makes an attempt, and tells the hooks of it.
     pub(super) async fn attempt(&self) -> Result<O::Output, Failed> {
         let headers = self.own_headers();
-        let mut trail = Trail::default();
+        let mut observed = Observed::default();
         let hooks = &self.shared.hooks;
         if hooks.is_empty() {
-            return self.watched(headers, &mut trail).await;
+            return self.watched(headers, &mut observed).await;
         }
         let start = AttemptStart {
             service: O::Service::NAME,
@@ -180,19 +180,19 @@ impl<O: Operation> Run<'_, O> {
         };
         let headers = hooks.before(&start, headers)?;
         let (started, begun) = (SystemTime::now(), Instant::now());
-        let outcome = self.watched(&headers, &mut trail).await;
+        let outcome = self.watched(&headers, &mut observed).await;
         let error = outcome.as_ref().err().map(|failed| &failed.error);
         let of_error = error.and_then(Error::request_id);
         hooks.after(&AttemptEvent {
             start,
             started,
             duration: begun.elapsed(),
-            method: trail.method,
-            status: trail.status,
+            method: observed.method,
+            status: observed.status,
             error,
-            sent: trail.sent,
-            received: trail.received,
-            request_id: trail.request_id.as_deref().or(of_error),
+            sent: observed.sent,
+            received: observed.received,
+            request_id: observed.request_id.as_deref().or(of_error),
         });
         outcome
     }
@@ -200,7 +200,7 @@ impl<O: Operation> Run<'_, O> {
     async fn watched(
         &self,
         headers: &[(String, String)],
-        trail: &mut Trail,
+        observed: &mut Observed,
     ) -> Result<O::Output, Failed> {
         let shared = self.shared;
         let now = shared.clock.now();
@@ -210,8 +210,8 @@ impl<O: Operation> Run<'_, O> {
         };
         let signed = self.signed(credentials, now);
         let request = self.request(&signed, headers)?;
-        trail.method = Some(request.method());
-        trail.sent = request.body_len();
+        observed.method = Some(request.method());
+        observed.sent = request.body_len();
         self.count_sent();
         let sending = shared.transport.send(self.origin(), request);
         let response = if shared.keeps_deadlines {
@@ -225,14 +225,14 @@ impl<O: Operation> Run<'_, O> {
         };
         let (head, body) = response.map_err(Error::from)?.into_parts();
         self.log_answer(&head);
-        trail.status = Some(head.status());
-        trail.received = body.remaining();
+        observed.status = Some(head.status());
+        observed.received = body.remaining();
         if !shared.hooks.is_empty() {
-            trail.request_id = request_id(&head).map(str::to_owned);
+            observed.request_id = request_id(&head).map(str::to_owned);
         }
         let body = self.read(&head, body).await?;
         let read = || body.as_whole().map(|bytes| bytes.len() as u64);
-        trail.received = trail.received.or_else(read);
+        observed.received = observed.received.or_else(read);
         self.settle(&signed, head, body)
     }
 
@@ -328,7 +328,7 @@ impl<O: Operation> Run<'_, O> {
 }
 
 impl Shared {
-    /// Whether nobody watches attempts, and no timer is needed beside the transport's own.
+    /// Whether there are no hooks, and no timer is needed beside the transport's own.
     pub(super) fn is_plain(&self) -> bool {
         self.hooks.is_empty() && self.keeps_deadlines
     }

@@ -211,7 +211,7 @@ impl Dispatch {
     }
 }
 
-/// The instant so long after this one. What is out of the reach of a clock is 30 years away: nobody waits for it.
+/// The instant so long after this one. A time that the clock cannot reach is taken for 30 years, which no caller waits.
 pub(crate) fn after(now: Instant, time: Duration) -> Instant {
     const CLOCK_REACH: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
     now + time.min(CLOCK_REACH)

@@ -71,14 +71,14 @@ pub(super) struct Limiter {
     rate: Rate,
     answers: AnswerTime,
     patience: Patience,
-    /// Those who wait, and when their turn is too late.
+    /// The callers in line, and when a turn is too late for each.
     waiting: BTreeMap<Ticket, Instant>,
-    /// Those who have been granted a turn and have not taken it yet, and when it is too late for that.
+    /// The callers that have been granted a turn and have not taken it yet, and when it is too late for that.
     granted: BTreeMap<Ticket, Instant>,
     joined: u64,
-    /// Whether the last turn went to who was patient, where there are others.
+    /// Whether the last turn went to a patient caller while impatient ones waited.
     was_patient: bool,
-    /// Who looks after the next token.
+    /// The caller in line who is woken when the next token is there.
     first: Option<Ticket>,
 }
 
@@ -131,7 +131,7 @@ impl Limiter {
         Some(ticket)
     }
 
-    /// Who is next.
+    /// The caller whose turn is next, and whether it is a patient one.
     fn next(&mut self, now: Instant) -> Option<(Ticket, bool)> {
         let (oldest, _) = self.waiting.first_key_value()?;
         let Some(limit) = self.patience.limit(now) else {
@@ -143,7 +143,7 @@ impl Limiter {
         Some((if patient { *oldest } else { *newest }, patient))
     }
 
-    /// Grants the turns that are due, and adds all to `wake` who have to ask what has become of them.
+    /// Grants the turns that are due, and adds to `wake` the callers who have to ask again.
     pub(super) fn advance(&mut self, now: Instant, wake: &mut Vec<Ticket>) {
         while let Some((ticket, patient)) = self.next(now) {
             let latest = self.waiting.get(&ticket).filter(|latest| **latest >= now);
@@ -195,7 +195,7 @@ impl Limiter {
         Told::Wait(soon.map_or(too_late, |soon| soon.min(too_late)))
     }
 
-    /// Hears that a caller in line has given up.
+    /// Notes that a caller in line has given up.
     pub(super) fn leave(&mut self, ticket: Ticket, now: Instant) {
         if self.granted.remove(&ticket).is_some() {
             self.rate.give_back();
@@ -211,12 +211,12 @@ impl Limiter {
         self.rate.give_back();
     }
 
-    /// Hears that a request is sent.
+    /// Notes that a request is sent.
     pub(super) fn sent(&mut self, now: Instant) {
         self.rate.count_sent(now);
     }
 
-    /// Hears how a request has ended whose call was begun at `since`, and which had its turn at `begun`. `is_usual`
+    /// Notes how a request has ended whose call was begun at `since`, and which had its turn at `begun`. `is_usual`
     /// says whether the time of its answer can be compared with that of others.
     pub(super) fn ended(
         &mut self,
@@ -247,7 +247,7 @@ impl Limiter {
         }
     }
 
-    /// Hears that the server refused a request that was begun at `begun`.
+    /// Notes that the server refused a request that was begun at `begun`.
     pub(super) fn refused(&mut self, begun: Instant, now: Instant) {
         self.rate.refused(begun, now);
     }

@@ -65,7 +65,7 @@ pub(crate) struct Throttle {
     limited: Mutex<HashMap<Origin, Arc<Gate>>>,
 }
 
-/// What a caller is told who wants to send a request.
+/// The answer to a caller that wants to send a request.
 pub(crate) enum Asked {
     /// The server is free.
     Free,
@@ -77,7 +77,7 @@ pub(crate) enum Asked {
     Late,
 }
 
-/// Who asks for a turn.
+/// A call that asks for a turn.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Caller {
     /// When the call was begun.
@@ -123,7 +123,7 @@ impl Throttle {
             return Asked::Free;
         };
         if gate.is_over(now) {
-            // The turns of those who still wait there are long due.
+            // The turns of the callers that still wait there are long due.
             limited.remove(origin);
             self.any.store(!limited.is_empty(), Ordering::Relaxed);
             return Asked::Free;
@@ -152,7 +152,7 @@ impl Throttle {
         self.meter(origin).count(age);
     }
 
-    /// Hears that a server refused a request that was begun at `begun`, and had no turn.
+    /// Notes that a server refused a request that was begun at `begun`, and had no turn.
     pub(crate) fn refused(&self, origin: &Origin, begun: Instant) {
         let now = Instant::now();
         let mut limited = self.lock();

@@ -19,7 +19,7 @@ pub(super) struct AnswerTime {
 }
 
 impl AnswerTime {
-    /// Hears how long an answer took.
+    /// Notes how long an answer took.
     pub(super) fn heard(&mut self, took: Duration) {
         if !self.known {
             self.known = true;
@@ -31,7 +31,7 @@ impl AnswerTime {
         self.mean = (self.mean * 7 + took) / 8;
     }
 
-    /// Hears that an answer had not come after so long.
+    /// Notes that an answer had not come after so long.
     pub(super) fn missed(&mut self, waited: Duration) {
         if waited > self.mean {
             self.heard(waited);
@@ -83,19 +83,19 @@ impl Patience {
         &mut self.current
     }
 
-    /// Hears that somebody had a turn.
+    /// Notes that a caller had a turn.
     pub(super) fn had_turn(&mut self, now: Instant) {
         self.window(now).turns += 1;
     }
 
-    /// Hears that somebody gave up, so long after the call.
+    /// Notes that a caller gave up, so long after its call began.
     pub(super) fn gave_up(&mut self, waited: Duration, now: Instant) {
         let window = self.window(now);
         window.gave_up += 1;
         window.longest = window.longest.max(waited);
     }
 
-    /// The longest that somebody waited who gave up lately; nothing if hardly anybody did.
+    /// The longest time after which a caller gave up lately; nothing where almost none did.
     pub(super) fn limit(&mut self, now: Instant) -> Option<Duration> {
         let current = *self.window(now);
         let gave_up = current.gave_up + self.before.gave_up;

@@ -45,7 +45,7 @@ impl Waiting {
 }
 
 impl InLine {
-    /// What the limiter says now; who has to wait is woken by `waker`.
+    /// What the limiter says now. A caller that has to wait is woken by `waker`.
     fn told(&mut self, waker: Option<&Waker>) -> Told {
         let Some(ticket) = self.ticket else {
             return Told::Late;
@@ -126,7 +126,7 @@ struct Held {
 }
 
 impl Turn {
-    /// Hears that the request is sent.
+    /// Notes that the request is sent.
     pub(crate) fn sent(&self) {
         self.0.sent.store(true, Ordering::Relaxed);
         let now = Instant::now();
@@ -135,7 +135,7 @@ impl Turn {
             .change(now, |limiter| limiter.sent(now.into_std()));
     }
 
-    /// Hears how the request has ended.
+    /// Notes how the request has ended.
     pub(crate) fn ended(mut self, ended: Ended) {
         self.0.end(ended);
     }
