@@ -4,7 +4,7 @@ use aws_core::Result;
 
 use crate::instances::Instance;
 use crate::limits;
-use crate::wire::Wire;
+use crate::wire::UnsignedRequest;
 
 /// Filters in the order they were said.
 #[derive(Clone, Debug, Default)]
@@ -52,7 +52,7 @@ impl Selection {
 
     /// # Errors
     /// When it breaks a limit of the service.
-    pub(crate) fn write(&self, wire: &mut Wire) -> Result<()> {
+    pub(crate) fn write(&self, wire: &mut UnsignedRequest) -> Result<()> {
         limits::filters(self.filters.len())?;
         for (index, filter) in (1..).zip(&self.filters) {
             limits::filter(&filter.name, &filter.values)?;

@@ -48,13 +48,13 @@ impl Service for Ec2 {
 }
 
 /// The action and its parameters.
-pub(crate) struct Wire {
+pub(crate) struct UnsignedRequest {
     origin: Origin,
     params: Vec<(Cow<'static, str>, String)>,
     options: Overrides,
 }
 
-impl Wire {
+impl UnsignedRequest {
     pub(crate) fn new(client: &Ec2Client, action: &'static str, options: Overrides) -> Self {
         let mut wire = Self {
             origin: client.endpoint().origin().clone(),

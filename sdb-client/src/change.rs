@@ -7,7 +7,7 @@ use aws_core::{Error, Result};
 
 use crate::item::{Attribute, Item};
 use crate::limits;
-use crate::wire::{Wire, escaped_len};
+use crate::wire::{UnsignedRequest, escaped_len};
 
 /// What to write into one item: for [`Batch`](crate::request::Batch), [`Batcher`](crate::Batcher) and
 /// [`Update`](crate::request::Update).
@@ -102,7 +102,7 @@ impl PutItem {
         Ok(())
     }
 
-    pub(crate) fn write(self, wire: &mut Wire, prefix: &str) {
+    pub(crate) fn write(self, wire: &mut UnsignedRequest, prefix: &str) {
         wire.about_item(prefix, self.name);
         for (i, pair) in self.pairs.into_iter().enumerate() {
             let n = i + 1;
@@ -192,7 +192,7 @@ impl DeleteItem {
         Ok(())
     }
 
-    pub(crate) fn write(self, wire: &mut Wire, prefix: &str) {
+    pub(crate) fn write(self, wire: &mut UnsignedRequest, prefix: &str) {
         wire.about_item(prefix, self.name);
         for (i, (name, value)) in self.pairs.into_iter().enumerate() {
             let n = i + 1;

@@ -120,7 +120,7 @@ pub(crate) fn region_of(host: &str) -> &str {
 }
 
 /// An operation and its parameters.
-pub(crate) struct ExportWire {
+pub(crate) struct UnsignedExport {
     origin: Origin,
     path: String,
     domain: Option<Arc<str>>,
@@ -128,7 +128,7 @@ pub(crate) struct ExportWire {
     options: Options,
 }
 
-impl ExportWire {
+impl UnsignedExport {
     pub(crate) fn new(
         client: &SdbClient,
         operation: &'static str,
@@ -146,7 +146,7 @@ impl ExportWire {
     }
 }
 
-impl Unsigned for ExportWire {
+impl Unsigned for UnsignedExport {
     type Service = Exports;
 
     fn origin(&self) -> &Origin {

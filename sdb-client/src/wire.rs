@@ -49,7 +49,7 @@ impl Service for Sdb {
 }
 
 /// The action and its parameters.
-pub(crate) struct Wire {
+pub(crate) struct UnsignedRequest {
     origin: Origin,
     domain: Option<Arc<str>>,
     params: Vec<(Cow<'static, str>, String)>,
@@ -67,7 +67,7 @@ const READS: [&str; 4] = ["DomainMetadata", "GetAttributes", "ListDomains", "Sel
 /// The most bytes of parameters in a URL; proxies and servers refuse longer ones.
 const MAX_URL: usize = 4096;
 
-impl Wire {
+impl UnsignedRequest {
     pub(crate) fn new(client: &SdbClient, action: &'static str) -> Self {
         let origin = client.endpoint().origin().clone();
         let mut wire = Self {
@@ -146,7 +146,7 @@ impl Wire {
     }
 }
 
-impl Unsigned for Wire {
+impl Unsigned for UnsignedRequest {
     type Service = Sdb;
 
     fn overrides(&self) -> &Overrides {
@@ -326,8 +326,8 @@ mod tests {
                 .use_get(in_url)
                 .build()
                 .unwrap();
-            assert!(Wire::new(&client, "Select").reads());
-            assert!(!Wire::new(&client, "PutAttributes").reads());
+            assert!(UnsignedRequest::new(&client, "Select").reads());
+            assert!(!UnsignedRequest::new(&client, "PutAttributes").reads());
         }
     }
 

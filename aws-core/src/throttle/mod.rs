@@ -48,7 +48,7 @@ use self::gate::Gate;
 pub(crate) use self::limiter::Ended;
 use self::limiter::{Limiter, Told};
 use self::meter::Meter;
-pub(crate) use self::turn::{Turn, Waiting};
+pub(crate) use self::turn::{Caller, Turn, Waiting};
 
 /// The most servers that are limited at a time; of more, the one that refused longest ago is free again.
 const MAX_SERVERS: usize = 1000;
@@ -75,16 +75,6 @@ pub(crate) enum Asked {
     Wait(Waiting),
     /// Its turn would be too late.
     Late,
-}
-
-/// A call that asks for a turn.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Caller {
-    /// When the call was begun.
-    pub(crate) since: Instant,
-    pub(crate) deadline: Instant,
-    /// Whether the time of the answer can be compared with that of others: no large body, no long work.
-    pub(crate) is_usual: bool,
 }
 
 impl Throttle {

@@ -8,9 +8,18 @@ use std::task::{Context, Poll, Waker};
 
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::Caller;
 use super::gate::Gate;
 use super::limiter::{Ended, Ticket, Told};
+
+/// A call that asks for a turn.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Caller {
+    /// When the call was begun.
+    pub(crate) since: Instant,
+    pub(crate) deadline: Instant,
+    /// Whether the time of the answer can be compared with that of others: no large body, no long work.
+    pub(crate) is_usual: bool,
+}
 
 /// A place in line, and the future of the turn; nothing if it became too late for that. Dropping it leaves the line.
 pub(crate) struct Waiting(Box<InLine>);

@@ -14,7 +14,7 @@ use crate::client::Ec2Client;
 use crate::idempotency;
 use crate::limits;
 use crate::selection::Selection;
-use crate::wire::{Ec2, Wire};
+use crate::wire::{Ec2, UnsignedRequest};
 
 /// The most instances of a page that the service gives.
 const MAX_PAGE: u32 = 1000;
@@ -149,7 +149,7 @@ impl DescribeInstances {
     }
 
     async fn page(&self) -> Result<InstancePage> {
-        let mut wire = Wire::new(
+        let mut wire = UnsignedRequest::new(
             &self.client,
             DescribeInstancesOperation::NAME,
             self.options.clone(),
@@ -253,7 +253,7 @@ impl Paged for DescribeInstances {
 }
 
 struct DescribeInstancesOperation {
-    wire: Wire,
+    wire: UnsignedRequest,
 }
 
 impl Operation for DescribeInstancesOperation {

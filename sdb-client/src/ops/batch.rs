@@ -15,7 +15,7 @@ use crate::limits;
 use crate::operation::{Call, Changes, SdbOperation};
 use crate::options::Options;
 use crate::usage::Usage;
-use crate::wire::{Sdb, Wire, read};
+use crate::wire::{Sdb, UnsignedRequest, read};
 
 /// A request to change any number of items, each by a [`PutItem`] ([`Domain::batch_put`]) or a [`DeleteItem`]
 /// ([`Domain::batch_delete`]).
@@ -147,7 +147,7 @@ pub(crate) async fn send_batch<M: Member>(
     options: &Options,
 ) -> Result<Usage> {
     limits::items(items.len())?;
-    let mut wire = Wire::about(&domain.client, M::BATCH.operation, &domain.name)?;
+    let mut wire = UnsignedRequest::about(&domain.client, M::BATCH.operation, &domain.name)?;
     wire.options(options.clone());
     for (i, item) in items.into_iter().enumerate() {
         item.write(&mut wire, &format!("Item.{}.", i + 1));
@@ -159,12 +159,12 @@ pub(crate) async fn send_batch<M: Member>(
 struct BatchOperation<M>(PhantomData<fn() -> M>);
 
 impl<M: Member> SdbOperation for BatchOperation<M> {
-    type Request = Wire;
+    type Request = UnsignedRequest;
     type Output = Usage;
     const ROW: Row = M::BATCH;
     const CHANGES: Changes = <M as Mutation>::CHANGES;
 
-    fn parse(&self, _: &Wire, service: &Sdb, answer: Answer) -> Result<Usage> {
+    fn parse(&self, _: &UnsignedRequest, service: &Sdb, answer: Answer) -> Result<Usage> {
         read(service, &answer, |xml| xml.skip())
     }
 }

@@ -13,7 +13,7 @@ use crate::limits;
 use crate::operation::{Call, SdbOperation};
 use crate::options::Options;
 use crate::usage::Usage;
-use crate::wire::{Sdb, Wire, read};
+use crate::wire::{Sdb, UnsignedRequest, read};
 
 /// A request that lists domains; made by [`SdbClient::list_domains`].
 ///
@@ -95,7 +95,7 @@ impl ListDomains {
     }
 
     async fn page(&self) -> Result<DomainPage> {
-        let mut wire = Wire::new(&self.client, ListDomainsOperation::ROW.operation);
+        let mut wire = UnsignedRequest::new(&self.client, ListDomainsOperation::ROW.operation);
         wire.options(self.options.clone());
         if let Some(domains) = self.page_size {
             limits::page_size(domains)?;
@@ -135,11 +135,11 @@ impl Paged for ListDomains {
 struct ListDomainsOperation;
 
 impl SdbOperation for ListDomainsOperation {
-    type Request = Wire;
+    type Request = UnsignedRequest;
     type Output = DomainPage;
     const ROW: Row = idempotency::LIST_DOMAINS;
 
-    fn parse(&self, _: &Wire, service: &Sdb, answer: Answer) -> Result<DomainPage> {
+    fn parse(&self, _: &UnsignedRequest, service: &Sdb, answer: Answer) -> Result<DomainPage> {
         let mut page = DomainPage::default();
         page.usage = read(service, &answer, |xml| {
             while let Some(tag) = xml.child()? {

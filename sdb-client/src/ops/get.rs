@@ -14,7 +14,7 @@ use crate::limits;
 use crate::operation::{Call, SdbOperation, Unsigned as _};
 use crate::options::Options;
 use crate::usage::Usage;
-use crate::wire::{Sdb, Wire, attribute, read};
+use crate::wire::{Sdb, UnsignedRequest, attribute, read};
 
 /// A request to read an item; made by [`Domain::get`].
 #[must_use = "nothing is sent until this is awaited"]
@@ -86,7 +86,7 @@ impl Get {
     fn ready(self) -> Result<(SdbClient, Call<GetAttributes>)> {
         limits::item(&self.item)?;
         limits::pairs(self.attributes.len())?;
-        let mut wire = Wire::about(
+        let mut wire = UnsignedRequest::about(
             &self.domain.client,
             GetAttributes::ROW.operation,
             &self.domain.name,
@@ -156,11 +156,11 @@ impl Cacheable for Call<GetAttributes> {
 }
 
 impl SdbOperation for GetAttributes {
-    type Request = Wire;
+    type Request = UnsignedRequest;
     type Output = Fetched;
     const ROW: Row = idempotency::GET_ATTRIBUTES;
 
-    fn parse(&self, wire: &Wire, service: &Sdb, answer: Answer) -> Result<Fetched> {
+    fn parse(&self, wire: &UnsignedRequest, service: &Sdb, answer: Answer) -> Result<Fetched> {
         let mut fetched = Fetched::default();
         fetched.usage = read(service, &answer, |xml| {
             while let Some(tag) = xml.child()? {

@@ -8,7 +8,7 @@ use aws_core::{Result, awaitable};
 use serde_json::Map;
 
 use crate::client::SdbClient;
-use crate::export::{Encryption, ExportStatus, ExportWire, Exports, Fields, sized};
+use crate::export::{Encryption, ExportStatus, Exports, Fields, UnsignedExport, sized};
 use crate::idempotency;
 use crate::operation::{Call, SdbOperation};
 use crate::options::Options;
@@ -88,7 +88,7 @@ impl GetExport {
         sized("ARN of the export", &self.arn, 20..=2048)?;
         let mut params = Map::new();
         params.insert("exportArn".into(), self.arn.into());
-        let wire = ExportWire::new(
+        let wire = UnsignedExport::new(
             &self.client,
             GetExportOperation::ROW.operation,
             None,
@@ -107,11 +107,11 @@ awaitable!(GetExport, Export);
 struct GetExportOperation;
 
 impl SdbOperation for GetExportOperation {
-    type Request = ExportWire;
+    type Request = UnsignedExport;
     type Output = Export;
     const ROW: Row = idempotency::GET_EXPORT;
 
-    fn parse(&self, _: &ExportWire, _: &Exports, answer: Answer) -> Result<Export> {
+    fn parse(&self, _: &UnsignedExport, _: &Exports, answer: Answer) -> Result<Export> {
         let mut fields = Fields::read(&answer)?;
         let key = fields.maybe_text("s3SseKmsKeyId")?;
         let encryption = match fields.maybe_text("s3SseAlgorithm")?.as_deref() {

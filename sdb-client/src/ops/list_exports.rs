@@ -10,7 +10,7 @@ use aws_core::{Error, Result, awaitable};
 use serde_json::Map;
 
 use crate::client::SdbClient;
-use crate::export::{ExportStatus, ExportWire, Exports, Fields, sized};
+use crate::export::{ExportStatus, Exports, Fields, UnsignedExport, sized};
 use crate::idempotency;
 use crate::limits;
 use crate::operation::{Call, SdbOperation};
@@ -133,7 +133,7 @@ impl ListExports {
         }
         let options = self.options.clone();
         let domain = self.domain.as_ref();
-        let wire = ExportWire::new(
+        let wire = UnsignedExport::new(
             &self.client,
             ListExportsOperation::ROW.operation,
             domain,
@@ -171,11 +171,11 @@ impl Paged for ListExports {
 struct ListExportsOperation;
 
 impl SdbOperation for ListExportsOperation {
-    type Request = ExportWire;
+    type Request = UnsignedExport;
     type Output = ExportPage;
     const ROW: Row = idempotency::LIST_EXPORTS;
 
-    fn parse(&self, _: &ExportWire, _: &Exports, answer: Answer) -> Result<ExportPage> {
+    fn parse(&self, _: &UnsignedExport, _: &Exports, answer: Answer) -> Result<ExportPage> {
         let mut fields = Fields::read(&answer)?;
         let summary = |value| {
             let mut fields = Fields::of(value)?;

@@ -11,7 +11,7 @@ use crate::idempotency;
 use crate::operation::{Call, SdbOperation};
 use crate::options::Options;
 use crate::usage::Usage;
-use crate::wire::{Sdb, Wire, read};
+use crate::wire::{Sdb, UnsignedRequest, read};
 
 /// A request for the size of a domain; made by [`Domain::metadata`].
 #[must_use = "nothing is sent until this is awaited"]
@@ -78,7 +78,7 @@ impl DomainMetadata {
     /// `NoSuchDomain`; otherwise as sending and the service say.
     pub async fn send(self) -> Result<Metadata> {
         let domain = &self.domain;
-        let mut wire = Wire::about(
+        let mut wire = UnsignedRequest::about(
             &domain.client,
             DomainMetadataOperation::ROW.operation,
             &domain.name,
@@ -97,11 +97,11 @@ awaitable!(DomainMetadata, Metadata);
 struct DomainMetadataOperation;
 
 impl SdbOperation for DomainMetadataOperation {
-    type Request = Wire;
+    type Request = UnsignedRequest;
     type Output = Metadata;
     const ROW: Row = idempotency::DOMAIN_METADATA;
 
-    fn parse(&self, _: &Wire, service: &Sdb, answer: Answer) -> Result<Metadata> {
+    fn parse(&self, _: &UnsignedRequest, service: &Sdb, answer: Answer) -> Result<Metadata> {
         let mut counts = [0u64; 7];
         let usage = read(service, &answer, |xml| {
             while let Some(tag) = xml.child()? {

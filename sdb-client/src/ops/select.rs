@@ -16,7 +16,7 @@ use crate::operation::{Call, SdbOperation};
 use crate::options::Options;
 use crate::query::Expression;
 use crate::usage::{TotalUsage, Usage};
-use crate::wire::{Sdb, Wire, attribute, read, text};
+use crate::wire::{Sdb, UnsignedRequest, attribute, read, text};
 
 /// A request to find items; made by [`SdbClient::select`].
 ///
@@ -126,7 +126,7 @@ impl Select {
 
     async fn page(&self) -> Result<SelectPage> {
         let expression = self.expression.text()?;
-        let mut wire = Wire::new(&self.client, SelectOperation::ROW.operation);
+        let mut wire = UnsignedRequest::new(&self.client, SelectOperation::ROW.operation);
         wire.options(self.options.clone());
         wire.param("SelectExpression", &**expression);
         if self.consistent {
@@ -204,11 +204,11 @@ impl fmt::Debug for Select {
 struct SelectOperation;
 
 impl SdbOperation for SelectOperation {
-    type Request = Wire;
+    type Request = UnsignedRequest;
     type Output = SelectPage;
     const ROW: Row = idempotency::SELECT;
 
-    fn parse(&self, _: &Wire, service: &Sdb, answer: Answer) -> Result<SelectPage> {
+    fn parse(&self, _: &UnsignedRequest, service: &Sdb, answer: Answer) -> Result<SelectPage> {
         let mut page = SelectPage::default();
         page.usage = read(service, &answer, |xml| {
             while let Some(tag) = xml.child()? {

@@ -8,7 +8,7 @@ use aws_core::{Error, Result, awaitable};
 use serde_json::Map;
 
 use crate::domain::Domain;
-use crate::export::{Encryption, ExportWire, Exports, Fields, sized};
+use crate::export::{Encryption, Exports, Fields, UnsignedExport, sized};
 use crate::idempotency;
 use crate::limits;
 use crate::operation::{Call, SdbOperation};
@@ -124,7 +124,7 @@ impl StartExport {
         }
         let client = &self.domain.client;
         let name = Some(&self.domain.name);
-        let wire = ExportWire::new(
+        let wire = UnsignedExport::new(
             client,
             StartDomainExport::ROW.operation,
             name,
@@ -143,11 +143,11 @@ awaitable!(StartExport, Started);
 struct StartDomainExport;
 
 impl SdbOperation for StartDomainExport {
-    type Request = ExportWire;
+    type Request = UnsignedExport;
     type Output = Started;
     const ROW: Row = idempotency::START_DOMAIN_EXPORT;
 
-    fn parse(&self, _: &ExportWire, _: &Exports, answer: Answer) -> Result<Started> {
+    fn parse(&self, _: &UnsignedExport, _: &Exports, answer: Answer) -> Result<Started> {
         let mut fields = Fields::read(&answer)?;
         Ok(Started {
             arn: fields.text("exportArn")?,

@@ -16,7 +16,7 @@ use crate::item::{Attribute, Expected};
 use crate::operation::{Call, Changes, SdbOperation};
 use crate::options::Options;
 use crate::usage::Usage;
-use crate::wire::{Sdb, Wire, read};
+use crate::wire::{Sdb, UnsignedRequest, read};
 
 /// A request to change something: an item by a [`PutItem`] ([`Domain::put`], [`Domain::put_item`]) or a [`DeleteItem`]
 /// ([`Domain::delete`]), or the domain by [`CreateDomain`] ([`Domain::create`]) or [`DeleteDomain`]
@@ -186,7 +186,7 @@ fn ready<C: Mutation>(mut write: Write<C>) -> Result<(SdbClient, Call<WriteOpera
         Some(_) => C::ROW_IF,
         None => C::ROW,
     };
-    let mut wire = Wire::about(&write.domain.client, row.operation, &write.domain.name)?;
+    let mut wire = UnsignedRequest::about(&write.domain.client, row.operation, &write.domain.name)?;
     wire.options(write.options);
     write.change.write(&mut wire, "");
     wire.expected(write.expected.as_ref())?;
@@ -226,7 +226,7 @@ pub(crate) trait Mutation: Send + Sync + 'static {
     }
 
     /// Its parameters, with this in front of their names.
-    fn write(self, wire: &mut Wire, prefix: &str);
+    fn write(self, wire: &mut UnsignedRequest, prefix: &str);
 }
 
 impl Mutation for PutItem {
@@ -238,7 +238,7 @@ impl Mutation for PutItem {
         PutItem::check(self)
     }
 
-    fn write(self, wire: &mut Wire, prefix: &str) {
+    fn write(self, wire: &mut UnsignedRequest, prefix: &str) {
         PutItem::write(self, wire, prefix);
     }
 }
@@ -252,7 +252,7 @@ impl Mutation for DeleteItem {
         DeleteItem::check(self)
     }
 
-    fn write(self, wire: &mut Wire, prefix: &str) {
+    fn write(self, wire: &mut UnsignedRequest, prefix: &str) {
         DeleteItem::write(self, wire, prefix);
     }
 }
@@ -262,7 +262,7 @@ impl Mutation for CreateDomain {
     const ROW_IF: Row = Self::ROW;
     const CHANGES: Changes = Changes::Nothing;
 
-    fn write(self, _: &mut Wire, _: &str) {}
+    fn write(self, _: &mut UnsignedRequest, _: &str) {}
 }
 
 impl Mutation for DeleteDomain {
@@ -270,7 +270,7 @@ impl Mutation for DeleteDomain {
     const ROW_IF: Row = Self::ROW;
     const CHANGES: Changes = Changes::Domain;
 
-    fn write(self, _: &mut Wire, _: &str) {}
+    fn write(self, _: &mut UnsignedRequest, _: &str) {}
 }
 
 struct WriteOperation<C> {
@@ -279,7 +279,7 @@ struct WriteOperation<C> {
 }
 
 impl<C: Mutation> SdbOperation for WriteOperation<C> {
-    type Request = Wire;
+    type Request = UnsignedRequest;
     type Output = Usage;
     const ROW: Row = C::ROW;
     const CHANGES: Changes = C::CHANGES;
@@ -288,7 +288,7 @@ impl<C: Mutation> SdbOperation for WriteOperation<C> {
         self.idempotency
     }
 
-    fn parse(&self, _: &Wire, service: &Sdb, answer: Answer) -> Result<Usage> {
+    fn parse(&self, _: &UnsignedRequest, service: &Sdb, answer: Answer) -> Result<Usage> {
         read(service, &answer, |xml| xml.skip())
     }
 }
