@@ -1,5 +1,9 @@
-use std::borrow::Cow;
+//! Which parameters of a query are signed, by server.
 
+#[rustfmt::skip]
+mod lists;
+
+use self::lists::{AWS_PAGE, BOTO, BOTOCORE, MINIO, RGW, RIAK_CS, SWIFT};
 use crate::escape;
 
 /// The query parameters that are part of what is signed: those that name another resource (`acl`,
@@ -18,10 +22,18 @@ use crate::escape;
 /// assert!(!SubResources::of(Server::Rgw).contains("restore"));
 /// ```
 #[doc = include_str!("sub_resources.md")]
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct SubResources {
-    /// Sorted, without duplicates.
-    names: Cow<'static, [Cow<'static, str>]>,
+    names: Names,
+}
+
+/// Names, sorted and without duplicates.
+#[derive(Clone, Debug)]
+enum Names {
+    /// A list that is known.
+    Known(&'static [&'static str]),
+    /// A list that was changed.
+    Changed(Vec<String>),
 }
 
 /// A program whose list of sub-resources is known; see the table at [`SubResources`].
@@ -45,70 +57,12 @@ pub enum Server {
     RiakCs,
 }
 
-/// Makes a sorted list of borrowed names.
-macro_rules! list {
-    ($($name:literal)*) => { &[$(Cow::Borrowed($name)),*] };
-}
-
-type Names = &'static [Cow<'static, str>];
-
-const AWS_PAGE: Names = list! {
-    "acl" "delete" "lifecycle" "location" "logging" "notification" "partNumber" "policy" "requestPayment"
-    "response-cache-control" "response-content-disposition" "response-content-encoding"
-    "response-content-language" "response-content-type" "response-expires" "torrent" "uploadId" "uploads"
-    "versionId" "versioning" "versions" "website"
-};
-
-const BOTOCORE: Names = list! {
-    "accelerate" "acl" "analytics" "cors" "defaultObjectAcl" "delete" "inventory" "lifecycle" "location"
-    "logging" "metrics" "notification" "object-lock" "partNumber" "policy" "replication" "requestPayment"
-    "response-cache-control" "response-content-disposition" "response-content-encoding"
-    "response-content-language" "response-content-type" "response-expires" "restore" "select" "select-type"
-    "storageClass" "tagging" "torrent" "uploadId" "uploads" "versionId" "versioning" "versions" "website"
-};
-
-const BOTO: Names = list! {
-    "acl" "billing" "compose" "cors" "defaultObjectAcl" "delete" "encryptionConfig" "lifecycle" "location"
-    "logging" "partNumber" "policy" "requestPayment" "response-cache-control" "response-content-disposition"
-    "response-content-encoding" "response-content-language" "response-content-type" "response-expires"
-    "restore" "storageClass" "tagging" "torrent" "uploadId" "uploads" "userProject" "versionId" "versioning"
-    "versions" "website" "websiteConfig"
-};
-
-const RGW: Names = list! {
-    "acl" "cors" "delete" "lifecycle" "location" "logging" "notification" "partNumber" "policy"
-    "policyStatus" "publicAccessBlock" "requestPayment" "response-cache-control"
-    "response-content-disposition" "response-content-encoding" "response-content-language"
-    "response-content-type" "response-expires" "tagging" "torrent" "uploadId" "uploads" "versionId"
-    "versioning" "versions" "website"
-};
-
-const SWIFT: Names = list! {
-    "acl" "cors" "delete" "lifecycle" "location" "logging" "notification" "object-lock" "partNumber" "policy"
-    "requestPayment" "response-cache-control" "response-content-disposition" "response-content-encoding"
-    "response-content-language" "response-content-type" "response-expires" "restore" "tagging" "torrent"
-    "uploadId" "uploads" "versionId" "versioning" "versions" "website"
-};
-
-const MINIO: Names = list! {
-    "acl" "cors" "delete" "encryption" "legal-hold" "lifecycle" "location" "logging" "notification"
-    "partNumber" "policy" "requestPayment" "response-cache-control" "response-content-disposition"
-    "response-content-encoding" "response-content-language" "response-content-type" "response-expires"
-    "retention" "select" "select-type" "tagging" "torrent" "uploadId" "uploads" "versionId" "versioning"
-    "versions" "website"
-};
-
-const RIAK_CS: Names = list! {
-    "acl" "delete" "lifecycle" "location" "logging" "notification" "partNumber" "policy" "requestPayment"
-    "torrent" "uploadId" "uploads" "versionId" "versioning" "versions" "website"
-};
-
 static BASE: SubResources = SubResources::BASE;
 
 impl SubResources {
     /// The list that [`Request`](super::Request) signs unless told otherwise.
     pub const BASE: Self = Self {
-        names: Cow::Borrowed(BOTOCORE),
+        names: Names::Known(BOTOCORE),
     };
 
     pub(super) fn base() -> &'static Self {
@@ -128,59 +82,89 @@ impl SubResources {
             Server::RiakCs => RIAK_CS,
         };
         Self {
-            names: Cow::Borrowed(names),
+            names: Names::Known(names),
         }
     }
 
     /// This list and one more name. Names are case-sensitive.
     #[must_use]
     pub fn with(self, name: impl Into<String>) -> Self {
-        let name = Cow::Owned(name.into());
-        let mut names = self.names;
-        if let Err(place) = names.binary_search(&name) {
-            names.to_mut().insert(place, name);
+        let name = name.into();
+        match self.search(&name) {
+            Ok(_) => self,
+            Err(place) => self.changed(|names| names.insert(place, name)),
         }
-        Self { names }
     }
 
     /// This list without a name.
     #[must_use]
     pub fn without(self, name: &str) -> Self {
-        let mut names = self.names;
-        if let Ok(place) = names.binary_search_by(|known| known.as_ref().cmp(name)) {
-            names.to_mut().remove(place);
+        match self.search(name) {
+            Ok(place) => self.changed(|names| drop(names.remove(place))),
+            Err(_) => self,
         }
+    }
+
+    fn changed(self, change: impl FnOnce(&mut Vec<String>)) -> Self {
+        let mut names = match self.names {
+            Names::Known(names) => names.iter().map(|name| (*name).to_owned()).collect(),
+            Names::Changed(names) => names,
+        };
+        change(&mut names);
+        let names = Names::Changed(names);
         Self { names }
     }
 
     /// Whether a parameter of this name is signed.
     #[must_use]
     pub fn contains(&self, name: &str) -> bool {
-        self.position(name).is_some()
+        self.search(name).is_ok()
     }
 
     /// The names, sorted.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.names.iter().map(AsRef::as_ref)
+        let len = match &self.names {
+            Names::Known(names) => names.len(),
+            Names::Changed(names) => names.len(),
+        };
+        (0..len).map(|place| self.at(place))
     }
 
     /// The listed name that a query name as sent stands for.
     pub(super) fn find(&self, sent: &str) -> Option<&str> {
         let place = if escape::is_escaped(sent) {
             let name = String::from_utf8(escape::unescape(sent).collect()).ok()?;
-            self.position(&name)
+            self.search(&name)
         } else {
-            self.position(sent)
+            self.search(sent)
         };
-        place.map(|place| self.names[place].as_ref())
+        place.ok().map(|place| self.at(place))
     }
 
-    fn position(&self, name: &str) -> Option<usize> {
-        self.names
-            .binary_search_by(|known| known.as_ref().cmp(name))
-            .ok()
+    fn at(&self, place: usize) -> &str {
+        match &self.names {
+            Names::Known(names) => names[place],
+            Names::Changed(names) => &names[place],
+        }
+    }
+
+    /// The place of this name, or the one that it would have.
+    fn search(&self, name: &str) -> Result<usize, usize> {
+        match &self.names {
+            Names::Known(names) => names.binary_search(&name),
+            Names::Changed(names) => names.binary_search_by(|known| known.as_str().cmp(name)),
+        }
     }
 }
+
+/// Lists of the same names are equal, wherever they come from.
+impl PartialEq for SubResources {
+    fn eq(&self, other: &Self) -> bool {
+        self.names().eq(other.names())
+    }
+}
+
+impl Eq for SubResources {}
 
 impl Default for SubResources {
     fn default() -> Self {
@@ -211,6 +195,15 @@ mod tests {
         }
         assert_eq!(SubResources::BASE, SubResources::of(Server::Botocore));
         assert_eq!(SubResources::default(), SubResources::BASE);
+    }
+
+    #[test]
+    fn lists_of_the_same_names_are_equal() {
+        let more = SubResources::BASE.with("encryption");
+        assert_ne!(more, SubResources::BASE);
+        assert_eq!(more.clone().with("encryption"), more);
+        assert_eq!(more.without("encryption"), SubResources::BASE);
+        assert_eq!(SubResources::BASE.without("encryption"), SubResources::BASE);
     }
 
     #[test]
