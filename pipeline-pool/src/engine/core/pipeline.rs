@@ -347,4 +347,6 @@ impl<P: Protocol> Pipeline<P> {
 #[cfg(test)]
 mod rules;
 #[cfg(test)]
+mod testing;
+#[cfg(test)]
 mod tests;

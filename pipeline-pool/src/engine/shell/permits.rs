@@ -19,16 +19,16 @@ pub(crate) trait Member: Send + Sync {
 }
 
 /// Counts every socket, from before it is opened until after it is closed.
-pub(crate) struct SharedPermits(Mutex<Book>);
+pub(crate) struct SharedPermits(Mutex<PermitBook>);
 
-struct Book {
+struct PermitBook {
     permits: Permits,
     members: BTreeMap<MemberId, Weak<dyn Member>>,
     /// Members are being told of what is free.
     telling: bool,
 }
 
-impl Book {
+impl PermitBook {
     fn member(&self, id: MemberId) -> Option<Arc<dyn Member>> {
         self.members.get(&id)?.upgrade()
     }
@@ -54,14 +54,14 @@ impl Book {
 
 impl SharedPermits {
     pub(crate) fn new(max: usize) -> Arc<Self> {
-        Arc::new(Self(Mutex::new(Book {
+        Arc::new(Self(Mutex::new(PermitBook {
             permits: Permits::new(max),
             members: BTreeMap::new(),
             telling: false,
         })))
     }
 
-    fn lock(&self) -> MutexGuard<'_, Book> {
+    fn lock(&self) -> MutexGuard<'_, PermitBook> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
