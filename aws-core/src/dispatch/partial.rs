@@ -51,7 +51,8 @@ impl PartialRetry {
 
     /// Whether a part that failed with this error may succeed in another request.
     pub fn may_pass(&self, error: &Error, idempotency: Idempotency) -> bool {
-        self.course.attempts() < self.retry.attempts() && Failure::of(error).passes(idempotency)
+        self.course.attempts() < self.retry.attempts()
+            && Failure::of_part(error).passes(idempotency)
     }
 
     /// Waits until the next request, after this server has refused parts with such an error; says no if there is none.
@@ -61,7 +62,7 @@ impl PartialRetry {
         if slow && self.retry.is_adaptive() {
             shared.throttle.refused(origin, self.begun);
         }
-        let failure = Failure::of(error);
+        let failure = Failure::of_part(error);
         let Verdict::Retry(pause) = self.course.retry(&failure, &self.retry, self.left()) else {
             return false;
         };

@@ -89,7 +89,20 @@ async fn a_failure_that_names_no_key_may_be_of_any() {
         for (_, failure) in &summary.failures {
             assert!(failure.to_string().contains("AccessDenied"), "{failure}");
         }
+        assert_eq!(peer.heard().len(), 1, "{error}");
     }
+}
+
+#[tokio::test]
+async fn a_key_of_which_the_answer_says_nothing_is_not_asked_for_again() {
+    let document = "<DeleteResult><Deleted><Key>a</Key></Deleted></DeleteResult>";
+    let peer = Peer::start(move |_| answer(200, "", document)).await;
+    let delete = bucket(&peer).await.delete_many(["a", "b"]);
+    let summary = delete.await.unwrap();
+    assert_eq!((summary.deleted, summary.failed), (1, 1));
+    let (id, failure) = &summary.failures[0];
+    assert_eq!((id.key.as_str(), failure.kind()), ("b", Kind::Protocol));
+    assert_eq!(peer.heard().len(), 1);
 }
 
 /// A store in which an upload of one part fails at its completion, an equal object stands already, and the upload is

@@ -148,6 +148,19 @@ impl Failure {
         }
     }
 
+    /// What an error says of one part of a request. The request was answered: an answer that says nothing of the part,
+    /// or makes no sense of it, is not a lost one, and would be the same again.
+    pub fn of_part(error: &Error) -> Self {
+        let cause = Cause::Answered {
+            status: error.status(),
+            class: error.class(),
+        };
+        Self {
+            cause,
+            ..Self::of(error)
+        }
+    }
+
     /// Whether the attempt may run at the server still, now or later: it was sent, and the service has not answered
     /// it. What comes from a gateway is no answer of the service.
     pub fn may_still_run(&self) -> bool {

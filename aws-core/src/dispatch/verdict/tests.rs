@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::envelope::ErrorBody;
 use Idempotency::{Once, Repeatable};
 use Verdict::{CorrectClock, DropExpectation, GiveUp, Move, Renew, SignAgain};
 
@@ -375,6 +376,25 @@ fn what_a_service_has_answered_runs_no_more() {
             (course.may_still_run(), course.sent()),
             (runs, failure.sent)
         );
+    }
+}
+
+#[test]
+fn a_part_passes_where_the_answer_says_so() {
+    let said = |code: &str| Error::service(200, ErrorBody::new(code, ""), None);
+    for (error, repeatable, once) in [
+        (said("SlowDown"), true, true),
+        (said("InternalError"), true, false),
+        (said("AccessDenied"), false, false),
+        (
+            Error::protocol("the answer says nothing of it"),
+            false,
+            false,
+        ),
+    ] {
+        let failure = Failure::of_part(&error);
+        let passes = BOTH.map(|idempotency| failure.passes(idempotency));
+        assert_eq!(passes, [repeatable, once], "{error}");
     }
 }
 
