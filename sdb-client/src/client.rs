@@ -167,16 +167,22 @@ impl SdbClient {
     }
 
     /// Runs an operation that reads and is ready, as [`run`](Self::run), through the cache if there is one.
-    pub(crate) async fn read<O: Cacheable<Service = Sdb> + 'static>(
+    #[expect(
+        clippy::manual_async_fn,
+        reason = "an async fn would hold its argument twice"
+    )]
+    pub(crate) fn read<O: Cacheable<Service = Sdb> + 'static>(
         ready: Result<(Self, O)>,
-    ) -> Result<O::Output> {
-        match ready {
-            #[cfg(feature = "cache")]
-            Ok((client, operation)) if client.is_cached() => {
-                Box::pin(client.read_through(operation)).await
+    ) -> impl Future<Output = Result<O::Output>> {
+        async move {
+            match ready {
+                #[cfg(feature = "cache")]
+                Ok((client, operation)) if client.is_cached() => {
+                    Box::pin(client.read_through(operation)).await
+                }
+                Ok((ref client, ref operation)) => client.call(operation).await,
+                Err(error) => Err(error),
             }
-            Ok((ref client, ref operation)) => client.call(operation).await,
-            Err(error) => Err(error),
         }
     }
 
@@ -324,7 +330,7 @@ mod tests {
             ("delete", size_of_val(&users.delete("k").send())),
         ];
         for (verb, bytes) in sizes {
-            assert!(bytes <= 960, "{verb}: {bytes} bytes; all: {sizes:?}");
+            assert!(bytes <= 800, "{verb}: {bytes} bytes; all: {sizes:?}");
         }
     }
 }
