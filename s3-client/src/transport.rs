@@ -15,6 +15,37 @@
 //! let s3 = S3Client::builder().endpoint("https://s3.example").credentials(keys).pool(pool).build()?;
 //! # Ok(()) }
 //! ```
+//!
+//! A transport of one's own can stand in for the server in a unit test; an `Arc` keeps it at hand:
+//!
+//! ```
+//! use std::sync::{Arc, Mutex};
+//! use s3_client::{Credentials, S3Client};
+//! use s3_client::transport::{Head, Origin, Request, Response, ResponseFuture, Transport};
+//!
+//! #[derive(Debug, Default)]
+//! struct Scripted(Mutex<Vec<String>>);
+//!
+//! impl Transport for Scripted {
+//!     fn send(&self, _server: &Origin, request: Request) -> ResponseFuture {
+//!         self.0.lock().unwrap().push(format!("{:?} {}", request.method(), request.target()));
+//!         let head = Head::new(200, [("ETag", &b"\"1\""[..]), ("Content-Type", &b"text/plain"[..])]);
+//!         ResponseFuture::ready(Ok(Response::new(head, bytes::Bytes::from_static(b"meow"))))
+//!     }
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> s3_client::Result<()> {
+//! let script = Arc::new(Scripted::default());
+//! let s3 = S3Client::builder()
+//!     .endpoint("http://store.example")
+//!     .credentials(Credentials::new("key", "secret"))
+//!     .transport(script.clone())
+//!     .build()?;
+//! let cat = s3.bucket("photos").get("cat.jpg").await?;
+//! assert_eq!(cat.body.bytes(100).await?, "meow");
+//! assert_eq!(*script.0.lock().unwrap(), ["Get /photos/cat.jpg"]);
+//! # Ok(()) }
+//! ```
 
 #[cfg(feature = "reqwest")]
 pub use aws_core::transport::Reqwest;

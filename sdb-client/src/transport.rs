@@ -4,7 +4,8 @@
 //! ([`Resolve`]), a connector ([`Connect`]) and, with the feature `platform-roots`, whether certificates of the
 //! system's roots are trusted. [`SdbBuilder::pool`](crate::SdbBuilder::pool) takes it, and other clients can share it.
 //! [`SdbBuilder::transport`](crate::SdbBuilder::transport) takes another transport: `Reqwest` with the feature
-//! `reqwest`, or one of your own, which is made of [`Request`], [`Response`], [`Head`] and [`Origin`].
+//! `reqwest`, or one of your own, which is made of [`Request`], [`Response`], [`Head`] and [`Origin`]; [`Transport`] shows
+//! one for unit tests.
 
 #[cfg(feature = "reqwest")]
 pub use aws_core::transport::Reqwest;

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use pipeline_pool::{HttpPool, Origin, Request, Response, Sending};
@@ -56,6 +57,17 @@ impl Transport for HttpPool {
     }
 }
 
+/// One transport can be given to several clients, or kept by the test that looks at it afterwards.
+impl<T: Transport + ?Sized> Transport for Arc<T> {
+    fn send(&self, origin: &Origin, request: Request) -> ResponseFuture {
+        (**self).send(origin, request)
+    }
+
+    fn keeps_deadlines(&self) -> bool {
+        (**self).keeps_deadlines()
+    }
+}
+
 type Outcome = Result<Response, pipeline_pool::Error>;
 
 /// A request under way in a [`Transport`].
@@ -98,5 +110,24 @@ impl Future for ResponseFuture {
 impl fmt::Debug for ResponseFuture {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ResponseFuture").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_arc_is_the_transport_in_it() {
+        #[derive(Debug)]
+        struct Never;
+
+        impl Transport for Never {
+            fn send(&self, _origin: &Origin, _request: Request) -> ResponseFuture {
+                unreachable!("nothing is sent here")
+            }
+        }
+        assert!(Arc::new(HttpPool::builder().build()).keeps_deadlines());
+        assert!(!Arc::new(Never).keeps_deadlines());
     }
 }
