@@ -13,6 +13,21 @@ use crate::error::{Error, Result, Site};
 /// A body: here whole when it is small, else a [`Stream`] read from its connection as fast as it is consumed.
 ///
 /// The operation's deadline ends with the head of the answer; a stalled stream is ended by the transport.
+///
+/// ```
+/// # async fn example(mut body: aws_core::Body) -> aws_core::Result<()> {
+/// let mut size = 0;
+/// while let Some(piece) = body.chunk().await {
+///     size += piece?.len();
+/// }
+/// # let _ = size;
+/// # Ok(()) }
+/// # async fn whole(body: aws_core::Body) -> Result<(), Box<dyn std::error::Error>> {
+/// // Or all of it, as text:
+/// let text = String::from_utf8(body.bytes(1 << 20).await?.into())?;
+/// # drop(text);
+/// # Ok(()) }
+/// ```
 pub struct Body {
     inner: pipeline_pool::Body,
     site: Site,
@@ -21,7 +36,7 @@ pub struct Body {
 
 /// Looks at the bytes of a body as they pass, and says at the end whether they are right.
 pub trait Inspect: Send + Sync + 'static {
-    /// The next bytes.
+    /// Looks at the next bytes.
     fn update(&mut self, piece: &[u8]);
 
     /// All bytes have passed; an error becomes that of the body, in place of its end.
@@ -73,6 +88,7 @@ impl Body {
     /// # Errors
     /// [`Kind::Protocol`](crate::Kind::Protocol) when there are more than `limit` bytes; otherwise as the
     /// connection fails.
+    #[doc(alias("text", "collect"))]
     pub async fn bytes(self, limit: usize) -> Result<Bytes> {
         let Self {
             inner,

@@ -35,7 +35,7 @@ impl Clock {
         }))
     }
 
-    /// The corrected time.
+    /// Tells the time, corrected by what servers have said.
     pub fn now(&self) -> SystemTime {
         let local = self.local();
         match self.0.offset.load(Ordering::Relaxed) {

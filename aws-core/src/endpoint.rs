@@ -32,7 +32,7 @@ impl Endpoint {
         Self { origin }
     }
 
-    /// The server.
+    /// The server that the endpoint names.
     pub fn origin(&self) -> &Origin {
         &self.origin
     }

@@ -13,7 +13,7 @@ pub struct ErrorBody {
     pub code: Option<String>,
     /// The service's explanation.
     pub message: Option<String>,
-    /// The identifier of the request.
+    /// The identifier that the service gave the request.
     pub request_id: Option<String>,
     pub(crate) details: Vec<(&'static str, String)>,
 }

@@ -46,6 +46,23 @@ pub enum Kind {
 /// `Display` is one line that names operation, server, bucket or domain, and what happened. Its wording may
 /// change; decide on [`kind`](Self::kind), [`code`](Self::code) and the `is_…` methods. Neither `Display` nor
 /// `Debug` shows a secret, a signature or a body.
+///
+/// ```
+/// use aws_core::{Error, Kind};
+///
+/// fn advice(error: &Error) -> &'static str {
+///     match error.kind() {
+///         Kind::Service if error.is_not_found() => "it is not there",
+///         Kind::Service if error.is_condition_failed() => "somebody was quicker",
+///         Kind::Service if error.code() == Some("AccessDenied") => "these keys may not do it",
+///         Kind::Invalid => "the request is wrong, and was not sent",
+///         _ if error.is_timeout() || error.is_throttled() => "try again later",
+///         _ if error.may_have_been_sent() => "it may have been done",
+///         _ => "it was not done",
+///     }
+/// }
+/// assert_eq!(advice(&Error::invalid("the key is empty")), "the request is wrong, and was not sent");
+/// ```
 #[derive(Clone)]
 pub struct Error(Box<Inner>);
 
@@ -219,7 +236,7 @@ impl Error {
         self.0.class
     }
 
-    /// The operation that failed, for example `GetObject`.
+    /// The name of the operation that failed, for example `GetObject`.
     pub fn operation(&self) -> Option<&'static str> {
         self.0.site.as_ref().map(|s| s.operation)
     }
@@ -230,11 +247,13 @@ impl Error {
     }
 
     /// Whether the thing asked for is not there (status 404 or a code that says so).
+    #[doc(alias("404", "NoSuchKey"))]
     pub fn is_not_found(&self) -> bool {
         self.0.class == Class::NotFound
     }
 
-    /// Whether a condition of the request did not hold.
+    /// Whether a condition of the request did not hold (status 412, or a code that says so).
+    #[doc(alias("is_precondition_failed", "412"))]
     pub fn is_condition_failed(&self) -> bool {
         self.0.class == Class::ConditionFailed
     }

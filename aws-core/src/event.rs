@@ -48,7 +48,7 @@ pub struct AttemptStart<'a> {
     pub service: &'static str,
     /// The name of the operation: `GetObject`.
     pub operation: &'static str,
-    /// The server.
+    /// The server that the attempt goes to.
     pub origin: &'a Origin,
     /// The bucket or domain.
     pub resource: Option<&'a str>,
@@ -62,7 +62,7 @@ pub struct AttemptStart<'a> {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct AttemptEvent<'a> {
-    /// What it was.
+    /// What was known when the attempt began.
     pub start: AttemptStart<'a>,
     /// When it was begun, by the clock of this machine.
     pub started: SystemTime,

@@ -10,11 +10,11 @@ use crate::classify::Idempotency;
 pub struct Row {
     /// The operation, as the service names it.
     pub operation: &'static str,
-    /// In which form of it.
+    /// In which form of the operation the row holds.
     pub when: &'static str,
-    /// Whether it may be sent twice.
+    /// Whether the operation may be sent twice.
     pub idempotency: Idempotency,
-    /// Why.
+    /// Why it may be sent twice, or may not.
     pub reason: &'static str,
 }
 

@@ -50,7 +50,7 @@ pub trait Service: Send + Sync {
 
 /// Where a request goes instead of to its operation's own origin.
 pub trait Destination: Clone + fmt::Debug + Send + Sync + 'static {
-    /// The server.
+    /// The server that the request goes to.
     fn origin(&self) -> &Origin;
 }
 
@@ -79,7 +79,7 @@ pub trait Operation: Send + Sync {
     /// Whether it may run twice.
     fn idempotency(&self) -> Idempotency;
 
-    /// Where it goes.
+    /// The server that the request goes to.
     fn origin(&self) -> &Origin;
 
     /// The bucket or domain that it is about.
@@ -172,7 +172,7 @@ pub trait Operation: Send + Sync {
         MAX_ANSWER
     }
 
-    /// Reads the answer.
+    /// Reads the answer of the service.
     ///
     /// # Errors
     /// When it is not what this operation answers with.
@@ -182,7 +182,7 @@ pub trait Operation: Send + Sync {
 /// What an operation changes of its bucket or domain.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Changes<'a> {
-    /// Nothing: it reads.
+    /// The operation reads, and changes nothing.
     #[default]
     Nothing,
     /// The things of these names.
@@ -280,7 +280,7 @@ impl<'a> Attempt<'a> {
 /// An answer that the operation accepts.
 #[derive(Debug)]
 pub struct Answer {
-    /// Status and fields.
+    /// The status and the header fields.
     pub head: Head,
     /// The body; whole unless the operation streams.
     pub body: Body,

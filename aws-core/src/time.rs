@@ -1,4 +1,4 @@
-//! Times in answers.
+//! Times in answers: HTTP dates and ISO 8601.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

@@ -41,7 +41,7 @@ macro_rules! counters {
         }
 
         impl $counters {
-            /// The figures now.
+            /// Reads the figures as they are.
             pub(crate) fn read(&self, $($other: $type),*) -> $stats {
                 use std::sync::atomic::Ordering::Relaxed;
                 $stats {

@@ -53,7 +53,7 @@ pub enum ListError {
     Duplicate {
         /// The line, from 1.
         line: usize,
-        /// The earlier line.
+        /// The earlier line, from 1.
         first: usize,
     },
 }

@@ -1,4 +1,4 @@
-//! A memcached server.
+//! A memcached server: where it is, and its weight.
 
 use std::error::Error;
 use std::fmt;

@@ -3,7 +3,7 @@
 pub use aws_core::idempotency::Row;
 
 aws_core::rows! {
-    /// All rows.
+    /// All rows of the table.
     pub const TABLE;
 
     DESCRIBE_INSTANCES = "DescribeInstances", "always", Repeatable, "it reads";

@@ -63,7 +63,7 @@ impl S3Client {
         ListBuckets::new(self.clone())
     }
 
-    /// Where requests go.
+    /// Returns the endpoint that requests go to.
     pub fn endpoint(&self) -> &Endpoint {
         &self.0.endpoint
     }
@@ -181,7 +181,7 @@ impl S3Client {
     }
 }
 
-/// The service, held.
+/// Holds the client, and can be taken for its service.
 #[cfg(feature = "cache")]
 #[derive(Clone)]
 struct Shared(Arc<Inner>);
@@ -205,7 +205,7 @@ impl fmt::Debug for S3Client {
     }
 }
 
-/// Builds an [`S3Client`].
+/// Builds an [`S3Client`]; made by [`S3Client::builder`].
 #[derive(Debug)]
 #[must_use = "nothing is built before build()"]
 pub struct S3Builder {
@@ -318,7 +318,7 @@ impl S3Builder {
         self
     }
 
-    /// The client. Nothing is connected yet.
+    /// Builds the client. No connection is opened yet.
     ///
     /// # Errors
     /// [`Kind::Invalid`](crate::Kind::Invalid) when the endpoint is missing or cannot be read, or there are no

@@ -42,7 +42,7 @@ pub(crate) trait S3Operation: Send + Sync {
         (200..300).contains(&status)
     }
 
-    /// Reads the answer.
+    /// Reads the answer of the store.
     fn parse(&self, answer: Answer) -> Result<Self::Output>;
 
     /// The things that it changes in the store. Defaults to what [`CHANGES`](Self::CHANGES) says.

@@ -28,7 +28,7 @@ pub enum Signature {
 }
 
 impl Signature {
-    /// Version 4 in this region.
+    /// Signature Version 4 in this region, for example `eu-west-1`.
     pub fn v4(region: impl Into<String>) -> Self {
         Self::V4 {
             region: region.into(),

@@ -66,7 +66,7 @@ impl PutItem {
         &self.name
     }
 
-    /// The number of pairs.
+    /// The number of pairs of name and value that are put.
     pub fn len(&self) -> usize {
         self.pairs.len()
     }

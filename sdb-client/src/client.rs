@@ -124,7 +124,7 @@ impl SdbClient {
         totals.filter(|(_, total)| total.requests > 0).collect()
     }
 
-    /// Where requests go.
+    /// Returns the endpoint that requests go to.
     pub fn endpoint(&self) -> &Endpoint {
         &self.0.endpoint
     }
@@ -232,7 +232,7 @@ impl fmt::Debug for SdbClient {
     }
 }
 
-/// Builds an [`SdbClient`].
+/// Builds an [`SdbClient`]; made by [`SdbClient::builder`].
 #[derive(Debug)]
 #[must_use = "nothing is built before build()"]
 pub struct SdbBuilder {
@@ -288,7 +288,7 @@ impl SdbBuilder {
         self
     }
 
-    /// The client. Nothing is connected yet.
+    /// Builds the client. No connection is opened yet.
     ///
     /// # Errors
     /// [`Kind::Invalid`](crate::Kind::Invalid) when the endpoint cannot be read or there are no credentials.

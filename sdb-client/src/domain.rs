@@ -12,7 +12,7 @@ pub struct Domain {
 }
 
 impl Domain {
-    /// The name.
+    /// The name of the domain.
     pub fn name(&self) -> &str {
         &self.name
     }

@@ -47,11 +47,11 @@ pub enum Encryption {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ExportStatus {
-    /// It waits.
+    /// The export waits for its turn.
     Pending,
-    /// It runs.
+    /// The export is being written.
     InProgress,
-    /// All is written.
+    /// All items have been written.
     Succeeded,
     /// It has ended early; what it had written is still in the bucket.
     Failed,

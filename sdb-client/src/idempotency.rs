@@ -3,7 +3,7 @@
 pub use aws_core::idempotency::Row;
 
 aws_core::rows! {
-    /// All rows.
+    /// All rows of the table.
     pub const TABLE;
 
     CREATE_DOMAIN = "CreateDomain", "always", Repeatable,

@@ -1,11 +1,11 @@
 //! Items, attributes, and conditions on them.
 
-/// One pair of an item.
+/// An attribute of an item: a name, and one value.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Attribute {
-    /// The name.
+    /// The name of the attribute.
     pub name: String,
-    /// The value.
+    /// The value of the attribute, up to 1,024 bytes.
     pub value: String,
 }
 
@@ -43,7 +43,7 @@ impl Item {
             .map(|a| a.value.as_str())
     }
 
-    /// All values of an attribute.
+    /// All values of an attribute, in the order in which they came.
     pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
         self.attributes
             .iter()

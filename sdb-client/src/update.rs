@@ -119,7 +119,7 @@ impl<F: Change> Update<F> {
         self
     }
 
-    /// Runs it.
+    /// Reads, changes and writes the item, as `.await` does.
     ///
     /// # Errors
     /// That of the change; [`is_condition_failed`](Error::is_condition_failed) when others were quicker in every

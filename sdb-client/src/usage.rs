@@ -1,4 +1,4 @@
-//! What SimpleDB bills.
+//! What SimpleDB bills: machine hours, of one request and of all.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -16,9 +16,9 @@ pub struct Usage {
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct TotalUsage {
-    /// Machine hours.
+    /// The machine hours (`BoxUsage`) of all answers together.
     pub box_usage: f64,
-    /// Answers.
+    /// How many answers came.
     pub requests: u64,
 }
 

@@ -20,7 +20,7 @@ pub(crate) struct Version {
 /// What became of a write whose answer was lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fate {
-    /// It took effect.
+    /// The write took effect.
     Written,
     /// It did not, but it still may.
     NotYet,

@@ -22,7 +22,7 @@ pub enum Lookup<'a> {
 pub struct Snapshot {
     /// Status and fields; those of one connection or one request are left out.
     pub head: Head,
-    /// The body.
+    /// The body, whole.
     pub body: Bytes,
 }
 

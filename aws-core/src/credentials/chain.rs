@@ -15,7 +15,7 @@ use super::{
 pub struct Chain(Vec<Box<dyn ProvideCredentials>>);
 
 impl Chain {
-    /// A chain of none; [`or`](Self::or) adds to it.
+    /// Makes a chain without providers; [`or`](Self::or) adds to it.
     pub fn new() -> Self {
         Self(Vec::new())
     }

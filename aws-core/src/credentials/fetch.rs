@@ -51,7 +51,7 @@ impl Answer {
 pub(super) enum Lost {
     /// No connection could be opened, or no answer came.
     Away(pipeline_pool::Error),
-    /// Anything else.
+    /// The request failed in another way.
     Failed(pipeline_pool::Error),
 }
 

@@ -52,7 +52,7 @@ pub use web_identity::WebIdentity;
 /// Keys, and until when they work.
 #[derive(Clone, Debug)]
 pub struct Provided {
-    /// The keys.
+    /// The keys that requests are signed with.
     pub credentials: Credentials,
     /// When they expire; nothing for permanent ones.
     pub expires: Option<SystemTime>,

@@ -74,7 +74,7 @@ impl DispatchBuilder {
         self.hooks.push(OnAttempt(hook));
     }
 
-    /// The dispatcher.
+    /// Builds the dispatcher of these settings.
     ///
     /// # Errors
     /// [`Kind::Invalid`](crate::Kind::Invalid) when there is no provider of credentials, or the timeout is zero.

@@ -65,7 +65,7 @@ impl<'a, O: Operation> Run<'a, O> {
         })
     }
 
-    /// Where it goes.
+    /// The server that the request goes to.
     pub(super) fn origin(&self) -> &Origin {
         let place = self.place.as_ref();
         place.map_or(self.operation.origin(), Destination::origin)

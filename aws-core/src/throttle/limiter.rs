@@ -59,7 +59,7 @@ pub(crate) enum Ended {
     Refused,
     /// No answer came in time.
     TimedOut,
-    /// It failed otherwise.
+    /// The request failed in another way.
     Failed,
     /// The caller does not wait for the answer any more.
     GaveUp,

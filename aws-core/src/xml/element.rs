@@ -34,7 +34,7 @@ pub struct Element {
 }
 
 impl Element {
-    /// An empty element.
+    /// Makes an element without attributes, text and children.
     pub fn new(name: impl Into<String>) -> Self {
         Self {
             name: name.into(),
@@ -62,7 +62,7 @@ impl Element {
         }
     }
 
-    /// The name.
+    /// The name of the element.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -83,7 +83,7 @@ impl Element {
         })
     }
 
-    /// The elements in it.
+    /// The elements within this one.
     pub fn children(&self) -> &[Self] {
         &self.children
     }
@@ -109,7 +109,7 @@ impl Element {
             .map(|(_, value)| value.as_str())
     }
 
-    /// The same with this text.
+    /// The same element with this text.
     #[must_use]
     pub fn with_text(mut self, text: impl Into<String>) -> Self {
         self.text = text.into();

@@ -1,4 +1,4 @@
-//! The original libketama.
+//! The original libketama: where its points lie.
 
 use super::{Share, hash};
 use crate::Server;

@@ -41,7 +41,7 @@ pub enum Mode {
 }
 
 impl Mode {
-    /// Every mode.
+    /// All modes, the default first.
     pub const ALL: [Self; 3] = [Self::KetamaWeighted, Self::Libketama, Self::KetamaSpy];
 
     /// The name to use in configuration: `ketama_weighted`, `libketama` or `ketama_spy`.

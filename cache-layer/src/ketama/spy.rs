@@ -1,4 +1,4 @@
-//! libmemcached's `KETAMA_SPY`.
+//! libmemcached's `KETAMA_SPY`: where its points lie.
 
 use super::{Share, hash, weighted};
 use crate::Server;

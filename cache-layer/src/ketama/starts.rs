@@ -14,7 +14,7 @@ pub(super) struct Starts {
 }
 
 impl Starts {
-    /// `hashes` are sorted.
+    /// Makes the table of `hashes`, which have to be sorted.
     pub(super) fn of(hashes: &[u32]) -> Self {
         let bits = hashes.len().max(2).next_power_of_two().ilog2();
         let shift = u32::BITS - bits;

@@ -1,4 +1,4 @@
-//! libmemcached's `KETAMA_WEIGHTED`.
+//! libmemcached's `KETAMA_WEIGHTED`: where its points lie.
 
 use super::{Share, hash};
 use crate::{DEFAULT_PORT, Server};

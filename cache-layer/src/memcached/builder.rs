@@ -43,7 +43,7 @@ pub enum OnDead {
     Next,
 }
 
-/// Builds a [`Memcached`].
+/// Builds a [`Memcached`]; made by [`Memcached::builder`].
 ///
 /// Numbers out of range are moved to the nearest end of it. What makes no sense is said by
 /// [`build`](Self::build).
@@ -115,7 +115,7 @@ impl MemcachedBuilder {
         self
     }
 
-    /// Adds a server.
+    /// Adds one server to the list.
     pub fn server(mut self, server: Server) -> Self {
         self.servers.push(server);
         self

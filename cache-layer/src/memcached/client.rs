@@ -1,4 +1,4 @@
-//! The client.
+//! The client of several memcached servers as one cache.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -165,7 +165,7 @@ impl Memcached {
         self.set(key, value).cas(cas)
     }
 
-    /// Deletes an entry.
+    /// Deletes what is stored under a key.
     pub fn delete(&self, key: impl Into<Key>) -> Delete {
         Delete::new(self.clone(), self.wire(key))
     }

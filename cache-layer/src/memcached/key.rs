@@ -39,7 +39,7 @@ const PIECE_PREFIX: &[u8] = b"=p:";
 pub struct Key(Arc<[u8]>);
 
 impl Key {
-    /// The bytes.
+    /// The bytes of the key.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }

@@ -103,7 +103,7 @@ impl fmt::Debug for Lease {
 pub enum Leased {
     /// There is a value.
     Hit {
-        /// The value.
+        /// The value that is stored.
         value: Value,
         /// Whether it was marked stale by [`Delete::stale`](super::Delete::stale).
         stale: bool,

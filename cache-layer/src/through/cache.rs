@@ -251,7 +251,7 @@ impl fmt::Debug for Writing {
     }
 }
 
-/// Builds a [`Cache`].
+/// Builds a [`Cache`]; made by [`Cache::builder`].
 #[must_use = "nothing is built before build()"]
 pub struct CacheBuilder {
     memcached: Memcached,
@@ -351,7 +351,7 @@ impl CacheBuilder {
         self
     }
 
-    /// Builds the cache.
+    /// Builds the cache of these settings.
     ///
     /// # Errors
     /// It fails when the time to live, of things or of their absence, is under a second, since memcached counts whole

@@ -24,7 +24,7 @@ counters! {
         joined,
         /// Reads that memcached had nothing for, or no answer.
         misses,
-        /// Entries stored.
+        /// Entries that were stored in memcached.
         fills,
         /// Fills that were dropped, since the key was written or deleted meanwhile.
         refused_fills,
@@ -53,7 +53,7 @@ counters! {
     }
 }
 
-/// Adds one.
+/// Adds one to a counter.
 pub(crate) fn count(counter: &AtomicU64) {
     counter.fetch_add(1, Relaxed);
 }

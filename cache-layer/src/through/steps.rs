@@ -5,7 +5,7 @@
 //! write brings. The lease holds on the connection that granted it only: memcached counts its leases from 1
 //! after a restart, and an old one could be taken for a new one.
 
-/// What memcached had.
+/// What memcached had for the key.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Looked<L, V> {
     /// It had this value.
@@ -23,7 +23,7 @@ pub(crate) enum Looked<L, V> {
 /// The next step of a read that leads.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum ReadStep<L, V> {
-    /// Ask memcached.
+    /// Ask memcached for the key.
     Look,
     /// Wait a moment for the read that fills the key, then ask again.
     Wait,
@@ -101,7 +101,7 @@ pub(crate) enum WriteStep<L> {
     Delete,
     /// Ask for the right to fill it.
     Lease,
-    /// Send the write.
+    /// Send the write to the service.
     Write,
     /// Store what was written under this lease.
     Fill(L),

@@ -72,7 +72,7 @@ impl ObjectHead {
         parse_http(self.0.header("last-modified")?)
     }
 
-    /// The media type.
+    /// The media type, for example `image/jpeg`.
     pub fn content_type(&self) -> Option<&str> {
         self.0.header("content-type")
     }

@@ -26,9 +26,10 @@ pub struct CreateBucket {
 }
 
 impl Bucket {
-    /// Makes the bucket.
+    /// Makes the bucket; the account of the keys becomes its owner.
     ///
     /// [CreateBucket](https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html)
+    #[doc(alias("create_bucket", "CreateBucket"))]
     pub fn create(&self) -> CreateBucket {
         CreateBucket::new(self.clone())
     }
@@ -87,7 +88,7 @@ impl CreateBucket {
         self
     }
 
-    /// Sends it.
+    /// Sends CreateBucket, as `.await` does.
     ///
     /// # Errors
     /// `BucketAlreadyExists` and `BucketAlreadyOwnedByYou`; otherwise as sending and the store say.

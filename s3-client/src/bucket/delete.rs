@@ -35,7 +35,7 @@ impl DeleteBucket {
         }
     }
 
-    /// Sends it.
+    /// Sends DeleteBucket, as `.await` does.
     ///
     /// # Errors
     /// `BucketNotEmpty`, `NoSuchBucket`; otherwise as sending and the store say.

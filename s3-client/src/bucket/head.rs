@@ -36,7 +36,7 @@ impl HeadBucket {
         }
     }
 
-    /// Sends it.
+    /// Sends HeadBucket, as `.await` does.
     ///
     /// # Errors
     /// [`is_not_found`](crate::Error::is_not_found) when it is not there; otherwise as sending and the store say.

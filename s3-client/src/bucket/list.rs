@@ -26,7 +26,7 @@ pub struct ListBuckets {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct BucketInfo {
-    /// The name.
+    /// The name of the bucket.
     pub name: String,
     /// When it was made.
     pub created: Option<SystemTime>,
@@ -40,7 +40,7 @@ impl ListBuckets {
         }
     }
 
-    /// Sends it.
+    /// Sends ListBuckets, as `.await` does.
     ///
     /// # Errors
     /// As sending and the store say.

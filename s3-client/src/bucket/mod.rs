@@ -41,7 +41,7 @@ impl Bucket {
         }
     }
 
-    /// The name.
+    /// The name of the bucket.
     pub fn name(&self) -> &str {
         &self.name
     }

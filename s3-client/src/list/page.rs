@@ -13,7 +13,7 @@ use crate::config::Owner;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ObjectInfo {
-    /// The key.
+    /// The key of the object.
     pub key: String,
     /// The size in bytes.
     pub size: u64,
@@ -50,6 +50,7 @@ pub struct ListPage {
     /// The objects, in the order of their keys.
     pub objects: Vec<ObjectInfo>,
     /// What keys have in common up to the delimiter, in place of those keys.
+    #[doc(alias("common_prefixes", "CommonPrefixes"))]
     pub prefixes: Vec<String>,
     /// Where the next page begins, nothing on the last: a [token](crate::request::List::token), or in the first version a
     /// [marker](crate::request::ListV1::marker).

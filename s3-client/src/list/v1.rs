@@ -36,6 +36,7 @@ impl Bucket {
     /// second.
     ///
     /// [ListObjects](https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjects.html)
+    #[doc(alias("list_objects", "ListObjects"))]
     pub fn list_v1(&self) -> ListV1 {
         ListV1::new(self.clone())
     }
@@ -89,12 +90,12 @@ impl ListV1 {
         Items::new(self)
     }
 
-    /// The pages.
+    /// Makes a stream of the pages, each of which is fetched when it is asked for.
     pub fn pages(self) -> ObjectPagesV1 {
         Pages::new(self)
     }
 
-    /// Fetches one page.
+    /// Fetches one page by one ListObjects, as `.await` does.
     ///
     /// # Errors
     /// [`is_not_found`](crate::Error::is_not_found) when there is no such bucket; otherwise as sending and the

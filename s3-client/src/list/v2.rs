@@ -36,6 +36,7 @@ impl Bucket {
     /// Lists objects in the order of their keys.
     ///
     /// [ListObjectsV2](https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html)
+    #[doc(alias("list_objects_v2", "ListObjectsV2"))]
     pub fn list(&self) -> List {
         List::new(self.clone())
     }
@@ -85,7 +86,7 @@ impl List {
         self
     }
 
-    /// Only keys after this one.
+    /// Lists only keys after this one.
     pub fn start_after(mut self, key: impl Into<String>) -> Self {
         self.start_after = Some(key.into());
         self
@@ -108,12 +109,12 @@ impl List {
         Items::new(self)
     }
 
-    /// The pages.
+    /// Makes a stream of the pages, each of which is fetched when it is asked for.
     pub fn pages(self) -> ObjectPages {
         Pages::new(self)
     }
 
-    /// Fetches one page.
+    /// Fetches one page by one ListObjectsV2, as `.await` does.
     ///
     /// # Errors
     /// [`is_not_found`](crate::Error::is_not_found) when there is no such bucket; otherwise as sending and the

@@ -40,13 +40,14 @@ pub type VersionPages = Pages<ListVersions>;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct VersionInfo {
-    /// The key.
+    /// The key of the object.
     pub key: String,
     /// The version: `null` for what was stored while the bucket kept none.
     pub version_id: String,
     /// Whether it is the current one of its key.
     pub is_latest: bool,
     /// Whether it is a delete marker, which has neither size nor entity tag.
+    #[doc(alias = "is_delete_marker")]
     pub is_marker: bool,
     /// The size in bytes.
     pub size: u64,
@@ -74,6 +75,7 @@ pub struct VersionsPage {
     /// the markers behind the versions.
     pub versions: Vec<VersionInfo>,
     /// What keys have in common up to the delimiter, in place of those keys.
+    #[doc(alias("common_prefixes", "CommonPrefixes"))]
     pub prefixes: Vec<String>,
     /// The key to go on after; nothing on the last page.
     pub next_key: Option<String>,
@@ -85,6 +87,7 @@ impl Bucket {
     /// Lists versions of objects and delete markers.
     ///
     /// [ListObjectVersions](https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectVersions.html)
+    #[doc(alias("list_object_versions", "ListObjectVersions"))]
     pub fn list_versions(&self) -> ListVersions {
         ListVersions::new(self.clone())
     }
@@ -141,7 +144,7 @@ impl ListVersions {
         self
     }
 
-    /// Only keys after this one: where an earlier page ended.
+    /// Lists only keys after this one: where an earlier page ended.
     pub fn key_marker(mut self, key: impl Into<String>) -> Self {
         self.key_marker = Some(key.into());
         self
@@ -159,12 +162,12 @@ impl ListVersions {
         Items::new(self)
     }
 
-    /// The pages.
+    /// Makes a stream of the pages, each of which is fetched when it is asked for.
     pub fn pages(self) -> VersionPages {
         Pages::new(self)
     }
 
-    /// Fetches one page.
+    /// Fetches one page by one ListObjectVersions, as `.await` does.
     ///
     /// # Errors
     /// [`is_not_found`](crate::Error::is_not_found) when there is no such bucket; otherwise as sending and the

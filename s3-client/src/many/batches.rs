@@ -16,14 +16,14 @@ const MAX_BYTES: usize = 900 << 10;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct ObjectId {
-    /// The key.
+    /// The key of the object.
     pub key: String,
     /// The version; nothing for the current one.
     pub version_id: Option<String>,
 }
 
 impl ObjectId {
-    /// The object of this key.
+    /// Names the object of this key.
     pub fn new(key: impl Into<String>) -> Self {
         Self {
             key: key.into(),
@@ -31,7 +31,7 @@ impl ObjectId {
         }
     }
 
-    /// This version of it.
+    /// Names this version of the object, in place of the current one.
     #[must_use]
     pub fn version(mut self, id: impl Into<String>) -> Self {
         self.version_id = Some(id.into());

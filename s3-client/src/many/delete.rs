@@ -32,6 +32,7 @@ pub struct Removed {
     /// The version removed, or that of the marker put in its place, in a bucket that keeps versions.
     pub version_id: Option<String>,
     /// Whether that version is a delete marker: one that was put in the object's place, or one that was removed.
+    #[doc(alias = "is_delete_marker")]
     pub is_marker: bool,
 }
 
@@ -76,6 +77,7 @@ impl Bucket {
     /// }
     /// # Ok(()) }
     /// ```
+    #[doc(alias("delete_objects", "DeleteObjects"))]
     pub fn delete_many<I>(&self, objects: I) -> DeleteMany
     where
         I: IntoIterator<IntoIter: Send + 'static>,
@@ -185,7 +187,7 @@ impl DeleteMany {
         }
     }
 
-    /// Removes them all.
+    /// Removes all the objects, as `.await` does.
     ///
     /// # Errors
     /// None: what fails is in the summary.
@@ -217,9 +219,9 @@ impl fmt::Debug for DeleteMany {
 pub struct DeleteSummary {
     /// How many were removed, or were not there.
     pub deleted: u64,
-    /// How many were not removed.
+    /// How many were not removed; [`failures`](Self::failures) has the errors.
     pub failed: u64,
-    /// The first 1,000 of those.
+    /// The first 1,000 objects that were not removed, with the error of each.
     pub failures: Vec<(ObjectId, Error)>,
 }
 

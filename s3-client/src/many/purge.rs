@@ -88,7 +88,7 @@ pub struct PurgeSummary {
     pub aborted: u64,
     /// How many of either could not be removed.
     pub failed: u64,
-    /// The first 1,000 of those.
+    /// The first 1,000 objects that were not removed, with the error of each.
     pub failures: Vec<(ObjectId, Error)>,
 }
 

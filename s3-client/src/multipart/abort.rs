@@ -31,7 +31,7 @@ impl AbortMultipart {
         self
     }
 
-    /// Sends it.
+    /// Sends AbortMultipartUpload, as `.await` does.
     ///
     /// # Errors
     /// As sending and the store say. An upload that is not there is no error: it was aborted before, or

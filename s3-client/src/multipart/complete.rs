@@ -62,7 +62,7 @@ impl CompleteMultipart {
         self
     }
 
-    /// Sends it.
+    /// Sends CompleteMultipartUpload, as `.await` does.
     ///
     /// An answer that was lost may be that of a success, and the next attempt then finds no such upload. So that is
     /// no error when the upload is gone and the object is there with the tag that the parts make.

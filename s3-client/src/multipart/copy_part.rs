@@ -116,7 +116,7 @@ impl CopyPart {
         self
     }
 
-    /// Sends it.
+    /// Sends UploadPartCopy, as `.await` does.
     ///
     /// # Errors
     /// [`Kind::Invalid`](crate::Kind::Invalid) when a limit is broken; the codes `NoSuchUpload` and `NoSuchKey`;

@@ -51,7 +51,7 @@ impl CreateMultipart {
         self
     }
 
-    /// Sends it.
+    /// Sends CreateMultipartUpload, as `.await` does.
     ///
     /// # Errors
     /// [`Kind::Invalid`](crate::Kind::Invalid) when a limit is broken; otherwise as sending and the store say.

@@ -99,7 +99,7 @@ impl ListMultipart {
         self
     }
 
-    /// Only uploads behind this one: of higher keys, or of the same key and behind this identifier, or with an
+    /// Lists only uploads behind this one: of higher keys, or of the same key and behind this identifier, or with an
     /// empty identifier of higher keys only.
     pub fn after(mut self, key: impl Into<String>, id: impl Into<String>) -> Self {
         self.after = Some((key.into(), id.into()));
@@ -117,12 +117,12 @@ impl ListMultipart {
         Items::new(self)
     }
 
-    /// The pages.
+    /// Makes a stream of the pages, each of which is fetched when it is asked for.
     pub fn pages(self) -> MultipartPages {
         Pages::new(self)
     }
 
-    /// Fetches one page.
+    /// Fetches one page by one ListMultipartUploads, as `.await` does.
     ///
     /// # Errors
     /// [`is_not_found`](crate::Error::is_not_found) when there is no such bucket; otherwise as sending and the

@@ -90,6 +90,7 @@ impl MultipartUpload {
     /// that was sent under the same number is replaced.
     ///
     /// [UploadPart](https://docs.aws.amazon.com/AmazonS3/latest/API/API_UploadPart.html)
+    #[doc(alias("upload_part", "UploadPart"))]
     pub fn part(&self, number: u32, body: impl Into<Source>) -> UploadPart {
         UploadPart::new(self.clone(), number, body.into())
     }
@@ -97,6 +98,7 @@ impl MultipartUpload {
     /// Makes a part of what another object has, or of a range of it, within the store.
     ///
     /// [UploadPartCopy](https://docs.aws.amazon.com/AmazonS3/latest/API/API_UploadPartCopy.html)
+    #[doc(alias("upload_part_copy", "UploadPartCopy"))]
     pub fn copy_part(
         &self,
         number: u32,
@@ -114,6 +116,7 @@ impl MultipartUpload {
     /// Lists the parts that the store has, in the order of their numbers.
     ///
     /// [ListParts](https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListParts.html)
+    #[doc(alias("list_parts", "ListParts"))]
     pub fn parts(&self) -> ListParts {
         ListParts::new(self.clone())
     }
@@ -121,6 +124,7 @@ impl MultipartUpload {
     /// Makes the object of these parts, which may come in any order; others that were sent are dropped.
     ///
     /// [CompleteMultipartUpload](https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html)
+    #[doc(alias("complete_multipart_upload", "CompleteMultipartUpload"))]
     pub fn complete(&self, parts: impl IntoIterator<Item = Part>) -> CompleteMultipart {
         CompleteMultipart::new(self.clone(), parts.into_iter().collect())
     }
@@ -129,6 +133,7 @@ impl MultipartUpload {
     /// again after it.
     ///
     /// [AbortMultipartUpload](https://docs.aws.amazon.com/AmazonS3/latest/API/API_AbortMultipartUpload.html)
+    #[doc(alias("abort_multipart_upload", "AbortMultipartUpload"))]
     pub fn abort(&self) -> AbortMultipart {
         AbortMultipart::new(self.clone())
     }
@@ -148,6 +153,7 @@ impl Bucket {
     /// Begins an upload in parts.
     ///
     /// [CreateMultipartUpload](https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateMultipartUpload.html)
+    #[doc(alias("create_multipart_upload", "CreateMultipartUpload"))]
     pub fn create_multipart(&self, key: impl Into<String>) -> CreateMultipart {
         CreateMultipart::new(self.clone(), key.into())
     }
@@ -166,6 +172,7 @@ impl Bucket {
     /// Lists the uploads in parts that are neither completed nor aborted, in the order of their keys.
     ///
     /// [ListMultipartUploads](https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListMultipartUploads.html)
+    #[doc(alias("list_multipart_uploads", "ListMultipartUploads"))]
     pub fn list_multipart(&self) -> ListMultipart {
         ListMultipart::new(self.clone())
     }

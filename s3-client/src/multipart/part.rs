@@ -65,7 +65,7 @@ impl UploadPart {
         self
     }
 
-    /// Sends it.
+    /// Sends UploadPart, as `.await` does.
     ///
     /// # Errors
     /// [`Kind::Invalid`](crate::Kind::Invalid) when a limit is broken; the code `NoSuchUpload` when the upload was

@@ -181,7 +181,7 @@ impl ListParts {
         self
     }
 
-    /// Only parts of higher numbers. Defaults to all.
+    /// Lists only parts of higher numbers. Defaults to all.
     pub fn after(mut self, number: u32) -> Self {
         self.after = Some(number);
         self
@@ -198,12 +198,12 @@ impl ListParts {
         Items::new(self)
     }
 
-    /// The pages.
+    /// Makes a stream of the pages, each of which is fetched when it is asked for.
     pub fn pages(self) -> PartPages {
         Pages::new(self)
     }
 
-    /// Fetches one page.
+    /// Fetches one page by one ListParts, as `.await` does.
     ///
     /// # Errors
     /// The code `NoSuchUpload` when the upload was completed or aborted; otherwise as sending and the store say.

@@ -34,7 +34,7 @@ impl Bucket {
 pub enum AclChange {
     /// A list that has a name.
     Canned(CannedAcl),
-    /// This list.
+    /// The whole list is replaced by this one.
     Acl(Acl),
 }
 

@@ -76,7 +76,7 @@ impl GetObjectAttributes {
         self
     }
 
-    /// Sends it.
+    /// Sends GetObjectAttributes, as `.await` does.
     ///
     /// # Errors
     /// [`is_not_found`](crate::Error::is_not_found) when there is no such object; otherwise as sending and the
@@ -120,7 +120,7 @@ pub struct ObjectAttributes {
     pub etag: Option<String>,
     /// The size in bytes.
     pub size: Option<u64>,
-    /// The storage class.
+    /// The storage class, for example `STANDARD`.
     pub storage_class: Option<String>,
     /// When it was stored, to the second.
     pub last_modified: Option<SystemTime>,
@@ -139,9 +139,9 @@ pub struct ObjectAttributes {
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct PartAttributes {
-    /// Its number, from 1.
+    /// The number of the part, from 1.
     pub number: u32,
-    /// Its size in bytes.
+    /// The size of the part in bytes.
     pub size: u64,
     checksums: Vec<(Checksum, String)>,
 }

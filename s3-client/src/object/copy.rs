@@ -54,6 +54,7 @@ impl Bucket {
     /// Copies an object within the store, here from a key of this bucket; [`Copy::from_bucket`] takes another.
     ///
     /// [CopyObject](https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html)
+    #[doc(alias("copy_object", "CopyObject"))]
     pub fn copy(&self, from: impl Into<String>, to: impl Into<String>) -> Copy {
         Copy::new(self.clone(), from.into(), to.into())
     }

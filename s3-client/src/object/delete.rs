@@ -32,6 +32,7 @@ impl Bucket {
     /// Removes an object; one that is not there is no error.
     ///
     /// [DeleteObject](https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObject.html)
+    #[doc(alias("delete_object", "DeleteObject"))]
     pub fn delete(&self, key: impl Into<String>) -> Delete {
         Delete::new(self.clone(), key.into())
     }
@@ -94,7 +95,7 @@ impl Delete {
         self
     }
 
-    /// Sends it.
+    /// Sends DeleteObject, as `.await` does.
     ///
     /// # Errors
     /// As sending and the store say; an object that is not there is no error.

@@ -41,7 +41,7 @@ pub(crate) mod sealed {
     use super::{Object, ObjectHead};
 
     pub trait Mode: Send + Sync + 'static {
-        /// What comes back.
+        /// What the request answers with.
         type Output: Send;
         /// Whether 304 is an answer.
         const MAY_BE_UNCHANGED: bool;
@@ -118,6 +118,7 @@ impl Bucket {
     /// connections (64 by default) leave none for other requests, which fail as busy after their wait.
     ///
     /// [GetObject](https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html)
+    #[doc(alias("get_object", "GetObject"))]
     pub fn get(&self, key: impl Into<String>) -> Get {
         Get::new(self.clone(), key.into())
     }
@@ -271,7 +272,7 @@ impl<M: Mode> Get<M> {
         }
     }
 
-    /// Sends it.
+    /// Sends GetObject, as `.await` does.
     ///
     /// # Errors
     /// [`is_not_found`](crate::Error::is_not_found) when there is no such object; otherwise as sending and the

@@ -84,6 +84,7 @@ impl Bucket {
     ///
     /// [HeadObject](https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html)
     #[doc(alias = "exists")]
+    #[doc(alias("head_object", "HeadObject"))]
     pub fn head(&self, key: impl Into<String>) -> Head {
         Head::new(self.clone(), key.into())
     }
@@ -208,7 +209,7 @@ impl<M: HeadMode> Head<M> {
         }
     }
 
-    /// Sends it.
+    /// Sends HeadObject, as `.await` does.
     ///
     /// # Errors
     /// [`is_not_found`](crate::Error::is_not_found) when there is no such object; otherwise as sending and the

@@ -17,6 +17,18 @@ use crate::unsigned::UnsignedRequest;
 impl Bucket {
     /// A form by which anyone may store an object within limits: a signed policy.
     ///
+    /// ```
+    /// # async fn example(photos: s3_client::Bucket) -> s3_client::Result<()> {
+    /// let form = photos.post_policy().key_starts_with("uploads/").content_length_range(1, 5_000_000);
+    /// let form = form.starts_with("Content-Type", "image/").await?;
+    /// println!("<form action=\"{}\" method=\"post\" enctype=\"multipart/form-data\">", form.url());
+    /// for (name, value) in form.fields() {
+    ///     println!("<input type=\"hidden\" name=\"{name}\" value=\"{value}\">");
+    /// }
+    /// println!("<input name=\"Content-Type\"><input type=\"file\" name=\"file\"></form>");
+    /// # Ok(()) }
+    /// ```
+    ///
     /// [POST Object](https://docs.aws.amazon.com/AmazonS3/latest/API/RESTObjectPOST.html)
     pub fn post_policy(&self) -> PostPolicy {
         PostPolicy {
@@ -74,6 +86,7 @@ impl PostPolicy {
     }
 
     /// How long the form works: at least a second. Defaults to 1 h.
+    #[doc(alias = "expires_in")]
     pub fn expires(mut self, after: Duration) -> Self {
         self.expires = after;
         self
@@ -137,7 +150,7 @@ impl PostPolicy {
         self
     }
 
-    /// Makes the form.
+    /// Makes the form and signs its policy, as `.await` does.
     ///
     /// # Errors
     /// [`Kind::Invalid`](crate::Kind::Invalid) when it has no key, when a limit is broken, when the client is

@@ -80,6 +80,7 @@ impl Presign {
     }
 
     /// How long the link works, in whole seconds: at least 1 s, with Version 4 at most 7 days. Defaults to 1 h.
+    #[doc(alias = "expires_in")]
     pub fn expires(mut self, after: Duration) -> Self {
         self.expires = after;
         self
@@ -162,7 +163,7 @@ impl Presign {
         self
     }
 
-    /// Makes the link.
+    /// Makes the link and signs it, as `.await` does.
     ///
     /// # Errors
     /// [`Kind::Invalid`](crate::Kind::Invalid) when a limit is broken, when the client is anonymous, or when the

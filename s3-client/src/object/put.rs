@@ -45,7 +45,7 @@ pub struct Put {
 #[derive(Clone)]
 enum SentChecksum {
     None,
-    /// To be computed.
+    /// The checksum by this algorithm is to be computed.
     Of(Checksum),
     /// Known to the caller.
     Is(Checksum, String),
@@ -55,6 +55,7 @@ impl Bucket {
     /// Stores an object of up to 5 GiB: bytes, or another [`Source`].
     ///
     /// [PutObject](https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html)
+    #[doc(alias("put_object", "PutObject"))]
     pub fn put(&self, key: impl Into<String>, body: impl Into<Source>) -> Put {
         Put::new(self.clone(), key.into(), body.into())
     }
@@ -162,7 +163,7 @@ impl Put {
         self
     }
 
-    /// Sends it.
+    /// Sends PutObject, as `.await` does.
     ///
     /// # Errors
     /// [`Kind::Invalid`](crate::Kind::Invalid) when a limit is broken; otherwise as sending and the store say.

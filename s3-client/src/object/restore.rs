@@ -30,6 +30,7 @@ impl Bucket {
     /// Brings an archived object back for this many days.
     ///
     /// [RestoreObject](https://docs.aws.amazon.com/AmazonS3/latest/API/API_RestoreObject.html)
+    #[doc(alias("restore_object", "RestoreObject"))]
     pub fn restore(&self, key: impl Into<String>, days: u32) -> Restore {
         Restore::new(self.clone(), key.into(), days)
     }

@@ -19,6 +19,20 @@ use crate::transfer::Feed;
 ///
 /// Bytes and files can be sent again when an attempt fails. A stream can not, once something has been read
 /// from it: the failure of the attempt is then that of the request.
+///
+/// Whatever a [`Bytes`] can be made of, such as a `String` or a `Vec<u8>`, is a source as it is. The others are made by
+/// these functions; a stream or a reader whose length is not known is for [`Bucket::upload`](crate::Bucket::upload), which
+/// sends it in parts.
+///
+/// ```
+/// use s3_client::{Bucket, Source};
+///
+/// # async fn example(photos: Bucket, reader: impl tokio::io::AsyncRead + Send + 'static) -> s3_client::Result<()> {
+/// photos.put("note.txt", "eight by ten").await?;
+/// let uploaded = photos.upload("film.mp4", Source::reader(reader)).part_size(8 << 20).await?;
+/// println!("{} bytes in {} parts", uploaded.size(), uploaded.parts());
+/// # Ok(()) }
+/// ```
 #[derive(Clone)]
 pub struct Source(pub(crate) Content);
 
@@ -34,7 +48,8 @@ pub(crate) enum Content {
 
 impl Source {
     /// A stream of exactly `len` bytes. More or fewer fail the request with [`Kind::Body`](crate::Kind::Body), before the store
-    /// has the whole of it; so does an error of the stream.
+    /// has the whole of it; so does an error of the stream. One whose length is not known is an
+    /// [`unsized_stream`](Self::unsized_stream).
     pub fn stream<S, E>(len: u64, stream: S) -> Self
     where
         S: Stream<Item = Result<Bytes, E>> + Send + 'static,

@@ -86,7 +86,7 @@ impl Destination {
         write.await.map_err(|e| failed("write", state, e))
     }
 
-    /// Becomes the target.
+    /// Puts the file in the place of the target.
     pub(super) async fn finish(self, target: &Path, sync: bool) -> Result<()> {
         match self {
             Self::Once(temporary) => temporary.rename(sync).await,
@@ -112,7 +112,7 @@ impl Destination {
         }
     }
 
-    /// Leaves nothing.
+    /// Removes the file, so that nothing is left.
     pub(super) async fn forget(self) {
         if let Self::Resumable {
             data,

@@ -29,7 +29,7 @@ pub(crate) type Field = (Cow<'static, str>, String);
 /// The request of an operation, the same for all its attempts.
 pub(crate) struct UnsignedRequest {
     method: Method,
-    /// The server.
+    /// The server that the request goes to.
     origin: Origin,
     target: Target,
     /// The fields that the operation sets.

@@ -22,7 +22,7 @@ pub(super) struct Target {
 }
 
 impl Target {
-    /// The service itself.
+    /// The service itself, for requests that concern no bucket.
     pub(super) fn service() -> Self {
         Self {
             bucket: None,
@@ -100,7 +100,7 @@ impl Target {
         self.encoded.get(self.path_len + 1..).unwrap_or_default()
     }
 
-    /// The bucket.
+    /// The bucket that the request is about.
     pub(super) fn bucket(&self) -> Option<&Arc<str>> {
         self.bucket.as_ref()
     }

@@ -90,7 +90,7 @@ struct Counters {
 pub struct BatcherStats {
     /// Items that were part of a request.
     pub items: u64,
-    /// Requests, retries not counted.
+    /// How many requests were sent, without retries.
     pub requests: u64,
 }
 
@@ -154,7 +154,7 @@ impl BatcherBuilder {
         self
     }
 
-    /// Starts it.
+    /// Starts the batcher, as a task of the runtime.
     ///
     /// # Errors
     /// [`Kind::Invalid`] when a setting or the domain's name is not legal; [`Kind::Shutdown`] outside of a tokio

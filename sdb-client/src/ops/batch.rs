@@ -39,6 +39,7 @@ impl Domain {
     /// Writes any number of items, up to 25 with each request.
     ///
     /// [BatchPutAttributes](https://docs.aws.amazon.com/AmazonSimpleDB/latest/DeveloperGuide/SDB_API_BatchPutAttributes.html)
+    #[doc(alias("batch_put_attributes", "BatchPutAttributes"))]
     pub fn batch_put(&self) -> Batch<PutItem> {
         Batch::new(self.clone())
     }
@@ -46,6 +47,7 @@ impl Domain {
     /// Removes any number of items, or some of their attributes, up to 25 items with each request.
     ///
     /// [BatchDeleteAttributes](https://docs.aws.amazon.com/AmazonSimpleDB/latest/DeveloperGuide/SDB_API_BatchDeleteAttributes.html)
+    #[doc(alias("batch_delete_attributes", "BatchDeleteAttributes"))]
     pub fn batch_delete(&self) -> Batch<DeleteItem> {
         Batch::new(self.clone())
     }
@@ -81,7 +83,7 @@ impl<M> Batch<M> {
 }
 
 impl Batch<PutItem> {
-    /// Sends them.
+    /// Sends the items by BatchPutAttributes, as `.await` does.
     ///
     /// # Errors
     /// [`Kind::Invalid`](crate::Kind::Invalid) when any item breaks a limit, before anything is sent. What happens
@@ -92,7 +94,7 @@ impl Batch<PutItem> {
 }
 
 impl Batch<DeleteItem> {
-    /// Sends them.
+    /// Sends the items by BatchDeleteAttributes, as `.await` does.
     ///
     /// # Errors
     /// [`Kind::Invalid`](crate::Kind::Invalid) when any item breaks a limit, before anything is sent. What happens

@@ -37,7 +37,7 @@ pub type DomainPages = Pages<ListDomains>;
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct DomainPage {
-    /// The names.
+    /// The names of the domains.
     pub names: Vec<String>,
     /// Where the next page begins; nothing on the last.
     pub next_token: Option<String>,
@@ -81,12 +81,12 @@ impl ListDomains {
         Items::new(self)
     }
 
-    /// The pages.
+    /// Makes a stream of the pages, each of which is fetched when it is asked for.
     pub fn pages(self) -> DomainPages {
         Pages::new(self)
     }
 
-    /// Fetches one page.
+    /// Fetches one page by one ListDomains, as `.await` does.
     ///
     /// # Errors
     /// As sending and the service say.

@@ -41,6 +41,7 @@ impl Domain {
     /// Reads an item; one that is not there comes back without attributes.
     ///
     /// [GetAttributes](https://docs.aws.amazon.com/AmazonSimpleDB/latest/DeveloperGuide/SDB_API_GetAttributes.html)
+    #[doc(alias("get_attributes", "GetAttributes"))]
     pub fn get(&self, item: impl Into<String>) -> Get {
         Get::new(self.clone(), item.into())
     }
@@ -57,7 +58,7 @@ impl Get {
         }
     }
 
-    /// Only these attributes. Defaults to all.
+    /// Reads only these attributes. Defaults to all.
     pub fn attributes<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
         self.attributes.extend(names.into_iter().map(Into::into));
         self
@@ -74,7 +75,7 @@ impl Get {
         self
     }
 
-    /// Sends it.
+    /// Sends GetAttributes, as `.await` does.
     ///
     /// # Errors
     /// [`Kind::Invalid`](crate::Kind::Invalid) when a limit is broken; otherwise as sending and the service say.

@@ -22,7 +22,7 @@ pub struct GetExport {
     options: Options,
 }
 
-/// One export.
+/// An export of a domain to S3, and how far it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Export {
@@ -30,7 +30,7 @@ pub struct Export {
     pub arn: String,
     /// How far it is.
     pub status: ExportStatus,
-    /// The domain.
+    /// The domain that is exported.
     pub domain: String,
     /// The token of the request that started it.
     pub token: String,
@@ -79,7 +79,7 @@ impl GetExport {
         }
     }
 
-    /// Sends it.
+    /// Sends GetExport, as `.await` does.
     ///
     /// # Errors
     /// [`Kind::Invalid`](crate::Kind::Invalid) for what is no ARN; `NoSuchExportException`; otherwise as sending and

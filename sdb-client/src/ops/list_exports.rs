@@ -43,7 +43,7 @@ pub struct ExportSummary {
     pub arn: String,
     /// How far it is.
     pub status: ExportStatus,
-    /// The domain.
+    /// The domain that is exported.
     pub domain: String,
     /// When it was asked for.
     pub requested_at: SystemTime,
@@ -53,7 +53,7 @@ pub struct ExportSummary {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ExportPage {
-    /// The exports.
+    /// The exports of this page.
     pub exports: Vec<ExportSummary>,
     /// Where the next page begins; nothing on the last.
     pub next_token: Option<String>,
@@ -79,7 +79,7 @@ impl ListExports {
         }
     }
 
-    /// Only those of this domain. Defaults to all.
+    /// Lists only exports of this domain. Defaults to all.
     pub fn domain(mut self, name: impl Into<Arc<str>>) -> Self {
         self.domain = Some(name.into());
         self
@@ -102,12 +102,12 @@ impl ListExports {
         Items::new(self)
     }
 
-    /// The pages.
+    /// Makes a stream of the pages, each of which is fetched when it is asked for.
     pub fn pages(self) -> ExportPages {
         Pages::new(self)
     }
 
-    /// Fetches one page.
+    /// Fetches one page by one ListExports, as `.await` does.
     ///
     /// # Errors
     /// [`Kind::Invalid`](crate::Kind::Invalid) when a limit is broken; otherwise as sending and the service say.

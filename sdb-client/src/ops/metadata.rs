@@ -25,17 +25,17 @@ pub struct DomainMetadata {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Metadata {
-    /// Items.
+    /// How many items there are.
     pub items: u64,
-    /// Bytes of all items' names.
+    /// The bytes of the names of all items.
     pub item_name_bytes: u64,
-    /// Names of attributes that are different.
+    /// How many different names attributes have.
     pub attribute_names: u64,
     /// Bytes of those names.
     pub attribute_name_bytes: u64,
     /// Pairs of name and value.
     pub attribute_values: u64,
-    /// Bytes of all values.
+    /// The bytes of the values of all attributes.
     pub attribute_value_bytes: u64,
     /// When it was counted, to the second.
     pub counted_at: SystemTime,
@@ -47,6 +47,7 @@ impl Domain {
     /// How many items there are, and how large they are, as of some time ago.
     ///
     /// [DomainMetadata](https://docs.aws.amazon.com/AmazonSimpleDB/latest/DeveloperGuide/SDB_API_DomainMetadata.html)
+    #[doc(alias("domain_metadata", "DomainMetadata"))]
     pub fn metadata(&self) -> DomainMetadata {
         DomainMetadata::new(self.clone())
     }
@@ -72,7 +73,7 @@ impl DomainMetadata {
         }
     }
 
-    /// Sends it.
+    /// Sends DomainMetadata, as `.await` does.
     ///
     /// # Errors
     /// `NoSuchDomain`; otherwise as sending and the service say.

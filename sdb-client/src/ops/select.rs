@@ -89,7 +89,7 @@ impl Select {
         paginate::Items::new(self)
     }
 
-    /// The pages.
+    /// Makes a stream of the pages, each of which is fetched when it is asked for.
     pub fn pages(self) -> SelectPages {
         Pages::new(self)
     }
@@ -115,7 +115,7 @@ impl Select {
         Ok(total)
     }
 
-    /// Fetches one page.
+    /// Fetches one page by one Select, as `.await` does.
     ///
     /// # Errors
     /// [`Kind::Invalid`](crate::Kind::Invalid) when a [`Query`](crate::query::Query) breaks a limit;
@@ -164,7 +164,7 @@ impl Paged for Select {
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Count {
-    /// Items.
+    /// How many items were found.
     pub count: u64,
     /// What all pages cost.
     pub usage: TotalUsage,

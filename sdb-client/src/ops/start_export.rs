@@ -87,7 +87,7 @@ impl StartExport {
         self
     }
 
-    /// Sends it.
+    /// Sends StartDomainExport, as `.await` does.
     ///
     /// # Errors
     /// [`Kind::Invalid`](crate::Kind::Invalid) when a limit is broken; `NoSuchDomain`, `ConflictException` (the

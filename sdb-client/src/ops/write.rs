@@ -45,6 +45,7 @@ impl Domain {
     /// Makes the domain; one that is there already is no error. Takes some seconds at Amazon.
     ///
     /// [CreateDomain](https://docs.aws.amazon.com/AmazonSimpleDB/latest/DeveloperGuide/SDB_API_CreateDomain.html)
+    #[doc(alias("create_domain", "CreateDomain"))]
     pub fn create(&self) -> Write<CreateDomain> {
         Write::new(self.clone(), CreateDomain(()))
     }
@@ -59,6 +60,7 @@ impl Domain {
     /// Writes attributes of an item.
     ///
     /// [PutAttributes](https://docs.aws.amazon.com/AmazonSimpleDB/latest/DeveloperGuide/SDB_API_PutAttributes.html)
+    #[doc(alias("put_attributes", "PutAttributes"))]
     pub fn put(&self, item: impl Into<String>) -> Write<PutItem> {
         self.put_item(PutItem::new(item))
     }
@@ -73,6 +75,7 @@ impl Domain {
     /// Removes an item, or some of its attributes; what is not there is no error.
     ///
     /// [DeleteAttributes](https://docs.aws.amazon.com/AmazonSimpleDB/latest/DeveloperGuide/SDB_API_DeleteAttributes.html)
+    #[doc(alias("delete_attributes", "DeleteAttributes"))]
     pub fn delete(&self, item: impl Into<String>) -> Write<DeleteItem> {
         Write::new(self.clone(), DeleteItem::new(item))
     }
@@ -104,7 +107,7 @@ impl Write<PutItem> {
         self
     }
 
-    /// Sends it.
+    /// Sends PutAttributes, as `.await` does.
     ///
     /// # Errors
     /// [`Kind::Invalid`](crate::Kind::Invalid) when a limit is broken or there is nothing to write; otherwise
@@ -134,7 +137,7 @@ impl Write<DeleteItem> {
         self
     }
 
-    /// Sends it.
+    /// Sends DeleteAttributes, as `.await` does.
     ///
     /// # Errors
     /// [`Kind::Invalid`](crate::Kind::Invalid) when a limit is broken; otherwise as sending and the service say.
@@ -144,7 +147,7 @@ impl Write<DeleteItem> {
 }
 
 impl Write<CreateDomain> {
-    /// Sends it.
+    /// Sends CreateDomain, as `.await` does.
     ///
     /// # Errors
     /// `NumberDomainsExceeded`; otherwise as sending and the service say.
@@ -154,7 +157,7 @@ impl Write<CreateDomain> {
 }
 
 impl Write<DeleteDomain> {
-    /// Sends it.
+    /// Sends DeleteDomain, as `.await` does.
     ///
     /// # Errors
     /// As sending and the service say.

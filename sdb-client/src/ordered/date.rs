@@ -1,4 +1,4 @@
-//! Dates.
+//! Texts of dates that sort as the dates do.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

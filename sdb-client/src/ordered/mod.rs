@@ -35,20 +35,20 @@ use aws_core::{Error, Result};
 
 /// A type that has a text which sorts as its values do.
 pub trait Ordered: Sized {
-    /// The text.
+    /// Writes the value as a text that sorts as it does.
     ///
     /// # Errors
     /// [`Kind::Invalid`](crate::Kind::Invalid) for a date outside of the years 0 to 9999; nothing else fails.
     fn encode(&self) -> Result<String>;
 
-    /// The value of a text.
+    /// Reads a value from the text that [`encode`] made.
     ///
     /// # Errors
     /// [`Kind::Protocol`](crate::Kind::Protocol) when the text is not of the form of this type.
     fn decode(text: &str) -> Result<Self>;
 }
 
-/// The text of a value.
+/// Writes a value as a text that sorts as values do.
 ///
 /// # Errors
 /// [`Kind::Invalid`](crate::Kind::Invalid) for a date outside of the years 0 to 9999; nothing else fails.

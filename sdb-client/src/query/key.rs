@@ -48,7 +48,7 @@ pub fn item_name() -> Key {
 /// text and write it so. SimpleDB does not say how a backslash before a percent sign is written, so a text that
 /// needs one is refused when the query is checked.
 impl Key {
-    /// `=`
+    /// `=`: has this value.
     pub fn eq(self, value: impl Into<String>) -> Filter {
         self.compare("=", value.into())
     }
@@ -58,32 +58,32 @@ impl Key {
         self.compare("!=", value.into())
     }
 
-    /// `<`
+    /// `<`: has a value that sorts before this one.
     pub fn lt(self, value: impl Into<String>) -> Filter {
         self.compare("<", value.into())
     }
 
-    /// `<=`
+    /// `<=`: has this value, or one that sorts before it.
     pub fn le(self, value: impl Into<String>) -> Filter {
         self.compare("<=", value.into())
     }
 
-    /// `>`
+    /// `>`: has a value that sorts after this one.
     pub fn gt(self, value: impl Into<String>) -> Filter {
         self.compare(">", value.into())
     }
 
-    /// `>=`
+    /// `>=`: has this value, or one that sorts after it.
     pub fn ge(self, value: impl Into<String>) -> Filter {
         self.compare(">=", value.into())
     }
 
-    /// `between`: from the one to the other, both included.
+    /// `between`: has a value from the one to the other, both included.
     pub fn between(self, low: impl Into<String>, high: impl Into<String>) -> Filter {
         self.test(Test::Between(low.into(), high.into()))
     }
 
-    /// `in`: any of these, 1 to 20.
+    /// `in`: has any of these values, 1 to 20.
     pub fn is_in<S: Into<String>>(self, values: impl IntoIterator<Item = S>) -> Filter {
         self.test(Test::In(values.into_iter().map(Into::into).collect()))
     }

@@ -181,7 +181,7 @@ impl Query {
     }
 }
 
-/// The expression.
+/// Writes the select expression.
 impl fmt::Display for Query {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("select ")?;

@@ -69,11 +69,11 @@ pub struct Format {
     long: bool,
 }
 
-/// A value as attributes.
+/// A value, written as attributes.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Typed {
-    /// What is there.
+    /// The attributes of the fields that are there.
     pub attributes: Vec<Attribute>,
     /// The fields that are not there: `Option`s of nothing, and empty lists. A put leaves what the item has of
     /// them; removing it takes a delete of these attributes.
@@ -94,7 +94,7 @@ impl Format {
         self
     }
 
-    /// The attributes of a value.
+    /// Writes a value as attributes.
     ///
     /// # Errors
     /// [`Kind::Invalid`](crate::Kind::Invalid), naming the attribute, when a field has no form as attributes.

@@ -120,7 +120,7 @@ pub enum Cause {
 /// A failed attempt, as far as the decision needs it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Failure {
-    /// Why it failed.
+    /// What made the attempt fail.
     pub cause: Cause,
     /// How much of the request was written: all of it where there is an answer.
     pub sent: Sent,
@@ -241,7 +241,7 @@ impl Default for Course {
 }
 
 impl Course {
-    /// Another attempt begins.
+    /// Notes that another attempt begins.
     pub fn begin(&mut self) {
         self.attempts = self.attempts.saturating_add(1);
     }

@@ -55,7 +55,7 @@ impl Node {
         }
     }
 
-    /// Pays these debts.
+    /// Pays these debts: sends the deletes that are owed.
     ///
     /// # Errors
     /// It fails when one of them could not be paid. Each of them is then still owed, or paid.

@@ -38,7 +38,7 @@ impl Count {
         self
     }
 
-    /// Sends it.
+    /// Sends the command, as `.await` does.
     ///
     /// # Errors
     /// [`Kind::NotNumber`]; [`Kind::Down`] while the server is ejected, or, with [`initial`](Self::initial), while more

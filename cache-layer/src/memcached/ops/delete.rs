@@ -1,4 +1,4 @@
-//! Deleting an entry.
+//! Deleting an entry, or marking it stale.
 
 use std::time::Duration;
 
@@ -45,7 +45,7 @@ impl Delete {
         self
     }
 
-    /// Sends it.
+    /// Sends the command, as `.await` does.
     ///
     /// # Errors
     /// [`Kind::Down`] while the server is ejected. [`Kind::Timeout`] and the others when the server

@@ -59,7 +59,7 @@ impl EachServer<Vec<(String, String)>> {
 }
 
 impl<T> EachServer<T> {
-    /// Sends it.
+    /// Asks all servers, as `.await` does.
     ///
     /// # Errors
     /// It fails with [`Kind::Config`] when it cannot be asked. The error of a server is given with that server.
@@ -108,7 +108,7 @@ impl Flush {
         self
     }
 
-    /// Sends it.
+    /// Sends the command to all servers, as `.await` does.
     ///
     /// # Errors
     /// The error is that of the first server that failed, after all were asked. This client believes nothing of what

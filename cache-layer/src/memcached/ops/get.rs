@@ -1,4 +1,4 @@
-//! Reading one value.
+//! Reading the value of one key.
 
 use std::time::Duration;
 
@@ -42,7 +42,7 @@ impl Get {
         self
     }
 
-    /// Sends it.
+    /// Sends the command, as `.await` does.
     ///
     /// # Errors
     /// [`Kind::Timeout`], [`Kind::Connect`], [`Kind::Closed`], [`Kind::Protocol`] or [`Kind::Busy`]
@@ -52,7 +52,7 @@ impl Get {
     }
 }
 
-/// Reads a value.
+/// Reads the value of a key.
 pub(crate) async fn fetch_value(client: &Memcached, fetch: Fetch) -> Result<Option<Value>> {
     let node = client.route(&fetch.key).node;
     if node.owed.has(&fetch.key) && !node.is_away() {

@@ -20,7 +20,7 @@ impl Inspect {
         Self { client, key }
     }
 
-    /// Sends it.
+    /// Sends `me`, as `.await` does.
     ///
     /// # Errors
     /// [`Kind::Unsupported`](crate::memcached::Kind::Unsupported) when the server does not speak

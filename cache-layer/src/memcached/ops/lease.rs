@@ -62,7 +62,7 @@ impl GetLease {
         self
     }
 
-    /// Sends it.
+    /// Sends the command, as `.await` does.
     ///
     /// # Errors
     /// [`Kind::Unsupported`] when the server does not speak the meta protocol; as
@@ -175,7 +175,7 @@ impl Fill {
         self
     }
 
-    /// Sends it.
+    /// Sends the command, as `.await` does.
     ///
     /// # Errors
     /// [`Kind::Gone`] when the connection that granted the lease is no more, or the key belongs to

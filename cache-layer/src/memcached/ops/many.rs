@@ -63,7 +63,7 @@ impl GetMany {
         self
     }
 
-    /// Sends it.
+    /// Asks for all keys at once, as `.await` does.
     ///
     /// # Errors
     /// It never fails. What goes wrong is in [`FoundMany::errors`].

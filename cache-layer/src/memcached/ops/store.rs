@@ -1,4 +1,4 @@
-//! Storing a value.
+//! Storing a value, under conditions or without.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -57,7 +57,7 @@ impl Store {
         self
     }
 
-    /// Sends it.
+    /// Sends the command, as `.await` does.
     ///
     /// # Errors
     /// [`Kind::TooLarge`] when the value is over the server's limit: what was stored under the key

@@ -27,7 +27,7 @@ impl Touch {
         }
     }
 
-    /// Sends it.
+    /// Sends the command, as `.await` does.
     ///
     /// # Errors
     /// [`Kind::Down`](crate::memcached::Kind::Down) while the server is ejected, and others when it

@@ -82,7 +82,7 @@ pub(crate) trait Backend: Placement + Send + Sync + 'static {
     /// Gives the right to fill a key back.
     fn cancel(&self, lease: Self::Right) -> impl Future<Output = ()> + Send;
 
-    /// Deletes a key.
+    /// Deletes what is stored under a key.
     fn delete(&self, key: &Key) -> impl Future<Output = Deleted> + Send;
 
     /// The longest time that one call takes.

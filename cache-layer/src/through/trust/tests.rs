@@ -1,3 +1,5 @@
+//! What is trusted of a key, by the order of writes and fills.
+
 use super::*;
 use crate::through::trust::Shard;
 

@@ -1,4 +1,4 @@
-//! Access control lists.
+//! Access control lists: what each grantee may do with a bucket or an object.
 
 use std::borrow::Cow;
 
@@ -14,6 +14,17 @@ const SCHEMA_INSTANCE: &str = "http://www.w3.org/2001/XMLSchema-instance";
 document! {
     /// An [access control list](https://docs.aws.amazon.com/AmazonS3/latest/userguide/acl-overview.html) says who may
     /// do what with a bucket or an object.
+    ///
+    /// ```
+    /// use s3_client::config::{CannedAcl, Grant, Grantee, Permission};
+    ///
+    /// # async fn example(photos: s3_client::Bucket) -> s3_client::Result<()> {
+    /// let everybody = Grant::new().grantee(Grantee::group(Grantee::ALL_USERS)).permission(Permission::Read);
+    /// let acl = photos.get_object_acl("cat.jpg").await?.grant(everybody);
+    /// photos.put_object_acl("cat.jpg", acl).await?;
+    /// photos.put_object_acl("dog.jpg", CannedAcl::Private).await?;
+    /// # Ok(()) }
+    /// ```
     pub struct Acl {
         /// The account that owns the bucket or object. A list that is stored needs it.
         opt owner: Owner = "Owner",
@@ -57,7 +68,7 @@ words! {
     pub enum CannedAcl {
         /// Only the owner may do anything.
         Private = "private",
-        /// Everybody may read.
+        /// Everybody may read, also without an account.
         PublicRead = "public-read",
         /// Everybody may read and write.
         PublicReadWrite = "public-read-write",

@@ -64,7 +64,7 @@ impl<C: Removable<S>, S: Subject> DeleteConfig<C, S> {
         }
     }
 
-    /// Sends it.
+    /// Sends the request that removes the document, as `.await` does.
     ///
     /// # Errors
     /// As sending and the store say; a document that is not there is no error.

@@ -66,7 +66,7 @@ impl<C: Config<S>, S: Subject> GetConfig<C, S> {
         }
     }
 
-    /// Sends it.
+    /// Sends the request that fetches the document, as `.await` does.
     ///
     /// # Errors
     /// [`is_not_found`](crate::Error::is_not_found) when the bucket or the object is not there or, for what can be

@@ -9,7 +9,23 @@ use crate::idempotency::{self, Row};
 
 document! {
     /// The [object lock](https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock.html) of a bucket says whether
-    /// its objects can be kept from removal, and for how long they are kept where their request does not say it.
+    /// its objects can be kept from removal, and for how long they are kept where their request does not say it:
+    /// [`days`](Self::days) and [`years`](Self::years) make one.
+    ///
+    /// ```
+    /// use std::time::{Duration, SystemTime};
+    /// use s3_client::config::{ObjectLock, Retention, RetentionMode};
+    ///
+    /// # async fn example(s3: s3_client::S3Client) -> s3_client::Result<()> {
+    /// let papers = s3.bucket("papers");
+    /// papers.create().object_lock(true).await?;
+    /// papers.put_config(ObjectLock::days(RetentionMode::Governance, 30)).await?;
+    /// let hour = SystemTime::now() + Duration::from_secs(3600);
+    /// let retention = Retention::new().mode(RetentionMode::Governance).until(hour);
+    /// papers.put_object_retention("contract.pdf", retention).await?;
+    /// papers.put_object_legal_hold("contract.pdf", true).await?;
+    /// # Ok(()) }
+    /// ```
     pub struct ObjectLock {
         /// Whether objects can be locked: `Enabled` is the only word that Amazon knows here.
         opt enabled: Status = "ObjectLockEnabled",

@@ -1,4 +1,4 @@
-//! Server access logs.
+//! Server access logs: where the log of requests to a bucket goes.
 
 use super::{Config, Grant, Root, Settable};
 use crate::idempotency::{self, Row};

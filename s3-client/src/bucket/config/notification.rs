@@ -1,4 +1,4 @@
-//! Event notifications.
+//! Event notifications: which events in a bucket are told, and to whom.
 
 use aws_core::Result;
 

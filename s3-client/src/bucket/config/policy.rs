@@ -1,4 +1,4 @@
-//! Bucket policies.
+//! Bucket policies, and whether one makes its bucket public.
 
 use aws_core::{Error, Result};
 

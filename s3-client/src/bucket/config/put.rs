@@ -81,7 +81,7 @@ impl<C: Settable<S>, S: Subject> PutConfig<C, S> {
         }
     }
 
-    /// Sends it.
+    /// Sends the request that stores the document, as `.await` does.
     ///
     /// # Errors
     /// [`Kind::Invalid`](crate::Kind::Invalid) when a limit is broken; [`is_not_found`](crate::Error::is_not_found)

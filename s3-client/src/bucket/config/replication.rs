@@ -67,25 +67,25 @@ document! {
 
     /// Whether objects are copied that are encrypted with keys of the key management service (SSE-KMS).
     pub struct SseKmsObjects {
-        /// `Enabled` or `Disabled`.
+        /// Whether it is followed: `Enabled` or `Disabled`.
         opt status: Status = "Status",
     }
 
     /// Whether changes to the metadata of copies are copied back.
     pub struct ReplicaModifications {
-        /// `Enabled` or `Disabled`.
+        /// Whether it is followed: `Enabled` or `Disabled`.
         opt status: Status = "Status",
     }
 
     /// Whether objects that were stored before the rule are copied.
     pub struct ExistingObjects {
-        /// `Enabled` or `Disabled`.
+        /// Whether it is followed: `Enabled` or `Disabled`.
         opt status: Status = "Status",
     }
 
     /// Whether delete markers are copied.
     pub struct DeleteMarkerReplication {
-        /// `Enabled` or `Disabled`.
+        /// Whether it is followed: `Enabled` or `Disabled`.
         opt status: Status = "Status",
     }
 
@@ -122,7 +122,7 @@ document! {
     /// The time in which copies have to be there ([Replication Time
     /// Control](https://docs.aws.amazon.com/AmazonS3/latest/userguide/replication-time-control.html)).
     pub struct ReplicationTime {
-        /// `Enabled` or `Disabled`.
+        /// Whether it is followed: `Enabled` or `Disabled`.
         opt status: Status = "Status",
         /// The time: Amazon takes 15 minutes only.
         opt time: ReplicationMinutes = "Time",
@@ -136,7 +136,7 @@ document! {
 
     /// The measurements of the copying that are published.
     pub struct ReplicationMetrics {
-        /// `Enabled` or `Disabled`.
+        /// Whether it is followed: `Enabled` or `Disabled`.
         opt status: Status = "Status",
         /// The time after which an event tells that a copy is not there yet.
         opt event_threshold: ReplicationMinutes = "EventThreshold",

@@ -8,6 +8,14 @@ use crate::idempotency::{self, Row};
 document! {
     /// The [versioning](https://docs.aws.amazon.com/AmazonS3/latest/userguide/Versioning.html) of a bucket says whether it
     /// keeps versions of its objects.
+    ///
+    /// ```
+    /// use s3_client::config::{Status, Versioning};
+    ///
+    /// # async fn example(photos: s3_client::Bucket) -> s3_client::Result<()> {
+    /// photos.put_config(Versioning::new().status(Status::Enabled)).await?;
+    /// # Ok(()) }
+    /// ```
     pub struct Versioning {
         /// `Enabled` or `Suspended`. A bucket that never kept versions has none of them, and no bucket can go back to
         /// that.
@@ -45,7 +53,7 @@ document! {
     /// The setting for [requester pays](https://docs.aws.amazon.com/AmazonS3/latest/userguide/RequesterPaysBuckets.html)
     /// says who pays for requests and what they transfer.
     pub struct RequestPayment {
-        /// Who pays.
+        /// Who pays for requests and what they transfer.
         opt payer: Payer = "Payer",
     }
 
@@ -53,7 +61,7 @@ document! {
     /// [Transfer Acceleration](https://docs.aws.amazon.com/AmazonS3/latest/userguide/transfer-acceleration.html) says whether
     /// a bucket has an accelerated endpoint.
     pub struct Accelerate {
-        /// `Enabled` or `Suspended`.
+        /// Whether there is one: `Enabled` or `Suspended`.
         opt status: Status = "Status",
     }
 }
@@ -61,11 +69,11 @@ document! {
 words! {
     /// Whether a setting or a rule is followed.
     pub enum Status {
-        /// It is followed.
+        /// The setting or rule is followed.
         Enabled = "Enabled",
-        /// It was followed before, and is not now: what it has made meanwhile stays.
+        /// The setting was followed before, and is not now: what it has made meanwhile stays.
         Suspended = "Suspended",
-        /// It is not followed.
+        /// The setting or rule is not followed.
         Disabled = "Disabled",
     }
 

@@ -7,7 +7,18 @@ use crate::idempotency::{self, Row};
 
 document! {
     /// The tags of a [bucket](https://docs.aws.amazon.com/AmazonS3/latest/userguide/CostAllocTagging.html) or of an
-    /// [object](https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-tagging.html).
+    /// [object](https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-tagging.html). A pair of texts is a tag.
+    ///
+    /// ```
+    /// use s3_client::config::Tagging;
+    ///
+    /// # async fn example(photos: s3_client::Bucket) -> s3_client::Result<()> {
+    /// photos.put_object_tagging("cat.jpg", Tagging::new().tag(("mood", "sleepy"))).await?;
+    /// for tag in photos.get_object_tagging("cat.jpg").await?.tags {
+    ///     println!("{}: {}", tag.key, tag.value);
+    /// }
+    /// # Ok(()) }
+    /// ```
     pub struct Tagging {
         /// The tags: up to 50 of a bucket, up to 10 of an object.
         set tags + tag: Tag = "TagSet" / "Tag",

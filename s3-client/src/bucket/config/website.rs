@@ -1,4 +1,4 @@
-//! Static websites.
+//! Static websites: which documents and redirects a bucket serves.
 
 use aws_core::Result;
 
