@@ -1,3 +1,5 @@
+//! Parameters and header fields in the order in which signatures have them.
+
 /// Entries kept without allocation; a request with more of them spills to the heap.
 const INLINE: usize = 16;
 

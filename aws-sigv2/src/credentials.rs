@@ -1,3 +1,5 @@
+//! Keys to sign with: an access key, its secret, and the token of temporary ones.
+
 use std::fmt;
 use std::sync::Arc;
 

@@ -1,3 +1,5 @@
+//! `object_store`'s `Signer`: links made by the client's signature.
+
 use std::time::Duration;
 
 use async_trait::async_trait;

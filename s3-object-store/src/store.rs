@@ -1,3 +1,5 @@
+//! The store itself: [`S3Store`], as an `ObjectStore`.
+
 use std::fmt;
 use std::ops::Range;
 use std::time::Duration;

@@ -1,3 +1,5 @@
+//! What a request signed by the S3 scheme sends: its `Authorization` and its token.
+
 use std::fmt;
 
 /// The header, link parameter and form field that carries a session token.

@@ -1,3 +1,5 @@
+//! The string to sign of the S3 scheme.
+
 use super::{Request, SECURITY_TOKEN, SubResources, is_link_parameter};
 use crate::canonical::{List, split_query};
 use crate::escape;
