@@ -1,4 +1,9 @@
 //! Lines of JSON, as `sdb_dump` writes them, into a domain of SimpleDB: see `--help`.
+//!
+//! *Problem:* A dump or a restore that is continued against another server or another file would mix two states.
+//! *Decision:* What it goes on with names its server. A restore knows its source by the digest of the lines that it has
+//! written: a changed file begins anew, one that has grown goes on. *Cost:* Continuing reads the file from its
+//! beginning.
 
 use std::error::Error;
 use std::fs::File;

@@ -1,4 +1,9 @@
 //! The body of an answer, with errors that say whose it was.
+//!
+//! *Problem:* A repeated attempt needs the body again, and a stream can be read once. *Decision:* Bytes and files are
+//! opened anew for each attempt. A stream is lent to an attempt, and comes back if nothing of it was read; once it was
+//! read, no further attempt is made, so that the first error is the one that is reported. Large bodies get more time:
+//! one second for each 128 KiB. *Cost:* A failed upload from a stream has to be begun again by the caller.
 
 use std::fmt;
 use std::future::poll_fn;

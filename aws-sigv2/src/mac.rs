@@ -4,6 +4,11 @@
 //! that is prepared once and cloned for each signature ([`Key`]), so that a signature does not hash the key again,
 //! and a common way to write canonical text either into a buffer that people read or into a hash ([`Sink`]).
 //!
+//! *Problem:* HMAC hashes two blocks of key for each signature, and most requests use the same key. *Decision:* A key
+//! holds the state of HMAC, by the `hmac` crate, after these blocks, and each signature clones it. Text to sign goes
+//! piece by piece into the hash instead of into a buffer first. *Cost:* The prepared state is as secret as the key, and
+//! is kept from `Debug` in the same way.
+//!
 //! ```
 //! use aws_sigv2::mac::{Key, Sha1, Sink};
 //!

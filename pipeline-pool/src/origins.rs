@@ -1,4 +1,9 @@
 //! The endpoints of a pool, made on demand and forgotten when they have long been of no use.
+//!
+//! *Problem:* A program that visits very many hosts would keep a table entry for each for ever.
+//! *Decision:* An origin is forgotten when the table alone holds it, 10 minutes after its last use, or
+//! earlier from 1,024 origins on. Its sums stay in the figures of the pool. *Cost:* What was learnt of
+//! a forgotten origin, such as its depth, is learnt anew.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};

@@ -1,4 +1,13 @@
 //! What a protocol of ordered replies has to tell the engine.
+//!
+//! *Problem:* HTTP/1.1 and memcached both answer the requests of a connection in the order in which
+//! they were sent. Two engines for that would have the same faults twice. *Decision:* The engine is
+//! generic over [`Protocol`], which encodes a request, decodes the answer with the request at hand (the
+//! answer to a HEAD has no body, whatever its `Content-Length` says), and says whether a request may be
+//! pipelined and repeated. A protocol also learns the name of its connection, so that a request can be
+//! bound to it: it is sent there or fails unsent. The leases of memcached need that. *Cost:* A protocol
+//! whose answers come in another order, such as HTTP/2, cannot be added here; it takes another
+//! transport.
 
 use std::future::Future;
 use std::num::NonZeroU64;

@@ -1,4 +1,9 @@
 //! What a server says of the signature that it wants.
+//!
+//! *Problem:* A store may demand another signature version or region than the one that was configured. *Decision:* What
+//! a store says about them is read in this one place. It is remembered for each bucket only if `negotiate` was set;
+//! otherwise the error names the setting that helps. A region that a server names is checked before it becomes part of
+//! a signature. *Cost:* The first request to a bucket may be refused once.
 
 use aws_core::ErrorBody;
 use pipeline_pool::Head;

@@ -1,4 +1,9 @@
 //! Changing an item that others change too.
+//!
+//! *Problem:* A conditional update whose answer was lost meets its own first run, and would report a conflict that
+//! there never was. *Decision:* The version attribute holds a counter and the marks of the last writes, so that one
+//! consistent read tells a lost answer from a lost race. What cannot be told is reported as "may have been sent", never
+//! as a conflict. *Cost:* The attribute is longer than a counter.
 
 use std::fmt;
 use std::time::Duration;

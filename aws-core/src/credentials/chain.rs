@@ -1,4 +1,11 @@
 //! Several sources of keys, of which the first that has any is used.
+//!
+//! *Problem:* A wrong identity that is used in silence is worse than an error. *Decision:* A setting that would be
+//! passed over is an error that names it. A profile that names a role takes the role, even when it has keys, as other
+//! tools do; as the source of another's role its keys come first. Keys that a server calls expired are forgotten and
+//! fetched once for all callers. There is no fallback to version 1 of the instance metadata service. A
+//! `credential_process` runs without a shell. *Cost:* Configurations that other tools accept with a warning stop here
+//! with an error.
 
 use std::time::SystemTime;
 

@@ -1,4 +1,12 @@
 //! The one loop that every operation goes through: credentials, sign, send, and what follows a [failure](verdict).
+//!
+//! *Problem:* A request that is signed once and then waits or is repeated carries an old date, so that a busy server
+//! becomes an error about the clock. A client whose every task repeats on its own multiplies an outage. *Decision:*
+//! Each attempt is signed with its own time. A server that calls the clock wrong gives the offset by its `Date` field.
+//! Pauses are drawn from zero up to a growing limit ("full jitter"), all attempts share one deadline, and each costs
+//! one of a stock that only success refills. An error document is an error whatever the status is. What the pool
+//! repeats by itself is part of one attempt for hooks. *Cost:* Signing anew costs well under a microsecond for each
+//! attempt.
 
 mod attempt;
 mod partial;

@@ -1,4 +1,9 @@
 //! What carries requests: the pool, or anything else.
+//!
+//! *Problem:* Tests need scripted answers, and some networks need HTTP/2 or the proxies of a system. *Decision:*
+//! [`Transport`] is the line between clients and what carries requests. The pool is one; tests script another; reqwest
+//! is a third, behind a feature. Reqwest cannot carry every key, since its URL library rewrites `..`, and then answers
+//! with an error instead of sending what was not signed. *Cost:* One indirect call for each attempt.
 
 use std::fmt;
 use std::future::Future;

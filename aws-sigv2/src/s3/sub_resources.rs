@@ -1,4 +1,9 @@
 //! Which parameters of a query are signed, by server.
+//!
+//! *Problem:* Servers disagree about which newer sub-resources are part of what Version 2 signs. *Decision:* The list
+//! that Amazon published is the base, and each endpoint can extend it. A request about a bucket alone is sent and
+//! signed as `/bucket/`, since servers that normalise one form refuse the other. *Cost:* A server with a list of its
+//! own has to be named when a client is built.
 
 #[rustfmt::skip]
 mod lists;

@@ -11,6 +11,11 @@
 //! | 24..28 | length of the body before compression |
 //! | 28..32 | CRC-32 of the key, of the bytes 0..28, of the head and of the body as it is kept |
 //! | 32.. | head, then body |
+//!
+//! *Problem:* A cached object should answer ranges, conditions and heads as the store would. *Decision:* The cache
+//! keeps whole answers, and a hit is parsed by the code that parses an answer. Ranges, conditions and heads are worked
+//! out where that is exactly what the store would say. An error is always the store's to word. *Cost:* A hit costs the
+//! parsing of its head.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

@@ -21,6 +21,12 @@
 //! 7. Requests are POST forms; no event, error, log line or `Debug` shows a secret or a signature.
 //!
 //! What decides all that (`tracker`, `pace`, `delay`) has no clock and no socket; what asks and waits is thin.
+//!
+//! *Problem:* A peer that is taken for gone is cut off by all others, and one bad list would cut off all. *Decision:*
+//! `tracker` takes lists, failures and times, and gives events, without IO; `pace` and `delay` say when the next list
+//! is due. Only a whole list changes anything. What is told is the difference between what was told and what is, so
+//! that nothing queues up for a slow reader. *Cost:* A peer that died is told as gone when a list shows it, and not
+//! before.
 
 mod address;
 mod delay;

@@ -5,6 +5,9 @@
 //! ([Dissecting SimpleDB BoxUsage](https://www.daemonology.net/blog/2008-06-25-dissecting-simpledb-boxusage.html));
 //! a select's price is in the order of what was seen. None depends on time, so that sums can be
 //! compared.
+//!
+//! *Problem:* Time varies, so that sums of BoxUsage could not be compared. *Decision:* BoxUsage follows the figures
+//! that were published for each operation, and never time. *Cost:* It says nothing about the load of a machine.
 
 pub(super) const DOMAIN: f64 = 0.005_559_027_8;
 pub(super) const LIST: f64 = 0.000_007_175_9;

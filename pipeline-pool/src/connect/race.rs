@@ -3,6 +3,14 @@
 //! The first attempt runs under the permit of the connection that is being opened, and each that
 //! runs beside it under an extra one. Permits are alike: at every instant there are as many as
 //! sockets, and an extra one goes back only after a socket is closed.
+//!
+//! *Problem:* Names have addresses of two families, some of them silent; trying all at once would break
+//! the cap on sockets. *Decision:* Addresses are tried 250 ms apart ([RFC
+//! 8305](https://www.rfc-editor.org/rfc/rfc8305)), each further socket under a permit of its own;
+//! without a spare permit they are tried one after another, and a silent address makes way after 1.5 s.
+//! An address that failed is tried last for a growing while. Connections are spread over the addresses
+//! of a name, which is looked up again every few seconds. *Cost:* At the cap, a name with silent
+//! addresses takes 1.5 s for each of them once.
 
 use std::future::{Future, poll_fn};
 use std::io;

@@ -1,4 +1,10 @@
 //! A body: whole bytes, or a stream with backpressure.
+//!
+//! *Problem:* A channel and a second wake-up for each body would cost more than a small body itself,
+//! and a large body must not fill the memory when its reader is slow. *Decision:* Bodies of up to 64
+//! KiB come with the head. Larger ones come through a window of 256 KiB, and a connection whose reader
+//! is slow is not read. A connection with a large answer under way takes no further requests. *Cost:* A
+//! large body that is not read holds its connection.
 
 use std::collections::VecDeque;
 use std::fmt;

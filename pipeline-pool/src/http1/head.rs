@@ -1,4 +1,11 @@
 //! Heads of answers: where they end, and what they say about the framing of what follows.
+//!
+//! *Problem:* A map of all header fields costs more than the rest of the parsing, and clients look at
+//! three or four of them. *Decision:* A head stays the bytes that came, and fields are looked up in
+//! place. The heads of one server are much alike: a line that equals, byte for byte, the line in the
+//! same place of the head before is not examined again, which takes a fifth off the instructions of a
+//! small get. A property test holds a reader with a past against one without. *Cost:* Looking up many
+//! fields of one answer costs a search each.
 
 use bytes::BytesMut;
 

@@ -1,4 +1,12 @@
 //! Checksums of bodies, sent with them and checked against what comes back.
+//!
+//! *Problem:* A checksum that goes before the body needs the body to be read twice; one behind it cannot be signed by
+//! Version 2. *Decision:* It goes before the body where that costs no second reading, else behind it. By Version 2 a
+//! file is read once more, and a stream is refused rather than sent unchecked. The digest that an object lock demands
+//! is the MD5, since every store with locks takes it. A small body is compared with its checksum before it is handed
+//! out, so that a mismatch is repeated; for a stream the error comes in place of its end. What no checksum covers
+//! (ranges, parts, checksums of checksums) is not compared, and the caller can ask what was. *Cost:* A file in a bucket
+//! with object lock is read twice.
 
 use std::fmt;
 

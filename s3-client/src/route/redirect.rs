@@ -1,4 +1,9 @@
 //! Answers that send a request to another server: which are followed, and what is remembered of them.
+//!
+//! *Problem:* A redirect names another host, and credentials must not be used for a stranger's. *Decision:* A redirect
+//! is followed to the same party only: at Amazon to S3's own hosts, elsewhere to the endpoint's host and to names below
+//! it; siblings need `redirects_to`. A list of public suffixes would be large and would still guess. Following one is
+//! no failed attempt, since the request has not run. *Cost:* Stores that redirect to sibling hosts need a setting.
 
 use std::sync::Arc;
 

@@ -1,4 +1,12 @@
 //! Storing an object of any size: [`Bucket::upload`].
+//!
+//! *Problem:* A transfer should take less memory than the parts that it has under way, and its doubtful end must not
+//! leave a caller without an answer. *Decision:* Parts of a stream are gathered in small blocks that are used again; a
+//! buffer for a whole part would keep its pages when idle. The part that is gathered counts among those allowed. A part
+//! stays in memory until it is confirmed, since it may have to be sent again. Digests are computed beside the sending,
+//! on other threads. Bytes at hand are cut without being copied. An upload is a task: when it is dropped it stops its
+//! parts and aborts until the store no longer knows it. A completion whose answer was lost is settled by asking the
+//! store what is there. *Cost:* Of a stream, one part fewer is under way than of a file.
 
 use std::borrow::Cow;
 use std::fmt;

@@ -1,4 +1,9 @@
 //! Any number of items in legal batches, several at the same time.
+//!
+//! *Problem:* A batch is refused as a whole for the fault of one of its items. *Decision:* It is repeated item by item,
+//! so that only the guilty one fails. Batches of the same item go in waves: the second write of an item is sent after
+//! the first was answered. One put is never split: an item holds 256 pairs, and every pair of a put ends up in it.
+//! *Cost:* A refused batch costs up to 25 further requests.
 
 mod plan;
 

@@ -1,4 +1,10 @@
 //! The deletes that a server is owed, of entries that were changed while it was away, or may have been.
+//!
+//! *Problem:* A memcached server that was away has missed deletions. *Decision:* A change that failed or was left
+//! unanswered owes its key a delete. Owed keys read as absent, and are deleted before the server is used again; beyond
+//! a bound the server is emptied. An entry of a stand-in does not outlive the absence of the server that it stands for.
+//! Commands that may run only once are pipelined with the others, since sending each alone would cost the throughput: a
+//! lost one is owed a delete. *Cost:* Reads of owed keys miss.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};

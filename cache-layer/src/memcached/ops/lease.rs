@@ -1,4 +1,10 @@
 //! Reading with the right to fill, and filling.
+//!
+//! *Problem:* memcached counts its leases from 1 again after a restart, so that an old lease would fit a new entry.
+//! *Decision:* A fill goes on the connection that granted its lease, or not at all. In the classic protocol a lease is
+//! an entry that holds the place, and is bound to its connection too. A key has one stored form in both protocols, so
+//! that a change of protocol loses no deletion. *Cost:* Behind a proxy the connection is the proxy's, and may outlive a
+//! restart of the server.
 
 use std::sync::Arc;
 use std::time::Duration;

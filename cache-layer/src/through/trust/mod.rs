@@ -13,6 +13,13 @@
 //!   entries does a write make old, and what is doubted after it?
 //! - [`forget_group`](Trust::forget_group): what is doubted when something was changed that nobody can name?
 //!
+//! *Problem:* A cache must not serve what a write of the same process has made old, even when an answer about that
+//! write was lost. *Decision:* A fill holds a lease of memcached, and a write deletes the key before and after itself,
+//! so that what was fetched before a write cannot be stored behind it. A deletion that nobody acknowledged, or a write
+//! that may still happen, makes the process read that key past the cache for as long as anything can be kept; beyond a
+//! bound, the whole shard. A hit asks a count of doubted keys by hash, without a lock; only a miss pays for more.
+//! *Cost:* Other processes may read the old value until its time to live is over, if a deletion was lost.
+//!
 //! # The states of a key
 //!
 //! In this process a key is in one of these states:

@@ -7,6 +7,11 @@
 //! The deletions of a write go by one list of servers. By another list the thing can be on a server that has kept it
 //! from an earlier time. So what was written under one list is not believed under another, for as long as anything
 //! can be kept.
+//!
+//! *Problem:* Two sets of credentials may be allowed to see different things of one store. *Decision:* Owners share no
+//! entries; by default an owner is named by a digest keyed by the secret of its credentials. A write of one deletes
+//! what up to 64 owners of its group have. One that the process meets later believes nothing that the process has
+//! written lately. *Cost:* The same object is kept once for each owner.
 
 use std::collections::HashMap;
 

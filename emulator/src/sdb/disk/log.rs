@@ -1,4 +1,12 @@
 //! The journal that is being written: appends in order, and flushes that writers share.
+//!
+//! *Problem:* Writes that were acknowledged must outlive a kill and, when asked, a loss of power. *Decision:* A record
+//! sets or clears pairs whatever they were, so that doing all records again leads to the same state, and a snapshot can
+//! be taken while writes go on. Half a record at the end was never acknowledged and is cut off; damage with whole
+//! records behind it is an error. A flushed journal says how far it was flushed: a loss of power leaves whole records
+//! behind holes, and only what a later record knows to have been flushed must be whole. Writers share a flush. A failed
+//! append is taken back; a failed flush ends the journal. *Cost:* Without `--fsync`, a loss of power loses what the
+//! operating system had not written.
 
 use std::fmt;
 use std::io::{self, Write};

@@ -1,4 +1,9 @@
 //! Which items an expression can hold for at all, as far as the index can tell.
+//!
+//! *Problem:* A select over many items must not look at all of them. *Decision:* The index is one ordered set of value
+//! and item for each attribute. A select takes the condition that offers the fewest entries, and walks in the wanted
+//! order instead where that looks at less. A next token is bound to domain, filter and order, not to output and limit.
+//! *Cost:* Each pair is stored twice.
 
 use super::eval::{by_value, flatten};
 use super::tree::{Expr, Pattern, Subject, Test};

@@ -2,6 +2,10 @@
 //!
 //! Nothing foreign runs under the lock: the [`Action`]s that the core queued meanwhile are taken
 //! when the lock is given back, and performed after that.
+//!
+//! *Problem:* Wakers, request bodies and log subscribers are code of others; they may use the pool
+//! themselves, or panic. *Decision:* What follows from a change of state is noted while the endpoint is
+//! locked, and done once it is unlocked. *Cost:* One small list for each change that wakes somebody.
 
 use std::ops::{Deref, DerefMut};
 use std::sync::MutexGuard;

@@ -6,6 +6,19 @@
 //!        read ──▶ let others go first? ──▶ sync ──▶ encode ──▶ write ──▶ rest
 //!                 (on several threads)      ▲                    │
 //!                                           └── there is more ───┘
+//! *Problem:* A connection that finishes its writes before it reads can lock up with a server that does
+//! the same. On a runtime with several threads, each wake-up of a caller costs a system call.
+//! *Decision:* One task drives one connection, and its reads and writes advance in the same poll. It
+//! encodes what it was handed into one buffer and writes it in one call, reads, splits the answers, and
+//! wakes all callers of one read together, after the endpoint knows what is done. A driver lets other
+//! tasks run first as long as callers that were just answered are expected back, a few times at most; a
+//! single request waits for nobody. Replies are slices of what was read, so a connection reads into two
+//! buffers in turn, and an idle one keeps one. TCP_NODELAY is always set, and TCP_QUICKACK where a
+//! reply is incomplete: a server that writes head and body apart with Nagle's algorithm on waits for
+//! the acknowledgement of the head, which delays each small get by 40 ms. *Cost:* A driver belongs to
+//! the runtime that spawned it. When that runtime ends, what it held is given back to its callers,
+//! request and place in line included, and their own poll submits it anew.
+//!
 //! ```
 //!
 //! Every step may end the connection; [`Pipeline::close`] then says what becomes of its requests.

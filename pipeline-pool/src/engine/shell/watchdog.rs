@@ -2,6 +2,11 @@
 //!
 //! A watchdog exists only while somebody waits. It sleeps until the next instant at which something
 //! is due, tends the queue once, and ends; tending plans the next look.
+//!
+//! *Problem:* Connections serve the line when they report. While a server refuses all connections there
+//! is none that could. *Decision:* One task sleeps until the next deadline of the line or until the end
+//! of the pause between attempts. It exists only while there is no connection. *Cost:* None while
+//! connections exist.
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;

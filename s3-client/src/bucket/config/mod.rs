@@ -19,6 +19,10 @@
 //! cors.rules.push(rule);
 //! photos.put_config(cors).await?;
 //! photos.delete_config::<Lifecycle>().await?;
+//! *Problem:* A configuration that is fetched, changed and stored must not lose what this version does not know.
+//! *Decision:* Documents keep the elements that they do not know, in their place. *Cost:* A document takes more memory
+//! than its known fields.
+//!
 //! # Ok(()) }
 //! ```
 //!
