@@ -22,6 +22,12 @@
 //!
 //! Not in scope: keeping S3's objects on disk, TLS, policies of users (IAM), and speed beyond that of one machine's tests.
 //!
+//! *Problem:* Two programs that share a mistake agree with each other. *Decision:* The emulator checks signatures by
+//! code that was written from Amazon's documents, and shares no line with the clients. S3's protocol is the `s3s` crate
+//! over a store in memory; SimpleDB and EC2 are written here. All are on one port, told apart by the form of the
+//! request, so that one address is enough for a test. As a child process it ends when its standard input ends, so that
+//! a parent that was killed leaves none behind. *Cost:* Each operation is written twice, once for each side.
+//!
 //! ```
 //! use emulator::Emulator;
 //!
@@ -32,12 +38,6 @@
 //! // ... point a client at `emulator.url()` with `emulator.access_key()` and `secret_key()` ...
 //! assert_eq!(emulator.stats().connections_max, 0);
 //! emulator.shutdown().await;
-//! *Problem:* Two programs that share a mistake agree with each other. *Decision:* The emulator checks signatures by
-//! code that was written from Amazon's documents, and shares no line with the clients. S3's protocol is the `s3s` crate
-//! over a store in memory; SimpleDB and EC2 are written here. All are on one port, told apart by the form of the
-//! request, so that one address is enough for a test. As a child process it ends when its standard input ends, so that
-//! a parent that was killed leaves none behind. *Cost:* Each operation is written twice, once for each side.
-//!
 //! # Ok(())
 //! # }
 //! ```
