@@ -7,14 +7,14 @@
 //!                                   └──────────┘
 //!                      a refusal of what was sent since the
 //!                      last cut cuts the rate, time raises it
+//! ```
+//!
 //! *Problem:* A store that refuses requests (429, 503) goes on refusing while each task decides by itself. *Decision:*
 //! A refusal lowers one rate for all tasks of a client and an origin, and the rate comes back as a cubic function of
 //! time. What had its turn before a refusal says nothing about the rate after it. Who waits has a place in line, which
 //! is given back when it is dropped, and a turn whose answer would come too late is not given. While callers give up
 //! without a word, the newest are served first, since each of the oldest would be served just before it leaves. *Cost:*
 //! A simulation in virtual time (`throttle/testing`) is needed to see what a change does.
-//!
-//! ```
 //!
 //! A server is **free** until it first refuses a request with 429, 503 or a code that says the same. Nothing waits and
 //! no lock is taken then; what is sent is counted, so that the first rate is near what it was.

@@ -12,13 +12,13 @@
 //!                      │ hit  └─┘           │ panic, or nobody      │  who share      │ who only wait
 //!                      └────────────────────┼───────────────────────┘                 │
 //!                                           └──────────── abandoned ──────────────────┘
+//! ```
+//!
 //! *Problem:* Many reads that miss one key at once should load it once, and a read must not see what was loaded before
 //! a write that ended before the read began. *Decision:* One of them leads, as a task of its own, so that nobody's
 //! progress depends on a future that somebody else may not poll. One that comes later waits for the end of that load,
 //! and then one of those who waited asks memcached for all of them, which shows what another process has written in
 //! between. *Cost:* A second question for those who share; where memcached is away, a second load.
-//!
-//! ```
 //!
 //! - Its **caller** waits for the answer of the task. When the caller goes away, only its seat becomes free. When the last
 //!   seat becomes free, the load ends and the task gives its lease back.

@@ -11,6 +11,8 @@
 //!                                ▼      thrown away          │   twice and may have been sent;
 //!                        close: moved, if nothing            └─▶ else failed
 //!                        of it has been sent
+//! ```
+//!
 //! *Problem:* An answer must never reach the wrong request, whatever the server sends and however the
 //! bytes are cut. *Decision:* The order of a connection is kept by code that takes bytes and an instant
 //! and gives bytes and verdicts; it touches no socket. Bytes that nobody asked for, two lengths, a
@@ -19,8 +21,6 @@
 //! away leaves its place in the order: its answer is read and thrown away, and if that answer is large
 //! or stalls, the connection closes. *Cost:* A server that sends one byte too many loses a connection
 //! that might have been used further.
-//!
-//! ```
 //!
 //! Replies are handed out in the order of the requests. When the connection ends,
 //! [`Pipeline::close`] gives the verdict on each request: moved, replayed, or failed.

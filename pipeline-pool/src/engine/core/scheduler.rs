@@ -15,6 +15,8 @@
 //!                                     └─────────────────────┘   ▼
 //!                        handle_report: stuck or streaming    answered, or failed
 //!                        handle_ended: may be sent again
+//! ```
+//!
 //! *Problem:* The pool has to choose, for each request, between an idle connection, a new one, a place
 //! behind other requests, and waiting. *Decision:* It takes the connection that became idle last; else
 //! it opens another, up to the cap and a few at a time; at the cap it takes the connection with the
@@ -24,8 +26,6 @@
 //! 15 s, since S3 closes them after about 20 s, and a request that enters a closing socket has to be
 //! repeated. *Cost:* One lock for each origin is taken for every request. It is held for as long as the
 //! choice takes, and nothing of the caller's runs under it.
-//!
-//! ```
 //!
 //! The scheduler is told what happens by `handle_*`, and says by `poll_*` what is to be done. It has
 //! neither a clock nor a socket: every instant is handed in. The shell keeps it under one lock.

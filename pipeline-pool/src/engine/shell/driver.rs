@@ -6,6 +6,8 @@
 //!        read ──▶ let others go first? ──▶ sync ──▶ encode ──▶ write ──▶ rest
 //!                 (on several threads)      ▲                    │
 //!                                           └── there is more ───┘
+//! ```
+//!
 //! *Problem:* A connection that finishes its writes before it reads can lock up with a server that does
 //! the same. On a runtime with several threads, each wake-up of a caller costs a system call.
 //! *Decision:* One task drives one connection, and its reads and writes advance in the same poll. It
@@ -18,8 +20,6 @@
 //! the acknowledgement of the head, which delays each small get by 40 ms. *Cost:* A driver belongs to
 //! the runtime that spawned it. When that runtime ends, what it held is given back to its callers,
 //! request and place in line included, and their own poll submits it anew.
-//!
-//! ```
 //!
 //! Every step may end the connection; [`Pipeline::close`] then says what becomes of its requests.
 

@@ -3,6 +3,10 @@
 //! [`Bucket::get_config`](crate::Bucket::get_config), [`put_config`](crate::Bucket::put_config) and
 //! [`delete_config`](crate::Bucket::delete_config) fetch, replace and remove them by their types.
 //!
+//! *Problem:* A configuration that is fetched, changed and stored must not lose what this version does not know.
+//! *Decision:* Documents keep the elements that they do not know, in their place. *Cost:* A document takes more memory
+//! than its known fields.
+//!
 //! ```
 //! use s3_client::config::{Cors, CorsRule, Expiration, Lifecycle, LifecycleFilter, LifecycleRule, Status};
 //!
@@ -19,10 +23,6 @@
 //! cors.rules.push(rule);
 //! photos.put_config(cors).await?;
 //! photos.delete_config::<Lifecycle>().await?;
-//! *Problem:* A configuration that is fetched, changed and stored must not lose what this version does not know.
-//! *Decision:* Documents keep the elements that they do not know, in their place. *Cost:* A document takes more memory
-//! than its known fields.
-//!
 //! # Ok(()) }
 //! ```
 //!
