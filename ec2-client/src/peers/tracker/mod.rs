@@ -341,5 +341,4 @@ pub(super) enum Wait {
 }
 
 #[cfg(test)]
-#[path = "tracker/tests.rs"]
 mod tests;
