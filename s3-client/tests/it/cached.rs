@@ -13,6 +13,7 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use emulator::Emulator;
+use s3_client::answer::Fetched;
 use s3_client::cache_layer::Cache;
 use s3_client::config::Tagging;
 use s3_client::request::CacheMode;
@@ -362,7 +363,13 @@ async fn what_was_put_is_stored_by_choice() {
     assert_eq!(kept.head.content_type(), told.head.content_type());
     assert_eq!(kept.head.metadata("a"), told.head.metadata("a"));
     assert_eq!(kept.head.size(), told.head.size());
+    // A put is not told when its object was modified. So that is not made up, and what depends on it is asked for.
+    assert!(kept.head.last_modified().is_none());
+    let modified = told.head.last_modified().unwrap();
     assert_eq!(kept.body.bytes(99).await.unwrap(), "0123456789");
+    let unchanged = a.bucket.get("k").if_modified_since(modified);
+    assert!(matches!(unchanged.await.unwrap(), Fetched::NotModified(_)));
+    assert_eq!(a.sent(), 1);
     // Without a media type the store chooses one: that is not known.
     a.bucket.put("l", "x").await.unwrap();
     a.sent();
