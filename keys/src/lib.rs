@@ -205,8 +205,8 @@ impl Keys {
     /// Of the stores of S3 some have no such condition: Ceph RGW up to 16.2 refuses all.
     ///
     /// # Errors
-    /// [`is_condition_failed`](Error::is_condition_failed) when the key has another value or none; otherwise as
-    /// [`put`](Self::put).
+    /// [`is_condition_failed`](Error::is_condition_failed) when the key has another value, that or
+    /// [`is_not_found`](Error::is_not_found) when it has none; otherwise as [`put`](Self::put).
     pub async fn replace(
         &self,
         bucket: impl AsRef<[u8]>,

@@ -8,8 +8,10 @@
     reason = "this is test code outside of a test function"
 )]
 
+mod foreign;
 #[path = "../../../s3-client/tests/it/memcached.rs"]
 mod memcached;
 mod model;
+mod scripted;
 mod standard;
 mod stores;

@@ -131,12 +131,73 @@ async fn partitions_never_see_each_other() {
                 key: name.into(),
             };
             assert_eq!(found, [other, key("b", "k")], "{kind:?}");
+            assert_eq!(all_values(part).await.len(), 2, "{kind:?}");
+            let status = part.status().await.unwrap();
+            assert_eq!((status.buckets, status.keys), (2, 2), "{kind:?}");
+            let bytes = matches!(kind, Kind::S3 | Kind::S3Cached).then_some(name.len() as u64 + 1);
+            assert_eq!(status.bytes, bytes, "{kind:?}");
         }
         parts[0].clear().await.unwrap();
         assert!(parts[0].is_empty().await.unwrap());
         for part in &parts[1..] {
             assert_eq!(all_keys(part).await.len(), 2, "{kind:?}");
         }
+        fixture.end().await;
+    }
+}
+
+#[tokio::test]
+async fn a_bucket_is_no_other_that_begins_alike() {
+    for kind in [Kind::S3, Kind::Sdb] {
+        let fixture = Fixture::start(kind).await;
+        let keys = &fixture.keys;
+        let names = ["b", "b0", "b-", "b.", "b/", "ba", "", "%"];
+        for name in names {
+            keys.put(name, "k", name).await.unwrap();
+        }
+        for name in names {
+            let found = keys.keys(name).try_collect_all().await.unwrap();
+            assert_eq!(found, [key(name, "k")], "{kind:?}");
+            let found = keys.values(name).try_collect_all().await.unwrap();
+            assert_eq!(found, [(key(name, "k"), name.into())], "{kind:?}");
+        }
+        fixture.end().await;
+    }
+}
+
+#[tokio::test]
+async fn each_write_and_each_look_is_one_request() {
+    for kind in [Kind::S3, Kind::Sdb] {
+        let fixture = Fixture::start(kind).await;
+        let keys = &fixture.keys;
+        let Some(emulator) = &fixture.emulator else {
+            // A real server does not tell.
+            fixture.end().await;
+            continue;
+        };
+        let before = emulator.stats().requests;
+        let so_far = |expected: u64| {
+            let requests = emulator.stats().requests - before;
+            assert_eq!(requests, expected, "{kind:?}");
+        };
+        assert!(keys.is_empty().await.unwrap());
+        so_far(1);
+        assert_eq!(value(keys, "b", "k").await, None);
+        so_far(2);
+        let tag = keys.put_new("b", "k", "1").await.unwrap();
+        so_far(3);
+        keys.put_new("b", "k", "2").await.unwrap_err();
+        so_far(4);
+        keys.replace("b", "k", "3", &tag).await.unwrap();
+        so_far(5);
+        keys.put("b", "k", "4").await.unwrap();
+        so_far(6);
+        assert_eq!(value(keys, "b", "k").await.unwrap(), b"4");
+        so_far(7);
+        assert!(!keys.is_empty().await.unwrap());
+        so_far(8);
+        keys.delete("b", "k").await.unwrap();
+        so_far(9);
         fixture.end().await;
     }
 }
@@ -182,8 +243,24 @@ async fn limits_are_told() {
         assert_eq!(error.kind(), ErrorKind::Invalid);
         assert!(error.to_string().contains("10001"), "{error}");
         let less = keys.clone().max_value(9_999);
-        less.get("b", "k").await.unwrap_err();
-        less.values("b").try_next().await.unwrap_err();
+        let got = less.get("b", "k").await.unwrap_err();
+        let listed = less.values("b").try_next().await.unwrap_err();
+        let all = less.all_values().try_next().await.unwrap_err();
+        for error in [got, listed, all] {
+            assert_eq!(error.kind(), ErrorKind::Protocol, "{kind:?}: {error}");
+        }
+        let other = less.partition("other").put("b", "k", long).await;
+        assert_eq!(other.unwrap_err().kind(), ErrorKind::Invalid);
+        let default = fixture.keys.partition("other");
+        let error = default.put("b", "k", vec![b'a'; (1 << 20) + 1]).await;
+        assert!(error.unwrap_err().to_string().contains("max_value"));
+        if kind == Kind::Sdb {
+            let most = keys.clone().max_value(1 << 20);
+            most.put("b", "k", vec![b'a'; 250_000]).await.unwrap();
+            most.put("b", "k", vec![0xff; 190_000]).await.unwrap();
+            let error = most.put("b", "k", vec![b'a'; 270_000]).await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Invalid, "{error}");
+        }
 
         // "one/b/" and 1,018 letters are 1,024 bytes.
         let most = "k".repeat(1018);
@@ -236,12 +313,40 @@ async fn a_bucket_that_is_gone_is_no_list_of_nothing() {
     bucket.create().await.unwrap();
     let keys = Keys::s3(bucket, "one");
     keys.put("b", "k", "v").await.unwrap();
-    for (code, is_error) in [("NoSuchKey", false), ("NoSuchBucket", true)] {
-        let rule = Rule::new(Fault::error(404, code)).operation("GetObject");
+    for (status, code, is_error) in [
+        (404, "NoSuchKey", false),
+        (404, "NoSuchBucket", true),
+        (403, "AccessDenied", true),
+    ] {
+        let rule = Rule::new(Fault::error(status, code)).operation("GetObject");
         emulator.faults().clear();
         emulator.faults().add(rule);
         assert_eq!(keys.get("b", "k").await.is_err(), is_error, "{code}");
         let values = keys.all_values().try_collect_all().await;
         assert_eq!(values.is_err(), is_error, "{code}");
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_found_or_stored_in_a_place_that_is_gone() {
+    for kind in [Kind::S3, Kind::Sdb] {
+        let fixture = Fixture::start(kind).await;
+        let keys = &fixture.keys;
+        match (&fixture.bucket, &fixture.domain) {
+            (Some(bucket), _) => bucket.delete_bucket().await.map(drop).unwrap(),
+            (_, Some(domain)) => domain.delete_domain().await.map(drop).unwrap(),
+            _ => unreachable!(),
+        }
+        let error = keys.get("b", "k").await.unwrap_err();
+        assert!(error.is_not_found(), "{kind:?}: {error}");
+        keys.put("b", "k", "v").await.unwrap_err();
+        keys.put_new("b", "k", "v").await.unwrap_err();
+        keys.delete("b", "k").await.unwrap_err();
+        keys.buckets().try_next().await.unwrap_err();
+        keys.keys("b").try_next().await.unwrap_err();
+        keys.all_values().try_next().await.unwrap_err();
+        keys.clear().await.unwrap_err();
+        keys.is_empty().await.unwrap_err();
+        keys.status().await.unwrap_err();
     }
 }

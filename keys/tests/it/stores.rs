@@ -6,7 +6,7 @@ use cache_layer::Cache;
 use emulator::Emulator;
 use keys::Keys;
 use s3_client::{Bucket, Credentials, S3Client, Signature};
-use sdb_client::SdbClient;
+use sdb_client::{Domain, SdbClient};
 
 use crate::memcached::Server;
 
@@ -25,9 +25,11 @@ pub(crate) const ALL: [Kind; 4] = [Kind::S3, Kind::Sdb, Kind::S3Cached, Kind::Sd
 pub(crate) struct Fixture {
     pub(crate) keys: Keys,
     pub(crate) cache: Option<Cache>,
-    bucket: Option<Bucket>,
+    pub(crate) bucket: Option<Bucket>,
+    pub(crate) domain: Option<Domain>,
     real: bool,
-    _emulator: Option<Emulator>,
+    /// None when the store is a real one.
+    pub(crate) emulator: Option<Emulator>,
     pub(crate) memcached: Option<Server>,
 }
 
@@ -56,7 +58,7 @@ impl Fixture {
         static SERIAL: AtomicU64 = AtomicU64::new(0);
         let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
         let place = format!("keys-{}-{serial}", std::process::id());
-        let (keys, bucket) = match kind {
+        let (keys, bucket, domain) = match kind {
             Kind::S3 | Kind::S3Cached => {
                 let mut builder = S3Client::builder().endpoint(url).credentials(credentials);
                 if let Ok(region) = std::env::var("S3_TEST_REGION") {
@@ -67,7 +69,7 @@ impl Fixture {
                 }
                 let bucket = builder.build().unwrap().bucket(place);
                 bucket.create().await.unwrap();
-                (Keys::s3(bucket.clone(), "one"), Some(bucket))
+                (Keys::s3(bucket.clone(), "one"), Some(bucket), None)
             }
             Kind::Sdb | Kind::SdbCached => {
                 let mut builder = SdbClient::builder().endpoint(url).credentials(credentials);
@@ -77,15 +79,16 @@ impl Fixture {
                 let domain = builder.build().unwrap().domain(place);
                 domain.create().await.unwrap();
                 let keys = Keys::sdb(&domain, "one").consistent(cache.is_none());
-                (keys, None)
+                (keys, None, Some(domain))
             }
         };
         Self {
             keys,
             cache,
             bucket,
+            domain,
             real: is_real,
-            _emulator: emulator,
+            emulator,
             memcached,
         }
     }
