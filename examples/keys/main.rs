@@ -19,16 +19,24 @@ use serde_json::json;
 
 use measure::{Row, Store, measure};
 
+/// The most bytes of ASCII that `keys` puts into one item of SimpleDB: 253 of its 256 pairs have 1,024 bytes of it each,
+/// less one byte that says that it is text.
+const MAX_SIZE: i64 = 253 * 1024 - 1;
+
 /// Fills a store of buckets and keys, reads it, lists it and empties it: over S3, over SimpleDB, and in Redis.
 ///
 /// Redis is used as riak_redis_backend did in 2009, where one put is four commands: it keeps three sets by hand that
 /// tell which buckets and keys there are. Over S3 and SimpleDB one put is one request, which is done whole or not at
-/// all. A table tells how long each step took and how many requests it was. riak_redis_backend's own figures for 1,000
-/// values, put one after another, were 7.96 s, and 2.59 s for dets, a table on disk.
+/// all. The steps are to put all values, get and compare them, list their keys, delete them, and list again. A table
+/// tells how long each step took and how many requests it was, with retries; making the S3 bucket and the domain is not
+/// in it. riak_redis_backend's own figures for 1,000 values, put one after another, were 7.96 s, and 2.59 s for dets,
+/// Erlang's table on disk.
 ///
-/// Keys come from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY. Without an endpoint it starts an emulator, in whose
-/// memory all is. Redis is started on a free port of this machine where it is installed (on Debian: apt install
-/// redis-server), and left out where it is not.
+/// Keys come from AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and, for temporary keys, AWS_SESSION_TOKEN. For a service
+/// without an endpoint it starts an emulator, which keeps everything in memory. Requests to Amazon are billed: there are
+/// three for each value to each service. Redis is started on a free port of this machine where it is installed (on
+/// Debian: apt install redis-server), and left out where it is not. The exit code is 1 when a step fails or finds other
+/// values than were put.
 #[derive(Parser, Debug)]
 #[command(name = "keys", version)]
 struct Args {
@@ -36,11 +44,11 @@ struct Args {
     #[arg(long, value_name = "N", default_value_t = 1000)]
     values: usize,
 
-    /// Bytes of each value.
-    #[arg(long, value_name = "N", default_value_t = 1000)]
-    size: usize,
+    /// Bytes of each value, up to 259,071, the most of an item of SimpleDB.
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(..=MAX_SIZE))]
+    size: u32,
 
-    /// Buckets that the values are spread over.
+    /// Buckets that the values are spread over; all are in one bucket of S3, and in one domain.
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..))]
     buckets: u16,
 
@@ -62,11 +70,12 @@ struct Args {
     #[arg(long, value_name = "URL", env = "SDB_ENDPOINT", value_parser = examples::endpoint)]
     sdb_endpoint: Option<String>,
 
-    /// The program that is Redis.
+    /// The program to start as Redis; it is left out where there is none of this name.
     #[arg(long, value_name = "PROGRAM", default_value = "redis-server")]
     redis: String,
 
-    /// Print one JSON object in place of the table.
+    /// Print one JSON object in place of the table: for each store its steps, with seconds, requests and how many values
+    /// were found; and why Redis is missing, if it is.
     #[arg(long)]
     json: bool,
 }
@@ -77,6 +86,12 @@ async fn main() -> ExitCode {
 }
 
 async fn run(args: &Args) -> Result<bool, Box<dyn Error>> {
+    // First, since a wrong program is known at once.
+    let redis = match redis::Redis::start(&args.redis) {
+        Ok(server) => Ok(server),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(error.to_string()),
+        Err(error) => return Err(error.into()),
+    };
     let name = format!("keys-{:08x}", fastrand::u32(..));
     let pool = HttpPool::builder().max_connections(args.connections.into());
     let pool = pool.build();
@@ -116,20 +131,19 @@ async fn run(args: &Args) -> Result<bool, Box<dyn Error>> {
         });
     let domain = sdb.build()?.domain(name.as_str());
     domain.create().await?;
-    let keys = Keys::sdb(&domain, "p");
+    let keys = Keys::sdb(domain.clone(), "p");
     let row = interruptible("SimpleDB", Store::Keys(keys), args, &count).await;
     let removed = domain.delete_domain().await.map(drop);
     rows.push(cleared(row, removed, "domain", &name)?);
 
-    let absent = match redis::Redis::start(&args.redis) {
+    let absent = match redis {
         Ok(server) => {
             let (count, commands) = counters();
             let store = Store::Redis(server.addr, commands);
             rows.push(interruptible("Redis", store, args, &count).await?);
             None
         }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Some(error.to_string()),
-        Err(error) => return Err(error.into()),
+        Err(absent) => Some(absent),
     };
     print(&rows, absent.as_deref(), args)?;
     Ok(true)
@@ -200,7 +214,7 @@ fn print(rows: &[Row], absent: Option<&str>, args: &Args) -> Result<(), Box<dyn 
         out,
         "{} values of {} bytes in {} buckets by {} tasks; requests are Redis's commands in its rows",
         grouped(args.values as u64),
-        grouped(args.size as u64),
+        grouped(args.size.into()),
         args.buckets,
         args.tasks,
     )?;

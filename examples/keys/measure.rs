@@ -151,7 +151,7 @@ async fn each(
     args: &Args,
     bar: &ProgressBar,
 ) -> Result<usize, Box<dyn Error>> {
-    let (values, size, tasks) = (args.values, args.size, hands.len());
+    let (values, size, tasks) = (args.values, args.size as usize, hands.len());
     let buckets = usize::from(args.buckets);
     let mut running = JoinSet::new();
     for (first, mut hand) in hands.drain(..).enumerate() {

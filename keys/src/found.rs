@@ -8,8 +8,8 @@ use futures_core::Stream;
 use futures_util::TryStreamExt as _;
 use s3_client::Result;
 
-/// What a list finds, one after another, as a [`Stream`]; pages are fetched as it is read. After an error nothing
-/// certain can be said of what is left.
+/// What a list finds, one after another: by [`try_next`](Self::try_next), or as a [`Stream`]. Pages are fetched as it is
+/// read, and what is stored or removed meanwhile may be in it or not. After an error it may end early: begin a new list.
 #[must_use = "nothing is fetched until the stream is read"]
 pub struct Found<T>(Pin<Box<dyn Stream<Item = Result<T>> + Send>>);
 
@@ -34,7 +34,8 @@ impl<T> Found<T> {
         self.0.try_collect().await
     }
 
-    /// Puts each into what the ones before have come to.
+    /// Calls `step` with what came out so far, first `start`, and the next one; what comes out in the end. Nothing is
+    /// kept in memory but that.
     ///
     /// # Errors
     /// As a request fails.

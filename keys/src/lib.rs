@@ -1,36 +1,37 @@
 //! Buckets and keys: a store of small values under two names each, over S3 or over SimpleDB.
 //!
-//! [`Keys`] has the operations of a [backend of Riak](https://github.com/basho/riak_kv/blob/develop/src/riak_kv_backend.erl):
-//! put, get and delete by bucket and key, folds over buckets, keys and values, drop, whether it is empty, and its
-//! status. **Each write is one atomic request**: what tells which buckets and keys there are is the listing of S3 or
-//! the index of SimpleDB, so there is nothing beside the value to keep in step with it, and nothing to roll back.
+//! [`Keys`] is one *partition* of such a store. A *bucket* is the first of the two names of a value, and no bucket of
+//! S3: one bucket of S3, or one domain of SimpleDB, holds any number of partitions. Buckets are not made or removed;
+//! there are those that have a key.
 //!
-//! # Names
+//! The operations are those of a
+//! [backend of Riak](https://github.com/basho/riak_kv/blob/develop/src/riak_kv_backend.erl). **Each write is one atomic
+//! request**: what tells which buckets and keys there are is the listing of S3 or the index of SimpleDB, so there is
+//! nothing beside the value to keep in step with it, and nothing to roll back.
 //!
-//! A value is stored under `PARTITION/BUCKET/KEY`. Each of the three is any bytes, the empty ones too, percent-encoded
-//! but for letters, digits, `-`, `_`, `~` and dots that are not the first byte; an empty name is a lone `%`. So a `/`
-//! never stands within one of them, and no two triples are stored under one name. It may have 1,024 bytes, in S3 as
-//! in SimpleDB. Partitions never see each other. Lists are in the order of the encoded names, which for letters and
-//! digits is that of their bytes.
+//! | of a backend | here | requests to S3 | requests to SimpleDB |
+//! |---|---|---|---|
+//! | `put` | [`put`](Keys::put), [`put_new`](Keys::put_new), [`replace`](Keys::replace) | one `PutObject` | one `PutAttributes` |
+//! | `get` | [`get`](Keys::get) | one `GetObject` | one `GetAttributes` |
+//! | `delete` | [`delete`](Keys::delete) | one `DeleteObject` | one `DeleteAttributes` |
+//! | `fold_buckets` | [`buckets`](Keys::buckets) | a `ListObjectsV2` for each 1,000 buckets | a `Select` for each 100 buckets, or for each bucket of 100 keys and more |
+//! | `fold_keys` | [`keys`](Keys::keys), [`all_keys`](Keys::all_keys) | a `ListObjectsV2` for each 1,000 keys | a `Select` for each page, which has up to 2,500 items and 1 MB |
+//! | `fold_objects` | [`values`](Keys::values), [`all_values`](Keys::all_values) | as for keys, and one `GetObject` for each value, 64 at a time | as for keys |
+//! | `drop` | [`clear`](Keys::clear) | for each 1,000 values a `ListObjectVersions` and a `DeleteObjects`; one `ListMultipartUploads` | for each 2,500 values a `Select`, for each 25 a `BatchDeleteAttributes` |
+//! | `is_empty` | [`is_empty`](Keys::is_empty) | one `ListObjectsV2` | one `Select`, or more where a page of it is empty |
+//! | `status` | [`status`](Keys::status) | as for all keys | a `Select` that counts, and those for buckets |
 //!
-//! # What differs between the two
+//! Retries come on top, and a read that a cache answers is no request. The lists are streams; [`Found::fold`] folds one.
 //!
-//! | | S3 | SimpleDB |
-//! |---|---|---|
-//! | one value | an object | an item with the attributes `b` (partition and bucket), `t` (the tag), `v` (the value) |
-//! | its largest size | [`max_value`](Keys::max_value) | about 250 KB of text, 190 KB of other bytes |
-//! | its tag | the entity tag, which equal values share | a random one for each put |
-//! | values in a list | one request each, 64 at a time, beside those of the listing | in the pages of the list |
-//! | reads that must see all writes | always | unless [`consistent`](Keys::consistent) is turned off |
-//! | one store holds | any number | 10 GB and 1,000,000,000 pairs |
+//! # Setting up
 //!
-//! A value of SimpleDB that is not UTF-8 is kept in Base64. One of more than about 1 KB takes several attributes, of
-//! which a shorter value after it leaves some behind, unread, until the key is deleted.
+//! A program depends on this crate, on `s3-client` or `sdb-client`, with which it makes the client, and on `tokio` with
+//! the feature `rt`. The bucket of S3 or the domain has to be there, and to hold nothing but partitions.
 //!
-//! # A cache
-//!
-//! Clients that are built with a cache (their feature `cache`, or that of this crate) answer [`Keys::get`] from it.
-//! For SimpleDB turn [`consistent`](Keys::consistent) off as well: a consistent read goes past the cache.
+//! S3 asks for the permissions `s3:PutObject`, `s3:GetObject`, `s3:DeleteObject` and `s3:ListBucket`. Without the last
+//! one [S3 answers](https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html) 403 in place of 404, so that a
+//! [`get`](Keys::get) of a key without a value is an error. [`clear`](Keys::clear) also asks for `s3:ListBucketVersions`,
+//! `s3:DeleteObjectVersion`, `s3:ListBucketMultipartUploads` and `s3:AbortMultipartUpload`.
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -56,9 +57,72 @@
 //! while let Some(key) = found.try_next().await? {
 //!     assert_eq!((&*key.bucket, &*key.key), (&b"users"[..], &b"ann"[..]));
 //! }
-//! keys.delete("users", "ann").await?;
+//! let bytes = keys.values("users").fold(0, |sum, (_, value)| sum + value.len()).await?;
+//! assert_eq!(bytes, 4);
+//! keys.clear().await?;
 //! assert!(keys.is_empty().await?);
 //! # Ok(()) }
+//! ```
+//!
+//! # Names
+//!
+//! A value is stored under `PARTITION/BUCKET/KEY`. Each of the three is any bytes, the empty ones too, percent-encoded
+//! but for letters, digits, `-`, `_`, `~` and dots that are not the first byte; an empty name is a lone `%`. So a `/`
+//! never stands within one of them, and no two triples are stored under one name. The whole may have 1,024 bytes once
+//! it is encoded, [in S3](https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html) as
+//! [in SimpleDB](https://docs.aws.amazon.com/AmazonSimpleDB/latest/DeveloperGuide/SDBLimits.html); an encoded byte takes
+//! three. Partitions never see each other. Lists of buckets and keys are in the order of the encoded names, which for
+//! letters and digits is that of their bytes.
+//!
+//! # What differs between the two
+//!
+//! | | S3 | SimpleDB |
+//! |---|---|---|
+//! | one value | an object | an item with the attributes `b` (partition and bucket), `t` (the tag), `v` (the value) |
+//! | its largest size | [`max_value`](Keys::max_value) | the same, and just under 253 KiB of text in UTF-8, 189 KiB of other bytes |
+//! | its tag | the entity tag, which equal values share | a random one for each put |
+//! | [`replace`](Keys::replace) of a key without a value | [`is_not_found`](Error::is_not_found), code `NoSuchKey` | [`is_condition_failed`](Error::is_condition_failed) |
+//! | order of [`values`](Keys::values) | that in which they arrive | that of the names |
+//! | [`Status::bytes`] | yes | no |
+//! | [reads that see all writes](https://docs.aws.amazon.com/AmazonSimpleDB/latest/DeveloperGuide/ConsistencySummary.html) | always | unless [`consistent`](Keys::consistent) is turned off |
+//! | [one store holds](https://docs.aws.amazon.com/AmazonSimpleDB/latest/DeveloperGuide/SDBLimits.html) | any number | 10 GB and 1,000,000,000 pairs of attribute and value |
+//!
+//! A value of SimpleDB that is not UTF-8 is kept in Base64. One of up to 1,023 bytes takes three pairs; a longer one takes
+//! one more for each 1,024 bytes, of which a shorter value after it leaves some behind, unread, until the key is deleted.
+//!
+//! # A cache
+//!
+//! Clients that are built with a cache (their feature `cache`, or that of this crate) answer [`Keys::get`] from it; over
+//! S3, [`Keys::values`] too. For SimpleDB turn [`consistent`](Keys::consistent) off as well: a consistent read goes past
+//! the cache. A [`Tag`] from a cache may be that of an older value, which another process has replaced since;
+//! [`Keys::replace`] is refused then, as it should be.
+//!
+//! ```
+//! # #[cfg(feature = "cache")]
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let store = emulator::Emulator::start_blocking()?;
+//! use std::time::Duration;
+//!
+//! use keys::Keys;
+//! use sdb_client::cache_layer::{Cache, Memcached};
+//! use sdb_client::{Credentials, SdbClient};
+//!
+//! let memcached = Memcached::builder().servers(["127.0.0.1:11211"]).build()?;
+//! let sdb = SdbClient::builder()
+//!     .endpoint(store.url())
+//!     .credentials(Credentials::new(store.access_key(), store.secret_key()))
+//!     .cache(Cache::builder(memcached, Duration::from_secs(60)).build()?)
+//!     .build()?;
+//! let domain = sdb.domain("riak");
+//! domain.create().await?;
+//!
+//! let keys = Keys::sdb(domain, "partition-7").consistent(false);
+//! keys.put("users", "ann", "Ann").await?;
+//! let (value, _) = keys.get("users", "ann").await?.expect("it was put");
+//! assert_eq!(value, "Ann");
+//! # Ok(()) }
+//! # #[cfg(not(feature = "cache"))]
+//! # fn main() {}
 //! ```
 
 #![forbid(unsafe_code)]
@@ -86,7 +150,7 @@ pub struct Key {
     pub key: Vec<u8>,
 }
 
-/// Which of the values of a key it was: for [`Keys::replace`].
+/// Which of the values of a key it was, for [`Keys::replace`]. It can be compared and kept, and not made by hand.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Tag(pub(crate) String);
 
@@ -127,13 +191,15 @@ macro_rules! either {
 }
 
 impl Keys {
-    /// This partition in a bucket of S3, which is there. It may hold other partitions, and nothing else.
+    /// This partition in a bucket of S3, which has to be there. It may hold other partitions, and nothing else. Nothing
+    /// is sent.
     pub fn s3(bucket: s3_client::Bucket, partition: impl AsRef<[u8]>) -> Self {
         Self::new(Store::S3(S3 { bucket }), partition)
     }
 
-    /// This partition in a domain of SimpleDB, which is there. It may hold other partitions, and nothing else.
-    pub fn sdb(domain: &sdb_client::Domain, partition: impl AsRef<[u8]>) -> Self {
+    /// This partition in a domain of SimpleDB, which has to be there. It may hold other partitions, and nothing else.
+    /// Nothing is sent.
+    pub fn sdb(domain: sdb_client::Domain, partition: impl AsRef<[u8]>) -> Self {
         Self::new(Store::Sdb(Sdb::new(domain)), partition)
     }
 
@@ -154,8 +220,9 @@ impl Keys {
         }
     }
 
-    /// The most bytes of a value, both when it is put and when it is read, where a longer one is an error. Defaults to
-    /// 1 MiB. Values are held in memory.
+    /// The most bytes of a value, when it is put and when it is read: a longer one is [`Kind::Invalid`] there and
+    /// [`Kind::Protocol`] here. Defaults to 1 MiB. Values are held in memory whole. An item of SimpleDB holds less: see
+    /// [what differs](crate#what-differs-between-the-two).
     #[must_use]
     pub fn max_value(mut self, bytes: usize) -> Self {
         self.max_value = bytes;
@@ -172,7 +239,8 @@ impl Keys {
         self
     }
 
-    /// Stores a value in place of the one that the key has, if it has any. One request.
+    /// Stores a value in place of the one that the key has, if it has any. One request, which is sent again after a
+    /// failure that may pass.
     ///
     /// # Errors
     /// [`Kind::Invalid`] when the value or the names are too long; otherwise as sending and the service say.
@@ -186,8 +254,14 @@ impl Keys {
         self.write(names, value.into(), When::Always).await
     }
 
-    /// Stores a value if the key has none. One request, sent once: when its answer is lost, the error says that it
-    /// [may have been sent](Error::may_have_been_sent).
+    /// Stores a value if the key has none. One request, which is not sent again once it may have run: when its answer is
+    /// lost, the error says that it [may have been sent](Error::may_have_been_sent), and a [`get`](Self::get) tells which
+    /// value is there. S3 takes it by
+    /// [`If-None-Match`](https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html), SimpleDB by a
+    /// [conditional put](https://docs.aws.amazon.com/AmazonSimpleDB/latest/DeveloperGuide/ConditionalPut.html).
+    ///
+    /// Two that run at the same time in S3 may be refused with the code `ConditionalRequestConflict`, which is
+    /// [`Class::Conflict`](s3_client::answer::Class::Conflict), once they have been retried.
     ///
     /// # Errors
     /// [`is_condition_failed`](Error::is_condition_failed) when the key has a value; otherwise as [`put`](Self::put).
@@ -201,12 +275,14 @@ impl Keys {
         self.write(names, value.into(), When::Absent).await
     }
 
-    /// Stores a value if the key still has the one of this tag. One request, sent once, as [`put_new`](Self::put_new).
-    /// Of the stores of S3 some have no such condition: Ceph RGW up to 16.2 refuses all.
+    /// Stores a value if the key still has the one of this tag. One request, not sent again once it may have run, as
+    /// [`put_new`](Self::put_new). In S3 equal values have the same tag: one that was changed and changed back is replaced.
+    /// Not every store that speaks S3 has this condition: Ceph RGW up to 16.2 refuses each with
+    /// [`is_condition_failed`](Error::is_condition_failed).
     ///
     /// # Errors
-    /// [`is_condition_failed`](Error::is_condition_failed) when the key has another value, that or
-    /// [`is_not_found`](Error::is_not_found) when it has none; otherwise as [`put`](Self::put).
+    /// [`is_condition_failed`](Error::is_condition_failed) when the key has another value, and in SimpleDB when it has
+    /// none; S3 answers that it has none by [`is_not_found`](Error::is_not_found). Otherwise as [`put`](Self::put).
     pub async fn replace(
         &self,
         bucket: impl AsRef<[u8]>,
@@ -218,7 +294,7 @@ impl Keys {
         self.write(names, value.into(), When::Is(tag)).await
     }
 
-    /// The value of a key and its tag, or nothing. One request.
+    /// The value of a key and its tag, or nothing. One request, or none where the client's cache has the answer.
     ///
     /// # Errors
     /// [`Kind::Protocol`] when what is stored is not of this crate or too long; otherwise as sending and the service
@@ -241,22 +317,27 @@ impl Keys {
         either!(self, store => store.delete(name).await)
     }
 
-    /// The buckets that have a key, each once.
+    /// The buckets that have a key, each once and in order.
+    #[doc(alias("fold_buckets"))]
     pub fn buckets(&self) -> Found<Vec<u8>> {
         either!(self, store => store.buckets(self.prefix()))
     }
 
-    /// The keys of a bucket.
+    /// The keys of a bucket, in order.
+    #[doc(alias("fold_keys", "list_bucket"))]
     pub fn keys(&self, bucket: impl AsRef<[u8]>) -> Found<Key> {
         either!(self, store => store.keys(self.prefix_of(bucket.as_ref())))
     }
 
-    /// The keys of all buckets.
+    /// The keys of all buckets, in order.
+    #[doc(alias("list"))]
     pub fn all_keys(&self) -> Found<Key> {
         either!(self, store => store.keys(self.prefix()))
     }
 
-    /// The keys of a bucket with their values, in no order. One that is removed meanwhile may be left out.
+    /// The keys of a bucket with their values, over S3 in the order in which they arrive. A key that is removed meanwhile
+    /// may be left out.
+    #[doc(alias("fold_objects"))]
     pub fn values(&self, bucket: impl AsRef<[u8]>) -> Found<(Key, Bytes)> {
         either!(self, store => store.values(self.prefix_of(bucket.as_ref()), self.max_value))
     }
@@ -266,16 +347,17 @@ impl Keys {
         either!(self, store => store.values(self.prefix(), self.max_value))
     }
 
-    /// Removes everything from the partition. What is stored meanwhile may be left. After an error it can be begun
-    /// again.
+    /// Removes everything from the partition, over S3 with all versions of it. What is stored meanwhile may be left. After
+    /// an error it can be begun again. The bucket of S3 or the domain stays.
     ///
     /// # Errors
     /// That of the first request that failed.
+    #[doc(alias("drop", "purge"))]
     pub async fn clear(&self) -> Result<()> {
         either!(self, store => store.clear(self.prefix()).await)
     }
 
-    /// Whether there is no key in the partition. One request.
+    /// Whether there is no key in the partition.
     ///
     /// # Errors
     /// As sending and the service say.
@@ -283,7 +365,7 @@ impl Keys {
         either!(self, store => store.is_empty(self.prefix()).await)
     }
 
-    /// How much there is in the partition, counted from a list of all of it.
+    /// How much there is in the partition, counted from a list of all of its keys: its cost grows with them.
     ///
     /// # Errors
     /// As sending and the service say.

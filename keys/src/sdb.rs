@@ -20,6 +20,10 @@ const VALUE: &str = "v";
 const TEXT: &str = "t";
 const BYTES: &str = "b";
 
+/// The most bytes of a value as text: an item has 256 pairs of up to 1,024 bytes, of which three are the bucket, the tag,
+/// and what tells how the value is cut.
+const MAX_TEXT: usize = 253 * 1024;
+
 /// Items on one page, at most.
 const PAGE: u32 = 2500;
 
@@ -30,9 +34,9 @@ pub(crate) struct Sdb {
 }
 
 impl Sdb {
-    pub(crate) fn new(domain: &Domain) -> Self {
+    pub(crate) fn new(domain: Domain) -> Self {
         Self {
-            domain: domain.clone(),
+            domain,
             consistent: true,
         }
     }
@@ -44,6 +48,13 @@ impl Sdb {
             Ok(text) => format!("{TEXT}{text}"),
             Err(_) => format!("{BYTES}{}", STANDARD.encode(&value)),
         };
+        if text.len() > MAX_TEXT {
+            return Err(Error::invalid(format!(
+                "the value of {} bytes takes {} as text, over the limit of {MAX_TEXT} for an item of SimpleDB",
+                value.len(),
+                text.len()
+            )));
+        }
         let put = PutItem::new(name)
             .replace(BUCKET, bucket)
             .replace(TAG, &*tag)
@@ -203,8 +214,10 @@ fn value(item: &Item, most: usize) -> Result<Bytes> {
         _ => return Err(foreign("its value is neither text nor Base64")),
     };
     if value.len() > most {
-        let len = value.len();
-        return Err(foreign(&format!("{len} bytes are over max_value, {most}")));
+        return Err(Error::protocol(format!(
+            "a stored value has {} bytes, over the limit of {most} (max_value)",
+            value.len()
+        )));
     }
     Ok(value)
 }

@@ -10,12 +10,13 @@ use clap::{Parser, Subcommand, ValueEnum};
 /// without any of SlateDB's caches, and how long it takes to open a database whose log is many small objects. Each
 /// figure is of a process of its own: its CPU time is SlateDB's and the client's, without the store's.
 ///
-/// Keys come from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY. Without an endpoint it starts an emulator, in whose
-/// memory all is. A bucket is made, and removed at the end, also after Ctrl-C. The exit code is 1 when a check fails.
+/// Keys come from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; AWS_SESSION_TOKEN is not read. Without an endpoint it
+/// starts an emulator, which keeps everything in memory. A bucket is made, and removed at the end, also after Ctrl-C.
+/// Requests to Amazon are billed. The exit code is 1 when a check or a request fails.
 #[derive(Parser, Debug)]
 #[command(name = "slatedb", version, args_conflicts_with_subcommands = true)]
 pub(crate) struct Args {
-    /// S3 server, as http://host:port.
+    /// S3 server, as http://host:port or https://host.
     #[arg(long, value_name = "URL", env = "S3_ENDPOINT", value_parser = examples::endpoint)]
     pub(crate) endpoint: Option<String>,
 
@@ -29,7 +30,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "MS", default_value_t = 5, value_parser = clap::value_parser!(u64).range(..=1000))]
     pub(crate) delay: u64,
 
-    /// How often each client is measured.
+    /// How often each client is measured; the table has the medians.
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=99))]
     pub(crate) turns: u16,
 
@@ -37,7 +38,7 @@ pub(crate) struct Args {
     #[arg(long)]
     pub(crate) check_only: bool,
 
-    /// Print one JSON object in place of the table.
+    /// Print one JSON object in place of the table, with the samples of all turns.
     #[arg(long)]
     pub(crate) json: bool,
 

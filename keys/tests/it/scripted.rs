@@ -72,7 +72,7 @@ fn sdb(answer: fn(&str) -> Response) -> (Keys, Arc<Script>) {
         .transport(script.clone())
         .build()
         .unwrap();
-    (Keys::sdb(&client.domain("dom"), "one"), script)
+    (Keys::sdb(client.domain("dom"), "one"), script)
 }
 
 fn ok(body: &str) -> Response {

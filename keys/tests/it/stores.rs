@@ -78,7 +78,7 @@ impl Fixture {
                 }
                 let domain = builder.build().unwrap().domain(place);
                 domain.create().await.unwrap();
-                let keys = Keys::sdb(&domain, "one").consistent(cache.is_none());
+                let keys = Keys::sdb(domain.clone(), "one").consistent(cache.is_none());
                 (keys, None, Some(domain))
             }
         };
