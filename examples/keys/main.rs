@@ -212,7 +212,7 @@ fn print(rows: &[Row], absent: Option<&str>, args: &Args) -> Result<(), Box<dyn 
     }
     writeln!(
         out,
-        "{} values of {} bytes in {} buckets by {} tasks; requests are Redis's commands in its rows",
+        "{} values of {} bytes in {} buckets, tasks: {}; requests are Redis's commands in its rows",
         grouped(args.values as u64),
         grouped(args.size.into()),
         args.buckets,
