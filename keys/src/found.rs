@@ -1,11 +1,12 @@
 //! What a list finds, as a stream.
 
 use std::fmt;
+use std::future::ready;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use futures_core::Stream;
-use futures_util::TryStreamExt as _;
+use futures_util::{TryStreamExt as _, stream};
 use s3_client::Result;
 
 /// What a list finds, one after another: by [`try_next`](Self::try_next), or as a [`Stream`]. Pages are fetched as it is
@@ -16,6 +17,17 @@ pub struct Found<T>(Pin<Box<dyn Stream<Item = Result<T>> + Send>>);
 impl<T> Found<T> {
     pub(crate) fn new(stream: impl Stream<Item = Result<T>> + Send + 'static) -> Self {
         Self(Box::pin(stream))
+    }
+
+    /// What is listed under a prefix, or why there is none.
+    pub(crate) fn under(prefix: Result<String>, list: impl FnOnce(String) -> Self) -> Self
+    where
+        T: Send + 'static,
+    {
+        match prefix {
+            Ok(prefix) => list(prefix),
+            Err(error) => Self::new(stream::once(ready(Err(error)))),
+        }
     }
 
     /// The next one, or nothing after the last.

@@ -78,10 +78,9 @@
 //!
 //! | | S3 | SimpleDB |
 //! |---|---|---|
-//! | one value | an object | an item with the attributes `b` (partition and bucket), `t` (the tag), `v` (the value) |
+//! | one value | an object | an item with the attributes `b` (`PARTITION/BUCKET/`), `t` (the tag), `v` (the value) |
 //! | its largest size | [`max_value`](Keys::max_value) | the same, and just under 253 KiB of text in UTF-8, 189 KiB of other bytes |
 //! | its tag | the entity tag, which equal values share | a random one for each put |
-//! | [`replace`](Keys::replace) of a key without a value | [`is_not_found`](Error::is_not_found), code `NoSuchKey` | [`is_condition_failed`](Error::is_condition_failed) |
 //! | order of [`values`](Keys::values) | that in which they arrive | that of the names |
 //! | [`Status::bytes`] | yes | no |
 //! | [reads that see all writes](https://docs.aws.amazon.com/AmazonSimpleDB/latest/DeveloperGuide/ConsistencySummary.html) | always | unless [`consistent`](Keys::consistent) is turned off |
@@ -134,6 +133,7 @@ mod sdb;
 
 use std::fmt;
 
+use aws_core::{Class, ErrorBody};
 use bytes::Bytes;
 pub use s3_client::{Error, Kind, Result};
 
@@ -165,6 +165,11 @@ pub struct Status {
     /// Bytes of all values; SimpleDB does not tell.
     pub bytes: Option<u64>,
 }
+
+/// The most bytes of `PARTITION/BUCKET/KEY`, of a key of
+/// [S3](https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html) as of the name of an item of
+/// [SimpleDB](https://docs.aws.amazon.com/AmazonSimpleDB/latest/DeveloperGuide/SDBLimits.html).
+const MAX_NAME: usize = 1024;
 
 /// One partition of a store of buckets and keys: see the [crate]. Cheap to clone.
 #[derive(Clone)]
@@ -230,7 +235,7 @@ impl Keys {
     }
 
     /// Whether reads of SimpleDB see every write that was answered before. Defaults to yes. Without it they cost the
-    /// service less, may be old, and can be answered by the client's cache. S3 always shows every write.
+    /// service less, may be old, and can be answered by the client's cache. S3 itself always shows every write.
     #[must_use]
     pub fn consistent(mut self, yes: bool) -> Self {
         if let Store::Sdb(sdb) = &mut self.store {
@@ -281,8 +286,8 @@ impl Keys {
     /// [`is_condition_failed`](Error::is_condition_failed).
     ///
     /// # Errors
-    /// [`is_condition_failed`](Error::is_condition_failed) when the key has another value, and in SimpleDB when it has
-    /// none; S3 answers that it has none by [`is_not_found`](Error::is_not_found). Otherwise as [`put`](Self::put).
+    /// [`is_condition_failed`](Error::is_condition_failed) when the key has another value or none; otherwise as
+    /// [`put`](Self::put).
     pub async fn replace(
         &self,
         bucket: impl AsRef<[u8]>,
@@ -291,20 +296,21 @@ impl Keys {
         tag: &Tag,
     ) -> Result<Tag> {
         let names = (bucket.as_ref(), key.as_ref());
-        self.write(names, value.into(), When::Is(tag)).await
+        let written = self.write(names, value.into(), When::Is(tag)).await;
+        written.map_err(conflict)
     }
 
     /// The value of a key and its tag, or nothing. One request, or none where the client's cache has the answer.
     ///
     /// # Errors
-    /// [`Kind::Protocol`] when what is stored is not of this crate or too long; otherwise as sending and the service
-    /// say.
+    /// [`Kind::Invalid`] when the names are too long; [`Kind::Protocol`] when what is stored is not of this crate or too
+    /// long; otherwise as sending and the service say.
     pub async fn get(
         &self,
         bucket: impl AsRef<[u8]>,
         key: impl AsRef<[u8]>,
     ) -> Result<Option<(Bytes, Tag)>> {
-        let name = self.name(bucket.as_ref(), key.as_ref());
+        let name = self.name(bucket.as_ref(), key.as_ref())?;
         either!(self, store => store.get(name, self.max_value).await)
     }
 
@@ -313,38 +319,53 @@ impl Keys {
     /// # Errors
     /// As sending and the service say.
     pub async fn delete(&self, bucket: impl AsRef<[u8]>, key: impl AsRef<[u8]>) -> Result<()> {
-        let name = self.name(bucket.as_ref(), key.as_ref());
+        let name = self.name(bucket.as_ref(), key.as_ref())?;
         either!(self, store => store.delete(name).await)
     }
 
     /// The buckets that have a key, each once and in order.
     #[doc(alias("fold_buckets"))]
     pub fn buckets(&self) -> Found<Vec<u8>> {
-        either!(self, store => store.buckets(self.prefix()))
+        Found::under(
+            self.prefix(),
+            |prefix| either!(self, store => store.buckets(prefix)),
+        )
     }
 
     /// The keys of a bucket, in order.
     #[doc(alias("fold_keys", "list_bucket"))]
     pub fn keys(&self, bucket: impl AsRef<[u8]>) -> Found<Key> {
-        either!(self, store => store.keys(self.prefix_of(bucket.as_ref())))
+        Found::under(
+            self.prefix_of(bucket.as_ref()),
+            |prefix| either!(self, store => store.keys(prefix)),
+        )
     }
 
     /// The keys of all buckets, in order.
     #[doc(alias("list"))]
     pub fn all_keys(&self) -> Found<Key> {
-        either!(self, store => store.keys(self.prefix()))
+        Found::under(
+            self.prefix(),
+            |prefix| either!(self, store => store.keys(prefix)),
+        )
     }
 
     /// The keys of a bucket with their values, over S3 in the order in which they arrive. A key that is removed meanwhile
     /// may be left out.
     #[doc(alias("fold_objects"))]
     pub fn values(&self, bucket: impl AsRef<[u8]>) -> Found<(Key, Bytes)> {
-        either!(self, store => store.values(self.prefix_of(bucket.as_ref()), self.max_value))
+        Found::under(
+            self.prefix_of(bucket.as_ref()),
+            |prefix| either!(self, store => store.values(prefix, self.max_value)),
+        )
     }
 
     /// The keys of all buckets with their values, as [`values`](Self::values).
     pub fn all_values(&self) -> Found<(Key, Bytes)> {
-        either!(self, store => store.values(self.prefix(), self.max_value))
+        Found::under(
+            self.prefix(),
+            |prefix| either!(self, store => store.values(prefix, self.max_value)),
+        )
     }
 
     /// Removes everything from the partition, over S3 with all versions of it. What is stored meanwhile may be left. After
@@ -354,7 +375,8 @@ impl Keys {
     /// That of the first request that failed.
     #[doc(alias("drop", "purge"))]
     pub async fn clear(&self) -> Result<()> {
-        either!(self, store => store.clear(self.prefix()).await)
+        let prefix = self.prefix()?;
+        either!(self, store => store.clear(prefix).await)
     }
 
     /// Whether there is no key in the partition.
@@ -362,7 +384,8 @@ impl Keys {
     /// # Errors
     /// As sending and the service say.
     pub async fn is_empty(&self) -> Result<bool> {
-        either!(self, store => store.is_empty(self.prefix()).await)
+        let prefix = self.prefix()?;
+        either!(self, store => store.is_empty(prefix).await)
     }
 
     /// How much there is in the partition, counted from a list of all of its keys: its cost grows with them.
@@ -370,7 +393,8 @@ impl Keys {
     /// # Errors
     /// As sending and the service say.
     pub async fn status(&self) -> Result<Status> {
-        either!(self, store => store.status(self.prefix()).await)
+        let prefix = self.prefix()?;
+        either!(self, store => store.status(prefix).await)
     }
 
     async fn write(
@@ -386,22 +410,24 @@ impl Keys {
                 self.max_value
             )));
         }
-        let name = self.name(bucket, key);
+        let name = self.name(bucket, key)?;
         either!(self, store => store.put(name, value, when).await)
     }
 
-    fn name(&self, bucket: &[u8], key: &[u8]) -> String {
-        self.prefix_of(bucket) + &escape::escape(key)
+    fn name(&self, bucket: &[u8], key: &[u8]) -> Result<String> {
+        let [partition, bucket] = [&*self.partition, bucket].map(escape::escape);
+        checked(format!("{partition}/{bucket}/{}", escape::escape(key)), "")
     }
 
     /// What the names of all keys of a bucket begin with, and no others.
-    fn prefix_of(&self, bucket: &[u8]) -> String {
-        self.prefix() + &escape::escape(bucket) + "/"
+    fn prefix_of(&self, bucket: &[u8]) -> Result<String> {
+        let [partition, bucket] = [&*self.partition, bucket].map(escape::escape);
+        checked(format!("{partition}/{bucket}/"), "k")
     }
 
     /// What the names of all keys of the partition begin with, and no others.
-    fn prefix(&self) -> String {
-        escape::escape(&self.partition) + "/"
+    fn prefix(&self) -> Result<String> {
+        checked(escape::escape(&self.partition) + "/", "b/k")
     }
 }
 
@@ -427,12 +453,35 @@ enum When<'a> {
     Is(&'a Tag),
 }
 
+/// A name, or what names begin with that go on with at least as many bytes as `rest`.
+fn checked(name: String, rest: &str) -> Result<String> {
+    match name.len() + rest.len() {
+        ..=MAX_NAME => Ok(name),
+        bytes => Err(Error::invalid(format!(
+            "PARTITION/BUCKET/KEY has {bytes} bytes in its encoded form, over the limit of {MAX_NAME}"
+        ))),
+    }
+}
+
+/// The error of a write that a tag was given for: where the key has no value any more, both services say that something
+/// is not there, S3 the object and SimpleDB the attribute.
+fn conflict(error: Error) -> Error {
+    let (Some(status), Some(code @ ("NoSuchKey" | "AttributeDoesNotExist"))) =
+        (error.status(), error.code())
+    else {
+        return error;
+    };
+    let mut body = ErrorBody::new(code, "the key has no value any more");
+    body.request_id = error.request_id().map(str::to_owned);
+    Error::service(status, body, Some(Class::ConditionFailed)).with_source(error)
+}
+
 /// The names within `PARTITION/BUCKET/KEY`.
 fn parse(name: &str) -> Result<Key> {
     let parts: Option<Vec<Vec<u8>>> = name.split('/').map(escape::unescape).collect();
     match parts.map(<[Vec<u8>; 3]>::try_from) {
         Some(Ok([_, bucket, key])) => Ok(Key { bucket, key }),
-        _ => Err(foreign("its name is not PARTITION/BUCKET/KEY")),
+        _ => Err(foreign(&format!("{name:?} is not PARTITION/BUCKET/KEY"))),
     }
 }
 

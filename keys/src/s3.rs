@@ -35,7 +35,11 @@ impl S3 {
     }
 
     pub(crate) async fn delete(&self, name: String) -> Result<()> {
-        self.bucket.delete(name).await.map(drop)
+        match self.bucket.delete(name).await {
+            // Not all stores take it for done.
+            Err(error) if !is_absent(&error) => Err(error),
+            _ => Ok(()),
+        }
     }
 
     pub(crate) fn buckets(&self, prefix: String) -> Found<Vec<u8>> {
@@ -79,8 +83,7 @@ impl S3 {
     }
 
     pub(crate) async fn is_empty(&self, prefix: String) -> Result<bool> {
-        let page = self.bucket.list().prefix(prefix).page_size(1).await?;
-        Ok(page.objects.is_empty())
+        self.bucket.is_empty().prefix(prefix).await
     }
 
     pub(crate) async fn status(&self, prefix: String) -> Result<Status> {
@@ -103,9 +106,9 @@ async fn read(name: &str, object: Object, most: usize) -> Result<(Key, Bytes)> {
     Ok((parse(name)?, object.body.bytes(most).await?))
 }
 
-/// Whether it is the value that is not there, and not the whole bucket.
+/// Whether the store says that there is no such value. A bucket that is gone and a page of some proxy are errors.
 fn is_absent(error: &Error) -> bool {
-    error.is_not_found() && error.code() != Some("NoSuchBucket")
+    error.code() == Some("NoSuchKey")
 }
 
 fn tag(etag: &str) -> Tag {

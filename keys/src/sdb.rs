@@ -11,7 +11,7 @@ use sdb_client::{DeleteItem, Domain, Expected, Item, PutItem, SdbClient};
 
 use crate::{Found, Key, Status, Tag, When, escape, foreign, parse};
 
-/// The partition and the bucket, as the name has them: what lists go by.
+/// The name up to the key, so that buckets are in the order of their keys: what lists go by.
 const BUCKET: &str = "b";
 const TAG: &str = "t";
 const VALUE: &str = "v";
@@ -42,7 +42,7 @@ impl Sdb {
     }
 
     pub(crate) async fn put(&self, name: String, value: Bytes, when: When<'_>) -> Result<Tag> {
-        let bucket = name.rfind('/').map_or("", |end| &name[..end]).to_owned();
+        let bucket = name.rfind('/').map_or("", |end| &name[..=end]).to_owned();
         let tag = format!("{:032x}", fastrand::u128(..));
         let text = match std::str::from_utf8(&value) {
             Ok(text) => format!("{TEXT}{text}"),
@@ -110,7 +110,8 @@ impl Sdb {
         });
         let names = pages.map_ok(|page| stream::iter(page.into_iter().map(Ok)));
         Found::new(names.try_flatten().and_then(move |name: String| {
-            let name = name.get(start..).and_then(escape::unescape);
+            let name = name.get(start..).and_then(|name| name.strip_suffix('/'));
+            let name = name.and_then(escape::unescape);
             std::future::ready(name.ok_or_else(|| foreign("its bucket is not encoded")))
         }))
     }
@@ -130,26 +131,31 @@ impl Sdb {
         }))
     }
 
+    /// Goes from page to page by name: what is stored meanwhile in front of it may be left, and is no reason to stop.
     pub(crate) async fn clear(&self, prefix: String) -> Result<()> {
-        let mut before = None;
+        let mut last = prefix.clone();
         loop {
-            let query = Query::names(self.domain.name()).filter(within(&prefix));
-            let names = self.client().select(query.limit(PAGE)).consistent(true);
-            let (mut pages, mut names) = (names.pages(), Vec::new());
+            let behind = item_name().gt(&*last).and(item_name().lt(end(&prefix)));
+            let query = Query::names(self.domain.name()).filter(behind);
+            let query = query.order_by(item_name()).limit(PAGE);
+            let mut pages = self.client().select(query).consistent(true).pages();
+            let mut names = Vec::new();
+            // A page may be empty and not the last.
             while names.is_empty()
                 && let Some(page) = pages.try_next().await?
             {
                 names.extend(page.items.into_iter().map(|item| item.name));
             }
-            let Some(first) = names.first().cloned() else {
+            let Some(next) = names.last().cloned() else {
                 return Ok(());
             };
-            if before.replace(first) == names.first().cloned() {
+            if next <= last {
                 return Err(no_progress());
             }
             let items = names.into_iter().map(DeleteItem::new);
             let delete = self.domain.batch_delete().items(items);
             delete.await?.into_result()?;
+            last = next;
         }
     }
 
@@ -196,7 +202,7 @@ fn end(prefix: &str) -> String {
     format!("{}0", prefix.trim_end_matches('/'))
 }
 
-/// A service that still lists what was removed, or lists backwards, is not asked for ever.
+/// A service that lists backwards is not asked for ever.
 fn no_progress() -> Error {
     Error::protocol("the list does not get on: it comes back to what was there before")
 }

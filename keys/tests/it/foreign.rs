@@ -43,7 +43,7 @@ async fn an_item_that_is_no_value_is_told() {
         (Some("1"), Some("x")),
         (Some("1"), Some("")),
     ] {
-        let mut item = PutItem::new("one/b/k").replace("b", "one/b");
+        let mut item = PutItem::new("one/b/k").replace("b", "one/b/");
         if let Some(tag) = tag {
             item = item.replace("t", tag);
         }
@@ -58,7 +58,7 @@ async fn an_item_that_is_no_value_is_told() {
         assert_eq!(values.is_ok(), tag.is_none(), "{value:?}");
         domain.delete("one/b/k").await.unwrap();
     }
-    for (name, bucket) in [("one/b", "one/b"), ("one/%41/k", "one/%41")] {
+    for (name, bucket) in [("one/b", "one/b/"), ("one/%41/k", "one/%41/")] {
         let item = PutItem::new(name).replace("b", bucket);
         let item = item.replace("t", "1").replace("v", "tx");
         domain.put_item(item).await.unwrap();

@@ -8,10 +8,13 @@
     reason = "this is test code outside of a test function"
 )]
 
+mod faults;
 mod foreign;
+mod meanwhile;
 #[path = "../../../s3-client/tests/it/memcached.rs"]
 mod memcached;
 mod model;
+mod names;
 mod scripted;
 mod standard;
 mod stores;

@@ -88,7 +88,7 @@ fn result(operation: &str, inside: &str) -> Response {
     ))
 }
 
-const ITEM: &str = "<Item><Name>one/b/k</Name><Attribute><Name>b</Name><Value>one/b</Value></Attribute>\
+const ITEM: &str = "<Item><Name>one/b/k</Name><Attribute><Name>b</Name><Value>one/b/</Value></Attribute>\
      <Attribute><Name>t</Name><Value>1</Value></Attribute><Attribute><Name>v</Name><Value>tx</Value></Attribute></Item>";
 
 /// A domain without items.
@@ -176,7 +176,7 @@ async fn an_empty_page_is_not_the_end() {
     let (keys, script) = sdb(|request| {
         if request.contains("DeleteAttributes") {
             result("DeleteAttributes", "")
-        } else if request.contains("> 'one/b'") {
+        } else if request.contains("> 'one/b/'") {
             result("Select", "")
         } else if request.contains("NextToken=more") {
             result("Select", ITEM)

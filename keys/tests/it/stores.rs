@@ -98,6 +98,24 @@ impl Fixture {
         !self.real
     }
 
+    /// The same values as a process without the cache has them; nothing at a server that stays.
+    pub(crate) fn elsewhere(&self) -> Option<Keys> {
+        let emulator = self.emulator.as_ref()?;
+        let (url, id, secret) = (emulator.url(), emulator.access_key(), emulator.secret_key());
+        let credentials = Credentials::new(id, secret);
+        Some(match (&self.bucket, &self.domain) {
+            (Some(bucket), _) => {
+                let s3 = S3Client::builder().endpoint(url).credentials(credentials);
+                Keys::s3(s3.build().unwrap().bucket(bucket.name()), "one")
+            }
+            (None, domain) => {
+                let sdb = SdbClient::builder().endpoint(url).credentials(credentials);
+                let sdb = sdb.build().unwrap();
+                Keys::sdb(&sdb.domain(domain.as_ref()?.name()), "one")
+            }
+        })
+    }
+
     pub(crate) async fn end(self) {
         if let Some(bucket) = self.bucket.filter(|_| self.real) {
             bucket.purge().await.unwrap();
