@@ -157,6 +157,12 @@ impl S3Client {
         }
     }
 
+    /// Whether reads may be answered from a cache.
+    #[cfg(feature = "cache")]
+    pub(crate) fn is_cached(&self) -> bool {
+        self.0.cache.is_some()
+    }
+
     #[cfg(feature = "cache")]
     async fn read_through<O: Cacheable<Service = S3> + 'static>(
         self,

@@ -75,6 +75,22 @@ async fn a_key_that_vanishes_from_under_a_list_is_left_out() {
 }
 
 #[tokio::test]
+async fn a_key_that_is_listed_is_not_absent_for_a_cache() {
+    for kind in CACHED {
+        let fixture = Fixture::start(kind).await;
+        let Some(elsewhere) = fixture.elsewhere() else {
+            continue;
+        };
+        let keys = &fixture.keys;
+        assert_eq!(keys.get("b", "k").await.unwrap(), None);
+        elsewhere.put("b", "k", "1").await.unwrap();
+        let values = keys.values("b").try_collect_all().await.unwrap();
+        assert_eq!(values.len(), 1, "{kind:?}");
+        assert_eq!(values[0].1, "1");
+    }
+}
+
+#[tokio::test]
 async fn a_cache_knows_what_this_process_writes() {
     for kind in CACHED {
         let fixture = Fixture::start(kind).await;

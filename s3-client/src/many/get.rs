@@ -140,7 +140,7 @@ impl GetListed {
     }
 
     /// What the listing says of each object, and the object, in the order in which answers begin. An object that
-    /// is gone meanwhile is an error of its own; an error of the listing comes in place of both, and nothing more
+    /// is gone meanwhile is an error of its own, which the store itself has given and no cache; an error of the listing comes in place of both, and nothing more
     /// is listed after it.
     pub fn results(self) -> Results<Result<(ObjectInfo, Result<Object>)>> {
         let Self { list, each, .. } = self;
@@ -153,14 +153,28 @@ impl GetListed {
                     if !filter.as_mut().is_none_or(|wanted| wanted(&info)) {
                         return None;
                     }
-                    let get = refined(&bucket, &info.key, &each);
-                    Box::pin(async move { Ok((info, get.send().await)) })
+                    let (bucket, each) = (bucket.clone(), each.clone());
+                    Box::pin(async move {
+                        let object = listed_object(&bucket, &info.key, &each).await;
+                        Ok((info, object))
+                    })
                 }
             };
             Some(job)
         });
         Results::new(jobs, self.concurrency)
     }
+}
+
+/// Fetches an object that was just listed: a cache may hold from before that there is none, so the store is asked then.
+async fn listed_object(bucket: &Bucket, key: &str, each: &Option<Refine>) -> Result<Object> {
+    let object = refined(bucket, key, each).send().await;
+    #[cfg(feature = "cache")]
+    if bucket.client.is_cached() && object.as_ref().is_err_and(aws_core::Error::is_not_found) {
+        let again = refined(bucket, key, each).cache(crate::request::CacheMode::Refresh);
+        return again.send().await;
+    }
+    object
 }
 
 fn refined(bucket: &Bucket, key: &str, each: &Option<Refine>) -> Get {
