@@ -111,7 +111,7 @@ impl Fixture {
             (None, domain) => {
                 let sdb = SdbClient::builder().endpoint(url).credentials(credentials);
                 let sdb = sdb.build().unwrap();
-                Keys::sdb(&sdb.domain(domain.as_ref()?.name()), "one")
+                Keys::sdb(sdb.domain(domain.as_ref()?.name()), "one")
             }
         })
     }
