@@ -360,6 +360,22 @@ mod tests {
         assert!(watch.is_due() && !watch.is_due());
     }
 
+    /// What was written under one list is not believed under another.
+    #[test]
+    fn each_list_that_differs_has_a_number_of_its_own() {
+        let servers = ["127.0.0.1:1", "127.0.0.1:2"];
+        let cache = crate::Memcached::builder()
+            .servers(servers)
+            .build()
+            .unwrap();
+        let set = |count: usize| {
+            let list = servers[..count].iter().map(|place| place.parse().unwrap());
+            cache.set_servers(list).unwrap();
+            cache.list_number()
+        };
+        assert_eq!([2, 1, 1, 2].map(set), [0, 1, 1, 2]);
+    }
+
     #[test]
     fn beyond_the_bound_any_server_may_have_left() {
         let endpoint = |i: usize| (format!("10.0.0.{i}"), 11211);
