@@ -266,7 +266,7 @@ impl Keys {
     /// [conditional put](https://docs.aws.amazon.com/AmazonSimpleDB/latest/DeveloperGuide/ConditionalPut.html).
     ///
     /// Two that run at the same time in S3 may be refused with the code `ConditionalRequestConflict`, which is
-    /// [`Class::Conflict`](s3_client::answer::Class::Conflict), once they have been retried.
+    /// [`Class::Conflict`], once they have been retried.
     ///
     /// # Errors
     /// [`is_condition_failed`](Error::is_condition_failed) when the key has a value; otherwise as [`put`](Self::put).
