@@ -16,7 +16,8 @@ declare -A floor=(
     [cache-layer]=2
     [aws-core]=3
     [s3-client]=4 [sdb-client]=4 [ec2-client]=4
-    [s3-object-store]=5 [keys]=5
+    [s3-object-store]=5 [keys]=5 [cloud-stores]=5
+    [ejabberd-cloud]=9
     [examples]=9 [benches]=9
 )
 # An oracle is only worth something if it shares no code with what it judges.

@@ -1,0 +1,1 @@
+//! The state of an XMPP server in S3 and SimpleDB.
