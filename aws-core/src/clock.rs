@@ -10,9 +10,9 @@ use aws_sigv2::date::{self, HttpDate};
 
 /// A clock that can be corrected by what servers say; clones share the correction.
 #[derive(Clone)]
-pub struct Clock(Arc<Inner>);
+pub struct Clock(Arc<Offset>);
 
-struct Inner {
+struct Offset {
     source: Option<Box<dyn Fn() -> SystemTime + Send + Sync>>,
     /// Milliseconds that the server is ahead.
     offset: AtomicI64,
@@ -21,7 +21,7 @@ struct Inner {
 impl Clock {
     /// The clock of the operating system.
     pub fn system() -> Self {
-        Self(Arc::new(Inner {
+        Self(Arc::new(Offset {
             source: None,
             offset: AtomicI64::new(0),
         }))
@@ -29,7 +29,7 @@ impl Clock {
 
     /// A clock that asks this function: for tests.
     pub fn from_fn(source: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
-        Self(Arc::new(Inner {
+        Self(Arc::new(Offset {
             source: Some(Box::new(source)),
             offset: AtomicI64::new(0),
         }))

@@ -36,10 +36,10 @@ pub enum CacheMode {
 /// assert!(patient.check().unwrap_err().to_string().contains("Host"));
 /// ```
 #[derive(Clone, Default)]
-pub struct Overrides(Option<Arc<Inner>>);
+pub struct Overrides(Option<Arc<Overridden>>);
 
 #[derive(Clone, Default)]
-struct Inner {
+struct Overridden {
     timeout: Option<Duration>,
     retry: Option<RetryConfig>,
     headers: Vec<(String, String)>,
@@ -68,7 +68,7 @@ const RESERVED_FIELDS: [&str; 16] = [
 ];
 
 impl Overrides {
-    fn inner(&mut self) -> &mut Inner {
+    fn inner(&mut self) -> &mut Overridden {
         Arc::make_mut(self.0.get_or_insert_default())
     }
 

@@ -194,9 +194,9 @@ impl Unsigned for UnsignedExport {
 }
 
 /// An object of an answer.
-pub(crate) struct Fields(Map<String, Value>);
+pub(crate) struct JsonFields(Map<String, Value>);
 
-impl Fields {
+impl JsonFields {
     pub(crate) fn read(answer: &Answer) -> Result<Self> {
         match serde_json::from_slice(&answer.bytes()) {
             Ok(Value::Object(fields)) => Ok(Self(fields)),

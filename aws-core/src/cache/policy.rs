@@ -123,7 +123,7 @@ fn snapshot(entry: &Entry) -> Option<Snapshot> {
 }
 
 /// What an entry says to an operation.
-pub(super) enum Told<T> {
+pub(super) enum EntryVerdict<T> {
     /// It answers the operation: with what is kept, or with the error of a thing that does not exist.
     Outcome(Result<T>),
     /// It does not answer this operation: only the service can.
@@ -138,17 +138,17 @@ pub(super) fn told<O: Cacheable>(
     operation: &O,
     entry: &Entry,
     cached: bool,
-) -> Told<O::Output> {
+) -> EntryVerdict<O::Output> {
     let Some(snapshot) = snapshot(entry) else {
-        return Told::Damaged;
+        return EntryVerdict::Damaged;
     };
     if snapshot.head.status() == 404 {
-        return Told::Outcome(Err(absence(service, operation, &snapshot)));
+        return EntryVerdict::Outcome(Err(absence(service, operation, &snapshot)));
     }
     let snapshot = match cached {
         true => match operation.out_of(snapshot) {
             Some(snapshot) => snapshot,
-            None => return Told::Nothing,
+            None => return EntryVerdict::Nothing,
         },
         false => snapshot,
     };
@@ -159,8 +159,8 @@ pub(super) fn told<O: Cacheable>(
         cached,
     };
     match operation.parse(service, answer) {
-        Err(_) if cached => Told::Damaged,
-        outcome => Told::Outcome(outcome),
+        Err(_) if cached => EntryVerdict::Damaged,
+        outcome => EntryVerdict::Outcome(outcome),
     }
 }
 

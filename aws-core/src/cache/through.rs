@@ -9,7 +9,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::cacheable::{Cacheable, Lookup};
 use super::load::{Raw, load};
-use super::policy::{Settings, Told, entry, group, owner_of, terms, told};
+use super::policy::{EntryVerdict, Settings, entry, group, owner_of, terms, told};
 use crate::credentials::Credentials;
 use crate::dispatch::verdict::Failure;
 use crate::dispatch::{Dispatch, after, site};
@@ -70,11 +70,13 @@ impl Through {
                     CacheMode::Refresh => None,
                     _ => match self.cache.find(&name, O::NAME).await {
                         Ok((entry, _)) => match told(&*service, &operation, &entry, true) {
-                            Told::Outcome(outcome) => return outcome,
-                            Told::Nothing => {
+                            EntryVerdict::Outcome(outcome) => return outcome,
+                            EntryVerdict::Nothing => {
                                 return self.dispatch.call(&*service, &operation).await;
                             }
-                            Told::Damaged => Some(Box::pin(self.cache.discard(&name)).await),
+                            EntryVerdict::Damaged => {
+                                Some(Box::pin(self.cache.discard(&name)).await)
+                            }
                         },
                         Err(missed) => Some(missed),
                     },
@@ -86,9 +88,9 @@ impl Through {
                 let name = self.name(&operation, key).await?;
                 if let Some(entry) = self.cache.peek(&name, O::NAME).await {
                     match told(&*service, &operation, &entry, true) {
-                        Told::Outcome(outcome) => return outcome,
-                        Told::Nothing => {}
-                        Told::Damaged => {
+                        EntryVerdict::Outcome(outcome) => return outcome,
+                        EntryVerdict::Nothing => {}
+                        EntryVerdict::Damaged => {
                             drop(Box::pin(self.cache.discard(&name)).await);
                         }
                     }
@@ -257,9 +259,9 @@ impl Through {
             Found::Entry(entry, source) => (entry, source),
         };
         match told(&*service, &*operation, &entry, source != Source::Service) {
-            Told::Outcome(outcome) => outcome,
-            Told::Nothing => self.dispatch.call(&*service, &*operation).await,
-            Told::Damaged => {
+            EntryVerdict::Outcome(outcome) => outcome,
+            EntryVerdict::Nothing => self.dispatch.call(&*service, &*operation).await,
+            EntryVerdict::Damaged => {
                 drop(self.cache.discard(name).await);
                 self.dispatch.call(&*service, &*operation).await
             }

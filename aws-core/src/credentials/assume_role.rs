@@ -3,9 +3,11 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use super::fetch::{Fetch, Outcome};
-use super::sts::{self, Site};
-use super::{Credentials, CredentialsError, Lookup, ProvideCredentials, ProvideFuture, Provided};
+use super::fetch::{Fetch, Fetched};
+use super::sts::{self, StsEndpoint};
+use super::{
+    Credentials, CredentialsError, ProvideCredentials, ProvideFuture, Provided, Variables,
+};
 use crate::transport::Transport;
 
 /// Keys of a role, for somebody who has keys and may take it.
@@ -27,7 +29,7 @@ use crate::transport::Transport;
 pub struct AssumeRole {
     source: Arc<dyn ProvideCredentials>,
     role: Role,
-    lookup: Lookup,
+    lookup: Variables,
     fetch: Fetch,
 }
 
@@ -50,7 +52,7 @@ impl AssumeRole {
                 arn: role.into(),
                 ..Role::default()
             },
-            lookup: Lookup::process(),
+            lookup: Variables::process(),
             fetch: Fetch::new(sts::TIMEOUT),
         }
     }
@@ -61,7 +63,7 @@ impl AssumeRole {
         mut self,
         lookup: impl Fn(&str) -> Option<String> + Send + Sync + 'static,
     ) -> Self {
-        self.lookup = Lookup::from_fn(lookup);
+        self.lookup = Variables::from_fn(lookup);
         self
     }
 
@@ -109,7 +111,7 @@ impl AssumeRole {
         self
     }
 
-    async fn fetch(&self, now: SystemTime) -> Outcome<Provided> {
+    async fn fetch(&self, now: SystemTime) -> Fetched<Provided> {
         let source = self.source.provide(now).await?;
         self.role
             .take(&self.lookup, &self.fetch, &source.credentials, now)
@@ -121,11 +123,11 @@ impl Role {
     /// Takes the role, with these keys.
     pub(super) async fn take(
         &self,
-        lookup: &Lookup,
+        lookup: &Variables,
         fetch: &Fetch,
         keys: &Credentials,
         now: SystemTime,
-    ) -> Outcome<Provided> {
+    ) -> Fetched<Provided> {
         let session = self.session.clone().unwrap_or_else(|| sts::session(now));
         let mut fields = vec![
             ("RoleArn", self.arn.as_str()),
@@ -145,7 +147,7 @@ impl Role {
             fields.push(("DurationSeconds", seconds));
         }
         let region = self.region.clone().map(|region| ("the region", region));
-        let site = Site::new(lookup, region)?;
+        let site = StsEndpoint::new(lookup, region)?;
         site.keys(fetch, "AssumeRole", &fields, Some((keys, now)))
             .await
     }

@@ -5,8 +5,8 @@ use std::time::{Duration, SystemTime};
 
 use pipeline_pool::{Method, Origin, Request};
 
-use super::fetch::{Fetch, Outcome, keys, short};
-use super::{CredentialsError, Lookup, ProvideCredentials, ProvideFuture, Provided, json};
+use super::fetch::{Fetch, Fetched, keys, short};
+use super::{CredentialsError, ProvideCredentials, ProvideFuture, Provided, Variables, json};
 use crate::transport::Transport;
 
 /// Keys of a container's role, from the service beside it: ECS tasks and EKS pods.
@@ -19,7 +19,7 @@ use crate::transport::Transport;
 /// See [the guide of the SDKs](https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html).
 #[derive(Clone, Debug)]
 pub struct Container {
-    lookup: Lookup,
+    lookup: Variables,
     ecs: String,
     fetch: Fetch,
 }
@@ -33,15 +33,15 @@ const NAME: &str = "the container's credentials service";
 impl Container {
     /// The service that the variables of this process name.
     pub fn new() -> Self {
-        Self::over(Lookup::process())
+        Self::over(Variables::process())
     }
 
     /// The service that variables found by this function name.
     pub fn from_fn(lookup: impl Fn(&str) -> Option<String> + Send + Sync + 'static) -> Self {
-        Self::over(Lookup::from_fn(lookup))
+        Self::over(Variables::from_fn(lookup))
     }
 
-    pub(super) fn over(lookup: Lookup) -> Self {
+    pub(super) fn over(lookup: Variables) -> Self {
         Self {
             lookup,
             ecs: "http://169.254.170.2".to_owned(),
@@ -70,7 +70,7 @@ impl Container {
         self
     }
 
-    fn place(&self) -> Outcome<(Origin, String)> {
+    fn place(&self) -> Fetched<(Origin, String)> {
         let bad = |name: &str, why: &str| CredentialsError::broken(format!("{name}: {why}"));
         if let Some(path) = self.lookup.get(RELATIVE) {
             let origin = Origin::parse(&self.ecs).map_err(|e| bad(RELATIVE, e.detail()))?;
@@ -106,7 +106,7 @@ impl Container {
         Ok((origin, path))
     }
 
-    fn token(&self) -> Outcome<Option<String>> {
+    fn token(&self) -> Fetched<Option<String>> {
         let Some(file) = self.lookup.get(TOKEN_FILE) else {
             return Ok(self.lookup.get(TOKEN));
         };
@@ -119,7 +119,7 @@ impl Container {
         }
     }
 
-    async fn fetch(&self) -> Outcome<Provided> {
+    async fn fetch(&self) -> Fetched<Provided> {
         let (origin, path) = self.place()?;
         let token = self.token()?;
         let request = || {
@@ -173,7 +173,7 @@ impl ProvideCredentials for Container {
 mod tests {
     use super::*;
 
-    fn place(name: &'static str, value: &'static str) -> Outcome<(String, String)> {
+    fn place(name: &'static str, value: &'static str) -> Fetched<(String, String)> {
         let container = Container::from_fn(move |n| (n == name).then(|| value.to_owned()));
         let (origin, path) = container.place()?;
         Ok((origin.to_string(), path))

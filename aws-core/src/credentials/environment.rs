@@ -4,7 +4,9 @@ use std::future::ready;
 use std::time::SystemTime;
 
 use super::fetch::provided;
-use super::{Credentials, CredentialsError, Lookup, ProvideCredentials, ProvideFuture, Provided};
+use super::{
+    Credentials, CredentialsError, ProvideCredentials, ProvideFuture, Provided, Variables,
+};
 use crate::time::parse_iso8601;
 
 /// Keys from environment variables.
@@ -14,20 +16,20 @@ use crate::time::parse_iso8601;
 /// `AMAZON_SECRET_ACCESS_KEY`. An empty variable counts as absent. A part without the others is an error, since keys
 /// from elsewhere would be somebody else's.
 #[derive(Clone, Debug)]
-pub struct Environment(Lookup);
+pub struct Environment(Variables);
 
 impl Environment {
     /// The variables of this process.
     pub fn new() -> Self {
-        Self(Lookup::process())
+        Self(Variables::process())
     }
 
     /// Variables found by this function.
     pub fn from_fn(lookup: impl Fn(&str) -> Option<String> + Send + Sync + 'static) -> Self {
-        Self(Lookup::from_fn(lookup))
+        Self(Variables::from_fn(lookup))
     }
 
-    pub(super) fn over(lookup: Lookup) -> Self {
+    pub(super) fn over(lookup: Variables) -> Self {
         Self(lookup)
     }
 

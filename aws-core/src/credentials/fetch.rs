@@ -29,15 +29,15 @@ pub(super) struct Fetch {
     timeout: Duration,
 }
 
-pub(super) type Outcome<T> = Result<T, CredentialsError>;
+pub(super) type Fetched<T> = Result<T, CredentialsError>;
 
 /// An answer that was read whole.
-pub(super) struct Answer {
+pub(super) struct FetchedAnswer {
     pub(super) head: Head,
     pub(super) body: Bytes,
 }
 
-impl Answer {
+impl FetchedAnswer {
     pub(super) fn status(&self) -> u16 {
         self.head.status()
     }
@@ -95,13 +95,17 @@ impl Fetch {
     }
 
     /// Makes one attempt.
-    pub(super) async fn once(&self, origin: &Origin, mut request: Request) -> Result<Answer, Lost> {
+    pub(super) async fn once(
+        &self,
+        origin: &Origin,
+        mut request: Request,
+    ) -> Result<FetchedAnswer, Lost> {
         request.timeout(self.timeout);
         let whole = async {
             let response = self.transport.send(origin, request).await?;
             let (head, body) = response.into_parts();
             let body = body.bytes(MAX_ANSWER).await?;
-            Ok::<_, pipeline_pool::Error>(Answer { head, body })
+            Ok::<_, pipeline_pool::Error>(FetchedAnswer { head, body })
         };
         let late = || pipeline_pool::Error::new(Kind::Timeout, "no answer in time");
         let outcome = tokio::time::timeout(self.timeout, whole).await;
@@ -113,8 +117,8 @@ impl Fetch {
         &self,
         origin: &Origin,
         request: impl Fn() -> Result<Request, pipeline_pool::Error>,
-        again: impl Fn(&Answer) -> bool,
-    ) -> Result<Answer, Lost> {
+        again: impl Fn(&FetchedAnswer) -> bool,
+    ) -> Result<FetchedAnswer, Lost> {
         let mut attempt = 1;
         loop {
             let outcome = self.once(origin, request()?).await;
@@ -140,7 +144,7 @@ impl fmt::Debug for Fetch {
 }
 
 /// Reads the answer of a metadata service or of a program: keys as JSON.
-pub(super) fn keys(source: &str, body: &[u8]) -> Outcome<Provided> {
+pub(super) fn keys(source: &str, body: &[u8]) -> Fetched<Provided> {
     let bad = |what: &str| CredentialsError::broken(format!("{source}: {what}"));
     let Some(members) = json::scalars(body) else {
         return Err(bad("the answer is no JSON object"));

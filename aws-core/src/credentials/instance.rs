@@ -4,9 +4,11 @@ use std::error::Error as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use super::fetch::{Outcome, keys};
+use super::fetch::{Fetched, keys};
 use super::metadata::{Metadata, NAME};
-use super::{Credentials, CredentialsError, Lookup, ProvideCredentials, ProvideFuture, Provided};
+use super::{
+    Credentials, CredentialsError, ProvideCredentials, ProvideFuture, Provided, Variables,
+};
 use crate::transport::Transport;
 
 /// Keys of the role of an EC2 instance, from its [metadata service](Metadata).
@@ -32,15 +34,15 @@ const ROLES: &str = "/latest/meta-data/iam/security-credentials/";
 impl Instance {
     /// The service that the variables of this process name.
     pub fn new() -> Self {
-        Self::over(Lookup::process())
+        Self::over(Variables::process())
     }
 
     /// The service that variables found by this function name.
     pub fn from_fn(lookup: impl Fn(&str) -> Option<String> + Send + Sync + 'static) -> Self {
-        Self::over(Lookup::from_fn(lookup))
+        Self::over(Variables::from_fn(lookup))
     }
 
-    pub(super) fn over(lookup: Lookup) -> Self {
+    pub(super) fn over(lookup: Variables) -> Self {
         Self::of(Metadata::over(lookup))
     }
 
@@ -74,7 +76,7 @@ impl Instance {
     }
 
     /// The keys that the service gives, or else the last ones.
-    async fn fetch(&self, now: SystemTime) -> Outcome<Provided> {
+    async fn fetch(&self, now: SystemTime) -> Fetched<Provided> {
         let outcome = self.ask().await;
         let mut last = self.lock();
         let mut provided = match outcome {
@@ -94,7 +96,7 @@ impl Instance {
         Ok(provided)
     }
 
-    async fn ask(&self) -> Outcome<Provided> {
+    async fn ask(&self) -> Fetched<Provided> {
         let mut service = self.service.open().await?;
         let roles = service.answer(ROLES).await?;
         let none = || CredentialsError::absent("the instance has no role");
@@ -119,7 +121,7 @@ fn is_over(provided: &Provided, now: SystemTime) -> bool {
     provided.expires.is_some_and(|expires| expires <= now)
 }
 
-fn good(status: u16) -> Outcome<()> {
+fn good(status: u16) -> Fetched<()> {
     match status {
         200..300 => Ok(()),
         _ => Err(CredentialsError::broken(format!(

@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use pipeline_pool::{Method, Origin, Request};
 
-use super::fetch::{Answer, Fetch, Lost, Outcome};
-use super::{CredentialsError, Lookup, json};
+use super::fetch::{Fetch, Fetched, FetchedAnswer, Lost};
+use super::{CredentialsError, Variables, json};
 use crate::transport::Transport;
 
 /// How long a token works, in seconds: the most that the service gives.
@@ -34,7 +34,7 @@ pub(super) const NAME: &str = "the instance's metadata service";
 /// a container on one whose hop limit (`HttpPutResponseHopLimit`, 1 unless it is raised) keeps the answers from it.
 #[derive(Clone, Debug)]
 pub struct Metadata {
-    lookup: Lookup,
+    lookup: Variables,
     endpoint: Option<String>,
     fetch: Fetch,
 }
@@ -47,15 +47,15 @@ impl Metadata {
 
     /// The service that the variables of this process name.
     pub fn new() -> Self {
-        Self::over(Lookup::process())
+        Self::over(Variables::process())
     }
 
     /// The service that variables found by this function name.
     pub fn from_fn(lookup: impl Fn(&str) -> Option<String> + Send + Sync + 'static) -> Self {
-        Self::over(Lookup::from_fn(lookup))
+        Self::over(Variables::from_fn(lookup))
     }
 
-    pub(super) fn over(lookup: Lookup) -> Self {
+    pub(super) fn over(lookup: Variables) -> Self {
         Self {
             lookup,
             endpoint: None,
@@ -84,7 +84,7 @@ impl Metadata {
         self
     }
 
-    fn origin(&self) -> Outcome<Origin> {
+    fn origin(&self) -> Fetched<Origin> {
         let named = || self.lookup.get("AWS_EC2_METADATA_SERVICE_ENDPOINT");
         let url = match self.endpoint.clone().or_else(named) {
             Some(url) => url,
@@ -94,7 +94,7 @@ impl Metadata {
     }
 
     /// The address where none is given.
-    fn usual(&self) -> Outcome<&'static str> {
+    fn usual(&self) -> Fetched<&'static str> {
         const MODE: &str = "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE";
         match self.lookup.get(MODE) {
             Some(mode) if mode.eq_ignore_ascii_case("ipv6") => Ok(Self::IPV6),
@@ -106,7 +106,7 @@ impl Metadata {
     }
 
     /// Whether it is turned off.
-    fn is_disabled(&self) -> Outcome<bool> {
+    fn is_disabled(&self) -> Fetched<bool> {
         const DISABLED: &str = "AWS_EC2_METADATA_DISABLED";
         match self.lookup.get(DISABLED) {
             Some(value) if value.eq_ignore_ascii_case("true") => Ok(true),
@@ -196,7 +196,7 @@ impl MetadataSession {
     }
 
     /// The answer, of whatever status but 401.
-    pub(super) async fn answer(&mut self, path: &str) -> Outcome<Answer> {
+    pub(super) async fn answer(&mut self, path: &str) -> Fetched<FetchedAnswer> {
         loop {
             let request = || {
                 let mut request = Request::new(Method::Get, &self.origin, path)?;
@@ -228,7 +228,7 @@ impl std::fmt::Debug for MetadataSession {
     }
 }
 
-async fn token(fetch: &Fetch, origin: &Origin) -> Outcome<String> {
+async fn token(fetch: &Fetch, origin: &Origin) -> Fetched<String> {
     let request = || {
         let mut request = Request::new(Method::Put, origin, "/latest/api/token")?;
         request.header("x-aws-ec2-metadata-token-ttl-seconds", TTL)?;

@@ -183,11 +183,11 @@ impl std::error::Error for CredentialsError {
 
 /// Looks up variables; replaced in tests, where the process's own environment must stay as it is.
 #[derive(Clone)]
-pub(crate) struct Lookup(Arc<Find>);
+pub(crate) struct Variables(Arc<Find>);
 
 type Find = dyn Fn(&str) -> Option<String> + Send + Sync;
 
-impl Lookup {
+impl Variables {
     pub(crate) fn process() -> Self {
         // One that is no UTF-8 is there all the same: what it names is not found then, and is said to be missing.
         let read = |name: &str| Some(std::env::var_os(name)?.to_string_lossy().into_owned());
@@ -204,8 +204,8 @@ impl Lookup {
     }
 }
 
-impl fmt::Debug for Lookup {
+impl fmt::Debug for Variables {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Lookup")
+        f.write_str("Variables")
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use super::fetch::{self, MAX_ANSWER, Outcome};
+use super::fetch::{self, Fetched, MAX_ANSWER};
 use super::{CredentialsError, Provided, json};
 
 /// How long a program may take.
@@ -32,7 +32,7 @@ impl Drop for Running {
 /// Runs a command line and reads the keys that it prints, as
 /// [a JSON object](https://docs.aws.amazon.com/sdkref/latest/guide/feature-process-credentials.html). Nothing of the
 /// line or of what is printed is told.
-pub(super) async fn keys(line: &str) -> Outcome<Provided> {
+pub(super) async fn keys(line: &str) -> Fetched<Provided> {
     let bad = |why: &str| CredentialsError::broken(format!("{NAME} {why}"));
     let words = words(line).ok_or_else(|| bad("has an open quote"))?;
     let (program, arguments) = words.split_first().ok_or_else(|| bad("is empty"))?;

@@ -5,12 +5,12 @@ use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use super::assume_role::Role;
-use super::fetch::{Fetch, Outcome, provided};
+use super::fetch::{Fetch, Fetched, provided};
 use super::ini::{self, Form, Section};
 use super::web_identity::WebIdentity;
 use super::{
-    Container, Credentials, CredentialsError, Environment, Instance, Lookup, ProvideCredentials,
-    ProvideFuture, Provided, process, sts,
+    Container, Credentials, CredentialsError, Environment, Instance, ProvideCredentials,
+    ProvideFuture, Provided, Variables, process, sts,
 };
 use crate::transport::Transport;
 
@@ -39,7 +39,7 @@ use crate::transport::Transport;
 /// guide of the SDKs](https://docs.aws.amazon.com/sdkref/latest/guide/feature-assume-role-credentials.html).
 #[derive(Clone, Debug)]
 pub struct Profile {
-    lookup: Lookup,
+    lookup: Variables,
     name: Option<String>,
     fetch: Fetch,
 }
@@ -67,12 +67,12 @@ enum Base {
 impl Profile {
     /// The profile and files that the process's environment names.
     pub fn new() -> Self {
-        Self::over(Lookup::process())
+        Self::over(Variables::process())
     }
 
     /// The profile and files that variables found by this function name.
     pub fn from_fn(lookup: impl Fn(&str) -> Option<String> + Send + Sync + 'static) -> Self {
-        Self::over(Lookup::from_fn(lookup))
+        Self::over(Variables::from_fn(lookup))
     }
 
     /// The longest time of one attempt to take a role; there are three. Defaults to 5 s.
@@ -89,7 +89,7 @@ impl Profile {
         self
     }
 
-    fn over(lookup: Lookup) -> Self {
+    fn over(lookup: Variables) -> Self {
         Self {
             lookup,
             name: None,
@@ -104,7 +104,7 @@ impl Profile {
         self
     }
 
-    async fn fetch(&self, now: SystemTime) -> Outcome<Provided> {
+    async fn fetch(&self, now: SystemTime) -> Fetched<Provided> {
         let Plan { base, mut roles } = self.plan()?;
         let mut provided = match base {
             Base::Keys(keys) => keys,
@@ -122,7 +122,7 @@ impl Profile {
     }
 
     /// The name of the profile, if it was asked for by name.
-    fn asked(&self) -> Outcome<Option<String>> {
+    fn asked(&self) -> Fetched<Option<String>> {
         if self.name.is_some() {
             return Ok(self.name.clone());
         }
@@ -135,7 +135,7 @@ impl Profile {
         }
     }
 
-    fn plan(&self) -> Outcome<Plan> {
+    fn plan(&self) -> Fetched<Plan> {
         let asked = self.asked()?;
         let mut name = asked.clone().unwrap_or_else(|| "default".to_owned());
         let mut seen: Vec<String> = Vec::new();
@@ -231,7 +231,7 @@ impl Profile {
     }
 
     /// What the files say of a profile.
-    fn sections(&self, name: &str) -> Outcome<Sections> {
+    fn sections(&self, name: &str) -> Fetched<Sections> {
         let mut sections = Sections::default();
         for (variable, default, form) in [
             ("AWS_SHARED_CREDENTIALS_FILE", "credentials", Form::Name),
@@ -275,7 +275,7 @@ impl Profile {
 
     /// A file's name with the home for `~`, and the values of variables for `$NAME` and `${NAME}`; names of none stay
     /// as they are.
-    fn expand(&self, of: &str, path: &str) -> Outcome<PathBuf> {
+    fn expand(&self, of: &str, path: &str) -> Fetched<PathBuf> {
         let mut expanded = String::new();
         let mut rest = path;
         while let Some((before, after)) = rest.split_once('$') {
@@ -341,7 +341,7 @@ impl Sections {
     }
 
     /// The pair of one of the files.
-    fn keys(&self) -> Outcome<Option<Provided>> {
+    fn keys(&self) -> Fetched<Option<Provided>> {
         for (path, section) in &self.0 {
             let value = |name| section.get(name).filter(|(_, value)| !value.is_empty());
             let lacks = |line: usize, has: &str, lacks: &str| {

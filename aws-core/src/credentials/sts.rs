@@ -5,8 +5,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use aws_sigv2::{Credentials, escape};
 use pipeline_pool::{Method, Origin, Request};
 
-use super::fetch::{Answer, Fetch, Outcome, provided, short};
-use super::{CredentialsError, Lookup, Provided};
+use super::fetch::{Fetch, Fetched, FetchedAnswer, provided, short};
+use super::{CredentialsError, Provided, Variables};
 use crate::envelope::ErrorBody;
 use crate::time::parse_iso8601;
 use crate::v4::{self, Payload, Scope};
@@ -19,14 +19,14 @@ const FORM: &str = "application/x-www-form-urlencoded";
 pub(super) const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Where the service is, and the region that requests to it are signed for.
-pub(super) struct Site {
+pub(super) struct StsEndpoint {
     origin: Origin,
     scope: Scope,
 }
 
-impl Site {
+impl StsEndpoint {
     /// At `AWS_ENDPOINT_URL_STS`, else at `AWS_ENDPOINT_URL`, which is for all services, else in this region, else in that of the variables, else at the global endpoint.
-    pub(super) fn new(lookup: &Lookup, region: Option<(&str, String)>) -> Outcome<Self> {
+    pub(super) fn new(lookup: &Variables, region: Option<(&str, String)>) -> Fetched<Self> {
         let bad = |name: &str, why: &str| CredentialsError::broken(format!("{name}: {why}"));
         let named = |name: &'static str| Some((name, lookup.get(name)?));
         let region = region
@@ -62,7 +62,7 @@ impl Site {
         action: &str,
         fields: &[(&str, &str)],
         signed: Option<(&Credentials, SystemTime)>,
-    ) -> Outcome<Provided> {
+    ) -> Fetched<Provided> {
         let mut form = format!("Action={action}&Version=2011-06-15");
         for (name, value) in fields {
             form.push('&');
@@ -92,7 +92,7 @@ impl Site {
             request.repeatable(true);
             Ok(request)
         };
-        let passing = |answer: &Answer| {
+        let passing = |answer: &FetchedAnswer| {
             let code = ErrorBody::parse(&answer.body, &[]).and_then(|body| body.code);
             code.as_deref() == Some("IDPCommunicationError")
         };

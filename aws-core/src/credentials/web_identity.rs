@@ -3,9 +3,9 @@
 use std::time::{Duration, SystemTime};
 
 use super::assume_role::Role;
-use super::fetch::{Fetch, Outcome};
-use super::sts::{self, Site};
-use super::{CredentialsError, Lookup, ProvideCredentials, ProvideFuture, Provided};
+use super::fetch::{Fetch, Fetched};
+use super::sts::{self, StsEndpoint};
+use super::{CredentialsError, ProvideCredentials, ProvideFuture, Provided, Variables};
 use crate::transport::Transport;
 
 /// Keys of a role, in exchange for a token of an identity provider: pods of Kubernetes with a service account, and
@@ -18,7 +18,7 @@ use crate::transport::Transport;
 /// [AssumeRoleWithWebIdentity](https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html).
 #[derive(Clone, Debug)]
 pub struct WebIdentity {
-    lookup: Lookup,
+    lookup: Variables,
     /// The file and the role, where a profile says them.
     given: Option<(String, Role)>,
     fetch: Fetch,
@@ -31,12 +31,12 @@ const SESSION: &str = "AWS_ROLE_SESSION_NAME";
 impl WebIdentity {
     /// What the variables of this process name.
     pub fn new() -> Self {
-        Self::over(Lookup::process())
+        Self::over(Variables::process())
     }
 
     /// What variables found by this function name.
     pub fn from_fn(lookup: impl Fn(&str) -> Option<String> + Send + Sync + 'static) -> Self {
-        Self::over(Lookup::from_fn(lookup))
+        Self::over(Variables::from_fn(lookup))
     }
 
     /// The longest time of one attempt; there are three. Defaults to 5 s.
@@ -53,7 +53,7 @@ impl WebIdentity {
         self
     }
 
-    fn over(lookup: Lookup) -> Self {
+    fn over(lookup: Variables) -> Self {
         Self {
             lookup,
             given: None,
@@ -62,7 +62,7 @@ impl WebIdentity {
     }
 
     /// The token of this file for this role.
-    pub(super) fn of(lookup: Lookup, fetch: Fetch, file: String, role: Role) -> Self {
+    pub(super) fn of(lookup: Variables, fetch: Fetch, file: String, role: Role) -> Self {
         Self {
             lookup,
             given: Some((file, role)),
@@ -70,7 +70,7 @@ impl WebIdentity {
         }
     }
 
-    fn file_and_role(&self) -> Outcome<(String, Role)> {
+    fn file_and_role(&self) -> Fetched<(String, Role)> {
         if let Some(given) = &self.given {
             return Ok(given.clone());
         }
@@ -92,7 +92,7 @@ impl WebIdentity {
         }
     }
 
-    async fn fetch(&self, now: SystemTime) -> Outcome<Provided> {
+    async fn fetch(&self, now: SystemTime) -> Fetched<Provided> {
         let (file, role) = self.file_and_role()?;
         let token = std::fs::read_to_string(&file).map_err(|cause| {
             CredentialsError::broken(format!("{FILE}: cannot read {file}")).with_source(cause)
@@ -104,7 +104,7 @@ impl WebIdentity {
             ("WebIdentityToken", token.trim()),
         ];
         let region = role.region.map(|region| ("the region", region));
-        let site = Site::new(&self.lookup, region)?;
+        let site = StsEndpoint::new(&self.lookup, region)?;
         site.keys(&self.fetch, "AssumeRoleWithWebIdentity", &fields, None)
             .await
     }

@@ -354,10 +354,10 @@ impl Shared {
     }
 }
 
-type Outcome<T> = std::result::Result<T, pipeline_pool::Error>;
+type SendOutcome<T> = std::result::Result<T, pipeline_pool::Error>;
 
 /// Ends a future at an instant with the error of a request that may have been sent.
-async fn within<T>(until: Instant, future: impl Future<Output = Outcome<T>>) -> Outcome<T> {
+async fn within<T>(until: Instant, future: impl Future<Output = SendOutcome<T>>) -> SendOutcome<T> {
     timeout_at(until, future).await.unwrap_or_else(|_| {
         let late = pipeline_pool::Error::new(pipeline_pool::Kind::Timeout, "no answer in time");
         Err(late.with_sent(Sent::All))

@@ -54,7 +54,7 @@ pub trait Transport: fmt::Debug + Send + Sync {
 
 impl Transport for HttpPool {
     fn send(&self, origin: &Origin, request: Request) -> ResponseFuture {
-        ResponseFuture(Inner::Pool(HttpPool::send(self, origin, request)))
+        ResponseFuture(ResponseState::Pool(HttpPool::send(self, origin, request)))
     }
 
     fn keeps_deadlines(&self) -> bool {
@@ -77,9 +77,9 @@ type Outcome = Result<Response, pipeline_pool::Error>;
 
 /// A request under way in a [`Transport`].
 #[must_use = "nothing happens until this is awaited"]
-pub struct ResponseFuture(Inner);
+pub struct ResponseFuture(ResponseState);
 
-enum Inner {
+enum ResponseState {
     Pool(Sending),
     Ready(Option<Outcome>),
     Boxed(Pin<Box<dyn Future<Output = Outcome> + Send>>),
@@ -88,12 +88,12 @@ enum Inner {
 impl ResponseFuture {
     /// The outcome of this future.
     pub fn new(future: impl Future<Output = Outcome> + Send + 'static) -> Self {
-        Self(Inner::Boxed(Box::pin(future)))
+        Self(ResponseState::Boxed(Box::pin(future)))
     }
 
     /// An outcome that is already known.
     pub fn ready(outcome: Outcome) -> Self {
-        Self(Inner::Ready(Some(outcome)))
+        Self(ResponseState::Ready(Some(outcome)))
     }
 }
 
@@ -102,9 +102,9 @@ impl Future for ResponseFuture {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Outcome> {
         match &mut self.0 {
-            Inner::Pool(sending) => Pin::new(sending).poll(cx),
-            Inner::Boxed(future) => future.as_mut().poll(cx),
-            Inner::Ready(outcome) => match outcome.take() {
+            ResponseState::Pool(sending) => Pin::new(sending).poll(cx),
+            ResponseState::Boxed(future) => future.as_mut().poll(cx),
+            ResponseState::Ready(outcome) => match outcome.take() {
                 Some(outcome) => Poll::Ready(outcome),
                 None => Poll::Pending,
             },

@@ -9,7 +9,7 @@ const INLINE: usize = 16;
 type Field<'a> = (&'a str, &'a str);
 
 /// The fields that are signed, sorted by their names in lowercase; equal names keep their order.
-pub(super) struct Fields<'a> {
+pub(super) struct SignedFields<'a> {
     inline: [Field<'a>; INLINE],
     length: usize,
     spill: Vec<Field<'a>>,
@@ -29,7 +29,7 @@ fn is_unsigned(name: &str) -> bool {
     name.eq_ignore_ascii_case(word)
 }
 
-impl<'a> Fields<'a> {
+impl<'a> SignedFields<'a> {
     pub(super) fn new() -> Self {
         Self {
             inline: [("", ""); INLINE],
@@ -169,7 +169,7 @@ mod tests {
     use super::*;
 
     fn lines(fields: &[(&str, &str)]) -> (String, String) {
-        let mut sorted = Fields::new();
+        let mut sorted = SignedFields::new();
         sorted.extend(fields.iter().copied());
         let (mut lines, mut names) = (Vec::new(), String::new());
         sorted.push_names(&mut names);

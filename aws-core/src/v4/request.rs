@@ -11,7 +11,7 @@ use super::ALGORITHM;
 use super::authorization::Authorization;
 use super::canonical::{put_path, put_query};
 use super::chunk::ChunkSigner;
-use super::fields::Fields;
+use super::fields::SignedFields;
 use super::hex::Hex;
 use super::payload::{Payload, PayloadText};
 use super::scope::Scope;
@@ -233,7 +233,7 @@ where
                 .iter()
                 .any(|own| own.eq_ignore_ascii_case(name))
         };
-        let mut fields = Fields::new();
+        let mut fields = SignedFields::new();
         fields.extend(headers.filter(|(name, _)| !replaced(name)));
         let mut query = String::with_capacity(self.query.len() + 384);
         for piece in self.query.split('&').filter(|piece| !piece.is_empty()) {
@@ -300,7 +300,7 @@ where
             path: self.path,
             query: self.query,
             hash,
-            fields: Fields::new(),
+            fields: SignedFields::new(),
             token: None,
             add_date: false,
             add_content: false,
@@ -330,7 +330,7 @@ struct Signing<'s> {
     path: &'s str,
     query: &'s str,
     hash: &'s PayloadText,
-    fields: Fields<'s>,
+    fields: SignedFields<'s>,
     token: Option<&'s str>,
     add_date: bool,
     add_content: bool,

@@ -14,11 +14,11 @@ use super::time::AmzDate;
 /// Cheap to clone; clones share the keys that were derived for the days and credentials of late.
 #[derive(Clone)]
 pub struct Scope {
-    inner: Arc<Inner>,
+    inner: Arc<ScopeParts>,
     rules: Rules,
 }
 
-struct Inner {
+struct ScopeParts {
     region: Box<str>,
     service: Box<str>,
     /// What goes after the day: `/us-east-1/s3/aws4_request`.
@@ -63,7 +63,7 @@ impl Scope {
     }
 
     fn with(region: &str, service: &str, rules: Rules) -> Self {
-        let inner = Inner {
+        let inner = ScopeParts {
             region: region.into(),
             service: service.into(),
             suffix: format!("/{region}/{service}/aws4_request").into(),
@@ -112,7 +112,7 @@ impl Scope {
         date: AmzDate,
         work: impl FnOnce(&Arc<Key<Sha256>>) -> T,
     ) -> T {
-        let Inner {
+        let ScopeParts {
             region,
             service,
             keys,

@@ -32,9 +32,9 @@ pub struct Watch {
 }
 
 /// What the stream and its task share.
-pub(super) struct Shared(Mutex<Inner>);
+pub(super) struct Shared(Mutex<WatchState>);
 
-struct Inner {
+struct WatchState {
     tracker: Tracker,
     /// Of the one that reads.
     reader: Option<Waker>,
@@ -42,12 +42,12 @@ struct Inner {
 }
 
 impl Shared {
-    fn lock(&self) -> MutexGuard<'_, Inner> {
+    fn lock(&self) -> MutexGuard<'_, WatchState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Changes what is known, and wakes the reader.
-    fn change<T>(&self, change: impl FnOnce(&mut Inner) -> T) -> T {
+    fn change<T>(&self, change: impl FnOnce(&mut WatchState) -> T) -> T {
         let mut inner = self.lock();
         let changed = change(&mut inner);
         // Wakers are foreign code, and not run under the lock.
@@ -82,7 +82,7 @@ impl Watch {
     pub(super) fn new(peers: Peers) -> Self {
         let tracker = Tracker::new(peers.address, peers.every);
         Self {
-            shared: Arc::new(Shared(Mutex::new(Inner {
+            shared: Arc::new(Shared(Mutex::new(WatchState {
                 tracker,
                 reader: None,
                 ended: false,

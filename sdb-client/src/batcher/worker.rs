@@ -20,7 +20,7 @@ use crate::options::Options;
 use crate::usage::Usage;
 
 /// A request under way; it gives back the items that it was for, and their numbers.
-type Running = Pin<Box<dyn Future<Output = Vec<(String, u64)>> + Send>>;
+type RunningPut = Pin<Box<dyn Future<Output = Vec<(String, u64)>> + Send>>;
 
 pub(super) struct Worker {
     pub(super) receiver: mpsc::Receiver<Command>,
@@ -29,7 +29,7 @@ pub(super) struct Worker {
     pub(super) options: Options,
     pub(super) parallel: usize,
     pub(super) counters: Arc<Counters>,
-    pub(super) running: Vec<Running>,
+    pub(super) running: Vec<RunningPut>,
     /// Who is to be told when all puts before a place are done.
     pub(super) waiters: Vec<(u64, oneshot::Sender<()>)>,
     pub(super) timer: Option<Pin<Box<Sleep>>>,

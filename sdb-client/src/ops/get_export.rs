@@ -8,7 +8,7 @@ use aws_core::{Result, awaitable};
 use serde_json::Map;
 
 use crate::client::SdbClient;
-use crate::export::{Encryption, ExportStatus, Exports, Fields, UnsignedExport, sized};
+use crate::export::{Encryption, ExportStatus, Exports, JsonFields, UnsignedExport, sized};
 use crate::idempotency;
 use crate::operation::{Call, SdbOperation};
 use crate::options::Options;
@@ -112,7 +112,7 @@ impl SdbOperation for GetExportOperation {
     const ROW: Row = idempotency::GET_EXPORT;
 
     fn parse(&self, _: &UnsignedExport, _: &Exports, answer: Answer) -> Result<Export> {
-        let mut fields = Fields::read(&answer)?;
+        let mut fields = JsonFields::read(&answer)?;
         let key = fields.maybe_text("s3SseKmsKeyId")?;
         let encryption = match fields.maybe_text("s3SseAlgorithm")?.as_deref() {
             Some("KMS") => Some(Encryption::Kms(key)),

@@ -10,7 +10,7 @@ use aws_core::{Error, Result, awaitable};
 use serde_json::Map;
 
 use crate::client::SdbClient;
-use crate::export::{ExportStatus, Exports, Fields, UnsignedExport, sized};
+use crate::export::{ExportStatus, Exports, JsonFields, UnsignedExport, sized};
 use crate::idempotency;
 use crate::limits;
 use crate::operation::{Call, SdbOperation};
@@ -176,9 +176,9 @@ impl SdbOperation for ListExportsOperation {
     const ROW: Row = idempotency::LIST_EXPORTS;
 
     fn parse(&self, _: &UnsignedExport, _: &Exports, answer: Answer) -> Result<ExportPage> {
-        let mut fields = Fields::read(&answer)?;
+        let mut fields = JsonFields::read(&answer)?;
         let summary = |value| {
-            let mut fields = Fields::of(value)?;
+            let mut fields = JsonFields::of(value)?;
             Ok(ExportSummary {
                 arn: fields.text("exportArn")?,
                 status: fields.text("exportStatus")?.into(),

@@ -8,7 +8,7 @@ use aws_core::{Error, Result, awaitable};
 use serde_json::Map;
 
 use crate::domain::Domain;
-use crate::export::{Encryption, Exports, Fields, UnsignedExport, sized};
+use crate::export::{Encryption, Exports, JsonFields, UnsignedExport, sized};
 use crate::idempotency;
 use crate::limits;
 use crate::operation::{Call, SdbOperation};
@@ -148,7 +148,7 @@ impl SdbOperation for StartDomainExport {
     const ROW: Row = idempotency::START_DOMAIN_EXPORT;
 
     fn parse(&self, _: &UnsignedExport, _: &Exports, answer: Answer) -> Result<Started> {
-        let mut fields = Fields::read(&answer)?;
+        let mut fields = JsonFields::read(&answer)?;
         Ok(Started {
             arn: fields.text("exportArn")?,
             token: fields.text("clientToken")?,

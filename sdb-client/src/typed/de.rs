@@ -49,13 +49,13 @@ pub(super) fn fields(item: &Item, long: bool) -> aws_core::Result<Vec<Field>> {
 }
 
 /// A whole item.
-pub(super) struct Top<'a>(pub(super) &'a [Field]);
+pub(super) struct ItemDeserializer<'a>(pub(super) &'a [Field]);
 
-impl<'de> Deserializer<'de> for Top<'_> {
+impl<'de> Deserializer<'de> for ItemDeserializer<'_> {
     type Error = Fault;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
-        visitor.visit_map(Fields {
+        visitor.visit_map(FieldAccess {
             rest: self.0.iter(),
             value: None,
         })
@@ -79,12 +79,12 @@ impl<'de> Deserializer<'de> for Top<'_> {
     }
 }
 
-struct Fields<'a> {
+struct FieldAccess<'a> {
     rest: std::slice::Iter<'a, Field>,
     value: Option<&'a Field>,
 }
 
-impl<'de> MapAccess<'de> for Fields<'_> {
+impl<'de> MapAccess<'de> for FieldAccess<'_> {
     type Error = Fault;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(
@@ -95,7 +95,7 @@ impl<'de> MapAccess<'de> for Fields<'_> {
         match self.value {
             Some(field) => {
                 let name = std::slice::from_ref(&field.name);
-                seed.deserialize(Values(name)).map(Some)
+                seed.deserialize(ValueDeserializer(name)).map(Some)
             }
             None => Ok(None),
         }
@@ -106,7 +106,7 @@ impl<'de> MapAccess<'de> for Fields<'_> {
             .value
             .take()
             .ok_or_else(|| Fault::new("a value without a key"))?;
-        seed.deserialize(Values(&field.values))
+        seed.deserialize(ValueDeserializer(&field.values))
             .map_err(|fault| fault.of(&field.name))
     }
 
@@ -116,9 +116,9 @@ impl<'de> MapAccess<'de> for Fields<'_> {
 }
 
 /// The values of one attribute, at least one.
-struct Values<'a>(&'a [String]);
+struct ValueDeserializer<'a>(&'a [String]);
 
-impl<'a> Values<'a> {
+impl<'a> ValueDeserializer<'a> {
     fn one(&self) -> Result<&'a str, Fault> {
         match self.0 {
             [one] => Ok(one),
@@ -133,7 +133,7 @@ impl<'a> Values<'a> {
     }
 }
 
-impl<'de> Deserializer<'de> for Values<'_> {
+impl<'de> Deserializer<'de> for ValueDeserializer<'_> {
     type Error = Fault;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
@@ -270,7 +270,7 @@ impl<'de> SeqAccess<'de> for Elements<'_> {
         seed: S,
     ) -> Result<Option<S::Value>, Fault> {
         let next = self.0.next();
-        next.map(|value| seed.deserialize(Values(std::slice::from_ref(value))))
+        next.map(|value| seed.deserialize(ValueDeserializer(std::slice::from_ref(value))))
             .transpose()
     }
 

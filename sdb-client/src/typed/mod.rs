@@ -99,7 +99,9 @@ impl Format {
     /// # Errors
     /// [`Kind::Invalid`](crate::Kind::Invalid), naming the attribute, when a field has no form as attributes.
     pub fn encode<T: Serialize + ?Sized>(self, value: &T) -> Result<Typed> {
-        let fields = value.serialize(ser::Top).map_err(Fault::into_invalid)?;
+        let fields = value
+            .serialize(ser::ItemSerializer)
+            .map_err(Fault::into_invalid)?;
         let mut typed = Typed {
             attributes: Vec::with_capacity(fields.len()),
             absent: Vec::new(),
@@ -131,7 +133,7 @@ impl Format {
     /// has there. Values are not shown.
     pub fn decode<T: DeserializeOwned>(self, item: &Item) -> Result<T> {
         let fields = de::fields(item, self.long)?;
-        T::deserialize(de::Top(&fields)).map_err(Fault::into_protocol)
+        T::deserialize(de::ItemDeserializer(&fields)).map_err(Fault::into_protocol)
     }
 }
 

@@ -10,7 +10,7 @@ use serde_core::ser::{SerializeTuple, SerializeTupleStruct};
 use super::Fault;
 
 /// Each attribute with its values.
-type Fields = Vec<(String, Vec<String>)>;
+type WrittenFields = Vec<(String, Vec<String>)>;
 type Never<T> = Impossible<T, Fault>;
 
 fn no_item<T>() -> Result<T, Fault> {
@@ -24,7 +24,7 @@ fn no_value<T>() -> Result<T, Fault> {
 }
 
 /// Takes what is a whole item.
-pub(super) struct Top;
+pub(super) struct ItemSerializer;
 
 /// Declares a method of a [`Serializer`] for each of these types, all with the same body.
 ///
@@ -47,19 +47,19 @@ macro_rules! methods {
     )*};
 }
 
-impl Serializer for Top {
-    type Ok = Fields;
+impl Serializer for ItemSerializer {
+    type Ok = WrittenFields;
     type Error = Fault;
-    type SerializeSeq = Never<Fields>;
-    type SerializeTuple = Never<Fields>;
-    type SerializeTupleStruct = Never<Fields>;
-    type SerializeTupleVariant = Never<Fields>;
+    type SerializeSeq = Never<WrittenFields>;
+    type SerializeTuple = Never<WrittenFields>;
+    type SerializeTupleStruct = Never<WrittenFields>;
+    type SerializeTupleVariant = Never<WrittenFields>;
     type SerializeMap = Collect;
     type SerializeStruct = Collect;
-    type SerializeStructVariant = Never<Fields>;
+    type SerializeStructVariant = Never<WrittenFields>;
 
     methods! {
-        |self, _value| -> Fields { no_item() }
+        |self, _value| -> WrittenFields { no_item() }
         serialize_bool(bool);
         serialize_i8(i8);
         serialize_i16(i16);
@@ -94,7 +94,7 @@ impl Serializer for Top {
         no_item()
     }
 
-    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<Fields, Fault> {
+    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<WrittenFields, Fault> {
         value.serialize(self)
     }
 
@@ -102,7 +102,7 @@ impl Serializer for Top {
         self,
         _: &'static str,
         value: &T,
-    ) -> Result<Fields, Fault> {
+    ) -> Result<WrittenFields, Fault> {
         value.serialize(self)
     }
 
@@ -112,19 +112,23 @@ impl Serializer for Top {
         _: u32,
         _: &'static str,
         _: &T,
-    ) -> Result<Fields, Fault> {
+    ) -> Result<WrittenFields, Fault> {
         no_item()
     }
 
-    fn serialize_seq(self, _: Option<usize>) -> Result<Never<Fields>, Fault> {
+    fn serialize_seq(self, _: Option<usize>) -> Result<Never<WrittenFields>, Fault> {
         no_item()
     }
 
-    fn serialize_tuple(self, _: usize) -> Result<Never<Fields>, Fault> {
+    fn serialize_tuple(self, _: usize) -> Result<Never<WrittenFields>, Fault> {
         no_item()
     }
 
-    fn serialize_tuple_struct(self, _: &'static str, _: usize) -> Result<Never<Fields>, Fault> {
+    fn serialize_tuple_struct(
+        self,
+        _: &'static str,
+        _: usize,
+    ) -> Result<Never<WrittenFields>, Fault> {
         no_item()
     }
 
@@ -134,7 +138,7 @@ impl Serializer for Top {
         _: u32,
         _: &'static str,
         _: usize,
-    ) -> Result<Never<Fields>, Fault> {
+    ) -> Result<Never<WrittenFields>, Fault> {
         no_item()
     }
 
@@ -152,7 +156,7 @@ impl Serializer for Top {
         _: u32,
         _: &'static str,
         _: usize,
-    ) -> Result<Never<Fields>, Fault> {
+    ) -> Result<Never<WrittenFields>, Fault> {
         no_item()
     }
 }
@@ -160,13 +164,13 @@ impl Serializer for Top {
 /// Takes the fields of an item one by one.
 #[derive(Default)]
 pub(super) struct Collect {
-    fields: Fields,
+    fields: WrittenFields,
     key: Option<String>,
 }
 
 impl Collect {
     fn field<T: Serialize + ?Sized>(&mut self, name: String, value: &T) -> Result<(), Fault> {
-        match value.serialize(Values { nested: false }) {
+        match value.serialize(ValueSerializer { nested: false }) {
             Ok(values) => {
                 self.fields.push((name, values));
                 Ok(())
@@ -177,7 +181,7 @@ impl Collect {
 }
 
 impl SerializeStruct for Collect {
-    type Ok = Fields;
+    type Ok = WrittenFields;
     type Error = Fault;
 
     fn serialize_field<T: Serialize + ?Sized>(
@@ -188,17 +192,17 @@ impl SerializeStruct for Collect {
         self.field(name.to_owned(), value)
     }
 
-    fn end(self) -> Result<Fields, Fault> {
+    fn end(self) -> Result<WrittenFields, Fault> {
         Ok(self.fields)
     }
 }
 
 impl SerializeMap for Collect {
-    type Ok = Fields;
+    type Ok = WrittenFields;
     type Error = Fault;
 
     fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), Fault> {
-        let mut key = key.serialize(Values { nested: true })?;
+        let mut key = key.serialize(ValueSerializer { nested: true })?;
         self.key = key.pop();
         match self.key {
             Some(_) => Ok(()),
@@ -214,18 +218,18 @@ impl SerializeMap for Collect {
         self.field(key, value)
     }
 
-    fn end(self) -> Result<Fields, Fault> {
+    fn end(self) -> Result<WrittenFields, Fault> {
         Ok(self.fields)
     }
 }
 
 /// Takes what is one attribute, or within a list of one.
 #[derive(Clone, Copy)]
-struct Values {
+struct ValueSerializer {
     nested: bool,
 }
 
-impl Serializer for Values {
+impl Serializer for ValueSerializer {
     type Ok = Vec<String>;
     type Error = Fault;
     type SerializeSeq = List;
@@ -360,7 +364,8 @@ struct List(Vec<String>);
 
 impl List {
     fn element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Fault> {
-        self.0.extend(value.serialize(Values { nested: true })?);
+        self.0
+            .extend(value.serialize(ValueSerializer { nested: true })?);
         Ok(())
     }
 }

@@ -7,18 +7,18 @@ use pipeline_pool::{Error, Kind, Origin, Sent};
 
 /// A client that could not be built.
 pub(super) fn refused(error: &::reqwest::Error) -> Error {
-    Error::new(Kind::Invalid, "reqwest cannot be set up").with_source(Cause::of(error))
+    Error::new(Kind::Invalid, "reqwest cannot be set up").with_source(FailureText::of(error))
 }
 
 /// A request that failed before the head of its answer had come.
 pub(super) fn unanswered(error: &::reqwest::Error, origin: &Origin) -> Error {
     if error.is_builder() {
         let why = "reqwest refuses this request";
-        return Error::new(Kind::Invalid, why).with_source(Cause::of(error));
+        return Error::new(Kind::Invalid, why).with_source(FailureText::of(error));
     }
     if error.is_connect() {
         let what = format!("no connection to {origin}");
-        return Error::new(Kind::Connect, what).with_source(Cause::of(error));
+        return Error::new(Kind::Connect, what).with_source(FailureText::of(error));
     }
     broken(error).with_sent(Sent::Part)
 }
@@ -39,7 +39,7 @@ fn broken(error: &::reqwest::Error) -> Error {
     } else {
         (Kind::Closed, "the connection ended before the answer did")
     };
-    Error::new(kind, what).with_source(Cause::of(error))
+    Error::new(kind, what).with_source(FailureText::of(error))
 }
 
 fn chain<'a>(
@@ -50,9 +50,9 @@ fn chain<'a>(
 
 /// The texts of a chain of errors: the errors themselves hold URLs, also when printed by `Debug`.
 #[derive(Debug)]
-struct Cause(String);
+struct FailureText(String);
 
-impl Cause {
+impl FailureText {
     fn of(error: &::reqwest::Error) -> Self {
         let mut text = String::new();
         for layer in chain(error) {
@@ -76,10 +76,10 @@ impl Cause {
     }
 }
 
-impl fmt::Display for Cause {
+impl fmt::Display for FailureText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
 }
 
-impl StdError for Cause {}
+impl StdError for FailureText {}
