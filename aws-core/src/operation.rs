@@ -67,7 +67,7 @@ pub type DestinationOf<O> = <<O as Operation>::Service as Service>::Destination;
 pub trait Operation: Send + Sync {
     /// The service it belongs to.
     type Service: Service;
-    /// What it answers with.
+    /// The value that the operation answers with.
     type Output;
     /// The name in errors and traces, as the service writes it.
     const NAME: &'static str;
@@ -250,7 +250,7 @@ impl<'a> Attempt<'a> {
         self
     }
 
-    /// Whose request it is.
+    /// The credentials that the request is signed with.
     pub fn credentials(&self) -> &'a Credentials {
         self.credentials
     }

@@ -17,9 +17,9 @@ use std::fmt;
 use std::time::SystemTime;
 
 const DAY: i64 = 86_400;
-/// 0000-01-01T00:00:00Z.
+/// This is 0000-01-01T00:00:00Z, the first second that has four digits for its year, in seconds since 1970.
 const FIRST: i64 = -62_167_219_200;
-/// 9999-12-31T23:59:59Z.
+/// This is 9999-12-31T23:59:59Z, the last second that has four digits for its year, in seconds since 1970.
 const LAST: i64 = 253_402_300_799;
 
 /// The form of the `Date` header: [`IMF-fixdate`](https://www.rfc-editor.org/rfc/rfc9110#section-5.6.7).

@@ -143,7 +143,7 @@ impl<F: FixedOutput> Feed<F> {
         self.0.finalize_fixed()
     }
 
-    /// [`finish`](Self::finish), appended in base64.
+    /// Appends what [`finish`](Self::finish) answers, in base64.
     pub(crate) fn push_base64(self, out: &mut String) {
         /// A word's alignment lets the check that the characters are UTF-8 go a word at a time.
         #[repr(align(8))]

@@ -239,7 +239,7 @@ fn is_ipv6(host: &str) -> bool {
 #[non_exhaustive]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ServerError {
-    /// There is no text.
+    /// The entry has no text.
     Empty,
     /// No `:port` after the host.
     NoPort,

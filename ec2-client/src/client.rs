@@ -53,7 +53,7 @@ impl Ec2Client {
         Peers::new(self.clone())
     }
 
-    /// Where requests go.
+    /// The endpoint that requests go to.
     pub fn endpoint(&self) -> &Endpoint {
         &self.0.endpoint
     }
@@ -111,7 +111,7 @@ impl Ec2Builder {
         self
     }
 
-    /// How requests are signed. Defaults to [`Signature::V4`].
+    /// Sets how requests are signed. Defaults to [`Signature::V4`].
     pub fn signature(mut self, signature: Signature) -> Self {
         self.signature = signature;
         self

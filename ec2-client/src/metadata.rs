@@ -176,11 +176,11 @@ pub struct Identity {
     pub zone: String,
     /// The id of the instance.
     pub instance_id: String,
-    /// For example `t4g.small`.
+    /// The type of the machine, for example `t4g.small`.
     pub instance_type: Option<String>,
     /// What it was launched from.
     pub image: Option<String>,
-    /// `arm64`, `x86_64`, …
+    /// The architecture of the machine: `arm64`, `x86_64`, …
     pub architecture: Option<String>,
     /// The address in its network.
     pub private_ip: Option<IpAddr>,

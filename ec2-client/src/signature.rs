@@ -3,7 +3,7 @@
 use aws_core::v4::Scope;
 use aws_core::{Error, Result};
 
-/// How requests are signed.
+/// This says how requests are signed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Signature {

@@ -91,7 +91,7 @@ struct Args {
     #[arg(long, conflicts_with = "quiet")]
     json: bool,
 
-    /// Print nothing when ready.
+    /// Print nothing when ready
     #[arg(long, short)]
     quiet: bool,
 

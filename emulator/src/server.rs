@@ -117,7 +117,7 @@ impl Emulator {
         Builder::default()
     }
 
-    /// Where it listens.
+    /// The address at which the emulator listens.
     pub fn addr(&self) -> SocketAddr {
         self.addr
     }
@@ -201,7 +201,7 @@ impl Drop for Emulator {
     }
 }
 
-/// What all connections share.
+/// This is what all connections share.
 pub(crate) struct Shared {
     pub(crate) faults: Faults,
     /// The domain of virtual-hosted requests.

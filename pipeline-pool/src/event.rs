@@ -71,17 +71,17 @@ impl CloseReason {
 pub enum Event {
     /// A connection was opened.
     Opened {
-        /// How long it took.
+        /// This is how long the opening took.
         took: Duration,
     },
     /// A connection could not be opened.
     OpenFailed {
-        /// Why.
+        /// This says why the opening failed.
         error: Error,
     },
     /// A connection was closed.
     Closed {
-        /// Why.
+        /// This says why the connection was closed.
         reason: CloseReason,
         /// How many answers it had brought.
         replies: u64,

@@ -173,7 +173,7 @@ impl Origin {
         }))
     }
 
-    /// Whether connections use TLS.
+    /// Tells whether connections use TLS.
     pub fn is_tls(&self) -> bool {
         self.0.tls
     }

@@ -42,7 +42,7 @@ impl Outbox {
         self.waiting
     }
 
-    /// Whether nothing waits.
+    /// Tells whether nothing waits.
     pub fn is_empty(&self) -> bool {
         self.waiting == 0
     }

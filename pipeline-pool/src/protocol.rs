@@ -27,9 +27,9 @@ use crate::outbox::Outbox;
 /// or a clock. The engine owns the order: it hands to [`decode`](Self::decode) the request that
 /// the next reply answers.
 pub trait Protocol: Send + 'static {
-    /// What goes out. It is kept until its reply has come, so that it can be replayed.
+    /// The message that goes out. It is kept until its reply has come, so that it can be replayed.
     type Request: Send + 'static;
-    /// What comes back.
+    /// The message that comes back.
     type Reply: Send + 'static;
 
     /// How the engine may treat this request.
@@ -171,22 +171,22 @@ pub struct Treatment {
 /// Whether a request is encoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Encoded {
-    /// All of it.
+    /// The whole request was encoded.
     Wholly,
-    /// More comes by [`Protocol::poll_encode`].
+    /// The rest of the request is encoded by [`Protocol::poll_encode`].
     Partly,
 }
 
-/// What [`Protocol::decode`] found.
+/// This is what [`Protocol::decode`] found in the bytes that have come.
 #[derive(Debug)]
 pub enum Decoded<R> {
-    /// More bytes are needed.
+    /// The reply is not whole: more bytes are needed.
     More,
     /// Something that answers no request (an interim response); there may be more in the input.
     Interim,
     /// A whole reply.
     Reply {
-        /// It.
+        /// This is the reply.
         reply: R,
         /// Whether the connection can take further requests.
         reusable: bool,

@@ -99,7 +99,7 @@ impl Forgotten {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct OriginStats {
-    /// Whose figures these are.
+    /// The figures belong to connections of this origin.
     pub origin: Origin,
     /// Connections now, those being opened included.
     pub connections: usize,

@@ -18,7 +18,7 @@ use crate::unsigned::UnsignedRequest;
 
 /// One operation of S3, apart from its request.
 pub(crate) trait S3Operation: Send + Sync {
-    /// What it answers with.
+    /// The value that the operation answers with.
     type Output;
     /// Its row in the table of what may be sent twice, which names it too.
     const ROW: Row;

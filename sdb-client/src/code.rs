@@ -152,7 +152,7 @@ codes! {
     NumberDomainAttributesExceeded,
     /// The domain is full: too many bytes (409).
     NumberDomainBytesExceeded,
-    /// Too many domains (409).
+    /// The account has too many domains (409).
     NumberDomainsExceeded,
     /// The item would have more than 256 pairs (409).
     NumberItemAttributesExceeded,

@@ -40,7 +40,7 @@ pub(crate) trait Unsigned: Send + Sync {
 pub(crate) trait SdbOperation: Send + Sync {
     /// The form of its request.
     type Request: Unsigned;
-    /// What it answers with.
+    /// The value that the operation answers with.
     type Output;
     /// Its row in the table of what may be sent twice, which names it too.
     const ROW: Row;
@@ -70,7 +70,7 @@ pub(crate) trait SdbOperation: Send + Sync {
     }
 }
 
-/// What an operation changes.
+/// This is what an operation changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Changes {
     /// It reads, or changes no item.

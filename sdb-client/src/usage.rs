@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// What one answer cost.
+/// This is what one answer cost.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Usage {
@@ -18,7 +18,7 @@ pub struct Usage {
 pub struct TotalUsage {
     /// The machine hours (`BoxUsage`) of all answers together.
     pub box_usage: f64,
-    /// How many answers came.
+    /// The number of answers that came.
     pub requests: u64,
 }
 

@@ -33,7 +33,7 @@ pub(super) struct Rate {
     /// Requests that may go at once.
     tokens: f64,
     filled: Instant,
-    /// What `sent` counts by.
+    /// The times of `sent` are counted from this instant.
     epoch: Instant,
     sent: Meter,
     /// What `served` counts by: the first refusal.

@@ -236,9 +236,9 @@ pub enum RingError {
     /// Two entries are one endpoint: the port is the same, and so is the host but for
     /// letter case or the spelling of an address.
     Duplicate {
-        /// Position of the first.
+        /// This is the position of the first server in the list, from 0.
         first: usize,
-        /// Position of the second.
+        /// This is the position of the second server in the list, from 0.
         second: usize,
     },
 }

@@ -201,7 +201,7 @@ impl MemcachedBuilder {
         self
     }
 
-    /// Which protocol is spoken. Defaults to [`Dialect::Auto`].
+    /// Sets the protocol that is spoken. Defaults to [`Dialect::Auto`].
     pub fn dialect(mut self, dialect: Dialect) -> Self {
         self.dialect = dialect;
         self

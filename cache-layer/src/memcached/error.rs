@@ -40,7 +40,7 @@ pub enum Kind {
     NoRuntime,
 }
 
-/// Why an operation failed. Its text is one line, and has no value in it.
+/// This says why an operation failed. Its text is one line, and has no value in it.
 #[derive(Clone)]
 pub struct Error(Box<Inner>);
 

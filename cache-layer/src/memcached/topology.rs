@@ -24,7 +24,7 @@ pub(crate) struct Topology {
     pub(crate) nodes: Vec<Arc<Node>>,
 }
 
-/// Where a request goes.
+/// This is where a request goes.
 pub(crate) struct Route {
     pub(crate) node: Arc<Node>,
     /// The servers before it on the ring that are away: the server that the key belongs to, and others that would

@@ -97,11 +97,11 @@ impl fmt::Debug for Lease {
     }
 }
 
-/// What [`get_lease`](super::Memcached::get_lease) found.
+/// This is what [`get_lease`](super::Memcached::get_lease) found.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Leased {
-    /// There is a value.
+    /// The server has a value.
     Hit {
         /// The value that is stored.
         value: Value,

@@ -185,7 +185,7 @@ impl Cache {
         Writing(self.core.clone().write(names, through).await)
     }
 
-    /// Whether [writes are stored](CacheBuilder::write_through).
+    /// Tells whether [writes are stored](CacheBuilder::write_through).
     pub fn writes_through(&self) -> bool {
         self.core.config.write_through
     }

@@ -51,7 +51,7 @@ pub(crate) struct Kept {
     pub(crate) fresh_until: u64,
 }
 
-/// How entries are written.
+/// This says how entries are written.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Form {
     /// Bodies from this many bytes on are compressed, if that makes them smaller.

@@ -95,7 +95,7 @@ impl Flight {
         self.news.notify_waiters();
     }
 
-    /// Whether nobody waits. The question means something only under the lock under which [seats](Seat) are taken.
+    /// Tells whether nobody waits. The question means something only under the lock under which [seats](Seat) are taken.
     pub(crate) fn is_empty(&self) -> bool {
         self.seats.load(Ordering::Acquire) == 0
     }

@@ -32,7 +32,7 @@ pub enum Loaded<T> {
     Own(T),
 }
 
-/// What a read found.
+/// This is what a read found.
 #[derive(Debug)]
 pub enum Found<T> {
     /// It found this answer, which came from this source.
@@ -57,7 +57,7 @@ pub enum Source {
     Service,
 }
 
-/// What a read wants.
+/// This is what a read wants of the cache.
 #[derive(Clone, Copy, Debug)]
 pub struct Want {
     /// The name of the operation, for [the figures of what was saved](crate::Saved).
@@ -77,7 +77,7 @@ pub struct Missed {
     pub(super) began: Instant,
     /// Memcached gave no answer, so it is not asked again.
     pub(super) down: bool,
-    /// Memcached was asked before.
+    /// This tells whether memcached was asked before.
     asked: bool,
 }
 

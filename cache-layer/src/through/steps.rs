@@ -31,9 +31,9 @@ pub(crate) enum ReadStep<L, V> {
     Load,
     /// Store what was fetched under this lease.
     Fill(L),
-    /// Give this lease back.
+    /// The shell gives this lease back.
     Cancel(L),
-    /// Answer with this value.
+    /// The shell answers with this value.
     Serve(V),
     /// Answer with this value, and fetch it anew under this lease.
     ServeAndRenew(V, L),

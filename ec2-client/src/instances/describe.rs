@@ -81,7 +81,7 @@ impl DescribeInstances {
         self
     }
 
-    /// Only those that run.
+    /// Selects only instances that run.
     pub fn running(self) -> Self {
         self.states([State::Running])
     }

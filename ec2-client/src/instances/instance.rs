@@ -11,9 +11,9 @@ use std::time::SystemTime;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Instance {
-    /// `i-` and hexadecimal digits.
+    /// The id is `i-` and hexadecimal digits.
     pub id: String,
-    /// Whether it runs.
+    /// The state says whether the instance runs.
     pub state: State,
     /// The address in its network.
     pub private_ip: Option<Ipv4Addr>,
@@ -33,7 +33,7 @@ pub struct Instance {
     pub zone: Option<String>,
     /// The placement group.
     pub placement_group: Option<String>,
-    /// `default`, `dedicated` or `host`.
+    /// The tenancy is `default`, `dedicated` or `host`.
     pub tenancy: Option<String>,
     /// The VPC.
     pub vpc: Option<String>,
@@ -43,13 +43,13 @@ pub struct Instance {
     pub launched: Option<SystemTime>,
     /// Its number among those that were launched together, from 0.
     pub launch_index: Option<u32>,
-    /// For example `t4g.small`.
+    /// The type of the machine, for example `t4g.small`.
     pub instance_type: Option<String>,
     /// What it was launched from, `ami-…`.
     pub image: Option<String>,
     /// The key pair that may log in.
     pub key_name: Option<String>,
-    /// `arm64`, `x86_64`, …
+    /// The architecture of the image: `arm64`, `x86_64`, …
     pub architecture: Option<String>,
     /// Why it is in its state, if the service says so.
     pub reason: Option<String>,
@@ -114,7 +114,7 @@ impl Instance {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct SecurityGroup {
-    /// `sg-` and hexadecimal digits.
+    /// The id is `sg-` and hexadecimal digits.
     pub id: String,
     /// Its name.
     pub name: String,

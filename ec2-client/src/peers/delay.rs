@@ -27,7 +27,7 @@ const LOOK: Duration = Duration::from_secs(1);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Admission {
     Now,
-    /// Ask again then.
+    /// The list may be asked for again at this time.
     NotBefore(Instant),
 }
 

@@ -31,7 +31,7 @@ pub struct Peer {
     pub is_me: bool,
 }
 
-/// What a [`Watch`](super::Watch) tells.
+/// This is what a [`Watch`](super::Watch) tells.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum PeerEvent {
@@ -45,13 +45,13 @@ pub enum PeerEvent {
     Skipped {
         /// The id of the instance.
         id: String,
-        /// What it lacks.
+        /// The instance lacks an address of this kind.
         address: Address,
     },
     /// All peers of a whole list have been told: after the first one, and after the first that follows on a
     /// [`Failing`](Self::Failing).
     Ready {
-        /// How many there are.
+        /// The list has so many instances.
         count: usize,
     },
     /// There are so many peers that lists come less often than was asked for. Said again when the interval has grown by

@@ -82,7 +82,7 @@ impl Params {
         self.members("Filter").into_iter().map(read).collect()
     }
 
-    /// `MaxResults`.
+    /// Reads the parameter `MaxResults`.
     pub(super) fn page_size(&self) -> Result<Option<usize>> {
         let Some(text) = self.get("MaxResults") else {
             return Ok(None);

@@ -20,9 +20,9 @@ use crate::xml;
 /// How a connection ends instead of an answer.
 #[derive(Debug)]
 pub(crate) enum Gone {
-    /// By a reset.
+    /// The connection ends by a reset.
     Reset,
-    /// After these bytes.
+    /// The connection ends after these bytes.
     Garbage(Bytes),
 }
 

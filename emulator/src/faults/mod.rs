@@ -190,7 +190,7 @@ impl Faults {
         moved.unwrap_or(now)
     }
 
-    /// What this request meets.
+    /// Chooses what this request meets.
     pub(crate) fn pick(&self, seen: &Seen) -> Option<Fault> {
         let mut state = self.lock();
         let State { rules, log, .. } = &mut *state;

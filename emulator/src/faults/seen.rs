@@ -10,11 +10,11 @@ use crate::s3::http::host;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Service {
-    /// Amazon S3.
+    /// The request is one to Amazon S3.
     S3,
-    /// Amazon SimpleDB.
+    /// The request is one to Amazon SimpleDB.
     SimpleDb,
-    /// Amazon EC2.
+    /// The request is one to Amazon EC2.
     Ec2,
     /// The metadata service of an EC2 instance.
     Metadata,

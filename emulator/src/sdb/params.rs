@@ -28,7 +28,7 @@ struct Place<'a> {
     /// How many digits it has, but for zeros before them.
     len: usize,
     digits: &'a str,
-    /// As it was sent.
+    /// The index is written as it was sent.
     index: &'a str,
 }
 

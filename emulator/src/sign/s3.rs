@@ -56,7 +56,7 @@ pub(crate) struct Signed<'a> {
     pub(crate) query: &'a Query,
     /// Named by the host of a virtual-hosted request.
     pub(crate) bucket: Option<&'a str>,
-    /// As sent, still encoded.
+    /// The path is as it was sent, still encoded.
     pub(crate) path: &'a str,
     /// Stands where a header-signed request has its date.
     pub(crate) expires: Option<&'a [u8]>,

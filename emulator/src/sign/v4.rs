@@ -59,13 +59,13 @@ impl<'a> Authorization<'a> {
 pub(crate) struct Signed<'a> {
     pub(crate) method: &'a str,
     pub(crate) path: &'a str,
-    /// Decoded.
+    /// The names and values are decoded.
     pub(crate) query: &'a [(Vec<u8>, Vec<u8>)],
     pub(crate) headers: &'a HeaderMap,
     /// The host as it is signed, which some clients do without the port that they send.
     pub(crate) host: &'a str,
     pub(crate) body: &'a [u8],
-    /// `20060102T150405Z`.
+    /// The time has the form `20060102T150405Z`.
     pub(crate) date: &'a str,
 }
 

@@ -22,7 +22,7 @@ pub(crate) struct Parsed {
     pub(crate) keep_alive: bool,
     pub(crate) length: Option<u64>,
     pub(crate) chunked: bool,
-    /// Where the fields begin.
+    /// The fields begin at this byte.
     pub(crate) fields: usize,
     /// Where the head ends, its empty line included.
     pub(crate) end: usize,

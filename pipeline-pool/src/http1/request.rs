@@ -14,17 +14,17 @@ use crate::origin::Origin;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Method {
-    /// Read.
+    /// The request reads what the target names.
     Get,
-    /// Read without the body.
+    /// The request reads the header fields alone: the answer has no body.
     Head,
-    /// Write at this target.
+    /// The request stores its body at the target.
     Put,
     /// Have the server process the body.
     Post,
-    /// Remove.
+    /// The request removes what the target names.
     Delete,
-    /// Ask what is allowed.
+    /// The request asks which methods the target allows.
     Options,
 }
 
@@ -53,7 +53,7 @@ pub type BodyError = Box<dyn std::error::Error + Send + Sync>;
 
 pub(crate) type BodyStream = Pin<Box<dyn Stream<Item = Result<Bytes, BodyError>> + Send>>;
 
-/// What a request carries.
+/// This is what a request carries behind its header fields.
 pub(crate) enum Payload {
     None,
     Whole(Bytes),

@@ -28,7 +28,7 @@ pub struct ListBuckets {
 pub struct BucketInfo {
     /// The name of the bucket.
     pub name: String,
-    /// When it was made.
+    /// The time at which the bucket was made.
     pub created: Option<SystemTime>,
 }
 

@@ -43,13 +43,13 @@ use crc::{CRC32C, CRC64NVME, Crc};
 pub enum Checksum {
     /// CRC-32, as of zip: 4 bytes.
     Crc32,
-    /// CRC-32C (Castagnoli): 4 bytes.
+    /// The checksum is CRC-32C (Castagnoli), of 4 bytes.
     Crc32c,
-    /// CRC-64/NVME: 8 bytes. What S3 computes by itself where nobody gives a checksum.
+    /// The checksum is CRC-64/NVME, of 8 bytes. S3 computes it by itself where nobody gives a checksum.
     Crc64Nvme,
-    /// SHA-1: 20 bytes. Finds accidents only; nobody who means it is stopped.
+    /// The digest is SHA-1, of 20 bytes. It finds accidents; it does not stop somebody who makes a collision on purpose.
     Sha1,
-    /// SHA-256: 32 bytes.
+    /// The digest is SHA-256, of 32 bytes.
     Sha256,
 }
 

@@ -43,7 +43,7 @@ impl Temporary {
         }
     }
 
-    /// Where it is now.
+    /// The path at which the file stands.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }

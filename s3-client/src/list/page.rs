@@ -19,7 +19,7 @@ pub struct ObjectInfo {
     pub size: u64,
     /// The entity tag, in its quotes.
     pub etag: Option<String>,
-    /// When it was stored.
+    /// The time at which the object was stored.
     pub last_modified: Option<SystemTime>,
     /// The storage class, where the store says it.
     pub storage_class: Option<String>,

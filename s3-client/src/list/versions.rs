@@ -53,7 +53,7 @@ pub struct VersionInfo {
     pub size: u64,
     /// The entity tag, in its quotes.
     pub etag: Option<String>,
-    /// When it was stored.
+    /// The time at which the version was stored.
     pub last_modified: Option<SystemTime>,
     /// The storage class, where the store says it.
     pub storage_class: Option<String>,

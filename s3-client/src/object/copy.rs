@@ -287,7 +287,7 @@ impl Copied {
         self.etag.as_deref()
     }
 
-    /// When it was stored.
+    /// The time at which the copy was stored.
     pub fn last_modified(&self) -> Option<SystemTime> {
         self.last_modified
     }

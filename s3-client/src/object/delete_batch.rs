@@ -139,7 +139,7 @@ fn document(ids: &[ObjectId], quiet: bool) -> Result<String> {
     delete.to_xml()
 }
 
-/// What the store says.
+/// This is what the store says of one object.
 #[derive(Debug, Default)]
 struct Answers {
     by_key: HashMap<String, Vec<Said>>,
@@ -149,7 +149,7 @@ struct Answers {
 
 #[derive(Debug)]
 struct Said {
-    /// As in the request.
+    /// The version is the one that the request named.
     version_id: Option<String>,
     result: Result<Removed>,
 }

@@ -47,7 +47,7 @@ enum SentChecksum {
     None,
     /// The checksum by this algorithm is to be computed.
     Of(Checksum),
-    /// Known to the caller.
+    /// The caller gave the checksum.
     Is(Checksum, String),
 }
 

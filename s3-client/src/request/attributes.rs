@@ -38,7 +38,7 @@ impl Attributes {
         put(&mut self.described, name, value);
     }
 
-    /// Any other header field.
+    /// Sets any other header field.
     pub(crate) fn field(&mut self, name: &'static str, value: String) {
         put(&mut self.fields, name, value);
     }

@@ -24,7 +24,7 @@ pub struct CustomerKey {
     plain_http: bool,
 }
 
-/// Whose key it is.
+/// This says whose key encrypts the object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Of {
     /// The object's that the request is about.

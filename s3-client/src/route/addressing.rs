@@ -15,7 +15,7 @@ pub enum Addressing {
     /// In the host at amazonaws.com where DNS and the certificate allow it, else in the path.
     #[default]
     Auto,
-    /// In the path: `http://host/bucket/key`.
+    /// The bucket stands in the path: `http://host/bucket/key`.
     Path,
     /// In the host where DNS allows it: `http://bucket.host/key`.
     VirtualHost,

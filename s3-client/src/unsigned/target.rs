@@ -15,7 +15,7 @@ pub(super) struct Target {
     key: Option<String>,
     /// Whether the host names the bucket, so that the path does not and the signature must.
     bucket_in_host: bool,
-    /// Path and query, percent-encoded.
+    /// The path and the query are percent-encoded.
     encoded: String,
     /// The bytes of the path.
     path_len: usize,
@@ -85,7 +85,7 @@ impl Target {
         self.encoded.push_str(name);
     }
 
-    /// Path and query, percent-encoded.
+    /// The path and the query, percent-encoded.
     pub(super) fn encoded(&self) -> &str {
         &self.encoded
     }

@@ -41,7 +41,7 @@ pub struct DomainPage {
     pub names: Vec<String>,
     /// Where the next page begins; nothing on the last.
     pub next_token: Option<String>,
-    /// What the page cost.
+    /// The machine hours that the page cost.
     pub usage: Usage,
 }
 

@@ -33,7 +33,7 @@ pub struct Get {
 pub struct Fetched {
     /// The item; without attributes if there is none of this name.
     pub item: Item,
-    /// What the answer cost.
+    /// The machine hours that the answer cost.
     pub usage: Usage,
 }
 

@@ -28,7 +28,7 @@ pub struct GetExport {
 pub struct Export {
     /// What it is known by.
     pub arn: String,
-    /// How far it is.
+    /// The export is at this point.
     pub status: ExportStatus,
     /// The domain that is exported.
     pub domain: String,

@@ -41,7 +41,7 @@ pub type ExportPages = Pages<ListExports>;
 pub struct ExportSummary {
     /// What it is known by.
     pub arn: String,
-    /// How far it is.
+    /// The export is at this point.
     pub status: ExportStatus,
     /// The domain that is exported.
     pub domain: String,

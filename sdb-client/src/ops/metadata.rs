@@ -39,7 +39,7 @@ pub struct Metadata {
     pub attribute_value_bytes: u64,
     /// When it was counted, to the second.
     pub counted_at: SystemTime,
-    /// What the answer cost.
+    /// The machine hours that the answer cost.
     pub usage: Usage,
 }
 

@@ -48,7 +48,7 @@ pub struct SelectPage {
     pub items: Vec<Item>,
     /// Where the next page begins; nothing on the last.
     pub next_token: Option<String>,
-    /// What the page cost.
+    /// The machine hours that the page cost.
     pub usage: Usage,
 }
 
@@ -166,7 +166,7 @@ impl Paged for Select {
 pub struct Count {
     /// How many items were found.
     pub count: u64,
-    /// What all pages cost.
+    /// The machine hours that all pages cost.
     pub usage: TotalUsage,
 }
 

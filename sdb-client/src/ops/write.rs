@@ -216,7 +216,7 @@ impl<C: fmt::Debug> fmt::Debug for Write<C> {
     }
 }
 
-/// What one request changes.
+/// This is what one request changes.
 pub(crate) trait Mutation: Send + Sync + 'static {
     /// The row of the operation, and that with a condition.
     const ROW: Row;

@@ -211,7 +211,7 @@ impl Ordered for char {
     }
 }
 
-/// For `#[serde(with = "sdb_client::ordered")]`.
+/// Serializes a value, for `#[serde(with = "sdb_client::ordered")]`.
 ///
 /// # Errors
 /// As [`encode`], and as the serializer.
@@ -224,7 +224,7 @@ pub fn serialize<T: Ordered, S: serde_core::Serializer>(
     serializer.serialize_str(&text)
 }
 
-/// For `#[serde(with = "sdb_client::ordered")]`.
+/// Deserializes a value, for `#[serde(with = "sdb_client::ordered")]`.
 ///
 /// # Errors
 /// As [`decode`], and as the deserializer.

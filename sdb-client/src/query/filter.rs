@@ -49,7 +49,7 @@ pub(super) enum Test {
 }
 
 impl Filter {
-    /// Both hold. On one attribute, `a = 'x' and a = 'y'` asks **one** value to be both; see
+    /// Holds where both hold. On one attribute, `a = 'x' and a = 'y'` asks **one** value to be both; see
     /// [`intersection`](Self::intersection).
     #[must_use]
     pub fn and(self, other: Self) -> Self {

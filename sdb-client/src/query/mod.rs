@@ -124,13 +124,13 @@ impl Query {
         self
     }
 
-    /// `order by … asc`. A second order takes the place of the first.
+    /// Adds `order by … asc`. A second order takes the place of the first.
     #[must_use]
     pub fn order_by(self, key: Key) -> Self {
         self.ordered(key, false)
     }
 
-    /// `order by … desc`. A second order takes the place of the first.
+    /// Adds `order by … desc`. A second order takes the place of the first.
     #[must_use]
     pub fn order_by_desc(self, key: Key) -> Self {
         self.ordered(key, true)

@@ -63,7 +63,7 @@ use crate::change::PutItem;
 use crate::item::{Attribute, Item};
 use crate::long;
 
-/// How types become attributes.
+/// This says how types become attributes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Format {
     long: bool,

@@ -103,7 +103,7 @@ impl Verdict {
     }
 }
 
-/// Why an attempt failed.
+/// This says why an attempt failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
     /// There is no answer that could be read.
@@ -112,7 +112,7 @@ pub enum Cause {
     Answered {
         /// The status, where it is known.
         status: Option<u16>,
-        /// What the error means.
+        /// This says what the error means.
         class: Class,
     },
 }
@@ -200,7 +200,7 @@ impl Failure {
     }
 }
 
-/// What an operation allows.
+/// This says what an operation allows after a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Terms {
     /// Whether it may run twice.

@@ -54,11 +54,11 @@ pub enum Server {
     /// Ceph RADOS Gateway 16: what it both parses as a sub-resource and signs. Its list of names to sign also
     /// has `encryption` and `object-lock`, which its parser never hands over.
     Rgw,
-    /// OpenStack Swift's `s3api`.
+    /// The server is OpenStack Swift with its middleware `s3api`.
     Swift,
-    /// MinIO.
+    /// The server is MinIO.
     Minio,
-    /// Riak CS.
+    /// The server is Riak CS.
     RiakCs,
 }
 

@@ -26,7 +26,7 @@ pub(crate) const PAYER_TAKEOVER_AFTER: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub(crate) struct PendingDeletes {
     most: usize,
-    /// Whether anything is owed. A caller that reads this takes no lock.
+    /// Tells whether anything is owed. A caller that reads this takes no lock.
     any: AtomicBool,
     debts: Mutex<Debts>,
 }
@@ -91,7 +91,7 @@ impl PendingDeletes {
         self.debts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether anything is owed.
+    /// Tells whether anything is owed.
     pub(crate) fn any(&self) -> bool {
         self.any.load(Ordering::Acquire)
     }

@@ -29,7 +29,7 @@ pub struct GetMany {
     cas: bool,
 }
 
-/// What [`Memcached::get_many`] found.
+/// This is what [`Memcached::get_many`] found.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct FoundMany {

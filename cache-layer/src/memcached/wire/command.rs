@@ -83,7 +83,7 @@ impl Fetch {
         }
     }
 
-    /// Whether it changes nothing.
+    /// Tells whether the command changes nothing.
     pub(crate) fn only_reads(&self) -> bool {
         self.touch.is_none() && self.vivify.is_none() && self.recache.is_none()
     }

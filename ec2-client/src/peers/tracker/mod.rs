@@ -136,7 +136,7 @@ impl Entry {
 #[derive(Debug)]
 struct Failing {
     since: Instant,
-    /// In a row.
+    /// So many failures came in a row.
     count: u32,
     /// The last of them, until it is told.
     error: Option<Error>,

@@ -8,7 +8,7 @@ use crate::s3::model::acl::Permission;
 /// Who may do something besides those whom a policy lets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Needs {
-    /// Any account.
+    /// Any account may do it.
     Account,
     /// The owner of the bucket, and whom its list grants this.
     Bucket(Permission),

@@ -22,7 +22,7 @@ pub(crate) enum Verdict {
 pub(crate) struct Asked<'a> {
     pub(crate) account: Option<&'a Account>,
     pub(crate) action: &'a str,
-    /// `arn:aws:s3:::bucket` or `arn:aws:s3:::bucket/key`.
+    /// The resource is `arn:aws:s3:::bucket` or `arn:aws:s3:::bucket/key`.
     pub(crate) resource: String,
     /// The values of condition keys, by their names in lower case.
     pub(crate) context: Vec<(String, String)>,
@@ -37,7 +37,7 @@ impl Asked<'_> {
     }
 }
 
-/// What the policy says.
+/// Decides what the policy says.
 pub(crate) fn evaluate(policy: &Value, asked: &Asked<'_>) -> Verdict {
     let mut verdict = Verdict::Silent;
     for statement in list(&policy["Statement"]) {

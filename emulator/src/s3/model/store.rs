@@ -24,7 +24,7 @@ use crate::{clock, encode};
 #[derive(Clone, Debug)]
 pub(in crate::s3) struct Object {
     pub(in crate::s3) body: Bytes,
-    /// Without its quotes.
+    /// The tag has no quotes.
     pub(in crate::s3) etag: String,
     pub(in crate::s3) modified: SystemTime,
     pub(in crate::s3) headers: Headers,

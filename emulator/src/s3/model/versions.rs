@@ -52,7 +52,7 @@ impl Version {
     }
 }
 
-/// What a deletion did.
+/// This is what a deletion did.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(in crate::s3) struct Removed {
     /// The version that is gone, or that of the new marker.

@@ -32,7 +32,7 @@ impl Object {
         ))
     }
 
-    /// What `x-amz-restore` says.
+    /// Writes the value of `x-amz-restore`.
     pub(in crate::s3) fn restore_field(&self) -> Option<String> {
         let until = httpdate::fmt_http_date(self.restored?);
         Some(format!(

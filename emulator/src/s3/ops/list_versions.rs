@@ -31,9 +31,9 @@ impl Page {
     }
 }
 
-/// What is asked for.
+/// This is what a request asks for.
 struct Wanted<'a> {
-    /// Who owns the markers.
+    /// The markers belong to this account.
     bucket_owner: &'a Account,
     prefix: &'a str,
     delimiter: &'a str,

@@ -26,7 +26,7 @@ use crate::s3::ops::multipart;
 use crate::s3::ops::object;
 use crate::s3::ops::object_settings;
 
-/// Who sent a request.
+/// Tells who sent a request.
 fn caller<T>(req: &S3Request<T>) -> Caller {
     req.extensions.get::<Caller>().cloned().unwrap_or_default()
 }

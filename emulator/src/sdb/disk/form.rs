@@ -30,7 +30,7 @@ pub(crate) enum Seal {
     Salted([u8; SALT]),
 }
 
-/// What a journal is.
+/// This is the form of a journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Form {
     /// Whether it is flushed before each answer.
@@ -45,7 +45,7 @@ pub(super) enum Begin {
     Whole(Form),
     /// A journal whose making was cut short; there is no record in it.
     Torn,
-    /// Something else.
+    /// The bytes are something else.
     Damaged,
     /// No journal.
     Foreign,

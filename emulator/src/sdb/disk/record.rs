@@ -131,7 +131,7 @@ pub(super) enum Read {
     Record(Entry, usize),
     /// The beginning of a record, or nothing.
     Short,
-    /// Something else.
+    /// The bytes are something else.
     Bad,
 }
 

@@ -12,7 +12,7 @@ pub(super) type Row<'a> = (&'a str, &'a str, &'a Item);
 /// A value and the item that has it.
 type Entry = (Text, Text);
 
-/// Where a page ended.
+/// This is where a page ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Position {
     pub(crate) sort: String,

@@ -14,7 +14,7 @@ pub(crate) struct Index {
 /// One attribute of a domain, over all of its items.
 #[derive(Debug, Default)]
 pub(crate) struct Attribute {
-    /// Value and item name.
+    /// Each entry is a value and the name of an item that has it.
     entries: BTreeSet<(Text, Text)>,
     /// How many items have more than one value of it.
     multi: usize,

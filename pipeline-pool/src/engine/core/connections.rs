@@ -24,7 +24,7 @@ impl<P: Protocol> Connections<P> {
         }
     }
 
-    /// How many are idle.
+    /// Counts the idle connections.
     pub(super) fn idle(&self) -> usize {
         self.idle.len()
     }

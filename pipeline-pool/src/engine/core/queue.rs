@@ -72,7 +72,7 @@ impl<P: Protocol> WaitQueue<P> {
         }
     }
 
-    /// Whether somebody waits. What nobody waits for any more, in front of those, is thrown out.
+    /// Tells whether somebody waits. What nobody waits for any more, in front of those, is thrown out.
     pub(crate) fn has_next(&mut self, actions: &mut Actions<P>) -> bool {
         while let Some(first) = self.waiting.front() {
             if !first.ticket.is_abandoned() {

@@ -25,7 +25,7 @@ use crate::error::{Error, Kind};
 pub(super) struct Runtimes {
     /// The runtime that everything here has come from so far, or the first of several.
     home: Option<runtime::Id>,
-    /// There are several.
+    /// Connections belong to several runtimes.
     mixed: bool,
     /// A runtime that has been seen to have a timer.
     timed: Option<runtime::Id>,

@@ -50,7 +50,7 @@ document! {
 }
 
 words! {
-    /// What a grant allows.
+    /// This is what a grant allows.
     pub enum Permission {
         /// The grantee may do all that the other permissions allow.
         FullControl = "FULL_CONTROL",

@@ -49,7 +49,7 @@ pub trait Writable: Send + Sync + 'static {
     #[doc(hidden)]
     const QUERY: &'static str;
 
-    /// How it is sent.
+    /// This says how the document is sent.
     #[doc(hidden)]
     fn content(&self) -> Result<Encoded>;
 }

@@ -70,7 +70,7 @@ words! {
     pub enum RetentionMode {
         /// Whoever has the permission `s3:BypassGovernanceRetention` can end it, by `bypass_governance` of a request.
         Governance = "GOVERNANCE",
-        /// Nobody can end it.
+        /// Nobody can end the retention before its date.
         Compliance = "COMPLIANCE",
     }
 

@@ -7,7 +7,7 @@ document! {
     /// The setting for [server access logs](https://docs.aws.amazon.com/AmazonS3/latest/userguide/ServerLogs.html) says
     /// where the log of requests goes.
     pub struct Logging {
-        /// Where the log goes. Without this there is no log.
+        /// The log goes to this place. Without this there is no log.
         opt enabled: LoggingEnabled = "LoggingEnabled",
     }
 

@@ -74,7 +74,7 @@ impl Tail {
         soon || self.age >= tuning.known_late
     }
 
-    /// Late replies of late.
+    /// Counts the late replies among the last ones.
     pub(super) fn late(&self) -> u64 {
         self.history.late
     }

@@ -7,7 +7,7 @@ use super::tuning::Tuning;
 /// Which other depth is tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Trial {
-    /// Twice the usual one.
+    /// The trial uses twice the usual depth.
     Up,
     /// Half of the usual one.
     Down,

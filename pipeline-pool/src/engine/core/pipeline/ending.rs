@@ -29,7 +29,7 @@ pub(crate) struct Ending<P: Protocol> {
     pub(crate) again: Vec<Ticket<P>>,
     /// How many of them had been sent here, and are sent again.
     pub(crate) replayed: u64,
-    /// Why it has ended.
+    /// This says why the connection has ended.
     pub(crate) reason: CloseReason,
     /// The server ended it, and had not answered anything on it.
     pub(crate) dud: bool,

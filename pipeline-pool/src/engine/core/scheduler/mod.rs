@@ -91,7 +91,7 @@ pub(crate) struct Scheduler<P: Protocol> {
 pub(crate) enum Submitted {
     /// To a connection, whose driver has to be woken if it is given.
     Handed(Option<Waker>),
-    /// Into the queue.
+    /// The request goes into the queue.
     Queued,
 }
 

@@ -50,7 +50,7 @@ pub(crate) struct Endpoint<P: Protocol> {
     /// When the watchdog looks next, if there is one.
     next_look: Mutex<Option<Instant>>,
     seq: AtomicU64,
-    /// When it was made.
+    /// This is when the endpoint was made.
     pub(super) born: Instant,
     this: Weak<Self>,
 }

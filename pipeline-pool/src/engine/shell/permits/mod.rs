@@ -9,7 +9,7 @@ use crate::engine::core::permits::{Holdings, MemberId, Permits, Refused};
 
 /// An endpoint, as seen by the others that share the cap.
 pub(crate) trait Member: Send + Sync {
-    /// What it has.
+    /// Tells what the member holds.
     fn holdings(&self) -> Holdings;
     /// Closes its longest idle connection, or its least busy one once that is done.
     fn close_one(&self);
