@@ -1,1 +1,25 @@
 //! The state of an XMPP server in S3 and SimpleDB.
+
+#![forbid(unsafe_code)]
+#![allow(
+    dead_code,
+    unused_imports,
+    reason = "the stores that use it are to come"
+)]
+
+mod auth;
+mod error;
+mod jid;
+mod last;
+mod layout;
+mod names;
+mod record;
+mod stores;
+mod version;
+
+pub use self::auth::{Auth, ScramKeys, Secret, Selection};
+pub use self::error::{Error, Kind, Result};
+pub use self::jid::BareJid;
+pub use self::last::{Last, LastActivity};
+pub use self::layout::{DEFAULT_SHARDS, Layout, MAX_SHARDS};
+pub use self::stores::{Reads, Stores, StoresBuilder};
