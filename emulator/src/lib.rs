@@ -46,6 +46,7 @@ mod accounts;
 mod builder;
 pub mod cli;
 mod clock;
+mod disk;
 mod ec2;
 mod encode;
 mod faults;

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::SystemTime;
 
-use super::disk::Ticket;
 use super::error::{Error, Result};
 use super::options::{SdbModes, chance};
 use super::params::{Params, Values, checked, domain_name, sized};
@@ -13,6 +12,7 @@ use super::select::page::{Bounds, Position};
 use super::store::{Condition, Domain, Terms};
 use super::{SdbHalf, price, select, token, xml};
 use crate::clock;
+use crate::disk::Ticket;
 use crate::xml::element;
 
 /// The most attributes that a get may name.

@@ -6,10 +6,18 @@ use std::borrow::Cow;
 
 use hyper::StatusCode;
 
+use crate::disk::Lost;
+
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Error {
     pub(crate) code: &'static str,
     pub(crate) message: Cow<'static, str>,
+}
+
+impl From<Lost> for Error {
+    fn from(_: Lost) -> Self {
+        Self::storage()
+    }
 }
 
 pub(crate) type Result<T> = std::result::Result<T, Error>;

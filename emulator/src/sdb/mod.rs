@@ -5,14 +5,14 @@
 
 mod actions;
 pub(crate) mod args;
-mod disk;
 mod error;
 pub(crate) mod options;
 mod params;
 mod price;
+pub(crate) mod record;
 mod request;
 mod select;
-mod store;
+pub(crate) mod store;
 mod token;
 mod verify;
 mod xml;
@@ -27,16 +27,19 @@ use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::{Request, Response};
 
 use self::actions::Answer;
-use self::disk::Journal;
 use self::error::Result;
 use self::options::{Limits, SdbModes, SdbOptions};
 use self::params::Params;
 use self::request::Call;
 use self::store::Domains;
 use self::verify::verify;
+use crate::disk;
 use crate::encode::{hex, md5};
 use crate::stats::Counters;
 use crate::users::Users;
+
+/// Where SimpleDB's writes are written down.
+pub(crate) type Journal = disk::Journal<Domains>;
 
 /// Answers SimpleDB requests.
 #[derive(Debug)]

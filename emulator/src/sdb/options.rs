@@ -4,6 +4,8 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::disk::{DiskOptions, JOURNAL_MAX};
+
 /// Settings of the emulator's SimpleDB half, for [`Builder::sdb`](crate::Builder::sdb).
 ///
 /// ```no_run
@@ -29,16 +31,6 @@ pub struct SdbOptions {
     /// How long the journal gets before it is folded into a snapshot, in bytes.
     pub(crate) journal_max: Option<u64>,
 }
-
-/// Where and how domains are kept.
-#[derive(Clone, Debug)]
-pub(crate) struct DiskOptions {
-    pub(crate) dir: PathBuf,
-    pub(crate) fsync: bool,
-    pub(crate) journal_max: u64,
-}
-
-const JOURNAL_MAX: u64 = 64 << 20;
 
 /// Amazon's [limits](https://docs.aws.amazon.com/AmazonSimpleDB/latest/DeveloperGuide/SDBLimits.html)
 /// as far as they can be chosen.

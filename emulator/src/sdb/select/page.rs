@@ -127,7 +127,7 @@ mod tests {
 
     use super::super::parse::parse;
     use super::*;
-    use crate::sdb::disk::Journal;
+    use crate::sdb::Journal;
     use crate::sdb::options::Limits;
     use crate::sdb::store::{Change, Domain, Domains, Terms};
 

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use super::content::{After, Content};
 use super::{Batch, Condition, rules};
-use crate::sdb::disk::record::Record;
-use crate::sdb::disk::{Journal, Ticket};
+use crate::disk::Ticket;
+use crate::sdb::Journal;
 use crate::sdb::error::{Error, Result};
 use crate::sdb::options::Limits;
+use crate::sdb::record::Record;
 
 #[derive(Debug)]
 pub(crate) struct Domain {

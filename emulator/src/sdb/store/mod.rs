@@ -16,10 +16,11 @@ pub(crate) use self::index::Attribute;
 use self::index::Index;
 pub(crate) use self::rules::check_count;
 
-use super::disk::record::{Entry, Record};
-use super::disk::{Journal, Ticket};
+use super::Journal;
 use super::error::{Error, Result};
 use super::options::Limits;
+use super::record::{Entry, Record};
+use crate::disk::Ticket;
 
 /// A name or a value; one copy of it serves the item and the index.
 pub(crate) type Text = Arc<str>;
@@ -79,7 +80,7 @@ impl Domains {
         let Some(domain) = domains.get(name) else {
             return Ok(journal.last());
         };
-        let ticket = domain.close(|| journal.append(&Record::Delete(name)))?;
+        let ticket = domain.close(|| Ok(journal.append(&Record::Delete(name))?))?;
         domains.remove(name);
         Ok(ticket)
     }
@@ -99,7 +100,7 @@ impl Domains {
     }
 
     /// Does again what a journal tells of. It was within limits when it was done.
-    pub(crate) fn replay(&self, entry: Entry) {
+    pub(super) fn redo(&self, entry: Entry) {
         let mut domains = self.0.write().unwrap_or_else(PoisonError::into_inner);
         match entry {
             Entry::Create(name) => {
@@ -120,7 +121,6 @@ impl Domains {
                     domain.replay(&batch, true);
                 }
             }
-            Entry::End(_) | Entry::Flushed(_) => {}
         }
     }
 }

@@ -5,9 +5,9 @@ use std::sync::Condvar;
 use std::time::Duration;
 
 use super::Folder;
-use crate::sdb::disk::*;
+use crate::disk::*;
 use crate::sdb::options::{Limits, chance};
-use crate::sdb::store::{Change, Terms};
+use crate::sdb::store::{Change, Domains, Terms};
 
 /// So many bytes reach the disk together, or none of them.
 const SECTOR: usize = 32;
@@ -70,7 +70,7 @@ impl Medium for Platter {
 /// Domains over a journal on a platter, which begins as what a folder has.
 struct Machine {
     domains: Arc<Domains>,
-    journal: Journal,
+    journal: Journal<Domains>,
     platter: Arc<Platter>,
     path: PathBuf,
     limits: Limits,
@@ -78,9 +78,9 @@ struct Machine {
 
 impl Machine {
     fn boot(dir: &Folder) -> io::Result<Self> {
-        let domains = Arc::default();
+        let domains: Arc<Domains> = Arc::default();
         let lock = lock(&dir.0)?;
-        let found = recover::recover(&dir.0, &domains, true)?;
+        let found = recover::recover(&dir.0, &*domains, true)?;
         let path = journal_path(&dir.0, found.generation);
         let platter = Arc::new(Platter {
             written: Mutex::new(std::fs::read(&path)?),
@@ -101,7 +101,7 @@ impl Machine {
         };
         let journal = Journal(Some(Disk {
             inner: Arc::new(inner),
-            domains: Arc::clone(&domains),
+            state: Arc::clone(&domains),
             folding: Mutex::new(None),
         }));
         Ok(Self {
@@ -167,7 +167,7 @@ fn is_followed(bytes: &[u8], at: usize) -> bool {
         flushed: false,
         ..form
     };
-    recover::is_damage(bytes, at, form)
+    recover::is_damage::<Domains>(bytes, at, form)
 }
 
 #[tokio::test]

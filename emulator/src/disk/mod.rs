@@ -1,4 +1,6 @@
-//! Domains that outlive the process: a journal of what was written, and snapshots of it.
+//! State that outlives the process: a journal of what was written, and snapshots of it.
+//!
+//! Both halves that keep something use it, each with a [`State`] and a folder of its own.
 //!
 //! A folder holds generations. `journal-N` has the writes since generation `N` began, and
 //! `snapshot-N` the state of some moment after that. Records can be done again, so a snapshot is
@@ -7,12 +9,14 @@
 //! A journal that is flushed before each answer says so, and how far that was done. What a loss of power leaves
 //! behind that may be in pieces, and was never acknowledged.
 
+pub(crate) mod code;
 mod form;
+pub(crate) mod frame;
 mod log;
-pub(crate) mod record;
 mod recover;
 mod snapshot;
 
+use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -20,26 +24,57 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-pub(crate) use self::log::Ticket;
+pub(crate) use self::frame::Record;
+pub(crate) use self::log::{Lost, Ticket};
+pub(crate) use self::snapshot::Save;
 
 use self::form::Form;
 use self::log::{Log, Medium};
-use self::record::Record;
-use super::error::Result;
-use super::options::DiskOptions;
-use super::store::Domains;
 
 /// At the beginning of every snapshot.
 const MAGIC: &[u8; 8] = b"sdblog1\n";
 
+/// How long a journal gets before it is folded into a snapshot, unless it is told, in bytes.
+pub(crate) const JOURNAL_MAX: u64 = 64 << 20;
+
+/// Where and how a state is kept.
+#[derive(Clone, Debug)]
+pub(crate) struct DiskOptions {
+    pub(crate) dir: PathBuf,
+    pub(crate) fsync: bool,
+    pub(crate) journal_max: u64,
+}
+
+/// What a folder keeps.
+///
+/// A record sets or clears something whatever it was, so that doing all of them again, on any state that some of them
+/// have already led to, leads to the same. It is appended while writers of the same thing are kept out, before the
+/// thing is changed: so a snapshot that is taken meanwhile has what was written before its generation began.
+pub(crate) trait State: fmt::Debug + Send + Sync + 'static {
+    /// A record that was read.
+    type Entry;
+
+    /// Reads what was written as a [`Record`], whose first byte is neither 5 nor 6; nothing if it is none.
+    fn read(payload: &[u8]) -> Option<Self::Entry>;
+
+    /// Does again what a record tells of.
+    fn replay(&self, entry: Self::Entry);
+
+    /// Whether a snapshot can have such a record: one that sets something.
+    fn may_be_saved(entry: &Self::Entry) -> bool;
+
+    /// Writes the whole state down, while it changes.
+    fn save(&self, to: &mut Save<'_>) -> io::Result<()>;
+}
+
 /// Where writes are written down: on a disk, or nowhere.
 #[derive(Debug)]
-pub(crate) struct Journal(Option<Disk>);
+pub(crate) struct Journal<S: State>(Option<Disk<S>>);
 
 #[derive(Debug)]
-struct Disk {
+struct Disk<S: State> {
     inner: Arc<Inner>,
-    domains: Arc<Domains>,
+    state: Arc<S>,
     folding: Mutex<Option<thread::JoinHandle<()>>>,
 }
 
@@ -58,19 +93,19 @@ struct Inner {
     _lock: File,
 }
 
-impl Journal {
+impl<S: State> Journal<S> {
     /// Keeps nothing.
     pub(crate) fn none() -> Self {
         Self(None)
     }
 
-    /// Reads a folder into `domains`, which are empty, and goes on writing to it.
-    pub(crate) fn open(options: &DiskOptions, domains: &Arc<Domains>) -> io::Result<Self> {
+    /// Reads a folder into `state`, which is empty, and goes on writing to it.
+    pub(crate) fn open(options: &DiskOptions, state: &Arc<S>) -> io::Result<Self> {
         let fsync = options.fsync;
         let dir = &options.dir;
         make_dir(dir).map_err(|error| about(dir, &error))?;
         let lock = lock(dir)?;
-        let found = recover::recover(dir, domains, fsync).map_err(|error| about(dir, &error))?;
+        let found = recover::recover(dir, &**state, fsync).map_err(|error| about(dir, &error))?;
         let medium: Arc<dyn Medium> = Arc::new(found.journal);
         let inner = Inner {
             dir: dir.clone(),
@@ -84,13 +119,13 @@ impl Journal {
         };
         Ok(Self(Some(Disk {
             inner: Arc::new(inner),
-            domains: Arc::clone(domains),
+            state: Arc::clone(state),
             folding: Mutex::new(None),
         })))
     }
 
     /// Writes a record down; on return it outlives the process.
-    pub(crate) fn append(&self, record: &Record<'_>) -> Result<Ticket> {
+    pub(crate) fn append(&self, record: &dyn Record) -> Result<Ticket, Lost> {
         let Some(disk) = &self.0 else {
             return Ok(Ticket::default());
         };
@@ -106,7 +141,7 @@ impl Journal {
     }
 
     /// Returns once a record is as safe as was asked for.
-    pub(crate) async fn wait(&self, ticket: Ticket) -> Result<()> {
+    pub(crate) async fn wait(&self, ticket: Ticket) -> Result<(), Lost> {
         match &self.0 {
             Some(disk) => disk.inner.log.wait(ticket).await,
             None => Ok(()),
@@ -114,7 +149,7 @@ impl Journal {
     }
 }
 
-impl Disk {
+impl<S: State> Disk<S> {
     fn fold_if_due(&self) {
         let inner = &self.inner;
         if inner.log.len() < inner.fold_at.load(Ordering::Relaxed) {
@@ -126,9 +161,9 @@ impl Disk {
         if inner.busy.swap(true, Ordering::AcqRel) {
             return;
         }
-        let (inner, domains) = (Arc::clone(inner), Arc::clone(&self.domains));
-        let thread = thread::Builder::new().name("sdb-fold".into());
-        let spawned = thread.spawn(move || inner.fold(&domains));
+        let (inner, state) = (Arc::clone(inner), Arc::clone(&self.state));
+        let thread = thread::Builder::new().name("fold".into());
+        let spawned = thread.spawn(move || inner.fold(&*state));
         match spawned {
             // The one before is over, or this one would not have begun.
             Ok(thread) => *folding = Some(thread),
@@ -137,7 +172,7 @@ impl Disk {
     }
 }
 
-impl Drop for Disk {
+impl<S: State> Drop for Disk<S> {
     fn drop(&mut self) {
         self.inner.closing.store(true, Ordering::Relaxed);
         let folding = self.folding.get_mut();
@@ -150,8 +185,8 @@ impl Drop for Disk {
 
 impl Inner {
     /// Begins a generation, and gives it a snapshot, which makes the older ones superfluous.
-    fn fold(&self, domains: &Domains) {
-        let folded = self.try_fold(domains);
+    fn fold<S: State>(&self, state: &S) {
+        let folded = self.try_fold(state);
         // A fold that failed leaves all generations as they are. A full disk needs a pause.
         let next = match folded {
             Ok(size) => self.journal_max.max(size),
@@ -162,7 +197,7 @@ impl Inner {
     }
 
     /// The size of the new snapshot.
-    fn try_fold(&self, domains: &Domains) -> io::Result<u64> {
+    fn try_fold<S: State>(&self, state: &S) -> io::Result<u64> {
         let generation = self.generation.load(Ordering::Relaxed) + 1;
         let path = journal_path(&self.dir, generation);
         let begun = create(&path, self.log.is_flushed()).and_then(|(journal, form)| {
@@ -175,7 +210,7 @@ impl Inner {
             return Err(error);
         }
         self.generation.store(generation, Ordering::Relaxed);
-        let size = snapshot::write(&self.dir, generation, domains, &self.closing)?;
+        let size = snapshot::write(&self.dir, generation, state, &self.closing)?;
         recover::remove_before(&self.dir, generation)?;
         Ok(size)
     }
@@ -202,12 +237,12 @@ fn create(path: &Path, fsync: bool) -> io::Result<(File, Form)> {
 }
 
 /// Makes names of files outlive a loss of power.
-fn sync_dir(dir: &Path) -> io::Result<()> {
+pub(crate) fn sync_dir(dir: &Path) -> io::Result<()> {
     File::open(dir)?.sync_all()
 }
 
 /// Makes a folder, and those that it is in, such that they outlive a loss of power.
-fn make_dir(dir: &Path) -> io::Result<()> {
+pub(crate) fn make_dir(dir: &Path) -> io::Result<()> {
     let missing = dir.ancestors().take_while(|dir| !dir.exists());
     let missing: Vec<&Path> = missing.filter(|dir| *dir != Path::new("")).collect();
     std::fs::create_dir_all(dir)?;
@@ -235,7 +270,7 @@ fn lock(dir: &Path) -> io::Result<File> {
     }
 }
 
-fn about(path: &Path, error: &io::Error) -> io::Error {
+pub(crate) fn about(path: &Path, error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }
 

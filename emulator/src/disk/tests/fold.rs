@@ -1,6 +1,7 @@
 //! Journals that are folded into snapshots.
 
 use super::*;
+use crate::disk::frame;
 
 #[test]
 fn a_long_journal_is_folded_while_writes_go_on() {
@@ -87,7 +88,7 @@ fn a_fold_that_was_cut_short_costs_nothing() {
     let form = Form::new(false);
     let mut other = form.head();
     let place = other.len() as u64;
-    Record::Create("other").write(&mut other, form.seal, place);
+    frame::write(&mut other, &Record::Create("other"), form.seal, place);
     std::fs::write(journal_path(&dir.0, next), other).unwrap();
     let error = World::open(&dir, u64::MAX)
         .map(|_| ())
@@ -133,7 +134,7 @@ fn a_snapshot_that_fails_leaves_no_part() {
     let world = World::open(&dir, u64::MAX).unwrap();
     sample(&world);
     let closing = AtomicBool::new(true);
-    snapshot::write(&dir.0, 1, &world.domains, &closing).unwrap_err();
+    snapshot::write(&dir.0, 1, &*world.domains, &closing).unwrap_err();
     assert_eq!(dir.names(), ["journal-0000000000"]);
 }
 

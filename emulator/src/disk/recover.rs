@@ -5,10 +5,9 @@ use std::io::{self, Read as _};
 use std::path::Path;
 
 use super::form::{Begin, Form, Seal};
-use super::record::{Entry, Read, read};
+use super::frame::{Frame, Mark, Read, read};
 use super::snapshot::PART;
-use super::{MAGIC, create, journal_path, snapshot_path, sync_dir};
-use crate::sdb::store::Domains;
+use super::{MAGIC, State, create, journal_path, snapshot_path, sync_dir};
 
 /// What a folder goes on with.
 #[derive(Debug)]
@@ -23,12 +22,12 @@ pub(super) struct Found {
 /// anything else that is not as it was written is an error.
 ///
 /// Goes on with a journal that is flushed for each answer, or one that is not.
-pub(super) fn recover(dir: &Path, domains: &Domains, fsync: bool) -> io::Result<Found> {
+pub(super) fn recover<S: State>(dir: &Path, state: &S, fsync: bool) -> io::Result<Found> {
     remove_parts(dir)?;
     let (snapshots, mut journals) = generations(dir)?;
     let base = snapshots.last().copied();
     if let Some(generation) = base {
-        load_snapshot(&snapshot_path(dir, generation), domains)?;
+        load_snapshot(&snapshot_path(dir, generation), state)?;
         journals.retain(|journal| *journal >= generation);
     }
     check_gaps(base, &journals)?;
@@ -53,7 +52,7 @@ pub(super) fn recover(dir: &Path, domains: &Domains, fsync: bool) -> io::Result<
     for &generation in &journals {
         let path = journal_path(dir, generation);
         let bytes = bytes(&path)?;
-        let replayed = replay(&bytes, domains);
+        let replayed = replay(&bytes, state);
         (len, form) = replayed.map_err(|error| super::about(&path, &error))?;
         if generation != last && len < bytes.len() as u64 {
             return Err(damaged(&path, len));
@@ -166,7 +165,7 @@ fn bytes(path: &Path) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn load_snapshot(path: &Path, domains: &Domains) -> io::Result<()> {
+fn load_snapshot<S: State>(path: &Path, state: &S) -> io::Result<()> {
     let bytes = bytes(path)?;
     let mut at = MAGIC.len();
     if !bytes.starts_with(MAGIC) {
@@ -174,14 +173,14 @@ fn load_snapshot(path: &Path, domains: &Domains) -> io::Result<()> {
     }
     let mut records = 0;
     loop {
-        match read(&bytes, Seal::Plain, at) {
-            Read::Record(Entry::End(count), size)
+        match read::<S>(&bytes, Seal::Plain, at) {
+            Read::Record(Frame::Mark(Mark::End(count)), size)
                 if count == records && at + size == bytes.len() =>
             {
                 return Ok(());
             }
-            Read::Record(entry @ (Entry::Create(_) | Entry::Put(..)), size) => {
-                domains.replay(entry);
+            Read::Record(Frame::State(entry), size) if S::may_be_saved(&entry) => {
+                state.replay(entry);
                 records += 1;
                 at += size;
             }
@@ -192,7 +191,7 @@ fn load_snapshot(path: &Path, domains: &Domains) -> io::Result<()> {
 
 /// Does again what a journal tells of, and returns where its last whole record ends and what the journal is, unless
 /// its making was cut short.
-fn replay(bytes: &[u8], domains: &Domains) -> io::Result<(u64, Option<Form>)> {
+fn replay<S: State>(bytes: &[u8], state: &S) -> io::Result<(u64, Option<Form>)> {
     let invalid = |why: String| Err(io::Error::new(io::ErrorKind::InvalidData, why));
     let form = match Begin::read(bytes) {
         Begin::Whole(form) => form,
@@ -202,13 +201,15 @@ fn replay(bytes: &[u8], domains: &Domains) -> io::Result<(u64, Option<Form>)> {
     };
     let mut at = form.len();
     loop {
-        match read(bytes, form.seal, at) {
-            Read::Record(entry, size) => {
-                domains.replay(entry);
+        match read::<S>(bytes, form.seal, at) {
+            Read::Record(frame, size) => {
+                if let Frame::State(entry) = frame {
+                    state.replay(entry);
+                }
                 at += size;
             }
             // A record behind it would be lost, and may have been acknowledged.
-            Read::Short | Read::Bad if is_damage(bytes, at, form) => {
+            Read::Short | Read::Bad if is_damage::<S>(bytes, at, form) => {
                 return invalid(format!("damaged at byte {at}"));
             }
             Read::Short | Read::Bad => return Ok((at as u64, Some(form))),
@@ -221,10 +222,10 @@ fn replay(bytes: &[u8], domains: &Domains) -> io::Result<(u64, Option<Form>)> {
 /// In a journal that is not flushed, that is so if a whole record follows: a process that is killed leaves no holes.
 /// In one that is, a loss of power can leave what was not flushed in pieces, whole records behind holes; but nothing
 /// was acknowledged behind the first hole unless a later record knows that it was flushed.
-pub(super) fn is_damage(bytes: &[u8], at: usize, form: Form) -> bool {
+pub(super) fn is_damage<S: State>(bytes: &[u8], at: usize, form: Form) -> bool {
     // The length of what stands there is as doubtful as the rest of it.
-    (at + 1..bytes.len()).any(|behind| match read(bytes, form.seal, behind) {
-        Read::Record(Entry::Flushed(safe), _) if form.flushed => safe > at as u64,
+    (at + 1..bytes.len()).any(|behind| match read::<S>(bytes, form.seal, behind) {
+        Read::Record(Frame::Mark(Mark::Flushed(safe)), _) if form.flushed => safe > at as u64,
         Read::Record(..) => !form.flushed,
         Read::Short | Read::Bad => false,
     })

@@ -16,8 +16,11 @@ use std::thread;
 use tokio::sync::watch;
 
 use super::form::{Form, Seal};
-use super::record::Record;
-use crate::sdb::error::{Error, Result};
+use super::frame::{self, Mark, Record};
+
+/// That a write could not be written down, and did not happen, or that its fate is unknown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Lost;
 
 /// What a journal is written to.
 pub(super) trait Medium: fmt::Debug + Send + Sync + 'static {
@@ -75,6 +78,7 @@ struct State {
     /// Why nothing is appended any more.
     broken: bool,
     closing: bool,
+    /// Room for the next record, kept between them.
     record: Vec<u8>,
 }
 
@@ -104,7 +108,7 @@ impl Log {
         });
         let flusher = if form.flushed {
             let shared = Arc::clone(&shared);
-            let thread = thread::Builder::new().name("sdb-flush".into());
+            let thread = thread::Builder::new().name("flush".into());
             Some(thread.spawn(move || shared.flush())?)
         } else {
             None
@@ -113,10 +117,10 @@ impl Log {
     }
 
     /// Appends a record; on return it outlives this process.
-    pub(super) fn append(&self, record: &Record<'_>) -> Result<Ticket> {
+    pub(super) fn append(&self, record: &dyn Record) -> Result<Ticket, Lost> {
         let mut state = self.shared.lock();
         if state.broken {
-            return Err(Error::storage());
+            return Err(Lost);
         }
         let mut bytes = std::mem::take(&mut state.record);
         bytes.clear();
@@ -126,21 +130,27 @@ impl Log {
             let safe = self.shared.safe.borrow().total;
             if told < Some(safe) {
                 let behind = state.total - safe;
-                let flushed = Record::Flushed(state.len.saturating_sub(behind));
-                flushed.write(&mut bytes, state.seal, state.len);
+                let flushed = Mark::Flushed(state.len.saturating_sub(behind));
+                frame::write(&mut bytes, &flushed, state.seal, state.len);
                 state.told = Some(safe);
             }
         }
         let place = state.len + bytes.len() as u64;
-        record.write(&mut bytes, state.seal, place);
-        let written = state.medium.append(&bytes);
+        let before = bytes.len();
+        frame::write(&mut bytes, record, state.seal, place);
         let len = bytes.len() as u64;
+        if !frame::fits(bytes.len() - before) {
+            // It would be taken for damage when it is read.
+            state.told = told;
+            return Err(Lost);
+        }
+        let written = state.medium.append(&bytes);
         state.record = bytes;
         if written.is_err() {
             // Behind half a record nothing would be found again.
             state.broken = state.medium.cut(state.len).is_err();
             state.told = told;
-            return Err(Error::storage());
+            return Err(Lost);
         }
         state.len += len;
         state.total += len;
@@ -159,7 +169,7 @@ impl Log {
     }
 
     /// Returns once the write is as safe as was asked for.
-    pub(super) async fn wait(&self, ticket: Ticket) -> Result<()> {
+    pub(super) async fn wait(&self, ticket: Ticket) -> Result<(), Lost> {
         if self.flusher.is_none() {
             return Ok(());
         }
@@ -169,7 +179,7 @@ impl Log {
             .await;
         match found {
             Ok(safe) if safe.total >= ticket.0 => Ok(()),
-            _ => Err(Error::storage()),
+            _ => Err(Lost),
         }
     }
 
@@ -248,6 +258,15 @@ mod tests {
 
     use super::*;
 
+    /// A record that is a text.
+    struct Text(&'static str);
+
+    impl Record for Text {
+        fn encode(&self, out: &mut Vec<u8>) {
+            out.extend_from_slice(self.0.as_bytes());
+        }
+    }
+
     /// Keeps what was appended, and knows what a loss of power would leave.
     #[derive(Debug, Default)]
     struct Memory {
@@ -309,13 +328,13 @@ mod tests {
     #[test]
     fn the_old_medium_is_flushed_before_another_takes_its_place() {
         let (first, log) = log(false);
-        log.append(&Record::Create("abc")).unwrap();
+        log.append(&Text("abc")).unwrap();
         assert_eq!(first.safe.load(Ordering::SeqCst), 0);
         let (second, form) = (Arc::new(Memory::default()), Form::new(false));
         log.switch(second.clone(), form).unwrap();
         assert_eq!(first.safe.load(Ordering::SeqCst), first.len());
         assert_eq!(log.len(), form.len() as u64);
-        log.append(&Record::Create("def")).unwrap();
+        log.append(&Text("def")).unwrap();
         assert!(second.len() > 0);
     }
 
@@ -323,13 +342,13 @@ mod tests {
     async fn a_flush_that_fails_at_a_switch_ends_the_journal() {
         for fsync in [false, true] {
             let (memory, log) = log(fsync);
-            let ticket = log.append(&Record::Create("abc")).unwrap();
+            let ticket = log.append(&Text("abc")).unwrap();
             log.wait(ticket).await.unwrap();
             memory.dead.store(true, Ordering::SeqCst);
             let next = Arc::new(Memory::default());
             log.switch(next.clone(), Form::new(fsync)).unwrap_err();
             memory.dead.store(false, Ordering::SeqCst);
-            log.append(&Record::Create("def")).unwrap_err();
+            log.append(&Text("def")).unwrap_err();
             assert_eq!(next.len(), 0);
         }
     }
@@ -339,10 +358,10 @@ mod tests {
         let (memory, log) = log(true);
         let log = Arc::new(log);
         *memory.shut.lock().unwrap() = true;
-        let first = log.append(&Record::Create("abc")).unwrap();
+        let first = log.append(&Text("abc")).unwrap();
         let mut waiters = Vec::new();
         for n in 0..50 {
-            let ticket = log.append(&Record::End(n)).unwrap();
+            let ticket = log.append(&Mark::End(n)).unwrap();
             let len = memory.len();
             let (log, memory) = (Arc::clone(&log), Arc::clone(&memory));
             waiters.push(tokio::spawn(async move {
@@ -366,33 +385,29 @@ mod tests {
     #[tokio::test]
     async fn half_a_record_is_taken_back() {
         let (memory, log) = log(false);
-        log.append(&Record::Create("abc")).unwrap();
+        log.append(&Text("abc")).unwrap();
         let len = memory.len();
         memory.full.store(true, Ordering::SeqCst);
-        let failed = log.append(&Record::Create("def")).unwrap_err();
-        assert_eq!(failed.code, "InternalError");
+        log.append(&Text("def")).unwrap_err();
         assert_eq!(memory.len(), len);
         memory.full.store(false, Ordering::SeqCst);
-        let ticket = log.append(&Record::Create("ghi")).unwrap();
+        let ticket = log.append(&Text("ghi")).unwrap();
         assert_eq!(ticket, log.last());
         log.wait(ticket).await.unwrap();
         // What cannot be taken back ends it.
         memory.full.store(true, Ordering::SeqCst);
         memory.dead.store(true, Ordering::SeqCst);
-        log.append(&Record::Create("jkl")).unwrap_err();
+        log.append(&Text("jkl")).unwrap_err();
         memory.full.store(false, Ordering::SeqCst);
-        log.append(&Record::Create("mno")).unwrap_err();
+        log.append(&Text("mno")).unwrap_err();
     }
 
     #[tokio::test]
     async fn a_flush_that_fails_ends_the_journal() {
         let (memory, log) = log(true);
         memory.dead.store(true, Ordering::SeqCst);
-        let ticket = log.append(&Record::Create("abc")).unwrap();
-        assert_eq!(log.wait(ticket).await.unwrap_err().code, "InternalError");
-        assert_eq!(
-            log.append(&Record::Create("def")).unwrap_err().code,
-            "InternalError"
-        );
+        let ticket = log.append(&Text("abc")).unwrap();
+        log.wait(ticket).await.unwrap_err();
+        log.append(&Text("def")).unwrap_err();
     }
 }

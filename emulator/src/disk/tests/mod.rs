@@ -1,6 +1,7 @@
 //! Folders after all that can happen to the process that wrote them.
 
 mod fold;
+mod frame;
 mod journal;
 mod power;
 
@@ -8,10 +9,11 @@ use std::sync::Barrier;
 use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
-use super::super::options::Limits;
-use super::super::store::{Change, Terms};
 use super::form::{Begin, Seal};
 use super::*;
+use crate::sdb::options::Limits;
+use crate::sdb::record::Record;
+use crate::sdb::store::{Change, Domains, Terms};
 
 /// A folder of its own, that goes with it.
 struct Folder(PathBuf);
@@ -52,7 +54,7 @@ impl Drop for Folder {
 
 struct World {
     domains: Arc<Domains>,
-    journal: Journal,
+    journal: Journal<Domains>,
     limits: Limits,
 }
 

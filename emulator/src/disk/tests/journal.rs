@@ -1,6 +1,7 @@
 //! A journal that is read again, whole, cut and damaged.
 
 use super::*;
+use crate::disk::frame;
 
 #[test]
 fn what_was_written_is_there_again() {
@@ -92,7 +93,7 @@ fn record_as_text() -> String {
         let digit = |place: u32| (n >> (7 * place) & 0x7f) as u8;
         let flushed = u64::from_le_bytes([digit(0), digit(1), digit(2), 0, 0, 0, 0, 0x7f]);
         let mut bytes = Vec::new();
-        Record::Flushed(flushed).write(&mut bytes, Seal::Plain, 0);
+        frame::write(&mut bytes, &frame::Mark::Flushed(flushed), Seal::Plain, 0);
         String::from_utf8(bytes).ok()
     });
     found.unwrap()
@@ -130,10 +131,10 @@ fn a_journal_of_an_earlier_version_is_read_and_goes_on_in_another() {
         let mut old = magic.to_vec();
         for domain in ["abc", "gone", "def"] {
             let place = old.len() as u64;
-            Record::Create(domain).write(&mut old, Seal::Plain, place);
+            frame::write(&mut old, &Record::Create(domain), Seal::Plain, place);
         }
         let place = old.len() as u64;
-        Record::Delete("gone").write(&mut old, Seal::Plain, place);
+        frame::write(&mut old, &Record::Delete("gone"), Seal::Plain, place);
         std::fs::write(journal_path(&dir.0, 0), &old).unwrap();
         let fsync = magic.ends_with(b"f");
         let world = World::open_as(&dir, u64::MAX, fsync).unwrap();
