@@ -54,6 +54,27 @@ impl Account {
         }
     }
 
+    /// The account that has these [`texts`](Self::texts).
+    pub(crate) fn of(texts: [String; 4]) -> Self {
+        let [number, canonical_id, display_name, email] = texts;
+        Self {
+            number,
+            canonical_id,
+            display_name,
+            email,
+        }
+    }
+
+    /// All that there is to an account.
+    pub(crate) fn texts(&self) -> [&str; 4] {
+        [
+            &self.number,
+            &self.canonical_id,
+            &self.display_name,
+            &self.email,
+        ]
+    }
+
     /// The account number, 12 digits: what `x-amz-expected-bucket-owner` and policies name it by.
     pub fn number(&self) -> &str {
         &self.number

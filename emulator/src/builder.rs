@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::thread;
@@ -10,6 +11,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 
 use crate::accounts::{Account, Accounts};
+use crate::disk::{DiskOptions, JOURNAL_MAX};
 use crate::ec2::Ec2Half;
 use crate::ec2::options::Ec2Options;
 use crate::faults::Faults;
@@ -34,6 +36,9 @@ pub struct Builder {
     skew: Duration,
     domain: Option<String>,
     part_min: u64,
+    dir: Option<PathBuf>,
+    fsync: bool,
+    journal_max: Option<u64>,
     sdb: SdbOptions,
     ec2: Ec2Options,
 }
@@ -54,6 +59,9 @@ impl Default for Builder {
             skew: Duration::from_secs(15 * 60),
             domain: None,
             part_min: 5 << 20,
+            dir: None,
+            fsync: false,
+            journal_max: None,
             sdb: SdbOptions::default(),
             ec2: Ec2Options::default(),
         }
@@ -141,6 +149,52 @@ impl Builder {
         self
     }
 
+    /// Keeps all that S3 and SimpleDB hold in this folder, which is made if it is not there: S3 in `s3` of it, SimpleDB
+    /// in `sdb`, unless [`SdbOptions::dir`] says another. Without it, the default, all is gone with the emulator.
+    ///
+    /// What a request was acknowledged for is there after the process is killed at any moment. One emulator at a time can
+    /// use a folder. Its form is its own, and may change between versions. Owners are kept as they were: the emulator is to
+    /// be started with the same [accounts](Self::account) in the same order.
+    ///
+    /// Bodies of more than 32 KiB are files, which are written once and not held in memory.
+    pub fn dir(mut self, dir: impl Into<PathBuf>) -> Self {
+        self.dir = Some(dir.into());
+        self
+    }
+
+    /// Whether an answer waits until what it tells of is on the disk itself, so that it also outlives a loss of power.
+    /// Writes that wait at the same time share one flush of the journal; a body of more than 32 KiB is flushed by itself.
+    /// Defaults to false; without [`dir`](Self::dir) the emulator does not start.
+    pub fn fsync(mut self, fsync: bool) -> Self {
+        self.fsync = fsync;
+        self
+    }
+
+    /// How long the journal of each half gets before it is folded into a snapshot, in bytes. Defaults to 64 MiB; without
+    /// [`dir`](Self::dir) the emulator does not start.
+    pub fn journal_max(mut self, bytes: u64) -> Self {
+        self.journal_max = Some(bytes);
+        self
+    }
+
+    /// Where and how the half with this folder is kept, if it is.
+    fn disk(&self, folder: &str) -> io::Result<Option<DiskOptions>> {
+        let Some(dir) = &self.dir else {
+            if self.fsync || self.journal_max.is_some() {
+                return Err(io::Error::new(
+                    io::ErrorKind::InvalidInput,
+                    "fsync and journal_max need a folder: set dir",
+                ));
+            }
+            return Ok(None);
+        };
+        Ok(Some(DiskOptions {
+            dir: dir.join(folder),
+            fsync: self.fsync,
+            journal_max: self.journal_max.unwrap_or(JOURNAL_MAX),
+        }))
+    }
+
     /// Limits, modes and folder of the SimpleDB half. Defaults to Amazon's limits, in memory.
     pub fn sdb(mut self, options: SdbOptions) -> Self {
         self.sdb = options;
@@ -158,7 +212,7 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// When the address cannot be listened on, SimpleDB's folder cannot be used (another emulator has
+    /// When the address cannot be listened on, a folder cannot be used (another emulator has
     /// it, or what it holds is damaged), or EC2's file of instances cannot be read.
     pub async fn start(self) -> io::Result<Emulator> {
         let listener = TcpListener::bind(self.listen).await;
@@ -204,20 +258,43 @@ impl Builder {
             let (access_key, user) = self.first.clone();
             self.users.insert(access_key, user);
         }
+        let s3_disk = self.disk("s3")?;
+        let sdb_disk = match self.sdb.disk() {
+            Ok(Some(own)) => Some(own),
+            // What its options say of a folder is said of the one of both.
+            Ok(None) | Err(_) if self.dir.is_some() => {
+                let disk = self.disk("sdb")?;
+                disk.map(|disk| self.sdb.refine(disk))
+            }
+            none => none?,
+        };
         let checker = Checker {
             users: self.users.clone(),
             skew: self.skew,
-            domain: self.domain,
+            domain: self.domain.clone(),
         };
         let faults = Faults::default();
         let counters = Arc::default();
         let users = self.users.clone();
         let ec2 = Ec2Half::new(self.users.clone(), self.first.clone(), self.skew, self.ec2)?;
-        let sdb = SdbHalf::new(self.users, self.skew, self.sdb, Arc::clone(&counters))?;
+        let sdb = SdbHalf::new(
+            self.users,
+            self.skew,
+            &self.sdb,
+            sdb_disk,
+            Arc::clone(&counters),
+        )?;
+        let s3 = S3Half::new(
+            checker,
+            self.accounts,
+            self.part_min,
+            faults.clone(),
+            s3_disk.as_ref(),
+        )?;
         let shared = Shared {
-            domain: checker.domain.clone(),
+            domain: self.domain,
             users,
-            s3: S3Half::new(checker, self.accounts, self.part_min, faults.clone()),
+            s3,
             faults,
             sdb,
             ec2,

@@ -5,11 +5,12 @@ use std::ffi::OsString;
 use std::fmt;
 use std::io::{Read, Write};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::error::ErrorKind;
-use clap::{CommandFactory, Parser};
+use clap::{ArgGroup, CommandFactory, Parser};
 
 use crate::ec2::args::Ec2Args;
 use crate::faults::SpecError;
@@ -20,9 +21,9 @@ use crate::{Emulator, Faults};
 ///
 /// Prints one line when it is ready to serve: its URL, or with --json an object with `url`,
 /// `access_key`, `secret_key`, for a user that has one `session_token`, and the `accounts` of the users given. Runs until it is
-/// killed. Everything it was given is gone then, except SimpleDB's domains if they have a folder.
+/// killed. Everything it was given is gone then, unless it has a folder.
 #[derive(Parser)]
-#[command(name = "emulator", version)]
+#[command(name = "emulator", version, group(ArgGroup::new("folder").args(["dir", "sdb_dir"])))]
 struct Args {
     /// Address and port to listen on; port 0 takes a free one.
     #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:0")]
@@ -80,6 +81,27 @@ struct Args {
     #[arg(long, value_name = "COUNT", default_value_t = 1,
           value_parser = clap::value_parser!(u16).range(1..=256))]
     threads: u16,
+
+    /// Folder to keep all of S3 and SimpleDB in. Without it they are gone with the process.
+    ///
+    /// S3 is in the folder s3 of it, SimpleDB in sdb. What was acknowledged is there after the process is killed. Give it
+    /// the same users and accounts in the same order each time.
+    #[arg(long, value_name = "DIR", conflicts_with = "sdb_dir")]
+    dir: Option<PathBuf>,
+
+    /// Answer a write only once it would outlive a loss of power.
+    #[arg(long, requires = "folder")]
+    fsync: bool,
+
+    /// How long a journal in that folder gets before it is folded into a snapshot.
+    #[arg(
+        long,
+        alias = "sdb-journal-max",
+        value_name = "BYTES",
+        default_value_t = 64 << 20,
+        requires = "folder"
+    )]
+    journal_max: u64,
 
     #[command(flatten)]
     sdb: SdbArgs,
@@ -203,12 +225,19 @@ pub fn serve_main(args: impl Iterator<Item = OsString>) -> ExitCode {
 
 fn run(args: Args, users: Vec<UserArg>, accounts: Vec<UserArg>) -> std::io::Result<()> {
     let (ec2, me) = args.ec2.options();
+    let mut sdb = args.sdb.options();
     let mut builder = Emulator::builder()
         .listen(args.listen)
         .skew(Duration::from_secs(args.skew))
         .part_min(args.part_min)
-        .sdb(args.sdb.options())
         .ec2(ec2);
+    if let Some(dir) = args.dir {
+        builder = builder.dir(dir).fsync(args.fsync);
+        builder = builder.journal_max(args.journal_max);
+    } else if sdb.dir.is_some() {
+        sdb = sdb.fsync(args.fsync).journal_max(args.journal_max);
+    }
+    builder = builder.sdb(sdb);
     if let Some(domain) = args.domain {
         builder = builder.domain(domain);
     }
@@ -306,6 +335,30 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Args::command().debug_assert();
+    }
+
+    #[test]
+    fn what_is_said_of_a_folder_needs_one() {
+        let parse = |line: &str| Args::try_parse_from(line.split_whitespace());
+        for right in [
+            "e --dir a",
+            "e --dir a --fsync --journal-max 9",
+            "e --sdb-dir a --fsync --sdb-journal-max 9",
+        ] {
+            assert!(parse(right).is_ok(), "{right}");
+        }
+        assert_eq!(
+            parse("e --dir a --sdb-journal-max 9").unwrap().journal_max,
+            9
+        );
+        for wrong in [
+            "e --fsync",
+            "e --journal-max 9",
+            "e --dir a --sdb-dir b",
+            "e --sdb-journal-max 9",
+        ] {
+            assert!(parse(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -20,11 +20,16 @@
 //! EC2 is DescribeInstances over a table that can be changed at any time, [`Ec2Table`], and the metadata
 //! service (version 2) of one of its instances.
 //!
-//! Not in scope: keeping S3's objects on disk, TLS, policies of users (IAM), and speed beyond that of one machine's tests.
+//! With a [folder](Builder::dir), S3 and SimpleDB outlive the process; what they acknowledged is there after it is killed.
+//!
+//! The feature `cli`, which is there unless default features are turned off, adds the program and `serve_main`, and with
+//! them clap. Tests and programs that start an emulator in their own process do without.
+//!
+//! Not in scope: TLS, policies of users (IAM), and speed beyond that of one machine's tests.
 //!
 //! *Problem:* Two programs that share a mistake agree with each other. *Decision:* The emulator checks signatures by
 //! code that was written from Amazon's documents, and shares no line with the clients. S3's protocol is the `s3s` crate
-//! over a store in memory; SimpleDB and EC2 are written here. All are on one port, told apart by the form of the
+//! over a store of our own; SimpleDB and EC2 are written here. All are on one port, told apart by the form of the
 //! request, so that one address is enough for a test. As a child process it ends when its standard input ends, so that
 //! a parent that was killed leaves none behind. *Cost:* Each operation is written twice, once for each side.
 //!
@@ -44,6 +49,7 @@
 
 mod accounts;
 mod builder;
+#[cfg(feature = "cli")]
 pub mod cli;
 mod clock;
 mod disk;
@@ -61,6 +67,7 @@ mod xml;
 
 pub use accounts::Account;
 pub use builder::Builder;
+#[cfg(feature = "cli")]
 pub use cli::serve_main;
 pub use ec2::options::Ec2Options;
 pub use ec2::table::{Ec2Table, Ec2TableError};

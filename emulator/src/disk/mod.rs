@@ -95,7 +95,7 @@ struct Inner {
 
 impl<S: State> Journal<S> {
     /// Keeps nothing.
-    pub(crate) fn none() -> Self {
+    pub(crate) const fn none() -> Self {
         Self(None)
     }
 

@@ -3,6 +3,7 @@
 //! See the [API reference](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstances.html). Everything
 //! else is `InvalidAction`, but DescribeAddresses, which some clients ask for beside, and which has none.
 
+#[cfg(feature = "cli")]
 pub(crate) mod args;
 mod bucket;
 mod error;

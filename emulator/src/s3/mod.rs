@@ -7,19 +7,21 @@
 //!                                                               └─► the engine: access, then an operation
 //! ```
 //!
-//! The engine is the s3s crate over a store in memory.
+//! The engine is the s3s crate over a store in memory, and in a folder where there is one: [`keep`].
 
 mod access;
 mod config;
 pub(crate) mod http;
+mod keep;
 mod model;
 mod ops;
 
+use std::io;
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use hyper::http::request::Parts;
-use hyper::{Method, Request, Response};
+use hyper::{Method, Request, Response, StatusCode};
 use s3s::Body;
 use s3s::auth::SimpleAuth;
 use s3s::config::{S3Config, S3ConfigProvider};
@@ -36,6 +38,7 @@ use self::http::{cors, form, gate, host};
 use self::model::store::Store;
 use self::ops::service::Engine;
 use crate::accounts::Accounts;
+use crate::disk::DiskOptions;
 use crate::faults::Faults;
 
 /// Answers S3 requests.
@@ -46,8 +49,14 @@ pub(crate) struct S3Half {
 }
 
 impl S3Half {
-    pub(crate) fn new(checker: Checker, accounts: Accounts, part_min: u64, faults: Faults) -> Self {
-        let store = Arc::new(Store::new(part_min, accounts));
+    pub(crate) fn new(
+        checker: Checker,
+        accounts: Accounts,
+        part_min: u64,
+        faults: Faults,
+        disk: Option<&DiskOptions>,
+    ) -> io::Result<Self> {
+        let store = Arc::new(Store::open(part_min, accounts, disk)?);
         let keys = || {
             let mut keys = SimpleAuth::new();
             for (access_key, user) in checker.users.iter() {
@@ -82,11 +91,11 @@ impl S3Half {
             config,
             checker.domain.clone(),
         );
-        Self {
+        Ok(Self {
             checker,
             gate,
             front,
-        }
+        })
     }
 
     /// The answer, and whether the front refused the request.
@@ -112,6 +121,10 @@ impl S3Half {
         } else {
             self.answer(parts, body, request_id, now).await
         };
+        // What an answer tells of is as safe as was asked for before it goes, also what another request wrote.
+        if let Err(error) = self.front.store.keeping.settle().await {
+            response = Refusal::of(&error).into_response(request_id);
+        }
         finish(&mut response, request_id);
         if let Some((asked, rules)) = cross {
             asked.add_to(response.headers_mut(), rules.as_ref());
@@ -162,7 +175,7 @@ impl S3Half {
         let answered = self.gate.call(Request::from_parts(parts, body)).await;
         let response = answered.unwrap_or_else(|_| {
             let message = "We encountered an internal error. Please try again.";
-            let status = hyper::StatusCode::INTERNAL_SERVER_ERROR;
+            let status = StatusCode::INTERNAL_SERVER_ERROR;
             Refusal::new(status, "InternalError", message).into_response(request_id)
         });
         (response, false)

@@ -321,7 +321,7 @@ mod tests {
             ), 1..12),
         ) {
             let options = SdbOptions::default();
-            let sdb = SdbHalf::new(Users::default(), Default::default(), options, Default::default()).unwrap();
+            let sdb = SdbHalf::new(Users::default(), Default::default(), &options, None, Default::default()).unwrap();
             for (action, params, usual) in calls {
                 let mut pairs = vec![(b"Action".to_vec(), action.into_bytes())];
                 if usual {

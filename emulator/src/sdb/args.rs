@@ -8,17 +8,9 @@ use super::options::{SdbModes, SdbOptions};
 #[derive(clap::Args, Debug)]
 #[command(next_help_heading = "SimpleDB")]
 pub(crate) struct SdbArgs {
-    /// Folder to keep SimpleDB's domains in. Without it they are gone with the process.
+    /// Folder to keep SimpleDB's domains in, and nothing of S3. Not together with --dir.
     #[arg(long, value_name = "DIR")]
     sdb_dir: Option<PathBuf>,
-
-    /// Answer a write only once it would outlive a loss of power.
-    #[arg(long, requires = "sdb_dir")]
-    fsync: bool,
-
-    /// How long the journal in that folder gets before it is folded into a snapshot.
-    #[arg(long, value_name = "BYTES", default_value_t = 64 << 20, requires = "sdb_dir")]
-    sdb_journal_max: u64,
 
     /// The most domains there may be.
     #[arg(long, value_name = "COUNT", default_value_t = 250)]
@@ -59,13 +51,12 @@ impl SdbArgs {
         }
         let options = SdbOptions::default()
             .modes(modes)
-            .fsync(self.fsync)
             .domains_max(self.sdb_domains_max)
             .domain_bytes_max(self.sdb_domain_bytes_max)
             .domain_pairs_max(self.sdb_domain_pairs_max)
             .select_time_max(Duration::from_millis(self.sdb_select_time_max));
         match self.sdb_dir {
-            Some(dir) => options.dir(dir).journal_max(self.sdb_journal_max),
+            Some(dir) => options.dir(dir),
             None => options,
         }
     }
@@ -98,26 +89,19 @@ mod tests {
             .rows_max(3);
         let said = SdbOptions::default()
             .dir("a/b")
-            .fsync(true)
-            .journal_max(9)
             .domains_max(1)
             .domain_bytes_max(2)
             .domain_pairs_max(3)
             .select_time_max(Duration::from_millis(4))
             .modes(modes);
-        let line = "--sdb-dir a/b --fsync --sdb-journal-max 9 --sdb-domains-max 1 --sdb-domain-bytes-max 2 \
+        let line = "--sdb-dir a/b --sdb-domains-max 1 --sdb-domain-bytes-max 2 \
                     --sdb-domain-pairs-max 3 --sdb-select-time-max 4 --sdb-seed 7 --sdb-stale 1500 --sdb-rows-max 3";
         let line: Vec<_> = line.split_whitespace().collect();
         assert_eq!(
             format!("{:?}", options(&line).unwrap()),
             format!("{said:?}")
         );
-        for wrong in [
-            "--fsync",
-            "--sdb-rows-max=0",
-            "--sdb-stale=x",
-            "--sdb-journal-max=1",
-        ] {
+        for wrong in ["--sdb-rows-max=0", "--sdb-stale=x"] {
             assert!(options(&[wrong]).is_err(), "{wrong}");
         }
     }

@@ -4,6 +4,7 @@
 //! All users are of one account, and share its domains.
 
 mod actions;
+#[cfg(feature = "cli")]
 pub(crate) mod args;
 mod error;
 pub(crate) mod options;
@@ -33,7 +34,7 @@ use self::params::Params;
 use self::request::Call;
 use self::store::Domains;
 use self::verify::verify;
-use crate::disk;
+use crate::disk::{self, DiskOptions};
 use crate::encode::{hex, md5};
 use crate::stats::Counters;
 use crate::users::Users;
@@ -73,11 +74,12 @@ impl SdbHalf {
     pub(crate) fn new(
         users: Users,
         skew: Duration,
-        options: SdbOptions,
+        options: &SdbOptions,
+        disk: Option<DiskOptions>,
         counters: Arc<Counters>,
     ) -> io::Result<Self> {
         let domains = Arc::default();
-        let journal = match &options.disk()? {
+        let journal = match &disk {
             Some(disk) => Journal::open(disk, &domains)?,
             None => Journal::none(),
         };

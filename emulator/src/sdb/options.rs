@@ -67,14 +67,15 @@ impl SdbOptions {
 
     /// Whether an answer waits until its write is on the disk itself, so that it also outlives a
     /// loss of power. Writes that wait at the same time share one flush. Defaults to false;
-    /// without [`dir`](Self::dir) the emulator does not start.
+    /// without [`dir`](Self::dir) or [`Builder::dir`](crate::Builder::dir) the emulator does not start.
     pub fn fsync(mut self, fsync: bool) -> Self {
         self.fsync = fsync;
         self
     }
 
     /// How long the journal of a folder gets before it is folded into a snapshot, in bytes.
-    /// Defaults to 64 MiB; without [`dir`](Self::dir) the emulator does not start.
+    /// Defaults to 64 MiB; without [`dir`](Self::dir) or [`Builder::dir`](crate::Builder::dir) the emulator does not
+    /// start.
     pub fn journal_max(mut self, bytes: u64) -> Self {
         self.journal_max = Some(bytes);
         self
@@ -99,6 +100,15 @@ impl SdbOptions {
             fsync: self.fsync,
             journal_max: self.journal_max.unwrap_or(JOURNAL_MAX),
         }))
+    }
+
+    /// The same folder as these options have it, which name none themselves.
+    pub(crate) fn refine(&self, disk: DiskOptions) -> DiskOptions {
+        DiskOptions {
+            fsync: disk.fsync || self.fsync,
+            journal_max: self.journal_max.unwrap_or(disk.journal_max),
+            ..disk
+        }
     }
 
     /// How many domains there may be before `NumberDomainsExceeded`. Defaults to 250.

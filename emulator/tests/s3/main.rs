@@ -8,9 +8,12 @@ mod bench;
 mod buckets;
 mod checksums;
 mod cross_origin;
+mod disk;
 mod encryption;
 mod locks;
 mod objects;
+#[path = "../support/program.rs"]
+mod program;
 mod server;
 mod signatures;
 #[path = "../support/v2.rs"]

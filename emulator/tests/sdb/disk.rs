@@ -1,9 +1,8 @@
 //! Domains on disk: the program is killed again and again, and nothing it acknowledged is lost.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::path::Path;
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -13,43 +12,25 @@ use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
 use crate::bench::Signer;
+use crate::program::{self, folder};
 use crate::wire::Wire;
-
-/// A folder of its own, empty.
-fn folder(name: &str) -> PathBuf {
-    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-    let _ = std::fs::remove_dir_all(&dir);
-    dir
-}
 
 /// The program as a process of its own.
 struct Program {
-    child: Child,
+    child: program::Program,
     signer: Signer,
 }
 
 impl Program {
     fn start(dir: &Path, args: &[&str]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_emulator"))
-            .args(["--user", "AK:secret", "--exit-with-parent", "--sdb-dir"])
-            .arg(dir)
-            .args(args)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        let stdout = child.stdout.take().unwrap();
-        BufReader::new(stdout).read_line(&mut line).unwrap();
-        let host = line.trim_end().strip_prefix("http://").unwrap();
-        let signer = Signer::of("AK", "secret", host);
+        let child = program::Program::start("--sdb-dir", dir, args);
+        let signer = Signer::of("AK", "secret", &child.host);
         Self { child, signer }
     }
 
     /// SIGKILL: it has no time for anything.
-    fn kill(mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
+    fn kill(self) {
+        self.child.kill();
     }
 
     async fn wire(&self) -> Wire {

@@ -7,6 +7,8 @@ mod bench;
 mod clients;
 mod disk;
 mod modes;
+#[path = "../support/program.rs"]
+mod program;
 mod protocol;
 #[path = "../support/clients.rs"]
 mod python;

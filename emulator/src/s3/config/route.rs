@@ -41,14 +41,13 @@ impl Configs {
         all.get(query).cloned()
     }
 
-    pub(in crate::s3) fn put(&self, query: &'static str, document: impl Into<Bytes>) {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.insert(query, document.into());
+    pub(in crate::s3) fn all(&self) -> BTreeMap<&'static str, Bytes> {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.clone()
     }
 
-    fn remove(&self, query: &str) {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.remove(query);
+    pub(in crate::s3) fn set(&self, configs: BTreeMap<&'static str, Bytes>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = configs;
     }
 }
 
@@ -201,6 +200,12 @@ const KINDS: &[Kind] = &[
     ),
 ];
 
+/// The parameter of this name, if it is one of a configuration.
+pub(in crate::s3) fn known(query: &str) -> Option<&'static str> {
+    let kind = KINDS.iter().find(|kind| kind.query == query)?;
+    Some(kind.query)
+}
+
 /// Takes the requests about configurations.
 #[derive(Debug)]
 pub(in crate::s3) struct Route {
@@ -300,27 +305,30 @@ impl Route {
             lock = Some(node).filter(|_| kind.query == "object-lock");
             document
         };
+        let pen = self.store.pen(bucket);
         self.store.within(bucket, |bucket| {
-            if let Some(lock) = &lock {
-                bucket.write().set_lock(lock)?;
-            }
-            if kind.query == "replication" && bucket.read().status != Some(Status::Enabled) {
-                return Err(s3_error!(
-                    InvalidRequest,
-                    "Versioning must be 'Enabled' on the bucket to apply a replication configuration"
-                ));
-            }
-            match acl {
-                Some(acl) => {
-                    access::check_given(bucket, &acl, false)?;
-                    bucket.set_acl(acl);
+            bucket.change(pen, |settings| {
+                if let Some(lock) = &lock {
+                    settings.set_lock(lock)?;
                 }
-                None => {
-                    check_ownership(bucket, kind, &document)?;
-                    bucket.configs.put(kind.query, document);
+                if kind.query == "replication" && settings.status != Some(Status::Enabled) {
+                    return Err(s3_error!(
+                        InvalidRequest,
+                        "Versioning must be 'Enabled' on the bucket to apply a replication configuration"
+                    ));
                 }
-            }
-            Ok(())
+                match acl {
+                    Some(acl) => {
+                        access::check_given(bucket, &acl, false)?;
+                        settings.acl = acl;
+                    }
+                    None => {
+                        check_ownership(bucket, kind, &document)?;
+                        settings.configs.insert(kind.query, document);
+                    }
+                }
+                Ok(())
+            })
         })?;
         let status = match kind.query {
             "policy" | "tagging" => StatusCode::NO_CONTENT,
@@ -373,7 +381,13 @@ impl S3Route for Route {
                 self.put(&bucket, kind, &request.headers, body.to_bytes())
             }
             Method::DELETE if kind.delete => {
-                self.store.bucket(&bucket)?.configs.remove(kind.query);
+                let pen = self.store.pen(&bucket);
+                self.store.within(&bucket, |bucket| {
+                    bucket.change(pen, |settings| {
+                        settings.configs.remove(kind.query);
+                        Ok(())
+                    })
+                })?;
                 let status = StatusCode::NO_CONTENT;
                 Ok(S3Response::with_status(Body::empty(), status))
             }

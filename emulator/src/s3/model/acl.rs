@@ -105,6 +105,26 @@ impl Acl {
         acl
     }
 
+    /// Whom each grant is for, the URI of a group or the identifier of an account, and the name of its permission.
+    pub(in crate::s3) fn grants(&self) -> impl Iterator<Item = (&str, &'static str)> {
+        self.0.iter().map(|grant| match &grant.who {
+            Who::Account(name) | Who::Group(name) => (name.as_str(), grant.permission.name()),
+        })
+    }
+
+    /// The list of such grants; nothing if one has no such permission.
+    pub(in crate::s3) fn of_grants(grants: Vec<(String, String)>) -> Option<Self> {
+        let mut acl = Self::default();
+        for (name, permission) in grants {
+            let who = match name.contains("://") {
+                true => Who::Group(name),
+                false => Who::Account(name),
+            };
+            acl.grant(who, Permission::parse(&permission)?);
+        }
+        Some(acl)
+    }
+
     fn grant(&mut self, who: Who, permission: Permission) {
         self.0.push(Grant { who, permission });
     }

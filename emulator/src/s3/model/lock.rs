@@ -16,7 +16,7 @@ use s3s::{S3Error, S3ErrorCode, S3Result, s3_error};
 use crate::s3::config::route::error;
 use crate::s3::config::schema::Node;
 use crate::s3::model::error::malformed_xml;
-use crate::s3::model::store::Store;
+use crate::s3::model::store::{Settings, Store};
 use crate::s3::model::versions::{Objects, Status};
 
 const DAY: u64 = 86_400;
@@ -75,6 +75,25 @@ impl Lock {
         };
         let hold = hold.map(is_on).transpose()?;
         Ok(Self { retention, hold })
+    }
+
+    /// What was kept of a lock, whose time may be over; nothing if there is no such mode.
+    pub(in crate::s3) fn kept(
+        mode: Option<&str>,
+        until: Option<SystemTime>,
+        hold: Option<bool>,
+    ) -> Option<Self> {
+        let retention = match (mode, until) {
+            (None, None) => None,
+            (Some(mode), Some(until)) => Some((Mode::new(mode).ok()?, Timestamp::from(until))),
+            _ => return None,
+        };
+        Some(Self { retention, hold })
+    }
+
+    /// Whether it is held, if that was said.
+    pub(in crate::s3) fn is_held(&self) -> Option<bool> {
+        self.hold
     }
 
     fn is_given(&self) -> bool {
@@ -207,7 +226,9 @@ impl Objects {
             "Content-MD5 OR x-amz-checksum- HTTP header is required for {action} requests with Object Lock parameters"
         ))
     }
+}
 
+impl Settings {
     /// Takes in the configuration of the bucket.
     pub(in crate::s3) fn set_lock(&mut self, document: &Node) -> S3Result<()> {
         if self.status != Some(Status::Enabled) {
@@ -256,18 +277,16 @@ fn find(store: &Store, (bucket, key): (&str, &str), version: Option<&str>) -> S3
 
 fn change(
     store: &Store,
-    (bucket, key): (&str, &str),
+    (name, key): (&str, &str),
     version: Option<&str>,
     act: impl FnOnce(&mut Lock) -> S3Result<()>,
 ) -> S3Result<()> {
-    store.within(bucket, |bucket| {
+    store.within(name, |bucket| {
         let mut objects = bucket.write();
         objects.lock.ok_or_else(unlocked)?;
-        let mut outcome = Ok(());
-        objects.change(key, version, |object| {
-            outcome = act(&mut object.headers.lock);
-        })?;
-        outcome
+        let pen = store.pen(name);
+        objects.change(pen, key, version, |object| act(&mut object.headers.lock))?;
+        Ok(())
     })
 }
 

@@ -1,6 +1,9 @@
-//! What the S3 half keeps: buckets, objects and unfinished uploads, all in memory.
+//! What the S3 half has: buckets, objects and unfinished uploads.
+//!
+//! A change is written down before it is made, while its bucket lets nobody else in; see [`keep`](crate::s3::keep).
 
 use std::collections::BTreeMap;
+use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::SystemTime;
@@ -10,20 +13,25 @@ use s3s::dto::{ETag, StorageClass, Timestamp};
 use s3s::{S3Result, s3_error};
 
 use crate::accounts::{Account, Accounts};
+use crate::disk::DiskOptions;
 use crate::s3::config::route::Configs;
 use crate::s3::config::schema::Node;
+use crate::s3::keep::body::Body;
+use crate::s3::keep::record::Record;
+use crate::s3::keep::{Buckets, Keeping, Kept};
 use crate::s3::model::acl::Acl;
 use crate::s3::model::attributes::Headers;
 use crate::s3::model::checksums::Checksums;
 use crate::s3::model::error::no_such_bucket;
+use crate::s3::model::lock::BucketLock;
 use crate::s3::model::uploads::Uploads;
-use crate::s3::model::versions::Objects;
+use crate::s3::model::versions::{Objects, Status};
 use crate::{clock, encode};
 
 /// One object; replaced as a whole, never changed.
 #[derive(Clone, Debug)]
 pub(in crate::s3) struct Object {
-    pub(in crate::s3) body: Bytes,
+    pub(in crate::s3) body: Body,
     /// The tag has no quotes.
     pub(in crate::s3) etag: String,
     pub(in crate::s3) modified: SystemTime,
@@ -38,13 +46,13 @@ pub(in crate::s3) struct Object {
 }
 
 impl Object {
-    pub(in crate::s3) fn new(body: Bytes, etag: String, headers: Headers) -> Self {
+    pub(in crate::s3) fn new(body: impl Into<Body>, etag: String, headers: Headers) -> Self {
         let etag = match &headers.encryption {
             hiding if hiding.hides_tag() => hidden(&etag, hiding.customer_key.as_deref()),
             _ => etag,
         };
         Self {
-            body,
+            body: body.into(),
             etag,
             modified: SystemTime::now(),
             headers,
@@ -103,8 +111,48 @@ impl Bucket {
         self.acl.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(in crate::s3) fn set_acl(&self, acl: Acl) {
-        *self.acl.write().unwrap_or_else(PoisonError::into_inner) = acl;
+    pub(in crate::s3) fn new(owner: Arc<Account>, location: String, created: SystemTime) -> Self {
+        Self {
+            owner,
+            acl: RwLock::default(),
+            created,
+            location,
+            configs: Configs::default(),
+            objects: RwLock::default(),
+            uploads: Uploads::default(),
+        }
+    }
+
+    /// What can be set of it, while nobody changes it.
+    pub(in crate::s3) fn settings(&self, objects: &Objects) -> Settings {
+        Settings {
+            acl: self.acl().clone(),
+            configs: self.configs.all(),
+            status: objects.status,
+            lock: objects.lock,
+        }
+    }
+
+    /// Sets all of it.
+    pub(in crate::s3) fn set(&self, objects: &mut Objects, settings: Settings) {
+        *self.acl.write().unwrap_or_else(PoisonError::into_inner) = settings.acl;
+        self.configs.set(settings.configs);
+        objects.status = settings.status;
+        objects.lock = settings.lock;
+    }
+
+    /// Changes what can be set of it, unless `act` refuses to.
+    pub(in crate::s3) fn change(
+        &self,
+        pen: Pen<'_>,
+        act: impl FnOnce(&mut Settings) -> S3Result<()>,
+    ) -> S3Result<()> {
+        let mut objects = self.write();
+        let mut settings = self.settings(&objects);
+        act(&mut settings)?;
+        pen.write(|name| Record::Bucket(name, self, &settings, objects.serial()))?;
+        self.set(&mut objects, settings);
+        Ok(())
     }
 
     /// A configuration, read.
@@ -139,12 +187,70 @@ impl Bucket {
     }
 }
 
-type Buckets = BTreeMap<String, Arc<Bucket>>;
+/// What can be set of a bucket.
+#[derive(Clone, Debug, Default)]
+pub(in crate::s3) struct Settings {
+    pub(in crate::s3) acl: Acl,
+    /// The documents about it, by the parameter that names them.
+    pub(in crate::s3) configs: BTreeMap<&'static str, Bytes>,
+    pub(in crate::s3) status: Option<Status>,
+    /// Whether versions can be locked; it follows from a document.
+    pub(in crate::s3) lock: Option<BucketLock>,
+}
+
+impl Settings {
+    /// Those of a bucket that were kept; nothing if they do not fit together.
+    pub(in crate::s3) fn kept(
+        acl: Acl,
+        configs: BTreeMap<&'static str, Bytes>,
+        status: Option<Status>,
+    ) -> Option<Self> {
+        let lock = configs.get("object-lock").cloned();
+        let mut settings = Self {
+            acl,
+            configs,
+            status,
+            lock: None,
+        };
+        if let Some(lock) = lock {
+            settings.set_lock(&Node::parse(&lock)?).ok()?;
+        }
+        Some(settings)
+    }
+}
+
+/// Writes down the changes of one bucket.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::s3) struct Pen<'a> {
+    keeping: &'a Keeping,
+    bucket: &'a str,
+}
+
+impl Pen<'_> {
+    /// Writes a change of the bucket down, whose name `record` is given, before it is made.
+    pub(in crate::s3) fn write<'r>(
+        &'r self,
+        record: impl FnOnce(&'r str) -> Record<'r>,
+    ) -> S3Result<()> {
+        self.keeping.write(&record(self.bucket))
+    }
+
+    /// One that writes nothing.
+    #[cfg(test)]
+    pub(in crate::s3) fn none() -> Pen<'static> {
+        static NONE: Keeping = Keeping::none();
+        Pen {
+            keeping: &NONE,
+            bucket: "",
+        }
+    }
+}
 
 /// All buckets of the emulator.
 #[derive(Debug)]
 pub(in crate::s3) struct Store {
-    buckets: RwLock<Buckets>,
+    kept: Arc<Kept>,
+    pub(in crate::s3) keeping: Keeping,
     ids: AtomicU64,
     pub(in crate::s3) accounts: Accounts,
     /// The least that a part of an upload, other than its last, may hold, in bytes.
@@ -152,17 +258,39 @@ pub(in crate::s3) struct Store {
 }
 
 impl Store {
-    pub(in crate::s3) fn new(part_min: u64, accounts: Accounts) -> Self {
-        Self {
-            buckets: RwLock::default(),
-            ids: AtomicU64::new(1),
+    /// One that keeps what it has in this folder, if there is one, and has what was kept there.
+    pub(in crate::s3) fn open(
+        part_min: u64,
+        accounts: Accounts,
+        disk: Option<&DiskOptions>,
+    ) -> io::Result<Self> {
+        let (keeping, kept) = Keeping::open(disk)?;
+        Ok(Self {
+            ids: AtomicU64::new(keeping.first_id()),
+            kept,
+            keeping,
             accounts,
             part_min,
+        })
+    }
+
+    /// All that is kept.
+    #[cfg(test)]
+    pub(in crate::s3) fn kept(&self) -> &Kept {
+        &self.kept
+    }
+
+    /// Writes down the changes of this bucket.
+    pub(in crate::s3) fn pen<'a>(&'a self, bucket: &'a str) -> Pen<'a> {
+        Pen {
+            keeping: &self.keeping,
+            bucket,
         }
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Buckets> {
-        self.buckets.read().unwrap_or_else(PoisonError::into_inner)
+        let buckets = &self.kept.buckets;
+        buckets.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(in crate::s3) fn bucket(&self, name: &str) -> S3Result<Arc<Bucket>> {
@@ -195,9 +323,10 @@ impl Store {
         name: &str,
         location: String,
         owner: Arc<Account>,
-        acl: Acl,
+        settings: Settings,
     ) -> S3Result<()> {
-        let mut buckets = self.buckets.write().unwrap_or_else(PoisonError::into_inner);
+        let buckets = &self.kept.buckets;
+        let mut buckets = buckets.write().unwrap_or_else(PoisonError::into_inner);
         match buckets.get(name) {
             Some(bucket) if bucket.owner == owner => {
                 return Err(s3_error!(
@@ -213,21 +342,18 @@ impl Store {
             }
             None => {}
         }
-        let bucket = Bucket {
-            owner,
-            acl: RwLock::new(acl),
-            created: SystemTime::now(),
-            location,
-            configs: Configs::default(),
-            objects: RwLock::default(),
-            uploads: Uploads::default(),
-        };
+        let bucket = Bucket::new(owner, location, SystemTime::now());
+        bucket.change(self.pen(name), |changed| {
+            *changed = settings;
+            Ok(())
+        })?;
         buckets.insert(name.to_owned(), Arc::new(bucket));
         Ok(())
     }
 
     pub(in crate::s3) fn delete(&self, name: &str) -> S3Result<()> {
-        let mut buckets = self.buckets.write().unwrap_or_else(PoisonError::into_inner);
+        let buckets = &self.kept.buckets;
+        let mut buckets = buckets.write().unwrap_or_else(PoisonError::into_inner);
         let bucket = buckets.get(name).ok_or_else(no_such_bucket)?;
         if !bucket.read().is_empty() {
             return Err(s3_error!(
@@ -235,6 +361,7 @@ impl Store {
                 "The bucket you tried to delete is not empty"
             ));
         }
+        self.keeping.write(&Record::BucketGone(name))?;
         buckets.remove(name);
         Ok(())
     }

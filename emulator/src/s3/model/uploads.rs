@@ -4,19 +4,19 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
-use bytes::{Bytes, BytesMut};
 use s3s::dto::{CompletedPart, ETag};
 use s3s::{S3Error, S3Result, s3_error};
 
 use crate::encode;
+use crate::s3::keep::body::Body;
 use crate::s3::model::attributes::Headers;
 use crate::s3::model::checksums::given::fit;
 use crate::s3::model::checksums::{Checksums, OfParts};
 use crate::s3::model::store::{Object, hidden};
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(in crate::s3) struct Part {
-    pub(in crate::s3) body: Bytes,
+    pub(in crate::s3) body: Body,
     pub(in crate::s3) digest: [u8; 16],
     /// As it came with the part or was computed of it.
     pub(in crate::s3) checksums: Checksums,
@@ -34,7 +34,7 @@ impl Part {
     }
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(in crate::s3) struct Upload {
     pub(in crate::s3) headers: Headers,
     pub(in crate::s3) checksum: OfParts,
@@ -52,7 +52,7 @@ impl Upload {
                 "The list of parts was not in ascending order. Parts must be ordered by part number."
             ));
         }
-        let mut body = BytesMut::new();
+        let mut bodies = Vec::with_capacity(wanted.len());
         let mut digests = Vec::with_capacity(wanted.len() * 16);
         let mut sizes = Vec::with_capacity(wanted.len());
         let mut sums = Vec::with_capacity(wanted.len());
@@ -69,20 +69,22 @@ impl Upload {
                  been uploaded, or the specified entity tag may not match the part's entity tag."
                 )
             })?;
-            if index + 1 < wanted.len() && (part.body.len() as u64) < part_min {
+            if index + 1 < wanted.len() && part.body.len() < part_min {
                 return Err(s3_error!(
                     EntityTooSmall,
                     "Your proposed upload is smaller than the minimum allowed size"
                 ));
             }
-            body.extend_from_slice(&part.body);
-            sizes.push(part.body.len() as u64);
+            bodies.push(&part.body);
+            sizes.push(part.body.len());
             sums.push((number(given), part.checksums.clone()));
             digests.extend_from_slice(&part.digest);
         }
         let etag = format!("{}-{}", encode::hex(&encode::md5(&digests)), wanted.len());
-        let mut object = Object::new(body.freeze(), etag, self.headers.clone());
-        object.checksums = self.checksum.of(&object.body, &sizes)?;
+        let body = Body::join(bodies.into_iter());
+        let checksums = self.checksum.of(&body.read()?, &sizes)?;
+        let mut object = Object::new(body, etag, self.headers.clone());
+        object.checksums = checksums;
         object.parts = sizes.into();
         object.part_sums = sums.into();
         Ok(object)

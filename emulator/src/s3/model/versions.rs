@@ -14,9 +14,10 @@ use hyper::header::{HeaderName, HeaderValue, LAST_MODIFIED};
 use s3s::{S3Error, S3Result, s3_error};
 
 use crate::encode;
+use crate::s3::keep::record::Record;
 use crate::s3::model::error::no_such_key;
 use crate::s3::model::lock::BucketLock;
-use crate::s3::model::store::Object;
+use crate::s3::model::store::{Object, Pen};
 
 /// What the null version is called.
 pub(in crate::s3) const NULL: &str = "null";
@@ -40,16 +41,11 @@ pub(in crate::s3) enum Content {
 /// One version of a key.
 #[derive(Clone, Debug)]
 pub(in crate::s3) struct Version {
-    serial: u64,
+    /// A number that grows with every version of the bucket.
+    pub(in crate::s3) serial: u64,
     /// [`NULL`], or an identifier that only this version has.
     pub(in crate::s3) id: Arc<str>,
     pub(in crate::s3) content: Content,
-}
-
-impl Version {
-    fn is_null(&self) -> bool {
-        &*self.id == NULL
-    }
 }
 
 /// This is what a deletion did.
@@ -114,9 +110,10 @@ impl Objects {
     /// Changes what is kept beside the body of an object; tells its version.
     pub(in crate::s3) fn change(
         &mut self,
+        pen: Pen<'_>,
         key: &str,
         id: Option<&str>,
-        act: impl FnOnce(&mut Object),
+        act: impl FnOnce(&mut Object) -> S3Result<()>,
     ) -> S3Result<Option<String>> {
         self.find(key, id)?;
         let versions = self.keys.get_mut(key).ok_or_else(no_such_key)?;
@@ -125,44 +122,55 @@ impl Objects {
             Some(id) => versions.iter().position(|version| *version.id == *id),
         };
         let version = at.map(|at| &mut versions[at]).ok_or_else(no_such_key)?;
-        if let Content::Object(object) = &mut version.content {
-            act(Arc::make_mut(object));
+        let mut changed = version.clone();
+        if let Content::Object(object) = &mut changed.content {
+            act(Arc::make_mut(object))?;
         }
-        let id = Arc::clone(&version.id);
+        pen.write(|bucket| Record::Version(bucket, key, &changed))?;
+        let id = Arc::clone(&changed.id);
+        *version = changed;
         Ok(self.told(&id))
     }
 
     /// Stores a new object, locked as it or the bucket says; tells its version.
     pub(in crate::s3) fn store(
         &mut self,
+        pen: Pen<'_>,
         key: String,
         mut object: Object,
     ) -> S3Result<Option<String>> {
         let given = std::mem::take(&mut object.headers.lock);
         object.headers.lock = self.lock_of(given)?;
-        Ok(self.insert(key, Arc::new(object)))
+        self.push(pen, key, Content::Object(Arc::new(object)))
     }
 
-    /// Stores an object; tells its version.
+    /// Stores an object that nothing is written down of; tells its version.
+    #[cfg(test)]
     pub(in crate::s3) fn insert(&mut self, key: String, object: Arc<Object>) -> Option<String> {
-        self.push(key, Content::Object(object))
+        self.push(Pen::none(), key, Content::Object(object))
+            .unwrap()
     }
 
     /// Deletes a key: for good where versions are not kept, else by a marker.
-    pub(in crate::s3) fn remove(&mut self, key: &str) -> Removed {
+    pub(in crate::s3) fn remove(&mut self, pen: Pen<'_>, key: &str) -> S3Result<Removed> {
         if self.status.is_none() {
-            self.keys.remove(key);
-            return Removed::default();
+            if self.keys.contains_key(key) {
+                pen.write(|bucket| Record::VersionGone(bucket, key, NULL))?;
+                self.keys.remove(key);
+            }
+            return Ok(Removed::default());
         }
-        Removed {
-            version_id: self.push(key.to_owned(), Content::Marker(SystemTime::now())),
+        let marker = Content::Marker(SystemTime::now());
+        Ok(Removed {
+            version_id: self.push(pen, key.to_owned(), marker)?,
             marker: true,
-        }
+        })
     }
 
     /// Deletes one version for good, unless it is locked. One that is not there is none to complain of.
     pub(in crate::s3) fn remove_version(
         &mut self,
+        pen: Pen<'_>,
         key: &str,
         id: &str,
         bypass: bool,
@@ -172,22 +180,19 @@ impl Objects {
             version_id: self.told(id),
             marker: false,
         };
-        if let Some(versions) = self.keys.get_mut(key) {
-            if let Some(at) = versions.iter().position(|version| *version.id == *id) {
-                if let Content::Object(object) = &versions[at].content {
-                    object.headers.lock.check_removal(bypass)?;
-                }
-                let version = versions.remove(at);
-                removed.marker = matches!(version.content, Content::Marker(_));
+        let versions = self.keys.get(key).map(Vec::as_slice).unwrap_or_default();
+        if let Some(version) = versions.iter().find(|version| *version.id == *id) {
+            match &version.content {
+                Content::Object(object) => object.headers.lock.check_removal(bypass)?,
+                Content::Marker(_) => removed.marker = true,
             }
-            if versions.is_empty() {
-                self.keys.remove(key);
-            }
+            pen.write(|bucket| Record::VersionGone(bucket, key, id))?;
+            self.drop_version(key, id);
         }
         Ok(removed)
     }
 
-    fn push(&mut self, key: String, content: Content) -> Option<String> {
+    fn push(&mut self, pen: Pen<'_>, key: String, content: Content) -> S3Result<Option<String>> {
         self.serial += 1;
         let serial = self.serial;
         let id: Arc<str> = if self.status == Some(Status::Enabled) {
@@ -196,17 +201,52 @@ impl Objects {
             NULL.into()
         };
         let told = self.told(&id);
-        let versions = self.keys.entry(key).or_default();
         let version = Version {
             serial,
             id,
             content,
         };
-        if version.is_null() {
-            versions.retain(|old| !old.is_null());
+        pen.write(|bucket| Record::Version(bucket, &key, &version))?;
+        self.set_version(key, version);
+        Ok(told)
+    }
+
+    /// Sets a version of a key, in its place among the others.
+    pub(in crate::s3) fn set_version(&mut self, key: String, version: Version) {
+        self.came_to(version.serial);
+        let versions = self.keys.entry(key).or_default();
+        // There is one null version; another has its identifier for itself.
+        versions.retain(|old| old.id != version.id);
+        let at = versions.partition_point(|old| old.serial < version.serial);
+        versions.insert(at, version);
+    }
+
+    /// Drops a version of a key, if it is there.
+    pub(in crate::s3) fn drop_version(&mut self, key: &str, id: &str) {
+        if let Some(versions) = self.keys.get_mut(key) {
+            versions.retain(|version| *version.id != *id);
+            if versions.is_empty() {
+                self.keys.remove(key);
+            }
         }
-        versions.push(version);
-        told
+    }
+
+    /// How many versions were made so far.
+    pub(in crate::s3) fn serial(&self) -> u64 {
+        self.serial
+    }
+
+    /// Takes note that so many versions were made.
+    pub(in crate::s3) fn came_to(&mut self, serial: u64) {
+        self.serial = self.serial.max(serial);
+    }
+
+    /// The first keys from a bound on, with their versions, the newest last.
+    pub(in crate::s3) fn turn(&self, low: Bound<&str>, keys: usize) -> Vec<(String, Vec<Version>)> {
+        let all = self.keys.range::<str, _>((low, Bound::Unbounded));
+        let some = all.take(keys);
+        some.map(|(key, versions)| (key.clone(), versions.clone()))
+            .collect()
     }
 
     /// The current objects from a key on, in the order of their keys.
@@ -334,10 +374,12 @@ mod tests {
         assert_eq!(etag(&objects, Some(NULL)).as_deref(), Some("d"));
         assert_eq!(etag(&objects, Some(&second)).as_deref(), Some("b"));
         assert_eq!(etag(&objects, Some(&third)).as_deref(), Some("c"));
-        let removed = objects.remove("k");
+        let removed = objects.remove(Pen::none(), "k").unwrap();
         assert!(removed.marker && removed.version_id.as_deref() == Some(NULL));
         assert_eq!(etag(&objects, None), None);
-        let removed = objects.remove_version("k", NULL, false).unwrap();
+        let removed = objects
+            .remove_version(Pen::none(), "k", NULL, false)
+            .unwrap();
         assert!(removed.marker);
         assert_eq!(etag(&objects, None).as_deref(), Some("c"));
     }
@@ -350,14 +392,20 @@ mod tests {
         };
         let put = |objects: &mut Objects, e| objects.insert("k".into(), object(e)).unwrap();
         let ids = ["a", "b", "c"].map(|e| put(&mut objects, e));
-        objects.remove_version("k", &ids[1], false).unwrap();
+        objects
+            .remove_version(Pen::none(), "k", &ids[1], false)
+            .unwrap();
         let behind: Vec<_> = objects
             .versions(Bound::Unbounded)
             .filter(|(key, version, _)| objects.is_behind(key, version, &ids[1]).unwrap())
             .map(|(_, version, current)| (version.id.to_string(), current))
             .collect();
         assert_eq!(behind, [(ids[0].clone(), false)]);
-        assert!(objects.remove_version("k", "x", false).is_err());
+        assert!(
+            objects
+                .remove_version(Pen::none(), "k", "x", false)
+                .is_err()
+        );
         assert!(objects.find("k", Some(&ids[1])).is_err());
     }
 }

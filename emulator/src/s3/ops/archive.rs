@@ -61,7 +61,11 @@ pub(in crate::s3) fn restore(
             ));
         }
         let begun = object.restored.is_none();
-        objects.change(&input.key, version, |object| object.restored = Some(until))?;
+        let pen = store.pen(&input.bucket);
+        objects.change(pen, &input.key, version, |object| {
+            object.restored = Some(until);
+            Ok(())
+        })?;
         let mut response = S3Response::new(RestoreObjectOutput::default());
         if begun {
             response.extensions.insert(Begun);

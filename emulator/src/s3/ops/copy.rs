@@ -127,13 +127,14 @@ pub(in crate::s3) fn copy(
         headers.tags = source.headers.tags.clone();
     }
     let encryption = headers.encryption.clone();
+    let bytes = source.body.read()?;
     // A copied upload is one object, and its ETag and checksum those of one.
-    let etag = encode::hex(&encode::md5(&source.body));
+    let etag = encode::hex(&encode::md5(&bytes));
     let kind = input.checksum_algorithm.as_ref().map(|name| name.as_str());
     let kind = kind.or_else(|| source.checksums.kind());
     let mut object = Object::new(source.body.clone(), etag, headers);
     if let Some(kind) = kind {
-        object.checksums = Checksums::of(kind, &object.body)?;
+        object.checksums = Checksums::of(kind, &bytes)?;
     }
     let result = object.checksums.tell(CopyObjectResult {
         e_tag: Some(object.etag()),
@@ -148,7 +149,7 @@ pub(in crate::s3) fn copy(
         let mut objects = bucket.write();
         let current = objects.get(&input.key).map(Arc::as_ref);
         check_write(current, if_match.as_ref(), if_none_match.as_ref())?;
-        objects.store(input.key, object)
+        objects.store(store.pen(&input.bucket), input.key, object)
     })?;
     Ok(CopyObjectOutput {
         copy_object_result: Some(result),

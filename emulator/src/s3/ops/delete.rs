@@ -8,7 +8,7 @@ use s3s::dto::{
 use s3s::{S3Result, s3_error};
 
 use crate::s3::model::conditions::check_write;
-use crate::s3::model::store::Store;
+use crate::s3::model::store::{Pen, Store};
 use crate::s3::model::versions::Objects;
 
 pub(in crate::s3) fn delete(
@@ -19,14 +19,15 @@ pub(in crate::s3) fn delete(
     check_directory_only(
         input.if_match_last_modified_time.is_some() || input.if_match_size.is_some(),
     )?;
+    let pen = store.pen(&input.bucket);
     let removed = store.within(&input.bucket, |bucket| {
         let mut objects = bucket.write();
         match &input.version_id {
-            Some(id) => objects.remove_version(&input.key, id, bypass),
+            Some(id) => objects.remove_version(pen, &input.key, id, bypass),
             None => {
                 let current = objects.get(&input.key).map(Arc::as_ref);
                 check_write(current, input.if_match.as_ref(), None)?;
-                Ok(objects.remove(&input.key))
+                objects.remove(pen, &input.key)
             }
         }
     })?;
@@ -54,6 +55,7 @@ fn check_directory_only(given: bool) -> S3Result<()> {
 /// [conditional deletes](https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-deletes.html).
 pub(in crate::s3) fn delete_one(
     objects: &mut Objects,
+    pen: Pen<'_>,
     entry: ObjectIdentifier,
     bypass: bool,
 ) -> S3Result<DeletedObject> {
@@ -67,8 +69,8 @@ pub(in crate::s3) fn delete_one(
         check_write(current, Some(&wanted), None)?;
     }
     let removed = match &entry.version_id {
-        Some(id) => objects.remove_version(&entry.key, id, bypass)?,
-        None => objects.remove(&entry.key),
+        Some(id) => objects.remove_version(pen, &entry.key, id, bypass)?,
+        None => objects.remove(pen, &entry.key)?,
     };
     let marker = removed.marker;
     Ok(DeletedObject {

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use bytes::Bytes;
 use s3s::dto::{
     AbortMultipartUploadInput, CompleteMultipartUploadInput, CompleteMultipartUploadOutput,
     CopyPartResult, CreateMultipartUploadInput, CreateMultipartUploadOutput, ETag, Range,
@@ -14,6 +13,8 @@ use s3s::{S3Result, TrailingHeaders, s3_error};
 
 use crate::encode;
 use crate::s3::access::Writer;
+use crate::s3::keep::body::Body;
+use crate::s3::keep::record::{Record, UploadName};
 use crate::s3::model::attributes::{Encryption, customer_key, headers, source_key};
 use crate::s3::model::checksums::given::Given;
 use crate::s3::model::checksums::{Checksums, OfParts};
@@ -47,8 +48,10 @@ pub(in crate::s3) fn create(
     let encryption = upload.headers.encryption.clone();
     store.within(&input.bucket, |bucket| {
         bucket.read().lock_of(upload.headers.lock.clone())?;
-        let name = (input.key.clone(), id.clone());
-        bucket.uploads.lock().insert(name, upload);
+        let mut uploads = bucket.uploads.lock();
+        let name = (input.bucket.as_str(), input.key.as_str(), id.as_str());
+        store.keeping.write(&Record::Upload(name, &upload))?;
+        uploads.insert((input.key.clone(), id.clone()), upload);
         Ok(())
     })?;
     Ok(CreateMultipartUploadOutput {
@@ -74,13 +77,14 @@ fn check_number(number: i32) -> S3Result<()> {
 }
 
 fn store_part(
-    bucket: &Bucket,
-    (key, id): (&str, &str),
+    store: &Store,
+    name: UploadName<'_>,
     number: i32,
-    (body, digest): (Bytes, [u8; 16]),
+    (body, digest): (Body, [u8; 16]),
     checksums: Checksums,
 ) -> S3Result<(ETag, Encryption)> {
-    bucket.uploads.with(key, id, |upload| {
+    let (bucket, key, id) = name;
+    store.bucket(bucket)?.uploads.with(key, id, |upload| {
         let part = Part {
             body,
             digest,
@@ -88,6 +92,7 @@ fn store_part(
             modified: SystemTime::now(),
         };
         let tag = part.tag(upload);
+        store.keeping.write(&Record::Part(name, number, &part))?;
         upload.parts.insert(number, part);
         Ok((ETag::Strong(tag), upload.headers.encryption.clone()))
     })
@@ -119,9 +124,11 @@ pub(in crate::s3) async fn upload_part(
         bucket.read().check_undigested(&lock, "Put Part")?;
     }
     let sums = given.check_part(&content.0, &checksum)?;
-    let name = (input.key.as_str(), input.upload_id.as_str());
+    let (bytes, digest) = content;
+    let content = (store.keeping.body(bytes, true).await?, digest);
+    let name = (&*input.bucket, &*input.key, &*input.upload_id);
     let number = input.part_number;
-    let (etag, encryption) = store_part(&bucket, name, number, content, sums.clone())?;
+    let (etag, encryption) = store_part(store, name, number, content, sums.clone())?;
     Ok(sums.tell(UploadPartOutput {
         e_tag: Some(etag),
         sse_customer_algorithm: encryption.customer_algorithm(),
@@ -177,7 +184,7 @@ pub(in crate::s3) fn upload_part_copy(
             else {
                 return Err(invalid());
             };
-            let len = source.body.len() as u64;
+            let len = source.body.len();
             let span = range.check(len).ok().filter(|_| last < len);
             let span = span.ok_or_else(|| {
                 s3_error!(
@@ -185,16 +192,15 @@ pub(in crate::s3) fn upload_part_copy(
                     "Range specified is not valid for source object of size: {len}"
                 )
             })?;
-            let start = usize::try_from(span.start).unwrap_or_default();
-            let end = usize::try_from(span.end).unwrap_or_default();
-            source.body.slice(start..end)
+            source.body.slice(span)
         }
     };
-    let digest = encode::md5(&body);
-    let name = (input.key.as_str(), input.upload_id.as_str());
-    let sums = Checksums::of(&kind, &body)?;
+    let bytes = body.read()?;
+    let digest = encode::md5(&bytes);
+    let name = (&*input.bucket, &*input.key, &*input.upload_id);
+    let sums = Checksums::of(&kind, &bytes)?;
     let number = input.part_number;
-    let (etag, encryption) = store_part(&bucket, name, number, (body, digest), sums.clone())?;
+    let (etag, encryption) = store_part(store, name, number, (body, digest), sums.clone())?;
     Ok(UploadPartCopyOutput {
         copy_part_result: Some(sums.tell(CopyPartResult {
             e_tag: Some(etag),
@@ -236,9 +242,9 @@ pub(in crate::s3) fn complete(
             input.if_match.as_ref(),
             input.if_none_match.as_ref(),
         )?;
-        let version_id = objects.store(input.key.clone(), object)?;
-        let name = (input.key.clone(), input.upload_id);
-        bucket.uploads.lock().remove(&name);
+        let pen = store.pen(&input.bucket);
+        let version_id = objects.store(pen, input.key.clone(), object)?;
+        end(store, bucket, (&input.bucket, &input.key, &input.upload_id))?;
         Ok((etag, sums, encryption, version_id))
     })?;
     Ok(sums.tell(CompleteMultipartUploadOutput {
@@ -254,8 +260,22 @@ pub(in crate::s3) fn complete(
     }))
 }
 
-pub(in crate::s3) fn abort(store: &Store, input: AbortMultipartUploadInput) -> S3Result<()> {
-    let bucket = store.bucket(&input.bucket)?;
-    let removed = bucket.uploads.lock().remove(&(input.key, input.upload_id));
-    removed.map(|_| ()).ok_or_else(no_such_upload)
+pub(in crate::s3) fn abort(store: &Store, input: &AbortMultipartUploadInput) -> S3Result<()> {
+    let name = (&*input.bucket, &*input.key, &*input.upload_id);
+    store.within(&input.bucket, |bucket| match end(store, bucket, name)? {
+        true => Ok(()),
+        false => Err(no_such_upload()),
+    })
+}
+
+/// Forgets an upload; tells whether it was there.
+fn end(store: &Store, bucket: &Bucket, name: UploadName<'_>) -> S3Result<bool> {
+    let mut uploads = bucket.uploads.lock();
+    let key = (name.1.to_owned(), name.2.to_owned());
+    if !uploads.contains_key(&key) {
+        return Ok(false);
+    }
+    store.keeping.write(&Record::UploadGone(name))?;
+    uploads.remove(&key);
+    Ok(true)
 }

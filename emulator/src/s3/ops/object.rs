@@ -15,6 +15,7 @@ use s3s::{Body, S3Error, S3ErrorCode, S3Result, TrailingHeaders, s3_error};
 
 use crate::encode;
 use crate::s3::access::Writer;
+use crate::s3::keep::body::Body as Kept;
 use crate::s3::model::attributes::{customer_key, headers};
 use crate::s3::model::checksums::Checksums;
 use crate::s3::model::checksums::given::Given;
@@ -104,6 +105,7 @@ pub(in crate::s3) async fn put(
     }
     let has_digest = has_md5 || given.has_value();
     let sums = given.check(&body)?;
+    let body = store.keeping.body(body, false).await?;
     let encryption = headers.encryption.clone();
     let mut object = Object::new(body, encode::hex(&digest), headers);
     object.checksums = sums.clone();
@@ -118,7 +120,7 @@ pub(in crate::s3) async fn put(
         if !has_digest {
             objects.check_undigested(&object.headers.lock, "Put Object")?;
         }
-        objects.store(input.key, object)
+        objects.store(store.pen(&input.bucket), input.key, object)
     })?;
     Ok(sums.tell(PutObjectOutput {
         e_tag: Some(etag),
@@ -133,7 +135,7 @@ pub(in crate::s3) async fn put(
 }
 
 /// The bytes asked for, and the `Content-Range` that tells which they are.
-fn slice(object: &Object, range: Option<&Range>) -> S3Result<(Bytes, Option<String>)> {
+fn slice(object: &Object, range: Option<&Range>) -> S3Result<(Kept, Option<String>)> {
     let Some(range) = range else {
         return Ok((object.body.clone(), None));
     };
@@ -142,7 +144,7 @@ fn slice(object: &Object, range: Option<&Range>) -> S3Result<(Bytes, Option<Stri
     if len == 0 && matches!(range, Range::Suffix { length } if *length > 0) {
         return Ok((object.body.clone(), None));
     }
-    let span = range.check(len as u64).map_err(|_| {
+    let span = range.check(len).map_err(|_| {
         let mut error = s3_error!(InvalidRange, "The requested range is not satisfiable");
         let mut headers = HeaderMap::new();
         if let Ok(value) = format!("bytes */{len}").try_into() {
@@ -152,10 +154,7 @@ fn slice(object: &Object, range: Option<&Range>) -> S3Result<(Bytes, Option<Stri
         error
     })?;
     let text = format!("bytes {}-{}/{len}", span.start, span.end.saturating_sub(1));
-    // Both ends are at most `len`, which is a usize.
-    let start = usize::try_from(span.start).unwrap_or(len).min(len);
-    let end = usize::try_from(span.end).unwrap_or(len).clamp(start, len);
-    Ok((object.body.slice(start..end), Some(text)))
+    Ok((object.body.slice(span), Some(text)))
 }
 
 /// The bytes of a part, as a range of the object.
@@ -170,7 +169,7 @@ fn part(object: &Object, number: i32) -> S3Result<Option<Range>> {
     let at = number.checked_sub(1).ok_or_else(invalid_part_number)?;
     let (start, len) = match (object.parts.get(at), at) {
         (Some(len), _) => (object.parts[..at].iter().sum::<u64>(), *len),
-        (None, 0) if object.parts.is_empty() => (0, object.body.len() as u64),
+        (None, 0) if object.parts.is_empty() => (0, object.body.len()),
         _ => return Err(missing()),
     };
     // Of no bytes there is no range.
@@ -185,7 +184,7 @@ fn wanted(
     object: &Object,
     range: Option<Range>,
     number: Option<i32>,
-) -> S3Result<(Bytes, Option<String>, Option<i32>)> {
+) -> S3Result<(Kept, Option<String>, Option<i32>)> {
     let Some(number) = number else {
         let (body, content_range) = slice(object, range.as_ref())?;
         return Ok((body, content_range, None));
@@ -285,7 +284,7 @@ pub(in crate::s3) fn get(store: &Store, input: &GetObjectInput) -> S3Result<GetO
     // What the request wants the answer to say is said by the engine.
     Ok(GetObjectOutput {
         tag_count: tags.filter(|tags| *tags > 0),
-        body: Some(StreamingBlob::from(Body::from(body))),
+        body: Some(StreamingBlob::from(Body::from(body.read()?))),
         ..output
     })
 }

@@ -21,7 +21,13 @@ fn change(
     version: Option<&str>,
     act: impl FnOnce(&mut Object),
 ) -> S3Result<Option<String>> {
-    store.within(bucket, |bucket| bucket.write().change(key, version, act))
+    let pen = store.pen(bucket);
+    store.within(bucket, |bucket| {
+        bucket.write().change(pen, key, version, |object| {
+            act(object);
+            Ok(())
+        })
+    })
 }
 
 pub(in crate::s3) fn get_tagging(

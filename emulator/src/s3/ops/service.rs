@@ -14,7 +14,7 @@ use crate::s3::http::form::{FormAcl, FormTags};
 use crate::s3::model::acl::{Acl, Parties, owner_of};
 use crate::s3::model::error::malformed_xml;
 use crate::s3::model::lock;
-use crate::s3::model::store::Store;
+use crate::s3::model::store::{Settings, Store};
 use crate::s3::model::versions::Status;
 use crate::s3::ops::archive;
 use crate::s3::ops::copy;
@@ -128,22 +128,27 @@ impl S3 for Engine {
             ));
         }
         let acl = acl.unwrap_or_else(|| Acl::private(&owner));
-        self.create(&req.input.bucket, location.unwrap_or_default(), owner, acl)?;
+        let mut settings = Settings {
+            acl,
+            ..Settings::default()
+        };
         if let Some(ownership) = ownership {
             let rule = vec![Node::new("ObjectOwnership", ownership.as_str())];
             let controls = Node::of("OwnershipControls", vec![Node::of("Rule", rule)]);
-            let bucket = self.bucket(&req.input.bucket)?;
-            bucket.configs.put("ownershipControls", controls.document());
+            let document = controls.document().into();
+            settings.configs.insert("ownershipControls", document);
         }
         if req.input.object_lock_enabled_for_bucket.unwrap_or(false) {
-            let bucket = self.bucket(&req.input.bucket)?;
             let enabled = vec![Node::new("ObjectLockEnabled", "Enabled")];
             let lock = Node::of("ObjectLockConfiguration", enabled);
-            let mut objects = bucket.write();
-            objects.status = Some(Status::Enabled);
-            objects.set_lock(&lock)?;
-            bucket.configs.put("object-lock", lock.document());
+            settings.status = Some(Status::Enabled);
+            settings.set_lock(&lock)?;
+            settings
+                .configs
+                .insert("object-lock", lock.document().into());
         }
+        let location = location.unwrap_or_default();
+        self.create(&req.input.bucket, location, owner, settings)?;
         answer(CreateBucketOutput {
             location: Some(format!("/{}", req.input.bucket)),
         })
@@ -206,18 +211,20 @@ impl S3 for Engine {
                 ));
             }
         };
+        let pen = self.pen(&req.input.bucket);
         self.within(&req.input.bucket, |bucket| {
-            let mut objects = bucket.write();
-            if objects.lock.is_some() && status != Status::Enabled {
-                return Err(route::error(
-                    hyper::StatusCode::CONFLICT,
-                    "InvalidBucketState",
-                    "An Object Lock configuration is present on this bucket, so the versioning \
-                     state cannot be changed.",
-                ));
-            }
-            objects.status = Some(status);
-            Ok(())
+            bucket.change(pen, |settings| {
+                if settings.lock.is_some() && status != Status::Enabled {
+                    return Err(route::error(
+                        hyper::StatusCode::CONFLICT,
+                        "InvalidBucketState",
+                        "An Object Lock configuration is present on this bucket, so the versioning \
+                         state cannot be changed.",
+                    ));
+                }
+                settings.status = Some(status);
+                Ok(())
+            })
         })?;
         answer(PutBucketVersioningOutput::default())
     }
@@ -399,6 +406,7 @@ impl S3 for Engine {
                 request.check(self, (action, needs), target).err()
             })
             .collect();
+        let pen = self.pen(name);
         let (deleted, errors) = self.within(name, |bucket| {
             let mut stored = bucket.write();
             let mut failed = Vec::new();
@@ -407,7 +415,7 @@ impl S3 for Engine {
                 let (key, version_id) = (entry.key.clone(), entry.version_id.clone());
                 let done = match refused {
                     Some(error) => Err(error),
-                    None => delete::delete_one(&mut stored, entry, bypass),
+                    None => delete::delete_one(&mut stored, pen, entry, bypass),
                 };
                 match done {
                     Ok(one) => deleted.push(one),
@@ -463,7 +471,7 @@ impl S3 for Engine {
         &self,
         req: S3Request<AbortMultipartUploadInput>,
     ) -> Answer<AbortMultipartUploadOutput> {
-        multipart::abort(self, req.input)?;
+        multipart::abort(self, &req.input)?;
         Ok(S3Response::with_status(
             AbortMultipartUploadOutput::default(),
             hyper::StatusCode::NO_CONTENT,

@@ -71,6 +71,22 @@ impl Checksums {
         sum.map(|sum| sum.value.as_str())
     }
 
+    /// Its kind, its value, and whether it is one of the checksums of parts.
+    pub(in crate::s3) fn parts(&self) -> Option<(&'static str, &str, bool)> {
+        let sum = self.0.as_ref()?;
+        Some((sum.kind, &sum.value, sum.is_composite))
+    }
+
+    /// The checksum of such [`parts`](Self::parts); nothing if there is no such kind.
+    pub(in crate::s3) fn of_parts(kind: &str, value: String, is_composite: bool) -> Option<Self> {
+        let (kind, _) = KINDS.into_iter().find(|(name, _)| *name == kind)?;
+        Some(Self(Some(Sum {
+            kind,
+            value,
+            is_composite,
+        })))
+    }
+
     /// The same, told of a part of an object that has this one.
     pub(in crate::s3) fn within(&self, whole: &Self) -> Self {
         let is_composite = whole.0.as_ref().is_some_and(|whole| whole.is_composite);
@@ -140,6 +156,23 @@ impl OfParts {
             is_declared: algorithm.is_some(),
             is_composite,
         })
+    }
+
+    /// All that there is to it: the kind, whether it was named, and whether it is one of checksums.
+    pub(in crate::s3) fn to_code(&self) -> (&str, (bool, bool)) {
+        (&self.kind, (self.is_declared, self.is_composite))
+    }
+
+    /// What was told by [`to_code`](Self::to_code).
+    pub(in crate::s3) fn from_code(
+        kind: String,
+        (is_declared, is_composite): (bool, bool),
+    ) -> Self {
+        Self {
+            kind,
+            is_declared,
+            is_composite,
+        }
     }
 
     /// How the checksum is made, if a kind was named.
