@@ -5,7 +5,8 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
 # What the tests start or link with, and the Debian package that has it.
-declare -A package=([cc]=gcc [git]=git [memcached]=memcached [python3]=python3 [tmux]=tmux)
+declare -A package=([cc]=gcc [ejabberdctl]=ejabberd [erlc]=erlang-base [git]=git [memcached]=memcached
+    [python3]=python3 [tmux]=tmux)
 
 absent() {
     local tool
@@ -27,7 +28,18 @@ if ((${#missing[@]})) && ((EUID == 0)) && command -v apt-get >/dev/null; then
     # One word of output per package is enough; an error still shows.
     export DEBIAN_FRONTEND=noninteractive
     apt-get update -qq
+    # Tests start the servers that they need themselves: those of the packages are not to run as well.
+    policy=/usr/sbin/policy-rc.d
+    if [[ ! -e $policy ]]; then
+        printf '#!/bin/sh\nexit 101\n' >"$policy"
+        chmod +x "$policy"
+        trap 'rm -f "$policy"' EXIT
+    fi
     apt-get install -y -qq --no-install-recommends "${missing[@]}" libc6-dev >/dev/null
+    if [[ -n $(trap -p EXIT) ]]; then
+        rm -f "$policy"
+        trap - EXIT
+    fi
     mapfile -t missing < <(absent)
 fi
 if ((${#missing[@]})); then
@@ -35,6 +47,15 @@ if ((${#missing[@]})); then
         "(on Debian, as root, this script does it: apt-get install ${missing[*]})" >&2
     exit 1
 fi
+
+# A folder for Python's packages, with the means to install them.
+python_folder() {
+    if ! python3 -c 'import ensurepip, venv' &>/dev/null && ((EUID == 0)) && command -v apt-get >/dev/null; then
+        apt-get update -qq
+        DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends python3-venv >/dev/null
+    fi
+    [[ -x target/python/bin/pip ]] || python3 -m venv target/python
+}
 
 # Clients of SimpleDB and EC2 that others wrote judge the emulator. They come from Python's package index into a
 # folder of the project, unless a Python that is here has them; boto needs no compiler and no version of
@@ -45,17 +66,23 @@ if ! target/python/bin/python3 "$clients" --check &>/dev/null &&
     ! python3 "$clients" --check &>/dev/null &&
     ! /usr/bin/python3 "$clients" --check &>/dev/null; then
     echo "test.sh: installing boto, boto3 and Libcloud into target/python"
-    if ! python3 -c 'import ensurepip, venv' &>/dev/null && ((EUID == 0)) && command -v apt-get >/dev/null; then
-        apt-get update -qq
-        DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends python3-venv >/dev/null
-    fi
-    if ! { python3 -m venv target/python &&
+    if ! { python_folder &&
         target/python/bin/pip install --quiet --disable-pip-version-check boto==2.49.0 boto3 six apache-libcloud; }; then
         echo "test.sh: boto, boto3 and Libcloud cannot be installed: it takes Python 3 with venv (on Debian the package" \
             "python3-venv) and a package index that pip reaches" >&2
         exit 1
     fi
     target/python/bin/python3 "$clients" --check
+fi
+
+# A client of XMPP that others wrote, which talks to the real ejabberd of the tests.
+if ! target/python/bin/python3 -c 'import slixmpp' &>/dev/null && ! python3 -c 'import slixmpp' &>/dev/null; then
+    echo "test.sh: installing slixmpp into target/python"
+    if ! { python_folder && target/python/bin/pip install --quiet --disable-pip-version-check 'slixmpp>=1.10,<2'; }; then
+        echo "test.sh: slixmpp cannot be installed: it takes Python 3 with venv (on Debian the package python3-venv) and a" \
+            "package index that pip reaches" >&2
+        exit 1
+    fi
 fi
 
 if [[ "${1-}" == --setup ]]; then
