@@ -1,0 +1,254 @@
+//! The program as its parent sees it: settings, answers on standard output, words on standard error, status at the end.
+
+use std::io::{Read, Write};
+use std::process::{Child, Command, Output, Stdio};
+
+use emulator::Emulator;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_ejabberd-cloud");
+
+fn program(arguments: &[&str], secret: &str) -> Command {
+    let mut program = Command::new(PROGRAM);
+    program
+        .args(arguments)
+        .env("AWS_ACCESS_KEY_ID", "id")
+        .env("AWS_SECRET_ACCESS_KEY", secret);
+    program
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    program
+}
+
+fn start(emulator: &Emulator, front: &str, secret: &str) -> Child {
+    let url = emulator.url();
+    let arguments = [
+        front,
+        "--bucket",
+        "chat",
+        "--create-bucket",
+        "--shards",
+        "1",
+        "--s3-endpoint",
+        &url,
+    ];
+    let arguments = [
+        &arguments[..],
+        &["--sdb-endpoint", &url, "--deadline-ms", "3000"],
+    ]
+    .concat();
+    program(&arguments, secret).spawn().expect("the program")
+}
+
+fn emulator() -> Emulator {
+    Emulator::builder()
+        .user("id", "hunter2hunter2")
+        .start_blocking()
+        .expect("an emulator")
+}
+
+/// The frame of `{Operation, Binary…}`.
+fn call(id: u64, operation: &str, binaries: &[&str]) -> Vec<u8> {
+    let mut body = id.to_be_bytes().to_vec();
+    body.extend([
+        131,
+        104,
+        1 + binaries.len() as u8,
+        119,
+        operation.len() as u8,
+    ]);
+    body.extend(operation.as_bytes());
+    for binary in binaries {
+        body.push(109);
+        body.extend((binary.len() as u32).to_be_bytes());
+        body.extend(binary.as_bytes());
+    }
+    [&(body.len() as u32).to_be_bytes()[..], &body].concat()
+}
+
+/// The id and the term of the next answer.
+fn answer(child: &mut Child) -> (u64, Vec<u8>) {
+    let out = child.stdout.as_mut().expect("a pipe");
+    let mut length = [0; 4];
+    out.read_exact(&mut length).expect("an answer");
+    let mut body = vec![0; u32::from_be_bytes(length) as usize];
+    out.read_exact(&mut body).expect("a whole answer");
+    let term = body.split_off(8);
+    (u64::from_be_bytes(body.try_into().expect("8 bytes")), term)
+}
+
+fn send(child: &mut Child, bytes: &[u8]) {
+    child
+        .stdin
+        .as_mut()
+        .expect("a pipe")
+        .write_all(bytes)
+        .expect("a program that reads");
+}
+
+/// Closes standard input and waits for the end.
+fn end(mut child: Child) -> Output {
+    drop(child.stdin.take());
+    child.wait_with_output().expect("its end")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[test]
+fn it_answers_and_ends_with_its_parent() {
+    let emulator = emulator();
+    let mut child = start(&emulator, "port", "hunter2hunter2");
+    send(&mut child, &call(7, "ping", &[]));
+    let (id, term) = answer(&mut child);
+    assert_eq!(
+        (id, term),
+        (
+            7,
+            [&[131, 104, 2, 119, 2][..], b"ok", &[119, 4], b"pong"].concat()
+        )
+    );
+    send(&mut child, &call(8, "last_get", &["ann@example.com"]));
+    let (id, term) = answer(&mut child);
+    assert_eq!(
+        (id, term),
+        (
+            8,
+            [&[131, 104, 2, 119, 2][..], b"ok", &[119, 4], b"none"].concat()
+        )
+    );
+    for (id, wrong) in [(9, "last_gut"), (10, "first_get"), (11, "nonsense")] {
+        send(&mut child, &call(id, wrong, &["ann@example.com"]));
+        let invalid = [&[131, 104, 2, 119, 5][..], b"error", &[119, 7], b"invalid"].concat();
+        assert_eq!(answer(&mut child), (id, invalid));
+    }
+    let ended = end(child);
+    assert_eq!(ended.status.code(), Some(0));
+    assert!(ended.stdout.is_empty(), "{}", text(&ended.stdout));
+    assert!(
+        text(&ended.stderr).contains("last_gut"),
+        "{}",
+        text(&ended.stderr)
+    );
+}
+
+#[test]
+fn no_secret_is_in_what_it_says() {
+    let emulator = emulator();
+    // The store refuses these keys, and says so about each call.
+    let mut child = start(&emulator, "port", "not-the-secret");
+    send(&mut child, &call(1, "last_get", &["ann@example.com"]));
+    let unavailable = [
+        &[131, 104, 2, 119, 5][..],
+        b"error",
+        &[119, 11],
+        b"unavailable",
+    ]
+    .concat();
+    assert_eq!(answer(&mut child), (1, unavailable));
+    let said = text(&end(child).stderr);
+    assert!(said.contains("SignatureDoesNotMatch"), "{said}");
+    assert!(!said.contains("not-the-secret"), "{said}");
+}
+
+#[test]
+fn the_other_front_answers_yes_and_no() {
+    let emulator = emulator();
+    let mut child = start(&emulator, "extauth", "hunter2hunter2");
+    for (question, yes) in [
+        ("isuser:ann:example.com", 0),
+        ("tryregister:ann:example.com:pass", 1),
+        ("auth:ann:example.com:pass", 1),
+    ] {
+        send(
+            &mut child,
+            &[&(question.len() as u16).to_be_bytes(), question.as_bytes()].concat(),
+        );
+        let mut answer = [9; 4];
+        child
+            .stdout
+            .as_mut()
+            .expect("a pipe")
+            .read_exact(&mut answer)
+            .expect("an answer");
+        assert_eq!(answer, [0, 2, 0, yes], "{question}");
+    }
+    let ended = end(child);
+    assert_eq!(ended.status.code(), Some(0));
+    assert!(
+        ended.stdout.is_empty() && ended.stderr.is_empty(),
+        "{}",
+        text(&ended.stderr)
+    );
+}
+
+#[test]
+fn what_is_wrong_ends_it_with_a_sentence() {
+    let status_and_words = |mut program: Command| {
+        let ended = end(program.spawn().expect("the program"));
+        (ended.status.code(), text(&ended.stderr))
+    };
+    let url = "http://127.0.0.1:9";
+    let port = [
+        "port",
+        "--bucket",
+        "chat",
+        "--s3-endpoint",
+        url,
+        "--sdb-endpoint",
+        url,
+    ];
+    let with = |more: &[&'static str]| program(&[&port[..], more].concat(), "secret");
+
+    let (status, words) = status_and_words(with(&["--buckets", "b"]));
+    assert!(status == Some(2) && words.contains("--buckets"), "{words}");
+    let mut unknown = with(&[]);
+    unknown.env("EJABBERD_CLOUD_PREFX", "x");
+    let (status, words) = status_and_words(unknown);
+    assert!(
+        status == Some(2) && words.contains("EJABBERD_CLOUD_PREFX"),
+        "{words}"
+    );
+    let (status, words) = status_and_words(program(
+        &["port", "--bucket", "b", "--s3-endpoint", "ftp://x"],
+        "secret",
+    ));
+    assert!(status == Some(2) && words.contains("ftp://x"), "{words}");
+    let (status, words) = status_and_words(with(&["--cache-server", "host:notaport"]));
+    assert!(status == Some(2) && words.contains("notaport"), "{words}");
+
+    // What no later trial can mend is told by the stores themselves.
+    let mut child = with(&["--prefix", "a/b"]).spawn().expect("the program");
+    let status = child.wait().expect("its end").code();
+    let words = text(&child.wait_with_output().expect("words").stderr);
+    assert!(status == Some(2) && words.contains("a/b"), "{words}");
+
+    let mut terminal = program(&port, "secret");
+    terminal.stdin(Stdio::null());
+    let ended = terminal.output().expect("the program");
+    assert!(
+        ended.status.code() == Some(2) && text(&ended.stderr).contains("pipes"),
+        "{}",
+        text(&ended.stderr)
+    );
+}
+
+#[test]
+fn a_broken_parent_is_told_and_left() {
+    let emulator = emulator();
+    let mut child = start(&emulator, "port", "hunter2hunter2");
+    send(&mut child, &[0, 0, 0, 3, 1, 2, 3]);
+    let status = child.wait().expect("its end").code();
+    let words = text(&child.wait_with_output().expect("words").stderr);
+    assert!(
+        status == Some(1) && words.contains("a frame of 3 bytes"),
+        "{words}"
+    );
+
+    let mut child = start(&emulator, "port", "hunter2hunter2");
+    send(&mut child, &call(1, "ping", &[])[..9]);
+    let ended = end(child);
+    assert_eq!(ended.status.code(), Some(1));
+    assert!(text(&ended.stderr).contains("ended within a call"));
+}
