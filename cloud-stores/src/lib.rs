@@ -13,7 +13,10 @@ mod jid;
 mod last;
 mod layout;
 mod names;
+mod privacy;
+mod private;
 mod record;
+mod roster;
 mod stores;
 mod version;
 
@@ -22,4 +25,12 @@ pub use self::error::{Error, Kind, Result};
 pub use self::jid::BareJid;
 pub use self::last::{Last, LastActivity};
 pub use self::layout::{DEFAULT_SHARDS, Layout, MAX_SHARDS};
+pub use self::privacy::{
+    Privacy, PrivacyAction, PrivacyItem, PrivacyList, PrivacyLists, PrivacyStanzas, PrivacySubject,
+};
+pub use self::private::Private;
+pub use self::roster::{
+    Ask, Roster, RosterChange, RosterEntry, RosterExpectation, RosterItem, RosterItemVersion,
+    RosterWrite, Subscription,
+};
 pub use self::stores::{Reads, Stores, StoresBuilder};

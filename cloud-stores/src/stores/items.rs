@@ -31,7 +31,7 @@ impl Stores {
         name: &str,
         freshness: Freshness,
     ) -> Result<Option<Item>> {
-        let consistent = freshness == Freshness::Newest || self.0.reads == Reads::Consistent;
+        let consistent = freshness != Freshness::AsSet || self.0.reads == Reads::Consistent;
         let get = domain
             .get(name)
             .consistent(consistent)
@@ -69,7 +69,7 @@ impl Stores {
         query: Query,
         freshness: Freshness,
     ) -> sdb_client::request::Select {
-        let consistent = freshness == Freshness::Newest || self.0.reads != Reads::Eventual;
+        let consistent = freshness != Freshness::AsSet || self.0.reads != Reads::Eventual;
         let select = self.0.sdb.select(query).consistent(consistent);
         select.timeout(self.request_time())
     }

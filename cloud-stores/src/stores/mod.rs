@@ -1,6 +1,7 @@
 //! What all stores have in common: the two services, the layout, the deadline, and how they are read and written.
 
 mod builder;
+mod change;
 mod items;
 mod objects;
 mod settle;
@@ -13,6 +14,7 @@ use s3_client::Bucket;
 use sdb_client::{Domain, SdbClient};
 
 pub use self::builder::{Reads, StoresBuilder};
+pub(crate) use self::change::{Decision, pause};
 pub(crate) use self::items::{VERSION, check_item, long, replace_long, version_of};
 pub(crate) use self::objects::{Body, Document, Tag, check_document};
 use crate::error::{Error, Kind, Result};
@@ -36,6 +38,8 @@ struct Inner {
 pub(crate) enum Freshness {
     /// It sees every write that was acknowledged before, past all caches: what follows depends on it.
     Newest,
+    /// As [`Newest`](Self::Newest), and nothing that is read is kept: it is read once.
+    Once,
     /// As the stores are [set](Reads).
     AsSet,
 }
@@ -77,7 +81,7 @@ impl Stores {
 
     /// The longest time of one request: half of that of an action, so that there is time to find out what became of a
     /// write whose answer did not come.
-    fn request_time(&self) -> Duration {
+    pub(crate) fn request_time(&self) -> Duration {
         self.0.deadline / 2
     }
 

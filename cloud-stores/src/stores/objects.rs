@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use s3_client::ObjectHead;
+use s3_client::answer::Objects;
 #[cfg(feature = "cache")]
 use s3_client::request::CacheMode;
 
@@ -94,7 +95,7 @@ impl Stores {
             // What others have put meanwhile is then there for the next one, too.
             (Freshness::Newest, _) => get.cache(CacheMode::Refresh),
             (Freshness::AsSet, Reads::Cached) => get,
-            (Freshness::AsSet, _) => get.cache(CacheMode::Past),
+            (Freshness::AsSet | Freshness::Once, _) => get.cache(CacheMode::Past),
         };
         #[cfg(not(feature = "cache"))]
         let _ = freshness;
@@ -148,7 +149,7 @@ impl Stores {
         let own = Version::after(before_version);
         let put = self.put(key, &body, &own);
         let put = match before {
-            Some(tag) => put.if_match(self.if_match(tag)),
+            Some(tag) => put.if_match(if_match(&tag.etag, self.0.unquoted_if_match)),
             None => put.if_none_match_any(),
         };
         let done = settled(
@@ -178,14 +179,6 @@ impl Stores {
             .timeout(self.request_time())
     }
 
-    /// The tag as the store compares it.
-    fn if_match(&self, tag: &Tag) -> String {
-        match self.0.unquoted_if_match {
-            true => tag.etag.trim_matches('"').to_owned(),
-            false => tag.etag.clone(),
-        }
-    }
-
     /// Removes an object, whatever is there.
     pub(crate) async fn delete_object(&self, key: &str) -> Result<()> {
         match self.0.bucket.delete(key).timeout(self.request_time()).await {
@@ -210,17 +203,29 @@ impl Stores {
 
     /// The keys that begin with this, in their order.
     pub(crate) async fn list_keys(&self, prefix: &str) -> Result<Vec<String>> {
+        let objects = self.stream_keys(prefix);
+        Ok(objects.map_ok(|object| object.key).try_collect().await?)
+    }
+
+    /// The objects whose keys begin with this, in the order of their keys, page after page.
+    pub(crate) fn stream_keys(&self, prefix: &str) -> Objects {
         let list = self
             .0
             .bucket
             .list()
             .prefix(prefix)
             .timeout(self.request_time());
-        Ok(list
-            .objects()
-            .map_ok(|object| object.key)
-            .try_collect()
-            .await?)
+        list.objects()
+    }
+}
+
+/// An entity tag as the store compares it: see
+/// [`unquoted_if_match`](super::StoresBuilder::unquoted_if_match).
+fn if_match(etag: &str, unquoted: bool) -> &str {
+    if unquoted {
+        etag.trim_matches('"')
+    } else {
+        etag
     }
 }
 
@@ -246,4 +251,15 @@ fn version_of(head: &ObjectHead) -> Version {
 
 fn no_tag() -> aws_core::Error {
     aws_core::Error::protocol("the store sent no entity tag")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tags_are_compared_as_the_store_does() {
+        assert_eq!(if_match("\"a1\"", false), "\"a1\"");
+        assert_eq!(if_match("\"a1\"", true), "a1");
+    }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use cloud_stores::{BareJid, Reads, Stores, StoresBuilder};
 use emulator::{Emulator, Fault, Faults, Hits, Rule, SdbModes, Seen};
+use s3_client::request::RetryConfig;
 use s3_client::{Bucket, Credentials, S3Client};
 use sdb_client::SdbClient;
 
@@ -150,10 +151,14 @@ impl World {
 
 fn clients(emulator: &Emulator, memcached: Option<&Server>) -> (Bucket, SdbClient) {
     let keys = Credentials::new(emulator.access_key(), emulator.secret_key());
+    // The emulator is near: there is nothing to wait for.
+    let retry = RetryConfig::new().backoff(Duration::from_millis(1), Duration::from_millis(8));
     let mut s3 = S3Client::builder()
+        .retry(retry.clone())
         .endpoint(emulator.url())
         .credentials(keys.clone());
     let mut sdb = SdbClient::builder()
+        .retry(retry)
         .endpoint(emulator.url())
         .credentials(keys);
     if let Some(server) = memcached {

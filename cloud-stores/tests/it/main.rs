@@ -12,3 +12,7 @@ mod last;
 #[path = "../../../s3-client/tests/it/memcached.rs"]
 mod memcached;
 mod opening;
+mod privacy;
+mod private;
+mod roster;
+mod roster_model;
