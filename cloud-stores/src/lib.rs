@@ -18,6 +18,7 @@ mod private;
 mod record;
 mod roster;
 mod stores;
+mod vcard;
 mod version;
 
 pub use self::auth::{Auth, ScramKeys, Secret, Selection};
@@ -34,3 +35,4 @@ pub use self::roster::{
     RosterWrite, Subscription,
 };
 pub use self::stores::{Reads, Stores, StoresBuilder};
+pub use self::vcard::{FoundVcard, Vcard, VcardField, VcardQuery, Vcards};

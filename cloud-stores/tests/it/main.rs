@@ -16,3 +16,4 @@ mod privacy;
 mod private;
 mod roster;
 mod roster_model;
+mod vcard;
