@@ -13,9 +13,11 @@ mod jid;
 mod last;
 mod layout;
 mod names;
+mod offline;
 mod privacy;
 mod private;
 mod record;
+mod remove;
 mod roster;
 mod stores;
 mod vcard;
@@ -26,6 +28,7 @@ pub use self::error::{Error, Kind, Result};
 pub use self::jid::BareJid;
 pub use self::last::{Last, LastActivity};
 pub use self::layout::{DEFAULT_SHARDS, Layout, MAX_SHARDS};
+pub use self::offline::{Offline, OfflineId, OfflineMessage};
 pub use self::privacy::{
     Privacy, PrivacyAction, PrivacyItem, PrivacyList, PrivacyLists, PrivacyStanzas, PrivacySubject,
 };

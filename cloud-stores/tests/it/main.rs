@@ -11,9 +11,11 @@ mod last;
 #[allow(dead_code, reason = "others use more of it")]
 #[path = "../../../s3-client/tests/it/memcached.rs"]
 mod memcached;
+mod offline;
 mod opening;
 mod privacy;
 mod private;
+mod remove;
 mod roster;
 mod roster_model;
 mod vcard;
