@@ -197,8 +197,9 @@ mod tests {
         let site = Site {
             service: "S3",
             operation: "GetObject",
-            origin: Origin::parse("http://h").unwrap(),
+            origin: Some(Origin::parse("http://h").unwrap()),
             resource: None,
+            key: None,
         };
         Body::new(inner, site)
     }

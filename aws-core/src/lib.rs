@@ -84,6 +84,7 @@ mod throttle;
 pub mod time;
 pub mod transport;
 pub mod v4;
+mod visibility;
 pub mod xml;
 
 pub use body::Body;
@@ -99,3 +100,4 @@ pub use operation::{Operation, Service};
 pub use overrides::Overrides;
 pub use retry::RetryConfig;
 pub use transport::Transport;
+pub use visibility::KeyVisibility;

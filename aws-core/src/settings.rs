@@ -1,8 +1,8 @@
 //! What the builders of the clients have in common.
 
 /// Gives the builder of a client, which has a field `dispatch: DispatchBuilder`, the settings that every client has and
-/// says in the same words; and, unless it is `uncached`, those of one whose reads can go through a cache, for which it has
-/// a field `cache: aws_core::cache::Settings`.
+/// says in the same words; and, unless it is `uncached`, those of one whose operations are about things with keys, and
+/// whose reads can go through a cache, for which it has a field `cache: aws_core::cache::Settings`.
 ///
 /// ```ignore
 /// settings!(Builder);
@@ -22,6 +22,13 @@ macro_rules! settings {
         $crate::settings!($builder, uncached);
 
         impl $builder {
+            /// Where the key of the object, or the name of the item, that an operation is about may be shown: in errors and
+            /// spans. Defaults to [`KeyVisibility::Errors`](crate::settings::KeyVisibility::Errors).
+            pub fn show_keys(mut self, keys: $crate::KeyVisibility) -> Self {
+                self.dispatch.show_keys(keys);
+                self
+            }
+
             /// Shares the entries of the cache with all clients that name the same owner: they must be allowed to read
             /// the same (feature `cache`). Defaults to an owner of its own for each access key.
             #[cfg(feature = "cache")]

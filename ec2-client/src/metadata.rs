@@ -191,5 +191,5 @@ fn failed(cause: CredentialsError) -> Error {
         true => Kind::Connect,
         false => Kind::Protocol,
     };
-    Error::new(kind, cause.to_string()).with_source(cause)
+    Error::new(kind, cause.to_string()).with_told_cause(cause)
 }

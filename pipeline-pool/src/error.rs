@@ -48,6 +48,9 @@ pub enum Kind {
 }
 
 /// Why a request failed, and how much of it had been sent.
+///
+/// `Display` tells the cause too, and [`source`](StdError::source) is what lies beneath that cause: a report that prints
+/// an error with all its sources tells each once. [`cause`](Self::cause) gives the cause as a value.
 #[derive(Clone)]
 pub struct Error(Box<Details>);
 
@@ -118,6 +121,11 @@ impl Error {
         self.0.sent != Sent::No
     }
 
+    /// The error beneath, for example an [`std::io::Error`]; `Display` tells it already.
+    pub fn cause(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0.source.as_deref().map(|e| e as _)
+    }
+
     /// The sentence that says what happened.
     pub fn detail(&self) -> &str {
         &self.0.detail
@@ -147,7 +155,7 @@ impl fmt::Display for Error {
 
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.0.source.as_deref().map(|e| e as _)
+        self.cause()?.source()
     }
 }
 
@@ -160,6 +168,8 @@ mod tests {
         let cause = std::io::Error::new(std::io::ErrorKind::ConnectionRefused, "refused");
         let error = Error::new(Kind::Connect, "no connection to 127.0.0.1:1").with_source(cause);
         assert_eq!(error.to_string(), "no connection to 127.0.0.1:1: refused");
+        assert!(error.source().is_none(), "a report would tell it twice");
+        assert!(error.cause().is_some_and(|e| e.is::<std::io::Error>()));
         assert!(!error.may_have_been_sent());
         assert!(error.with_sent(Sent::Part).may_have_been_sent());
     }

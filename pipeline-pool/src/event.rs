@@ -59,7 +59,7 @@ impl CloseReason {
             Kind::Timeout => Self::Timeout,
             Kind::Body => Self::Caller,
             Kind::Shutdown => Self::Shutdown,
-            _ if std::error::Error::source(cause).is_some() => Self::Lost,
+            _ if cause.cause().is_some() => Self::Lost,
             _ => Self::Peer,
         })
     }

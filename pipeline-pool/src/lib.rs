@@ -66,6 +66,7 @@ pub use builder::PoolBuilder;
 #[cfg(feature = "http1")]
 pub use connect::Proxy;
 pub use connect::{Connect, Connecting, Io, Resolve, Resolving};
+pub use engine::shell::runtimes::check_timer;
 pub use error::{Error, Kind, Sent};
 pub use event::{CloseReason, Event};
 #[cfg(feature = "http1")]

@@ -132,7 +132,7 @@ impl S3Client {
         async move {
             match ready {
                 Ok((ref client, ref operation)) => client.call(operation).await,
-                Err(error) => Err(error),
+                Err(error) => Err(error.of_operation::<O>()),
             }
         }
     }
@@ -152,7 +152,7 @@ impl S3Client {
                     Box::pin(client.read_through(operation)).await
                 }
                 Ok((ref client, ref operation)) => client.call(operation).await,
-                Err(error) => Err(error),
+                Err(error) => Err(error.of_operation::<O>()),
             }
         }
     }

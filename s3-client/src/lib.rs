@@ -2,8 +2,8 @@
 //!
 //! [`S3Client`] speaks to any S3-compatible store over one bounded pool of pipelined connections, which it can
 //! share with other clients. [`S3Client::bucket`] gives a [`Bucket`]; a verb on it returns a request that owns
-//! what it needs; setters refine it, `.await` (or `.send()`, which saves an allocation) sends it. Listings are
-//! streams. Requests are signed by Signature Version 4 at amazonaws.com, by Version 2 elsewhere, or as
+//! what it needs; setters refine it, `.await` (or `.send()`, which saves an allocation) sends it. A request is no future
+//! itself: give `tokio::spawn`, `join!` and `timeout` its `.send()`. Listings are streams. Requests are signed by Signature Version 4 at amazonaws.com, by Version 2 elsewhere, or as
 //! [`Signature`] says; [`Bucket::presign_get`] and its like make links, [`Bucket::post_policy`] forms.
 //!
 //! This page shows what one begins with. The types of requests are in [`request`], those of answers in [`answer`], the

@@ -9,9 +9,10 @@
 //! | [`Endpoint`] | `endpoint` | where requests go, as [`S3Client::endpoint`](crate::S3Client::endpoint) tells it |
 //! | [`RetryConfig`] | `retry` | how failed attempts are repeated |
 //! | [`Clock`] | `clock` | what time it is |
+//! | [`KeyVisibility`] | `show_keys` | where keys may be shown |
 //! | [`Idempotency`] | none | whether an [operation](crate::idempotency) may be sent twice |
 
-pub use aws_core::{Clock, Endpoint, Idempotency, RetryConfig};
+pub use aws_core::{Clock, Endpoint, Idempotency, KeyVisibility, RetryConfig};
 pub use aws_sigv2::s3::{Server, SubResources};
 
 pub use crate::route::Addressing;

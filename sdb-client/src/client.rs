@@ -153,7 +153,7 @@ impl SdbClient {
         async move {
             match ready {
                 Ok((ref client, ref operation)) => client.call(operation).await,
-                Err(error) => Err(error),
+                Err(error) => Err(error.of_operation::<O>()),
             }
         }
     }
@@ -181,7 +181,7 @@ impl SdbClient {
                     Box::pin(client.read_through(operation)).await
                 }
                 Ok((ref client, ref operation)) => client.call(operation).await,
-                Err(error) => Err(error),
+                Err(error) => Err(error.of_operation::<O>()),
             }
         }
     }

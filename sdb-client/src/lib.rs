@@ -3,7 +3,8 @@
 //! [`SdbClient`] speaks the [data API of 2009-04-15](https://docs.aws.amazon.com/AmazonSimpleDB/latest/DeveloperGuide/SDB_API.html)
 //! over a bounded pool of pipelined connections, which it can share with other clients. [`SdbClient::domain`]
 //! gives a [`Domain`]; a verb on it returns a request that owns what it needs; setters refine it, `.await` (or
-//! `.send()`, which saves an allocation) sends it. Lists and selections are streams. Requests are signed by
+//! `.send()`, which saves an allocation) sends it. A request is no future itself: give `tokio::spawn`, `join!` and
+//! `timeout` its `.send()`. Lists and selections are streams. Requests are signed by
 //! Signature Version 2 with HMAC-SHA256, the only one that SimpleDB takes.
 //!
 //! This page shows what one begins with. The types of requests are in [`request`], those of answers in [`answer`], and

@@ -6,6 +6,7 @@
 //! | [`Endpoint`] | `endpoint` | where requests go, as [`SdbClient::endpoint`](crate::SdbClient::endpoint) tells it |
 //! | [`RetryConfig`] | `retry` | how failed attempts are repeated |
 //! | [`Clock`] | `clock` | what time it is |
+//! | [`KeyVisibility`] | `show_keys` | where names of items may be shown |
 //! | [`Idempotency`] | none | whether an [operation](crate::idempotency) may be sent twice |
 
-pub use aws_core::{Clock, Endpoint, Idempotency, RetryConfig};
+pub use aws_core::{Clock, Endpoint, Idempotency, KeyVisibility, RetryConfig};

@@ -12,8 +12,8 @@ use super::cacheable::{Cacheable, Snapshot};
 use super::policy::{absence, entry};
 use crate::body::Body;
 use crate::classify::Idempotency;
-use crate::dispatch::{Dispatch, MAX_ERROR, site};
-use crate::error::{Kind, Result};
+use crate::dispatch::{Dispatch, MAX_ERROR};
+use crate::error::{Kind, Result, Site};
 use crate::operation::{Answer, Attempt, DestinationOf, Operation, Redirect};
 use crate::overrides::Overrides;
 
@@ -51,7 +51,7 @@ async fn fetch<O: Cacheable>(
         let snapshot = Snapshot { head, body };
         return match operation.is_absence(&snapshot) {
             true => Ok(Loaded::Entry(entry(operation, &snapshot, true))),
-            false => Err(absence(service, operation, &snapshot)),
+            false => Err(absence(service, operation, &snapshot, dispatch.keys())),
         };
     }
     let small = |bytes: u64| bytes <= max as u64;
@@ -169,7 +169,7 @@ impl<O: Operation> Operation for Raw<O> {
             None => Bytes::new(),
         };
         if accepted {
-            let site = site(&*self.operation, self.operation.origin());
+            let site = Site::of(&*self.operation, self.operation.origin());
             self.operation.parse(
                 service,
                 Answer {

@@ -14,10 +14,11 @@ use sha2::Sha256;
 use super::cacheable::{Cacheable, Snapshot};
 use crate::body::Body;
 use crate::credentials::Credentials;
-use crate::dispatch::{service_error, site};
-use crate::error::{Error, Result};
+use crate::dispatch::service_error;
+use crate::error::{Error, Result, Site};
 use crate::operation::{Answer, Operation, Service};
 use crate::overrides::Overrides;
+use crate::visibility::KeyVisibility;
 
 /// Fields of an answer that are of its connection or of that one request, and are not kept: of every service.
 const PASSING_FIELDS: [&str; 8] = [
@@ -138,12 +139,13 @@ pub(super) fn told<O: Cacheable>(
     operation: &O,
     entry: &Entry,
     cached: bool,
+    keys: KeyVisibility,
 ) -> EntryVerdict<O::Output> {
     let Some(snapshot) = snapshot(entry) else {
         return EntryVerdict::Damaged;
     };
     if snapshot.head.status() == 404 {
-        return EntryVerdict::Outcome(Err(absence(service, operation, &snapshot)));
+        return EntryVerdict::Outcome(Err(absence(service, operation, &snapshot, keys)));
     }
     let snapshot = match cached {
         true => match operation.out_of(snapshot) {
@@ -152,7 +154,7 @@ pub(super) fn told<O: Cacheable>(
         },
         false => snapshot,
     };
-    let site = site(operation, operation.origin());
+    let site = Site::of(operation, operation.origin());
     let answer = Answer {
         head: snapshot.head,
         body: Body::new(snapshot.body.into(), site),
@@ -160,7 +162,11 @@ pub(super) fn told<O: Cacheable>(
     };
     match operation.parse(service, answer) {
         Err(_) if cached => EntryVerdict::Damaged,
-        outcome => EntryVerdict::Outcome(outcome),
+        outcome => {
+            EntryVerdict::Outcome(outcome.map_err(|error| {
+                error.with_site(|| Site::keyed(operation, operation.origin(), keys))
+            }))
+        }
     }
 }
 
@@ -169,13 +175,14 @@ pub(super) fn absence<O: Operation>(
     service: &O::Service,
     operation: &O,
     snapshot: &Snapshot,
+    keys: KeyVisibility,
 ) -> Error {
     let now = std::time::SystemTime::now();
     let resource = operation.resource();
     let (error, _) = service_error(service, resource, &snapshot.head, &snapshot.body, now);
     error
         .with_attempts(1, Sent::All)
-        .with_site(|| site(operation, operation.origin()))
+        .with_site(|| Site::keyed(operation, operation.origin(), keys))
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::ops::Deref;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use cache_layer::{Cache, Found, Missed, Name, Source, Want};
 use tokio::time::{Instant, timeout_at};
@@ -12,8 +12,8 @@ use super::load::{Raw, load};
 use super::policy::{EntryVerdict, Settings, entry, group, owner_of, terms, told};
 use crate::credentials::Credentials;
 use crate::dispatch::verdict::Failure;
-use crate::dispatch::{Dispatch, after, site};
-use crate::error::{Error, Kind, Result};
+use crate::dispatch::{Dispatch, after};
+use crate::error::{Error, Kind, Result, Site};
 use crate::operation::{Changes, Operation};
 use crate::overrides::{CacheMode, Overrides};
 
@@ -25,6 +25,8 @@ pub struct Through {
     owner: Option<Arc<str>>,
     /// The last credentials and what their owner is called.
     last: RwLock<Option<(Credentials, Arc<str>)>>,
+    /// Set once a read has been made in a runtime with a timer, which the cache cannot do without.
+    timed: OnceLock<()>,
 }
 
 impl Through {
@@ -45,6 +47,7 @@ impl Through {
             cache,
             owner,
             last: RwLock::new(None),
+            timed: OnceLock::new(),
         }))
     }
 
@@ -60,16 +63,17 @@ impl Through {
         let overrides = operation.overrides();
         let mode = overrides.map_or(CacheMode::Use, Overrides::cache_mode);
         let own_headers = overrides.is_some_and(|o| !o.headers().is_empty());
-        if mode == CacheMode::Past || own_headers {
+        if mode == CacheMode::Past || own_headers || !self.is_timed() {
             return self.dispatch.call(&*service, &operation).await;
         }
+        let keys = self.dispatch.keys();
         match operation.lookup() {
             Lookup::Whole(key) => {
                 let name = self.name(&operation, key).await?;
                 let missed = match mode {
                     CacheMode::Refresh => None,
                     _ => match self.cache.find(&name, O::NAME).await {
-                        Ok((entry, _)) => match told(&*service, &operation, &entry, true) {
+                        Ok((entry, _)) => match told(&*service, &operation, &entry, true, keys) {
                             EntryVerdict::Outcome(outcome) => return outcome,
                             EntryVerdict::Nothing => {
                                 return self.dispatch.call(&*service, &operation).await;
@@ -87,7 +91,7 @@ impl Through {
             Lookup::Part(key) if mode == CacheMode::Use => {
                 let name = self.name(&operation, key).await?;
                 if let Some(entry) = self.cache.peek(&name, O::NAME).await {
-                    match told(&*service, &operation, &entry, true) {
+                    match told(&*service, &operation, &entry, true, keys) {
                         EntryVerdict::Outcome(outcome) => return outcome,
                         EntryVerdict::Nothing => {}
                         EntryVerdict::Damaged => {
@@ -99,6 +103,14 @@ impl Through {
             }
             _ => self.dispatch.call(&*service, &operation).await,
         }
+    }
+
+    /// Whether the runtime has a timer. Without one the request itself says what is missing.
+    fn is_timed(&self) -> bool {
+        if self.timed.get().is_none() && pipeline_pool::check_timer().is_ok() {
+            self.timed.get_or_init(|| ());
+        }
+        self.timed.get().is_some()
     }
 
     /// Runs an operation as [`Dispatch::call`] does, with what it [changes](Operation::changes) deleted from the cache
@@ -216,7 +228,7 @@ impl Through {
         S: Deref<Target = O::Service> + Clone + Send + Sync + 'static,
     {
         let operation = Arc::new(operation);
-        let max = self.cache.max_value();
+        let (max, keys) = (self.cache.max_value(), self.dispatch.keys());
         let usual = self.dispatch.timeout();
         let usual = usual.saturating_add(operation.extra_time());
         let limit = operation.overrides().and_then(Overrides::get_timeout);
@@ -247,9 +259,9 @@ impl Through {
             Ok(_) => timeout_at(after(began, limit), found).await.map_err(|_| {
                 Error::new(
                     Kind::Timeout,
-                    format!("there was no answer within {limit:?}"),
+                    format!("there was no answer within {limit:?} (the setter timeout)"),
                 )
-                .with_site(|| site(&*operation, operation.origin()))
+                .with_site(|| Site::keyed(&*operation, operation.origin(), keys))
             })?,
             // The request itself says what is missing.
             Err(_) => found.await,
@@ -258,7 +270,8 @@ impl Through {
             Found::Private(answer) => return operation.parse(&*service, answer?),
             Found::Entry(entry, source) => (entry, source),
         };
-        match told(&*service, &*operation, &entry, source != Source::Service) {
+        let cached = source != Source::Service;
+        match told(&*service, &*operation, &entry, cached, keys) {
             EntryVerdict::Outcome(outcome) => outcome,
             EntryVerdict::Nothing => self.dispatch.call(&*service, &*operation).await,
             EntryVerdict::Damaged => {

@@ -1,6 +1,5 @@
 //! Keys of the role of an EC2 instance.
 
-use std::error::Error as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -82,7 +81,7 @@ impl Instance {
         let mut provided = match outcome {
             Ok(provided) => last.insert(provided).clone(),
             // It is turned off, or has no role any more: nobody has to be waited for.
-            Err(error) if error.is_absent() && error.source().is_none() => {
+            Err(error) if error.is_absent() && error.cause().is_none() => {
                 *last = None;
                 return Err(error);
             }

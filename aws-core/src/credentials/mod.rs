@@ -149,6 +149,11 @@ impl CredentialsError {
         self
     }
 
+    /// The error beneath; `Display` tells it already, and [`source`](std::error::Error::source) is what lies beneath it.
+    pub fn cause(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.source.as_deref().map(|e| e as _)
+    }
+
     /// Whether the source simply has none.
     pub fn is_absent(&self) -> bool {
         self.absent
@@ -177,7 +182,7 @@ impl fmt::Debug for CredentialsError {
 
 impl std::error::Error for CredentialsError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.source.as_deref().map(|e| e as _)
+        self.cause()?.source()
     }
 }
 

@@ -157,7 +157,7 @@ impl<O: Operation> Run<'_, O> {
     }
 
     /// The longest time of one attempt, where there is one.
-    fn timeout(&self) -> Option<Duration> {
+    pub(super) fn timeout(&self) -> Option<Duration> {
         let timeout = self.retry.per_attempt()?;
         Some(timeout.saturating_add(self.operation.extra_time()))
     }
@@ -217,6 +217,7 @@ impl<O: Operation> Run<'_, O> {
         let response = if shared.keeps_deadlines {
             sending.await
         } else {
+            pipeline_pool::check_timer().map_err(Error::from)?;
             let timeout = self.timeout();
             let until = timeout.map_or(self.deadline, |t| {
                 self.deadline.min(after(Instant::now(), t))
@@ -297,9 +298,14 @@ impl<O: Operation> Run<'_, O> {
         {
             return Err(self.refused(signed, &head, bytes));
         }
+        // What came whole costs no allocation here, and so has no key.
+        let site = match body.as_whole() {
+            Some(_) => Site::of(operation, self.origin()),
+            None => Site::keyed(operation, self.origin(), self.shared.keys),
+        };
         let answer = Answer {
             head,
-            body: Body::new(body, site(operation, self.origin())),
+            body: Body::new(body, site),
             cached: false,
         };
         let parsed = operation.parse(self.service, answer);
@@ -344,12 +350,17 @@ impl Shared {
         now: SystemTime,
         deadline: Instant,
     ) -> Result<Credentials> {
+        pipeline_pool::check_timer()?;
         match timeout_at(deadline, self.credentials.provide(now)).await {
             Ok(Ok(provided)) => Ok(provided.credentials),
             Ok(Err(cause)) => {
-                Err(Error::new(Kind::Credentials, cause.to_string()).with_source(cause))
+                Err(Error::new(Kind::Credentials, cause.to_string()).with_told_cause(cause))
             }
-            Err(_) => Err(Error::new(Kind::Credentials, "no credentials came in time")),
+            Err(_) => {
+                let text =
+                    "no credentials came within the time of the operation (the setter timeout)";
+                Err(Error::new(Kind::Credentials, text))
+            }
         }
     }
 }
@@ -427,15 +438,6 @@ fn foreign_text(bytes: &[u8]) -> Option<String> {
     let text = std::str::from_utf8(bytes).ok()?.trim();
     let short: String = text.chars().take(80).collect();
     (!short.is_empty()).then(|| format!("an answer that is no error of the service: {short:?}"))
-}
-
-pub(crate) fn site<O: Operation>(operation: &O, origin: &Origin) -> Site {
-    Site {
-        service: O::Service::NAME,
-        operation: O::NAME,
-        origin: origin.clone(),
-        resource: operation.resource().cloned(),
-    }
 }
 
 pub(super) fn log_failure<O: Operation>(number: u32, error: &Error) {

@@ -23,7 +23,7 @@ use pipeline_pool::HttpPool;
 use tokio::time::Instant;
 
 #[cfg(feature = "cache")]
-pub(crate) use self::attempt::{MAX_ERROR, service_error, site};
+pub(crate) use self::attempt::{MAX_ERROR, service_error};
 use self::run::Run;
 use crate::clock::Clock;
 use crate::credentials::{Cached, Credentials, ProvideCredentials};
@@ -33,6 +33,7 @@ use crate::operation::Operation;
 use crate::retry::{Budget, RetryConfig};
 use crate::throttle::Throttle;
 use crate::transport::Transport;
+use crate::visibility::KeyVisibility;
 
 /// Builds a [`Dispatch`]; the builders of the clients hold one.
 #[derive(Debug)]
@@ -43,6 +44,7 @@ pub struct DispatchBuilder {
     timeout: Duration,
     clock: Clock,
     hooks: Hooks,
+    keys: KeyVisibility,
 }
 
 impl DispatchBuilder {
@@ -70,6 +72,11 @@ impl DispatchBuilder {
     /// Tells the time by this clock. Defaults to the system's.
     pub fn clock(&mut self, clock: Clock) {
         self.clock = clock;
+    }
+
+    /// Says where the keys of objects and the names of items are shown. Defaults to [`KeyVisibility::Errors`].
+    pub fn show_keys(&mut self, keys: KeyVisibility) {
+        self.keys = keys;
     }
 
     /// Shows each attempt to this, before it is signed and when it is over. Several are asked in their order.
@@ -107,6 +114,7 @@ impl DispatchBuilder {
             timeout: self.timeout,
             clock: self.clock,
             hooks: self.hooks,
+            keys: self.keys,
             throttle: Throttle::new(),
         })))
     }
@@ -125,6 +133,7 @@ struct Shared {
     timeout: Duration,
     clock: Clock,
     hooks: Hooks,
+    keys: KeyVisibility,
     throttle: Throttle,
 }
 
@@ -138,6 +147,7 @@ impl Dispatch {
             timeout: Duration::from_secs(30),
             clock: Clock::system(),
             hooks: Hooks::default(),
+            keys: KeyVisibility::default(),
         }
     }
 
@@ -181,6 +191,12 @@ impl Dispatch {
         self.0.timeout
     }
 
+    /// Where keys are shown.
+    #[cfg(feature = "cache")]
+    pub(crate) fn keys(&self) -> KeyVisibility {
+        self.0.keys
+    }
+
     /// What tells it from others.
     #[cfg(feature = "cache")]
     pub(crate) fn address(&self) -> usize {
@@ -194,7 +210,7 @@ impl Dispatch {
         let late = || {
             Error::new(
                 crate::Kind::Timeout,
-                format!("the answer's body was not here within {limit:?}"),
+                format!("the answer's body was not here within {limit:?} (the setter timeout)"),
             )
             .after_answer()
         };

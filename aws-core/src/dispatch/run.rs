@@ -7,11 +7,11 @@ use std::time::Duration;
 use pipeline_pool::Origin;
 use tokio::time::{Instant, sleep};
 
-use super::attempt::{Failed, Started, log_failure, site};
+use super::attempt::{Failed, Started, log_failure};
 use super::verdict::{Course, Terms, Verdict};
 use super::{Shared, after};
 use crate::classify::Class;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Result, Site};
 use crate::operation::{Destination, DestinationOf, Operation};
 use crate::overrides::Overrides;
 use crate::retry::RetryConfig;
@@ -45,8 +45,9 @@ impl<'a, O: Operation> Run<'a, O> {
         let now = Instant::now();
         let overrides = operation.overrides();
         if let Some(overrides) = overrides {
+            let site = || Site::keyed(operation, operation.origin(), shared.keys);
             let checked = overrides.check();
-            checked.map_err(|error| error.with_site(|| site(operation, operation.origin())))?;
+            checked.map_err(|error| error.with_site(site))?;
         }
         let timeout = overrides.and_then(Overrides::get_timeout);
         let usual = || shared.timeout.saturating_add(operation.extra_time());
@@ -182,7 +183,7 @@ impl<'a, O: Operation> Run<'a, O> {
     /// The error of an operation whose turn would be too late.
     #[cold]
     fn no_turn(&self) -> Error {
-        let late = "the server has asked for fewer requests, and the turn of this one is too late";
+        let late = "the server has asked for fewer requests, and the turn of this one is too late (the setter timeout)";
         let error = Error::new(Kind::Busy, late).with_class(Class::Throttled);
         self.last(error)
     }
@@ -229,7 +230,7 @@ impl<'a, O: Operation> Run<'a, O> {
     fn last(&self, error: Error) -> Error {
         error
             .with_attempts(self.course.attempts(), self.course.sent())
-            .with_site(|| site(self.operation, self.origin()))
+            .with_site(|| Site::keyed(self.operation, self.origin(), self.shared.keys))
     }
 
     /// Does what follows a failed attempt, and returns how long to wait before the next.
@@ -253,7 +254,22 @@ impl<'a, O: Operation> Run<'a, O> {
             }
             verdict = verdict.otherwise();
         }
+        self.name_limit(&mut failed.error);
         Err(self.last(failed.error))
+    }
+
+    /// Names the setter of the time that is over, where it is one of the client or of the request.
+    fn name_limit(&self, error: &mut Error) {
+        if error.kind() != Kind::Timeout {
+            return;
+        }
+        let now = Instant::now();
+        let attempt = self.timeout().map(|timeout| after(self.begun, timeout));
+        if self.deadline <= now {
+            error.add_hint("the time of the operation is over (the setter timeout)");
+        } else if attempt.is_some_and(|at| at <= now) {
+            error.add_hint("the time of an attempt is over (attempt_timeout of RetryConfig)");
+        }
     }
 
     /// Makes ready for another attempt, if that is possible.

@@ -78,7 +78,7 @@ async fn the_last_error_is_reported_after_the_last_attempt() {
     assert!(error.is_throttled());
     assert_eq!(
         error.to_string(),
-        "Toy Do at http://toy.example:81: 503 ServiceUnavailable: later (after 3 attempts)"
+        "Toy Do at http://toy.example:81, \"the key\": 503 ServiceUnavailable: later (after 3 attempts)"
     );
 }
 

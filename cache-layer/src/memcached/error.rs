@@ -133,6 +133,12 @@ impl Error {
         self.0.server.as_deref()
     }
 
+    /// The error beneath, for example an [`std::io::Error`]; `Display` tells it already, and
+    /// [`source`](StdError::source) is what lies beneath it.
+    pub fn cause(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0.source.as_ref()?.cause()
+    }
+
     /// Whether it says that the server is away or in trouble, and not that the request was bad.
     pub fn is_fault(&self) -> bool {
         matches!(
@@ -153,7 +159,7 @@ impl fmt::Display for Error {
             write!(f, "memcached at {server}: ")?;
         }
         f.write_str(&self.0.text)?;
-        let cause = self.0.source.as_ref().and_then(StdError::source);
+        let cause = self.cause();
         match cause {
             Some(cause) => write!(f, ": {cause}"),
             None => Ok(()),
@@ -175,6 +181,6 @@ impl fmt::Debug for Error {
 
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.0.source.as_ref().map(|e| e as _)
+        self.cause()?.source()
     }
 }

@@ -74,7 +74,7 @@ impl Body {
     /// answer that has begun has been sent, and the errors [say so](Error::may_have_been_sent).
     pub async fn bytes(mut self, limit: usize) -> Result<Bytes, Error> {
         let over = || {
-            let text = format!("the body is over {limit} bytes");
+            let text = format!("the body is over the limit of {limit} bytes that its reader gave");
             Error::new(Kind::Protocol, text).with_sent(Sent::All)
         };
         if let Form::Whole(bytes) = self.0 {

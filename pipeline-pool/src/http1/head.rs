@@ -136,7 +136,7 @@ pub(super) fn bare_lf() -> Error {
 }
 
 fn over_limit() -> Error {
-    violation("its head is over the limit")
+    violation("its head is over the limit (max_head of the pool)")
 }
 
 #[cfg(test)]

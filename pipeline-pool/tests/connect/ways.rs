@@ -96,7 +96,7 @@ async fn a_refusal_keeps_the_systems_error() {
     drop(listener);
     let error = ask(&HttpPool::new(), &origin).await.unwrap_err();
     assert_eq!(error.kind(), Kind::Connect);
-    let source = error.source().unwrap().downcast_ref::<io::Error>().unwrap();
+    let source = error.cause().unwrap().downcast_ref::<io::Error>().unwrap();
     assert_eq!(source.kind(), io::ErrorKind::ConnectionRefused);
 }
 
@@ -160,7 +160,7 @@ async fn opening_takes_no_longer_than_allowed() {
     assert_eq!(error.kind(), Kind::Connect);
     assert_eq!(
         error.to_string(),
-        "no connection to http://store.example within 3s"
+        "no connection to http://store.example within 3s (connect_timeout of the pool)"
     );
     assert_eq!(begun.elapsed().as_secs(), 3);
 }

@@ -22,5 +22,5 @@ pub(crate) fn failed(what: &str, path: &Path, cause: io::Error) -> Error {
         Kind::File,
         format!("cannot {what} {}: {cause}", path.display()),
     )
-    .with_source(cause)
+    .with_told_cause(cause)
 }

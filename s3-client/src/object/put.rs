@@ -175,7 +175,7 @@ impl Put {
         async move {
             match ready {
                 Ok(Ok((ref client, ref operation))) => client.write(operation).await,
-                Ok(Err(error)) => Err(error),
+                Ok(Err(error)) => Err(error.of_operation::<Call<PutObject>>()),
                 Err(later) => later.await,
             }
         }

@@ -41,6 +41,11 @@
 //! let ann = User { name: "Ann".into(), age: 30, phone: None, tags: vec!["a".into(), "b".into()] };
 //! users.put_item(PutItem::typed("u1", &ann)?).await?;
 //!
+//! let read: Option<User> = users.get("u1").consistent(true).await?.typed()?;
+//! assert_eq!(read.map(|user| user.name).as_deref(), Some("Ann"));
+//! let read: Option<User> = users.get("u2").consistent(true).await?.typed()?;
+//! assert!(read.is_none(), "there is no such item");
+//!
 //! let grown = users.query().filter(attr("age").ge(ordered::encode(&18u32)?));
 //! let mut found = sdb.select(grown).consistent(true).items();
 //! while let Some(item) = found.try_next().await? {
@@ -62,6 +67,11 @@ use serde_core::de::DeserializeOwned;
 use crate::change::PutItem;
 use crate::item::{Attribute, Item};
 use crate::long;
+use crate::ops::get::Fetched;
+
+/// Why an item without attributes is not of a type.
+const NO_ITEM: &str =
+    "there is no such item, as it has no attributes: Fetched::typed reads it as None";
 
 /// This says how types become attributes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -133,7 +143,10 @@ impl Format {
     /// has there. Values are not shown.
     pub fn decode<T: DeserializeOwned>(self, item: &Item) -> Result<T> {
         let fields = de::fields(item, self.long)?;
-        T::deserialize(de::ItemDeserializer(&fields)).map_err(Fault::into_protocol)
+        T::deserialize(de::ItemDeserializer(&fields)).map_err(|fault| match item.is_empty() {
+            true => Error::protocol(NO_ITEM),
+            false => fault.into_protocol(),
+        })
     }
 }
 
@@ -149,12 +162,26 @@ impl PutItem {
 }
 
 impl Item {
-    /// The item as a type; see [`typed`](crate::typed).
+    /// The item as a type; see [`typed`](crate::typed). An item that was read by its name may be missing:
+    /// [`Fetched::typed`] says so.
     ///
     /// # Errors
     /// As [`Format::decode`].
     pub fn typed<T: DeserializeOwned>(&self) -> Result<T> {
         Format::new().decode(self)
+    }
+}
+
+impl Fetched {
+    /// The item as a type, or `None` where there is none of this name; see [`typed`](crate::typed).
+    ///
+    /// # Errors
+    /// As [`Format::decode`].
+    pub fn typed<T: DeserializeOwned>(&self) -> Result<Option<T>> {
+        match self.item.is_empty() {
+            true => Ok(None),
+            false => self.item.typed().map(Some),
+        }
     }
 }
 

@@ -27,6 +27,6 @@ pub(super) fn aborted() -> Error {
 }
 
 /// Why a request fails that needs a new connection where nothing can be opened.
-pub(super) fn without_runtime() -> Error {
+pub(crate) fn without_runtime() -> Error {
     Error::new(Kind::NoRuntime, "a tokio runtime is needed to send")
 }

@@ -48,7 +48,10 @@ async fn open_and_serve<P: Protocol>(mut dial: Dial<P>) {
         match tokio::time::timeout(limit, dialing).await {
             Ok(opened) => opened,
             Err(_) => {
-                let text = format!("no connection to {} within {limit:?}", endpoint.name);
+                let text = format!(
+                    "no connection to {} within {limit:?} (connect_timeout of the pool)",
+                    endpoint.name
+                );
                 Err(Error::new(Kind::Connect, text))
             }
         }
@@ -108,7 +111,7 @@ fn is_of_runtime(panic: &(dyn Any + Send)) -> bool {
 
 /// Whether there was no file descriptor to open it with.
 fn lacks_descriptor(error: &Error) -> bool {
-    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    let mut cause = error.cause();
     while let Some(error) = cause {
         if let Some(io) = error.downcast_ref::<io::Error>()
             && is_exhausted(io)

@@ -11,7 +11,7 @@ mod member;
 pub(crate) mod open;
 pub(crate) mod permits;
 mod read_buffer;
-mod runtimes;
+pub(crate) mod runtimes;
 pub(crate) mod sending;
 #[cfg(test)]
 pub(crate) mod testing;

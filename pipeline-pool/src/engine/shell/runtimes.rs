@@ -18,6 +18,7 @@ use std::time::Duration;
 use tokio::runtime::{self, Handle};
 
 use crate::engine::core::call::RuntimeTag;
+use crate::engine::core::refusal::without_runtime;
 use crate::error::{Error, Kind};
 
 /// The runtimes that the requests of an endpoint come from.
@@ -76,6 +77,22 @@ pub(super) fn tag(runtime: Option<runtime::Id>) -> Option<RuntimeTag> {
 /// panic where it has none.
 pub(super) fn has_timer() -> bool {
     catch_unwind(|| drop(tokio::time::sleep(Duration::ZERO))).is_ok()
+}
+
+/// Checks that the tokio runtime that this is called in has a timer, for code that would otherwise panic in
+/// [`tokio::time`].
+///
+/// There is no other way to find out than to make a timer, so that where there is none tokio's panic is caught here, after
+/// the process's panic hook has reported it.
+///
+/// # Errors
+/// [`Kind::NoRuntime`] when there is no runtime, or it has no timer.
+pub fn check_timer() -> Result<(), Error> {
+    match here() {
+        None => Err(without_runtime()),
+        Some(_) if !has_timer() => Err(incapable()),
+        Some(_) => Ok(()),
+    }
 }
 
 /// The error of a runtime that nothing can be served in.

@@ -220,7 +220,8 @@ impl<P: Protocol> Future for SendingCall<P> {
 }
 
 fn late() -> Error {
-    Error::new(Kind::Timeout, "no answer came before the deadline")
+    let text = "no answer came before the deadline (timeout of the request, or of the pool)";
+    Error::new(Kind::Timeout, text)
 }
 
 fn unserved() -> Error {

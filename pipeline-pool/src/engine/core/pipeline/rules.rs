@@ -59,7 +59,10 @@ fn the_wait_for_an_answer_begins_when_the_request_is_out() {
     let error = world.pass(Duration::from_nanos(1)).tick().unwrap_err();
     assert_eq!(
         (error.kind(), error.detail()),
-        (Kind::Timeout, "the server did not answer")
+        (
+            Kind::Timeout,
+            "the server did not answer (first_byte_timeout of the pool)"
+        )
     );
 }
 
@@ -75,7 +78,10 @@ fn a_server_that_takes_nothing_is_given_up() {
     let error = world.pass(Duration::from_nanos(1)).tick().unwrap_err();
     assert_eq!(
         (error.kind(), error.detail()),
-        (Kind::Timeout, "the server took no more of the request")
+        (
+            Kind::Timeout,
+            "the server took no more of the request (write_timeout of the pool)"
+        )
     );
     assert_eq!(world.close(&error), 0);
     assert_eq!(failure(&mut caller), (Kind::Timeout, Sent::Part));

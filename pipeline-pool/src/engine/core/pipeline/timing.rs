@@ -108,12 +108,14 @@ impl<P: Protocol> Pipeline<P> {
             let text = "an answer that nobody waits for came too slowly";
             Error::new(Kind::Timeout, text)
         } else if self.open {
-            let text = "the server stopped in the middle of an answer";
+            let text = "the server stopped in the middle of an answer (body_timeout of the pool)";
             Error::new(Kind::Timeout, text)
         } else if !self.out.is_empty() {
-            Error::new(Kind::Timeout, "the server took no more of the request")
+            let text = "the server took no more of the request (write_timeout of the pool)";
+            Error::new(Kind::Timeout, text)
         } else {
-            Error::new(Kind::Timeout, "the server did not answer")
+            let text = "the server did not answer (first_byte_timeout of the pool)";
+            Error::new(Kind::Timeout, text)
         })
     }
 }
@@ -123,7 +125,8 @@ pub(super) fn earlier(a: Option<Instant>, b: Instant) -> Option<Instant> {
 }
 
 fn late() -> Error {
-    Error::new(Kind::Timeout, "no answer came before the deadline")
+    let text = "no answer came before the deadline (timeout of the request, or of the pool)";
+    Error::new(Kind::Timeout, text)
 }
 
 pub(super) fn too_late() -> Error {

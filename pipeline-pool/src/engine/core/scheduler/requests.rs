@@ -37,7 +37,10 @@ impl<P: Protocol> Scheduler<P> {
                 return Ok(Submitted::Handed(self.hand(id, ticket)));
             }
         } else if self.queue.len() >= self.max_waiters {
-            let error = Error::new(Kind::Busy, self.describe("the waiting line is full"));
+            let error = Error::new(
+                Kind::Busy,
+                self.describe("the waiting line is full (max_waiters of the pool)"),
+            );
             return Err(Refusal { ticket, error });
         }
         if !can_open {
@@ -134,7 +137,9 @@ impl<P: Protocol> Scheduler<P> {
     }
 
     pub(super) fn waited_too_long(&self) -> Error {
-        let text = self.describe("no connection became free in time");
+        let what =
+            "no connection became free in time (wait_timeout and max_connections of the pool)";
+        let text = self.describe(what);
         Error::new(Kind::WaitTimeout, text)
     }
 

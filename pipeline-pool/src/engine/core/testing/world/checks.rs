@@ -101,9 +101,11 @@ impl World {
         let open = open.as_ref().unwrap();
         let config = &self.sites[site].config;
         let (since, limit) = match cause.detail() {
-            "the server took no more of the request" => (open.wrote, config.write_timeout),
+            text if text.contains("write_timeout") => (open.wrote, config.write_timeout),
             "an answer that nobody waits for came too slowly" => (open.progress, Duration::ZERO),
-            "the server did not answer" => (open.progress, config.first_byte_timeout),
+            text if text.contains("first_byte_timeout") => {
+                (open.progress, config.first_byte_timeout)
+            }
             _ => (open.progress, config.body_timeout),
         };
         let silent = now.saturating_duration_since(since);

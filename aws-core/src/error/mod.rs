@@ -1,14 +1,19 @@
 //! What can go wrong with an operation, and what a caller can decide on.
 
+mod show;
+mod site;
+mod status;
+
 use std::error::Error as StdError;
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pipeline_pool::{Origin, Sent};
+use pipeline_pool::Sent;
 
+pub(crate) use self::site::Site;
 use crate::classify::{Class, class_of};
 use crate::envelope::ErrorBody;
+use crate::operation::Operation;
 
 /// The result of an operation.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -43,9 +48,13 @@ pub enum Kind {
 
 /// Why an operation failed.
 ///
-/// `Display` is one line that names operation, server, bucket or domain, and what happened. Its wording may
-/// change; decide on [`kind`](Self::kind), [`code`](Self::code) and the `is_…` methods. Neither `Display` nor
-/// `Debug` shows a secret, a signature or a body.
+/// `Display` is one line that names operation, server, bucket or domain, the key of the object or the name of the item,
+/// and what happened, down to the last cause. Keys are quoted, escaped, and cut at 200 bytes, and
+/// [`KeyVisibility`](crate::KeyVisibility) hides them. The wording may change; decide on [`kind`](Self::kind),
+/// [`code`](Self::code) and the `is_…` methods. Neither `Display` nor `Debug` shows a secret, a signature or a body.
+///
+/// A cause that `Display` tells is not told again by [`source`](StdError::source), so that a report of an error with all
+/// its sources tells each once; [`cause`](Self::cause) gives it as a value.
 ///
 /// ```
 /// use aws_core::{Error, Kind};
@@ -78,16 +87,9 @@ struct Inner {
     sent: Sent,
     timed_out: bool,
     retry_after: Option<Duration>,
-    source: Option<Arc<dyn StdError + Send + Sync>>,
-}
-
-/// Which operation, where, on what.
-#[derive(Clone, Debug)]
-pub(crate) struct Site {
-    pub(crate) service: &'static str,
-    pub(crate) operation: &'static str,
-    pub(crate) origin: Origin,
-    pub(crate) resource: Option<Arc<str>>,
+    cause: Option<Arc<dyn StdError + Send + Sync>>,
+    /// Whether the message tells the cause.
+    told: bool,
 }
 
 impl Error {
@@ -104,7 +106,8 @@ impl Error {
             sent: Sent::No,
             timed_out: kind == Kind::Timeout,
             retry_after: None,
-            source: None,
+            cause: None,
+            told: false,
         }))
     }
 
@@ -120,7 +123,8 @@ impl Error {
         error
     }
 
-    /// The error that a service answered with.
+    /// The error that a service answered with. Where it has no code, as the answer to HEAD, the message says in words
+    /// what the status means.
     pub fn service(status: u16, body: ErrorBody, class: Option<Class>) -> Self {
         let class = class.unwrap_or_else(|| class_of(status, body.code.as_deref()));
         let mut error = Self::new(Kind::Service, "");
@@ -128,15 +132,37 @@ impl Error {
         inner.status = Some(status);
         inner.class = class;
         inner.body = body;
+        if inner.body.code.is_none() {
+            let words = status::in_words(status);
+            match &mut inner.body.message {
+                Some(message) => message.insert_str(0, &format!("{words}; ")),
+                None => inner.message = words.to_owned(),
+            }
+        }
         inner.sent = Sent::All;
         error
     }
 
-    /// The same error with its cause.
+    /// The same error with its cause, of which the message does not tell: it is its [`source`](StdError::source).
     #[must_use]
     pub fn with_source(mut self, source: impl StdError + Send + Sync + 'static) -> Self {
-        self.0.source = Some(Arc::new(source));
+        self.0.cause = Some(Arc::new(source));
+        self.0.told = false;
         self
+    }
+
+    /// The same error with its cause, of which the message tells already.
+    #[must_use]
+    pub fn with_told_cause(mut self, cause: impl StdError + Send + Sync + 'static) -> Self {
+        self.0.cause = Some(Arc::new(cause));
+        self.0.told = true;
+        self
+    }
+
+    /// The same error, told of this operation if it is told of none: for a request that could not be made.
+    #[must_use]
+    pub fn of_operation<O: Operation>(self) -> Self {
+        self.with_site(Site::before::<O>)
     }
 
     pub(crate) fn with_site(mut self, site: impl FnOnce() -> Site) -> Self {
@@ -246,6 +272,18 @@ impl Error {
         self.0.site.as_ref()?.resource.as_deref()
     }
 
+    /// The key of the object, or the name of the item, that it was about, whole and as it was given; nothing where the
+    /// operation was about none or about many, where [`KeyVisibility`](crate::KeyVisibility) hides it, and in errors of
+    /// reading a body that came whole with its answer.
+    pub fn key(&self) -> Option<&str> {
+        self.0.site.as_ref()?.key.as_deref()
+    }
+
+    /// The error beneath, for example one of the pool, which has an [`std::io::Error`] beneath itself.
+    pub fn cause(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0.cause.as_deref().map(|e| e as _)
+    }
+
     /// Whether the thing asked for is not there (status 404 or a code that says so).
     #[doc(alias("404", "NoSuchKey"))]
     pub fn is_not_found(&self) -> bool {
@@ -285,97 +323,32 @@ impl From<pipeline_pool::Error> for Error {
         let mut error = Self::new(kind, cause.to_string());
         error.0.sent = cause.sent();
         error.0.timed_out = matches!(cause.kind(), Pool::Timeout | Pool::WaitTimeout);
-        error.0.source = Some(Arc::new(cause));
-        error
-    }
-}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let inner = &*self.0;
-        if let Some(site) = &inner.site {
-            write!(f, "{} {} at {}", site.service, site.operation, site.origin)?;
-            if let Some(resource) = &site.resource {
-                write!(f, " on {}", OneLine(resource))?;
-            }
-            f.write_str(": ")?;
-        }
-        let mut gap = "";
-        if let Some(status) = inner.status {
-            write!(f, "{status}")?;
-            gap = " ";
-        }
-        if let Some(code) = &inner.body.code {
-            write!(f, "{gap}{}", OneLine(code))?;
-            gap = " ";
-        }
-        let message = self.message();
-        if !message.is_empty() {
-            let colon = if gap.is_empty() { "" } else { ": " };
-            write!(f, "{colon}{}", OneLine(message))?;
-        } else if inner.kind != Kind::Service {
-            write!(f, "{gap}{:?}", inner.kind)?;
-        }
-        if let Some(id) = &inner.body.request_id {
-            write!(f, " (request {})", OneLine(id))?;
-        }
-        if inner.attempts > 1 {
-            write!(f, " (after {} attempts)", inner.attempts)?;
-        }
-        Ok(())
-    }
-}
-
-/// Text from a server, kept to one line and a bounded length.
-struct OneLine<'a>(&'a str);
-
-impl fmt::Display for OneLine<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const MOST: usize = 500;
-        let plain = |c: char| if c.is_control() { ' ' } else { c };
-        for c in self.0.chars().take(MOST) {
-            fmt::Write::write_char(f, plain(c))?;
-        }
-        if self.0.chars().nth(MOST).is_some() {
-            f.write_str("…")?;
-        }
-        Ok(())
-    }
-}
-
-impl fmt::Debug for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Error")
-            .field("kind", &self.0.kind)
-            .field("operation", &self.operation())
-            .field("resource", &self.resource())
-            .field("status", &self.0.status)
-            .field("code", &self.code())
-            .field("message", &self.message())
-            .field("request_id", &self.request_id())
-            .field("attempts", &self.0.attempts)
-            .field("sent", &self.0.sent)
-            .field("source", &self.0.source)
-            .finish()
+        error.with_told_cause(cause)
     }
 }
 
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.0.source.as_deref().map(|e| e as _)
+        match self.0.told {
+            true => self.cause()?.source(),
+            false => self.cause(),
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use pipeline_pool::Origin;
+
     use super::*;
 
     fn site() -> Site {
         Site {
             service: "S3",
             operation: "GetObject",
-            origin: Origin::parse("http://127.0.0.1:9000").unwrap(),
+            origin: Some(Origin::parse("http://127.0.0.1:9000").unwrap()),
             resource: Some("photos".into()),
+            key: Some("2009/cat.jpg".into()),
         }
     }
 
@@ -392,14 +365,14 @@ mod tests {
             .with_attempts(2, Sent::No);
         assert_eq!(
             error.to_string(),
-            "S3 GetObject at http://127.0.0.1:9000 on photos: 404 NoSuchKey: The key  does not exist \
+            "S3 GetObject at http://127.0.0.1:9000 on photos, \"2009/cat.jpg\": 404 NoSuchKey: The key  does not exist \
              (request 4442587FB7D0A2F9) (after 2 attempts)"
         );
         assert!(error.is_not_found() && error.may_have_been_sent());
         let bare = Error::service(500, ErrorBody::default(), None).with_site(site);
         assert_eq!(
             bare.to_string(),
-            "S3 GetObject at http://127.0.0.1:9000 on photos: 500"
+            "S3 GetObject at http://127.0.0.1:9000 on photos, \"2009/cat.jpg\": 500: internal server error"
         );
     }
 
@@ -413,7 +386,64 @@ mod tests {
         assert_eq!(error.kind(), Kind::Busy);
         assert!(error.is_timeout() && !error.may_have_been_sent());
         assert_eq!(error.to_string(), "no connection became free");
-        assert!(StdError::source(&error).is_some());
+        assert!(StdError::source(&error).is_none() && error.cause().is_some());
+    }
+
+    /// What a report prints: an error with all its sources, as `{:#}` of `anyhow` does.
+    fn report(error: &Error) -> String {
+        let sources = std::iter::successors(Some(error as &dyn StdError), |&e| e.source());
+        let told: Vec<_> = sources.map(ToString::to_string).collect();
+        told.join(": ")
+    }
+
+    #[test]
+    fn a_report_tells_each_cause_once() {
+        let refused = std::io::Error::new(std::io::ErrorKind::ConnectionRefused, "refused");
+        let pool = pipeline_pool::Error::new(pipeline_pool::Kind::Connect, "no connection to h")
+            .with_source(refused);
+        let error = Error::from(pool);
+        assert_eq!(report(&error), "no connection to h: refused");
+        let beneath = error.cause().unwrap();
+        let beneath = beneath.downcast_ref::<pipeline_pool::Error>().unwrap();
+        assert!(beneath.cause().unwrap().is::<std::io::Error>());
+        // What the message does not tell is a source.
+        let error = Error::invalid("no good").with_source(error);
+        assert_eq!(report(&error), "no good: no connection to h: refused");
+    }
+
+    #[test]
+    fn an_answer_without_a_reason_is_put_into_words() {
+        let error = |status| Error::service(status, ErrorBody::default(), None);
+        for (status, words) in [
+            (301, "another server or region"),
+            (400, "without a reason"),
+            (403, "may not list"),
+            (404, "404: not found: it does not exist"),
+            (412, "precondition failed"),
+            (416, "range not satisfiable"),
+            (418, "refused the request"),
+            (429, "too many requests"),
+            (502, "a gateway"),
+            (503, "service unavailable"),
+            (599, "a gateway"),
+            (507, "the server failed"),
+            (299, "does not expect"),
+        ] {
+            let told = error(status).to_string();
+            assert!(told.contains(words), "{status}: {told}");
+        }
+        let mut body = ErrorBody::default();
+        body.add_hint("(Say so.)");
+        let told = Error::service(412, body, None);
+        let words = "precondition failed: a condition of the request does not hold; (Say so.)";
+        assert_eq!(told.message(), words);
+        let told = Error::service(404, ErrorBody::new("NoSuchKey", "It is not there."), None);
+        assert_eq!(told.to_string(), "404 NoSuchKey: It is not there.");
+    }
+
+    #[test]
+    fn an_error_is_one_pointer() {
+        assert_eq!(size_of::<Result<(), Error>>(), size_of::<usize>());
     }
 
     #[test]
