@@ -69,6 +69,13 @@ mod tests {
     }
 
     #[test]
+    fn the_value_is_the_same_owned() {
+        let authorization = Authorization::new("AWS A:s".into(), None);
+        assert_eq!(authorization.value(), "AWS A:s");
+        assert_eq!(authorization.into_value(), "AWS A:s");
+    }
+
+    #[test]
     fn headers_to_add() {
         let with = Authorization::new("AWS A:s".into(), Some("t"));
         let added: Vec<_> = with.headers().collect();

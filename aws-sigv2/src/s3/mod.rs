@@ -264,3 +264,23 @@ fn is_link_parameter(name: &str) -> bool {
     matches!(name, "AWSAccessKeyId" | "Expires" | "Signature")
         || name.eq_ignore_ascii_case(SECURITY_TOKEN)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_hides_headers_and_query() {
+        let request = Request {
+            method: "GET",
+            bucket: Some("photos"),
+            path: "/cat",
+            query: "x-amz-security-token=fleeting",
+            headers: [("x-amz-server-side-encryption-customer-key", "secret")],
+        };
+        assert_eq!(
+            format!("{request:?}"),
+            r#"Request { method: "GET", bucket: Some("photos"), path: "/cat", .. }"#
+        );
+    }
+}

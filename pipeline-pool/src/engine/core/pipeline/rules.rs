@@ -39,6 +39,41 @@ fn what_nobody_waits_for_any_more_is_not_sent() {
 }
 
 #[test]
+fn nothing_is_encoded_into_a_request_that_comes_in_pieces() {
+    let mut world = OneConnection::new();
+    // The server has shown that it keeps the connection.
+    let mut first = world.push(MarkRequest::new(READ));
+    world.write_all();
+    world.read(b".").unwrap();
+    assert!(heard(&mut first).unwrap().is_ok());
+    let pieces = MarkRequest {
+        pieces: Some(true),
+        ..MarkRequest::new(READ)
+    };
+    let _upload = world.push(pieces);
+    world.write_all();
+    let _behind = world.push(MarkRequest::new(READ));
+    assert!(world.pipeline.out.is_empty());
+    assert_eq!(world.pipeline.queued.len(), 1);
+}
+
+#[test]
+fn a_request_that_cannot_be_sent_again_begins_only_with_nothing_before_it() {
+    let hour = Duration::from_secs(3600);
+    let mut world = OneConnection::new();
+    assert!(!world.pipeline.begins_once(), "there is none");
+    let _once = world.queue_for(MarkRequest::new(ONCE), hour);
+    assert!(world.pipeline.begins_once());
+
+    let mut world = OneConnection::new();
+    let _read = world.queue_for(MarkRequest::new(READ), hour);
+    assert!(!world.pipeline.begins_once(), "it can be sent again");
+    world.pipeline.fill(world.now);
+    let _once = world.queue_for(MarkRequest::new(ONCE), hour);
+    assert!(!world.pipeline.begins_once(), "another is before it");
+}
+
+#[test]
 fn the_wait_for_an_answer_begins_when_the_request_is_out() {
     let mut world = OneConnection::new();
     let limit = world.config.first_byte_timeout;

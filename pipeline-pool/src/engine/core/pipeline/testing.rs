@@ -138,6 +138,13 @@ impl OneConnection {
 
     /// Hands in a request that has this long, and encodes what may go out.
     pub(super) fn push_for(&mut self, ask: MarkRequest, time: Duration) -> Caller<Marks> {
+        let caller = self.queue_for(ask, time);
+        self.pipeline.fill(self.now);
+        caller
+    }
+
+    /// Hands in a request that has this long, and encodes nothing.
+    pub(super) fn queue_for(&mut self, ask: MarkRequest, time: Duration) -> Caller<Marks> {
         let order = Order {
             seq: self.seq,
             deadline: self.now + time,
@@ -147,7 +154,6 @@ impl OneConnection {
         let mut caller = Caller::new(ask, self.now);
         let ticket = caller.hand_in(order, Waker::noop()).unwrap();
         self.pipeline.queued.push_back(ticket);
-        self.pipeline.fill(self.now);
         caller
     }
 
