@@ -3,7 +3,7 @@
 //! An operation is a pure value that encodes itself and reads its answer ([`Operation`]). [`Dispatch`] runs
 //! it: it fetches [credentials], has the request signed **again for each attempt**, sends it over
 //! a [`Transport`], decides by [one table](dispatch::verdict) what follows a failure, and stops at one deadline.
-//! [`Endpoint`] says where requests go, [`Error`] what went wrong, [`paginate`] makes streams of pages, [`xml`] reads
+//! [`Endpoint`] says where requests go, [`shared_config`] what the environment says of that, [`Error`] what went wrong, [`paginate`] makes streams of pages, [`xml`] reads
 //! answers, [`v4`] signs by Version 4.
 //!
 //! Not here: any single service (those are the crates `s3-client` and `sdb-client`), Signature Version 2
@@ -80,6 +80,7 @@ mod overrides;
 pub mod paginate;
 mod retry;
 mod settings;
+pub mod shared_config;
 mod throttle;
 pub mod time;
 pub mod transport;

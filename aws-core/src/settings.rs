@@ -51,6 +51,22 @@ macro_rules! settings {
                 self
             }
 
+            /// Takes what it is not told from the environment of the process and the files under `~/.aws`, as the SDKs of
+            /// AWS do: keys by the [standard chain](crate::credentials::Chain::standard), the region, the endpoint, how
+            /// attempts are repeated and which certificates are trusted. Setters count first, in whatever order they
+            /// are called. [`shared_config`](crate::shared_config) has the table of names. The
+            /// variables are read by this call, and the files, which are small, by `build`; what is wrong with them is
+            /// an error of `build`.
+            pub fn from_env(self) -> Self {
+                self.from_variables($crate::shared_config::Variables::process())
+            }
+
+            /// As [`from_env`](Self::from_env), with these variables in place of those of the process.
+            pub fn from_variables(mut self, variables: $crate::shared_config::Variables) -> Self {
+                self.dispatch.environment(variables);
+                self
+            }
+
             /// Sends over this pool, which other clients can share. Defaults to one of its own.
             pub fn pool(self, pool: ::pipeline_pool::HttpPool) -> Self {
                 self.transport(pool)

@@ -6,12 +6,20 @@ use std::time::Duration;
 
 use aws_core::credentials::Chain;
 use aws_core::dispatch::{Dispatch, DispatchBuilder};
+use aws_core::shared_config::{ServiceId, Variant, choose_endpoint};
 use aws_core::{Endpoint, Error, Operation, Result};
 
 use crate::instances::DescribeInstances;
 use crate::peers::{Peers, SharedDelay};
-use crate::signature::{Signature, Signer, check_region, endpoint_of, region_of};
+use crate::signature::{Signature, Signer, check_region, region_of};
 use crate::wire::Ec2;
+
+/// Amazon EC2, in variables and profiles.
+const EC2: ServiceId = ServiceId {
+    host: "ec2",
+    id: "EC2",
+    settings: &[],
+};
 
 /// A client of the EC2 of one region; cheap to clone.
 #[derive(Clone)]
@@ -30,15 +38,23 @@ impl Ec2Client {
     /// [endpoint](Ec2Builder::endpoint); keys are those of the standard [chain](crate::credentials::Chain::standard)
     /// unless it is given [others](Ec2Builder::credentials).
     pub fn builder() -> Ec2Builder {
-        let mut dispatch = Dispatch::builder();
-        dispatch.credentials(Chain::standard());
         Ec2Builder {
             region: None,
             endpoint: None,
-            dual_stack: false,
+            fips: None,
+            dual_stack: None,
             signature: Signature::default(),
-            dispatch,
+            dispatch: Dispatch::builder(),
         }
+    }
+
+    /// A client of what the environment and the files under `~/.aws` say: `builder().from_env().build()`.
+    /// [`Ec2Builder::from_env`] tells of all.
+    ///
+    /// # Errors
+    /// [`Kind::Invalid`](crate::Kind::Invalid) when nothing says a region or an endpoint, or a setting cannot be read.
+    pub fn from_env() -> Result<Self> {
+        Self::builder().from_env().build()
     }
 
     /// Lists instances, those of the whole region unless its setters say otherwise.
@@ -85,7 +101,8 @@ impl fmt::Debug for Ec2Client {
 pub struct Ec2Builder {
     region: Option<String>,
     endpoint: Option<String>,
-    dual_stack: bool,
+    fips: Option<bool>,
+    dual_stack: Option<bool>,
     signature: Signature,
     dispatch: DispatchBuilder,
 }
@@ -99,15 +116,24 @@ impl Ec2Builder {
         self
     }
 
-    /// The address of the service: `http://host[:port]` or `https://host[:port]`. Defaults to the region's.
+    /// The address of the service: `http://host[:port][/path]` or `https://host[:port][/path]`; a path stands in front
+    /// of that of each request, and is signed with it. Defaults to the region's.
     pub fn endpoint(mut self, url: impl Into<String>) -> Self {
         self.endpoint = Some(url.into());
         self
     }
 
-    /// Whether the region's endpoint is the one that has IPv6 addresses too. Defaults to no.
+    /// Whether the region's endpoint is the one with [FIPS](https://aws.amazon.com/compliance/fips/). Defaults to no;
+    /// not together with an [endpoint](Self::endpoint).
+    pub fn fips(mut self, yes: bool) -> Self {
+        self.fips = Some(yes);
+        self
+    }
+
+    /// Whether the region's endpoint is the one that has IPv6 addresses too. Defaults to no; not together with an
+    /// [endpoint](Self::endpoint).
     pub fn dual_stack(mut self, yes: bool) -> Self {
-        self.dual_stack = yes;
+        self.dual_stack = Some(yes);
         self
     }
 
@@ -127,22 +153,27 @@ impl Ec2Builder {
     ///
     /// # Errors
     /// [`Kind::Invalid`](crate::Kind::Invalid) when there is neither a region nor an endpoint, or one of them is none.
-    pub fn build(self) -> Result<Ec2Client> {
-        if let Some(region) = &self.region {
+    pub fn build(mut self) -> Result<Ec2Client> {
+        let config = self.dispatch.configure(EC2)?;
+        self.dispatch.credentials_or(Chain::standard);
+        let region = self.region.or(config.region);
+        if let Some(region) = &region {
             check_region(region)?;
         }
-        let url = match (self.endpoint, &self.region) {
-            (Some(url), _) => url,
-            (None, Some(region)) => endpoint_of(region, self.dual_stack),
-            (None, None) => {
-                return Err(Error::invalid(
-                    "neither a region nor an endpoint is set: give the builder one",
-                ));
-            }
-        };
-        let endpoint = Endpoint::parse(&url)?;
+        let said = self.endpoint.or(config.endpoint);
+        if said.is_none() && region.is_none() {
+            return Err(Error::invalid(
+                "neither a region nor an endpoint is set: give the builder one, or set AWS_REGION and have the builder \
+                 read the environment by from_env()",
+            ));
+        }
+        let variant = Variant::new(
+            self.fips.or(config.fips).unwrap_or(false),
+            self.dual_stack.or(config.dual_stack).unwrap_or(false),
+        );
+        let endpoint = choose_endpoint(EC2, said.as_deref(), region.as_deref(), variant)?;
         let named = region_of(endpoint.origin().host());
-        let region = self.region.as_deref().unwrap_or(named);
+        let region = region.as_deref().unwrap_or(named);
         Ok(Ec2Client(Arc::new(Inner {
             service: Ec2 {
                 signer: Signer::new(self.signature, region),
@@ -180,6 +211,33 @@ mod tests {
         assert!(shown.contains("eu-west-1"), "{shown}");
         let shown = signer(host().region("us-west-2"));
         assert!(shown.contains("us-west-2") && !shown.contains("eu-west-1"));
+    }
+
+    #[cfg(feature = "tls")]
+    #[test]
+    fn the_environment_says_what_the_builder_was_not_told() {
+        use aws_core::shared_config::Variables;
+        let said = Variables::from_iter([
+            ("AWS_REGION", "eu-west-1"),
+            ("AWS_USE_FIPS_ENDPOINT", "true"),
+        ]);
+        let builder = || Ec2Client::builder().from_variables(said.clone());
+        let host = |builder: Ec2Builder| builder.build().unwrap().endpoint().origin().to_string();
+        assert_eq!(host(builder()), "https://ec2-fips.eu-west-1.amazonaws.com");
+        let plain = builder().fips(false).region("us-west-2");
+        assert_eq!(host(plain), "https://ec2.us-west-2.amazonaws.com");
+        let elsewhere = said
+            .clone()
+            .with("AWS_ENDPOINT_URL_EC2", "http://cloud.example/compute");
+        let elsewhere = Ec2Client::builder()
+            .from_variables(elsewhere)
+            .fips(false)
+            .build();
+        assert_eq!(elsewhere.unwrap().endpoint().path(), "/compute");
+        let nothing = Ec2Client::builder()
+            .from_variables(Variables::default())
+            .build();
+        assert!(nothing.unwrap_err().to_string().contains("AWS_REGION"));
     }
 
     #[cfg(feature = "tls")]

@@ -62,6 +62,7 @@ mod wire;
 
 pub use aws_core::credentials;
 pub use aws_core::event;
+pub use aws_core::shared_config;
 pub use aws_core::{Clock, Credentials, Error, Kind, Result, RetryConfig, Transport};
 pub use client::{Ec2Builder, Ec2Client};
 pub use instances::{DescribeInstances, Instance};

@@ -47,16 +47,6 @@ pub(crate) fn check_region(region: &str) -> Result<()> {
     )))
 }
 
-/// The [endpoint](https://docs.aws.amazon.com/ec2/latest/devguide/ec2-endpoints.html) of a region.
-pub(crate) fn endpoint_of(region: &str, dual_stack: bool) -> String {
-    match (region.starts_with("cn-"), dual_stack) {
-        (false, false) => format!("https://ec2.{region}.amazonaws.com"),
-        (false, true) => format!("https://ec2.{region}.api.aws"),
-        (true, false) => format!("https://ec2.{region}.amazonaws.com.cn"),
-        (true, true) => format!("https://ec2.{region}.api.amazonwebservices.com.cn"),
-    }
-}
-
 /// The region that a host of Amazon's names, else the first of all.
 pub(crate) fn region_of(host: &str) -> &str {
     const DOMAINS: [&str; 4] = [
@@ -84,27 +74,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn endpoints_and_their_regions() {
-        for (region, dual_stack, endpoint) in [
-            ("eu-west-1", false, "https://ec2.eu-west-1.amazonaws.com"),
-            ("eu-west-1", true, "https://ec2.eu-west-1.api.aws"),
-            (
-                "cn-north-1",
-                false,
-                "https://ec2.cn-north-1.amazonaws.com.cn",
-            ),
-            (
-                "cn-north-1",
-                true,
-                "https://ec2.cn-north-1.api.amazonwebservices.com.cn",
-            ),
-        ] {
-            assert_eq!(endpoint_of(region, dual_stack), endpoint);
-            let host = endpoint.strip_prefix("https://").unwrap();
-            assert_eq!(region_of(host), region);
-        }
+    fn hosts_name_their_regions() {
         for (host, region) in [
             ("ec2-fips.us-west-2.amazonaws.com", "us-west-2"),
+            ("ec2.eu-west-1.amazonaws.com", "eu-west-1"),
+            ("ec2.cn-north-1.amazonaws.com.cn", "cn-north-1"),
             ("ec2.eu-west-1.api.aws", "eu-west-1"),
             ("ec2.cn-north-1.api.amazonwebservices.com.cn", "cn-north-1"),
             (

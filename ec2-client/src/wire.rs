@@ -50,6 +50,8 @@ impl Service for Ec2 {
 /// The action and its parameters.
 pub(crate) struct UnsignedRequest {
     origin: Origin,
+    /// The endpoint's path, and a slash.
+    path: String,
     params: Vec<(Cow<'static, str>, String)>,
     options: Overrides,
 }
@@ -58,6 +60,7 @@ impl UnsignedRequest {
     pub(crate) fn new(client: &Ec2Client, action: &'static str, options: Overrides) -> Self {
         let mut wire = Self {
             origin: client.endpoint().origin().clone(),
+            path: format!("{}/", client.endpoint().path()),
             params: Vec::with_capacity(8),
             options,
         };
@@ -91,12 +94,12 @@ impl UnsignedRequest {
         let signed = query::Request {
             method: Method::Post.as_str(),
             host: self.origin.authority(),
-            path: "/",
+            path: &self.path,
             params: &params,
             time: query::Time::Timestamp(time.as_ref()),
         };
         let form = signed.sign(attempt.credentials(), query::Algorithm::HmacSha256);
-        let mut request = Request::new(Method::Post, &self.origin, "/")?;
+        let mut request = Request::new(Method::Post, &self.origin, &self.path)?;
         for (name, value) in fields(attempt) {
             request.header(name, value)?;
         }
@@ -118,13 +121,13 @@ impl UnsignedRequest {
         let host = std::iter::once(("host", self.origin.authority()));
         let signed = v4::Request {
             method: Method::Post.as_str(),
-            path: "/",
+            path: &self.path,
             query: "",
             headers: host.chain(fields.iter().copied()),
             payload: Payload::Bytes(form.as_bytes()),
         };
         let authorization = signed.sign(scope, attempt.credentials(), attempt.now());
-        let mut request = Request::new(Method::Post, &self.origin, "/")?;
+        let mut request = Request::new(Method::Post, &self.origin, &self.path)?;
         for (name, value) in fields {
             request.header(name, value)?;
         }

@@ -8,15 +8,17 @@ use aws_core::cache::Cacheable;
 #[cfg(feature = "cache")]
 use aws_core::cache::{self, Through};
 use aws_core::dispatch::{Dispatch, DispatchBuilder, PartialRetry};
-use aws_core::{Credentials, Endpoint, Error, Operation, Result};
+use aws_core::{Credentials, Endpoint, Operation, Result};
 use aws_sigv2::s3::SubResources;
 
+use crate::amazon;
 use crate::bucket::Bucket;
 use crate::bucket::ListBuckets;
 use crate::request::options::Options;
 use crate::route::{Addressing, BucketAddress, Redirects};
 use crate::service::S3;
 use crate::signature::{Signature, Signer, region_of};
+use crate::told::{Chosen, Told};
 use crate::unsigned::UnsignedRequest;
 
 /// A client of one S3 endpoint; cheap to clone.
@@ -25,6 +27,8 @@ pub struct S3Client(Arc<Inner>);
 
 struct Inner {
     endpoint: Endpoint,
+    /// Where requests about buckets go that can be asked there.
+    accelerated: Option<Endpoint>,
     addressing: Addressing,
     service: S3,
     dispatch: Dispatch,
@@ -36,11 +40,8 @@ impl S3Client {
     /// A builder with the defaults.
     pub fn builder() -> S3Builder {
         S3Builder {
-            endpoint: None,
-            addressing: Addressing::Auto,
-            signature: None,
+            told: Told::default(),
             sub_resources: SubResources::default(),
-            sign_bodies: true,
             negotiate: false,
             anonymous: false,
             redirects_to: Vec::new(),
@@ -49,6 +50,17 @@ impl S3Client {
             #[cfg(feature = "cache")]
             cache: cache::Settings::default(),
         }
+    }
+
+    /// A client of what the environment and the files under `~/.aws` say: `builder().from_env().build()`.
+    ///
+    /// `AWS_REGION` alone is S3 in that region of Amazon's, `AWS_ENDPOINT_URL` another store, `AWS_PROFILE` a profile
+    /// that says these and more. [`S3Builder::from_env`] tells of all.
+    ///
+    /// # Errors
+    /// [`Kind::Invalid`](crate::Kind::Invalid) when nothing says where the store is, or a setting cannot be read.
+    pub fn from_env() -> Result<Self> {
+        Self::builder().from_env().build()
     }
 
     /// A bucket of this name, which need not exist yet. The name is checked when a request is sent.
@@ -70,7 +82,26 @@ impl S3Client {
 
     /// Where requests about this bucket go.
     pub(crate) fn address_of(&self, bucket: &str) -> BucketAddress {
-        self.0.addressing.of(&self.0.endpoint, bucket)
+        let accelerated = self
+            .0
+            .accelerated
+            .as_ref()
+            .filter(|_| !bucket.contains('.'));
+        accelerated
+            .map(|endpoint| Addressing::VirtualHost.of(endpoint, bucket))
+            .filter(|address| address.bucket_in_host)
+            .unwrap_or_else(|| self.0.addressing.of(&self.0.endpoint, bucket))
+    }
+
+    /// The same request at the region's own endpoint: the accelerated one neither makes nor removes buckets.
+    pub(crate) fn at_region(&self, wire: UnsignedRequest) -> UnsignedRequest {
+        match (&self.0.accelerated, wire.bucket()) {
+            (Some(_), Some(bucket)) => {
+                let address = self.0.addressing.of(&self.0.endpoint, bucket);
+                wire.moved(&address)
+            }
+            _ => wire,
+        }
     }
 
     /// The parameters that Version 2 signs.
@@ -215,11 +246,8 @@ impl fmt::Debug for S3Client {
 #[derive(Debug)]
 #[must_use = "nothing is built before build()"]
 pub struct S3Builder {
-    endpoint: Option<String>,
-    addressing: Addressing,
-    signature: Option<Signature>,
+    told: Told,
     sub_resources: SubResources,
-    sign_bodies: bool,
     negotiate: bool,
     anonymous: bool,
     redirects_to: Vec<String>,
@@ -230,22 +258,58 @@ pub struct S3Builder {
 }
 
 impl S3Builder {
-    /// The address of the store: `http://host[:port]` or `https://host[:port]`. Has no default.
+    /// The address of the store: `http://host[:port][/path]` or `https://host[:port][/path]`. A path, as in
+    /// Supabase's `https://PROJECT.supabase.co/storage/v1/s3`, stands in front of the bucket and is signed with it.
+    /// Defaults to Amazon's endpoint of the [region](Self::region).
     pub fn endpoint(mut self, url: impl Into<String>) -> Self {
-        self.endpoint = Some(url.into());
+        self.told.endpoint = Some(url.into());
+        self
+    }
+
+    /// The region, for example `eu-west-1`. Without an [endpoint](Self::endpoint), requests go to
+    /// [Amazon's](https://docs.aws.amazon.com/general/latest/gr/s3.html) of that region, in any of its partitions. With
+    /// one it is what requests are signed for, where they are signed by Version 4 and
+    /// [`signature`](Self::signature) says nothing else. Defaults to the one that a host of Amazon's names, else to
+    /// `us-east-1`.
+    pub fn region(mut self, region: impl Into<String>) -> Self {
+        self.told.region = Some(region.into());
+        self
+    }
+
+    /// Whether Amazon's endpoint is the one with [FIPS](https://aws.amazon.com/compliance/fips/). Defaults to no; not
+    /// together with an [endpoint](Self::endpoint).
+    pub fn fips(mut self, yes: bool) -> Self {
+        self.told.fips = Some(yes);
+        self
+    }
+
+    /// Whether Amazon's endpoint is the one that has [IPv6 addresses
+    /// too](https://docs.aws.amazon.com/AmazonS3/latest/userguide/dual-stack-endpoints.html). Defaults to no; not together
+    /// with an [endpoint](Self::endpoint).
+    pub fn dual_stack(mut self, yes: bool) -> Self {
+        self.told.dual_stack = Some(yes);
+        self
+    }
+
+    /// Whether requests about buckets go to Amazon's [accelerated
+    /// endpoint](https://docs.aws.amazon.com/AmazonS3/latest/userguide/transfer-acceleration.html), which has to be
+    /// turned on for a bucket. Buckets whose names have dots, and what the endpoint does not do (listing, making and
+    /// removing buckets), go to the region's. Defaults to no; not together with an [endpoint](Self::endpoint).
+    pub fn accelerate(mut self, yes: bool) -> Self {
+        self.told.accelerate = Some(yes);
         self
     }
 
     /// How buckets are named in requests. Defaults to [`Addressing::Auto`].
     pub fn addressing(mut self, addressing: Addressing) -> Self {
-        self.addressing = addressing;
+        self.told.addressing = Some(addressing);
         self
     }
 
     /// How requests are signed. Defaults to [`Signature::V4`] at amazonaws.com, in the region that the host
     /// names or else `us-east-1`, and to [`Signature::V2`] everywhere else.
     pub fn signature(mut self, signature: Signature) -> Self {
-        self.signature = Some(signature);
+        self.told.signature = Some(signature);
         self
     }
 
@@ -262,7 +326,7 @@ impl S3Builder {
     /// Whether Version 4 signs bodies, as [`Signature::V4`] says. Defaults to yes. With no they go as
     /// `UNSIGNED-PAYLOAD`, which costs no digest and leaves them to what TLS protects. Version 2 never signs them.
     pub fn sign_bodies(mut self, yes: bool) -> Self {
-        self.sign_bodies = yes;
+        self.told.sign_bodies = Some(yes);
         self
     }
 
@@ -327,36 +391,43 @@ impl S3Builder {
     /// Builds the client. No connection is opened yet.
     ///
     /// # Errors
-    /// [`Kind::Invalid`](crate::Kind::Invalid) when the endpoint is missing or cannot be read, or there are no
-    /// credentials.
+    /// [`Kind::Invalid`](crate::Kind::Invalid) when there is neither an endpoint nor a region, one of them cannot be
+    /// read, two settings exclude each other, or there are no credentials.
     pub fn build(self) -> Result<S3Client> {
-        let url = self
-            .endpoint
-            .ok_or_else(|| Error::invalid("no endpoint is set: give the builder one"))?;
-        let endpoint = Endpoint::parse(&url)?;
-        let signature = self.signature;
-        let signature = signature.unwrap_or_else(|| Signature::usual(&endpoint));
         let mut dispatch = self.dispatch;
-        let signer = if self.anonymous {
+        if self.anonymous {
             // Nothing is signed with them.
             dispatch.credentials(Credentials::new("", ""));
-            Signer::Anonymous
-        } else {
-            signature.signer()?
+        }
+        let Chosen {
+            endpoint,
+            accelerated,
+            region,
+            addressing,
+            signature,
+            sign_bodies,
+        } = self.told.choose(dispatch.configure(amazon::S3)?)?;
+        let signature = signature.unwrap_or_else(|| Signature::usual(&endpoint));
+        let signer = match self.anonymous {
+            true => Signer::Anonymous,
+            false => signature.signer()?,
         };
         let mut service = S3::new(signer);
         service.sub_resources = self.sub_resources;
-        service.sign_bodies = self.sign_bodies;
+        service.sign_bodies = sign_bodies;
         service.expect_from = self.expect_from;
         service.redirects = Redirects::new(&endpoint, self.redirects_to);
         service.negotiate = self.negotiate;
-        if endpoint.is_amazon() {
+        if let Some(region) = region {
+            service.region = region;
+        } else if endpoint.is_amazon() {
             service.region = region_of(endpoint.origin().host()).to_owned();
         }
         let dispatch = dispatch.build()?;
         Ok(S3Client(Arc::new(Inner {
             endpoint,
-            addressing: self.addressing,
+            accelerated,
+            addressing,
             service,
             #[cfg(feature = "cache")]
             cache: Through::new(&dispatch, self.cache)?,

@@ -51,6 +51,7 @@
 #[macro_use]
 pub mod request;
 
+mod amazon;
 pub mod answer;
 mod bucket;
 mod cached;
@@ -73,6 +74,7 @@ pub mod settings;
 mod signature;
 #[cfg(test)]
 mod testing;
+mod told;
 mod transfer;
 pub mod transport;
 mod unsigned;
@@ -80,6 +82,7 @@ mod unsigned;
 pub use answer::object::{Object, ObjectHead};
 pub use aws_core::credentials;
 pub use aws_core::event;
+pub use aws_core::shared_config;
 pub use aws_core::{Body, Credentials, Error, Kind, Result};
 pub use bucket::{Bucket, config};
 #[cfg(feature = "cache")]

@@ -8,6 +8,7 @@ use aws_core::cache::Cacheable;
 #[cfg(feature = "cache")]
 use aws_core::cache::{self, Through};
 use aws_core::dispatch::{Dispatch, DispatchBuilder};
+use aws_core::shared_config::{ServiceId, Variant, choose_endpoint};
 use aws_core::{Endpoint, Operation, Result};
 
 use crate::domain::Domain;
@@ -17,6 +18,18 @@ use crate::ops::select::Select;
 use crate::query::Expression;
 use crate::usage::{Meter, TotalUsage};
 use crate::wire::Sdb;
+
+/// Amazon SimpleDB, in variables and profiles.
+const SIMPLEDB: ServiceId = ServiceId {
+    host: "sdb",
+    id: "SIMPLEDB",
+    settings: &[],
+};
+
+/// The region whose endpoint is named without a region, as [AWS's
+/// table](https://docs.aws.amazon.com/general/latest/gr/simpledb.html) has it.
+const FIRST_REGION: &str = "us-east-1";
+const FIRST_ENDPOINT: &str = "https://sdb.amazonaws.com";
 
 /// A client of one SimpleDB endpoint; cheap to clone.
 #[derive(Clone)]
@@ -59,14 +72,26 @@ impl SdbClient {
     /// A builder with the defaults.
     pub fn builder() -> SdbBuilder {
         SdbBuilder {
-            endpoint: "https://sdb.amazonaws.com".to_owned(),
-            in_url: false,
-            #[cfg(feature = "export")]
+            endpoint: None,
             region: None,
+            fips: None,
+            dual_stack: None,
+            in_url: false,
             dispatch: Dispatch::builder(),
             #[cfg(feature = "cache")]
             cache: cache::Settings::default(),
         }
+    }
+
+    /// A client of what the environment and the files under `~/.aws` say: `builder().from_env().build()`.
+    ///
+    /// `AWS_REGION` alone is SimpleDB in that region of Amazon's, `AWS_ENDPOINT_URL_SIMPLEDB` another server,
+    /// `AWS_PROFILE` a profile that says these and more. [`SdbBuilder::from_env`] tells of all.
+    ///
+    /// # Errors
+    /// [`Kind::Invalid`](crate::Kind::Invalid) when a setting cannot be read.
+    pub fn from_env() -> Result<Self> {
+        Self::builder().from_env().build()
     }
 
     /// A domain of this name, which need not exist yet. The name is checked when a request is sent.
@@ -236,28 +261,45 @@ impl fmt::Debug for SdbClient {
 #[derive(Debug)]
 #[must_use = "nothing is built before build()"]
 pub struct SdbBuilder {
-    endpoint: String,
-    in_url: bool,
-    #[cfg(feature = "export")]
+    endpoint: Option<String>,
     region: Option<String>,
+    fips: Option<bool>,
+    dual_stack: Option<bool>,
+    in_url: bool,
     dispatch: DispatchBuilder,
     #[cfg(feature = "cache")]
     cache: cache::Settings,
 }
 
 impl SdbBuilder {
-    /// The address of the service: `http://host[:port]` or `https://host[:port]`. Defaults to
-    /// `https://sdb.amazonaws.com`.
+    /// The address of the service: `http://host[:port][/path]` or `https://host[:port][/path]`; a path stands in front
+    /// of that of each request, and is signed with it. Defaults to Amazon's endpoint of the [region](Self::region), and
+    /// without one to `https://sdb.amazonaws.com`.
     pub fn endpoint(mut self, url: impl Into<String>) -> Self {
-        self.endpoint = url.into();
+        self.endpoint = Some(url.into());
         self
     }
 
-    /// The region in which exports are signed (feature `export`); nothing else needs it. Defaults to the one in the
-    /// host, `sdb.REGION.amazonaws.com`, and else to `us-east-1`.
-    #[cfg(feature = "export")]
+    /// The region, for example `eu-west-1`: without an [endpoint](Self::endpoint), requests go to
+    /// [Amazon's](https://docs.aws.amazon.com/general/latest/gr/simpledb.html) of that region, and exports (feature
+    /// `export`) are signed for it in any case. Defaults to the one in the host, `sdb.REGION.amazonaws.com`, and else to
+    /// `us-east-1`.
     pub fn region(mut self, region: impl Into<String>) -> Self {
         self.region = Some(region.into());
+        self
+    }
+
+    /// Whether Amazon's endpoint is the one with [FIPS](https://aws.amazon.com/compliance/fips/). Defaults to no; not
+    /// together with an [endpoint](Self::endpoint).
+    pub fn fips(mut self, yes: bool) -> Self {
+        self.fips = Some(yes);
+        self
+    }
+
+    /// Whether Amazon's endpoint is the one that has IPv6 addresses too. Defaults to no; not together with an
+    /// [endpoint](Self::endpoint).
+    pub fn dual_stack(mut self, yes: bool) -> Self {
+        self.dual_stack = Some(yes);
         self
     }
 
@@ -291,16 +333,30 @@ impl SdbBuilder {
     /// Builds the client. No connection is opened yet.
     ///
     /// # Errors
-    /// [`Kind::Invalid`](crate::Kind::Invalid) when the endpoint cannot be read or there are no credentials.
-    pub fn build(self) -> Result<SdbClient> {
-        let endpoint = Endpoint::parse(&self.endpoint)?;
+    /// [`Kind::Invalid`](crate::Kind::Invalid) when the endpoint or the region cannot be read, they exclude other
+    /// settings, or there are no credentials.
+    pub fn build(mut self) -> Result<SdbClient> {
+        let config = self.dispatch.configure(SIMPLEDB)?;
+        let region = self.region.or(config.region);
+        let variant = Variant::new(
+            self.fips.or(config.fips).unwrap_or(false),
+            self.dual_stack.or(config.dual_stack).unwrap_or(false),
+        );
+        let mut said = self.endpoint.or(config.endpoint);
+        let first = region
+            .as_deref()
+            .is_none_or(|region| region == FIRST_REGION);
+        if first && variant == Variant::default() {
+            said.get_or_insert_with(|| FIRST_ENDPOINT.to_owned());
+        }
+        let endpoint = choose_endpoint(SIMPLEDB, said.as_deref(), region.as_deref(), variant)?;
         let dispatch = self.dispatch.build()?;
         Ok(SdbClient(Arc::new(Inner {
             services: services(),
             #[cfg(feature = "export")]
             exports: {
-                let region = crate::export::region_of(endpoint.origin().host());
-                crate::export::Exports::new(self.region.as_deref().unwrap_or(region))
+                let named = crate::export::region_of(endpoint.origin().host());
+                crate::export::Exports::new(region.as_deref().unwrap_or(named))
             },
             endpoint,
             in_url: self.in_url,

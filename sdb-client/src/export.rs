@@ -138,7 +138,7 @@ impl UnsignedExport {
     ) -> Self {
         Self {
             origin: client.endpoint().origin().clone(),
-            path: format!("/v2/{operation}"),
+            path: format!("{}/v2/{operation}", client.endpoint().path()),
             domain: domain.cloned(),
             body: Value::from(params).to_string().into_bytes(),
             options,

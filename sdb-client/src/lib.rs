@@ -96,6 +96,7 @@ mod wire;
 
 pub use aws_core::credentials;
 pub use aws_core::event;
+pub use aws_core::shared_config;
 pub use aws_core::{Credentials, Error, Kind, Result};
 pub use batcher::Batcher;
 #[cfg(feature = "cache")]

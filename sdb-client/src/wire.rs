@@ -51,6 +51,8 @@ impl Service for Sdb {
 /// The action and its parameters.
 pub(crate) struct UnsignedRequest {
     origin: Origin,
+    /// The endpoint's path, and a slash.
+    path: String,
     domain: Option<Arc<str>>,
     params: Vec<(Cow<'static, str>, String)>,
     /// Which of the parameters is the name of the item that it is about.
@@ -72,6 +74,7 @@ impl UnsignedRequest {
         let origin = client.endpoint().origin().clone();
         let mut wire = Self {
             origin,
+            path: format!("{}/", client.endpoint().path()),
             domain: None,
             params: Vec::with_capacity(8),
             item: None,
@@ -184,20 +187,21 @@ impl Unsigned for UnsignedRequest {
         let signed = query::Request {
             method: method.as_str(),
             host: self.origin.authority(),
-            path: "/",
+            path: &self.path,
             params: &params,
             time: query::Time::Timestamp(time.as_ref()),
         };
         let signed = signed.sign(attempt.credentials(), query::Algorithm::HmacSha256);
         if in_url {
-            let mut request = Request::new(method, &self.origin, &format!("/?{signed}"))?;
+            let mut request =
+                Request::new(method, &self.origin, &format!("{}?{signed}", self.path))?;
             for (name, value) in attempt.headers() {
                 request.header(name, value)?;
             }
             request.reads(self.reads());
             return Ok(request);
         }
-        let mut request = Request::new(method, &self.origin, "/")?;
+        let mut request = Request::new(method, &self.origin, &self.path)?;
         let added = attempt.headers();
         if !added.iter().any(|(name, _)| name == "content-type") {
             request.header(

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use super::fetch::{Fetch, Fetched};
 use super::sts::{self, StsEndpoint};
 use super::{
-    Credentials, CredentialsError, ProvideCredentials, ProvideFuture, Provided, Variables,
+    Credentials, CredentialsError, ProvideCredentials, ProvideFuture, Provided, VariableLookup,
 };
 use crate::transport::Transport;
 
@@ -29,7 +29,7 @@ use crate::transport::Transport;
 pub struct AssumeRole {
     source: Arc<dyn ProvideCredentials>,
     role: Role,
-    lookup: Variables,
+    lookup: VariableLookup,
     fetch: Fetch,
 }
 
@@ -52,7 +52,7 @@ impl AssumeRole {
                 arn: role.into(),
                 ..Role::default()
             },
-            lookup: Variables::process(),
+            lookup: VariableLookup::process(),
             fetch: Fetch::new(sts::TIMEOUT),
         }
     }
@@ -63,7 +63,7 @@ impl AssumeRole {
         mut self,
         lookup: impl Fn(&str) -> Option<String> + Send + Sync + 'static,
     ) -> Self {
-        self.lookup = Variables::from_fn(lookup);
+        self.lookup = VariableLookup::from_fn(lookup);
         self
     }
 
@@ -123,7 +123,7 @@ impl Role {
     /// Takes the role, with these keys.
     pub(super) async fn take(
         &self,
-        lookup: &Variables,
+        lookup: &VariableLookup,
         fetch: &Fetch,
         keys: &Credentials,
         now: SystemTime,

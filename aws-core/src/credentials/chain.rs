@@ -7,12 +7,15 @@
 //! `credential_process` runs without a shell. *Cost:* Configurations that other tools accept with a warning stop here
 //! with an error.
 
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::{
     Container, Credentials, CredentialsError, Environment, Instance, Profile, ProvideCredentials,
-    ProvideFuture, WebIdentity,
+    ProvideFuture, VariableLookup, WebIdentity,
 };
+use crate::shared_config::Variables;
+use crate::transport::Transport;
 
 /// The first of several providers that has keys.
 ///
@@ -32,12 +35,28 @@ impl Chain {
     /// What was set for this process comes before what belongs to its user, and that before what belongs to the
     /// machine. On a machine that is no instance of EC2 and has no keys, it takes up to a second to find that out.
     pub fn standard() -> Self {
+        Self::over(VariableLookup::process(), None)
+    }
+
+    /// The usual one over these variables, and over the files and services that they name.
+    pub fn of(variables: &Variables) -> Self {
+        Self::over(VariableLookup::of(variables.clone()), None)
+    }
+
+    /// The usual one; the Security Token Service is asked over the transport, if there is one.
+    pub(crate) fn over(lookup: VariableLookup, transport: Option<Arc<dyn Transport>>) -> Self {
+        let mut web = WebIdentity::over(lookup.clone());
+        let mut profile = Profile::over(lookup.clone());
+        if let Some(transport) = transport {
+            web = web.transport(transport.clone());
+            profile = profile.transport(transport);
+        }
         Self::new()
-            .or(Environment::new())
-            .or(WebIdentity::new())
-            .or(Profile::new())
-            .or(Container::new())
-            .or(Instance::new())
+            .or(Environment::over(lookup.clone()))
+            .or(web)
+            .or(profile)
+            .or(Container::over(lookup.clone()))
+            .or(Instance::over(lookup))
     }
 
     /// The chain with another provider at its end.

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use pipeline_pool::{Method, Origin, Request};
 
 use super::fetch::{Fetch, Fetched, keys, short};
-use super::{CredentialsError, ProvideCredentials, ProvideFuture, Provided, Variables, json};
+use super::{CredentialsError, ProvideCredentials, ProvideFuture, Provided, VariableLookup, json};
 use crate::transport::Transport;
 
 /// Keys of a container's role, from the service beside it: ECS tasks and EKS pods.
@@ -19,7 +19,7 @@ use crate::transport::Transport;
 /// See [the guide of the SDKs](https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html).
 #[derive(Clone, Debug)]
 pub struct Container {
-    lookup: Variables,
+    lookup: VariableLookup,
     ecs: String,
     fetch: Fetch,
 }
@@ -33,15 +33,15 @@ const NAME: &str = "the container's credentials service";
 impl Container {
     /// The service that the variables of this process name.
     pub fn new() -> Self {
-        Self::over(Variables::process())
+        Self::over(VariableLookup::process())
     }
 
     /// The service that variables found by this function name.
     pub fn from_fn(lookup: impl Fn(&str) -> Option<String> + Send + Sync + 'static) -> Self {
-        Self::over(Variables::from_fn(lookup))
+        Self::over(VariableLookup::from_fn(lookup))
     }
 
-    pub(super) fn over(lookup: Variables) -> Self {
+    pub(super) fn over(lookup: VariableLookup) -> Self {
         Self {
             lookup,
             ecs: "http://169.254.170.2".to_owned(),

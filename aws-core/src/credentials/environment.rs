@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use super::fetch::provided;
 use super::{
-    Credentials, CredentialsError, ProvideCredentials, ProvideFuture, Provided, Variables,
+    Credentials, CredentialsError, ProvideCredentials, ProvideFuture, Provided, VariableLookup,
 };
 use crate::time::parse_iso8601;
 
@@ -16,20 +16,20 @@ use crate::time::parse_iso8601;
 /// `AMAZON_SECRET_ACCESS_KEY`. An empty variable counts as absent. A part without the others is an error, since keys
 /// from elsewhere would be somebody else's.
 #[derive(Clone, Debug)]
-pub struct Environment(Variables);
+pub struct Environment(VariableLookup);
 
 impl Environment {
     /// The variables of this process.
     pub fn new() -> Self {
-        Self(Variables::process())
+        Self(VariableLookup::process())
     }
 
-    /// Variables found by this function.
+    /// VariableLookup found by this function.
     pub fn from_fn(lookup: impl Fn(&str) -> Option<String> + Send + Sync + 'static) -> Self {
-        Self(Variables::from_fn(lookup))
+        Self(VariableLookup::from_fn(lookup))
     }
 
-    pub(super) fn over(lookup: Variables) -> Self {
+    pub(super) fn over(lookup: VariableLookup) -> Self {
         Self(lookup)
     }
 

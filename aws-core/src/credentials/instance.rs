@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use super::fetch::{Fetched, keys};
 use super::metadata::{Metadata, NAME};
 use super::{
-    Credentials, CredentialsError, ProvideCredentials, ProvideFuture, Provided, Variables,
+    Credentials, CredentialsError, ProvideCredentials, ProvideFuture, Provided, VariableLookup,
 };
 use crate::transport::Transport;
 
@@ -33,15 +33,15 @@ const ROLES: &str = "/latest/meta-data/iam/security-credentials/";
 impl Instance {
     /// The service that the variables of this process name.
     pub fn new() -> Self {
-        Self::over(Variables::process())
+        Self::over(VariableLookup::process())
     }
 
     /// The service that variables found by this function name.
     pub fn from_fn(lookup: impl Fn(&str) -> Option<String> + Send + Sync + 'static) -> Self {
-        Self::over(Variables::from_fn(lookup))
+        Self::over(VariableLookup::from_fn(lookup))
     }
 
-    pub(super) fn over(lookup: Variables) -> Self {
+    pub(super) fn over(lookup: VariableLookup) -> Self {
         Self::of(Metadata::over(lookup))
     }
 

@@ -14,7 +14,7 @@ use std::time::Duration;
 use pipeline_pool::{Method, Origin, Request};
 
 use super::fetch::{Fetch, Fetched, FetchedAnswer, Lost};
-use super::{CredentialsError, Variables, json};
+use super::{CredentialsError, VariableLookup, json};
 use crate::transport::Transport;
 
 /// How long a token works, in seconds: the most that the service gives.
@@ -34,7 +34,7 @@ pub(super) const NAME: &str = "the instance's metadata service";
 /// a container on one whose hop limit (`HttpPutResponseHopLimit`, 1 unless it is raised) keeps the answers from it.
 #[derive(Clone, Debug)]
 pub struct Metadata {
-    lookup: Variables,
+    lookup: VariableLookup,
     endpoint: Option<String>,
     fetch: Fetch,
 }
@@ -47,15 +47,15 @@ impl Metadata {
 
     /// The service that the variables of this process name.
     pub fn new() -> Self {
-        Self::over(Variables::process())
+        Self::over(VariableLookup::process())
     }
 
     /// The service that variables found by this function name.
     pub fn from_fn(lookup: impl Fn(&str) -> Option<String> + Send + Sync + 'static) -> Self {
-        Self::over(Variables::from_fn(lookup))
+        Self::over(VariableLookup::from_fn(lookup))
     }
 
-    pub(super) fn over(lookup: Variables) -> Self {
+    pub(super) fn over(lookup: VariableLookup) -> Self {
         Self {
             lookup,
             endpoint: None,

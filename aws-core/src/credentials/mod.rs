@@ -19,7 +19,6 @@ mod chain;
 mod container;
 mod environment;
 mod fetch;
-mod ini;
 mod instance;
 mod json;
 mod metadata;
@@ -36,7 +35,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use crate::shared_config::Variables;
 pub use assume_role::AssumeRole;
+
 pub use aws_sigv2::Credentials;
 pub use cached::Cached;
 pub use chain::Chain;
@@ -44,6 +45,7 @@ pub use container::Container;
 pub use environment::Environment;
 pub use instance::Instance;
 pub use metadata::{Metadata, MetadataSession};
+pub(crate) use process::words;
 pub use profile::Profile;
 #[cfg(feature = "aws-credential-types")]
 pub use sdk::Sdk;
@@ -188,15 +190,20 @@ impl std::error::Error for CredentialsError {
 
 /// Looks up variables; replaced in tests, where the process's own environment must stay as it is.
 #[derive(Clone)]
-pub(crate) struct Variables(Arc<Find>);
+pub(crate) struct VariableLookup(Arc<Find>);
 
 type Find = dyn Fn(&str) -> Option<String> + Send + Sync;
 
-impl Variables {
+impl VariableLookup {
     pub(crate) fn process() -> Self {
         // One that is no UTF-8 is there all the same: what it names is not found then, and is said to be missing.
         let read = |name: &str| Some(std::env::var_os(name)?.to_string_lossy().into_owned());
         Self(Arc::new(read))
+    }
+
+    /// Those of this moment.
+    pub(crate) fn of(variables: Variables) -> Self {
+        Self::from_fn(move |name| variables.get(name).map(str::to_owned))
     }
 
     pub(crate) fn from_fn(f: impl Fn(&str) -> Option<String> + Send + Sync + 'static) -> Self {
@@ -209,8 +216,8 @@ impl Variables {
     }
 }
 
-impl fmt::Debug for Variables {
+impl fmt::Debug for VariableLookup {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Variables")
+        f.write_str("VariableLookup")
     }
 }

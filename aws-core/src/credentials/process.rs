@@ -91,7 +91,7 @@ fn run(mut command: Command, slot: &Mutex<Option<Child>>) -> Printed {
 
 /// The words of a command line: quotes keep blanks, and a backslash the next character, but not within single quotes.
 /// No shell is asked.
-pub(super) fn words(line: &str) -> Option<Vec<String>> {
+pub(crate) fn words(line: &str) -> Option<Vec<String>> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;
     let mut quote = None;

@@ -1,17 +1,15 @@
 //! Keys, roles and programs that the files under `~/.aws` name.
 
-use std::io::{Error, ErrorKind};
-use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use super::assume_role::Role;
 use super::fetch::{Fetch, Fetched, provided};
-use super::ini::{self, Form, Section};
 use super::web_identity::WebIdentity;
 use super::{
     Container, Credentials, CredentialsError, Environment, Instance, ProvideCredentials,
-    ProvideFuture, Provided, Variables, process, sts,
+    ProvideFuture, Provided, VariableLookup, process, sts,
 };
+use crate::shared_config::{Files, Sections, profile_asked};
 use crate::transport::Transport;
 
 /// Keys from the files that AWS tools share.
@@ -39,7 +37,7 @@ use crate::transport::Transport;
 /// guide of the SDKs](https://docs.aws.amazon.com/sdkref/latest/guide/feature-assume-role-credentials.html).
 #[derive(Clone, Debug)]
 pub struct Profile {
-    lookup: Variables,
+    lookup: VariableLookup,
     name: Option<String>,
     fetch: Fetch,
 }
@@ -67,12 +65,12 @@ enum Base {
 impl Profile {
     /// The profile and files that the process's environment names.
     pub fn new() -> Self {
-        Self::over(Variables::process())
+        Self::over(VariableLookup::process())
     }
 
     /// The profile and files that variables found by this function name.
     pub fn from_fn(lookup: impl Fn(&str) -> Option<String> + Send + Sync + 'static) -> Self {
-        Self::over(Variables::from_fn(lookup))
+        Self::over(VariableLookup::from_fn(lookup))
     }
 
     /// The longest time of one attempt to take a role; there are three. Defaults to 5 s.
@@ -89,7 +87,7 @@ impl Profile {
         self
     }
 
-    fn over(lookup: Variables) -> Self {
+    pub(super) fn over(lookup: VariableLookup) -> Self {
         Self {
             lookup,
             name: None,
@@ -121,28 +119,18 @@ impl Profile {
         Ok(provided)
     }
 
-    /// The name of the profile, if it was asked for by name.
-    fn asked(&self) -> Fetched<Option<String>> {
-        if self.name.is_some() {
-            return Ok(self.name.clone());
-        }
-        let names = ["AWS_PROFILE", "AWS_DEFAULT_PROFILE"].map(|name| self.lookup.get(name));
-        match names {
-            [Some(new), Some(old)] if new != old => Err(CredentialsError::broken(
-                "AWS_PROFILE and AWS_DEFAULT_PROFILE are not the same",
-            )),
-            [new, old] => Ok(new.or(old)),
-        }
-    }
-
     fn plan(&self) -> Fetched<Plan> {
-        let asked = self.asked()?;
+        let asked = match &self.name {
+            Some(name) => Some(name.clone()),
+            None => profile_asked(&self.lookup)?,
+        };
+        let files = Files::read(&self.lookup)?;
         let mut name = asked.clone().unwrap_or_else(|| "default".to_owned());
         let mut seen: Vec<String> = Vec::new();
         let mut roles = Vec::new();
         loop {
-            let sections = self.sections(&name)?;
-            if sections.0.is_empty() {
+            let sections = files.profile(&name)?;
+            if sections.is_empty() {
                 return Err(match (&asked, seen.last()) {
                     (None, None) => CredentialsError::absent("there is no default profile"),
                     // One that was asked for by name and is not there is a fault: other keys would surprise.
@@ -229,95 +217,9 @@ impl Profile {
             _ => return None,
         })
     }
-
-    /// What the files say of a profile.
-    fn sections(&self, name: &str) -> Fetched<Sections> {
-        let mut sections = Sections::default();
-        for (variable, default, form) in [
-            ("AWS_SHARED_CREDENTIALS_FILE", "credentials", Form::Name),
-            ("AWS_CONFIG_FILE", "config", Form::Profile),
-        ] {
-            let (path, asked) = match self.lookup.get(variable) {
-                Some(path) => (self.expand(variable, &path)?, true),
-                None => match self.home() {
-                    Some(home) => (home.join(".aws").join(default), false),
-                    None => continue,
-                },
-            };
-            let gone =
-                |e: &Error| matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory);
-            let text = match std::fs::read_to_string(&path) {
-                Ok(text) => text,
-                Err(e) if gone(&e) && !asked => continue,
-                Err(e) => {
-                    let of = if asked { variable } else { "the profiles" };
-                    let message = format!("{of}: cannot read {}", path.display());
-                    return Err(CredentialsError::broken(message).with_source(e));
-                }
-            };
-            let found = ini::section(&text, name, form).map_err(|bad| {
-                CredentialsError::broken(format!(
-                    "{}, line {}: {}",
-                    path.display(),
-                    bad.line,
-                    bad.what
-                ))
-            })?;
-            sections.0.extend(found.map(|section| (path, section)));
-        }
-        Ok(sections)
-    }
-
-    fn home(&self) -> Option<PathBuf> {
-        let home = self.lookup.get("HOME");
-        Some(home.or_else(|| self.lookup.get("USERPROFILE"))?.into())
-    }
-
-    /// A file's name with the home for `~`, and the values of variables for `$NAME` and `${NAME}`; names of none stay
-    /// as they are.
-    fn expand(&self, of: &str, path: &str) -> Fetched<PathBuf> {
-        let mut expanded = String::new();
-        let mut rest = path;
-        while let Some((before, after)) = rest.split_once('$') {
-            expanded.push_str(before);
-            let in_braces = after
-                .strip_prefix('{')
-                .and_then(|text| text.split_once('}'));
-            let (name, next) = in_braces.unwrap_or_else(|| {
-                let of_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
-                after.split_at(after.find(|c| !of_name(c)).unwrap_or(after.len()))
-            });
-            match self.lookup.get(name) {
-                Some(value) => expanded.push_str(&value),
-                None => expanded.push_str(&rest[before.len()..rest.len() - next.len()]),
-            }
-            rest = next;
-        }
-        expanded.push_str(rest);
-        let Some(below) = expanded.strip_prefix('~') else {
-            return Ok(expanded.into());
-        };
-        let bad = |why: &str| CredentialsError::broken(format!("{of}: {expanded}: {why}"));
-        let home = self.home().ok_or_else(|| bad("there is no HOME"))?;
-        match below.strip_prefix(['/', '\\']) {
-            Some(below) => Ok(home.join(below)),
-            None if below.is_empty() => Ok(home),
-            None => Err(bad("the home of another user is not looked for")),
-        }
-    }
 }
 
-/// A profile's section in each of the files that has one.
-#[derive(Default)]
-struct Sections(Vec<(PathBuf, Section)>);
-
 impl Sections {
-    fn get(&self, name: &str) -> Option<&str> {
-        let values = self.0.iter().filter_map(|(_, section)| section.get(name));
-        let mut values = values.map(|(_, value)| value);
-        values.find(|value| !value.is_empty())
-    }
-
     /// Says what is wrong with settings that would be passed over.
     fn check(&self) -> Result<(), String> {
         for (name, what) in [
@@ -342,7 +244,7 @@ impl Sections {
 
     /// The pair of one of the files.
     fn keys(&self) -> Fetched<Option<Provided>> {
-        for (path, section) in &self.0 {
+        for (path, section) in self.iter() {
             let value = |name| section.get(name).filter(|(_, value)| !value.is_empty());
             let lacks = |line: usize, has: &str, lacks: &str| {
                 CredentialsError::broken(format!(

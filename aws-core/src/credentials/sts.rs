@@ -6,8 +6,9 @@ use aws_sigv2::{Credentials, escape};
 use pipeline_pool::{Method, Origin, Request};
 
 use super::fetch::{Fetch, Fetched, FetchedAnswer, provided, short};
-use super::{CredentialsError, Provided, Variables};
+use super::{CredentialsError, Provided, VariableLookup};
 use crate::envelope::ErrorBody;
+use crate::shared_config::{STS, Variant, endpoint_of};
 use crate::time::parse_iso8601;
 use crate::v4::{self, Payload, Scope};
 use crate::xml::{Xml, XmlError};
@@ -25,8 +26,10 @@ pub(super) struct StsEndpoint {
 }
 
 impl StsEndpoint {
-    /// At `AWS_ENDPOINT_URL_STS`, else at `AWS_ENDPOINT_URL`, which is for all services, else in this region, else in that of the variables, else at the global endpoint.
-    pub(super) fn new(lookup: &Variables, region: Option<(&str, String)>) -> Fetched<Self> {
+    /// At `AWS_ENDPOINT_URL_STS`, else at `AWS_ENDPOINT_URL`, which is for all services, else in this region, else in
+    /// that of the variables, by the endpoint that `AWS_USE_FIPS_ENDPOINT` and `AWS_USE_DUALSTACK_ENDPOINT` choose, else
+    /// at the global endpoint.
+    pub(super) fn new(lookup: &VariableLookup, region: Option<(&str, String)>) -> Fetched<Self> {
         let bad = |name: &str, why: &str| CredentialsError::broken(format!("{name}: {why}"));
         let named = |name: &'static str| Some((name, lookup.get(name)?));
         let region = region
@@ -38,17 +41,27 @@ impl StsEndpoint {
             return Err(bad(name, "that is no region"));
         }
         let region = region.map(|(_, region)| region);
+        let said = |name| {
+            lookup
+                .get(name)
+                .is_some_and(|value| value.eq_ignore_ascii_case("true"))
+        };
+        let variant = Variant {
+            fips: said("AWS_USE_FIPS_ENDPOINT"),
+            dual_stack: said("AWS_USE_DUALSTACK_ENDPOINT"),
+        };
         let given = named("AWS_ENDPOINT_URL_STS").or_else(|| named("AWS_ENDPOINT_URL"));
-        let (name, url) = given.unwrap_or_else(|| {
-            let url = match &region {
-                None => "https://sts.amazonaws.com".to_owned(),
-                Some(region) if region.starts_with("cn-") => {
-                    format!("https://sts.{region}.amazonaws.com.cn")
-                }
-                Some(region) => format!("https://sts.{region}.amazonaws.com"),
-            };
-            ("the region", url)
-        });
+        let (name, url) = match (given, &region) {
+            (Some(given), _) => given,
+            (None, None) => ("the region", "https://sts.amazonaws.com".to_owned()),
+            (None, Some(region)) => {
+                let url = endpoint_of(STS, region, variant);
+                (
+                    "the region",
+                    url.map_err(|e| bad("the Security Token Service", e.message()))?,
+                )
+            }
+        };
         let origin = Origin::parse(&url).map_err(|e| bad(name, e.detail()))?;
         // The global endpoint is in the first region.
         let scope = Scope::new(region.as_deref().unwrap_or("us-east-1"), "sts");

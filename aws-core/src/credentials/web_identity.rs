@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use super::assume_role::Role;
 use super::fetch::{Fetch, Fetched};
 use super::sts::{self, StsEndpoint};
-use super::{CredentialsError, ProvideCredentials, ProvideFuture, Provided, Variables};
+use super::{CredentialsError, ProvideCredentials, ProvideFuture, Provided, VariableLookup};
 use crate::transport::Transport;
 
 /// Keys of a role, in exchange for a token of an identity provider: pods of Kubernetes with a service account, and
@@ -18,7 +18,7 @@ use crate::transport::Transport;
 /// [AssumeRoleWithWebIdentity](https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html).
 #[derive(Clone, Debug)]
 pub struct WebIdentity {
-    lookup: Variables,
+    lookup: VariableLookup,
     /// The file and the role, where a profile says them.
     given: Option<(String, Role)>,
     fetch: Fetch,
@@ -31,12 +31,12 @@ const SESSION: &str = "AWS_ROLE_SESSION_NAME";
 impl WebIdentity {
     /// What the variables of this process name.
     pub fn new() -> Self {
-        Self::over(Variables::process())
+        Self::over(VariableLookup::process())
     }
 
     /// What variables found by this function name.
     pub fn from_fn(lookup: impl Fn(&str) -> Option<String> + Send + Sync + 'static) -> Self {
-        Self::over(Variables::from_fn(lookup))
+        Self::over(VariableLookup::from_fn(lookup))
     }
 
     /// The longest time of one attempt; there are three. Defaults to 5 s.
@@ -53,7 +53,7 @@ impl WebIdentity {
         self
     }
 
-    fn over(lookup: Variables) -> Self {
+    pub(super) fn over(lookup: VariableLookup) -> Self {
         Self {
             lookup,
             given: None,
@@ -62,7 +62,7 @@ impl WebIdentity {
     }
 
     /// The token of this file for this role.
-    pub(super) fn of(lookup: Variables, fetch: Fetch, file: String, role: Role) -> Self {
+    pub(super) fn of(lookup: VariableLookup, fetch: Fetch, file: String, role: Role) -> Self {
         Self {
             lookup,
             given: Some((file, role)),

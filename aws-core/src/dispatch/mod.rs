@@ -16,6 +16,7 @@ pub mod verdict;
 pub use self::partial::PartialRetry;
 
 use std::fmt;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -26,11 +27,12 @@ use tokio::time::Instant;
 pub(crate) use self::attempt::{MAX_ERROR, service_error};
 use self::run::Run;
 use crate::clock::Clock;
-use crate::credentials::{Cached, Credentials, ProvideCredentials};
+use crate::credentials::{Cached, Chain, Credentials, ProvideCredentials, VariableLookup};
 use crate::error::{Error, Result};
 use crate::event::{AttemptEvent, Hooks, Middleware, OnAttempt};
 use crate::operation::Operation;
 use crate::retry::{Budget, RetryConfig};
+use crate::shared_config::{ServiceId, SharedConfig, Variables};
 use crate::throttle::Throttle;
 use crate::transport::Transport;
 use crate::visibility::KeyVisibility;
@@ -40,11 +42,12 @@ use crate::visibility::KeyVisibility;
 pub struct DispatchBuilder {
     transport: Option<Arc<dyn Transport>>,
     credentials: Option<Arc<dyn ProvideCredentials>>,
-    retry: RetryConfig,
+    retry: Option<RetryConfig>,
     timeout: Duration,
     clock: Clock,
     hooks: Hooks,
     keys: KeyVisibility,
+    environment: Option<Variables>,
 }
 
 impl DispatchBuilder {
@@ -58,9 +61,71 @@ impl DispatchBuilder {
         self.credentials = Some(Arc::new(Cached::new(provider)));
     }
 
+    /// Signs with the keys of this provider, if nothing was said of any.
+    pub fn credentials_or<P: ProvideCredentials + 'static>(&mut self, usual: impl FnOnce() -> P) {
+        if self.credentials.is_none() {
+            self.credentials(usual());
+        }
+    }
+
     /// Repeats failed attempts in this way.
     pub fn retry(&mut self, retry: RetryConfig) {
-        self.retry = retry;
+        self.retry = Some(retry);
+    }
+
+    /// Has [`configure`](Self::configure) read these variables, and the files that they name.
+    pub fn environment(&mut self, variables: Variables) {
+        self.environment = Some(variables);
+    }
+
+    /// Reads what the [environment](Self::environment) says for this service, and takes from it what nothing was said
+    /// of: the standard chain of credentials, how attempts are repeated, and which certificates a pool trusts. The rest
+    /// is in the answer, which says nothing where there is no environment. Warnings are given to `tracing`, too.
+    ///
+    /// # Errors
+    /// Those of [`SharedConfig::load`], and when the file of certificates cannot be used.
+    pub fn configure(&mut self, service: ServiceId) -> Result<SharedConfig> {
+        let Some(variables) = &self.environment else {
+            return Ok(SharedConfig::default());
+        };
+        let mut config = SharedConfig::load(variables, service)?;
+        let trusting = match &config.ca_bundle {
+            Some(file) => Some(Arc::new(pool_trusting(file)?) as Arc<dyn Transport>),
+            None => None,
+        };
+        if self.transport.is_none() {
+            for name in ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"] {
+                if variables.get(name).is_some() {
+                    config.warn(format!(
+                        "{name}: is not heeded here: give the builder a pool with a proxy"
+                    ));
+                }
+            }
+            self.transport.clone_from(&trusting);
+        } else if let Some(file) = &config.ca_bundle {
+            let file = file.display().to_string();
+            config.warn(format!(
+                "the certificates of {file} are not used for requests, whose pool or transport was given"
+            ));
+        }
+        if self.credentials.is_none() {
+            let lookup = VariableLookup::of(config.for_providers(variables));
+            self.credentials(Chain::over(lookup, trusting));
+        }
+        if self.retry.is_none() {
+            let mut retry = RetryConfig::default();
+            if let Some(attempts) = config.max_attempts {
+                retry = retry.max_attempts(attempts);
+            }
+            if let Some(adaptive) = config.adaptive {
+                retry = retry.adaptive(adaptive);
+            }
+            self.retry = Some(retry);
+        }
+        for warning in config.warnings() {
+            tracing::warn!("{warning}");
+        }
+        Ok(config)
     }
 
     /// The longest time of one operation, all its attempts and pauses included, up to the head of its answer,
@@ -105,12 +170,13 @@ impl DispatchBuilder {
         let transport = self
             .transport
             .unwrap_or_else(|| Arc::new(HttpPool::builder().build()) as Arc<dyn Transport>);
+        let retry = self.retry.unwrap_or_default();
         Ok(Dispatch(Arc::new(Shared {
             keeps_deadlines: transport.keeps_deadlines(),
             transport,
             credentials,
-            budget: self.retry.new_budget(),
-            retry: self.retry,
+            budget: retry.new_budget(),
+            retry,
             timeout: self.timeout,
             clock: self.clock,
             hooks: self.hooks,
@@ -118,6 +184,24 @@ impl DispatchBuilder {
             throttle: Throttle::new(),
         })))
     }
+}
+
+/// A pool that trusts the certificates in this file.
+fn pool_trusting(file: &Path) -> Result<HttpPool> {
+    let bad = |why: String| {
+        Error::invalid(format!(
+            "AWS_CA_BUNDLE or ca_bundle: {}: {why}",
+            file.display()
+        ))
+    };
+    #[cfg(feature = "tls")]
+    {
+        let pem = std::fs::read(file).map_err(|error| bad(error.to_string()))?;
+        let pool = HttpPool::builder().tls_roots(pem);
+        Ok(pool.map_err(|error| bad(error.to_string()))?.build())
+    }
+    #[cfg(not(feature = "tls"))]
+    Err(bad("it needs the feature tls".to_owned()))
 }
 
 /// Runs operations; cheap to clone.
@@ -143,11 +227,12 @@ impl Dispatch {
         DispatchBuilder {
             transport: None,
             credentials: None,
-            retry: RetryConfig::default(),
+            retry: None,
             timeout: Duration::from_secs(30),
             clock: Clock::system(),
             hooks: Hooks::default(),
             keys: KeyVisibility::default(),
+            environment: None,
         }
     }
 

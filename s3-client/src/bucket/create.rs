@@ -93,7 +93,8 @@ impl CreateBucket {
     /// # Errors
     /// `BucketAlreadyExists` and `BucketAlreadyOwnedByYou`; otherwise as sending and the store say.
     pub async fn send(self) -> Result<()> {
-        let mut wire = UnsignedRequest::bucket_root(Method::Put, &self.bucket)?;
+        let wire = UnsignedRequest::bucket_root(Method::Put, &self.bucket)?;
+        let mut wire = self.bucket.client.at_region(wire);
         wire.options(self.options);
         if let Some(region) = &self.location {
             wire.body(location_xml(region)?.into());

@@ -40,7 +40,8 @@ impl DeleteBucket {
     /// # Errors
     /// `BucketNotEmpty`, `NoSuchBucket`; otherwise as sending and the store say.
     pub async fn send(self) -> Result<()> {
-        let mut wire = UnsignedRequest::bucket_root(Method::Delete, &self.bucket)?;
+        let wire = UnsignedRequest::bucket_root(Method::Delete, &self.bucket)?;
+        let mut wire = self.bucket.client.at_region(wire);
         wire.options(self.options);
         self.bucket
             .client

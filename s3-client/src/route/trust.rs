@@ -33,10 +33,8 @@ pub(super) fn trusts(endpoint: &Endpoint, to: &Origin, bucket: Option<&str>) -> 
 
 /// Whether a host is one of S3's own, with the bucket in front or not.
 fn is_s3_host(host: &str, bucket: Option<&str>) -> bool {
-    let Some(name) = [".amazonaws.com", ".amazonaws.com.cn"]
-        .iter()
-        .find_map(|domain| host.strip_suffix(domain))
-    else {
+    let below = |domain| host.strip_suffix(domain)?.strip_suffix('.');
+    let Some(name) = aws_core::shared_config::domains().find_map(below) else {
         return false;
     };
     let name = bucket
@@ -89,6 +87,11 @@ mod tests {
             (
                 "http://s3.amazonaws.com",
                 "http://s3-fips.us-gov-west-1.amazonaws.com",
+                true,
+            ),
+            (
+                "http://s3.eusc-de-east-1.amazonaws.eu",
+                "http://photos.s3.eusc-de-east-1.amazonaws.eu",
                 true,
             ),
             // Hosts that are named by customers.

@@ -62,7 +62,8 @@ impl UnsignedRequest {
     /// A request about no bucket.
     pub(crate) fn service(method: Method, client: &S3Client) -> Self {
         let origin = client.endpoint().origin().clone();
-        Self::new(method, origin, Target::service())
+        let target = Target::service(client.endpoint().path());
+        Self::new(method, origin, target)
     }
 
     /// A request about a bucket. Its path ends in a slash: servers refuse a signature over one form and a
@@ -98,7 +99,8 @@ impl UnsignedRequest {
             place,
             legal: _,
         } = bucket;
-        let target = Target::within(name, key, place.bucket_in_host);
+        let prefix = client.endpoint().path();
+        let target = Target::within(prefix, name, key, place.bucket_in_host);
         Ok((client, Self::new(method, place.origin, target)))
     }
 

@@ -15,6 +15,8 @@ pub(super) struct Target {
     key: Option<String>,
     /// Whether the host names the bucket, so that the path does not and the signature must.
     bucket_in_host: bool,
+    /// The bytes of the endpoint's own path, which comes first.
+    prefix_len: usize,
     /// The path and the query are percent-encoded.
     encoded: String,
     /// The bytes of the path.
@@ -22,24 +24,31 @@ pub(super) struct Target {
 }
 
 impl Target {
-    /// The service itself, for requests that concern no bucket.
-    pub(super) fn service() -> Self {
+    /// The service itself, for requests that concern no bucket, below the endpoint's path.
+    pub(super) fn service(prefix: &str) -> Self {
         Self {
             bucket: None,
             key: None,
             bucket_in_host: false,
-            encoded: "/".to_owned(),
-            path_len: 1,
+            prefix_len: prefix.len(),
+            encoded: format!("{prefix}/"),
+            path_len: prefix.len() + 1,
         }
     }
 
-    /// A bucket, or an object in it.
-    pub(super) fn within(bucket: Arc<str>, key: Option<String>, bucket_in_host: bool) -> Self {
+    /// A bucket, or an object in it, below the endpoint's path.
+    pub(super) fn within(
+        prefix: &str,
+        bucket: Arc<str>,
+        key: Option<String>,
+        bucket_in_host: bool,
+    ) -> Self {
         let room = match &key {
             Some(key) => key.len() + key.len() / 4 + 16,
             None => QUERY_ROOM,
         };
-        let mut encoded = String::with_capacity(bucket.len() + 2 + room);
+        let mut encoded = String::with_capacity(prefix.len() + bucket.len() + 2 + room);
+        encoded.push_str(prefix);
         encoded.push('/');
         if !bucket_in_host {
             // Of what a legal name is made of only the colon behind a tenant needs an escape.
@@ -53,6 +62,7 @@ impl Target {
             escape::push_path(&mut encoded, key);
         }
         Self {
+            prefix_len: prefix.len(),
             path_len: encoded.len(),
             encoded,
             bucket: Some(bucket),
@@ -63,9 +73,10 @@ impl Target {
 
     /// The same at a place that names the bucket in its host, or in the path.
     pub(super) fn moved(&self, bucket_in_host: bool) -> Self {
+        let prefix = &self.encoded[..self.prefix_len];
         let mut moved = match &self.bucket {
-            Some(bucket) => Self::within(bucket.clone(), self.key.clone(), bucket_in_host),
-            None => Self::service(),
+            Some(bucket) => Self::within(prefix, bucket.clone(), self.key.clone(), bucket_in_host),
+            None => Self::service(prefix),
         };
         moved.encoded.push_str(&self.encoded[self.path_len..]);
         moved
@@ -123,7 +134,7 @@ mod tests {
     use super::*;
 
     fn target(bucket: &str, key: Option<&str>, bucket_in_host: bool) -> Target {
-        Target::within(bucket.into(), key.map(str::to_owned), bucket_in_host)
+        Target::within("", bucket.into(), key.map(str::to_owned), bucket_in_host)
     }
 
     #[test]
@@ -156,8 +167,22 @@ mod tests {
     }
 
     #[test]
+    fn the_path_of_the_endpoint_comes_first() {
+        let below =
+            |in_host| Target::within("/v1/s3", "johnsmith".into(), Some("a b".into()), in_host);
+        assert_eq!(below(false).path(), "/v1/s3/johnsmith/a%20b");
+        assert_eq!(below(true).path(), "/v1/s3/a%20b");
+        assert_eq!(below(false).moved(true), below(true));
+        let service = Target::service("/v1/s3");
+        assert_eq!(
+            (service.path(), service.moved(false)),
+            ("/v1/s3/", Target::service("/v1/s3"))
+        );
+    }
+
+    #[test]
     fn a_request_about_no_bucket_is_moved_as_it_is() {
-        let mut service = Target::service();
+        let mut service = Target::service("");
         service.query("marker", "a");
         for in_host in [false, true] {
             let moved = service.moved(in_host);

@@ -16,6 +16,7 @@ mod delete_many;
 mod digests;
 mod download;
 mod encryption;
+mod environment;
 mod errors;
 mod failures;
 mod fields;

@@ -10,6 +10,7 @@ mod batches;
 #[cfg(feature = "cache")]
 mod cached;
 mod common;
+mod environment;
 #[cfg(feature = "export")]
 mod exports;
 mod failures;

@@ -1,31 +1,53 @@
 //! The files under `~/.aws`: sections and `name = value` lines, as
 //! [the SDKs](https://docs.aws.amazon.com/sdkref/latest/guide/file-format.html) and Python's `configparser` read them.
 
-use super::process::words;
+use crate::credentials::words;
 
-/// One section's entries, with their line numbers.
+/// One section's entries, in their order.
 #[derive(Default, PartialEq, Eq)]
-pub(super) struct Section {
-    entries: Vec<(usize, String, String)>,
+pub(crate) struct Section {
+    entries: Vec<Entry>,
+}
+
+/// One `name = value`, and what is indented below it.
+#[derive(Default, PartialEq, Eq)]
+pub(crate) struct Entry {
+    /// The number of its line, from 1.
+    pub(crate) line: usize,
+    /// The name, as it was written.
+    pub(crate) name: String,
+    pub(crate) value: String,
+    pub(crate) nested: Vec<Entry>,
 }
 
 impl Section {
     /// The value of the last entry of this name, and its line.
-    pub(super) fn get(&self, name: &str) -> Option<(usize, &str)> {
-        let found = self
-            .entries
-            .iter()
-            .rev()
-            .find(|(_, n, _)| n.eq_ignore_ascii_case(name))?;
-        Some((found.0, found.2.as_str()))
+    pub(crate) fn get(&self, name: &str) -> Option<(usize, &str)> {
+        let found = self.named(name).last()?;
+        Some((found.line, found.value.as_str()))
+    }
+
+    /// All entries.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.iter()
+    }
+
+    /// What is indented below the entries of this name.
+    pub(crate) fn nested(&self, name: &str) -> impl DoubleEndedIterator<Item = &Entry> {
+        self.named(name).flat_map(|entry| &entry.nested)
+    }
+
+    fn named(&self, name: &str) -> impl DoubleEndedIterator<Item = &Entry> {
+        let named = move |entry: &&Entry| entry.name.eq_ignore_ascii_case(name);
+        self.entries.iter().filter(named)
     }
 }
 
 /// What is wrong, and on which line. Says nothing of a value: it may be a secret.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct BadLine {
-    pub(super) line: usize,
-    pub(super) what: &'static str,
+pub(crate) struct BadLine {
+    pub(crate) line: usize,
+    pub(crate) what: &'static str,
 }
 
 /// Settings that say whose requests are made. One that is not read where it stands is an error: other keys would be
@@ -48,13 +70,15 @@ const IDENTITY_SETTINGS: [&str; 15] = [
     "login_session",
 ];
 
-/// How the header of a profile's section is written.
+/// How the header of a section is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Form {
+pub(crate) enum Form {
     /// `[name]`, as in the file of credentials.
     Name,
     /// `[profile name]`, as in the file of settings.
     Profile,
+    /// `[services name]`: endpoints of single services, as a profile's `services` names them.
+    Services,
 }
 
 /// Finds the section of a profile, written as `[name]` or `[profile name]`, the name in quotes or not; nothing if it
@@ -62,9 +86,22 @@ pub(super) enum Form {
 /// two sections are never mixed.
 ///
 /// Sections of the same header add up. A line that is indented more than the entry before it belongs to that entry (a
-/// nested setting) and is passed over; the first line of a section begins an entry however far it is indented. A
+/// nested setting); the first line of a section begins an entry however far it is indented. A
 /// whole-line comment is passed over; a comment after a value needs a blank before it.
-pub(super) fn section(text: &str, profile: &str, usual: Form) -> Result<Option<Section>, BadLine> {
+pub(crate) fn section(text: &str, profile: &str, usual: Form) -> Result<Option<Section>, BadLine> {
+    scan(text, usual, |header| form(header, profile))
+}
+
+/// Finds the section `[services name]`, in the same way; nothing if it is not there.
+pub(crate) fn services(text: &str, name: &str) -> Result<Option<Section>, BadLine> {
+    scan(text, Form::Services, |header| services_form(header, name))
+}
+
+fn scan(
+    text: &str,
+    usual: Form,
+    form: impl Fn(&str) -> Option<Form>,
+) -> Result<Option<Section>, BadLine> {
     let (mut found, mut other): (Option<Section>, Option<Section>) = (None, None);
     let mut here: Option<Form> = None;
     let mut any = false;
@@ -87,7 +124,7 @@ pub(super) fn section(text: &str, profile: &str, usual: Form) -> Result<Option<S
                 .ok_or_else(|| bad("the section has no closing ]"))?;
             any = true;
             entry = None;
-            here = form(name, profile);
+            here = form(name);
             if let Some(form) = here {
                 let section = if form == usual {
                     &mut found
@@ -99,38 +136,48 @@ pub(super) fn section(text: &str, profile: &str, usual: Form) -> Result<Option<S
             continue;
         }
         let (name, value) = match line.split_once('=') {
-            Some(parts) => parts,
-            None if nested => continue,
+            Some((name, value)) => (name.trim(), without_comment(value)),
+            // It may be a part of a secret, and is shown to nobody.
+            None if nested => ("", ""),
             None => return Err(bad("there is no = in it")),
         };
-        let name = name.trim();
-        if nested {
-            if here.is_some()
-                && IDENTITY_SETTINGS
-                    .iter()
-                    .any(|one| one.eq_ignore_ascii_case(name))
-            {
-                return Err(bad(
-                    "it is indented, so that it belongs to the setting above and not to the profile",
-                ));
+        if !nested {
+            if !any {
+                return Err(bad("it stands before the first section"));
             }
-            continue;
+            entry = Some(indent);
         }
-        if !any {
-            return Err(bad("it stands before the first section"));
-        }
-        entry = Some(indent);
         let section = match here {
             Some(form) if form == usual => &mut found,
             Some(_) => &mut other,
             None => continue,
         };
-        if let Some(section) = section {
-            let value = without_comment(value).to_owned();
-            section.entries.push((i + 1, name.to_owned(), value));
+        let is_identity = |one: &&str| one.eq_ignore_ascii_case(name);
+        if nested && IDENTITY_SETTINGS.iter().any(is_identity) {
+            return Err(bad(
+                "it is indented, so that it belongs to the setting above and not to the profile",
+            ));
+        }
+        let Some(section) = section else { continue };
+        let read = Entry {
+            line: i + 1,
+            name: name.to_owned(),
+            value: value.to_owned(),
+            nested: Vec::new(),
+        };
+        match section.entries.last_mut().filter(|_| nested) {
+            Some(above) => above.nested.push(read),
+            None => section.entries.push(read),
         }
     }
     Ok(found.or(other))
+}
+
+/// Whether a header is `[services name]`.
+fn services_form(header: &str, name: &str) -> Option<Form> {
+    let words = words(header)?;
+    let (first, rest) = words.split_first()?;
+    (first == "services" && rest.join(" ") == name).then_some(Form::Services)
 }
 
 /// How a header is written that is of this profile.
@@ -202,6 +249,9 @@ mod tests {
         assert_eq!(found.get("a"), Some((2, "1")));
         assert_eq!(found.get("b"), Some((3, "2")));
         assert_eq!(found.get("d"), Some((8, "3")));
+        let below = found.nested("S3").map(|e| (e.line, &*e.name, &*e.value));
+        let expected = [(6, "a", "nested")];
+        assert_eq!(below.collect::<Vec<_>>(), expected);
         let tabs = section("[default]\n\ta=1\n\tb=2", "default");
         assert_eq!(tabs.unwrap().unwrap().get("b"), Some((3, "2")));
     }
@@ -242,6 +292,17 @@ mod tests {
             assert!(section(&text, profile).unwrap().is_some(), "{header}");
             assert!(section(&text, "Foo").unwrap().is_none(), "{header}");
         }
+    }
+
+    #[test]
+    fn sections_of_services_are_found_by_their_names() {
+        let text = "[profile x]\na = 1\n[services x]\ns3 =\n  endpoint_url = http://h\n[services 'my own']\nb =\n";
+        let x = services(text, "x").unwrap().unwrap();
+        let below: Vec<_> = x.nested("s3").map(|entry| entry.value.as_str()).collect();
+        assert_eq!(below, ["http://h"]);
+        assert!(services(text, "my own").unwrap().is_some());
+        assert!(services(text, "y").unwrap().is_none());
+        assert_eq!(section(text, "x").unwrap().unwrap().get("s3"), None);
     }
 
     #[test]
