@@ -94,7 +94,8 @@ impl Stores {
 }
 
 impl Roster {
-    /// All contacts of a person, in no order. One request for each 2,500.
+    /// All contacts of a person, in no order, as new as [`version`](Self::version) is, however the stores are
+    /// [set](crate::Reads): a version must not go with contacts of before. One request for each 2,500.
     ///
     /// # Errors
     /// As the services fail.
@@ -104,7 +105,7 @@ impl Roster {
             let found = attr(form::OWNER).eq(escape(jid.as_str()));
             let found = self
                 .0
-                .select_items(&domain, found, Freshness::AsSet)
+                .select_items(&domain, found, Freshness::Newest)
                 .await?;
             found.iter().map(form::entry).collect()
         })

@@ -184,7 +184,15 @@ fn now() -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
+    use emulator::Emulator;
+    use s3_client::{Credentials, S3Client};
+    use sdb_client::SdbClient;
+
     use super::*;
+    use crate::roster::{RosterChange, RosterExpectation, RosterItem, RosterWrite};
+    use crate::stores::Stores;
 
     #[test]
     fn marks_die_after_an_hour() {
@@ -202,5 +210,121 @@ mod tests {
             put(&jid, &"x".repeat(1024)).unwrap_err().kind(),
             Kind::TooLarge
         );
+    }
+
+    async fn roster() -> (Roster, Emulator) {
+        let emulator = Emulator::start_blocking().unwrap();
+        let keys = Credentials::new(emulator.access_key(), emulator.secret_key());
+        let s3 = S3Client::builder()
+            .endpoint(emulator.url())
+            .credentials(keys.clone());
+        let sdb = SdbClient::builder()
+            .endpoint(emulator.url())
+            .credentials(keys);
+        let bucket = s3.build().unwrap().bucket("chat");
+        bucket.create().await.unwrap();
+        let stores = Stores::builder(bucket, sdb.build().unwrap()).shards(1);
+        (stores.open().await.unwrap().roster(), emulator)
+    }
+
+    /// What somebody knows: a version, and the contacts that he has been sent with it and before.
+    type Known = (String, BTreeSet<String>);
+
+    /// One of the commits, as far as it has come.
+    #[derive(Default)]
+    struct Commit {
+        steps: usize,
+        pending: Option<Pending>,
+    }
+
+    async fn contacts(roster: &Roster, jid: &BareJid) -> BTreeSet<String> {
+        let all = roster.all(jid).await.unwrap();
+        all.into_iter().map(|entry| entry.item.contact).collect()
+    }
+
+    /// Whoever reads the contacts before their version is sent something again at worst: here he reads it first, and gets
+    /// a version where there is none, as servers do.
+    async fn login(roster: &Roster, jid: &BareJid) -> Known {
+        let version = match roster.version(jid).await.unwrap() {
+            Some(version) => version,
+            None => {
+                roster.set_version(jid, "of the login").await.unwrap();
+                "of the login".to_owned()
+            }
+        };
+        (version, contacts(roster, jid).await)
+    }
+
+    /// Does the next step of a commit, and says whether that was the last: then its contact is pushed with its version.
+    async fn step(roster: &Roster, jid: &BareJid, commit: &mut Commit, name: &str) -> bool {
+        commit.steps += 1;
+        match commit.steps {
+            1 => commit.pending = Some(roster.begin(jid, name).await.unwrap()),
+            2 => {
+                let item = RosterItem {
+                    contact: name.to_owned(),
+                    ..RosterItem::default()
+                };
+                let write = RosterWrite::Put(item);
+                let change = RosterChange {
+                    expected: RosterExpectation::Absent,
+                    write,
+                };
+                roster.commit(jid, &[change], None).await.unwrap();
+            }
+            _ => roster
+                .end(jid, commit.pending.take().unwrap())
+                .await
+                .unwrap(),
+        }
+        commit.steps == 3
+    }
+
+    /// Two commits in every order of their steps, and a client that logs in before any of them. Whenever he leaves and
+    /// comes back, a version that is his own has to stand for what he knows. A node that ends half way is an order whose
+    /// last steps are not done.
+    #[tokio::test]
+    async fn a_version_never_stands_for_contacts_that_its_holder_has_not_seen() {
+        let (roster, _emulator) = roster().await;
+        let (mut runs, mut unchanged) = (0, 0);
+        for order in 0u32..64 {
+            if order.count_ones() != 3 {
+                continue;
+            }
+            for login_at in 0..6 {
+                runs += 1;
+                let jid = BareJid::new(format!("u{order}.{login_at}"), "example.com").unwrap();
+                roster.set_version(&jid, "v0").await.unwrap();
+                let mut commits = [Commit::default(), Commit::default()];
+                let mut known: Vec<Known> = Vec::new();
+                for place in 0..6 {
+                    if place == login_at {
+                        known.push(login(&roster, &jid).await);
+                    }
+                    let which = usize::try_from(order >> place & 1).unwrap();
+                    let name = ["a@x", "b@x"][which];
+                    let is_done = step(&roster, &jid, &mut commits[which], name).await;
+                    if is_done && let Some((_, contacts)) = known.last() {
+                        let mut contacts = contacts.clone();
+                        contacts.insert(name.to_owned());
+                        known.push((name.to_owned(), contacts));
+                    }
+                    let Some(version) = roster.version(&jid).await.unwrap() else {
+                        continue;
+                    };
+                    let there = contacts(&roster, &jid).await;
+                    for (_, contacts) in known.iter().filter(|(held, _)| *held == version) {
+                        assert_eq!(
+                            *contacts, there,
+                            "{version} in the order {order:06b}, {login_at}"
+                        );
+                        unchanged += 1;
+                    }
+                }
+                assert!(roster.version(&jid).await.unwrap().is_some());
+            }
+        }
+        // It does happen that nothing has to be sent.
+        assert!(runs == 120 && unchanged > 5, "{runs} {unchanged}");
     }
 }

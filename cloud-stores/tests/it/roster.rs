@@ -1,7 +1,7 @@
 //! Whom people have as contacts.
 
 use cloud_stores::{
-    Ask, BareJid, Kind, Result, RosterChange, RosterEntry, RosterExpectation, RosterItem,
+    Ask, BareJid, Kind, Reads, Result, RosterChange, RosterEntry, RosterExpectation, RosterItem,
     RosterItemVersion, RosterWrite, Stores, Subscription,
 };
 use emulator::{Fault, Rule};
@@ -484,4 +484,33 @@ async fn an_outage_is_no_empty_roster() {
     ] {
         assert_eq!(error.kind(), Kind::Unavailable);
     }
+}
+
+#[tokio::test]
+async fn contacts_and_version_are_new_where_reads_may_be_old() {
+    let world = World::with(None, |builder| builder.reads(Reads::Eventual)).await;
+    world.stale();
+    let roster = world.stores.roster();
+    let ann = jid("ann");
+    for n in 1..20 {
+        let change = [put(
+            RosterExpectation::Absent,
+            contact(&format!("c{n}@x"), "", &[]),
+        )];
+        roster
+            .commit(&ann, &change, Some(&n.to_string()))
+            .await
+            .unwrap();
+        assert_eq!(roster.version(&ann).await.unwrap(), Some(n.to_string()));
+        assert_eq!(roster.all(&ann).await.unwrap().len(), n);
+        assert!(
+            roster
+                .get_newest(&ann, &format!("c{n}@x"))
+                .await
+                .unwrap()
+                .is_some()
+        );
+    }
+    roster.remove(&ann).await.unwrap();
+    assert!(world.left().await.is_empty());
 }

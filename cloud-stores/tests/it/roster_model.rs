@@ -11,16 +11,29 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use cloud_stores::{
-    BareJid, Kind, RosterChange, RosterExpectation, RosterItem, RosterWrite, Stores,
+    BareJid, Kind, Reads, RosterChange, RosterExpectation, RosterItem, RosterWrite, Stores,
+    StoresBuilder,
 };
 use emulator::{Fault, Rule};
 use futures_util::future::{join, join_all};
 
 use crate::kit::{World, jid};
+use crate::memcached::Server;
 
 const WRITERS: usize = 20;
-const WORDS: usize = 4;
+const WORDS: usize = 3;
 const CONTACTS: usize = 3;
+
+/// How the nodes read what they decide on at first; after a conflict they read the newest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reading {
+    /// What was written last.
+    Newest,
+    /// What SimpleDB says without consistency, which is old.
+    Stale,
+    /// What a cache has, of which only one of the two nodes tells what it writes.
+    Cached,
+}
 
 /// What a writer was told of a word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,9 +50,11 @@ async fn append(stores: &Stores, jid: &BareJid, contact: &str, word: &str, model
     let roster = stores.roster();
     // Every conflict means that somebody else was done.
     for round in 0.. {
-        let Ok(there) = roster.get_newest(jid, contact).await else {
-            continue;
+        let there = match round {
+            0 => roster.get(jid, contact).await,
+            _ => roster.get_newest(jid, contact).await,
         };
+        let Ok(there) = there else { continue };
         let (expected, mut item) = match there {
             Some(entry) => (RosterExpectation::Is(entry.version), entry.item),
             None => {
@@ -115,11 +130,21 @@ async fn watch(stores: &Stores, jid: &BareJid, done: &RefCell<bool>) -> usize {
 }
 
 /// Runs all writers in a world with faults of this rate, and compares what comes out with what they were told.
-async fn run(seed: u64, rate: f64) {
-    let world = World::with(None, |builder| builder.deadline(Duration::from_secs(300))).await;
+async fn run(seed: u64, rate: f64, reading: Reading) {
+    let memcached = (reading == Reading::Cached).then(Server::start);
+    let reads = match reading {
+        Reading::Newest => Reads::Consistent,
+        Reading::Stale => Reads::Eventual,
+        Reading::Cached => Reads::Cached,
+    };
+    let patient = |builder: StoresBuilder| builder.reads(reads).deadline(Duration::from_secs(300));
+    let world = World::with(memcached, patient).await;
     let other = world
-        .another(|builder| builder.deadline(Duration::from_secs(300)))
+        .another(|builder| patient(builder).reads(Reads::Consistent))
         .await;
+    if reading == Reading::Stale {
+        world.stale();
+    }
     let faults = world.faults();
     faults.seed(seed);
     let kinds = [
@@ -200,12 +225,20 @@ async fn run(seed: u64, rate: f64) {
 
 #[tokio::test]
 async fn twenty_writers_without_faults() {
-    run(0, 0.0).await;
+    run(0, 0.0, Reading::Newest).await;
 }
 
 #[tokio::test]
 async fn twenty_writers_with_faults() {
-    for seed in 1..=3 {
-        run(seed, 0.03).await;
-    }
+    run(1, 0.03, Reading::Newest).await;
+}
+
+#[tokio::test]
+async fn twenty_writers_with_faults_and_stale_reads() {
+    run(2, 0.03, Reading::Stale).await;
+}
+
+#[tokio::test]
+async fn twenty_writers_with_faults_and_an_old_cache() {
+    run(3, 0.03, Reading::Cached).await;
 }
