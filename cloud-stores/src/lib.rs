@@ -74,6 +74,8 @@ mod names;
 mod offline;
 mod privacy;
 mod private;
+pub mod pubsub;
+mod recent;
 mod record;
 mod remove;
 mod roster;

@@ -149,6 +149,22 @@ impl Stores {
         Ok(())
     }
 
+    /// Removes one value of an attribute of an item.
+    pub(crate) async fn delete_value(
+        &self,
+        domain: &Domain,
+        item: &str,
+        name: &str,
+        value: &str,
+    ) -> Result<()> {
+        domain
+            .delete(item)
+            .value(name, value)
+            .timeout(self.request_time())
+            .await?;
+        Ok(())
+    }
+
     /// Removes many items, 25 in each request.
     pub(crate) async fn delete_items(&self, domain: &Domain, names: Vec<String>) -> Result<()> {
         let delete = domain

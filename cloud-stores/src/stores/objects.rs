@@ -188,6 +188,24 @@ impl Stores {
         }
     }
 
+    /// Removes an object if what is there is still what `tag` is of. Not every store knows conditions on a removal: one
+    /// that does not removes what is there.
+    ///
+    /// # Errors
+    /// As [`put_object_if`](Self::put_object_if).
+    pub(crate) async fn delete_object_if(&self, key: &str, tag: &Tag) -> Result<()> {
+        let etag = if_match(&tag.etag, self.0.unquoted_if_match);
+        let delete = self.0.bucket.delete(key).if_match(etag);
+        let delete = delete.timeout(self.request_time());
+        settled(
+            || delete.clone().send(),
+            || self.get_object(key, Freshness::Newest),
+            |seen| tag.version.fate_of_removal(seen),
+        )
+        .await?;
+        Ok(())
+    }
+
     /// Removes many objects, 1,000 in each request.
     pub(crate) async fn delete_objects(&self, keys: Vec<String>) -> Result<()> {
         if keys.is_empty() {

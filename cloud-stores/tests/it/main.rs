@@ -15,6 +15,7 @@ mod offline;
 mod opening;
 mod privacy;
 mod private;
+mod pubsub;
 mod remove;
 mod roster;
 mod roster_model;
