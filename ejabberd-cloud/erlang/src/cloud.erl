@@ -12,7 +12,7 @@
 -module(cloud).
 -behaviour(gen_server).
 
--export([start/0, start_link/0, reload/0, call/1, ask/1, done/1]).
+-export([start/0, start_link/0, reload/0, call/1, ask/1, done/1, is_within/1]).
 -export([bare/2, bare/1, xml/1, unxml/1, usec/1, timestamp/1, host/0]).
 -export([init/1, handle_call/3, handle_cast/2, handle_info/2, terminate/2]).
 
@@ -106,6 +106,14 @@ done(Request) ->
         {ok, _} -> ok;
         {error, _} = Error -> Error
     end.
+
+%% Whether one of these functions, each `{Module, Name, Arity}', is among the callers. ejabberd asks one question for
+%% several ends, and what an outage has to look like depends on the end. Only for then: it takes a copy of the stack.
+-spec is_within([{module(), atom(), arity()}]) -> boolean().
+is_within(Functions) ->
+    {backtrace, Stack} = process_info(self(), backtrace),
+    Frames = [iolist_to_binary(io_lib:format("(~p:~p/~b + ", [M, F, A])) || {M, F, A} <- Functions],
+    binary:match(Stack, Frames) /= nomatch.
 
 %%% The forms of things on the wire
 

@@ -40,10 +40,9 @@ get_password(User, Server) ->
 %% ends the stream, and the client comes back. For a message it must look like nobody, so that the sender is told; an error
 %% would lose the message in silence. Which of the two it is, only the stack of the caller tells.
 outage(Reason) ->
-    {current_stacktrace, Stack} = process_info(self(), current_stacktrace),
-    case [F || {ejabberd_auth, F, _, _} <- Stack, F == db_user_exists orelse F == user_exists] of
-        [] -> error({cloud, Reason});
-        [_ | _] -> {nocache, error}
+    case cloud:is_within([{ejabberd_auth, db_user_exists, 3}, {ejabberd_auth, user_exists, 2}]) of
+        true -> {nocache, error};
+        false -> error({cloud, Reason})
     end.
 
 remove_user(User, Server) ->

@@ -25,6 +25,16 @@ impl Args {
         }
     }
 
+    /// The arguments that the elements of a tuple are.
+    pub(super) fn tuple(term: Term) -> Result<Self, Failure> {
+        match term {
+            Term::Tuple(terms) => Ok(Self(terms.into_iter())),
+            _ => Err(Failure::invalid(
+                "an argument is not the tuple that it should be",
+            )),
+        }
+    }
+
     /// The next argument, whatever it is.
     pub(super) fn any(&mut self) -> Result<Term, Failure> {
         self.0
@@ -66,6 +76,61 @@ impl Args {
         }
     }
 
+    /// The next argument, which is a list.
+    pub(super) fn list(&mut self) -> Result<Vec<Term>, Failure> {
+        match self.any()? {
+            Term::List(terms) => Ok(terms),
+            _ => Err(Failure::invalid(
+                "an argument is not the list that it should be",
+            )),
+        }
+    }
+
+    /// The next argument, which is an atom.
+    pub(super) fn atom(&mut self) -> Result<Atom, Failure> {
+        match self.any()? {
+            Term::Atom(atom) => Ok(atom),
+            _ => Err(Failure::invalid(
+                "an argument is not the atom that it should be",
+            )),
+        }
+    }
+
+    /// The next argument, which is `true` or `false`.
+    pub(super) fn flag(&mut self) -> Result<bool, Failure> {
+        match self.atom()?.as_str() {
+            "true" => Ok(true),
+            "false" => Ok(false),
+            _ => Err(Failure::invalid("an argument is neither true nor false")),
+        }
+    }
+
+    /// The next argument, which is a list of tuples, each read by `read`, which has to take all of it.
+    pub(super) fn tuples<T>(
+        &mut self,
+        read: impl Fn(&mut Self) -> Result<T, Failure>,
+    ) -> Result<Vec<T>, Failure> {
+        self.list()?
+            .into_iter()
+            .map(|term| {
+                let mut fields = Self::tuple(term)?;
+                let value = read(&mut fields)?;
+                fields.end()?;
+                Ok(value)
+            })
+            .collect()
+    }
+
+    /// The next argument, which is a list of binaries in UTF-8.
+    pub(super) fn texts(&mut self) -> Result<Vec<String>, Failure> {
+        let mut terms = Self(self.list()?.into_iter());
+        let mut texts = Vec::new();
+        while !terms.0.as_slice().is_empty() {
+            texts.push(terms.text()?);
+        }
+        Ok(texts)
+    }
+
     /// The next argument, which is the atom `none` or what `read` takes.
     pub(super) fn optional<T>(
         &mut self,
@@ -92,6 +157,21 @@ impl Args {
 /// The term of what may not be there.
 pub(super) fn or_none(value: Option<Term>) -> Term {
     value.unwrap_or_else(|| Term::atom("none"))
+}
+
+/// A list of binaries.
+pub(super) fn binaries<B: Into<Bytes>>(values: impl IntoIterator<Item = B>) -> Term {
+    Term::List(values.into_iter().map(Term::binary).collect())
+}
+
+/// The term of a count or of a time. None is so large that it does not fit.
+pub(super) fn number(value: impl TryInto<i64>) -> Term {
+    Term::Int(value.try_into().unwrap_or(i64::MAX))
+}
+
+/// The atom `true` or `false`.
+pub(super) fn flag(value: bool) -> Term {
+    Term::atom(if value { "true" } else { "false" })
 }
 
 /// The answer of an action that gives nothing.

@@ -13,7 +13,7 @@
 
 use cloud_stores::{Auth, ScramKeys, Secret, Selection};
 
-use super::args::{Args, done, or_none, unknown};
+use super::args::{Args, binaries, done, number, or_none, unknown};
 use super::{Done, Failure};
 use crate::etf::Term;
 
@@ -57,13 +57,13 @@ pub(super) async fn call(auth: &Auth, verb: &str, mut args: Args) -> Done {
                     },
                 )
                 .await?;
-            Ok(Term::List(people.into_iter().map(Term::binary).collect()))
+            Ok(binaries(people))
         }
         "count" => {
             let (host, prefix) = (args.text()?, args.text()?);
             args.end()?;
             let count = auth.count(&host, &prefix).await?;
-            Ok(Term::Int(i64::try_from(count).unwrap_or(i64::MAX)))
+            Ok(number(count))
         }
         _ => unknown(),
     }

@@ -9,7 +9,7 @@
 use cloud_stores::{Last, LastActivity};
 
 use super::Done;
-use super::args::{Args, done, or_none, unknown};
+use super::args::{Args, done, number, or_none, unknown};
 use crate::etf::Term;
 
 pub(super) async fn call(last: &Last, verb: &str, mut args: Args) -> Done {
@@ -19,9 +19,7 @@ pub(super) async fn call(last: &Last, verb: &str, mut args: Args) -> Done {
             args.end()?;
             let activity = last.get(&jid).await?;
             Ok(or_none(activity.map(|activity| {
-                // Times have at most twelve digits.
-                let at = i64::try_from(activity.at).unwrap_or(i64::MAX);
-                Term::Tuple(vec![Term::Int(at), Term::binary(activity.status)])
+                Term::Tuple(vec![number(activity.at), Term::binary(activity.status)])
             })))
         }
         "set" => {

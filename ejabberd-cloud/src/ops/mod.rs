@@ -8,6 +8,11 @@
 mod args;
 mod auth;
 mod last;
+mod offline;
+mod privacy;
+mod private;
+mod roster;
+mod vcard;
 
 use tokio::sync::watch;
 
@@ -91,6 +96,11 @@ impl Calls {
         // Boxed, so that a call of a small store does not take as much memory as one of the largest.
         match store {
             "auth" => Box::pin(auth::call(&stores.auth(), verb, args)).await,
+            "offline" => Box::pin(offline::call(&stores.offline(), verb, args)).await,
+            "privacy" => Box::pin(privacy::call(&stores.privacy(), verb, args)).await,
+            "private" => Box::pin(private::call(&stores.private(), verb, args)).await,
+            "roster" => Box::pin(roster::call(&stores.roster(), verb, args)).await,
+            "vcard" => Box::pin(vcard::call(&stores.vcards(), verb, args)).await,
             "last" => Box::pin(last::call(&stores.last(), verb, args)).await,
             _ => Err(unknown()),
         }

@@ -1,0 +1,100 @@
+//! A real ejabberd over the stores, with clients that others wrote.
+//!
+//! ```text
+//!  test ── emulator (in this process)
+//!    ├──── ejabberd, with the shims and the program of this package
+//!    └──── a script in Python, whose clients (slixmpp) log in, talk and look
+//! ```
+//!
+//! Each test has an emulator and a node of its own, on an address of its own, and ends them, whatever comes. A script
+//! prints a line for each check that holds, and asks the test for what only it can do: to make the store fail, to end a
+//! process, to look into the store.
+
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "what was checked, and what a node said before it failed, is for whoever reads the test's output"
+)]
+
+mod node;
+mod script;
+mod store;
+mod tools;
+
+use node::{Node, Plan};
+use script::run;
+
+#[test]
+fn people_log_in_talk_and_leave_nothing() {
+    let node = Node::start(&Plan::default());
+    run("people", &node);
+}
+
+#[test]
+fn those_who_write_the_same_at_once_do_not_undo_each_other() {
+    let node = Node::start(&Plan::default());
+    run("races", &node);
+}
+
+#[test]
+fn an_outage_is_no_wrong_password_and_a_killed_program_comes_back() {
+    let node = Node::start(&Plan {
+        timeout: 4,
+        caches: false,
+        ..Plan::default()
+    });
+    run("outage", &node);
+}
+
+#[test]
+fn ejabberd_asks_the_other_front() {
+    let node = Node::start(&Plan {
+        external: true,
+        ..Plan::default()
+    });
+    run("external", &node);
+}
+
+#[test]
+fn no_state_is_in_the_tables_of_a_node() {
+    let node = Node::start(&Plan::default());
+    let tables = node.http("/probe", "{}");
+    // What they have is who is online, or can be made anew.
+    let stores = [
+        "passwd",
+        "last_activity",
+        "roster",
+        "roster_version",
+        "private_storage",
+        "privacy",
+        "vcard",
+        "vcard_search",
+        "offline_msg",
+        "caps_features",
+        "muc_room",
+        "muc_registered",
+        "pubsub_node",
+        "pubsub_item",
+        "pubsub_state",
+        "pubsub_index",
+        "pubsub_last_item",
+        "pubsub_subscription",
+        "pubsub_orphan",
+        "sr_group",
+        "sr_user",
+    ];
+    let mut seen = 0;
+    for line in tables.lines() {
+        let [table, kind, _size] = line.split(' ').collect::<Vec<_>>()[..] else {
+            panic!("not a table: {line}")
+        };
+        assert!(!stores.contains(&table), "{line}");
+        let disposable = ["schema", "oauth_token", "oauth_client"].contains(&table);
+        assert!(kind == "ram_copies" || disposable, "{line}");
+        seen += 1;
+    }
+    assert!(
+        seen > 5 && tables.contains("session ram_copies"),
+        "{tables}"
+    );
+}

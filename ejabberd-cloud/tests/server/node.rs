@@ -1,0 +1,207 @@
+//! A node of ejabberd with an emulator under it.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use emulator::Emulator;
+use tempfile::TempDir;
+
+use crate::tools::{package, shims};
+
+/// How long a node may take to start, on a machine that does much else.
+const START: Duration = Duration::from_secs(90);
+
+/// What is special about a node.
+pub(crate) struct Plan {
+    /// How many seconds a call waits.
+    pub(crate) timeout: u32,
+    /// Whether ejabberd keeps what it has read.
+    pub(crate) caches: bool,
+    /// Whether passwords are checked by `ejabberd-cloud extauth`.
+    pub(crate) external: bool,
+}
+
+impl Default for Plan {
+    fn default() -> Self {
+        Self {
+            timeout: 20,
+            caches: true,
+            external: false,
+        }
+    }
+}
+
+/// A node that runs until it is dropped.
+pub(crate) struct Node {
+    pub(crate) emulator: Emulator,
+    pub(crate) address: String,
+    child: Child,
+    folder: TempDir,
+}
+
+/// An address of the loopback network that no other test has, in this process or in another one.
+fn address() -> String {
+    static NEXT: AtomicU32 = AtomicU32::new(1);
+    let process = std::process::id();
+    let next = NEXT.fetch_add(1, Ordering::Relaxed);
+    assert!(next < 255, "too many nodes for one process");
+    format!(
+        "127.{}.{}.{next}",
+        1 + process / 250 % 250,
+        1 + process % 250
+    )
+}
+
+impl Node {
+    pub(crate) fn start(plan: &Plan) -> Self {
+        let emulator = Emulator::builder()
+            .user("id", "secret")
+            .start_blocking()
+            .expect("an emulator");
+        let folder = TempDir::new().expect("a folder");
+        let configuration = folder.path().join("plan.yml");
+        std::fs::write(&configuration, configured(plan)).expect("a file");
+        let program = PathBuf::from(env!("CARGO_BIN_EXE_ejabberd-cloud"));
+        let path = std::env::var("PATH").unwrap_or_default();
+        let address = address();
+        let said = File::create(folder.path().join("said")).expect("a file");
+        let child = Command::new(package().join("scripts/node.sh"))
+            .arg(folder.path().join("run"))
+            .arg(&configuration)
+            .env("SHIMS", shims())
+            .env("ADDRESS", &address)
+            .env("ERL_EXTRA", "-s cloud_probe")
+            .env("PATH", format!("{}:{path}", program.parent().expect("a folder").display()))
+            .env("AWS_ACCESS_KEY_ID", "id")
+            .env("AWS_SECRET_ACCESS_KEY", "secret")
+            .env("EJABBERD_CLOUD_BUCKET", "chat")
+            .env("EJABBERD_CLOUD_CREATE_BUCKET", "true")
+            .env("EJABBERD_CLOUD_S3_ENDPOINT", emulator.url())
+            .env("EJABBERD_CLOUD_SDB_ENDPOINT", emulator.url())
+            // Its end is that of the node.
+            .stdin(Stdio::piped())
+            .stdout(said.try_clone().expect("a file"))
+            .stderr(said)
+            .spawn()
+            .expect("bash is needed");
+        let mut node = Self {
+            emulator,
+            address,
+            child,
+            folder,
+        };
+        node.wait();
+        node
+    }
+
+    fn wait(&mut self) {
+        let begun = Instant::now();
+        while self.try_http("/api/status", "{}").is_none() {
+            let ended = self.child.try_wait().expect("a child");
+            assert!(ended.is_none(), "the node ended: {}", self.said());
+            assert!(
+                begun.elapsed() < START,
+                "the node does not start: {}",
+                self.said()
+            );
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// What the node and its program have printed.
+    pub(crate) fn said(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("said")).unwrap_or_default()
+    }
+
+    /// The process of the program that the node has started: its child's child, since Erlang starts programs by a helper.
+    /// There is none for a moment after it has ended.
+    pub(crate) fn program(&self) -> Option<u32> {
+        let below = |parent: u32| {
+            let list = std::fs::read_to_string(format!("/proc/{parent}/task/{parent}/children"))
+                .unwrap_or_default();
+            list.split_whitespace()
+                .filter_map(|id| id.parse().ok())
+                .collect::<Vec<u32>>()
+        };
+        // One that has ended and was not yet waited for has no arguments.
+        let is_it = |id: &u32| {
+            let arguments = std::fs::read(format!("/proc/{id}/cmdline")).unwrap_or_default();
+            arguments
+                .split(|byte| *byte == 0)
+                .next()
+                .is_some_and(|name| name.ends_with(b"/ejabberd-cloud"))
+        };
+        let helpers = below(self.child.id());
+        helpers.into_iter().flat_map(below).find(is_it)
+    }
+
+    /// What the node's web server answers to a POST.
+    pub(crate) fn http(&self, path: &str, body: &str) -> String {
+        self.try_http(path, body)
+            .unwrap_or_else(|| panic!("{path} has no answer: {}", self.said()))
+    }
+
+    fn try_http(&self, path: &str, body: &str) -> Option<String> {
+        let mut server = TcpStream::connect((self.address.as_str(), 5280)).ok()?;
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+            body.len()
+        );
+        server.write_all(format!("{head}{body}").as_bytes()).ok()?;
+        let mut answer = String::new();
+        server.read_to_string(&mut answer).ok()?;
+        let (head, body) = answer.split_once("\r\n\r\n")?;
+        head.starts_with("HTTP/1.1 200").then(|| body.to_owned())
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        // The program ends with it, since that is the end of its standard input.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            let log = self.folder.path().join("run/log/ejabberd.log");
+            eprintln!(
+                "the node said:\n{}",
+                std::fs::read_to_string(log).unwrap_or_else(|_| self.said())
+            );
+        }
+    }
+}
+
+/// The configuration that is shipped, with what is special about this node.
+fn configured(plan: &Plan) -> String {
+    let mut text =
+        std::fs::read_to_string(package().join("scripts/ejabberd.yml")).expect("the configuration");
+    let mut replace = |from: &str, to: &str| {
+        assert_eq!(
+            text.matches(from).count(),
+            1,
+            "{from:?} in the configuration"
+        );
+        text = text.replace(from, to);
+    };
+    replace(
+        "mod_cloud: {}",
+        &format!("mod_cloud: {{timeout: {}}}", plan.timeout),
+    );
+    replace(
+        "/api: mod_http_api",
+        "/api: mod_http_api\n      /probe: cloud_probe",
+    );
+    replace("use_cache: true", &format!("use_cache: {}", plan.caches));
+    if plan.external {
+        replace(
+            "auth_method: cloud",
+            "auth_method: external\nextauth_program: \"ejabberd-cloud extauth\"\nextauth_pool_size: 2\nauth_use_cache: false",
+        );
+        replace("auth_password_format: scram\n", "");
+    }
+    text
+}

@@ -1,0 +1,102 @@
+"""The store is away for a while, or the program between is killed."""
+
+import asyncio
+import os
+import signal
+
+from checks import HOST, Client, api, ask, attempt, check, main, register, until
+from slixmpp.exceptions import IqError, IqTimeout
+
+
+async def outage(ann):
+    check("a wrong password is refused", await attempt(Client("bob", password="wrong")) == "refused")
+    ask("outage")
+    how = await attempt(Client("bob"))
+    check("a login during an outage is not refused for its password", how.startswith("lost"), how)
+    how = await attempt(Client("bob", mechanism="PLAIN"))
+    check("nor is one by PLAIN", how.startswith("lost"), how)
+    ann.send_message(f"bob@{HOST}", "are you there?")
+    answer = await ann.next_message()
+    check("who writes to somebody away is told that it did not arrive", answer["type"] == "error", answer)
+    try:
+        await ann.update_roster("x@example.org", name="X", timeout=30)
+        check("a change that was not made is told", False)
+    except (IqError, IqTimeout) as error:
+        check("a change that was not made is told", isinstance(error, IqError), error)
+    try:
+        contacts = await ann.fetch_contacts()
+        check("an outage is no empty roster", False, contacts)
+    except IqError as error:
+        check("an outage is no empty roster", error.condition == "internal-server-error", error.condition)
+    answer = await api("register", user="carl", host=HOST, password="secret")
+    check("a registration during an outage is no success", "successfully" not in str(answer), answer)
+    check("who was there is there still", ann.is_connected())
+    ask("mend")
+    check("afterwards people log in as before", await attempt(Client("bob")) == "in")
+    await ann.update_roster("y@example.org", name="Y")
+    contacts = await ann.fetch_contacts()
+    check("and change things", "y@example.org" in contacts, contacts)
+
+
+async def program():
+    """The process of the program, which may be between two lives."""
+    return int(await until(lambda: ask("program"), "a program"))
+
+
+async def killed(ann):
+    before = await program()
+    os.kill(before, signal.SIGKILL)
+
+    async def works():
+        try:
+            return "z@example.org" in await ann.fetch_contacts() or await ann.update_roster("z@example.org", name="Z")
+        except IqError:
+            return None
+
+    await until(works, "a program that answers")
+    after = await program()
+    check("a program that was killed is started again", after != before, after)
+    check("and people log in", await attempt(Client("bob")) == "in")
+    for _ in range(3):
+        os.kill(await program(), signal.SIGKILL)
+        await until(works, "a program that answers")
+    check("however often", await attempt(Client("bob")) == "in")
+    check("and who was there is there still", ann.is_connected())
+
+
+async def stuck(ann):
+    """A program that is stopped is one that answers nothing, and cannot be asked to end."""
+    before = await program()
+    os.kill(before, signal.SIGSTOP)
+    try:
+        await ann.fetch_contacts()
+        check("a call to a program that is stuck ends", False)
+    except IqError as error:
+        check("a call to a program that is stuck ends", error.condition == "internal-server-error", error.condition)
+
+    async def another():
+        return await program() != before
+
+    await until(another, "another program")
+
+    async def works():
+        try:
+            return await ann.fetch_contacts()
+        except IqError:
+            return None
+
+    contacts = await until(works, "a program that answers")
+    check("and another one takes its place", "y@example.org" in contacts, contacts)
+
+
+async def scenario():
+    await register("ann", "bob")
+    ann = await Client("ann").login()
+    await ann.update_roster("before@example.org", name="Before")
+    await outage(ann)
+    await killed(ann)
+    await stuck(ann)
+    await ann.logout()
+
+
+main(scenario)

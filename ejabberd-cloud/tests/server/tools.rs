@@ -1,0 +1,55 @@
+//! The tools of others that the tests need, and a sentence for each that is missing.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use tempfile::TempDir;
+
+/// The folder of this package.
+pub(crate) fn package() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The folder with the compiled shims, which are built once for all tests.
+pub(crate) fn shims() -> &'static Path {
+    static SHIMS: OnceLock<TempDir> = OnceLock::new();
+    let folder = SHIMS.get_or_init(|| {
+        let folder = TempDir::new().expect("a folder");
+        // It says itself what is missing, and how to install it.
+        let built = Command::new(package().join("erlang/build.sh"))
+            .arg(folder.path())
+            .output()
+            .expect("bash is needed");
+        assert!(
+            built.status.success(),
+            "{}",
+            String::from_utf8_lossy(&built.stderr)
+        );
+        let probe = package().join("tests/server/cloud_probe.erl");
+        let built = Command::new("erlc")
+            .arg("-o")
+            .arg(folder.path())
+            .arg(probe)
+            .output()
+            .expect("erlc");
+        assert!(
+            built.status.success(),
+            "{}",
+            String::from_utf8_lossy(&built.stdout)
+        );
+        folder
+    });
+    folder.path()
+}
+
+/// A Python that has slixmpp.
+pub(crate) fn python() -> PathBuf {
+    let own = package().join("../target/python/bin/python3");
+    let has_it = |python: &PathBuf| {
+        let asked = Command::new(python).args(["-c", "import slixmpp"]).output();
+        asked.is_ok_and(|asked| asked.status.success())
+    };
+    let found = [own, "python3".into()].into_iter().find(has_it);
+    found.expect("no Python here has slixmpp: pip install slixmpp, or ./test.sh --setup")
+}
