@@ -17,6 +17,19 @@ absent() {
     [[ -e /usr/include/libmemcached/memcached.h ]] || echo libmemcached-dev
 }
 
+# apt-get, which waits up to five minutes for another package manager to be done: for dpkg's lock by itself, for that of
+# the package lists by trying again.
+apt() {
+    local said tries=60
+    while ! said=$(DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 "$@" 2>&1 >/dev/null); do
+        if [[ $said != *'Could not get lock'* ]] || ((--tries == 0)); then
+            printf '%s\n' "$said" >&2
+            return 1
+        fi
+        sleep 5
+    done
+}
+
 if ! command -v cargo >/dev/null; then
     echo "test.sh: cargo is missing: install Rust from https://rustup.rs" >&2
     exit 1
@@ -27,7 +40,7 @@ if ((${#missing[@]})) && ((EUID == 0)) && command -v apt-get >/dev/null; then
     echo "test.sh: installing ${missing[*]}"
     # One word of output per package is enough; an error still shows.
     export DEBIAN_FRONTEND=noninteractive
-    apt-get update -qq
+    apt update -qq
     # Tests start the servers that they need themselves: those of the packages are not to run as well.
     policy=/usr/sbin/policy-rc.d
     if [[ ! -e $policy ]]; then
@@ -35,7 +48,7 @@ if ((${#missing[@]})) && ((EUID == 0)) && command -v apt-get >/dev/null; then
         chmod +x "$policy"
         trap 'rm -f "$policy"' EXIT
     fi
-    apt-get install -y -qq --no-install-recommends "${missing[@]}" libc6-dev >/dev/null
+    apt install -y -qq --no-install-recommends "${missing[@]}" libc6-dev >/dev/null
     if [[ -n $(trap -p EXIT) ]]; then
         rm -f "$policy"
         trap - EXIT
@@ -51,8 +64,8 @@ fi
 # A folder for Python's packages, with the means to install them.
 python_folder() {
     if ! python3 -c 'import ensurepip, venv' &>/dev/null && ((EUID == 0)) && command -v apt-get >/dev/null; then
-        apt-get update -qq
-        DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends python3-venv >/dev/null
+        apt update -qq
+        apt install -y -qq --no-install-recommends python3-venv >/dev/null
     fi
     [[ -x target/python/bin/pip ]] || python3 -m venv target/python
 }

@@ -1,11 +1,10 @@
-//! The README's program for S3. Talks to the server in S3_ENDPOINT, or to an emulator.
+//! The README's program for S3. Talks to the server that the environment names, or to an emulator.
 #![allow(clippy::print_stdout)]
 
-use s3_client::{Credentials, Result, S3Client};
+use s3_client::{Result, S3Client};
 
-async fn basics(endpoint: &str, keys: Credentials) -> Result<()> {
-    let s3 = S3Client::builder().endpoint(endpoint).credentials(keys);
-    let photos = s3.build()?.bucket("photos");
+async fn basics() -> Result<()> {
+    let photos = S3Client::from_env()?.bucket("photos");
     photos.create().await?;
 
     let put = photos.put("2009/cat.jpg", "meow");
@@ -29,11 +28,6 @@ async fn basics(endpoint: &str, keys: Credentials) -> Result<()> {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> std::process::ExitCode {
-    examples::exit("s3_basics", run().await)
-}
-
-async fn run() -> std::result::Result<bool, Box<dyn std::error::Error>> {
-    let server = examples::Server::from_env("S3_ENDPOINT").await?;
-    basics(&server.url, server.keys).await?;
-    Ok(true)
+    let about = "Stores an object in S3, reads it, lists it and removes it: the first program of the README.";
+    examples::environment::main("s3_basics", about, "S3", basics).await
 }

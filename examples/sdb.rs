@@ -82,7 +82,7 @@ const PLANETS: [(&str, &[(&str, &str)]); 8] = [
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    examples::exit("sdb", run(&Args::parse()).await)
+    examples::exit("sdb", examples::printed(run(&Args::parse()).await))
 }
 
 /// Whether all that was asked was answered.

@@ -1,11 +1,10 @@
-//! The README's program for SimpleDB. Talks to the server in SDB_ENDPOINT, or to an emulator.
+//! The README's program for SimpleDB. Talks to the server that the environment names, or to an emulator.
 #![allow(clippy::print_stdout)]
 
-use sdb_client::{Credentials, Expected, Result, SdbClient};
+use sdb_client::{Expected, Result, SdbClient};
 
-async fn basics(endpoint: &str, keys: Credentials) -> Result<()> {
-    let sdb = SdbClient::builder().endpoint(endpoint).credentials(keys);
-    let sdb = sdb.build()?;
+async fn basics() -> Result<()> {
+    let sdb = SdbClient::from_env()?;
     let users = sdb.domain("users");
     users.create().await?;
 
@@ -29,11 +28,6 @@ async fn basics(endpoint: &str, keys: Credentials) -> Result<()> {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> std::process::ExitCode {
-    examples::exit("sdb_basics", run().await)
-}
-
-async fn run() -> std::result::Result<bool, Box<dyn std::error::Error>> {
-    let server = examples::Server::from_env("SDB_ENDPOINT").await?;
-    basics(&server.url, server.keys).await?;
-    Ok(true)
+    let about = "Stores an item in SimpleDB, updates it, selects it and removes it: the second program of the README.";
+    examples::environment::main("sdb_basics", about, "SIMPLEDB", basics).await
 }

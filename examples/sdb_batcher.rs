@@ -62,7 +62,7 @@ struct Row {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    examples::exit("sdb_batcher", run(&Args::parse()).await)
+    examples::exit("sdb_batcher", examples::printed(run(&Args::parse()).await))
 }
 
 async fn run(args: &Args) -> Result<bool, Box<dyn Error>> {

@@ -53,7 +53,7 @@ struct Args {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    examples::exit("sdb_dump", run(&Args::parse()).await)
+    examples::exit("sdb_dump", examples::printed(run(&Args::parse()).await))
 }
 
 async fn run(args: &Args) -> Result<bool, Box<dyn Error>> {

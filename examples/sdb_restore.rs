@@ -52,7 +52,7 @@ const STEP: usize = 2500;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    examples::exit("sdb_restore", run(&Args::parse()).await)
+    examples::exit("sdb_restore", examples::printed(run(&Args::parse()).await))
 }
 
 async fn run(args: &Args) -> Result<bool, Box<dyn Error>> {

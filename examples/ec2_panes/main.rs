@@ -82,7 +82,10 @@ async fn main() -> ExitCode {
         return examples::exit("ec2_panes", Err(tmux::become_command(&command)));
     }
     let args = Args::parse();
-    examples::exit("ec2_panes", examples::printed(run(&args).await))
+    examples::exit(
+        "ec2_panes",
+        examples::printed(run(&args).await.map(|()| true)),
+    )
 }
 
 async fn run(args: &Args) -> Result<(), Box<dyn Error>> {

@@ -82,7 +82,7 @@ struct Args {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    examples::exit("keys", run(&Args::parse()).await)
+    examples::exit("keys", examples::printed(run(&Args::parse()).await))
 }
 
 async fn run(args: &Args) -> Result<bool, Box<dyn Error>> {

@@ -50,7 +50,7 @@ fn start(args: &Args) -> Result<bool, Failure> {
         true => writeln!(io::stdout(), "{}", report.json()),
         false => write!(io::stdout(), "{report}"),
     };
-    printed.map_err(|error| Failure(format!("standard output: {error}")))?;
+    examples::shown(printed)?;
     Ok(report.different == 0)
 }
 

@@ -33,11 +33,11 @@ pub fn exit(program: &str, outcome: Result<bool, impl fmt::Display>) -> ExitCode
     }
 }
 
-/// What a program that only prints came to: that nobody reads on, as behind `| head`, is no failure.
+/// What a program came to whose last step is to print: that nobody reads on, as behind `| head`, is no failure.
 ///
 /// # Errors
 /// Any other failure.
-pub fn printed(outcome: Result<(), Box<dyn Error>>) -> Result<bool, Box<dyn Error>> {
+pub fn printed(outcome: Result<bool, Box<dyn Error>>) -> Result<bool, Box<dyn Error>> {
     match outcome {
         Err(error)
             if error
@@ -46,7 +46,20 @@ pub fn printed(outcome: Result<(), Box<dyn Error>>) -> Result<bool, Box<dyn Erro
         {
             Ok(true)
         }
-        other => other.map(|()| true),
+        other => other,
+    }
+}
+
+/// What printing came to, in the same way.
+///
+/// # Errors
+/// Any other failure.
+pub fn shown(outcome: io::Result<()>) -> Result<(), Failure> {
+    match outcome {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failure(format!("standard output: {error}")))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -8,6 +8,7 @@
 pub mod child;
 pub mod dump;
 pub mod ec2;
+pub mod environment;
 mod failure;
 pub mod lines;
 pub mod memcached;
@@ -16,15 +17,14 @@ pub mod prices;
 pub mod state;
 pub mod table;
 
-use std::env::VarError;
 use std::error::Error;
 use std::time::SystemTime;
 
-use aws_core::credentials::{Environment, ProvideCredentials};
+use aws_core::credentials::{Chain, Environment, Profile, ProvideCredentials};
 use aws_core::{Credentials, Endpoint};
 use emulator::Emulator;
 
-pub use failure::{Failure, exit, printed, say};
+pub use failure::{Failure, exit, printed, say, shown};
 
 /// Reads the address of a server for the command line, which refuses what is none.
 ///
@@ -46,21 +46,8 @@ pub struct Server {
 }
 
 impl Server {
-    /// The server that an environment variable has the address of, with the keys that the
-    /// environment has, too; without it, an emulator on a thread of its own.
-    ///
-    /// # Errors
-    /// When the variable is set but the keys are not, or the emulator cannot be started.
-    pub async fn from_env(variable: &str) -> Result<Self, Box<dyn Error>> {
-        match std::env::var(variable) {
-            Ok(url) => Self::open(Some(url)).await,
-            Err(VarError::NotPresent) => Self::open(None).await,
-            Err(error) => Err(format!("{variable}: {error}").into()),
-        }
-    }
-
-    /// The server at this address, with the keys of the environment; without one, an emulator on a thread of its
-    /// own.
+    /// The server at this address, with the keys of the environment or of a profile; without one, an emulator on a
+    /// thread of its own.
     ///
     /// # Errors
     /// When there is an address but no keys, or the emulator cannot be started.
@@ -73,7 +60,9 @@ impl Server {
                 emulator: Some(emulator),
             });
         };
-        let provided = Environment::new().provide(SystemTime::now()).await?;
+        // The sources further down the standard chain are asked over the network: they are not waited for.
+        let keys = Chain::new().or(Environment::new()).or(Profile::new());
+        let provided = keys.provide(SystemTime::now()).await?;
         Ok(Self {
             url,
             keys: provided.credentials,

@@ -30,7 +30,11 @@ pub(crate) fn example(name: &str) -> Command {
         .env_remove("S3_ENDPOINT")
         .env_remove("SDB_ENDPOINT")
         .env_remove("EC2_ENDPOINT")
-        .env_remove("AWS_REGION");
+        .env_remove("AWS_REGION")
+        .env_remove("AWS_PROFILE")
+        .env_remove("AWS_ENDPOINT_URL")
+        .env_remove("AWS_ENDPOINT_URL_S3")
+        .env_remove("AWS_ENDPOINT_URL_SIMPLEDB");
     command
 }
 
