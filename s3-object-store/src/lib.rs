@@ -5,9 +5,9 @@
 //! [`s3_client`] they hand in is set up with. It is a [`MultipartStore`], a [`PaginatedListStore`] too, and with the feature `signer` a
 //! `Signer`.
 //!
-//! Not here: any setting of the client (build it with [`s3_client::S3Client::builder`]), the configuration keys and
-//! environment variables of `object_store`'s own S3 client, and prefixes (`object_store` has
-//! `PrefixStore` for them).
+//! [`S3StoreBuilder`] makes one from `s3://bucket/prefix` and the options of `object_store`'s own S3 client; all other
+//! settings are those of the client ([`s3_client::S3Client::builder`]). Not here: prefixes (`object_store` has `PrefixStore`
+//! for them).
 //!
 //! # Example
 //!
@@ -38,16 +38,19 @@
 //! # Ok(()) }
 //! ```
 
+mod builder;
 mod convert;
 mod error;
 mod list;
 mod multipart;
+mod options;
 mod read;
 #[cfg(feature = "signer")]
 mod signer;
 mod store;
 mod write;
 
+pub use builder::S3StoreBuilder;
 pub use store::S3Store;
 
 #[cfg(doc)]

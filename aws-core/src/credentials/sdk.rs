@@ -22,6 +22,22 @@ use super::{Credentials, CredentialsError, ProvideCredentials, ProvideFuture, Pr
 /// assert_eq!(ours.credentials.access_key(), "AKID");
 /// # }
 /// ```
+///
+/// Profiles with [single sign-on](https://docs.aws.amazon.com/sdkref/latest/guide/feature-sso-credentials.html), which
+/// [`Profile`](super::Profile) refuses, are read by `aws_config::profile::ProfileFileCredentialsProvider` of the crate
+/// `aws-config` with its feature `sso`. A builder of a client takes the region and the endpoint of the same profile by
+/// `from_env`, and the keys by `credentials`, as setters count first:
+///
+/// ```
+/// use aws_core::credentials::{Chain, Environment, Sdk};
+/// use aws_credential_types::provider::ProvideCredentials;
+///
+/// // theirs: aws_config::profile::ProfileFileCredentialsProvider::builder().profile_name("work").build()
+/// fn keys(theirs: impl ProvideCredentials + 'static) -> Chain {
+///     Chain::new().or(Environment::new()).or(Sdk::new(theirs))
+/// }
+/// # drop(keys(aws_credential_types::Credentials::new("AKID", "secret", None, None, "example")));
+/// ```
 pub struct Sdk<P>(P);
 
 impl<P: SdkProvider> Sdk<P> {

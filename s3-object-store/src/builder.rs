@@ -1,0 +1,296 @@
+//! A store from a URL and the options that `object_store`'s own S3 client has.
+//!
+//! *Problem:* Programs over `object_store` have their stores in configuration files, as a URL and a map of options.
+//! *Decision:* Each of `AmazonS3ConfigKey`'s names in `object_store` 0.14 is in one table: it is taken, or refused by its
+//! name with what to do instead; none is passed over. *Cost:* A configuration with options of other clients stops here
+//! with an error.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use object_store::path::Path;
+use object_store::{Error, Result};
+use s3_client::shared_config::Variables;
+use s3_client::transport::Proxy;
+use s3_client::{Addressing, Checksum, HttpPool, S3Builder, S3Client};
+
+use crate::error::{STORE, any};
+use crate::options::{self, Taken};
+use crate::store::S3Store;
+
+/// Builds an [`S3Store`] from `s3://bucket/prefix` and [options](Self::option).
+///
+/// ```
+/// use object_store::ObjectStoreExt as _;
+/// use object_store::prefix::PrefixStore;
+/// use s3_object_store::S3StoreBuilder;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let emulator = emulator::Emulator::start_blocking()?;
+/// let options = [
+///     ("aws_endpoint", emulator.url()),
+///     ("aws_access_key_id", emulator.access_key().to_owned()),
+///     ("aws_secret_access_key", emulator.secret_key().to_owned()),
+/// ];
+/// let (store, path) = S3StoreBuilder::new("s3://photos/2009")?.options(options)?.build()?;
+/// store.bucket().create().await?;
+/// let store = PrefixStore::new(store, path);
+/// store.put(&"cat.jpg".into(), "meow".into()).await?;
+/// assert_eq!(store.get(&"cat.jpg".into()).await?.bytes().await?, "meow");
+/// # Ok(()) }
+/// ```
+#[must_use = "nothing is built before build()"]
+pub struct S3StoreBuilder {
+    bucket: String,
+    path: Path,
+    variables: Variables,
+    options: BTreeMap<Taken, String>,
+    client: S3Builder,
+}
+
+impl S3StoreBuilder {
+    /// The bucket and the path that a URL names: `s3://bucket/path` or `s3a://bucket/path`, the path percent-encoded.
+    ///
+    /// # Errors
+    /// [`Error::Generic`] for other URLs: the place of a store that is not Amazon's is the option `aws_endpoint`.
+    pub fn new(url: &str) -> Result<Self> {
+        let rest = url
+            .strip_prefix("s3://")
+            .or_else(|| url.strip_prefix("s3a://"));
+        let rest = rest.filter(|rest| !rest.contains(['?', '#', '@']));
+        let (bucket, path) = rest
+            .map(|rest| rest.split_once('/').unwrap_or((rest, "")))
+            .filter(|(bucket, _)| !bucket.is_empty())
+            .ok_or_else(|| {
+                any("the URL of a store is s3://bucket/path, and its server the option aws_endpoint")
+            })?;
+        Ok(Self {
+            bucket: bucket.to_owned(),
+            path: Path::from_url_path(path)?,
+            variables: Variables::default(),
+            options: BTreeMap::new(),
+            client: S3Client::builder(),
+        })
+    }
+
+    /// Takes what no option says from the environment and the files under `~/.aws`, as
+    /// [`S3Client::from_env`] does. Without it only the sources of keys are asked that belong to the machine:
+    /// a container's and an instance's.
+    pub fn from_env(self) -> Self {
+        self.from_variables(Variables::process())
+    }
+
+    /// As [`from_env`](Self::from_env), with these variables in place of those of the process.
+    pub fn from_variables(mut self, variables: Variables) -> Self {
+        self.variables = variables;
+        self
+    }
+
+    /// One of the options of `object_store`'s S3 client
+    /// ([`AmazonS3ConfigKey`](https://docs.rs/object_store/0.14.2/object_store/aws/enum.AmazonS3ConfigKey.html)), by any
+    /// of its names there, in small or capital letters:
+    ///
+    /// - keys: `aws_access_key_id`, `aws_secret_access_key`, `aws_session_token`; where they come from:
+    ///   `aws_web_identity_token_file`, `aws_role_arn`, `aws_role_session_name`, `aws_endpoint_url_sts`,
+    ///   `aws_container_credentials_relative_uri`, `aws_container_credentials_full_uri`,
+    ///   `aws_container_authorization_token_file`, `aws_metadata_endpoint`; none: `aws_skip_signature`;
+    /// - the place: `aws_region` before `aws_default_region`, `aws_endpoint_url_s3` before `aws_endpoint`,
+    ///   `aws_bucket` (in place of the URL's), `aws_virtual_hosted_style_request` (no has the bucket in the path; with
+    ///   yes, a bucket in front of the endpoint's host is taken for that);
+    /// - what is sent: `aws_unsigned_payload`, `aws_checksum_algorithm` (`sha256`), `aws_conditional_put` (`etag` or
+    ///   `disabled`, as [`S3Store::updates`]);
+    /// - connections: `timeout`, `connect_timeout`, `pool_idle_timeout` (as `30s` or `5 minutes`), `proxy_url`,
+    ///   `allow_http` (no refuses an endpoint without TLS).
+    ///
+    /// Options that turn something on that is not done here, such as encryption for all objects, are refused; those that
+    /// turn it off are taken.
+    ///
+    /// # Errors
+    /// [`Error::UnknownConfigurationKey`] for other names, [`Error::Generic`] for an option that is not done here, with
+    /// what there is instead. Values are not shown: they may be secrets.
+    pub fn option(mut self, key: &str, value: impl Into<String>) -> Result<Self> {
+        let value = value.into();
+        let name = key.to_ascii_lowercase();
+        match options::find(&name) {
+            None => Err(Error::UnknownConfigurationKey {
+                store: STORE,
+                key: key.to_owned(),
+            }),
+            Some(Ok(taken)) => {
+                self.options.insert(taken, value);
+                Ok(self)
+            }
+            Some(Err(refused)) if refused.is_done(&value) => Ok(self),
+            Some(Err(refused)) => Err(any(format!("the option {name} {}", refused.why))),
+        }
+    }
+
+    /// Several [options](Self::option).
+    ///
+    /// # Errors
+    /// As [`option`](Self::option).
+    pub fn options<K, V>(self, options: impl IntoIterator<Item = (K, V)>) -> Result<Self>
+    where
+        K: AsRef<str>,
+        V: Into<String>,
+    {
+        let mut options = options.into_iter();
+        options.try_fold(self, |builder, (key, value)| {
+            builder.option(key.as_ref(), value)
+        })
+    }
+
+    /// Sets the client up further: its pool, its cache, how it signs. Options come after it, where both say something.
+    pub fn client(mut self, set_up: impl FnOnce(S3Builder) -> S3Builder) -> Self {
+        self.client = set_up(self.client);
+        self
+    }
+
+    /// The store, and the path that the URL names in it: for a `PrefixStore`, or for the names of objects.
+    ///
+    /// # Errors
+    /// [`Error::Generic`] when a value cannot be read, naming its option, or as
+    /// [`S3Builder::build`](s3_client::S3Builder::build).
+    pub fn build(self) -> Result<(S3Store, Path)> {
+        let Self {
+            bucket,
+            path,
+            mut variables,
+            options,
+            mut client,
+        } = self;
+        let said = |taken: Taken| {
+            options
+                .get(&taken)
+                .map(String::as_str)
+                .filter(|v| !v.is_empty())
+        };
+        let flag = |taken: Taken| said(taken).map(|value| boolean(taken, value)).transpose();
+        let time = |taken: Taken| said(taken).map(|value| duration(taken, value)).transpose();
+        let bucket = said(Taken::Bucket).unwrap_or(&bucket);
+        if said(Taken::AccessKeyId).is_some() {
+            for other in [
+                "AWS_SESSION_TOKEN",
+                "AWS_SECURITY_TOKEN",
+                "AWS_CREDENTIAL_EXPIRATION",
+            ] {
+                variables = variables.without(other);
+            }
+        }
+        for (taken, variable) in options::VARIABLES {
+            if let Some(value) = said(*taken) {
+                variables = variables.with(*variable, value);
+            }
+        }
+        client = client.from_variables(variables);
+        if let Some(region) = said(Taken::Region).or_else(|| said(Taken::DefaultRegion)) {
+            client = client.region(region);
+        }
+        let in_host = flag(Taken::VirtualHosted)?;
+        if let Some(url) = said(Taken::S3Endpoint).or_else(|| said(Taken::Endpoint)) {
+            if flag(Taken::AllowHttp)? == Some(false) && !url.starts_with("https://") {
+                return Err(any("the endpoint is without TLS, and allow_http is no"));
+            }
+            let behind = format!("://{bucket}.");
+            client = client.endpoint(match in_host {
+                Some(true) => url.replacen(&behind, "://", 1),
+                _ => url.to_owned(),
+            });
+        }
+        client = match in_host {
+            Some(true) => client.addressing(Addressing::VirtualHost),
+            Some(false) => client.addressing(Addressing::Path),
+            None => client,
+        };
+        if let Some(unsigned) = flag(Taken::UnsignedPayload)? {
+            client = client.sign_bodies(!unsigned);
+        }
+        if flag(Taken::SkipSignature)? == Some(true) {
+            client = client.anonymous();
+        }
+        if let Some(limit) = time(Taken::Timeout)? {
+            client = client.timeout(limit);
+        }
+        let (connect, idle) = (time(Taken::ConnectTimeout)?, time(Taken::PoolIdleTimeout)?);
+        let proxy = said(Taken::ProxyUrl);
+        if connect.is_some() || idle.is_some() || proxy.is_some() {
+            let mut pool = HttpPool::builder();
+            if let Some(limit) = connect {
+                pool = pool.connect_timeout(limit);
+            }
+            if let Some(limit) = idle {
+                pool = pool.idle_timeout(limit);
+            }
+            if let Some(url) = proxy {
+                let proxy = Proxy::http(url);
+                // The URL may have a password.
+                pool =
+                    pool.proxy(proxy.map_err(|_| any("the option proxy_url is no proxy's URL"))?);
+            }
+            client = client.pool(pool.build());
+        }
+        let client = client.build().map_err(any)?;
+        let mut store = S3Store::new(client.bucket(bucket));
+        match said(Taken::Checksum)
+            .map(str::to_ascii_lowercase)
+            .as_deref()
+        {
+            Some("sha256") => store = store.checksum(Checksum::Sha256),
+            Some(_) => return Err(any("the option checksum_algorithm is not sha256")),
+            None => {}
+        }
+        match said(Taken::ConditionalPut)
+            .map(str::to_ascii_lowercase)
+            .as_deref()
+        {
+            Some("etag") => store = store.updates(true),
+            Some("disabled") => store = store.updates(false),
+            Some(_) => {
+                return Err(any(
+                    "the option conditional_put is neither etag nor disabled",
+                ));
+            }
+            None => {}
+        }
+        Ok((store, path))
+    }
+}
+
+impl fmt::Debug for S3StoreBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("S3StoreBuilder")
+            .field("bucket", &self.bucket)
+            .field("path", &self.path)
+            .field("variables", &self.variables)
+            .field("options", &self.options.keys())
+            .finish_non_exhaustive()
+    }
+}
+
+fn boolean(taken: Taken, value: &str) -> Result<bool> {
+    options::yes_or_no(value)
+        .ok_or_else(|| any(format!("the option {taken:?} is neither true nor false")))
+}
+
+/// A number with a unit, as `30s`, `500 ms`, `5 minutes`.
+fn duration(taken: Taken, value: &str) -> Result<Duration> {
+    let value = value.trim();
+    let end = value
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(value.len());
+    let (number, unit) = value.split_at(end);
+    let millis = match unit.trim() {
+        "ms" | "msec" | "millis" => Some(1),
+        "s" | "sec" | "second" | "seconds" => Some(1000),
+        "m" | "min" | "minute" | "minutes" => Some(60_000),
+        "h" | "hr" | "hour" | "hours" => Some(3_600_000),
+        _ => None,
+    };
+    let number = number.parse::<u64>().ok();
+    let time = number
+        .zip(millis)
+        .and_then(|(number, millis)| number.checked_mul(millis));
+    time.map(Duration::from_millis)
+        .ok_or_else(|| any(format!("the option {taken:?} is no time such as 30s")))
+}

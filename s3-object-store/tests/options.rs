@@ -1,0 +1,238 @@
+//! Stores from URLs and options.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "this is test code outside of a test function"
+)]
+
+use emulator::Emulator;
+use object_store::{Error, ObjectStoreExt as _};
+use s3_client::shared_config::Variables;
+use s3_object_store::S3StoreBuilder;
+
+/// All names that `AmazonS3ConfigKey` and `ClientConfigKey` of `object_store` 0.14.2 have, without `aws_`, and a value
+/// with which the option is taken; nothing where none is.
+const NAMES: &[(&str, Option<&str>)] = &[
+    ("access_key_id", Some("id")),
+    ("secret_access_key", Some("secret")),
+    ("session_token", Some("token")),
+    ("token", Some("token")),
+    ("default_region", Some("eu-west-1")),
+    ("region", Some("eu-west-1")),
+    ("bucket", Some("other")),
+    ("bucket_name", Some("other")),
+    ("endpoint", Some("http://h")),
+    ("endpoint_url", Some("http://h")),
+    ("endpoint_url_s3", Some("http://h")),
+    ("endpoint_url_sts", Some("http://h")),
+    ("virtual_hosted_style_request", Some("true")),
+    ("s3_express", Some("false")),
+    ("imdsv1_fallback", Some("false")),
+    ("metadata_endpoint", Some("http://h")),
+    ("unsigned_payload", Some("true")),
+    ("checksum_algorithm", Some("sha256")),
+    ("container_credentials_relative_uri", Some("/x")),
+    ("container_credentials_full_uri", Some("http://127.0.0.1/x")),
+    ("container_authorization_token_file", Some("/x")),
+    ("web_identity_token_file", Some("/x")),
+    ("role_arn", Some("arn")),
+    ("role_session_name", Some("name")),
+    ("skip_signature", Some("true")),
+    ("copy_if_not_exists", None),
+    ("conditional_put", Some("etag")),
+    ("disable_tagging", Some("false")),
+    ("disable_bulk_delete", Some("false")),
+    ("request_payer", Some("false")),
+    ("server_side_encryption", None),
+    ("sse_kms_key_id", None),
+    ("sse_bucket_key_enabled", Some("false")),
+    ("sse_customer_key_base64", None),
+    ("allow_http", Some("true")),
+    ("allow_invalid_certificates", Some("false")),
+    ("disable_system_certificates", Some("true")),
+    ("connect_timeout", Some("5s")),
+    ("default_content_type", None),
+    ("http1_only", Some("true")),
+    ("http2_only", Some("false")),
+    ("http2_keep_alive_interval", None),
+    ("http2_keep_alive_timeout", None),
+    ("http2_keep_alive_while_idle", Some("false")),
+    ("http2_max_frame_size", None),
+    ("pool_idle_timeout", Some("1 minute")),
+    ("pool_max_idle_per_host", None),
+    ("proxy_url", Some("http://proxy:3128")),
+    ("proxy_ca_certificate", None),
+    ("proxy_excludes", None),
+    ("randomize_addresses", None),
+    ("read_timeout", None),
+    ("timeout", Some("500 ms")),
+    ("user_agent", None),
+];
+
+fn builder() -> S3StoreBuilder {
+    S3StoreBuilder::new("s3://photos").unwrap()
+}
+
+#[test]
+fn each_option_is_taken_or_refused_by_its_name() {
+    for (name, value) in NAMES {
+        for name in [
+            (*name).to_owned(),
+            format!("aws_{name}"),
+            format!("AWS_{}", name.to_uppercase()),
+        ] {
+            let refused = |value: &str| builder().option(&name, value).map(|_| ());
+            if let Some(value) = value {
+                let built = builder().option(&name, *value).unwrap();
+                // There has to be a place besides.
+                let region = if name.contains("endpoint") {
+                    "region"
+                } else {
+                    "aws_endpoint"
+                };
+                let place = if region == "region" {
+                    "eu-west-1"
+                } else {
+                    "http://h"
+                };
+                let built = built.option(region, place).unwrap().build();
+                assert!(built.is_ok(), "{name}: {built:?}");
+            } else {
+                let error = refused("hidden").unwrap_err();
+                let shown = format!("{error} {error:?}");
+                assert!(
+                    shown.contains(&name.to_lowercase()) && !shown.contains("hidden"),
+                    "{shown}"
+                );
+            }
+        }
+    }
+    for name in ["", "aws_", "regoin", "aws_aws_region"] {
+        let error = builder().option(name, "hidden").unwrap_err();
+        let named = matches!(&error, Error::UnknownConfigurationKey { key, .. } if key == name);
+        assert!(
+            named && !format!("{error} {error:?}").contains("hidden"),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn values_that_cannot_be_read_are_not_shown() {
+    for name in [
+        "virtual_hosted_style_request",
+        "unsigned_payload",
+        "skip_signature",
+        "checksum_algorithm",
+        "conditional_put",
+        "timeout",
+        "connect_timeout",
+        "pool_idle_timeout",
+        "proxy_url",
+        "s3_express",
+        "http1_only",
+    ] {
+        let with = builder().option("endpoint", "http://h").unwrap();
+        let error = with
+            .option(name, "hidden one two")
+            .and_then(S3StoreBuilder::build)
+            .unwrap_err();
+        assert!(
+            !format!("{error} {error:?}").contains("hidden"),
+            "{name}: {error}"
+        );
+    }
+    let secret = builder().option("secret_access_key", "hidden").unwrap();
+    assert!(!format!("{secret:?}").contains("hidden"));
+    let plain = builder().options([("endpoint", "http://h"), ("allow_http", "false")]);
+    assert!(
+        plain
+            .unwrap()
+            .build()
+            .unwrap_err()
+            .to_string()
+            .contains("allow_http")
+    );
+}
+
+#[test]
+fn urls_name_a_bucket_and_a_path() {
+    for (url, bucket, path) in [
+        ("s3://photos", "photos", ""),
+        ("s3://photos/", "photos", ""),
+        ("s3a://photos/2009/a%20b", "photos", "2009/a b"),
+    ] {
+        let place = [("endpoint", "http://h")];
+        let built = S3StoreBuilder::new(url)
+            .unwrap()
+            .options(place)
+            .unwrap()
+            .build();
+        let (store, found) = built.unwrap();
+        assert_eq!(
+            (store.bucket().name(), found.as_ref()),
+            (bucket, path),
+            "{url}"
+        );
+    }
+    for url in [
+        "",
+        "s3://",
+        "s3:///x",
+        "https://h/b",
+        "photos",
+        "s3://a:hidden@b/c",
+        "s3://b/c?hidden",
+    ] {
+        let error = S3StoreBuilder::new(url).expect_err(url);
+        assert!(error.to_string().contains("s3://bucket/path"), "{error}");
+        assert!(!error.to_string().contains("hidden"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn options_come_before_the_environment() {
+    let store = Emulator::start().await.unwrap();
+    let options = [
+        ("AWS_ENDPOINT", store.url()),
+        ("AWS_ACCESS_KEY_ID", store.access_key().to_owned()),
+        ("AWS_SECRET_ACCESS_KEY", store.secret_key().to_owned()),
+    ];
+    let elsewhere = Variables::from_iter([
+        ("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:1"),
+        ("AWS_ACCESS_KEY_ID", "nobody"),
+        ("AWS_SECRET_ACCESS_KEY", "none"),
+        ("AWS_SESSION_TOKEN", "of other keys"),
+    ]);
+    let built = builder()
+        .from_variables(elsewhere)
+        .options(options)
+        .unwrap()
+        .build();
+    let (photos, _) = built.unwrap();
+    photos.bucket().create().await.unwrap();
+    photos.put(&"cat".into(), "meow".into()).await.unwrap();
+    let url = store.url();
+    let said = Variables::from_iter([
+        ("AWS_ENDPOINT_URL", url.as_str()),
+        ("AWS_ACCESS_KEY_ID", store.access_key()),
+        ("AWS_SECRET_ACCESS_KEY", store.secret_key()),
+    ]);
+    let (photos, _) = builder().from_variables(said).build().unwrap();
+    let cat = photos.get(&"cat".into()).await.unwrap();
+    assert_eq!(cat.bytes().await.unwrap(), "meow");
+}
+
+#[test]
+fn a_bucket_in_front_of_the_endpoint_is_taken_for_that() {
+    let options = [
+        ("endpoint", "http://photos.store.example"),
+        ("virtual_hosted_style_request", "true"),
+    ];
+    let (store, _) = builder().options(options).unwrap().build().unwrap();
+    let shown = format!("{:?}", store.bucket());
+    assert!(
+        shown.contains("photos.store.example") && !shown.contains("photos.photos"),
+        "{shown}"
+    );
+}
