@@ -232,3 +232,26 @@ async fn limits_and_foreign_content_are_named() {
         Kind::Invalid
     );
 }
+
+#[tokio::test]
+async fn lost_answers_are_settled_where_what_was_read_came_from_a_cache() {
+    let world = World::cached().await;
+    let privacy = world.stores.privacy();
+    for after in [true, false] {
+        // After a lost answer the cache is not believed about a person: each has one.
+        let ann = jid(&format!("ann-{after}"));
+        privacy.set_list(&ann, list("a", "x")).await.unwrap();
+        privacy.get(&ann).await.unwrap();
+        privacy.get(&ann).await.unwrap();
+        let lost = if after {
+            world.lose("PutObject")
+        } else {
+            world.swallow("PutObject")
+        };
+        let change = privacy.set_list(&ann, list("b", "x"));
+        let (done, requests) = world.requests(change).await;
+        done.unwrap();
+        assert_eq!((lost.count(), &*requests[0]), (1, "PutObject"));
+        assert_eq!(names(&world.stores, &ann).await, ["a", "b"]);
+    }
+}
