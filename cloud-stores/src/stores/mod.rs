@@ -24,6 +24,7 @@ use crate::layout::{DomainKind, Layout};
 #[derive(Clone)]
 pub struct Stores(Arc<Inner>);
 
+#[derive(Clone)]
 struct Inner {
     bucket: Bucket,
     sdb: SdbClient,
@@ -58,6 +59,14 @@ impl Stores {
     /// The longest time of an action, all its requests and retries included.
     pub fn deadline(&self) -> Duration {
         self.0.deadline
+    }
+
+    /// The same stores, read in this way.
+    pub(crate) fn reading(&self, reads: Reads) -> Self {
+        Self(Arc::new(Inner {
+            reads,
+            ..Inner::clone(&self.0)
+        }))
     }
 
     /// Runs an action within the deadline, and says in its error what it was about: `store of owner`.

@@ -3,7 +3,8 @@
 //! *Problem:* The clients send a conditional write once: a second run would meet the first. So a lost answer ends it, and
 //! whether it was done is not known. *Decision:* The thing is read, consistently, and its version tells. If the write was
 //! not done, the very same one is sent again: whichever of the two comes first, the other is refused, and a refusal is
-//! looked into in the same way. *Cost:* One read for each lost answer.
+//! looked into in the same way. *Cost:* One read for each lost answer. What was to be made where there was nothing, was made,
+//! and was removed by somebody else before that read, is made a second time.
 //!
 //! ```text
 //!   send ──► done                            Written
