@@ -13,6 +13,12 @@
 //! | [`Stores::privacy`] | privacy lists |
 //! | [`Stores::vcards`] | vCards, and the search for people |
 //! | [`Stores::offline`] | messages for people who are away |
+//! | [`Stores::shared_roster`] | groups whose members are in each other's rosters |
+//! | [`Stores::rooms`], [`Stores::nicks`] | what rooms are set to, and whose nickname is whose |
+//! | [`Stores::muc_log`] | what is said in rooms, as pages for a browser |
+//! | [`Stores::caps`] | what clients can do |
+//! | [`Stores::pubsub`] | nodes, their items, and who may do what with them |
+//! | [`Stores::nodes`] | which nodes of the cluster are there |
 //!
 //! [`Stores::remove_person`] removes all that is kept of somebody.
 //!
@@ -66,11 +72,15 @@
 )]
 
 mod auth;
+mod caps;
 mod error;
 mod jid;
 mod last;
 mod layout;
+pub mod muc;
+pub mod muc_log;
 mod names;
+pub mod nodes;
 mod offline;
 mod privacy;
 mod private;
@@ -79,11 +89,13 @@ mod recent;
 mod record;
 mod remove;
 mod roster;
+mod shared_roster;
 mod stores;
 mod vcard;
 mod version;
 
 pub use self::auth::{Auth, ScramKeys, Secret, Selection};
+pub use self::caps::{Caps, MAX_CAPS_NAME, MAX_FEATURES};
 pub use self::error::{Error, Kind, Result};
 pub use self::jid::BareJid;
 pub use self::last::{Last, LastActivity};
@@ -97,5 +109,6 @@ pub use self::roster::{
     Ask, Roster, RosterChange, RosterEntry, RosterExpectation, RosterItem, RosterItemVersion,
     RosterWrite, Subscription,
 };
+pub use self::shared_roster::{MAX_GROUP, MAX_GROUP_OPTIONS, SharedGroup, SharedRoster};
 pub use self::stores::{Reads, Stores, StoresBuilder};
 pub use self::vcard::{FoundVcard, Vcard, VcardField, VcardQuery, Vcards};

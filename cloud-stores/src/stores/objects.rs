@@ -4,6 +4,7 @@ use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use s3_client::ObjectHead;
 use s3_client::answer::Objects;
+use s3_client::config::CannedAcl;
 #[cfg(feature = "cache")]
 use s3_client::request::CacheMode;
 
@@ -28,6 +29,7 @@ const PARALLEL: usize = 32;
 pub(crate) struct Body {
     bytes: Bytes,
     media_type: &'static str,
+    is_public: bool,
 }
 
 impl Body {
@@ -35,7 +37,14 @@ impl Body {
         Self {
             bytes: bytes.into(),
             media_type,
+            is_public: false,
         }
+    }
+
+    /// The same for everybody to read, by its access control list.
+    pub(crate) fn public(mut self) -> Self {
+        self.is_public = true;
+        self
     }
 
     pub(crate) fn xml(bytes: impl Into<Bytes>) -> Self {
@@ -57,6 +66,17 @@ impl Body {
 pub(crate) struct Tag {
     etag: String,
     version: Version,
+}
+
+#[cfg(test)]
+impl Tag {
+    /// The tag of nothing, for tests that store nothing.
+    pub(crate) fn made_up() -> Self {
+        Self {
+            etag: String::new(),
+            version: Version::read(""),
+        }
+    }
 }
 
 /// An object that was read.
@@ -175,6 +195,11 @@ impl Stores {
     fn put(&self, key: &str, body: &Body, version: &Version) -> s3_client::request::Put {
         let put = self.0.bucket.put(key, body.bytes.clone());
         let put = put.content_type(body.media_type).content_md5(true);
+        let put = if body.is_public {
+            put.acl(CannedAcl::PublicRead)
+        } else {
+            put
+        };
         put.metadata(VERSION, version.to_string())
             .timeout(self.request_time())
     }

@@ -6,11 +6,15 @@
 )]
 
 mod auth;
+mod caps;
 mod kit;
 mod last;
 #[allow(dead_code, reason = "others use more of it")]
 #[path = "../../../s3-client/tests/it/memcached.rs"]
 mod memcached;
+mod muc;
+mod muc_log;
+mod nodes;
 mod offline;
 mod opening;
 mod privacy;
@@ -19,4 +23,5 @@ mod pubsub;
 mod remove;
 mod roster;
 mod roster_model;
+mod shared_roster;
 mod vcard;

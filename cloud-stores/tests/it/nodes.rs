@@ -1,0 +1,266 @@
+//! Leases of nodes.
+
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use cloud_stores::nodes::{NodeEvent, NodeWatch};
+use cloud_stores::{Kind, Stores};
+use futures_util::future::join_all;
+use tokio::time::Instant;
+
+use crate::kit::World;
+
+const LENGTH: Duration = Duration::from_secs(30);
+const SKEW: Duration = Duration::from_secs(5);
+
+fn at(seconds: u64) -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000 + seconds)
+}
+
+async fn names(stores: &Stores) -> Vec<String> {
+    let leases = stores.nodes().list().await.unwrap();
+    leases
+        .into_iter()
+        .map(|lease| format!("{} {}", lease.name, lease.renewals))
+        .collect()
+}
+
+#[tokio::test]
+async fn a_lease_is_taken_renewed_and_given_back() {
+    let world = World::start().await;
+    let nodes = world.stores.nodes();
+    assert!(nodes.list().await.unwrap().is_empty());
+    let details = Bytes::from_static(b"10.0.0.7 \xff");
+    let (own, requests) = world
+        .requests(nodes.join("n1@10.0.0.7", details.clone(), LENGTH, at(0)))
+        .await;
+    let mut own = own.unwrap();
+    assert_eq!(requests, ["GetObject", "PutObject"]);
+    nodes.join("n2", Bytes::new(), LENGTH, at(0)).await.unwrap();
+    let (renewed, requests) = world.requests(own.renew(at(10))).await;
+    renewed.unwrap();
+    assert_eq!(requests, ["PutObject"]);
+    assert_eq!(names(&world.stores).await, ["n1@10.0.0.7 1", "n2 0"]);
+    let read = nodes.list().await.unwrap().remove(0);
+    assert_eq!(&read, own.lease());
+    assert_eq!((read.expires, &read.details), (at(40), &details));
+    assert!(read.is_current(at(40), Duration::ZERO) && read.is_current(at(45), SKEW));
+    assert!(!read.is_current(at(46), SKEW));
+    own.leave().await.unwrap();
+    assert_eq!(names(&world.stores).await, ["n2 0"]);
+}
+
+#[tokio::test]
+async fn a_new_life_takes_the_lease_of_an_old_one() {
+    let world = World::start().await;
+    let nodes = world.stores.nodes();
+    let join = || nodes.join("n1", Bytes::new(), LENGTH, at(0));
+    let mut old = join().await.unwrap();
+    let mut new = join().await.unwrap();
+    assert_ne!(old.lease().life, new.lease().life);
+    assert_eq!(old.renew(at(10)).await.unwrap_err().kind(), Kind::Conflict);
+    // The old one does not give back what is not its own.
+    old.leave().await.unwrap();
+    new.renew(at(10)).await.unwrap();
+    // Of several that start under one name at once, one has it.
+    let started = join_all((0..6).map(|_| join())).await;
+    let mut alive = 0;
+    for own in started.into_iter().flatten() {
+        let mut own = own;
+        alive += usize::from(own.renew(at(20)).await.is_ok());
+    }
+    assert_eq!(alive, 1);
+}
+
+#[tokio::test]
+async fn of_many_that_remove_a_node_one_does() {
+    let world = World::start().await;
+    let nodes = world.stores.nodes();
+    let mut dead = nodes
+        .join("dead", Bytes::new(), LENGTH, at(0))
+        .await
+        .unwrap();
+    let lease = nodes.list().await.unwrap().remove(0);
+    let names: Vec<String> = (0..6).map(|n| format!("n{n}")).collect();
+    let claims = join_all(
+        names
+            .iter()
+            .map(|name| nodes.claim(&lease, name, LENGTH, at(60))),
+    )
+    .await;
+    let won: Vec<_> = claims.into_iter().filter_map(Result::unwrap).collect();
+    assert_eq!(won.len(), 1);
+    assert!(!won[0].is_current(at(61), SKEW));
+    // It comes back: it has to wait until it is removed, and then it is another life.
+    assert_eq!(dead.renew(at(61)).await.unwrap_err().kind(), Kind::Conflict);
+    let error = nodes
+        .join("dead", Bytes::new(), LENGTH, at(61))
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), Kind::Exists);
+    assert!(
+        error.message().contains(won[0].remover.as_ref().unwrap()),
+        "{error}"
+    );
+    nodes.forget(&won[0]).await.unwrap();
+    let back = nodes
+        .join("dead", Bytes::new(), LENGTH, at(62))
+        .await
+        .unwrap();
+    // Whoever was slow removes nothing.
+    nodes.forget(&won[0]).await.unwrap();
+    assert!(
+        nodes
+            .claim(&won[0], "n9", LENGTH, at(63))
+            .await
+            .unwrap()
+            .is_none()
+    );
+    assert_eq!(nodes.list().await.unwrap(), [back.lease().clone()]);
+    // A removal that stopped does not keep the node away for ever.
+    let claimed = nodes
+        .claim(back.lease(), "n1", LENGTH, at(100))
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(
+        nodes
+            .join("dead", Bytes::new(), LENGTH, at(129))
+            .await
+            .unwrap_err()
+            .kind(),
+        Kind::Exists
+    );
+    let again = nodes
+        .claim(&claimed, "n2", LENGTH, at(140))
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(again.remover.as_deref(), Some("n2"));
+    nodes
+        .join("dead", Bytes::new(), LENGTH, at(171))
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn lost_answers_are_settled() {
+    for lose in [World::lose, World::swallow] {
+        let world = World::start().await;
+        let nodes = world.stores.nodes();
+        let lost = lose(&world, "PutObject");
+        let mut own = nodes.join("n1", Bytes::new(), LENGTH, at(0)).await.unwrap();
+        assert_eq!(lost.count(), 1);
+        let lost = lose(&world, "PutObject");
+        own.renew(at(10)).await.unwrap();
+        assert_eq!(lost.count(), 1);
+        own.renew(at(20)).await.unwrap();
+        let lost = lose(&world, "DeleteObject");
+        own.leave().await.unwrap();
+        assert_eq!(lost.count(), 1);
+        assert!(world.left().await.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn limits_are_named_and_an_outage_is_no_empty_cluster() {
+    let world = World::start().await;
+    let nodes = world.stores.nodes();
+    let join = async |name: &str, details: usize| {
+        nodes
+            .join(name, Bytes::from(vec![0; details]), LENGTH, at(0))
+            .await
+            .unwrap_err()
+    };
+    assert!(
+        join(&"n".repeat(201), 0)
+            .await
+            .message()
+            .contains("201 bytes, over the limit of 200")
+    );
+    assert!(
+        join("n", 4097)
+            .await
+            .message()
+            .contains("4097 bytes, over the limit of 4096")
+    );
+    assert_eq!(join("", 0).await.kind(), Kind::Invalid);
+    let long = "\u{e9}".repeat(100);
+    let mut own = nodes
+        .join(&long, Bytes::from(vec![0; 4096]), LENGTH, at(0))
+        .await
+        .unwrap();
+    assert_eq!(nodes.list().await.unwrap()[0].name, long);
+    world.outage();
+    assert_eq!(nodes.list().await.unwrap_err().kind(), Kind::Unavailable);
+    assert_eq!(
+        own.renew(at(10)).await.unwrap_err().kind(),
+        Kind::Unavailable
+    );
+    world.calm();
+    own.renew(at(20)).await.unwrap();
+}
+
+/// Three nodes, one of which is killed: it is removed by one other, once, and comes back.
+#[tokio::test]
+async fn a_node_that_is_killed_is_removed_once_and_comes_back() {
+    let world = World::start().await;
+    let start = Instant::now();
+    let mut stores = Vec::new();
+    for _ in 0..3 {
+        stores.push(world.another(|builder| builder).await);
+    }
+    let names = ["a", "b", "c"];
+    let mut own = Vec::new();
+    for (name, stores) in names.iter().zip(&stores) {
+        own.push(Some(
+            stores
+                .nodes()
+                .join(name, Bytes::new(), LENGTH, at(0))
+                .await
+                .unwrap(),
+        ));
+    }
+    let mut watches = names.map(|name| NodeWatch::new(name, LENGTH, SKEW));
+    let mut removed = Vec::new();
+    for seconds in (0..200).step_by(5) {
+        if seconds == 20 {
+            own[1] = None;
+        }
+        if seconds == 150 {
+            own[1] = Some(
+                stores[1]
+                    .nodes()
+                    .join("b", Bytes::new(), LENGTH, at(seconds))
+                    .await
+                    .unwrap(),
+            );
+            watches[1] = NodeWatch::new("b", LENGTH, SKEW);
+        }
+        for place in 0..3 {
+            let Some(own) = &mut own[place] else { continue };
+            let (nodes, name) = (stores[place].nodes(), names[place]);
+            if seconds % 10 == 0 {
+                own.renew(at(seconds)).await.unwrap();
+            }
+            let leases = nodes.list().await.unwrap();
+            let tick = start + Duration::from_secs(seconds);
+            for event in watches[place].look(&leases, at(seconds), tick) {
+                if let NodeEvent::Remove(lease) = event
+                    && let Some(claimed) = nodes
+                        .claim(&lease, name, LENGTH, at(seconds))
+                        .await
+                        .unwrap()
+                {
+                    removed.push((lease.name, name, seconds));
+                    nodes.forget(&claimed).await.unwrap();
+                }
+            }
+        }
+    }
+    // Its last renewal was at 10 seconds: it ended at 40, and 5 are allowed for clocks.
+    assert_eq!(removed, [("b".to_owned(), "c", 50)]);
+    for watch in &watches {
+        assert_eq!(watch.there().collect::<Vec<_>>(), names);
+    }
+}

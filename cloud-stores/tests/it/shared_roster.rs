@@ -1,0 +1,174 @@
+//! Shared groups.
+
+use bytes::Bytes;
+use cloud_stores::{BareJid, Kind};
+use emulator::{Fault, Rule};
+
+use crate::kit::{World, jid};
+
+const HOST: &str = "example.com";
+
+#[tokio::test]
+async fn groups_and_members_come_back() {
+    let world = World::start().await;
+    let shared = world.stores.shared_roster();
+    let long = "g|/\u{e9}".repeat(300);
+    let set: Vec<u8> = (0..=255).collect();
+    let names = ["staff", "a|b", "", &long];
+    let people = [jid("ann"), jid("an"), jid(&"\u{e9}".repeat(400))];
+    for name in names {
+        assert_eq!(shared.get(HOST, name).await.unwrap(), None);
+        for options in [
+            Bytes::from(set.repeat(200)),
+            Bytes::new(),
+            Bytes::from_static(b"x"),
+        ] {
+            shared.set(HOST, name, options.clone()).await.unwrap();
+            assert_eq!(shared.get(HOST, name).await.unwrap(), Some(options));
+        }
+        for person in &people {
+            assert!(!shared.is_member(HOST, name, person).await.unwrap());
+            shared.add(HOST, name, person).await.unwrap();
+            shared.add(HOST, name, person).await.unwrap();
+            assert!(shared.is_member(HOST, name, person).await.unwrap());
+        }
+        let mut members = shared.members(HOST, name).await.unwrap();
+        members.sort();
+        assert_eq!(members, [jid("an"), jid("ann"), people[2].clone()]);
+    }
+    shared
+        .set("example.org", "staff", Bytes::new())
+        .await
+        .unwrap();
+    shared
+        .add("example.org", "staff", &people[0])
+        .await
+        .unwrap();
+    let mut groups: Vec<String> = shared
+        .groups(HOST)
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|group| group.name)
+        .collect();
+    groups.sort();
+    let mut sorted = names.to_vec();
+    sorted.sort_unstable();
+    assert_eq!(groups, sorted);
+    let mut his = shared.groups_of(HOST, &people[0]).await.unwrap();
+    his.sort();
+    assert_eq!(his, sorted);
+
+    shared.take_out(HOST, "staff", &people[0]).await.unwrap();
+    shared.take_out(HOST, "staff", &people[0]).await.unwrap();
+    assert_eq!(shared.groups_of(HOST, &people[0]).await.unwrap().len(), 3);
+    assert_eq!(
+        shared.groups_of("example.org", &people[0]).await.unwrap(),
+        ["staff"]
+    );
+    for name in names {
+        shared.remove(HOST, name).await.unwrap();
+        shared.remove(HOST, name).await.unwrap();
+        assert!(shared.members(HOST, name).await.unwrap().is_empty());
+    }
+    shared.remove("example.org", "staff").await.unwrap();
+    assert!(world.left().await.is_empty());
+}
+
+#[tokio::test]
+async fn each_action_takes_so_many_requests() {
+    let world = World::start().await;
+    let shared = world.stores.shared_roster();
+    let ann = jid("ann");
+    let (_, requests) = world.requests(shared.set(HOST, "g", Bytes::new())).await;
+    assert_eq!(requests, ["PutAttributes"]);
+    let (_, requests) = world.requests(shared.add(HOST, "g", &ann)).await;
+    assert_eq!(requests, ["PutAttributes"]);
+    for (requests, operation) in [
+        (world.requests(shared.groups(HOST)).await.1, "Select"),
+        (
+            world.requests(shared.groups_of(HOST, &ann)).await.1,
+            "Select",
+        ),
+        (world.requests(shared.members(HOST, "g")).await.1, "Select"),
+        (
+            world.requests(shared.get(HOST, "g")).await.1,
+            "GetAttributes",
+        ),
+        (
+            world.requests(shared.is_member(HOST, "g", &ann)).await.1,
+            "GetAttributes",
+        ),
+        (
+            world.requests(shared.take_out(HOST, "g", &ann)).await.1,
+            "DeleteAttributes",
+        ),
+    ] {
+        assert_eq!(requests, [operation]);
+    }
+}
+
+#[tokio::test]
+async fn a_removal_that_stopped_is_seen_and_can_be_done_again() {
+    let world = World::start().await;
+    let shared = world.stores.shared_roster();
+    shared.set(HOST, "g", Bytes::new()).await.unwrap();
+    for n in 0..30 {
+        shared.add(HOST, "g", &jid(&format!("p{n}"))).await.unwrap();
+    }
+    let denied = Rule::new(Fault::error(403, "AccessDenied")).operation("BatchDeleteAttributes");
+    world.faults().add(denied.skip(1));
+    assert_eq!(
+        shared.remove(HOST, "g").await.unwrap_err().kind(),
+        Kind::Unavailable
+    );
+    world.calm();
+    assert!(shared.get(HOST, "g").await.unwrap().is_some());
+    let lost = [
+        world.lose("BatchDeleteAttributes"),
+        world.lose("DeleteAttributes"),
+    ];
+    shared.remove(HOST, "g").await.unwrap();
+    assert!(lost.iter().all(|lost| lost.count() == 1));
+    assert!(world.left().await.is_empty());
+}
+
+#[tokio::test]
+async fn limits_are_named_before_anything_is_sent_and_an_outage_is_said() {
+    let world = World::start().await;
+    let shared = world.stores.shared_roster();
+    let long = "g".repeat(3072);
+    let large = Bytes::from(vec![0; 65_537]);
+    let ann = jid("ann");
+    let errors = async {
+        [
+            shared.set(HOST, "g", large).await.unwrap_err(),
+            shared.set(HOST, &long, Bytes::new()).await.unwrap_err(),
+            shared.add(HOST, &long, &ann).await.unwrap_err(),
+        ]
+    };
+    let (errors, requests) = world.requests(errors).await;
+    for (error, value) in errors.iter().zip(["65537", "3072", "3072"]) {
+        assert_eq!(error.kind(), Kind::TooLarge);
+        assert!(error.message().contains(value), "{error}");
+    }
+    assert!(requests.is_empty());
+    let most = BareJid::new("a".repeat(1023), "b".repeat(1023)).unwrap();
+    shared
+        .add(&"h".repeat(1023), &long[1..], &most)
+        .await
+        .unwrap();
+    shared
+        .set(HOST, &long[1..], Bytes::from(vec![0; 65_536]))
+        .await
+        .unwrap();
+    world.outage();
+    assert_eq!(
+        shared.groups(HOST).await.unwrap_err().kind(),
+        Kind::Unavailable
+    );
+    assert_eq!(
+        shared.is_member(HOST, "g", &ann).await.unwrap_err().kind(),
+        Kind::Unavailable
+    );
+}
