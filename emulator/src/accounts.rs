@@ -54,7 +54,7 @@ impl Account {
         }
     }
 
-    /// The account that has these [`texts`](Self::texts).
+    /// Makes the account that has these [`texts`](Self::texts).
     pub(crate) fn of(texts: [String; 4]) -> Self {
         let [number, canonical_id, display_name, email] = texts;
         Self {
@@ -65,7 +65,7 @@ impl Account {
         }
     }
 
-    /// All that there is to an account.
+    /// Returns all that there is to an account.
     pub(crate) fn texts(&self) -> [&str; 4] {
         [
             &self.number,

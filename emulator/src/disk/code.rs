@@ -7,8 +7,9 @@ use bytes::Bytes;
 
 /// A value that can be written into a record and read back.
 pub(crate) trait Coded: Sized {
+    /// Appends the value.
     fn encode(&self, out: &mut Vec<u8>);
-    /// Nothing if what stands there is not such a value.
+    /// Reads a value; nothing if what stands there is not one.
     fn decode(cursor: &mut Cursor<'_>) -> Option<Self>;
 }
 
@@ -35,7 +36,7 @@ impl<'a> Cursor<'a> {
         self.take(1).map(|byte| byte[0])
     }
 
-    /// The length of what follows, or how many values follow.
+    /// Reads the length of what follows, or how many values follow.
     pub(crate) fn length(&mut self) -> Option<usize> {
         let bytes = self.take(4)?.try_into().ok()?;
         usize::try_from(u32::from_le_bytes(bytes)).ok()
@@ -115,7 +116,7 @@ impl Coded for i32 {
 }
 
 impl Coded for SystemTime {
-    /// The seconds since 1970, below zero before, and the nanoseconds behind them.
+    /// Appends the seconds since 1970, below zero before, and the nanoseconds behind them.
     fn encode(&self, out: &mut Vec<u8>) {
         let (seconds, nanos) = match self.duration_since(Self::UNIX_EPOCH) {
             Ok(since) => (since.as_secs().cast_signed(), since.subsec_nanos()),

@@ -44,9 +44,9 @@ impl Record for Mark {
 /// A record that was read.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Frame<E> {
-    /// One of the state.
+    /// The record is one of the state.
     State(E),
-    /// One of the mechanism.
+    /// The record is one of the mechanism.
     Mark(Mark),
 }
 
@@ -73,19 +73,19 @@ fn checksum(payload: &[u8], seal: Seal, place: u64) -> [u8; 8] {
     first
 }
 
-/// Whether a record of this many bytes can be read back.
+/// Says whether a record of this many bytes can be read back.
 pub(super) fn fits(record: usize) -> bool {
     record <= HEAD + PAYLOAD_MAX
 }
 
-/// What stands at the beginning of some bytes.
+/// This is what stands at the beginning of some bytes.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Read<E> {
-    /// A record, and how many bytes it takes.
+    /// There is a record, which takes so many bytes.
     Record(Frame<E>, usize),
-    /// The beginning of a record, or nothing.
+    /// There is the beginning of a record, or nothing.
     Short,
-    /// Something else.
+    /// There is something else.
     Bad,
 }
 

@@ -60,7 +60,7 @@ pub(crate) trait State: fmt::Debug + Send + Sync + 'static {
     /// Does again what a record tells of.
     fn replay(&self, entry: Self::Entry);
 
-    /// Whether a snapshot can have such a record: one that sets something.
+    /// Says whether a snapshot can have such a record, which is one that sets something.
     fn may_be_saved(entry: &Self::Entry) -> bool;
 
     /// Writes the whole state down, while it changes.

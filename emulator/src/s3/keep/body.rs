@@ -29,7 +29,7 @@ pub(in crate::s3) struct Body {
 #[derive(Clone, Debug)]
 enum Piece {
     Memory(Bytes),
-    /// These bytes of the file.
+    /// The piece is these bytes of the file.
     File(Arc<BodyFile>, Range<u64>),
 }
 
@@ -48,7 +48,7 @@ impl Body {
         }
     }
 
-    /// These bodies, one behind the other. No file is read for it.
+    /// Joins these bodies, one behind the other; no file is read for it.
     pub(in crate::s3) fn join<'a>(bodies: impl Iterator<Item = &'a Self> + Clone) -> Self {
         let pieces = bodies.flat_map(|body| body.pieces.iter());
         let in_memory = pieces
@@ -67,12 +67,12 @@ impl Body {
         Self::from(all.freeze())
     }
 
-    /// How many bytes there are.
+    /// Returns how many bytes there are.
     pub(in crate::s3) fn len(&self) -> u64 {
         self.len
     }
 
-    /// Some of the bytes; what is asked for behind the end is none.
+    /// Returns some of the bytes; what is asked for behind the end is left out.
     pub(in crate::s3) fn slice(&self, range: Range<u64>) -> Self {
         let mut begins = 0;
         let mut pieces = Vec::new();
@@ -87,7 +87,7 @@ impl Body {
         Self::of(pieces)
     }
 
-    /// The bytes, from the disk where they are there.
+    /// Returns the bytes, which are read from the disk where they are in files.
     pub(in crate::s3) fn read(&self) -> S3Result<Bytes> {
         match &*self.pieces {
             [] => return Ok(Bytes::new()),
@@ -106,7 +106,7 @@ impl Body {
         Ok(all.into())
     }
 
-    /// The same with its files known to `bodies`, for one that was read from a record.
+    /// Returns the same body with its files known to `bodies`, for one that was read from a record.
     pub(super) fn at_home(&self, bodies: &Arc<Bodies>) -> Self {
         let pieces = self.pieces.iter().map(|piece| match piece {
             Piece::Memory(_) => piece.clone(),
@@ -126,7 +126,7 @@ impl Piece {
         }
     }
 
-    /// Some of its bytes, all of which there are.
+    /// Returns some of its bytes, all of which there are.
     fn slice(&self, range: Range<u64>) -> Self {
         match self {
             Self::Memory(bytes) => {
@@ -187,7 +187,7 @@ impl Coded for Body {
 /// A file with a body; it may be removed once this is dropped.
 struct BodyFile {
     id: u64,
-    /// Nothing between its reading from a record and that record's doing.
+    /// The folder it is in; none between its reading from a record and the replay of that record.
     home: Option<Arc<Bodies>>,
 }
 
@@ -218,7 +218,7 @@ impl Drop for BodyFile {
     }
 }
 
-/// The folder with the files.
+/// The folder with the files of bodies.
 #[derive(Debug)]
 pub(in crate::s3) struct Bodies {
     dir: PathBuf,
@@ -247,7 +247,7 @@ impl Bodies {
         self.dir.join(id.to_string())
     }
 
-    /// The file of a number, all of whose users share one value.
+    /// Returns the file of a number; all its users share one value.
     fn known(self: &Arc<Self>, id: u64, len: u64) -> Arc<BodyFile> {
         self.next.fetch_max(id.saturating_add(1), Ordering::Relaxed);
         let mut named = lock(&self.named);

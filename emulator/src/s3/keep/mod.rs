@@ -67,7 +67,7 @@ impl Keeping {
         Ok((Self { journal, bodies }, kept))
     }
 
-    /// Keeps nothing.
+    /// Makes one that keeps nothing.
     pub(in crate::s3) const fn none() -> Self {
         Self {
             journal: disk::Journal::none(),
@@ -81,8 +81,8 @@ impl Keeping {
         Ok(())
     }
 
-    /// A body as it is kept: in memory, or as a file of its own. `apart` says that it is a part of an upload, all of which
-    /// may become one record.
+    /// Keeps a body in memory, or in a file of its own. `apart` says that it is a part of an upload: the parts of an object
+    /// stand in one record, which they must not fill.
     pub(in crate::s3) async fn body(&self, bytes: Bytes, apart: bool) -> S3Result<Body> {
         let Some(bodies) = &self.bodies else {
             return Ok(Body::from(bytes));
@@ -108,8 +108,8 @@ impl Keeping {
         Ok(())
     }
 
-    /// The number that identifiers of uploads begin from: one that no earlier process has come to, where some of its
-    /// uploads may be left.
+    /// Returns the number that identifiers of uploads begin from: where uploads of earlier processes may be left, one that
+    /// those have not come to.
     pub(in crate::s3) fn first_id(&self) -> u64 {
         match self.bodies {
             None => 1,

@@ -39,19 +39,19 @@ pub(in crate::s3) type UploadName<'a> = (&'a str, &'a str, &'a str);
 /// A record to write.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::s3) enum Record<'a> {
-    /// A bucket, with these settings and as many versions made so far.
+    /// The bucket has these settings, and so many versions were made in it.
     Bucket(&'a str, &'a Bucket, &'a Settings, u64),
-    /// A bucket went, with its unfinished uploads.
+    /// The bucket was deleted, with its unfinished uploads.
     BucketGone(&'a str),
-    /// A version of a key of a bucket.
+    /// The key of the bucket has this version.
     Version(&'a str, &'a str, &'a Version),
-    /// A version of a key of a bucket went; named by its identifier.
+    /// The version of the key was removed that has this identifier.
     VersionGone(&'a str, &'a str, &'a str),
-    /// An upload, without its parts.
+    /// The upload was begun; its parts have records of their own.
     Upload(UploadName<'a>, &'a Upload),
-    /// A part of an upload, by its number.
+    /// The upload has this part, of this number.
     Part(UploadName<'a>, i32, &'a Part),
-    /// An upload was completed or aborted.
+    /// The upload was completed or aborted.
     UploadGone(UploadName<'a>),
 }
 
@@ -174,7 +174,7 @@ impl Kept {
         buckets.get(name).cloned()
     }
 
-    /// All buckets of this instant.
+    /// Returns all buckets of this instant.
     fn all(&self) -> Vec<(String, Arc<Bucket>)> {
         let buckets = self.buckets.read().unwrap_or_else(PoisonError::into_inner);
         let buckets = buckets.iter();
@@ -197,7 +197,7 @@ impl Kept {
         objects.came_to(entry.serial);
     }
 
-    /// The version with the files of its body known.
+    /// Returns the version with the files of its body known.
     fn at_home(&self, version: Version) -> Version {
         let (Some(bodies), Content::Object(object)) = (&self.bodies, &version.content) else {
             return version;

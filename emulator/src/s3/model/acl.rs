@@ -105,14 +105,14 @@ impl Acl {
         acl
     }
 
-    /// Whom each grant is for, the URI of a group or the identifier of an account, and the name of its permission.
+    /// Returns whom each grant is for, the URI of a group or the identifier of an account, and the name of its permission.
     pub(in crate::s3) fn grants(&self) -> impl Iterator<Item = (&str, &'static str)> {
         self.0.iter().map(|grant| match &grant.who {
             Who::Account(name) | Who::Group(name) => (name.as_str(), grant.permission.name()),
         })
     }
 
-    /// The list of such grants; nothing if one has no such permission.
+    /// Makes the list of such grants; nothing if one has a permission that there is not.
     pub(in crate::s3) fn of_grants(grants: Vec<(String, String)>) -> Option<Self> {
         let mut acl = Self::default();
         for (name, permission) in grants {

@@ -77,7 +77,7 @@ impl Lock {
         Ok(Self { retention, hold })
     }
 
-    /// What was kept of a lock, whose time may be over; nothing if there is no such mode.
+    /// Makes a lock of what was kept of it, whose time may be over; nothing if there is no such mode.
     pub(in crate::s3) fn kept(
         mode: Option<&str>,
         until: Option<SystemTime>,
@@ -91,7 +91,7 @@ impl Lock {
         Some(Self { retention, hold })
     }
 
-    /// Whether it is held, if that was said.
+    /// Says whether it is held, if that was said.
     pub(in crate::s3) fn is_held(&self) -> Option<bool> {
         self.hold
     }

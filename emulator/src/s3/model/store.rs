@@ -123,7 +123,7 @@ impl Bucket {
         }
     }
 
-    /// What can be set of it, while nobody changes it.
+    /// Returns what can be set of it; the lock shows that nobody changes it.
     pub(in crate::s3) fn settings(&self, objects: &Objects) -> Settings {
         Settings {
             acl: self.acl().clone(),
@@ -199,7 +199,7 @@ pub(in crate::s3) struct Settings {
 }
 
 impl Settings {
-    /// Those of a bucket that were kept; nothing if they do not fit together.
+    /// Makes the settings that were kept of a bucket; nothing if they do not fit together.
     pub(in crate::s3) fn kept(
         acl: Acl,
         configs: BTreeMap<&'static str, Bytes>,
@@ -235,7 +235,7 @@ impl Pen<'_> {
         self.keeping.write(&record(self.bucket))
     }
 
-    /// One that writes nothing.
+    /// Makes one that writes nothing.
     #[cfg(test)]
     pub(in crate::s3) fn none() -> Pen<'static> {
         static NONE: Keeping = Keeping::none();
@@ -258,7 +258,7 @@ pub(in crate::s3) struct Store {
 }
 
 impl Store {
-    /// One that keeps what it has in this folder, if there is one, and has what was kept there.
+    /// Opens the folder, if there is one, with what was kept in it.
     pub(in crate::s3) fn open(
         part_min: u64,
         accounts: Accounts,
@@ -274,13 +274,13 @@ impl Store {
         })
     }
 
-    /// All that is kept.
+    /// Returns all that is kept.
     #[cfg(test)]
     pub(in crate::s3) fn kept(&self) -> &Kept {
         &self.kept
     }
 
-    /// Writes down the changes of this bucket.
+    /// Returns what the changes of this bucket are written down with.
     pub(in crate::s3) fn pen<'a>(&'a self, bucket: &'a str) -> Pen<'a> {
         Pen {
             keeping: &self.keeping,

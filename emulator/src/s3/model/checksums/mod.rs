@@ -71,13 +71,13 @@ impl Checksums {
         sum.map(|sum| sum.value.as_str())
     }
 
-    /// Its kind, its value, and whether it is one of the checksums of parts.
+    /// Returns its kind, its value, and whether it is one of the checksums of parts.
     pub(in crate::s3) fn parts(&self) -> Option<(&'static str, &str, bool)> {
         let sum = self.0.as_ref()?;
         Some((sum.kind, &sum.value, sum.is_composite))
     }
 
-    /// The checksum of such [`parts`](Self::parts); nothing if there is no such kind.
+    /// Makes the checksum of such [`parts`](Self::parts); nothing if there is no such kind.
     pub(in crate::s3) fn of_parts(kind: &str, value: String, is_composite: bool) -> Option<Self> {
         let (kind, _) = KINDS.into_iter().find(|(name, _)| *name == kind)?;
         Some(Self(Some(Sum {
@@ -158,12 +158,12 @@ impl OfParts {
         })
     }
 
-    /// All that there is to it: the kind, whether it was named, and whether it is one of checksums.
+    /// Returns all that there is to it: the kind, whether it was named, and whether it is one of checksums.
     pub(in crate::s3) fn to_code(&self) -> (&str, (bool, bool)) {
         (&self.kind, (self.is_declared, self.is_composite))
     }
 
-    /// What was told by [`to_code`](Self::to_code).
+    /// Makes what was told by [`to_code`](Self::to_code).
     pub(in crate::s3) fn from_code(
         kind: String,
         (is_declared, is_composite): (bool, bool),
