@@ -4,13 +4,17 @@
 //! opened anew for each attempt. A stream is lent to an attempt, and comes back if nothing of it was read; once it was
 //! read, no further attempt is made, so that the first error is the one that is reported. Large bodies get more time:
 //! one second for each 128 KiB. *Cost:* A failed upload from a stream has to be begun again by the caller.
+//!
+//! The body of an answer that is cut is no attempt's any more. Where its operation knows how ([`Resume`]), the rest is
+//! fetched by a further operation, and what looks at the bytes sees those of both as one body.
 
 use std::fmt;
 use std::future::poll_fn;
 use std::pin::Pin;
+use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use futures_core::Stream;
 
 use crate::error::{Error, Result, Site};
@@ -37,6 +41,24 @@ pub struct Body {
     inner: pipeline_pool::Body,
     site: Site,
     inspector: Option<Box<dyn Inspect>>,
+    resuming: Option<Box<Resuming>>,
+}
+
+/// Fetches the rest of a body that was cut.
+pub trait Resume: Send + Sync + 'static {
+    /// Begins to fetch what comes after so many bytes; nothing to leave it at the error.
+    fn resume(&mut self, read: u64) -> Option<Rest>;
+}
+
+/// The rest of a body, on its way.
+pub type Rest = Pin<Box<dyn Future<Output = Result<Body>> + Send>>;
+
+struct Resuming {
+    resume: Box<dyn Resume>,
+    /// The bytes that were handed out.
+    read: u64,
+    /// Here only to be polled; the mutex makes it `Sync`, and is never locked.
+    rest: Option<Mutex<Rest>>,
 }
 
 /// Looks at the bytes of a body as they pass, and says at the end whether they are right.
@@ -57,7 +79,20 @@ impl Body {
             inner,
             site,
             inspector: None,
+            resuming: None,
         }
+    }
+
+    /// The same body, the rest of which is fetched by this where it is cut. A body that is here already stays as it is.
+    pub fn resumed(mut self, resume: impl Resume) -> Self {
+        if self.as_whole().is_none() {
+            self.resuming = Some(Box::new(Resuming {
+                resume: Box::new(resume),
+                read: 0,
+                rest: None,
+            }));
+        }
+        self
     }
 
     /// The same body, looked at by this besides any that looks already at the rest: bytes that are here at once, a
@@ -95,10 +130,14 @@ impl Body {
     /// connection fails.
     #[doc(alias("text", "collect"))]
     pub async fn bytes(self, limit: usize) -> Result<Bytes> {
+        if self.resuming.is_some() {
+            return self.gather(limit).await;
+        }
         let Self {
             inner,
             site,
             inspector,
+            resuming: _,
         } = self;
         let read = inner.bytes(limit).await.map_err(failed);
         let checked = read.and_then(|bytes| {
@@ -109,6 +148,23 @@ impl Body {
             Ok(bytes)
         });
         checked.map_err(|e| e.with_site(|| site))
+    }
+
+    /// Reads all of a body that may be cut, up to `limit` bytes.
+    async fn gather(mut self, limit: usize) -> Result<Bytes> {
+        let mut all = BytesMut::new();
+        let over = |more: u64| more > limit as u64;
+        let mut is_over = self.remaining().is_some_and(over);
+        while !is_over && let Some(piece) = self.chunk().await {
+            let piece = piece?;
+            is_over = over(all.len() as u64 + piece.len() as u64);
+            all.extend_from_slice(&piece);
+        }
+        if is_over {
+            let error = Error::protocol(format!("the body is over {limit} bytes"));
+            return Err(error.after_answer().with_site(|| self.site));
+        }
+        Ok(all.freeze())
     }
 
     /// The next piece, or nothing at the end.
@@ -125,7 +181,10 @@ impl Stream for Body {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = &mut *self;
-        let item = ready!(Pin::new(&mut this.inner).poll_next(cx)).map(|p| p.map_err(failed));
+        let item = match &mut this.resuming {
+            None => ready!(Pin::new(&mut this.inner).poll_next(cx)).map(|p| p.map_err(failed)),
+            Some(resuming) => ready!(resuming.poll_next(&mut this.inner, cx)),
+        };
         let item = match item {
             Some(Ok(piece)) => {
                 if let Some(inspector) = &mut this.inspector {
@@ -142,6 +201,42 @@ impl Stream for Body {
             }
         };
         Poll::Ready(item.map(|piece| piece.map_err(|e| e.with_site(|| this.site.clone()))))
+    }
+}
+
+impl Resuming {
+    /// The next piece of the body, which becomes that of the rest when it is cut.
+    fn poll_next(
+        &mut self,
+        inner: &mut pipeline_pool::Body,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes>>> {
+        loop {
+            if let Some(rest) = &mut self.rest {
+                let rest = rest.get_mut().unwrap_or_else(PoisonError::into_inner);
+                let body = ready!(rest.as_mut().poll(cx));
+                self.rest = None;
+                match body {
+                    Ok(body) => *inner = body.inner,
+                    Err(error) => {
+                        // Whoever reads on finds the end of it, not what is left of the connection.
+                        *inner = pipeline_pool::Body::empty();
+                        return Poll::Ready(Some(Err(error)));
+                    }
+                }
+            }
+            match ready!(Pin::new(&mut *inner).poll_next(cx)) {
+                Some(Ok(piece)) => {
+                    self.read += piece.len() as u64;
+                    return Poll::Ready(Some(Ok(piece)));
+                }
+                None => return Poll::Ready(None),
+                Some(Err(error)) => match self.resume.resume(self.read) {
+                    Some(rest) => self.rest = Some(Mutex::new(rest)),
+                    None => return Poll::Ready(Some(Err(failed(error)))),
+                },
+            }
+        }
     }
 }
 

@@ -30,7 +30,7 @@ impl S3Store {
         if options.head {
             return self.look(path, options).await;
         }
-        let mut get = self.bucket.get(path.as_ref());
+        let mut get = self.bucket.get(path.as_ref()).resumes(self.resumes);
         if let Some(version) = options.version {
             get = get.version(version);
         }

@@ -16,6 +16,9 @@ use s3_client::{Bucket, Checksum};
 
 use crate::error::{at, missing};
 
+/// How often `object_store`'s own client repeats a request, unless its `RetryConfig` says another number.
+const RESUMES: u32 = 10;
+
 /// One bucket as an [`ObjectStore`]; cheap to clone.
 ///
 /// Puts of [`PutMode::Create`](object_store::PutMode::Create) and
@@ -28,6 +31,7 @@ pub struct S3Store {
     copy_timeout: Option<Duration>,
     pub(crate) checksum: Option<Checksum>,
     pub(crate) content_md5: bool,
+    pub(crate) resumes: u32,
 }
 
 impl S3Store {
@@ -40,7 +44,17 @@ impl S3Store {
             copy_timeout: None,
             checksum: None,
             content_md5: false,
+            resumes: RESUMES,
         }
+    }
+
+    /// How often the body of an object that is cut goes on where it ended, as
+    /// [`Get::resumes`](s3_client::request::Get::resumes) says, which tells what it costs. Defaults to 10, which is how
+    /// often `object_store`'s own client repeats a request for its body; 0 hands the error of the first cut on.
+    #[must_use]
+    pub fn resumes(mut self, times: u32) -> Self {
+        self.resumes = times;
+        self
     }
 
     /// Whether the server replaces an object only if it is the one of a given entity tag (`If-Match` of a put). If not,
@@ -106,6 +120,7 @@ impl fmt::Debug for S3Store {
             .field("copy_timeout", &self.copy_timeout)
             .field("checksum", &self.checksum)
             .field("content_md5", &self.content_md5)
+            .field("resumes", &self.resumes)
             .finish()
     }
 }

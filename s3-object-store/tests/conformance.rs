@@ -275,6 +275,31 @@ async fn large_objects_are_written_in_parts() {
 }
 
 #[tokio::test]
+async fn a_body_that_is_cut_goes_on_where_it_ended() {
+    let emulator = Emulator::start().await.unwrap();
+    let keys = [emulator.access_key(), emulator.secret_key()].map(str::to_owned);
+    let bucket = builder(&emulator.url(), &keys)
+        .build()
+        .unwrap()
+        .bucket("films");
+    bucket.create().await.unwrap();
+    let store = S3Store::new(bucket.clone());
+    let (film, wanted) = (Path::from("film"), vec![7; 300_000]);
+    store.put(&film, wanted.clone().into()).await.unwrap();
+    let rule = || Rule::new(Fault::cut(100_000)).key("film");
+    let hits = emulator.faults().add(rule().times(2));
+    let read = store.get(&film).await.unwrap().bytes().await.unwrap();
+    assert_eq!((read.to_vec(), hits.count()), (wanted, 2));
+    emulator.faults().add(rule());
+    let once = store.resumes(0).get(&film).await.unwrap();
+    let error = once.bytes().await.unwrap_err();
+    assert!(
+        matches!(error, object_store::Error::Generic { .. }),
+        "{error}"
+    );
+}
+
+#[tokio::test]
 async fn parts_make_objects() {
     let fixture = Fixture::start().await;
     let store = &fixture.store;

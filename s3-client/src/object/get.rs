@@ -17,6 +17,7 @@ use crate::checksum::verified;
 use crate::client::S3Client;
 use crate::idempotency::{self, Row};
 use crate::object::range::ByteRange;
+use crate::object::resume::Resumption;
 use crate::operation::{Call, S3Operation};
 use crate::request::encryption::CustomerKey;
 use crate::request::options::Options;
@@ -106,6 +107,7 @@ pub struct Get<M: Mode = Always> {
     reading: Reading,
     range: Option<ByteRange>,
     verify: bool,
+    resumes: u32,
     options: Options,
     mode: PhantomData<M>,
 }
@@ -126,11 +128,17 @@ impl Bucket {
 
 impl Get {
     pub(crate) fn new(bucket: Bucket, key: String) -> Self {
+        Self::of(Reading::new(bucket, key), None, Options::default())
+    }
+
+    /// Fetches these bytes of what was set before.
+    pub(crate) fn of(reading: Reading, range: Option<ByteRange>, options: Options) -> Self {
         Self {
-            reading: Reading::new(bucket, key),
-            range: None,
+            reading,
+            range,
             verify: false,
-            options: Options::default(),
+            resumes: 0,
+            options,
             mode: PhantomData,
         }
     }
@@ -166,6 +174,31 @@ impl<M: Mode> Get<M> {
     /// small, which is then fetched again, else in place of the body's end.
     pub fn verify(mut self, yes: bool) -> Self {
         self.verify = yes;
+        self
+    }
+
+    /// Fetches what is missing when the body is cut, so many times at most for the whole body, instead of ending the body
+    /// in the error of the connection. Defaults to 0: the body ends in that error.
+    ///
+    /// The rest is asked for as a range, under the condition that the object still has the entity tag of the first
+    /// answer. Should it have been changed meanwhile, the body ends in the error
+    /// [`is_condition_failed`](crate::Error::is_condition_failed): bytes of two objects are never mixed. With
+    /// [`verify`](Self::verify), what is compared is all bytes together. A resume that follows one which brought no byte
+    /// waits first, 100 milliseconds at the beginning, and up to 6.4 seconds.
+    ///
+    /// Each resume is a GetObject of its own, with its attempts, its timeout and its price, and the request is kept until the
+    /// body is read, which takes some allocations for every get. An object is not resumed whose answer has no entity
+    /// tag or a weak one, or does not say its size, or that something on the way has changed.
+    ///
+    /// ```
+    /// # async fn example(photos: s3_client::Bucket) -> s3_client::Result<()> {
+    /// let film = photos.get("2009/film.mp4").resumes(5).verify(true).await?;
+    /// let bytes = film.body.bytes(1 << 30).await?;
+    /// # drop(bytes);
+    /// # Ok(()) }
+    /// ```
+    pub fn resumes(mut self, times: u32) -> Self {
+        self.resumes = times;
         self
     }
 
@@ -260,6 +293,7 @@ impl<M: Mode> Get<M> {
             reading,
             range,
             verify,
+            resumes,
             options,
             mode: _,
         } = self;
@@ -267,6 +301,7 @@ impl<M: Mode> Get<M> {
             reading,
             range,
             verify,
+            resumes,
             options,
             mode: PhantomData,
         }
@@ -299,12 +334,14 @@ impl<M: Mode> Get<M> {
             reading.field("x-amz-checksum-mode", "ENABLED");
         }
         let part = reading.is_part();
+        let resumption = Resumption::of(&reading, &self.options, self.resumes);
         let (client, mut wire) = reading.into_unsigned(Method::Get)?;
         wire.options(self.options);
         let operation = GetObject {
             range: self.range,
             part,
             verify: self.verify,
+            resumption,
             mode: PhantomData,
         };
         Ok((client, Call::new(wire, operation)))
@@ -320,6 +357,7 @@ impl<M: Mode> Clone for Get<M> {
             reading: self.reading.clone(),
             range: self.range,
             verify: self.verify,
+            resumes: self.resumes,
             options: self.options.clone(),
             mode: PhantomData,
         }
@@ -340,6 +378,7 @@ struct GetObject<M> {
     range: Option<ByteRange>,
     part: bool,
     verify: bool,
+    resumption: Option<Box<Resumption>>,
     mode: PhantomData<M>,
 }
 
@@ -391,10 +430,14 @@ impl<M: Mode> S3Operation for GetObject<M> {
                 "the store answered a part with the whole object",
             )),
             _ => {
+                let body = match &self.resumption {
+                    Some(resumption) => resumption.of_answer(&head, answer.body),
+                    None => answer.body,
+                };
                 let (body, verified_by) = if self.verify {
-                    verified(&head, answer.body)?
+                    verified(&head, body)?
                 } else {
-                    (answer.body, None)
+                    (body, None)
                 };
                 Ok(M::object(Object {
                     head,

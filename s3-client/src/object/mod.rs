@@ -14,5 +14,6 @@ pub(crate) mod presign;
 pub(crate) mod put;
 mod range;
 pub(crate) mod restore;
+mod resume;
 mod retention;
 mod tagging;

@@ -86,6 +86,18 @@ impl Reading {
         }
     }
 
+    /// The same object, if it still has this entity tag; no part of it, and no other condition.
+    pub(crate) fn again_if(&self, etag: &str) -> Self {
+        let mut again = self.clone();
+        again.part = None;
+        again.responses.clear();
+        again.fields.retain(|(name, _)| {
+            !name.starts_with("if-") && name != "range" && name != "x-amz-checksum-mode"
+        });
+        again.field("if-match", etag);
+        again
+    }
+
     /// The request, and the client to send it by.
     pub(crate) fn into_unsigned(mut self, method: Method) -> Result<(S3Client, UnsignedRequest)> {
         if let Some(error) = self.wrong {

@@ -44,6 +44,7 @@ mod raw;
 #[cfg(feature = "reqwest")]
 mod reqwest;
 mod restore;
+mod resume;
 mod robust;
 mod signing;
 mod store;
