@@ -4,7 +4,7 @@
 //! ([`Resolve`]), a connector ([`Connect`]) and, with the feature `platform-roots`, whether certificates of the
 //! system's roots are trusted. [`S3Builder::pool`](crate::S3Builder::pool) takes it.
 //! [`S3Builder::transport`](crate::S3Builder::transport) takes another transport: `Reqwest` with the feature `reqwest`,
-//! or one of your own, which is made of [`Request`], [`Response`], [`Head`] and [`Origin`].
+//! or one of your own, which is made of [`Request`], [`Response`], [`Head`] and [`Origin`]; [`Transport`] shows one.
 //!
 //! ```
 //! use s3_client::{Credentials, HttpPool, S3Client};
@@ -16,40 +16,48 @@
 //! # Ok(()) }
 //! ```
 //!
-//! A transport of one's own can stand in for the server in a unit test; an `Arc` keeps it at hand:
+//! With the feature `testing`, `Scripted` stands in for the server in unit tests of a program: it answers from a script,
+//! in order, and says what was not sent as the script has it. An `Arc` keeps it at hand.
 //!
 //! ```
-//! use std::sync::{Arc, Mutex};
-//! use s3_client::{Credentials, S3Client};
-//! use s3_client::transport::{Head, Origin, Request, Response, ResponseFuture, Transport};
+//! # #[cfg(feature = "testing")] mod tests {
+//! use std::sync::Arc;
+//! use s3_client::{Bucket, Credentials, S3Client};
+//! use s3_client::transport::{Scripted, Step};
 //!
-//! #[derive(Debug, Default)]
-//! struct Scripted(Mutex<Vec<String>>);
-//!
-//! impl Transport for Scripted {
-//!     fn send(&self, _server: &Origin, request: Request) -> ResponseFuture {
-//!         self.0.lock().unwrap().push(format!("{:?} {}", request.method(), request.target()));
-//!         let head = Head::new(200, [("ETag", &b"\"1\""[..]), ("Content-Type", &b"text/plain"[..])]);
-//!         ResponseFuture::ready(Ok(Response::new(head, bytes::Bytes::from_static(b"meow"))))
-//!     }
+//! /// The program under test: moves an object.
+//! async fn archive(photos: &Bucket, key: &str) -> s3_client::Result<()> {
+//!     photos.copy(key, format!("old/{key}")).await?;
+//!     photos.delete(key).await
+//!         .map(drop)
 //! }
 //!
-//! # #[tokio::main(flavor = "current_thread")] async fn main() -> s3_client::Result<()> {
-//! let script = Arc::new(Scripted::default());
+//! # pub async fn test() -> Result<(), Box<dyn std::error::Error>> {
+//! let copied = "<CopyObjectResult><ETag>\"1\"</ETag></CopyObjectResult>";
+//! let script = Scripted::new()
+//!     .step(Step::new("PUT", "/photos/old/cat.jpg").with_header("x-amz-copy-source", "/photos/cat.jpg").body(copied))
+//!     .step(Step::new("DELETE", "/photos/cat.jpg").answer(204));
+//! let script = Arc::new(script);
 //! let s3 = S3Client::builder()
 //!     .endpoint("http://store.example")
 //!     .credentials(Credentials::new("key", "secret"))
 //!     .transport(script.clone())
 //!     .build()?;
-//! let cat = s3.bucket("photos").get("cat.jpg").await?;
-//! assert_eq!(cat.body.bytes(100).await?, "meow");
-//! assert_eq!(*script.0.lock().unwrap(), ["Get /photos/cat.jpg"]);
+//! archive(&s3.bucket("photos"), "cat.jpg").await?;
+//! script.finish()?;
+//! assert_eq!(script.requests()[1].method, "DELETE");
+//! # Ok(()) }
+//! # }
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # #[cfg(feature = "testing")] tests::test().await?;
 //! # Ok(()) }
 //! ```
 
 #[cfg(feature = "reqwest")]
 pub use aws_core::transport::Reqwest;
 pub use aws_core::transport::{ResponseFuture, Transport};
+#[cfg(feature = "testing")]
+pub use aws_core::transport::{Scripted, ScriptedRequest, Step};
 pub use pipeline_pool as pool;
 pub use pipeline_pool::{
     BodyError, CloseReason, Connect, Connecting, Event, Head, Headers, HttpPool, HttpPoolBuilder,

@@ -15,9 +15,13 @@ use pipeline_pool::{HttpPool, Origin, Request, Response, Sending};
 
 #[cfg(feature = "reqwest")]
 pub mod reqwest;
+#[cfg(feature = "testing")]
+mod scripted;
 
 #[cfg(feature = "reqwest")]
 pub use self::reqwest::Reqwest;
+#[cfg(feature = "testing")]
+pub use self::scripted::{Scripted, ScriptedRequest, Step};
 
 /// Carries one request to a server and brings its answer back.
 ///
