@@ -15,7 +15,7 @@ declare -A floor=(
     [pipeline-pool]=1
     [cache-layer]=2
     [aws-core]=3
-    [s3-client]=4 [sdb-client]=4 [ec2-client]=4
+    [s3-client]=4 [simpledb-client]=4 [ec2-client]=4
     [s3-object-store]=5 [keys]=5 [cloud-stores]=5
     [ejabberd-cloud]=9
     [examples]=9 [benches]=9
@@ -155,8 +155,8 @@ a.rs:8 s3_tests::Bucket"
 self_test() {
     local graph="aws-core pipeline-pool
 aws-core aws-core
-s3-client sdb-client
-sdb-client aws-core
+s3-client simpledb-client
+simpledb-client aws-core
 pipeline-pool aws-core
 aws-sigv2 sha2
 aws-sigv2 tokio
@@ -168,15 +168,15 @@ examples emulator
 examples hyper
 examples s3-client
 newcomer bytes
-sdb-client serde"
-    local expected="s3-client (floor 4) depends on sdb-client (floor 4)
+simpledb-client serde"
+    local expected="s3-client (floor 4) depends on simpledb-client (floor 4)
 pipeline-pool (floor 1) depends on aws-core (floor 3)
 aws-sigv2 must do without tokio
 emulator must stand apart, and depends on aws-sigv2
 s3-client (floor 4) depends on emulator
 s3-client must do without openssl
 newcomer has no floor: give it one in ci/floors.sh
-sdb-client must do without serde"
+simpledb-client must do without serde"
     if ! diff <(violations "${forbidden[@]}" "${heavy[@]}" <<<"$graph") <(echo "$expected"); then
         echo "floors: the self-test failed: the check does not find what it must" >&2
         exit 1

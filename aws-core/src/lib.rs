@@ -63,6 +63,9 @@
 //! # Ok(()) }
 //! ```
 
+// On docs.rs each item says which feature it needs.
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod awaitable;
 pub mod body;
 pub mod cache;

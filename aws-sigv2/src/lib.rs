@@ -46,6 +46,9 @@
 //! );
 //! ```
 
+// On docs.rs each item says which feature it needs.
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod canonical;
 mod credentials;
 pub mod date;

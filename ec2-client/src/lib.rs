@@ -49,6 +49,9 @@
 //! # Ok(()) }
 //! ```
 
+// On docs.rs each item says which feature it needs.
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod selection;
 
 mod client;

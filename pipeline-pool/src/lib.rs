@@ -43,6 +43,9 @@
 //! Cargo features: `http1` (default) brings [`HttpPool`]; `tls` (default) brings https by rustls
 //! with ring; `platform-roots` brings a builder method that trusts what the system trusts.
 
+// On docs.rs each item says which feature it needs.
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod builder;
 mod connect;
 mod engine;

@@ -48,6 +48,9 @@
 //! # Ok(()) }
 //! ```
 
+// On docs.rs each item says which feature it needs.
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 #[macro_use]
 pub mod request;
 

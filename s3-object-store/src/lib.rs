@@ -38,6 +38,9 @@
 //! # Ok(()) }
 //! ```
 
+// On docs.rs each item says which feature it needs.
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod builder;
 mod convert;
 mod error;
