@@ -78,6 +78,9 @@ mod envelope;
 mod error;
 pub mod event;
 pub mod idempotency;
+mod measure;
+#[cfg(feature = "metrics")]
+pub mod metrics;
 pub mod operation;
 mod overrides;
 pub mod paginate;

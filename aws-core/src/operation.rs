@@ -41,10 +41,63 @@ pub trait Service: Send + Sync {
         false
     }
 
+    /// How requests about this bucket or domain are signed, as far as is known: `V2`, `V4` or `none`, for spans. Defaults
+    /// to an empty text.
+    fn signature(&self, resource: Option<&Arc<str>>) -> &'static str {
+        let _ = resource;
+        ""
+    }
+
+    /// The span of an operation, of the level `DEBUG`. It should have the fields of the default, which are recorded as
+    /// the operation goes on, and those that name what this service's operations are about. Defaults to a span that names
+    /// neither.
+    fn span(&self, start: &SpanStart<'_>) -> tracing::Span {
+        tracing::debug_span!(
+            "operation",
+            otel.name = %start,
+            otel.kind = "client",
+            rpc.system = "aws-api",
+            rpc.service = start.service,
+            rpc.method = start.operation,
+            signature = start.signature,
+            attempts = tracing::field::Empty,
+            cache = tracing::field::Empty,
+            outcome = tracing::field::Empty,
+            http.request.body.size = tracing::field::Empty,
+            http.response.body.size = tracing::field::Empty,
+            http.response.status_code = tracing::field::Empty,
+            aws.request_id = tracing::field::Empty,
+            error.type = tracing::field::Empty,
+            otel.status_code = tracing::field::Empty,
+        )
+    }
+
     /// What an error means, where this service differs from [`class_of`](crate::classify::class_of).
     fn class(&self, status: u16, code: Option<&str>) -> Option<Class> {
         let _ = (status, code);
         None
+    }
+}
+
+/// What is known of an operation when its span begins. `Display` is the name of the span, for example `S3.GetObject`.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct SpanStart<'a> {
+    /// The name of the service: `S3`.
+    pub service: &'static str,
+    /// The name of the operation: `GetObject`.
+    pub operation: &'static str,
+    /// The bucket or domain.
+    pub resource: Option<&'a str>,
+    /// The key of the object or the name of the item, where [`KeyVisibility`](crate::KeyVisibility) has it in spans.
+    pub key: Option<&'a str>,
+    /// How requests about this are signed, as [`Service::signature`] says.
+    pub signature: &'static str,
+}
+
+impl fmt::Display for SpanStart<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.service, self.operation)
     }
 }
 

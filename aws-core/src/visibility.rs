@@ -13,10 +13,16 @@ pub enum KeyVisibility {
     /// In errors, quoted, escaped, and cut at 200 bytes. The default.
     #[default]
     Errors,
+    /// In errors, and in the [spans](crate::dispatch) of operations.
+    ErrorsAndSpans,
 }
 
 impl KeyVisibility {
     pub(crate) fn in_errors(self) -> bool {
         self != Self::Hidden
+    }
+
+    pub(crate) fn in_spans(self) -> bool {
+        self == Self::ErrorsAndSpans
     }
 }

@@ -65,6 +65,8 @@ mod wire;
 
 pub use aws_core::credentials;
 pub use aws_core::event;
+#[cfg(feature = "metrics")]
+pub use aws_core::metrics;
 pub use aws_core::shared_config;
 pub use aws_core::{Clock, Credentials, Error, Kind, Result, RetryConfig, Transport};
 pub use client::{Ec2Builder, Ec2Client};

@@ -26,6 +26,13 @@ impl Service for Ec2 {
     const NAME: &'static str = "EC2";
     type Destination = Origin;
 
+    fn signature(&self, _: Option<&Arc<str>>) -> &'static str {
+        match self.signer {
+            Signer::V4(_) => "V4",
+            Signer::V2 => "V2",
+        }
+    }
+
     fn learn(&self, _: Option<&Arc<str>>, _: &Head, error: &mut ErrorBody) -> bool {
         if matches!(self.signer, Signer::V2) && error.code.as_deref() == Some("AuthFailure") {
             error.add_hint(

@@ -47,6 +47,55 @@
 //! assert!(photos.get("dog.jpg").await.unwrap_err().is_not_found());
 //! # Ok(()) }
 //! ```
+//!
+//! # From code that is not async
+//!
+//! A program without `async` keeps a tokio runtime of its own and waits for requests in it. The runtime has to live as long
+//! as the client, since it serves the connections; with one worker thread it does so between two requests, too. Do not
+//! call such a function from within another runtime: tokio panics rather than block it.
+//!
+//! ```
+//! use std::sync::LazyLock;
+//!
+//! use s3_client::{Bucket, Credentials, Result, S3Client};
+//! use tokio::runtime::{Builder, Runtime};
+//!
+//! static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
+//!     let mut builder = Builder::new_multi_thread();
+//!     builder.worker_threads(1).enable_all().build().expect("a thread can be started")
+//! });
+//!
+//! fn read(bucket: &Bucket, key: &str) -> Result<Vec<u8>> {
+//!     RUNTIME.block_on(async {
+//!         let object = bucket.get(key).await?;
+//!         Ok(object.body.bytes(1 << 20).await?.into())
+//!     })
+//! }
+//!
+//! fn main() -> Result<()> {
+//! #   let store = emulator::Emulator::start_blocking().expect("an emulator");
+//! #   let (url, keys) = (store.url(), Credentials::new(store.access_key(), store.secret_key()));
+//!     let s3 = S3Client::builder().endpoint(url).credentials(keys).build()?;
+//!     let photos = s3.bucket("photos");
+//!     RUNTIME.block_on(photos.create().send())?;
+//!     RUNTIME.block_on(photos.put("cat.jpg", "meow").send())?;
+//!     assert_eq!(read(&photos, "cat.jpg")?, b"meow");
+//!     // From several threads at once, over the same connections.
+//!     std::thread::scope(|scope| {
+//!         for _ in 0..4 {
+//!             scope.spawn(|| assert_eq!(read(&photos, "cat.jpg").ok().as_deref(), Some(&b"meow"[..])));
+//!         }
+//!     });
+//!     Ok(())
+//! }
+//! ```
+//!
+//! # What can be seen of it
+//!
+//! Each operation is a span of the crate [`tracing`](https://docs.rs/tracing), of the level `DEBUG`, with one below it for
+//! each attempt; where no subscriber listens at that level they cost nothing. With the feature `metrics` the module
+//! `metrics` counts operations, errors, retries and connections. [`event`] has hooks of your own. What a dropped request
+//! leaves behind is told in `docs/cancellation.md` of the repository.
 
 // On docs.rs each item says which feature it needs.
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -85,6 +134,8 @@ mod unsigned;
 pub use answer::object::{Object, ObjectHead};
 pub use aws_core::credentials;
 pub use aws_core::event;
+#[cfg(feature = "metrics")]
+pub use aws_core::metrics;
 pub use aws_core::shared_config;
 pub use aws_core::{Body, Credentials, Error, Kind, Result};
 pub use bucket::{Bucket, config};

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use aws_core::operation::Redirect;
+use aws_core::operation::{Redirect, SpanStart};
 use aws_core::{ErrorBody, Service};
 use aws_sigv2::s3::SubResources;
 use pipeline_pool::Head;
+use tracing::{Span, field};
 
 use crate::digest;
 use crate::negotiate;
@@ -72,6 +73,38 @@ impl Service for S3 {
         "ServerTime",
     ];
     type Destination = BucketAddress;
+
+    fn signature(&self, bucket: Option<&Arc<str>>) -> &'static str {
+        match self.signer(bucket) {
+            Signer::Anonymous => "none",
+            Signer::V2 => "V2",
+            Signer::V4(_) => "V4",
+        }
+    }
+
+    /// With OpenTelemetry's [names for S3](https://opentelemetry.io/docs/specs/semconv/object-stores/s3/).
+    fn span(&self, start: &SpanStart<'_>) -> Span {
+        tracing::debug_span!(
+            "operation",
+            otel.name = %start,
+            otel.kind = "client",
+            rpc.system = "aws-api",
+            rpc.service = start.service,
+            rpc.method = start.operation,
+            aws.s3.bucket = start.resource,
+            aws.s3.key = start.key,
+            signature = start.signature,
+            attempts = field::Empty,
+            cache = field::Empty,
+            outcome = field::Empty,
+            http.request.body.size = field::Empty,
+            http.response.body.size = field::Empty,
+            http.response.status_code = field::Empty,
+            aws.request_id = field::Empty,
+            error.type = field::Empty,
+            otel.status_code = field::Empty,
+        )
+    }
 
     fn learn(&self, bucket: Option<&Arc<str>>, head: &Head, error: &mut ErrorBody) -> bool {
         if let Some(bucket) = bucket

@@ -99,6 +99,8 @@ mod wire;
 
 pub use aws_core::credentials;
 pub use aws_core::event;
+#[cfg(feature = "metrics")]
+pub use aws_core::metrics;
 pub use aws_core::shared_config;
 pub use aws_core::{Credentials, Error, Kind, Result};
 pub use batcher::Batcher;

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use aws_core::operation::{Answer, Attempt};
+use aws_core::operation::{Answer, Attempt, SpanStart};
 use aws_core::xml::{Tag, Xml, XmlError};
 use aws_core::{Class, ErrorBody, Overrides, Result, Service};
 use aws_sigv2::date;
@@ -11,6 +11,7 @@ use aws_sigv2::query;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use pipeline_pool::{Head, Method, Origin, Request};
+use tracing::{Span, field};
 
 use crate::client::SdbClient;
 use crate::item::{Attribute, Expected};
@@ -26,6 +27,15 @@ pub(crate) struct Sdb {
     pub(crate) meter: Meter,
 }
 
+impl Sdb {
+    /// An answer has cost so many machine hours.
+    fn bill(&self, hours: f64) {
+        self.meter.add(hours);
+        #[cfg(feature = "metrics")]
+        aws_core::metrics::record_cost(Self::NAME, self.operation, hours);
+    }
+}
+
 impl Service for Sdb {
     const NAME: &'static str = "SimpleDB";
     const ERROR_DETAILS: &'static [&'static str] = &["BoxUsage"];
@@ -35,8 +45,35 @@ impl Service for Sdb {
         let error = ErrorBody::parse(body, Self::ERROR_DETAILS)?;
         // Errors are billed too.
         let hours = error.detail("BoxUsage").and_then(|text| hours(text).ok());
-        self.meter.add(hours.unwrap_or(0.0));
+        self.bill(hours.unwrap_or(0.0));
         Some(error)
+    }
+
+    fn signature(&self, _: Option<&Arc<str>>) -> &'static str {
+        "V2"
+    }
+
+    fn span(&self, start: &SpanStart<'_>) -> Span {
+        tracing::debug_span!(
+            "operation",
+            otel.name = %start,
+            otel.kind = "client",
+            rpc.system = "aws-api",
+            rpc.service = start.service,
+            rpc.method = start.operation,
+            aws.simpledb.domain = start.resource,
+            aws.simpledb.item = start.key,
+            signature = start.signature,
+            attempts = field::Empty,
+            cache = field::Empty,
+            outcome = field::Empty,
+            http.request.body.size = field::Empty,
+            http.response.body.size = field::Empty,
+            http.response.status_code = field::Empty,
+            aws.request_id = field::Empty,
+            error.type = field::Empty,
+            otel.status_code = field::Empty,
+        )
     }
 
     fn class(&self, _: u16, code: Option<&str>) -> Option<Class> {
@@ -236,7 +273,7 @@ pub(crate) fn read(
         usage.box_usage = 0.0;
         return Ok(usage);
     }
-    service.meter.add(usage.box_usage);
+    service.bill(usage.box_usage);
     Ok(usage)
 }
 

@@ -41,7 +41,7 @@ async fn fetch<O: Cacheable>(
     raw: &Raw<O>,
     max: usize,
 ) -> Result<Loaded<Result<Answer>>> {
-    let answer = dispatch.call(service, raw).await?;
+    let answer = dispatch.call_in_span(service, raw).await?;
     let operation = &*raw.operation;
     let status = answer.head.status();
     let absent = status == 404 && !operation.accepts(status);

@@ -12,8 +12,9 @@ use super::load::{Raw, load};
 use super::policy::{EntryVerdict, Settings, entry, group, owner_of, terms, told};
 use crate::credentials::Credentials;
 use crate::dispatch::verdict::Failure;
-use crate::dispatch::{Dispatch, after};
+use crate::dispatch::{Dispatch, after, trace};
 use crate::error::{Error, Kind, Result, Site};
+use crate::measure;
 use crate::operation::{Changes, Operation};
 use crate::overrides::{CacheMode, Overrides};
 
@@ -60,11 +61,24 @@ impl Through {
         O: Cacheable + 'static,
         S: Deref<Target = O::Service> + Clone + Send + Sync + 'static,
     {
+        if trace::listens() {
+            let span = trace::span_of(&*service, &operation, self.dispatch.keys());
+            return Box::pin(trace::within(span, self.read_in_span(service, operation))).await;
+        }
+        self.read_in_span(service, operation).await
+    }
+
+    async fn read_in_span<O, S>(&self, service: S, operation: O) -> Result<O::Output>
+    where
+        O: Cacheable + 'static,
+        S: Deref<Target = O::Service> + Clone + Send + Sync + 'static,
+    {
         let overrides = operation.overrides();
         let mode = overrides.map_or(CacheMode::Use, Overrides::cache_mode);
         let own_headers = overrides.is_some_and(|o| !o.headers().is_empty());
         if mode == CacheMode::Past || own_headers || !self.is_timed() {
-            return self.dispatch.call(&*service, &operation).await;
+            measure::cache_read::<O>("past");
+            return self.dispatch.call_in_span(&*service, &operation).await;
         }
         let keys = self.dispatch.keys();
         match operation.lookup() {
@@ -74,9 +88,12 @@ impl Through {
                     CacheMode::Refresh => None,
                     _ => match self.cache.find(&name, O::NAME).await {
                         Ok((entry, _)) => match told(&*service, &operation, &entry, true, keys) {
-                            EntryVerdict::Outcome(outcome) => return outcome,
+                            EntryVerdict::Outcome(outcome) => {
+                                measure::cache_read::<O>("hit");
+                                return outcome;
+                            }
                             EntryVerdict::Nothing => {
-                                return self.dispatch.call(&*service, &operation).await;
+                                return self.dispatch.call_in_span(&*service, &operation).await;
                             }
                             EntryVerdict::Damaged => {
                                 Some(Box::pin(self.cache.discard(&name)).await)
@@ -92,16 +109,23 @@ impl Through {
                 let name = self.name(&operation, key).await?;
                 if let Some(entry) = self.cache.peek(&name, O::NAME).await {
                     match told(&*service, &operation, &entry, true, keys) {
-                        EntryVerdict::Outcome(outcome) => return outcome,
+                        EntryVerdict::Outcome(outcome) => {
+                            measure::cache_read::<O>("hit");
+                            return outcome;
+                        }
                         EntryVerdict::Nothing => {}
                         EntryVerdict::Damaged => {
                             drop(Box::pin(self.cache.discard(&name)).await);
                         }
                     }
                 }
-                self.dispatch.call(&*service, &operation).await
+                measure::cache_read::<O>("miss");
+                self.dispatch.call_in_span(&*service, &operation).await
             }
-            _ => self.dispatch.call(&*service, &operation).await,
+            _ => {
+                measure::cache_read::<O>("past");
+                self.dispatch.call_in_span(&*service, &operation).await
+            }
         }
     }
 
@@ -123,8 +147,20 @@ impl Through {
         service: &O::Service,
         operation: &O,
     ) -> Result<O::Output> {
+        if trace::listens() {
+            let span = trace::span_of(service, operation, self.dispatch.keys());
+            return Box::pin(trace::within(span, self.call_in_span(service, operation))).await;
+        }
+        self.call_in_span(service, operation).await
+    }
+
+    async fn call_in_span<O: Operation>(
+        &self,
+        service: &O::Service,
+        operation: &O,
+    ) -> Result<O::Output> {
         match operation.changes() {
-            Changes::Nothing => self.dispatch.call(service, operation).await,
+            Changes::Nothing => self.dispatch.call_in_span(service, operation).await,
             Changes::Keys(keys) => {
                 let names = self.names(operation, keys).await?;
                 let write = self.cache.write(names, false).await;
@@ -136,7 +172,7 @@ impl Through {
                 // For as long as anything can be kept, counted from the end too, should it take long.
                 let all = Forget(&self.cache, self.cache.name_in("", &group(operation), ""));
                 all.forget();
-                let outcome = self.dispatch.call(service, operation).await;
+                let outcome = self.dispatch.call_in_span(service, operation).await;
                 drop(all);
                 outcome
             }
@@ -153,8 +189,20 @@ impl Through {
         service: &O::Service,
         operation: &O,
     ) -> Result<O::Output> {
+        if trace::listens() {
+            let span = trace::span_of(service, operation, self.dispatch.keys());
+            return Box::pin(trace::within(span, self.write_in_span(service, operation))).await;
+        }
+        self.write_in_span(service, operation).await
+    }
+
+    async fn write_in_span<O: Cacheable>(
+        &self,
+        service: &O::Service,
+        operation: &O,
+    ) -> Result<O::Output> {
         let Changes::Keys(keys) = operation.changes() else {
-            return self.call(service, operation).await;
+            return self.call_in_span(service, operation).await;
         };
         let names = self.names(operation, keys).await?;
         let write = self.cache.write(names, true).await;
@@ -267,16 +315,20 @@ impl Through {
             Err(_) => found.await,
         };
         let (entry, source) = match found? {
-            Found::Private(answer) => return operation.parse(&*service, answer?),
+            Found::Private(answer) => {
+                measure::cache_read::<O>("miss");
+                return operation.parse(&*service, answer?);
+            }
             Found::Entry(entry, source) => (entry, source),
         };
         let cached = source != Source::Service;
+        measure::cache_read::<O>(if cached { "hit" } else { "miss" });
         match told(&*service, &*operation, &entry, cached, keys) {
             EntryVerdict::Outcome(outcome) => outcome,
-            EntryVerdict::Nothing => self.dispatch.call(&*service, &*operation).await,
+            EntryVerdict::Nothing => self.dispatch.call_in_span(&*service, &*operation).await,
             EntryVerdict::Damaged => {
                 drop(self.cache.discard(name).await);
-                self.dispatch.call(&*service, &*operation).await
+                self.dispatch.call_in_span(&*service, &*operation).await
             }
         }
     }

@@ -7,10 +7,11 @@ use std::time::{Duration, SystemTime};
 use bytes::{Bytes, BytesMut};
 use pipeline_pool::{Head, Method, Origin, Request, Sent};
 use tokio::time::{Instant, timeout_at};
+use tracing::Instrument as _;
 
 use super::run::Run;
 use super::verdict::{Failure, is_move};
-use super::{Shared, after};
+use super::{Shared, after, trace};
 use crate::body::Body;
 use crate::classify::{Class, Idempotency, is_skewed};
 use crate::credentials::Credentials;
@@ -162,13 +163,43 @@ impl<O: Operation> Run<'_, O> {
         Some(timeout.saturating_add(self.operation.extra_time()))
     }
 
-    /// Makes an attempt, and tells the hooks of it.
+    /// Makes an attempt, within its span if somebody listens.
     pub(super) async fn attempt(&self) -> Result<O::Output, Failed> {
-        let headers = self.own_headers();
+        if self.traced {
+            return self.traced_attempt().await;
+        }
+        self.hooked_attempt(&mut Observed::default()).await
+    }
+
+    /// Makes an attempt within its span.
+    async fn traced_attempt(&self) -> Result<O::Output, Failed> {
+        let span = trace::attempt(self.course.attempts(), self.origin());
         let mut observed = Observed::default();
+        let outcome = self
+            .hooked_attempt(&mut observed)
+            .instrument(span.clone())
+            .await;
+        for span in [&span, &trace::current()] {
+            let status = observed.status;
+            status.map(|status| span.record("http.response.status_code", status));
+            let (sent, received) = (observed.sent, observed.received);
+            sent.map(|bytes| span.record("http.request.body.size", bytes));
+            received.map(|bytes| span.record("http.response.body.size", bytes));
+            let id = observed.request_id.as_deref();
+            id.map(|id| span.record("aws.request_id", id));
+        }
+        if let Err(failed) = &outcome {
+            trace::failed(&span, &failed.error);
+        }
+        outcome
+    }
+
+    /// Makes an attempt, and tells the hooks of it.
+    async fn hooked_attempt(&self, observed: &mut Observed) -> Result<O::Output, Failed> {
+        let headers = self.own_headers();
         let hooks = &self.shared.hooks;
         if hooks.is_empty() {
-            return self.watched(headers, &mut observed).await;
+            return self.watched(headers, observed).await;
         }
         let start = AttemptStart {
             service: O::Service::NAME,
@@ -180,7 +211,7 @@ impl<O: Operation> Run<'_, O> {
         };
         let headers = hooks.before(&start, headers)?;
         let (started, begun) = (SystemTime::now(), Instant::now());
-        let outcome = self.watched(&headers, &mut observed).await;
+        let outcome = self.watched(&headers, observed).await;
         let error = outcome.as_ref().err().map(|failed| &failed.error);
         let of_error = error.and_then(Error::request_id);
         hooks.after(&AttemptEvent {
@@ -228,7 +259,7 @@ impl<O: Operation> Run<'_, O> {
         self.log_answer(&head);
         observed.status = Some(head.status());
         observed.received = body.remaining();
-        if !shared.hooks.is_empty() {
+        if self.traced || !shared.hooks.is_empty() {
             observed.request_id = request_id(&head).map(str::to_owned);
         }
         let body = self.read(&head, body).await?;

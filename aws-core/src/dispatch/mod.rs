@@ -11,6 +11,7 @@
 mod attempt;
 mod partial;
 mod run;
+pub(crate) mod trace;
 pub mod verdict;
 
 pub use self::partial::PartialRetry;
@@ -263,6 +264,22 @@ impl Dispatch {
     /// # Errors
     /// The last attempt's, with the number of attempts and how much of any of them was sent.
     pub async fn call<O: Operation>(
+        &self,
+        service: &O::Service,
+        operation: &O,
+    ) -> Result<O::Output> {
+        if trace::listens() {
+            return Box::pin(async {
+                let span = trace::span_of(service, operation, self.0.keys);
+                trace::within(span, self.call_in_span(service, operation)).await
+            })
+            .await;
+        }
+        Run::new(&self.0, service, operation)?.go().await
+    }
+
+    /// Runs an operation as [`call`](Self::call) does, whose span there is already.
+    pub(crate) async fn call_in_span<O: Operation>(
         &self,
         service: &O::Service,
         operation: &O,

@@ -9,9 +9,10 @@ use tokio::time::{Instant, sleep};
 
 use super::attempt::{Failed, Started, log_failure};
 use super::verdict::{Course, Terms, Verdict};
-use super::{Shared, after};
+use super::{Shared, after, trace};
 use crate::classify::Class;
 use crate::error::{Error, Kind, Result, Site};
+use crate::measure;
 use crate::operation::{Destination, DestinationOf, Operation};
 use crate::overrides::Overrides;
 use crate::retry::RetryConfig;
@@ -34,6 +35,8 @@ pub(super) struct Run<'a, O: Operation> {
     pub(super) course: Course,
     /// Where it goes, if not where the operation says.
     pub(super) place: Option<DestinationOf<O>>,
+    /// Whether its attempts have spans.
+    pub(super) traced: bool,
 }
 
 impl<'a, O: Operation> Run<'a, O> {
@@ -63,6 +66,7 @@ impl<'a, O: Operation> Run<'a, O> {
             turn: None,
             course: Course::default(),
             place: operation.place(service),
+            traced: trace::listens(),
         })
     }
 
@@ -86,7 +90,7 @@ impl<'a, O: Operation> Run<'a, O> {
         if let Some(waiting) = self.take_turn(self.since)? {
             self.wait(waiting).await?;
         }
-        let usual = self.shared.is_plain();
+        let usual = self.shared.is_plain() && !self.traced;
         let pause = {
             let mut started = if usual {
                 self.start_at_once()
@@ -165,6 +169,7 @@ impl<'a, O: Operation> Run<'a, O> {
     /// Waits for the turn.
     #[cold]
     fn wait(&mut self, waiting: Waiting) -> Pin<Box<dyn Future<Output = Result<()>> + Send + '_>> {
+        measure::waits::<O>();
         Box::pin(async {
             self.turn = waiting.await;
             if self.turn.is_none() {
@@ -178,6 +183,7 @@ impl<'a, O: Operation> Run<'a, O> {
     fn begin(&mut self, now: Instant) {
         self.begun = now;
         self.course.begin();
+        measure::attempt::<O>(self.course.attempts());
     }
 
     /// The error of an operation whose turn would be too late.
@@ -202,6 +208,8 @@ impl<'a, O: Operation> Run<'a, O> {
 
     /// Tells the throttle that the attempt has succeeded.
     fn served(&mut self) {
+        self.record_attempts();
+        measure::ended::<O>(None, self.since);
         if let Some(turn) = self.turn.take() {
             turn.ended(Ended::Served);
         }
@@ -226,8 +234,17 @@ impl<'a, O: Operation> Run<'a, O> {
         }
     }
 
+    /// Notes in the span of the operation how many attempts it took.
+    fn record_attempts(&self) {
+        if self.traced {
+            trace::current().record("attempts", self.course.attempts());
+        }
+    }
+
     /// The error that it ends with.
     fn last(&self, error: Error) -> Error {
+        self.record_attempts();
+        measure::ended::<O>(Some(&error), self.since);
         error
             .with_attempts(self.course.attempts(), self.course.sent())
             .with_site(|| Site::keyed(self.operation, self.origin(), self.shared.keys))
@@ -239,6 +256,7 @@ impl<'a, O: Operation> Run<'a, O> {
     /// The attempt's, when there shall be no other.
     fn judge(&mut self, mut failed: Failed) -> Result<Duration> {
         log_failure::<O>(self.course.attempts(), &failed.error);
+        measure::failed::<O>(&failed.error);
         self.tell_throttle(&failed.error);
         let terms = Terms {
             idempotency: self.operation.idempotency(),

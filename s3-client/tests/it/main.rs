@@ -15,6 +15,7 @@ mod delete_many;
 #[cfg(feature = "fs")]
 mod digests;
 mod download;
+mod dropped;
 mod encryption;
 mod environment;
 mod errors;

@@ -1,0 +1,97 @@
+//! What operations tell a tracing subscriber: a process of its own, as other tests that log at the same time without a
+//! subscriber would decide for all what is listened to.
+#![allow(
+    clippy::unwrap_used,
+    reason = "this is test code outside of a test function"
+)]
+
+use std::fmt::{Debug, Write as _};
+use std::sync::{Arc, Mutex};
+
+use emulator::{Emulator, Fault, Rule};
+use s3_client::settings::KeyVisibility;
+use s3_client::{Credentials, S3Client};
+use tracing::field::{Field, Visit};
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Subscriber};
+use tracing_subscriber::Registry;
+use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
+
+/// Writes down the fields of all spans and events.
+#[derive(Clone, Default)]
+struct Notes(Arc<Mutex<String>>);
+
+impl Notes {
+    fn take(&self) -> String {
+        std::mem::take(&mut self.0.lock().unwrap())
+    }
+}
+
+impl Visit for Notes {
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        writeln!(self.0.lock().unwrap(), "{} = {value:?}", field.name()).unwrap();
+    }
+}
+
+impl<S: Subscriber> Layer<S> for Notes {
+    fn on_new_span(&self, span: &Attributes<'_>, _: &Id, _: Context<'_, S>) {
+        writeln!(self.0.lock().unwrap(), "span {}", span.metadata().name()).unwrap();
+        span.record(&mut self.clone());
+    }
+
+    fn on_record(&self, _: &Id, values: &Record<'_>, _: Context<'_, S>) {
+        values.record(&mut self.clone());
+    }
+
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        event.record(&mut self.clone());
+    }
+}
+
+#[tokio::test]
+async fn spans_show_keys_by_choice_and_secrets_never() {
+    let notes = Notes::default();
+    let _guard = tracing::subscriber::set_default(Registry::default().with(notes.clone()));
+    let emulator = Emulator::start_blocking().unwrap();
+    for (keys, shown) in [
+        (KeyVisibility::Hidden, false),
+        (KeyVisibility::Errors, false),
+        (KeyVisibility::ErrorsAndSpans, true),
+    ] {
+        let own = Credentials::new(emulator.access_key(), emulator.secret_key());
+        let builder = S3Client::builder()
+            .endpoint(emulator.url())
+            .credentials(own);
+        let photos = builder.show_keys(keys).build().unwrap().bucket("photos");
+        drop(photos.create().await);
+        let slow = emulator
+            .faults()
+            .add(Rule::script([Fault::slow_down()]).operation("PutObject"));
+        photos.put("ann@example.org", "topsecret").await.unwrap();
+        assert_eq!(slow.count(), 1);
+        photos.get("bob@example.org").await.unwrap_err();
+        let text = notes.take();
+        for expected in [
+            "span operation\notel.name = S3.PutObject",
+            "span attempt",
+            "span http.client.request",
+            "aws.s3.bucket = \"photos\"",
+            "signature = \"V2\"",
+            "attempts = 2",
+            "error.type = \"SlowDown\"",
+            "error.type = \"NoSuchKey\"",
+            "http.request.body.size = 9",
+            "aws.request_id = ",
+            "outcome = \"ok\"",
+            "outcome = \"error\"",
+        ] {
+            assert!(text.contains(expected), "{expected} is not in:\n{text}");
+        }
+        for key in ["ann@example.org", "bob@example.org"] {
+            assert_eq!(text.contains(key), shown, "{keys:?}:\n{text}");
+        }
+        for secret in [emulator.secret_key(), "topsecret", "Authorization", "AWS "] {
+            assert!(!text.contains(secret), "{secret} is in:\n{text}");
+        }
+    }
+}
