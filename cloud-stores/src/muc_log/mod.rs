@@ -120,12 +120,12 @@ impl MucLog {
         }
     }
 
-    /// Puts the entries of one room and one day behind those on its page.
+    /// Puts the entries of one room and one day behind those on its page, and on further ones.
     async fn write(&self, batch: &Batch) -> Result<()> {
         let mut left: Vec<&Entry> = batch.entries.iter().collect();
         let mut number = batch.page;
         let mut round = 0;
-        while round < MAX_ROUNDS && number < MAX_PAGES {
+        while number < MAX_PAGES {
             let there = self
                 .stores
                 .get_object(&self.key(batch, number), Freshness::Newest)
@@ -135,7 +135,8 @@ impl MucLog {
                 None => (page::begin(&batch.room, batch.date, number), None),
             };
             // An earlier write, of which the answer was lost, may have brought some.
-            left.retain(|entry| !entry.is_on(&page));
+            let names = page::names(&page);
+            left.retain(|entry| !entry.is_among(&names));
             if left.is_empty() {
                 self.waiting().page_of(&batch.room, batch.date, number);
                 return Ok(());
@@ -144,7 +145,8 @@ impl MucLog {
                 number += 1;
                 continue;
             }
-            let grown = page::append(&page, &left);
+            let next = page::fitting(&left, FULL);
+            let grown = page::append(&page, &left[..next]);
             let is_full = grown.len() > FULL;
             let body = if is_full {
                 page::go_on(&grown, batch.date, number + 1)
@@ -153,18 +155,27 @@ impl MucLog {
             };
             match self.put(batch, number, body, tag).await {
                 Ok(()) => {
-                    let next = number + u32::from(is_full);
-                    self.waiting().page_of(&batch.room, batch.date, next);
-                    return Ok(());
+                    left.drain(..next);
+                    number += u32::from(is_full);
+                    round = 0;
                 }
-                Err(error) if error.kind() == Kind::Conflict => pause(round).await,
+                Err(error) if error.kind() == Kind::Conflict && round < MAX_ROUNDS => {
+                    pause(round).await;
+                    round += 1;
+                }
                 Err(error) => return Err(error),
             }
-            round += 1;
+            if left.is_empty() {
+                self.waiting().page_of(&batch.room, batch.date, number);
+                return Ok(());
+            }
         }
-        Err(Error::conflict(format!(
-            "others were quicker {MAX_ROUNDS} times"
-        )))
+        Err(Error::too_large(
+            "the log of a day",
+            MAX_PAGES as usize,
+            "pages",
+            MAX_PAGES as usize - 1,
+        ))
     }
 
     async fn put(&self, batch: &Batch, number: u32, page: String, tag: Option<&Tag>) -> Result<()> {

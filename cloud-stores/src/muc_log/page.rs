@@ -4,6 +4,7 @@
 //! elements](https://html.spec.whatwg.org/multipage/text-level-semantics.html#the-bdi-element), so that a name written from
 //! right to left turns nothing around it.
 
+use std::collections::HashSet;
 use std::fmt::{self, Write as _};
 
 use super::date::{Date, time_of_day};
@@ -76,6 +77,9 @@ pub(super) struct Entry {
 /// What goes on goes in front of this, which is on a page once: what is foreign has no `<`.
 const END: &str = "</main>\n";
 
+/// What an entry begins with, before its name; what is foreign has no `<`.
+const ENTRY: &str = "<p id=\"";
+
 /// What says that there is a further page.
 const ON: &str = "<p class=\"more\">The day goes on";
 
@@ -136,16 +140,24 @@ impl Entry {
         // Writing into a string does not fail.
         let _infallible = writeln!(
             html,
-            "<p id=\"{name}\" class=\"{class}\"><a href=\"#{name}\"><time datetime=\"{date}T{time}Z\">{time}</time></a> \
+            "{ENTRY}{name}\" class=\"{class}\"><a href=\"#{name}\"><time datetime=\"{date}T{time}Z\">{time}</time></a> \
              {text}</p>"
         );
         Self { name, html }
     }
 
-    /// Whether it is on this page.
-    pub(super) fn is_on(&self, page: &str) -> bool {
-        page.contains(&format!("<p id=\"{}\"", self.name))
+    /// Whether it is among those of these names.
+    pub(super) fn is_among(&self, names: &HashSet<&str>) -> bool {
+        names.contains(&*self.name)
     }
+}
+
+/// The names of the entries of a page.
+pub(super) fn names(page: &str) -> HashSet<&str> {
+    let entries = page.split(ENTRY).skip(1);
+    entries
+        .filter_map(|entry| entry.split('"').next())
+        .collect()
 }
 
 /// A page without entries.
@@ -176,6 +188,16 @@ pub(super) fn read(stored: &[u8]) -> Result<&str> {
     let text = std::str::from_utf8(stored).ok();
     let page = text.filter(|text| text.matches(END).count() == 1);
     page.ok_or_else(|| Error::invalid("what is stored is no page of a log"))
+}
+
+/// How many of these entries go on a page at once: one, and more as long as they have so many bytes.
+pub(super) fn fitting(entries: &[&Entry], bytes: usize) -> usize {
+    let mut sum = 0;
+    let over = entries.iter().position(|entry| {
+        sum += entry.html.len();
+        sum > bytes
+    });
+    over.map_or(entries.len(), |place| place.max(1))
 }
 
 /// The page with these entries behind its own.
@@ -295,7 +317,7 @@ mod tests {
                 prop_assert_eq!((open("p"), open("/p"), open("bdi")), (1, 1, open("/bdi")));
                 prop_assert!(!entry.html.trim_end_matches('\n').contains(|c: char| c.is_control()));
                 let page = append(&begun, &[&entry]);
-                prop_assert!(read(page.as_bytes()).is_ok() && entry.is_on(&page) && !goes_on(&page));
+                prop_assert!(read(page.as_bytes()).is_ok() && entry.is_among(&names(&page)) && !goes_on(&page));
             }
         }
     }
@@ -315,7 +337,11 @@ mod tests {
             page.find(&first.html).unwrap(),
             page.find(&second.html).unwrap(),
         );
-        assert!(one < two && first.is_on(&page) && !say("ann", "a < b\nc").is_on(&page));
+        assert!(
+            one < two
+                && first.is_among(&names(&page))
+                && !say("ann", "a < b\nc").is_among(&names(&page))
+        );
         assert!(
             first
                 .html
@@ -340,6 +366,23 @@ mod tests {
         assert!(begin(&BareJid::parse("h").unwrap(), date, 2).contains("href=\"01.html\""));
         // Nobody can say that a page goes on.
         assert!(!goes_on(&append(&page, &[&say("eve", ON)])));
+    }
+
+    #[test]
+    fn so_many_entries_fit() {
+        let entries: Vec<Entry> = (0..4).map(|_| say("ann", "x")).collect();
+        let entries: Vec<&Entry> = entries.iter().collect();
+        let one = entries[0].html.len();
+        for (bytes, count) in [
+            (0, 1),
+            (one, 1),
+            (2 * one - 1, 1),
+            (2 * one, 2),
+            (9 * one, 4),
+        ] {
+            assert_eq!(fitting(&entries, bytes), count, "{bytes}");
+        }
+        assert_eq!(fitting(&[], one), 0);
     }
 
     #[test]

@@ -175,6 +175,31 @@ async fn a_page_that_is_full_goes_on_as_another() {
 }
 
 #[tokio::test]
+async fn what_has_waited_for_long_goes_on_as_many_pages_as_it_takes() {
+    let world = World::start().await;
+    let log = world.stores.muc_log();
+    let texts: Vec<String> = (0..400)
+        .map(|n| format!("{n} {}", "x".repeat(15_000)))
+        .collect();
+    for (n, text) in texts.iter().enumerate() {
+        say(&log, n as u64, text);
+    }
+    log.flush().await.unwrap();
+    let mut seen = Vec::new();
+    for number in 1..=world.left().await.len() {
+        let file = match number {
+            1 => "1970/01/01.html".to_owned(),
+            number => format!("1970/01/01-{number}.html"),
+        };
+        let page = page(&world, &file).await;
+        assert!(page.len() < 1 << 20);
+        let said = page.split("</b> <bdi>").skip(1);
+        seen.extend(said.map(|text| text.split("</bdi>").next().unwrap().to_owned()));
+    }
+    assert!(seen == texts);
+}
+
+#[tokio::test]
 async fn pages_are_public_only_if_that_is_said() {
     let world = World::start().await;
     let anonymous = s3_client::S3Client::builder()
