@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 
 use crate::log;
+use crate::ops::Opened;
 use crate::settings::{SignatureVersion, StoreSettings};
 
 /// The pause after the first failure to open the stores; each further one is twice as long.
@@ -132,24 +133,26 @@ pub(crate) enum Opening {
     /// The last trial failed, and there will be another.
     Failing,
     /// They are open.
-    Open(Stores),
+    Open(Arc<Opened>),
 }
 
-/// Opens the stores, and tries again until they are open.
+/// Opens the stores, and tries again until they are open. `public_log` says whether everybody may read the logs of rooms.
 ///
 /// # Errors
 ///
 /// What no further trial can mend: the settings are not those that the service was begun with, or not legal.
 pub(crate) async fn open(
     settled: &Settled,
+    public_log: bool,
     opening: watch::Sender<Opening>,
-) -> Result<(), cloud_stores::Error> {
+) -> Result<Arc<Opened>, cloud_stores::Error> {
     let mut pause = FIRST_PAUSE;
     loop {
         match settled.open().await {
             Ok(stores) => {
-                opening.send_replace(Opening::Open(stores));
-                return Ok(());
+                let opened = Arc::new(Opened::new(stores, public_log));
+                opening.send_replace(Opening::Open(Arc::clone(&opened)));
+                return Ok(opened);
             }
             Err(error) if error.kind() == Kind::Invalid => return Err(error),
             Err(error) => {

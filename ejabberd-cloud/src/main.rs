@@ -73,12 +73,21 @@ async fn run(settings: Settings) -> ExitCode {
         }
     };
     match settings.front {
-        Front::Port { stores, max_calls } => port(&stores, max_calls, pipes).await,
+        Front::Port {
+            stores,
+            max_calls,
+            public_log,
+        } => port(&stores, max_calls, public_log, pipes).await,
         Front::Extauth { stores } => extauth(&stores, pipes).await,
     }
 }
 
-async fn port(settings: &StoreSettings, max_calls: u32, (input, output): Pipes) -> ExitCode {
+async fn port(
+    settings: &StoreSettings,
+    max_calls: u32,
+    public_log: bool,
+    (input, output): Pipes,
+) -> ExitCode {
     let settled = match connect::settle(settings) {
         Ok(settled) => settled,
         Err(wrong) => return fail(&wrong, 2),
@@ -93,14 +102,21 @@ async fn port(settings: &StoreSettings, max_calls: u32, (input, output): Pipes) 
     let (opened, opening) = watch::channel(Opening::Trying);
     let serving = port::serve(input, output, Arc::new(ops::Calls::new(opening)), limits);
     tokio::pin!(serving);
-    let open = connect::open(&settled, opened);
-    tokio::select! {
+    let open = connect::open(&settled, public_log, opened);
+    let opened = tokio::select! {
         served = &mut serving => return end(served),
-        opened = open => if let Err(error) = opened {
-            return fail(&error, 2);
+        opened = open => match opened {
+            Ok(opened) => opened,
+            Err(error) => return fail(&error, 2),
         },
-    }
-    end(serving.await)
+    };
+    let served = tokio::select! {
+        served = &mut serving => served,
+        // It has no end of its own.
+        () = opened.write_log() => Ok(()),
+    };
+    opened.finish().await;
+    end(served)
 }
 
 async fn extauth(settings: &StoreSettings, (input, output): Pipes) -> ExitCode {

@@ -49,6 +49,12 @@ pub(crate) enum Front {
         #[arg(long, value_name = "COUNT", env = "EJABBERD_CLOUD_MAX_CALLS", default_value_t = 512,
               value_parser = clap::value_parser!(u32).range(1..=100_000))]
         max_calls: u32,
+
+        /// Let everybody read the logs of rooms, by an access control list on each page.
+        ///
+        /// The bucket has to take such lists, which new ones at Amazon do not: there, a policy of the bucket does the same.
+        #[arg(long, env = "EJABBERD_CLOUD_PUBLIC_LOG")]
+        public_log: bool,
     },
     /// Serve ejabberd's protocol of external authentication: auth, isuser, setpass, tryregister and removeuser, one at a time.
     ///
@@ -213,10 +219,15 @@ mod tests {
     #[test]
     fn defaults_are_those_of_the_help() {
         let settings = read(&["port", "--bucket", "chat"]).expect("enough");
-        let Front::Port { stores, max_calls } = settings.front else {
+        let Front::Port {
+            stores,
+            max_calls,
+            public_log,
+        } = settings.front
+        else {
             panic!("another front")
         };
-        assert_eq!(max_calls, 512);
+        assert_eq!((max_calls, public_log), (512, false));
         assert_eq!(
             (
                 stores.bucket.as_str(),

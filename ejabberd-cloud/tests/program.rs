@@ -220,6 +220,8 @@ fn what_is_wrong_ends_it_with_a_sentence() {
 
     // What no later trial can mend is told by the stores themselves.
     let mut child = with(&["--prefix", "a/b"]).spawn().expect("the program");
+    // Waiting would close it, and the program would end for that.
+    let _open = child.stdin.take();
     let status = child.wait().expect("its end").code();
     let words = text(&child.wait_with_output().expect("words").stderr);
     assert!(status == Some(2) && words.contains("a/b"), "{words}");

@@ -148,6 +148,7 @@ host() ->
 init([]) ->
     process_flag(trap_exit, true),
     ets:new(?CALLS, [named_table, public, {write_concurrency, true}]),
+    ets:new(cloud_rooms, [named_table, public]),
     {ok, _} = timer:send_interval(?PULSE, pulse),
     {ok, open(#{pause => ?FIRST_PAUSE, port => none, command => none, heard => 0})}.
 

@@ -7,20 +7,32 @@
 
 mod args;
 mod auth;
+mod caps;
 mod last;
+mod muc;
+mod muclog;
 mod offline;
 mod privacy;
 mod private;
+mod pubsub;
 mod roster;
+mod shared;
 mod vcard;
 
-use tokio::sync::watch;
+use std::sync::Arc;
+use std::time::Duration;
 
-use cloud_stores::{Error, Kind, Stores};
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+use cloud_stores::muc::{Nicks, Rooms};
+use cloud_stores::muc_log::MucLog;
+use cloud_stores::pubsub::PubSub;
+use cloud_stores::{Caps, Error, Kind, Stores};
 
 use crate::connect::Opening;
 use crate::etf::Term;
-use crate::log::Failures;
+use crate::log::{Failures, line};
 use crate::port::Handler;
 use args::Args;
 
@@ -53,6 +65,50 @@ impl From<Error> for Failure {
 /// What a call gives.
 type Done = Result<Term, Failure>;
 
+/// How often what was said in rooms is written to its pages.
+const LOG_PAUSE: Duration = Duration::from_secs(5);
+
+/// The stores with those parts of them that remember something from one call to the next.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    stores: Stores,
+    caps: Caps,
+    rooms: Rooms,
+    nicks: Nicks,
+    log: MucLog,
+    pubsub: PubSub,
+}
+
+impl Opened {
+    pub(crate) fn new(stores: Stores, public_log: bool) -> Self {
+        Self {
+            caps: stores.caps(),
+            rooms: stores.rooms(),
+            nicks: stores.nicks(),
+            log: stores.muc_log().public(public_log),
+            pubsub: stores.pubsub(),
+            stores,
+        }
+    }
+
+    /// Writes what was said in rooms, again and again.
+    pub(crate) async fn write_log(&self) {
+        self.log.run(LOG_PAUSE).await;
+    }
+
+    /// Writes what was said in rooms and is not written yet, once the server is gone.
+    pub(crate) async fn finish(&self) {
+        let lost = match timeout(LOG_PAUSE, self.log.flush()).await {
+            Ok(Ok(())) => return,
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => format!("it was not done within {LOG_PAUSE:?}"),
+        };
+        line(format_args!(
+            "the last lines of the logs of rooms are lost: {lost}"
+        ));
+    }
+}
+
 /// Does calls on the stores, as soon as they are open.
 #[derive(Debug)]
 pub(crate) struct Calls {
@@ -69,13 +125,13 @@ impl Calls {
     }
 
     /// The stores; waits while they are being opened for the first time.
-    async fn stores(&self) -> Result<Stores, Failure> {
+    async fn opened(&self) -> Result<Arc<Opened>, Failure> {
         let mut opening = self.opening.clone();
         let state = opening
             .wait_for(|state| !matches!(state, Opening::Trying))
             .await;
         match state.as_deref() {
-            Ok(Opening::Open(stores)) => Ok(stores.clone()),
+            Ok(Opening::Open(opened)) => Ok(Arc::clone(opened)),
             _ => Err(Failure {
                 kind: Kind::Unavailable,
                 why: "the stores are not open yet".to_owned(),
@@ -92,7 +148,8 @@ impl Calls {
             Failure::invalid("there is no such call: shims and program are of different versions")
         };
         let (store, verb) = operation.split_once('_').ok_or_else(unknown)?;
-        let stores = self.stores().await?;
+        let opened = self.opened().await?;
+        let stores = &opened.stores;
         // Boxed, so that a call of a small store does not take as much memory as one of the largest.
         match store {
             "auth" => Box::pin(auth::call(&stores.auth(), verb, args)).await,
@@ -101,6 +158,11 @@ impl Calls {
             "private" => Box::pin(private::call(&stores.private(), verb, args)).await,
             "roster" => Box::pin(roster::call(&stores.roster(), verb, args)).await,
             "vcard" => Box::pin(vcard::call(&stores.vcards(), verb, args)).await,
+            "caps" => Box::pin(caps::call(&opened.caps, verb, args)).await,
+            "muc" => Box::pin(muc::call(&opened.rooms, &opened.nicks, verb, args)).await,
+            "muclog" => muclog::call(&opened.log, verb, args),
+            "pubsub" => Box::pin(pubsub::call(&opened.pubsub, verb, args)).await,
+            "shared" => Box::pin(shared::call(&stores.shared_roster(), verb, args)).await,
             "last" => Box::pin(last::call(&stores.last(), verb, args)).await,
             _ => Err(unknown()),
         }

@@ -66,6 +66,7 @@ fn act(what: &str, node: &Node) -> String {
         }
         "program" => node.program().map_or_else(String::new, |id| id.to_string()),
         "names" => store::names(&node.emulator).join("\t"),
+        _ if what.starts_with("object ") => store::object(&node.emulator, &what["object ".len()..]),
         _ => panic!("the script asks for {what:?}"),
     }
 }

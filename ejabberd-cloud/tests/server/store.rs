@@ -48,3 +48,22 @@ pub(crate) fn names(emulator: &Emulator) -> Vec<String> {
         names
     })
 }
+
+/// The object under this key, as one line.
+pub(crate) fn object(emulator: &Emulator, key: &str) -> String {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    runtime.block_on(async {
+        let keys = Credentials::new(emulator.access_key(), emulator.secret_key());
+        let s3 = S3Client::builder()
+            .endpoint(emulator.url())
+            .credentials(keys)
+            .build()
+            .expect("a client");
+        let object = s3.bucket("chat").get(key).await.expect("an object");
+        let bytes = object.body.bytes(1 << 20).await.expect("its bytes");
+        String::from_utf8_lossy(&bytes).replace('\n', " ")
+    })
+}

@@ -83,6 +83,15 @@ async def until(holds, what):
     raise AssertionError(f"{what} did not come to be")
 
 
+async def emptied(what):
+    """What is left of something that is to go, once it is gone or has had the time for it."""
+    for _ in range(PATIENCE * 10):
+        if not what():
+            break
+        await asyncio.sleep(0.1)
+    return what()
+
+
 class Refused(Exception):
     """The server has refused the password."""
 

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from checks import HOST, Client, api, ask, attempt, check, main, register, until
+from checks import HOST, Client, api, ask, attempt, check, emptied, main, register, until
 from slixmpp.exceptions import IqError
 
 
@@ -148,10 +148,11 @@ async def leaving(ann, bob):
 
     def left():
         names = [name for name in ask("names").split("\t") if "ann" in name]
-        return [name for name in names if not (".roster" in name or "-roster" in name) or " ann@" in name]
+        # She stays in the rosters of others.
+        return [name for name in names if not ("-roster" in name and f" bob@{HOST}|" in name)]
 
-    await until(lambda: not left(), "ann's end")
-    check("nothing of a person who was removed is left", True)
+    remains = await emptied(left)
+    check("nothing of a person who was removed is left", remains == [], remains)
     check("nobody logs in by that name", await attempt(Client("ann")) == "refused")
     await register("ann")
     new = await Client("ann").login()

@@ -1,0 +1,167 @@
+"""What is published, by people and to a service: nodes, items, subscriptions, and who may do what."""
+
+import asyncio
+
+from checks import HOST, Client, api, ask, check, emptied, main, register, until
+from slixmpp.exceptions import IqError
+from slixmpp.xmlstream import ET
+
+SERVICE = f"pubsub.{HOST}"
+
+
+def payload(text, name="n"):
+    element = ET.Element(f"{{urn:x}}{name}")
+    element.text = text
+    return element
+
+
+async def personal(gus, hal):
+    gus.send_presence_subscription(f"hal@{HOST}")
+
+    async def both():
+        return (await gus.fetch_contacts()).get(f"hal@{HOST}", {}).get("subscription") == "both"
+
+    await until(both, "a subscription both ways")
+    await hal.want("urn:x:mood")
+    pubsub = gus.plugin["xep_0060"]
+    # What hal's client wants is asked for once, and known some time after.
+    told = None
+    for n in range(30):
+        await pubsub.publish(f"gus@{HOST}", "urn:x:mood", id="current", payload=payload(f"happy {n}"))
+        try:
+            told = await asyncio.wait_for(hal.events.get(), 2)
+            break
+        except asyncio.TimeoutError:
+            pass
+    check("a contact is told what somebody publishes of himself", told and "happy" in str(told), told)
+    await pubsub.publish(f"gus@{HOST}", "urn:x:mood", id="current", payload=payload("calm"))
+    await hal.next_event_with("calm")
+    check("and told again", True)
+    items = await hal.plugin["xep_0060"].get_items(f"gus@{HOST}", "urn:x:mood")
+    found = [item["id"] for item in items["pubsub"]["items"]]
+    check("it is one item", found == ["current"] and "calm" in str(items), items)
+    await pubsub.retract(f"gus@{HOST}", "urn:x:mood", "current")
+    items = await hal.plugin["xep_0060"].get_items(f"gus@{HOST}", "urn:x:mood")
+    check("until it is taken back", list(items["pubsub"]["items"]) == [], items)
+    await pubsub.publish(f"gus@{HOST}", "urn:x:mood", id="current", payload=payload("again"))
+    return gus
+
+
+async def service(gus, hal):
+    owner, reader = gus.plugin["xep_0060"], hal.plugin["xep_0060"]
+    await owner.create_node(SERVICE, "news")
+    try:
+        await reader.create_node(SERVICE, "news")
+        check("a node that is there is not made again", False)
+    except IqError as error:
+        check("a node that is there is not made again", error.condition == "conflict", error.condition)
+    await reader.subscribe(SERVICE, "news")
+    for n in range(3):
+        await owner.publish(SERVICE, "news", id=f"i/{n}", payload=payload(f"news {n}"))
+        await hal.next_event_with(f"news {n}")
+    check("who has subscribed is told of each item", True)
+    items = await reader.get_items(SERVICE, "news")
+    found = [item["id"] for item in items["pubsub"]["items"]]
+    check("items are in the order in which they came", found == ["i/0", "i/1", "i/2"], found)
+    await owner.publish(SERVICE, "news", id="i/1", payload=payload("better news"))
+    await hal.next_event_with("better news")
+    items = await reader.get_items(SERVICE, "news")
+    check("an item that is published again is one item", str(items).count("<item ") == 3 and "better news" in str(items), items)
+    await owner.retract(SERVICE, "news", "i/0", notify=True)
+    items = await reader.get_items(SERVICE, "news")
+    check("an item that is taken back is gone", "i/0" not in str(items), items)
+    try:
+        await reader.publish(SERVICE, "news", id="mine", payload=payload("not mine"))
+        check("a reader may not publish", False)
+    except IqError as error:
+        check("a reader may not publish", error.condition == "forbidden", error.condition)
+    await owner.modify_affiliations(SERVICE, "news", [(f"hal@{HOST}", "publisher")])
+    await reader.publish(SERVICE, "news", id="mine", payload=payload("mine"))
+    check("until he is made a publisher", True)
+    answer = str(await owner.get_node_affiliations(SERVICE, "news"))
+    check("affiliations are kept", 'affiliation="publisher"' in answer and 'affiliation="owner"' in answer, answer)
+    answer = str(await owner.get_node_subscriptions(SERVICE, "news"))
+    check("subscriptions are kept", f"hal@{HOST}" in answer, answer)
+    form = await owner.get_node_config(SERVICE, "news")
+    config = form["pubsub_owner"]["configure"]["form"]
+    config["type"] = "submit"
+    values = config.get_values()
+    values["pubsub#title"] = "All the news"
+    config.set_values(values)
+    await owner.set_node_config(SERVICE, "news", config)
+    answer = str(await owner.get_node_config(SERVICE, "news"))
+    check("what a node is set to is kept", "All the news" in answer, answer)
+    await reader.unsubscribe(SERVICE, "news")
+    answer = str(await owner.get_node_subscriptions(SERVICE, "news"))
+    check("who unsubscribes is no subscriber", f"hal@{HOST}" not in answer, answer)
+    await reader.subscribe(SERVICE, "news")
+
+
+async def many_at_once(gus, hal):
+    owner = gus.plugin["xep_0060"]
+    writes = [owner.publish(SERVICE, "news", id=f"p{n}", payload=payload(f"at once {n}")) for n in range(20)]
+    refused = [answer for answer in await asyncio.gather(*writes, return_exceptions=True) if isinstance(answer, Exception)]
+    check("twenty items at once are all taken", refused == [], refused)
+    items = await hal.plugin["xep_0060"].get_items(SERVICE, "news")
+    found = {item["id"] for item in items["pubsub"]["items"]}
+    missing = {f"p{n}" for n in range(20)} - found
+    check("and are all there, but for those over the limit of the node", len(found) == 10 or not missing, found)
+
+
+async def outage(gus, hal):
+    ask("outage")
+    for what in ("publish", "read"):
+        try:
+            if what == "publish":
+                await gus.plugin["xep_0060"].publish(SERVICE, "news", id="lost", payload=payload("lost"), timeout=60)
+            else:
+                await hal.plugin["xep_0060"].get_items(SERVICE, "news", timeout=60)
+            check(f"during an outage a {what} is an error", False)
+        except IqError as error:
+            check(f"during an outage a {what} is an error", error.condition == "internal-server-error", error.condition)
+    ask("mend")
+    items = await hal.plugin["xep_0060"].get_items(SERVICE, "news")
+    check("what was there is there afterwards", "<item " in str(items) and "lost" not in str(items), items)
+
+
+async def ends(gus, hal):
+    owner = gus.plugin["xep_0060"]
+    await owner.delete_node(SERVICE, "news")
+    try:
+        await hal.plugin["xep_0060"].get_items(SERVICE, "news")
+        check("a node that was removed is gone", False)
+    except IqError as error:
+        check("a node that was removed is gone", error.condition == "item-not-found", error.condition)
+    await owner.create_node(SERVICE, "news")
+    items = await owner.get_items(SERVICE, "news")
+    check("a new one of its name has nothing of it", list(items["pubsub"]["items"]) == [], items)
+    answer = str(await owner.get_node_subscriptions(SERVICE, "news"))
+    check("not even its subscribers", f"hal@{HOST}" not in answer, answer)
+    await hal.plugin["xep_0060"].create_node(SERVICE, "hal's")
+    await owner.subscribe(SERVICE, "hal's")
+    await gus.logout()
+    before = [name for name in ask("names").split("\t") if "gus" in name]
+    check("gus has things in the stores", len(before) > 3, before)
+    await api("unregister", user="gus", host=HOST)
+
+    def left():
+        names = [name for name in ask("names").split("\t") if "gus" in name]
+        # He stays in the rosters of others.
+        return [name for name in names if not ("-roster" in name and f" hal@{HOST}|" in name)]
+
+    remains = await emptied(left)
+    check("nothing that a person who was removed has published is left", remains == [], remains)
+
+
+async def scenario():
+    await register("gus", "hal")
+    gus, hal = await Client("gus").login(), await Client("hal").login()
+    gus = await personal(gus, hal)
+    await service(gus, hal)
+    await many_at_once(gus, hal)
+    await outage(gus, hal)
+    await ends(gus, hal)
+    await hal.logout()
+
+
+main(scenario)
