@@ -65,11 +65,6 @@
 //!
 #![doc = include_str!("../LAYOUT.md")]
 #![forbid(unsafe_code)]
-#![allow(
-    dead_code,
-    unused_imports,
-    reason = "the stores that use it are to come"
-)]
 
 mod auth;
 mod caps;

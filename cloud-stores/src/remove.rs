@@ -29,17 +29,29 @@ impl Stores {
         let secret = stores.auth().remove(jid).await;
         let (last, roster, private) = (stores.last(), stores.roster(), stores.private());
         let (privacy, vcards, offline) = (stores.privacy(), stores.vcards(), stores.offline());
-        let removals: [future::BoxFuture<'_, Result<()>>; 7] = [
+        let nicks = stores.nicks();
+        let removals: [future::BoxFuture<'_, Result<()>>; 9] = [
             Box::pin(last.remove(jid)),
             Box::pin(roster.remove(jid)),
             Box::pin(private.remove(jid)),
             Box::pin(privacy.remove(jid)),
             Box::pin(vcards.remove(jid)),
             Box::pin(offline.remove(jid)),
+            Box::pin(nicks.remove_all(jid)),
+            Box::pin(stores.leave_groups(jid)),
             Box::pin(stores.leave_pubsub(jid)),
         ];
         let removed = future::join_all(removals).await;
         removed.into_iter().fold(secret, Result::and)
+    }
+
+    /// Takes a person out of the shared groups of his host.
+    async fn leave_groups(&self, jid: &BareJid) -> Result<()> {
+        let groups = self.shared_roster();
+        for name in groups.groups_of(jid.domain(), jid).await? {
+            groups.take_out(jid.domain(), &name, jid).await?;
+        }
+        Ok(())
     }
 
     /// Removes the nodes of a person, and what he is to those of others.

@@ -14,11 +14,13 @@
 //!                            Exists                       from the start
 //! ```
 
+use sdb_client::query::attr;
 use sdb_client::{Domain, Item, PutItem};
 
 use crate::error::{Error, Kind, Result};
 use crate::jid::{BareJid, MAX_JID};
 use crate::layout::{DomainKind, item_name};
+use crate::names::escape;
 use crate::stores::{Freshness, Stores, check_item, long, pause, replace_long, version_of};
 use crate::version::Version;
 
@@ -32,6 +34,8 @@ const OWNER: &str = "o";
 const NICK: &str = "n";
 /// The token of a reservation.
 const TOKEN: &str = "r";
+/// Whose it is, in the form of [`escape`], by which all that a person has is selected.
+const PERSON: &str = "k";
 
 /// Who has which nickname on a host; made by [`Stores::nicks`].
 #[derive(Clone, Debug)]
@@ -94,7 +98,9 @@ impl Nicks {
                     return Ok(());
                 }
                 let token = self.reserve(host, person, nick).await?;
-                let put = PutItem::new(own_name(host, person)).replace(TOKEN, &*token);
+                let put = PutItem::new(own_name(host, person))
+                    .replace(TOKEN, &*token)
+                    .replace(PERSON, escape(person.as_str()));
                 let put = replace_long(put, NICK, nick, "the nickname", MAX_NICK)?;
                 let before = own.as_ref().map(|own| &own.version);
                 match self.0.put_item_if(&self.domain(), put, before).await {
@@ -138,11 +144,34 @@ impl Nicks {
         self.0.action("nickname", person.as_str(), work).await
     }
 
+    /// Takes away the nicknames of a person on all hosts, and what he has reserved. One selection, and one request for each
+    /// nickname and each person's record of it.
+    ///
+    /// # Errors
+    /// [`Kind::Conflict`] where the same person changes one meanwhile; otherwise as the service fails. Some may be gone
+    /// then.
+    pub async fn remove_all(&self, person: &BareJid) -> Result<()> {
+        let work = async {
+            let domain = self.domain();
+            let his = attr(PERSON).eq(escape(person.as_str()));
+            let items = self.0.select_items(&domain, his, Freshness::Newest).await?;
+            for item in items {
+                // A nickname that somebody else has by now is his.
+                let version = version_of(&item);
+                self.0.delete_item_if(&domain, &item.name, &version).await?;
+            }
+            Ok(())
+        };
+        self.0.action("nickname", person.as_str(), work).await
+    }
+
     /// Reserves a nickname, and gives the token of the reservation. One that the person has already gets a new token, so
     /// that whoever is about to release the old one does not.
     async fn reserve(&self, host: &BareJid, person: &BareJid, nick: &str) -> Result<String> {
         let token = format!("{:016x}", fastrand::u64(..));
-        let put = PutItem::new(nick_name(host, nick)).replace(TOKEN, &*token);
+        let put = PutItem::new(nick_name(host, nick))
+            .replace(TOKEN, &*token)
+            .replace(PERSON, escape(person.as_str()));
         let put = replace_long(
             put,
             OWNER,

@@ -21,7 +21,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use sdb_client::{Expected, Item, PutItem};
 
 use super::Roster;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 use crate::jid::BareJid;
 use crate::layout::item_name;
 use crate::stores::{Freshness, VERSION};
@@ -82,7 +82,7 @@ impl Roster {
     /// Sets the version of a person's roster without a change, for a roster that has none. One request.
     ///
     /// # Errors
-    /// [`Kind::TooLarge`] for a version of more than 1,023 bytes; otherwise as the services fail.
+    /// [`Kind::TooLarge`](crate::Kind::TooLarge) for a version of more than 1,023 bytes; otherwise as the services fail.
     pub async fn set_version(&self, jid: &BareJid, version: &str) -> Result<()> {
         self.act(jid, async {
             let (put, _) = put(jid, version)?;
@@ -191,6 +191,7 @@ mod tests {
     use sdb_client::SdbClient;
 
     use super::*;
+    use crate::Kind;
     use crate::roster::{RosterChange, RosterExpectation, RosterItem, RosterWrite};
     use crate::stores::Stores;
 

@@ -134,21 +134,6 @@ impl Stores {
         Ok(())
     }
 
-    /// Removes some attributes of an item.
-    pub(crate) async fn delete_attributes(
-        &self,
-        domain: &Domain,
-        item: &str,
-        names: &[&str],
-    ) -> Result<()> {
-        let mut delete = domain.delete(item);
-        for name in names {
-            delete = delete.attribute(*name);
-        }
-        delete.timeout(self.request_time()).await?;
-        Ok(())
-    }
-
     /// Removes one value of an attribute of an item.
     pub(crate) async fn delete_value(
         &self,

@@ -104,6 +104,18 @@ async fn settle_in(stores: &Stores, jid: &BareJid) {
             .put_item(item, None);
         pubsub.commit(commit).await.unwrap();
     }
+    let groups = stores.shared_roster();
+    for name in ["all", "some"] {
+        groups.add("example.com", name, jid).await.unwrap();
+    }
+    for host in ["rooms.example.com", "rooms.example.org"] {
+        let (host, nick) = (BareJid::new("", host).unwrap(), format!("the {jid}"));
+        stores
+            .nicks()
+            .set(&host, jid, &nick[..nick.len().min(99)])
+            .await
+            .unwrap();
+    }
     // And what he is to the node of a service, as two resources.
     let index = pubsub
         .node(&service(), "news")
