@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use emulator::Emulator;
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 use crate::tools::{package, shims};
@@ -162,7 +163,13 @@ impl Node {
 
 impl Drop for Node {
     fn drop(&mut self) {
-        // The program ends with it, since that is the end of its standard input.
+        // The program ends with it, since that is the end of its standard input; but not one that was stopped.
+        if let Some(program) = self
+            .program()
+            .and_then(|id| Pid::from_raw(i32::try_from(id).ok()?))
+        {
+            let _ = kill_process(program, Signal::KILL);
+        }
         let _ = self.child.kill();
         let _ = self.child.wait();
         if std::thread::panicking() {

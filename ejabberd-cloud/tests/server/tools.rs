@@ -4,43 +4,32 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-use tempfile::TempDir;
-
 /// The folder of this package.
 pub(crate) fn package() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The folder with the compiled shims, which are built once for all tests.
+/// The folder with the compiled shims, which are built once for all tests of this process.
 pub(crate) fn shims() -> &'static Path {
-    static SHIMS: OnceLock<TempDir> = OnceLock::new();
-    let folder = SHIMS.get_or_init(|| {
-        let folder = TempDir::new().expect("a folder");
+    static SHIMS: OnceLock<PathBuf> = OnceLock::new();
+    SHIMS.get_or_init(|| {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("shims");
         // It says itself what is missing, and how to install it.
         let built = Command::new(package().join("erlang/build.sh"))
-            .arg(folder.path())
+            .arg(&folder)
             .output()
             .expect("bash is needed");
-        assert!(
-            built.status.success(),
-            "{}",
-            String::from_utf8_lossy(&built.stderr)
-        );
+        assert!(built.status.success(), "{built:?}");
         let probe = package().join("tests/server/cloud_probe.erl");
         let built = Command::new("erlc")
             .arg("-o")
-            .arg(folder.path())
+            .arg(&folder)
             .arg(probe)
             .output()
             .expect("erlc");
-        assert!(
-            built.status.success(),
-            "{}",
-            String::from_utf8_lossy(&built.stdout)
-        );
+        assert!(built.status.success(), "{built:?}");
         folder
-    });
-    folder.path()
+    })
 }
 
 /// A Python that has slixmpp.
