@@ -9,9 +9,10 @@
 //! ```text
 //!               restore: it is there            store: still what we know
 //!   unknown ───────────────────────────► held ──────────────────────────► held
-//!      │  ▲                               │
-//!      │  │ refused: another node runs it │ somebody else has stored it
-//!      │  └───────────────────────────────┘
+//!      │                               ▲   │
+//!      │               restore: read   │   │ store: somebody else has stored or removed it
+//!      │               what is there   │   ▼
+//!      │                             refused, also the next time
 //!      └── store: only if there is none ──► held
 //! ```
 
@@ -107,8 +108,8 @@ impl Rooms {
                     self.held().insert(key.clone(), tag);
                     Ok(())
                 }
+                // What is held stays: it fits nothing that is stored, so the room is refused until it is restored.
                 Err(error) if error.kind() == Kind::Conflict => {
-                    self.held().remove(&key);
                     Err(Error::conflict("another node runs the room"))
                 }
                 Err(error) => Err(error),

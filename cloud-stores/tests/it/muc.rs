@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use cloud_stores::muc::Rooms;
 use cloud_stores::{BareJid, Kind};
-use emulator::{Fault, Rule};
+use emulator::{Fault, Gate, Rule};
 use futures_util::future::join_all;
 
 use crate::kit::{World, jid};
@@ -82,6 +82,7 @@ async fn a_room_that_runs_on_two_nodes_is_told() {
     // One that is removed elsewhere is not made again by who still runs it.
     assert_eq!(restored(&other, "tea").await, Some(options("one")));
     other.forget(&host(), "tea").await.unwrap();
+    conflict(one.store(&host(), "tea", options("one")).await);
     conflict(one.store(&host(), "tea", options("one")).await);
     // Who knows that it is gone may make it.
     assert_eq!(restored(&one, "tea").await, None);
@@ -248,6 +249,31 @@ async fn of_many_who_want_a_nickname_one_gets_it() {
         let owner = other.nicks().owner(&host(), &nick).await.unwrap();
         assert_eq!(owner, won.into_iter().next().map(Result::unwrap));
     }
+}
+
+#[tokio::test]
+async fn a_nickname_that_was_taken_anew_is_not_released() {
+    let world = World::start().await;
+    let other = world.another(|builder| builder).await.nicks();
+    let (nicks, ann) = (world.stores.nicks(), jid("ann"));
+    nicks.set(&host(), &ann, "a").await.unwrap();
+    // About to release the old one, it is overtaken by herself elsewhere, who wants it back.
+    let gate = Gate::new();
+    let held = Rule::new(Fault::hold(&gate)).key("n|conference.example.com|a");
+    let held = world.faults().add(held.operation("GetAttributes").times(1));
+    let overtake = async {
+        while held.count() == 0 {
+            tokio::task::yield_now().await;
+        }
+        other.set(&host(), &ann, "a").await.unwrap();
+        gate.open();
+    };
+    let host = host();
+    let (set, ()) = tokio::join!(nicks.set(&host, &ann, "b"), overtake);
+    set.unwrap();
+    assert_eq!(nicks.of(&host, &ann).await.unwrap().as_deref(), Some("a"));
+    assert_eq!(nicks.owner(&host, "a").await.unwrap(), Some(ann));
+    assert_eq!(nicks.owner(&host, "b").await.unwrap(), None);
 }
 
 /// A person that changes his nickname at several places at once, with answers that are lost, has one in the end, which

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use cloud_stores::{BareJid, Kind};
-use emulator::{Fault, Rule};
+use emulator::{Fault, Gate, Rule};
 
 use crate::kit::{World, jid};
 
@@ -130,6 +130,26 @@ async fn a_removal_that_stopped_is_seen_and_can_be_done_again() {
     ];
     shared.remove(HOST, "g").await.unwrap();
     assert!(lost.iter().all(|lost| lost.count() == 1));
+    assert!(world.left().await.is_empty());
+}
+
+#[tokio::test]
+async fn who_is_added_to_a_group_while_it_is_removed_is_in_no_later_one() {
+    let world = World::start().await;
+    let shared = world.stores.shared_roster();
+    shared.set(HOST, "g", Bytes::new()).await.unwrap();
+    let gate = Gate::new();
+    let held = Rule::new(Fault::hold(&gate)).operation("DeleteAttributes");
+    let held = world.faults().add(held);
+    let add = async {
+        while held.count() == 0 {
+            tokio::task::yield_now().await;
+        }
+        shared.add(HOST, "g", &jid("ann")).await.unwrap();
+        gate.open();
+    };
+    let (removed, ()) = tokio::join!(shared.remove(HOST, "g"), add);
+    removed.unwrap();
     assert!(world.left().await.is_empty());
 }
 

@@ -148,6 +148,34 @@ async fn what_is_removed_is_not_the_last_item_any_more() {
 }
 
 #[tokio::test]
+async fn the_last_item_stays_when_others_are_removed_and_is_the_newest_of_a_commit() {
+    let world = World::start().await;
+    let pubsub = world.stores.pubsub();
+    let index = node(&pubsub).await;
+    let at = |at| item(&format!("i{at}"), at, &jid("ann"));
+    for order in [[1, 2, 3], [6, 5, 4]] {
+        let commit = order.into_iter().map(at);
+        let commit = commit.fold(Commit::new(&index), |all, item| all.put_item(item, None));
+        pubsub.commit(commit).await.unwrap();
+        let newest = order.into_iter().max().unwrap();
+        let newest = format!("i{newest} {newest}");
+        assert_eq!(last(&pubsub, &index).await.unwrap(), newest);
+    }
+    let again = Item {
+        modified: 9,
+        ..at(1)
+    };
+    publish(&pubsub, &index, again).await;
+    let listing = pubsub.items(&index).await.unwrap();
+    let keys = listing.find("i6").unwrap().keys.clone();
+    pubsub
+        .commit(Commit::new(&index).remove_item(keys))
+        .await
+        .unwrap();
+    assert_eq!(last(&pubsub, &index).await.unwrap(), "i1 9");
+}
+
+#[tokio::test]
 async fn of_two_that_publish_a_new_name_at_once_the_newer_stays_and_both_go() {
     let world = World::start().await;
     let pubsub = world.stores.pubsub();

@@ -4,7 +4,7 @@ use cloud_stores::pubsub::{
     Affiliation, Commit, NodeIndex, PubSub, Seen, State, StateSubscription, SubscriptionState,
 };
 use cloud_stores::{BareJid, Kind, Reads};
-use emulator::{Fault, Rule};
+use emulator::{Fault, Gate, Rule};
 
 use super::{content, said, service};
 use crate::kit::{World, jid};
@@ -329,6 +329,56 @@ async fn a_commit_that_could_not_tell_is_seen_after_a_minute() {
     tokio::time::advance(std::time::Duration::from_secs(61)).await;
     tokio::time::resume();
     assert_eq!(pubsub.states(&index).await.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn a_commit_that_is_given_up_leaves_nothing_old_in_its_process() {
+    let world = World::start().await;
+    let pubsub = world.stores.pubsub();
+    let index = node(&pubsub).await;
+    set(
+        &pubsub,
+        &index,
+        "bob@example.com",
+        Affiliation::Member,
+        None,
+    )
+    .await;
+    let before = state(&pubsub, &index, "bob@example.com").await;
+    assert_eq!(pubsub.states(&index).await.unwrap().len(), 2);
+    // The state is written, and the generation is not.
+    let gate = Gate::new();
+    let held = Rule::new(Fault::hold(&gate)).operation("PutAttributes");
+    let held = world.faults().add(held.skip(1));
+    let write = Commit::new(&index).write(before, Affiliation::Publisher, Vec::new());
+    tokio::select! {
+        _ = pubsub.commit(write) => panic!("it was done"),
+        () = async {
+            while held.count() == 0 {
+                tokio::task::yield_now().await;
+            }
+        } => {}
+    }
+    let expected = ["ann@example.com: owner []", "bob@example.com: publisher []"];
+    assert_eq!(said(&pubsub.states(&index).await.unwrap()), expected);
+    gate.open();
+}
+
+#[tokio::test]
+async fn what_an_index_has_kept_of_an_earlier_state_is_passed_over() {
+    let world = World::start().await;
+    let pubsub = world.stores.pubsub();
+    let index = node(&pubsub).await;
+    let bob = "bob@example.com";
+    set(&pubsub, &index, bob, Affiliation::Member, None).await;
+    // The state goes; that the index forgets it is refused.
+    let denied = Rule::new(Fault::error(403, "AccessDenied")).operation("DeleteAttributes");
+    world.faults().add(denied.skip(1));
+    set(&pubsub, &index, bob, Affiliation::None, None).await;
+    world.calm();
+    assert!(pubsub.states_of(&jid("bob")).await.unwrap().is_empty());
+    set(&pubsub, &index, bob, Affiliation::Publisher, None).await;
+    assert_eq!(pubsub.states_of(&jid("bob")).await.unwrap().len(), 1);
 }
 
 #[tokio::test]
