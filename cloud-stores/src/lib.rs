@@ -4,21 +4,21 @@
 //! what the others have written. The stores know no server's data types. Each is a set of verbs on values of plain types,
 //! which any XMPP server in Rust can call, and others through a bridge, as `ejabberd-cloud` is one for ejabberd.
 //!
-//! | store | what it keeps |
-//! |---|---|
-//! | [`Stores::auth`] | who may log in, and by what: SCRAM keys or passwords |
-//! | [`Stores::last`] | when somebody was last there |
-//! | [`Stores::roster`] | contacts, and the version of each roster |
-//! | [`Stores::private`] | XML that clients keep with the server |
-//! | [`Stores::privacy`] | privacy lists |
-//! | [`Stores::vcards`] | vCards, and the search for people |
-//! | [`Stores::offline`] | messages for people who are away |
-//! | [`Stores::shared_roster`] | groups whose members are in each other's rosters |
-//! | [`Stores::rooms`], [`Stores::nicks`] | what rooms are set to, and whose nickname is whose |
-//! | [`Stores::muc_log`] | what is said in rooms, as pages for a browser |
-//! | [`Stores::caps`] | what clients can do |
-//! | [`Stores::pubsub`] | nodes, their items, and who may do what with them |
-//! | [`Stores::nodes`] | which nodes of the cluster are there |
+//! | store | its types | what it keeps |
+//! |---|---|---|
+//! | [`Stores::auth`] | [`auth`] | who may log in, and by what: SCRAM keys or passwords |
+//! | [`Stores::last`] | [`last`] | when somebody was last there |
+//! | [`Stores::roster`] | [`roster`] | contacts, and the version of each roster |
+//! | [`Stores::private`] | [`private`] | XML that clients keep with the server |
+//! | [`Stores::privacy`] | [`privacy`] | privacy lists |
+//! | [`Stores::vcards`] | [`vcard`] | vCards, and the search for people |
+//! | [`Stores::offline`] | [`offline`] | messages for people who are away |
+//! | [`Stores::shared_roster`] | [`shared_roster`] | groups whose members are in each other's rosters |
+//! | [`Stores::rooms`], [`Stores::nicks`] | [`muc`] | what rooms are set to, and whose nickname is whose |
+//! | [`Stores::muc_log`] | [`muc_log`] | what is said in rooms, as pages for a browser |
+//! | [`Stores::caps`] | [`caps`] | what clients can do |
+//! | [`Stores::pubsub`] | [`pubsub`] | nodes, their items, and who may do what with them |
+//! | [`Stores::nodes`] | [`nodes`] | which nodes of the cluster are there |
 //!
 //! [`Stores::remove_person`] removes all that is kept of somebody.
 //!
@@ -37,7 +37,8 @@
 //! ```
 //! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let cloud = emulator::Emulator::start_blocking()?;
-//! use cloud_stores::{BareJid, Kind, Secret, Stores};
+//! use cloud_stores::{BareJid, Kind, Stores};
+//! use cloud_stores::auth::Secret;
 //! use s3_client::{Credentials, S3Client};
 //! use sdb_client::SdbClient;
 //!
@@ -66,44 +67,30 @@
 #![doc = include_str!("../LAYOUT.md")]
 #![forbid(unsafe_code)]
 
-mod auth;
-mod caps;
+pub mod auth;
+pub mod caps;
 mod error;
 mod jid;
-mod last;
+pub mod last;
 mod layout;
 pub mod muc;
 pub mod muc_log;
 mod names;
 pub mod nodes;
-mod offline;
-mod privacy;
-mod private;
+pub mod offline;
+pub mod privacy;
+pub mod private;
 pub mod pubsub;
 mod recent;
 mod record;
 mod remove;
-mod roster;
-mod shared_roster;
+pub mod roster;
+pub mod shared_roster;
 mod stores;
-mod vcard;
+pub mod vcard;
 mod version;
 
-pub use self::auth::{Auth, ScramKeys, Secret, Selection};
-pub use self::caps::{Caps, MAX_CAPS_NAME, MAX_FEATURES};
 pub use self::error::{Error, Kind, Result};
 pub use self::jid::BareJid;
-pub use self::last::{Last, LastActivity};
 pub use self::layout::{DEFAULT_SHARDS, Layout, MAX_SHARDS};
-pub use self::offline::{Offline, OfflineId, OfflineMessage};
-pub use self::privacy::{
-    Privacy, PrivacyAction, PrivacyItem, PrivacyList, PrivacyLists, PrivacyStanzas, PrivacySubject,
-};
-pub use self::private::Private;
-pub use self::roster::{
-    Ask, Roster, RosterChange, RosterEntry, RosterExpectation, RosterItem, RosterItemVersion,
-    RosterWrite, Subscription,
-};
-pub use self::shared_roster::{MAX_GROUP, MAX_GROUP_OPTIONS, SharedGroup, SharedRoster};
 pub use self::stores::{Reads, Stores, StoresBuilder};
-pub use self::vcard::{FoundVcard, Vcard, VcardField, VcardQuery, Vcards};

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use cloud_stores::{BareJid, Kind, Reads, ScramKeys, Secret, Selection};
+use cloud_stores::auth::{ScramKeys, Secret, Selection};
+use cloud_stores::{BareJid, Kind, Reads};
 use emulator::{Fault, Gate, Rule};
 use futures_util::future::join_all;
 

@@ -1,6 +1,7 @@
 //! When people were last there.
 
-use cloud_stores::{BareJid, Kind, LastActivity};
+use cloud_stores::last::LastActivity;
+use cloud_stores::{BareJid, Kind};
 
 use crate::kit::{World, jid};
 

@@ -1,7 +1,8 @@
 //! Messages for people who are away: in order, and never lost.
 
 use bytes::Bytes;
-use cloud_stores::{BareJid, Kind, OfflineId, OfflineMessage};
+use cloud_stores::offline::{OfflineId, OfflineMessage};
+use cloud_stores::{BareJid, Kind};
 use emulator::{Fault, Gate, Rule};
 use futures_util::future::join_all;
 

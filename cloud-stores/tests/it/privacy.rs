@@ -1,9 +1,9 @@
 //! Who may send what to whom.
 
-use cloud_stores::{
-    BareJid, Kind, PrivacyAction, PrivacyItem, PrivacyList, PrivacyLists, PrivacyStanzas,
-    PrivacySubject, Stores,
+use cloud_stores::privacy::{
+    PrivacyAction, PrivacyItem, PrivacyList, PrivacyLists, PrivacyStanzas, PrivacySubject,
 };
+use cloud_stores::{BareJid, Kind, Stores};
 use emulator::{Fault, Rule};
 use futures_util::future::join_all;
 

@@ -1,13 +1,16 @@
 //! Removing all that is kept of somebody.
 
 use bytes::Bytes;
+use cloud_stores::auth::Secret;
+use cloud_stores::last::LastActivity;
+use cloud_stores::offline::OfflineMessage;
+use cloud_stores::privacy::PrivacyList;
 use cloud_stores::pubsub::{
     Affiliation, Commit, Item, NodeContent, State, StateSubscription, SubscriptionState,
 };
-use cloud_stores::{
-    BareJid, Kind, LastActivity, OfflineMessage, PrivacyList, RosterChange, RosterExpectation,
-    RosterItem, RosterWrite, Secret, Stores, Vcard, VcardField,
-};
+use cloud_stores::roster::{RosterChange, RosterExpectation, RosterItem, RosterWrite};
+use cloud_stores::vcard::{Vcard, VcardField};
+use cloud_stores::{BareJid, Kind, Stores};
 use emulator::{Fault, Rule};
 
 use crate::kit::{World, jid};

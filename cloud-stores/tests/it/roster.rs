@@ -1,9 +1,10 @@
 //! Whom people have as contacts.
 
-use cloud_stores::{
-    Ask, BareJid, Kind, Reads, Result, RosterChange, RosterEntry, RosterExpectation, RosterItem,
-    RosterItemVersion, RosterWrite, Stores, Subscription,
+use cloud_stores::roster::{
+    Ask, RosterChange, RosterEntry, RosterExpectation, RosterItem, RosterItemVersion, RosterWrite,
+    Subscription,
 };
+use cloud_stores::{BareJid, Kind, Reads, Result, Stores};
 use emulator::{Fault, Rule};
 use futures_util::future::join_all;
 

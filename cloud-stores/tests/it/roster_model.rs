@@ -10,10 +10,8 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use cloud_stores::{
-    BareJid, Kind, Reads, RosterChange, RosterExpectation, RosterItem, RosterWrite, Stores,
-    StoresBuilder,
-};
+use cloud_stores::roster::{RosterChange, RosterExpectation, RosterItem, RosterWrite};
+use cloud_stores::{BareJid, Kind, Reads, Stores, StoresBuilder};
 use emulator::{Fault, Rule};
 use futures_util::future::{join, join_all};
 

@@ -1,7 +1,8 @@
 //! vCards, and the search for people.
 
 use bytes::Bytes;
-use cloud_stores::{BareJid, Kind, Vcard, VcardField, VcardQuery};
+use cloud_stores::vcard::{Vcard, VcardField, VcardQuery};
+use cloud_stores::{BareJid, Kind};
 
 use crate::kit::{World, jid};
 

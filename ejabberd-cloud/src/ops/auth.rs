@@ -11,7 +11,7 @@
 //!
 //! A secret is `{plain, Password}` or `{scram, Hash, StoredKey, ServerKey, Salt, Iterations}`.
 
-use cloud_stores::{Auth, ScramKeys, Secret, Selection};
+use cloud_stores::auth::{Auth, ScramKeys, Secret, Selection};
 
 use super::args::{Args, binaries, done, number, or_none, unknown};
 use super::{Done, Failure};

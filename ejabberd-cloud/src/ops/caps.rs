@@ -5,7 +5,7 @@
 //! | `{caps_get, Node, Ver}` | features or `none` |
 //! | `{caps_put, Node, Ver, [Feature]}` | `done` |
 
-use cloud_stores::Caps;
+use cloud_stores::caps::Caps;
 
 use super::Done;
 use super::args::{Args, binaries, done, or_none, unknown};

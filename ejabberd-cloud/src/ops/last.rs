@@ -6,7 +6,7 @@
 //! | `{last_set, Jid, Seconds, Status}` | `done` |
 //! | `{last_del, Jid}` | `done` |
 
-use cloud_stores::{Last, LastActivity};
+use cloud_stores::last::{Last, LastActivity};
 
 use super::Done;
 use super::args::{Args, done, number, or_none, unknown};

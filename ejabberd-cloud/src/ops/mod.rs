@@ -25,10 +25,11 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
+use cloud_stores::caps::Caps;
 use cloud_stores::muc::{Nicks, Rooms};
 use cloud_stores::muc_log::MucLog;
 use cloud_stores::pubsub::PubSub;
-use cloud_stores::{Caps, Error, Kind, Stores};
+use cloud_stores::{Error, Kind, Stores};
 
 use crate::connect::Opening;
 use crate::etf::Term;

@@ -13,7 +13,7 @@
 //!
 //! Times are in microseconds since 1970; a message that never expires has 0. Both together name a message.
 
-use cloud_stores::{Offline, OfflineId, OfflineMessage};
+use cloud_stores::offline::{Offline, OfflineId, OfflineMessage};
 
 use super::args::{Args, done, number, or_none, unknown};
 use super::{Done, Failure};

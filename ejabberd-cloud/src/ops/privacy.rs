@@ -13,10 +13,10 @@
 //! A list is `{Name, [Rule]}`, and a rule `{Order, allow | deny, Subject, All, Iq, Message, PresenceIn, PresenceOut}`, the
 //! last five being `true` or `false`. A subject is `none`, `{jid, Jid}`, `{group, Group}` or `{subscription, Subscription}`.
 
-use cloud_stores::{
+use cloud_stores::privacy::{
     Privacy, PrivacyAction, PrivacyItem, PrivacyList, PrivacyLists, PrivacyStanzas, PrivacySubject,
-    Subscription,
 };
+use cloud_stores::roster::Subscription;
 
 use super::args::{Args, done, flag, or_none, unknown};
 use super::{Done, Failure};

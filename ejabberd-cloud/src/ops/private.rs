@@ -7,7 +7,7 @@
 //! | `{private_all, Jid}` | XML of each |
 //! | `{private_del, Jid}` | `done` |
 
-use cloud_stores::Private;
+use cloud_stores::private::Private;
 
 use super::Done;
 use super::args::{Args, binaries, done, or_none, unknown};

@@ -12,7 +12,7 @@
 //! A contact is `{ContactJid, Name, Subscription, Ask, Message, Groups}`. Expected is `any`, `absent` or `{is, Version}`;
 //! a write is `{put, Contact}` or `{remove, ContactJid}`.
 
-use cloud_stores::{
+use cloud_stores::roster::{
     Ask, Roster, RosterChange, RosterExpectation, RosterItem, RosterItemVersion, RosterWrite,
     Subscription,
 };

@@ -12,7 +12,7 @@
 //! | `{shared_add, Host, Group, Jid}` | `done` |
 //! | `{shared_take_out, Host, Group, Jid}` | `done` |
 
-use cloud_stores::SharedRoster;
+use cloud_stores::shared_roster::SharedRoster;
 
 use super::Done;
 use super::args::{Args, binaries, done, flag, or_none, unknown};

@@ -9,7 +9,7 @@
 //!
 //! Fields have the names of XEP-0055, as binaries.
 
-use cloud_stores::{Vcard, VcardField, VcardQuery, Vcards};
+use cloud_stores::vcard::{Vcard, VcardField, VcardQuery, Vcards};
 
 use super::args::{Args, done, or_none, unknown};
 use super::{Done, Failure};
