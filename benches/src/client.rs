@@ -13,7 +13,7 @@ use crate::burst;
 use crate::clients::hyper::Hyper;
 #[cfg(feature = "peers")]
 use crate::clients::object_store::Store;
-use crate::clients::pool::Pool;
+use crate::clients::pool::{Pool, PoolSettings};
 #[cfg(feature = "peers")]
 use crate::clients::reqwest::Reqwest;
 use crate::clients::s3::S3;
@@ -80,6 +80,12 @@ pub struct Work {
     /// The most requests in flight on one connection of the pool or of the raw loop.
     #[arg(long)]
     pub depth: Option<usize>,
+    /// The depth of the pool is not learnt.
+    #[arg(long, requires = "depth")]
+    pub fixed: bool,
+    /// The share of requests that the pool may send a second time while the first is late.
+    #[arg(long)]
+    pub hedge: Option<f64>,
     /// Make a client without a connection again and again, and time until each of the tasks has had
     /// one request answered over it: a "request" of the sample is such a burst.
     #[arg(long, conflicts_with = "put")]
@@ -116,6 +122,17 @@ impl Work {
     /// The most connections of a client that has no default of its own.
     pub fn connections(&self) -> usize {
         self.connections.unwrap_or(self.tasks)
+    }
+
+    /// The settings of the pool.
+    fn pool(&self) -> PoolSettings {
+        PoolSettings {
+            connections: self.connections,
+            depth: self.depth,
+            fixed: self.fixed,
+            hedge: self.hedge,
+            refuse: self.refuse,
+        }
     }
 
     /// What to sign with.
@@ -217,6 +234,7 @@ pub fn run(args: &Args) -> Result<Sample, BoxError> {
                 sample.deepest = pool.deepest();
                 sample.depth = pool.depth();
                 sample.per_write = pool.per_write();
+                sample.extra = pool.extra();
             }
         },
     )
@@ -227,20 +245,11 @@ fn start(which: Which, work: &Work, meter: &Arc<Meter>) -> Result<Option<Pool>, 
     let (endpoint, target, connections) = (work.endpoint(), &work.target, work.connections());
     match which {
         Which::Pool if work.burst => work.start(
-            |work| {
-                let (endpoint, refuse) = (work.endpoint(), work.refuse);
-                Pool::refused(
-                    &endpoint,
-                    &work.target,
-                    work.connections,
-                    work.depth,
-                    refuse,
-                )
-            },
+            |work| Pool::with(&work.endpoint(), &work.target, &work.pool()),
             meter,
         )?,
         Which::Pool => {
-            let client = Pool::new(&endpoint, target, work.connections, work.depth)?;
+            let client = Pool::with(&endpoint, target, &work.pool())?;
             work.spawn(&client, meter);
             let pool = client.clone();
             meter.at_begin(move || pool.mark());

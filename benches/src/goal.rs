@@ -18,8 +18,12 @@ pub enum Metric {
     P98,
     /// 99th percentile, in milliseconds.
     P99,
+    /// 99.9th percentile, in milliseconds.
+    P999,
     /// Share of requests over 50 ms.
     Over50,
+    /// Requests sent a second time, for each reply.
+    Extra,
     /// Peak memory, in MiB.
     Rss,
     /// Failed requests.
@@ -37,7 +41,9 @@ impl Metric {
             Self::P50 => s.p50_ms,
             Self::P98 => s.p98_ms,
             Self::P99 => s.p99_ms,
+            Self::P999 => s.p999_ms,
             Self::Over50 => s.over_50ms,
+            Self::Extra => s.extra,
             Self::Rss => s.rss_mib,
             Self::Errors => s.errors as f64,
             Self::Sockets => s.sockets as f64,
@@ -51,7 +57,9 @@ impl Metric {
             Self::P50 => "p50 ms",
             Self::P98 => "p98 ms",
             Self::P99 => "p99 ms",
+            Self::P999 => "p99.9 ms",
             Self::Over50 => "share over 50 ms",
+            Self::Extra => "requests sent twice, share",
             Self::Rss => "peak RSS MiB",
             Self::Errors => "errors",
             Self::Sockets => "sockets at once",

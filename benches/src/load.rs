@@ -56,6 +56,8 @@ pub struct Sample {
     /// Requests that left in one write on average while it was measured, as the pool counted; 0 for
     /// others.
     pub per_write: f64,
+    /// Requests that the pool sent a second time while it was measured, for each reply; 0 for others.
+    pub extra: f64,
 }
 
 /// JSON has no NaN: null stands for it.

@@ -84,6 +84,7 @@ impl fmt::Display for Figures<'_> {
             "deepest",
             "depth",
             "per write",
+            "sent twice %",
             "errors",
         ];
         let mut rows = vec![header.map(str::to_owned).to_vec()];
@@ -107,6 +108,7 @@ impl fmt::Display for Figures<'_> {
                 of(|s| s.deepest as f64),
                 of(|s| s.depth as f64),
                 of(|s| s.per_write),
+                of(|s| s.extra * 100.0),
                 of(|s| s.errors as f64),
             ]);
         }

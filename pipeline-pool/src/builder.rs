@@ -18,12 +18,6 @@ use crate::pool::HttpPool;
 use crate::protocol::{Begin, Protocol};
 use crate::single::Pool;
 
-/// The depth where none is set.
-fn depth(config: &Config, set: Option<usize>) -> usize {
-    let few = config.max_connections <= 16;
-    set.unwrap_or(if few { 32 } else { 4 })
-}
-
 /// What the builders of all pools have.
 macro_rules! settings {
     () => {
@@ -36,14 +30,15 @@ macro_rules! settings {
             self
         }
 
-        /// The most requests in flight on one connection. Defaults to 4, or to 32 for pools of at
-        /// most 16 connections; 1 to 1,024; 1 turns pipelining off.
+        /// The most requests in flight on one connection. Defaults to 32; 1 to 1,024; 1 turns
+        /// pipelining off.
         ///
-        /// Up to this bound the depth is learnt for each origin from what its connections answer per
-        /// second. Only small repeatable requests are pipelined, and only once all connections are in
-        /// use.
+        /// Up to this bound the depth is learnt for each origin from how long callers wait for their
+        /// replies, the wait for a connection included. Only small repeatable requests are pipelined.
+        /// They are once all connections are in use; and before that where so many replies come that
+        /// sharing reads and writes makes them faster, which is learnt as well.
         pub fn max_pipeline(mut self, depth: usize) -> Self {
-            self.depth = Some(depth.clamp(1, 1024));
+            self.config.max_depth = depth.clamp(1, 1024);
             self
         }
 
@@ -134,8 +129,9 @@ macro_rules! settings {
         }
 
         /// Sends a request that only reads a second time, on another connection, when its answer or one
-        /// before it on its connection is late (eight times what is usual at its origin, and at least
-        /// 5 ms after it was written); the first answer counts. `share` bounds the extra requests, as a share of all
+        /// before it on its connection is late: after twice the time that three in four answers of its
+        /// origin take, and at least 5 ms after it was written. If the second one is late as well, there
+        /// is a third. The first answer counts. `share` bounds the extra requests, as a share of all
         /// answers: 0.01 is one in a hundred. Defaults to 0, never; 0 to 1.
         pub fn hedge(mut self, share: f64) -> Self {
             self.config.hedge = if share.is_finite() {
@@ -223,7 +219,6 @@ macro_rules! settings {
 #[derive(Clone, Debug, Default)]
 pub struct PoolBuilder {
     config: Config,
-    depth: Option<usize>,
     connect: Settings,
 }
 
@@ -240,7 +235,6 @@ impl PoolBuilder {
     /// The pool of connections to `server`, on each of which `begin` begins the protocol. Nothing
     /// is opened yet.
     pub fn build<P: Protocol>(mut self, server: &Origin, begin: impl Begin<P>) -> Pool<P> {
-        self.config.max_depth = depth(&self.config, self.depth);
         self.config.max_total = self.config.max_connections;
         Pool::with(self.config, self.connect, server, Box::new(begin))
     }
@@ -253,7 +247,6 @@ impl PoolBuilder {
 #[derive(Clone, Debug)]
 pub struct HttpPoolBuilder {
     config: Config,
-    depth: Option<usize>,
     limits: Limits,
     connect: Settings,
 }
@@ -263,7 +256,6 @@ impl Default for HttpPoolBuilder {
     fn default() -> Self {
         Self {
             config: Config::default(),
-            depth: None,
             limits: Limits {
                 head: 64 * 1024,
                 whole: 64 * 1024,
@@ -323,12 +315,16 @@ impl HttpPoolBuilder {
     }
 
     /// The pool. Nothing is opened yet.
-    pub fn build(mut self) -> HttpPool {
-        self.config.max_depth = depth(&self.config, self.depth);
+    pub fn build(self) -> HttpPool {
+        #[cfg_attr(
+            not(feature = "tls"),
+            expect(unused_mut, reason = "it is set for TLS only")
+        )]
+        let mut connect = self.connect;
         #[cfg(feature = "tls")]
         {
-            self.connect.identity.alpn = Some(b"http/1.1");
+            connect.identity.alpn = Some(b"http/1.1");
         }
-        HttpPool::with(self.config, self.limits, self.connect)
+        HttpPool::with(self.config, self.limits, connect)
     }
 }

@@ -15,8 +15,23 @@ pub struct Pool {
     pool: HttpPool,
     origin: Origin,
     target: String,
-    /// Replies and writes up to the last mark.
-    before: Arc<Mutex<(u64, u64)>>,
+    /// Replies, writes and second copies up to the last mark.
+    before: Arc<Mutex<[u64; 3]>>,
+}
+
+/// The settings of a pool; without one, the pool's own default counts.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct PoolSettings {
+    /// The most connections.
+    pub connections: Option<usize>,
+    /// The most requests in flight on each.
+    pub depth: Option<usize>,
+    /// Whether that depth is not learnt, but set.
+    pub fixed: bool,
+    /// The share of requests that may be sent a second time while the first is late.
+    pub hedge: Option<f64>,
+    /// Every so many-th connection is refused.
+    pub refuse: Option<usize>,
 }
 
 impl Pool {
@@ -31,29 +46,33 @@ impl Pool {
         connections: Option<usize>,
         depth: Option<usize>,
     ) -> Result<Self, BoxError> {
-        Self::refused(endpoint, target, connections, depth, None)
+        let settings = PoolSettings {
+            connections,
+            depth,
+            ..PoolSettings::default()
+        };
+        Self::with(endpoint, target, &settings)
     }
 
-    /// The same, with every so many-th connection refused.
+    /// A pool with these settings.
     ///
     /// # Errors
     /// When the endpoint is not `http://host:port`.
-    pub fn refused(
-        endpoint: &str,
-        target: &str,
-        connections: Option<usize>,
-        depth: Option<usize>,
-        refuse: Option<usize>,
-    ) -> Result<Self, BoxError> {
+    pub fn with(endpoint: &str, target: &str, settings: &PoolSettings) -> Result<Self, BoxError> {
         let mut builder = HttpPool::builder();
-        if let Some(every) = refuse {
+        if let Some(every) = settings.refuse {
             builder = builder.connector(Refusing::new(every));
         }
-        if let Some(n) = connections {
+        if let Some(n) = settings.connections {
             builder = builder.max_connections(n).max_total_connections(n.max(256));
         }
-        if let Some(depth) = depth {
-            builder = builder.max_pipeline(depth);
+        match settings.depth {
+            Some(depth) if settings.fixed => builder = builder.fixed_pipeline(depth),
+            Some(depth) => builder = builder.max_pipeline(depth),
+            None => {}
+        }
+        if let Some(share) = settings.hedge {
+            builder = builder.hedge(share);
         }
         Ok(Self {
             pool: builder.build(),
@@ -74,26 +93,32 @@ impl Pool {
         stats.origins.first().map_or(0, |origin| origin.depth)
     }
 
-    fn written(&self) -> (u64, u64) {
+    /// Replies, writes and second copies so far.
+    fn counted(&self) -> [u64; 3] {
         let stats = self.pool.stats();
         let origin = stats.origins.first();
-        origin.map_or((0, 0), |o| (o.replies, o.writes))
+        origin.map_or([0; 3], |o| [o.replies, o.writes, o.hedges])
     }
 
-    fn before(&self) -> MutexGuard<'_, (u64, u64)> {
+    fn before(&self) -> MutexGuard<'_, [u64; 3]> {
         self.before.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// From here on [`per_write`](Self::per_write) counts.
+    /// From here on [`per_write`](Self::per_write) and [`extra`](Self::extra) count.
     pub fn mark(&self) {
-        *self.before() = self.written();
+        *self.before() = self.counted();
     }
 
     /// Requests that left in one write on average since the mark.
     pub fn per_write(&self) -> f64 {
-        let (replies, writes) = self.written();
-        let (replies_before, writes_before) = *self.before();
-        (replies - replies_before) as f64 / (writes - writes_before).max(1) as f64
+        let ([replies, writes, _], before) = (self.counted(), *self.before());
+        (replies - before[0]) as f64 / (writes - before[1]).max(1) as f64
+    }
+
+    /// Requests that were sent a second time since the mark, for each reply.
+    pub fn extra(&self) -> f64 {
+        let ([replies, _, hedges], before) = (self.counted(), *self.before());
+        (hedges - before[2]) as f64 / (replies - before[0]).max(1) as f64
     }
 
     /// The most requests that were in flight on one connection so far.

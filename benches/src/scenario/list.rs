@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Options, Scenario, Target};
 use crate::goal::Bound::{AtLeast, AtMost, Shown};
-use crate::goal::Metric::{Cpu, Errors, Over50, P50, P98, P99, Rate, Rss, Sockets};
+use crate::goal::Metric::{Cpu, Errors, Extra, Over50, P50, P98, P99, P999, Rate, Rss, Sockets};
 use crate::server::{Mode, Tail};
 
 /// As many requests in flight as tasks, on 8 connections.
@@ -19,6 +19,8 @@ pub(super) fn named(name: &str, options: &Options) -> Option<Scenario> {
         "latency5" => latency5(options),
         "serial" => serial(options),
         "tail" => tail(options),
+        "callers" => callers(options),
+        "packed" => packed(options),
         "fdlimit" => fdlimit(options),
         "multithread" => multithread(options),
         "rss" => rss(options),
@@ -185,6 +187,79 @@ fn tail(options: &Options) -> Scenario {
             .over(Over50, client, "hyper 256", AtMost(2.0));
     }
     scenario
+}
+
+/// What callers wait for under a tail: the wait for a connection, the wait behind a late answer, and the
+/// server's time together.
+fn callers(options: &Options) -> Scenario {
+    let late = Tail {
+        share: 0.01,
+        late: Duration::from_millis(100),
+    };
+    let mode = Mode {
+        tail: Some(late),
+        ..Mode::default()
+    };
+    let mut scenario = Scenario::new(
+        "256 tasks, 5 ms an answer, 1 % of the answers late by 100 ms",
+        own(options, 5.0, mode),
+    )
+    .run("pool", "pool")
+    .run("pool fixed 1", "pool --depth 1 --fixed")
+    .run("pool fixed 4", "pool --depth 4 --fixed")
+    .run("pool hedged", "pool --hedge 0.1")
+    .run("pool fixed 4 hedged", "pool --depth 4 --fixed --hedge 0.1")
+    .s3("s3", "")
+    .run("hyper 256", "hyper");
+    for client in ["s3", "pool"] {
+        scenario = scenario
+            .over(Rate, client, "hyper 256", AtLeast(0.8))
+            .over(P50, client, "hyper 256", AtMost(1.0))
+            .over(P99, client, "hyper 256", Shown)
+            .over(P999, client, "hyper 256", AtMost(1.1))
+            .alone(Over50, client, AtMost(0.045))
+            .over(Cpu, client, "hyper 256", AtMost(0.6));
+    }
+    scenario
+        .over(Rate, "pool", "pool fixed 4", AtLeast(0.9))
+        .over(Rate, "pool hedged", "hyper 256", AtLeast(0.8))
+        .over(P50, "pool hedged", "hyper 256", AtMost(1.0))
+        .over(P999, "pool hedged", "hyper 256", AtMost(0.6))
+        .alone(Over50, "pool hedged", AtMost(0.01))
+        .alone(Extra, "pool hedged", AtMost(0.1))
+        .alone(Over50, "pool fixed 4 hedged", Shown)
+        .alone(Over50, "hyper 256", Shown)
+}
+
+/// As few sockets as help: the pool as it comes beside one that is told to use 8 connections.
+fn packed(options: &Options) -> Scenario {
+    Scenario::new(
+        "64, 256 and 4,096 tasks, the default pool beside 8 connections, concurrent server",
+        own(options, 0.0, Mode::default()),
+    )
+    .run("pool, 64 tasks", "pool --tasks 64")
+    .run("pool 8x32, 64 tasks", &format!("pool {DEEP} --tasks 64"))
+    .run("pool, 256 tasks", "pool")
+    .run("pool 8x32, 256 tasks", &format!("pool {DEEP}"))
+    .run("pool, 4096 tasks", "pool --tasks 4096")
+    .run(
+        "pool 8x32, 4096 tasks",
+        &format!("pool {DEEP} --tasks 4096"),
+    )
+    .over(Rate, "pool, 64 tasks", "pool 8x32, 64 tasks", AtLeast(0.85))
+    .over(
+        Rate,
+        "pool, 256 tasks",
+        "pool 8x32, 256 tasks",
+        AtLeast(0.85),
+    )
+    .over(
+        Rate,
+        "pool, 4096 tasks",
+        "pool 8x32, 4096 tasks",
+        AtLeast(0.85),
+    )
+    .over(Cpu, "pool, 256 tasks", "pool 8x32, 256 tasks", Shown)
 }
 
 /// A burst is one "request" of it. With four rounds of 64 connections 256 requests take four times

@@ -9,7 +9,7 @@ use crate::goal::{Bound, Goal, Metric};
 use crate::server::Mode;
 
 /// The names of all scenarios.
-pub const NAMES: [&str; 15] = [
+pub const NAMES: [&str; 17] = [
     "fast",
     "nginx",
     "put",
@@ -17,6 +17,8 @@ pub const NAMES: [&str; 15] = [
     "latency5",
     "serial",
     "tail",
+    "callers",
+    "packed",
     "fdlimit",
     "multithread",
     "rss",

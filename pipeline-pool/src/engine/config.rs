@@ -41,7 +41,7 @@ impl Default for Config {
             max_connections: 64,
             max_total: 256,
             max_opening: 8,
-            max_depth: 4,
+            max_depth: 32,
             fixed_depth: false,
             max_waiters: 100_000,
             wait_timeout: Duration::from_secs(10),

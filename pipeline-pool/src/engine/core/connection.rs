@@ -248,13 +248,14 @@ impl<P: Protocol> Connection<P> {
         first
     }
 
-    /// How long it has been as deep as it may be for so many replies, from which its pace is known.
-    pub(super) fn measure(&mut self, replies: u64, now: Instant) -> Option<Duration> {
-        let full = now.saturating_duration_since(self.full_since?);
+    /// So many replies have come. Where it was as deep as it may be all the time, its pace is known
+    /// from that.
+    pub(super) fn measure(&mut self, replies: u64, now: Instant) {
+        let Some(since) = self.full_since else { return };
+        let full = now.saturating_duration_since(since);
         let pace = full.as_secs_f64() / replies as f64;
         let weight = if self.pace == 0.0 { 1.0 } else { PACE_WEIGHT };
         self.pace += (pace - self.pace) * weight;
-        Some(full)
     }
 
     /// Notes whether it is as deep as it may be, after a report of so many replies. A wait without
@@ -349,13 +350,11 @@ mod tests {
         let now = Instant::now();
         let mut connection = open(now);
         drop(connection.push(ticket(now)));
-        assert_eq!(connection.measure(1, now), None, "it was not full");
+        connection.measure(1, now + Duration::from_secs(9));
+        assert!((connection.wait(1.0) - 2.0).abs() < 1e-9, "it was not full");
         connection.note_fullness(1, 0, now);
         let later = now + Duration::from_millis(80);
-        assert_eq!(
-            connection.measure(8, later),
-            Some(Duration::from_millis(80))
-        );
+        connection.measure(8, later);
         // Two requests behind the one that it has.
         assert!((connection.wait(1.0) - 0.02).abs() < 1e-9);
         // An eighth of the next measurement counts.

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use super::connection::{ConnId, Connection, Phase};
+use super::depth::Setting;
 use super::ranks::Ranks;
 use crate::protocol::{ConnectionId, Protocol};
 
@@ -11,6 +12,8 @@ pub(crate) struct Connections<P: Protocol> {
     places: Vec<Option<Connection<P>>>,
     /// The expected wait at each connection that may have one more request pipelined now.
     ranks: Ranks,
+    /// The room at each connection that is in use and gets a further request before another one is.
+    packing: Ranks,
     /// Idle connections, the last used at the end. Some may have got something to do meanwhile.
     idle: Vec<ConnId>,
 }
@@ -20,6 +23,7 @@ impl<P: Protocol> Connections<P> {
         Self {
             places: Vec::new(),
             ranks: Ranks::new(),
+            packing: Ranks::new(),
             idle: Vec::new(),
         }
     }
@@ -66,6 +70,7 @@ impl<P: Protocol> Connections<P> {
     pub(super) fn remove(&mut self, id: ConnId) -> Option<Connection<P>> {
         self.unmark_idle(id);
         self.ranks.set(id.0, f64::INFINITY);
+        self.packing.set(id.0, f64::INFINITY);
         self.places.get_mut(id.0).and_then(Option::take)
     }
 
@@ -76,21 +81,38 @@ impl<P: Protocol> Connections<P> {
             .map(|(id, _)| id)
     }
 
-    /// Notes the expected wait at a connection, after a change to what it has or may have: `depth`
-    /// is how deep it may be, and `usual` how long a reply takes usually, in seconds.
-    pub(super) fn rank(&mut self, id: ConnId, depth: usize, usual: f64) {
-        let wait = match self.places.get(id.0) {
-            Some(Some(c)) if c.takes_more() && c.load() < depth => c.wait(usual),
+    /// Notes the expected wait at a connection, after a change to what it has or may have by this
+    /// setting. `usual` is how long a reply takes usually, in seconds.
+    pub(super) fn rank(&mut self, id: ConnId, setting: Setting, usual: f64) {
+        let connection = self.places.get(id.0).and_then(Option::as_ref);
+        let open = connection.filter(|c| c.takes_more());
+        let wait = match open {
+            Some(c) if c.load() < setting.depth => c.wait(usual),
             _ => f64::INFINITY,
         };
         self.ranks.set(id.0, wait);
+        let room = match open {
+            Some(c) if c.load() > 0 && c.load() < setting.pack => setting.pack - c.load(),
+            _ => usize::MAX,
+        };
+        let room = if room == usize::MAX {
+            f64::INFINITY
+        } else {
+            room as f64
+        };
+        self.packing.set(id.0, room);
     }
 
     /// Notes the expected waits at all connections.
-    pub(super) fn rank_all(&mut self, depth_of: impl Fn(ConnId) -> usize, usual: f64) {
+    pub(super) fn rank_all(&mut self, setting: Setting, usual: f64) {
         for id in (0..self.places.len()).map(ConnId) {
-            self.rank(id, depth_of(id), usual);
+            self.rank(id, setting, usual);
         }
+    }
+
+    /// Whether there is a connection that takes requests and does not wait for a late reply.
+    pub(super) fn are_some_in_order(&self) -> bool {
+        self.iter().any(Connection::takes_more)
     }
 
     /// Takes the connection that became idle last from those that are idle.
@@ -101,6 +123,12 @@ impl<P: Protocol> Connections<P> {
             }
         }
         None
+    }
+
+    /// The fullest connection of those that get a further request before another one is used: so
+    /// those that have few requests run out of them.
+    pub(super) fn to_pack(&self) -> Option<ConnId> {
+        self.packing.least().map(ConnId)
     }
 
     /// The connection with the shortest expected wait, of those that may be deeper.
@@ -179,7 +207,7 @@ mod tests {
                 let (_, ticket) = caller(order(seq as u64, later(now)));
                 connection.push(ticket);
             }
-            connections.rank(id, 4, 1.0);
+            connections.rank(id, Setting { depth: 4, pack: 1 }, 1.0);
         }
         connections
     }
@@ -220,13 +248,25 @@ mod tests {
         let mut connections = busy(now, &[3, 2, 4]);
         assert_eq!(connections.shortest_wait(), Some(ConnId(1)));
         // All are as deep as they may be.
-        connections.rank_all(|_| 2, 1.0);
+        connections.rank_all(Setting { depth: 2, pack: 1 }, 1.0);
         assert_eq!(connections.shortest_wait(), None);
         assert_eq!(connections.shortest_to_drain(1.0), Some(ConnId(1)));
         assert!(connections.remove(ConnId(1)).is_some());
         assert_eq!(connections.shortest_to_drain(1.0), Some(ConnId(0)));
         // Its place is taken by the next one.
         assert_eq!(connections.add(now), ConnId(1));
+    }
+
+    #[test]
+    fn the_fullest_of_those_in_use_is_packed() {
+        let mut connections = busy(Instant::now(), &[1, 3, 0, 4]);
+        assert_eq!(connections.to_pack(), None, "nothing is packed");
+        connections.rank_all(Setting { depth: 8, pack: 4 }, 1.0);
+        assert_eq!(connections.to_pack(), Some(ConnId(1)));
+        connections.rank_all(Setting { depth: 8, pack: 5 }, 1.0);
+        assert_eq!(connections.to_pack(), Some(ConnId(3)));
+        assert!(connections.remove(ConnId(3)).is_some());
+        assert_eq!(connections.to_pack(), Some(ConnId(1)));
     }
 
     #[test]

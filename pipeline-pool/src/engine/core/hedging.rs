@@ -1,9 +1,12 @@
 //! How many requests may be sent a second time while their first reply is late.
 //!
 //! *Problem:* behind a late reply, requests wait that another connection would answer at once; but a
-//! server that is slow because it is busy must not get every request twice. *Decision:* only reads are
-//! sent a second time, by choice, and within a budget. *Cost:* the share of requests that the pool was
-//! told.
+//! server that is slow because it is busy must not get every request twice. *Decision:* what was not
+//! sent leaves a connection as soon as its first reply is late, which the
+//! [spread](super::depth) of the times at that server tells. What was sent stays, and reads are sent a
+//! second time, by choice, and within a budget; a copy that meets a late reply as well may be copied
+//! once more. Where the budget is spent, the rest is looked at again some milliseconds later. *Cost:*
+//! the share of requests that the pool was told.
 //!
 //! Each reply earns a share of a second copy. What is earned can be saved up, but only over
 //! [`SAVED_REPLIES`]: after a long time without a late reply, a server that becomes slow must not

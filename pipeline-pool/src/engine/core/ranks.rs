@@ -43,7 +43,9 @@ impl Ranks {
         if place >= self.numbers.len() {
             self.grow(place + 1);
         }
-        self.numbers[place] = number;
+        if std::mem::replace(&mut self.numbers[place], number) == number {
+            return;
+        }
         let mut node = (self.numbers.len() + place) / 2;
         while node > 0 {
             let winner = self.play(node);

@@ -14,6 +14,9 @@ use crate::error::{Error, Kind, Sent};
 use crate::outbox::Outbox;
 use crate::protocol::{Decoded, Encoded, Protocol, Treatment};
 
+/// So many copies are made of a request: the first one may have met a late reply as well.
+const MAX_COPIES: u8 = 2;
+
 /// A request as those hold it who serve it.
 pub(crate) struct Ticket<P: Protocol> {
     call: Arc<Call<P>>,
@@ -21,8 +24,10 @@ pub(crate) struct Ticket<P: Protocol> {
     history: History,
     /// Its caller has been told.
     told: bool,
-    /// The request is, or was, under way more than once.
+    /// A further copy of it was made, or cannot be.
     hedged: bool,
+    /// How many copies of the request were made before this one.
+    copies: u8,
 }
 
 /// What a request has been through.
@@ -55,6 +60,7 @@ impl<P: Protocol> Ticket<P> {
             history,
             told: false,
             hedged: false,
+            copies: 0,
         }
     }
 
@@ -212,21 +218,26 @@ impl<P: Protocol> Ticket<P> {
         self.call.nudge()
     }
 
-    /// A second copy of a request that only reads, for another connection.
+    /// Whether a further copy of it may be made, if it only reads.
+    pub(crate) fn may_hedge(&self) -> bool {
+        let free = self.treatment.repeatable && self.order().bound.is_none();
+        free && !self.hedged && self.copies < MAX_COPIES && !self.is_abandoned()
+    }
+
+    /// A further copy of a request that only reads, for another connection.
     pub(crate) fn hedge(&mut self) -> Option<Self> {
-        let fixed = !self.treatment.repeatable || self.order().bound.is_some();
-        if fixed || self.hedged || self.is_abandoned() {
+        if !self.may_hedge() {
             return None;
         }
-        let request = self.call.request().as_ref().and_then(P::duplicate)?;
         self.hedged = true;
+        let request = self.call.request().as_ref().and_then(P::duplicate)?;
         // Whatever becomes of the copy, the request has been sent.
         let history = History {
             sent: self.history.sent.max(Sent::Part),
             ..self.history
         };
         let mut copy = Self::new(Call::copy(&self.call, request), self.treatment, history);
-        copy.hedged = true;
+        copy.copies = self.copies + 1;
         Some(copy)
     }
 }

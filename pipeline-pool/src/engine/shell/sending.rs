@@ -89,6 +89,7 @@ impl<P: Protocol> SendingCall<P> {
         let deadline = now + timeout.unwrap_or(config.timeout).min(FOREVER);
         let order = Order {
             seq: self.endpoint.next_seq(),
+            since: now,
             deadline: earlier.map_or(deadline, |earlier| deadline.min(earlier)),
             bound,
         };

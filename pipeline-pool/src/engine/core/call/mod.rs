@@ -48,6 +48,8 @@ pub(crate) struct Call<P: Protocol> {
 pub(crate) struct Order {
     /// Its place in the order of arrival.
     pub(crate) seq: u64,
+    /// When its caller handed it in for the first time.
+    pub(crate) since: Instant,
     /// Until when its reply must have begun.
     pub(crate) deadline: Instant,
     /// The only connection that it may go to.
@@ -238,6 +240,7 @@ impl<P: Protocol> Caller<P> {
     pub(crate) fn new(request: P::Request, then: Instant) -> Self {
         let order = Order {
             seq: 0,
+            since: then,
             deadline: then,
             bound: None,
         };

@@ -96,6 +96,22 @@ fn of_two_copies_the_first_reply_counts_and_the_last_failure() {
 }
 
 #[test]
+fn a_copy_is_copied_once_more_and_no_further() {
+    let (mut caller, mut ticket) = handed_in();
+    let mut first = ticket.hedge().unwrap();
+    assert!(!ticket.may_hedge() && first.may_hedge());
+    let mut second = first.hedge().unwrap();
+    assert!(!first.may_hedge() && !second.may_hedge());
+    assert!(second.hedge().is_none());
+    let lost = || Error::new(Kind::Closed, "lost");
+    ticket.end(&lost());
+    first.end(&lost());
+    assert!(poll(&mut caller).is_pending(), "one is under way still");
+    assert!(second.reply(Arc::new(())).is_some());
+    assert!(poll(&mut caller).is_ready());
+}
+
+#[test]
 fn a_reply_goes_with_its_caller() {
     let reply = Arc::new(());
     let (caller, mut ticket) = handed_in();

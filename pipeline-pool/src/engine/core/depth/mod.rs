@@ -1,61 +1,107 @@
-//! How deep to pipeline at an endpoint: learnt from what its connections really answer.
+//! How deep connections are pipelined, and on how few: learnt from what callers get.
 //!
 //! A server that works one connection's requests in order gains at most `1 + RTT / S` from depth
 //! (`S`: its time per request); one that works them at once gains as much as its latency is long;
-//! and under a long tail every request behind a late one is late too. None of this can be asked
-//! for, so it is measured: one connection goes twice as deep as the others for a while, and the
-//! rest follow if it answers clearly more per second and its tail is no worse. Now and then one
-//! goes half as deep, to see whether the depth still pays.
+//! and under a long tail every request behind a late one is late too. Where a request costs the two
+//! machines more than it takes, requests that share reads and writes are cheaper, so that few
+//! connections with many requests each serve faster than many with one. None of this can be asked
+//! for, so it is tried.
 //!
-//! *Problem:* where one answer in some hundreds is late by a hundred times what is usual, a deeper
-//! connection answers more per second, as it takes a larger share of the server, and makes every
-//! request behind a late one late. *Decision:* nothing is judged before late answers have had the time
-//! to come; that a server has a tail is remembered between trials; and then a deeper connection has to
-//! show, over some dozens of late answers, that its share of them is that of the others. What was
-//! under way in a pause of all connections is left out. *Cost:* at a server with a tail a trial takes
-//! up to 20,000 replies or 10 s. All values are in [`Tuning`].
+//! *Problem:* the times on connections do not tell what a depth is worth. A caller's time is the wait
+//! for a connection, the wait behind others on it, and the server's time together; a deeper pipeline
+//! makes the first shorter and the second longer. And one connection that goes deeper than the others
+//! takes a larger share of a busy server, whatever all together gain. *Decision:* the whole endpoint
+//! uses another setting for a turn, then the usual one again, and what is compared is the mean time
+//! from handing in a request to its reply. For callers that wait for one reply before they send the
+//! next request, that is the rate as well. The mean decides alone, unless the deeper setting makes
+//! more than about 1 % of the callers slow that were not: then it has to gain more. *Cost:* a trial
+//! that goes wrong is felt by all callers, for some response times; so the rest after it is many times
+//! as long. All values are in [`Tuning`].
+//!
+//! A [`Setting`] has two numbers. Up to `pack` requests, a connection that is in use gets another one
+//! before an idle or a new connection does; then connections are opened up to the cap, and filled up
+//! to `depth`; the others wait.
 //!
 //! ```text
-//!                    enough replies              a verdict that says "better":
-//!        ┌─▶ Before ────────────────▶ During ──────────────┐ the same way on
-//!        │      ▲                       │  │               │
-//!        │      └───────────────────────┼──┼───────────────┘
-//!        │                              │  └─ a wrong way up, and the depth is over 1:
-//!        │ the rest is over             │     Before the way down
-//!        │                              ▼
-//!        └─────────────────────────── Resting ◀── the server hangs up amid its first answers
-//!                       both ways are wrong, the
-//!                       trial is overdue, or its
-//!                       connection is gone
+//!                                  something is worth a trial
+//!        ┌─▶ Measuring ───────────────────────────────────────▶ Trying ──┐
+//!        │       │                            another trial ▲     │  ▲   │ the other setting and
+//!        │       │ nothing is                               └─────┤  └───┘ the usual one take turns
+//!        │       ▼                                                │
+//!        └─── Resting ◀───────────────────────────────────────────┘
+//!                ▲                  all that was worth it is tried
+//!                └── the server hangs up amid its first answers
 //! ```
+//!
+//! | trial | when it is worth it |
+//! |---|---|
+//! | deeper | requests wait though all connections are full |
+//! | packed | so many replies come that the cost of each is felt, and next to none are slow |
+//! | shallower | a deeper setting has just been better, or has not shown for a while that it pays |
+//! | spread | the packing has not shown for a while that it pays |
 
 mod sample;
-mod tail;
+mod spread;
 mod trial;
 mod tuning;
+mod turn;
 
 use std::time::{Duration, Instant};
 
-use self::tail::Tail;
-use self::trial::Comparison;
+use self::sample::Window;
+use self::spread::Spread;
 use self::tuning::Tuning;
-use super::connection::ConnId;
+use self::turn::{Times, Turn};
 
-pub(crate) use self::sample::Sample;
+pub(crate) use self::sample::{Marks, Sample};
 pub(crate) use self::trial::{Trial, TrialOutcome};
+
+/// How requests are spread over connections.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Setting {
+    /// The most requests that a connection has at once.
+    pub(crate) depth: usize,
+    /// The requests that a connection gets before another one is used; 1 where they are spread.
+    pub(crate) pack: usize,
+}
+
+/// What is seen of the load when a sample comes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Load {
+    /// Connections there are.
+    pub(crate) connections: usize,
+    /// Requests that wait though no further connection may be opened.
+    pub(crate) waiting: usize,
+}
 
 #[derive(Clone, Copy, Debug)]
 enum Stage {
-    /// Measuring what is, before a trial.
-    Before(Trial),
-    /// One connection tries another depth.
-    During {
-        trial: Trial,
-        conn: ConnId,
-        since: Instant,
+    /// What is usual is looked at, before anything is tried; what comes before it is `settled` is
+    /// left out.
+    Measuring { settled: bool },
+    /// Another setting and the usual one take turns.
+    Trying(Trying),
+    /// Nothing is tried before `until`; if the mean response time is no more what it was, from
+    /// `early` on.
+    Resting {
+        until: Instant,
+        early: Instant,
+        response: f64,
     },
-    /// Nothing is tried before this instant.
-    Resting { until: Instant },
+}
+
+/// A trial that is under way.
+#[derive(Clone, Copy, Debug)]
+struct Trying {
+    trial: Trial,
+    setting: Setting,
+    /// It is this setting's turn.
+    on: bool,
+    /// The turns that it had.
+    turns: u32,
+    /// What was seen with the usual setting, and with this one.
+    usual: Window,
+    tried: Window,
 }
 
 /// The depth of one endpoint, and what is learnt of it.
@@ -64,14 +110,19 @@ pub(crate) struct DepthControl {
     tuning: &'static Tuning,
     max: usize,
     fixed: bool,
-    depth: usize,
+    setting: Setting,
     stage: Stage,
+    turn: Option<Turn>,
+    spread: Spread,
+    /// Trials of this round that were wrong.
+    wrong: [bool; Trial::ALL.len()],
+    /// Something was changed in this round.
+    changed: bool,
     /// How long the next rest takes.
     rest: Duration,
-    comparison: Comparison,
-    tail: Tail,
-    /// The usual time from sending a request to its reply, in seconds; 0 while it is not known.
-    usual: f64,
+    /// The setting has shown that it pays, and is left alone until then.
+    proven_until: Option<Instant>,
+    slow_after: Duration,
     started: bool,
     trials: u64,
     /// How the last trial came out, until somebody asks.
@@ -86,21 +137,47 @@ impl DepthControl {
             tuning,
             max,
             fixed: fixed || max == 1,
-            depth: if fixed { max } else { 1 },
-            stage: Stage::Before(Trial::Up),
+            setting: Setting {
+                depth: if fixed { max } else { 1 },
+                pack: 1,
+            },
+            stage: Stage::Measuring { settled: false },
+            turn: None,
+            spread: Spread::default(),
+            wrong: [false; Trial::ALL.len()],
+            changed: false,
             rest: tuning.shortest_rest,
-            comparison: Comparison::default(),
-            tail: Tail::default(),
-            usual: 0.0,
+            proven_until: None,
+            slow_after: Duration::MAX,
             started: false,
             trials: 0,
             outcome: None,
         }
     }
 
-    /// The depth of the endpoint.
+    /// The depth of the endpoint, whatever is tried at the moment.
     pub(crate) fn depth(&self) -> usize {
-        self.depth
+        self.setting.depth
+    }
+
+    /// The setting of the endpoint, whatever is tried at the moment.
+    #[cfg(test)]
+    pub(crate) fn learnt(&self) -> Setting {
+        self.setting
+    }
+
+    /// Sets what is learnt.
+    #[cfg(test)]
+    pub(crate) fn teach(&mut self, setting: Setting) {
+        self.setting = setting;
+    }
+
+    /// The setting in use now.
+    pub(crate) fn setting(&self) -> Setting {
+        match &self.stage {
+            Stage::Trying(trying) if trying.on => trying.setting,
+            _ => self.setting,
+        }
     }
 
     /// The trials decided so far.
@@ -113,46 +190,27 @@ impl DepthControl {
         self.outcome.take()
     }
 
-    /// The depth that this connection may go to now.
-    pub(crate) fn depth_of(&self, conn: ConnId) -> usize {
-        match self.stage {
-            Stage::During {
-                trial, conn: tried, ..
-            } if tried == conn => self.depth_in(trial),
-            _ => self.depth,
-        }
-    }
-
-    /// The depths of all connections: that of the endpoint, and that of the one that tries another.
-    pub(crate) fn depths(&self) -> (usize, Option<(ConnId, usize)>) {
-        let tried = match self.stage {
-            Stage::During { trial, conn, .. } => Some((conn, self.depth_in(trial))),
-            _ => None,
-        };
-        (self.depth, tried)
-    }
-
-    fn depth_in(&self, trial: Trial) -> usize {
-        match trial {
-            Trial::Up => (self.depth * 2).min(self.max),
-            Trial::Down => (self.depth / 2).max(1),
-        }
-    }
-
     /// The usual time from sending a request to its reply; zero while it is not known.
     pub(crate) fn usual(&self) -> Duration {
-        Duration::from_secs_f64(self.usual)
+        Duration::from_secs_f64(self.spread.usual())
     }
 
     /// The same in seconds.
     pub(crate) fn usual_secs(&self) -> f64 {
-        self.usual
+        self.spread.usual()
     }
 
     /// After this time without its reply a request is late; nothing while too little is known.
     pub(crate) fn late_after(&self) -> Option<Duration> {
-        let late = || self.usual() * self.tuning.late_factor;
-        (self.usual > 0.0).then(|| late().max(self.tuning.late_min))
+        self.spread.late_after(self.tuning)
+    }
+
+    /// What replies are held against from now on.
+    pub(crate) fn marks(&self) -> Marks {
+        Marks {
+            late_after: self.late_after(),
+            slow_after: self.slow_after,
+        }
     }
 
     /// The first reply has come: `latency` after its request, from a server whose round trip takes
@@ -166,148 +224,221 @@ impl DepthControl {
         };
         let rtt = rtt.as_secs_f64();
         let server = (latency.as_secs_f64() - rtt).max(rtt / 1e3).max(1e-6);
-        self.depth = ((1.0 + rtt / server) as usize).clamp(1, self.max);
+        self.setting.depth = ((1.0 + rtt / server) as usize).clamp(1, self.max);
     }
 
     /// The server does not stand pipelining, as it closes after each answer or answers out of shape:
     /// it is spared depth for a while.
     pub(crate) fn forbid(&mut self, now: Instant) {
         if !self.fixed {
-            self.depth = 1;
-            self.rest(now, self.tuning.forbidden_for);
+            self.setting = Setting { depth: 1, pack: 1 };
+            let until = now + self.tuning.forbidden_for;
+            self.stage = Stage::Resting {
+                until,
+                early: until,
+                response: 0.0,
+            };
+            self.turn = None;
         }
     }
 
-    /// A connection is gone: a trial on it ends without a result.
-    pub(crate) fn forget(&mut self, gone: ConnId, now: Instant) {
-        if let Stage::During { conn, .. } = self.stage
-            && conn == gone
-        {
-            self.rest(now, self.tuning.shortest_rest);
-        }
-    }
-
-    fn rest(&mut self, now: Instant, rest: Duration) {
-        self.stage = Stage::Resting { until: now + rest };
-        self.comparison.reset();
-    }
-
-    /// Takes in what a connection has to tell; `connections` is how many there are.
-    pub(crate) fn observe(
-        &mut self,
-        conn: ConnId,
-        sample: &Sample,
-        connections: usize,
-        now: Instant,
-    ) {
+    /// Takes in what a connection has to tell, and how much there is to do.
+    pub(crate) fn observe(&mut self, sample: &Sample, load: Load, now: Instant) {
         if sample.replies == 0 {
             return;
         }
-        let late_after = self.late_after();
-        let sample = self
-            .tail
-            .observe(sample, late_after, connections, now, self.tuning);
-        self.observe_latency(&sample);
-        let Some(full) = sample.full else { return };
+        self.spread.observe(sample, now, self.tuning);
         if self.fixed {
             return;
         }
-        match self.stage {
-            Stage::Resting { until } if now < until => {}
-            Stage::Resting { .. } => self.before(Trial::Up),
-            Stage::Before(trial) => {
-                self.comparison.control.add(&sample, full);
-                if self.depth_in(trial) == self.depth {
-                    self.go_on(trial, false, now);
-                } else if self.comparison.control.replies >= self.replies_before(connections) {
-                    if connections > 1 {
-                        // The others are measured at the same time, under the same load.
-                        self.comparison.reset();
-                    }
-                    self.stage = Stage::During {
-                        trial,
-                        conn,
-                        since: now,
-                    };
-                }
-            }
-            Stage::During {
-                trial,
-                conn: tried,
-                since,
-            } => {
-                let side = match tried == conn {
-                    true => &mut self.comparison.tried,
-                    false => &mut self.comparison.control,
-                };
-                side.add(&sample, full);
-                let overdue = now.saturating_duration_since(since) > self.tuning.longest_trial;
-                let verdict = self
-                    .comparison
-                    .verdict(trial, &self.tail, overdue, self.tuning);
-                match verdict {
-                    Some(better) => self.decide(trial, better, now),
-                    None if overdue => self.rest(now, self.tuning.shortest_rest),
-                    None => {}
-                }
-            }
-        }
-    }
-
-    /// The replies that are seen before a trial begins. A single connection is compared with them.
-    fn replies_before(&self, connections: usize) -> u64 {
-        match connections {
-            0 | 1 => self.tuning.enough_replies,
-            several => self.tuning.settled_replies * several as u64,
-        }
-    }
-
-    /// Late replies count for a few times what is usual only: one of them must not become the new
-    /// usual, while a server that slows down as a whole does so within some replies.
-    fn observe_latency(&mut self, sample: &Sample) {
-        let mean = sample.latency.as_secs_f64() / sample.replies as f64;
-        if self.usual == 0.0 {
-            self.usual = mean.max(1e-6);
+        let turn = self.turn.get_or_insert(Turn::now(self.tuning, now));
+        if !turn.add(sample, load.waiting, now) {
             return;
         }
-        let tuning = self.tuning;
-        let weight = (sample.replies as f64 / tuning.usual_replies).min(tuning.usual_weight);
-        self.usual += (mean.min(tuning.usual_cap * self.usual) - self.usual) * weight;
-    }
-
-    fn decide(&mut self, trial: Trial, better: bool, now: Instant) {
-        self.trials += 1;
-        self.outcome = Some(TrialOutcome {
-            depth: self.depth,
-            trial,
-            better,
-            tried_rate: self.comparison.tried.rate(),
-            usual_rate: self.comparison.control.rate(),
-        });
-        if better {
-            self.depth = self.depth_in(trial);
-            self.rest = self.tuning.shortest_rest;
+        if !matches!(self.stage, Stage::Trying(_)) && turn.seen.heard >= self.tuning.known_replies {
+            let slow = Duration::from_secs_f64(turn.seen.response()) * self.tuning.slow_factor;
+            self.slow_after = slow.max(self.tuning.slow_min);
         }
-        self.go_on(trial, better, now);
+        let times = Times {
+            longest: self.spread.longest(),
+            tuning: self.tuning,
+        };
+        let over = match self.stage {
+            Stage::Measuring { settled } => turn.shows_what_is(settled, load.connections, times),
+            _ => turn.is_over(self.tuning),
+        };
+        if over && let Some(turn) = self.turn.take() {
+            self.end_turn(turn.seen, load, now);
+        }
     }
 
-    /// What comes after a trial: the same way on if it was right; after a wrong way up the way
-    /// down; after both a rest, longer each time.
-    fn go_on(&mut self, trial: Trial, better: bool, now: Instant) {
-        match (trial, better) {
-            (Trial::Up, true) if self.depth < self.max => self.before(Trial::Up),
-            (Trial::Down, true) if self.depth > 1 => self.before(Trial::Down),
-            (Trial::Up, false) if self.depth > 1 => self.before(Trial::Down),
-            _ => {
-                self.rest(now, self.rest);
-                self.rest = (self.rest * 2).min(self.tuning.longest_rest);
+    /// How long turns take here.
+    fn times(&self) -> Times {
+        Times {
+            longest: self.spread.longest(),
+            tuning: self.tuning,
+        }
+    }
+
+    /// Begins a turn of a setting that was not in use before, while callers get what was `seen`.
+    fn begin_turn(&mut self, seen: &Window, now: Instant) {
+        self.turn = Some(self.times().after_a_change(seen, now));
+    }
+
+    /// A turn is over, in which callers got what was `seen`.
+    fn end_turn(&mut self, seen: Window, load: Load, now: Instant) {
+        match &mut self.stage {
+            // There was next to nothing to do.
+            Stage::Measuring { .. } if seen.heard < self.tuning.known_replies => {}
+            Stage::Measuring { settled: true } => self.choose(&seen, load, now),
+            Stage::Measuring { settled } => *settled = true,
+            Stage::Resting {
+                until,
+                early,
+                response,
+            } => {
+                let ratio = seen.response() / response.max(1e-9);
+                let changed = self.tuning.changed;
+                let other = ratio > changed || ratio < 1.0 / changed;
+                if now >= *until || now >= *early && other {
+                    self.wrong = Default::default();
+                    self.changed = false;
+                    self.choose(&seen, load, now);
+                } else {
+                    self.turn = Some(self.times().further(&seen, now));
+                }
+            }
+            // The load has gone, and what is left of it shows nothing.
+            Stage::Trying(_) if seen.heard < self.tuning.known_replies => self.rest(&seen, now),
+            Stage::Trying(trying) => {
+                if trying.on {
+                    trying.tried.join(&seen);
+                    trying.turns += 1;
+                } else {
+                    trying.usual.join(&seen);
+                }
+                let trying = *trying;
+                let last = trying.turns >= self.tuning.most_turns;
+                let (usual, tried) = (&trying.usual, &trying.tried);
+                let verdict = trying.trial.verdict(usual, tried, last, self.tuning);
+                match verdict {
+                    Some(better) => self.decide(&trying, better, load, now),
+                    None => {
+                        if let Stage::Trying(trying) = &mut self.stage {
+                            trying.on = !trying.on;
+                        }
+                        self.begin_turn(usual, now);
+                    }
+                }
             }
         }
     }
 
-    fn before(&mut self, trial: Trial) {
-        self.stage = Stage::Before(trial);
-        self.comparison.reset();
+    /// Chooses what to try where callers get what was `seen`.
+    fn choose(&mut self, seen: &Window, load: Load, now: Instant) {
+        let of = |trial: Trial| {
+            let per_connection = seen.in_flight() / load.connections.max(1) as f64;
+            trial.of(self.setting, per_connection, self.max, self.tuning)
+        };
+        let worth = |trial: &Trial| {
+            !self.wrong[*trial as usize]
+                && of(*trial) != self.setting
+                && self.is_worth(*trial, of(*trial), seen, load, now)
+        };
+        let Some(trial) = Trial::ALL.into_iter().find(worth) else {
+            return self.rest(seen, now);
+        };
+        let setting = of(trial);
+        self.stage = Stage::Trying(Trying {
+            trial,
+            setting,
+            on: true,
+            turns: 0,
+            usual: *seen,
+            tried: Window::default(),
+        });
+        self.begin_turn(seen, now);
+    }
+
+    fn is_worth(
+        &self,
+        trial: Trial,
+        setting: Setting,
+        seen: &Window,
+        load: Load,
+        now: Instant,
+    ) -> bool {
+        let tuning = self.tuning;
+        let full = (load.connections * self.setting.depth) as f64;
+        let quick = seen.rate() >= tuning.min_packed_rate;
+        let unproven = self.proven_until.is_none_or(|until| until <= now);
+        let used = seen.in_flight() + seen.waiting() > full / 2.0;
+        match trial {
+            Trial::Deeper => seen.waiting() > tuning.min_waiting * full,
+            Trial::Packed => {
+                // Where some are slow, about so many times as many would be.
+                let times = setting.pack as f64 * load.connections as f64 / seen.in_flight();
+                let slow = seen.slow_share() * times.max(1.0);
+                quick
+                    && seen.in_flight() > self.setting.pack as f64
+                    && slow <= tuning.tail_shares.start
+            }
+            Trial::Shallower => unproven && used,
+            Trial::Spread => unproven && quick,
+        }
+    }
+
+    fn decide(&mut self, trying: &Trying, better: bool, load: Load, now: Instant) {
+        self.trials += 1;
+        self.outcome = Some(TrialOutcome {
+            usual: self.setting,
+            tried: trying.setting,
+            better,
+            usual_response: trying.usual.response(),
+            tried_response: trying.tried.response(),
+        });
+        let tuning = self.tuning;
+        let took = self.times().looks_for(&trying.usual) * tuning.proven_factor;
+        let proven = now + took.clamp(tuning.proven_for, tuning.longest_rest);
+        match (trying.trial, better) {
+            // It may be deeper than it has to be: half of that is tried next.
+            (Trial::Deeper, true) => self.proven_until = None,
+            (Trial::Shallower, true) => self.wrong[Trial::Deeper as usize] = true,
+            (Trial::Packed, true) | (Trial::Shallower | Trial::Spread, false) => {
+                self.proven_until = Some(proven);
+            }
+            _ => {}
+        }
+        if better {
+            self.setting = trying.setting;
+            self.changed = true;
+            self.choose(&trying.tried, load, now);
+        } else {
+            self.wrong[trying.trial as usize] = true;
+            self.choose(&trying.usual, load, now);
+        }
+    }
+
+    /// Nothing is worth a trial for a while: for longer and longer, unless something was changed.
+    fn rest(&mut self, seen: &Window, now: Instant) {
+        let tuning = self.tuning;
+        let wrong = self.wrong.contains(&true);
+        let least = match wrong {
+            true => self.times().looks_for(seen) * tuning.rest_factor,
+            false => tuning.shortest_rest,
+        };
+        self.rest = match self.changed {
+            true => tuning.shortest_rest,
+            false => self.rest * 2,
+        };
+        self.rest = self.rest.max(least).min(tuning.longest_rest);
+        self.stage = Stage::Resting {
+            until: now + self.rest,
+            early: now + tuning.shortest_rest.max(self.rest / 8),
+            response: seen.response(),
+        };
+        // The next look begins when the usual setting is in use again.
+        self.begin_turn(seen, now);
     }
 }
 

@@ -1,4 +1,4 @@
-//! What some replies of one connection tell of the server.
+//! What some replies of one connection tell of the server, and of what its callers got.
 
 use std::time::{Duration, Instant};
 
@@ -6,43 +6,98 @@ use std::time::{Duration, Instant};
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Sample {
     pub(crate) replies: u64,
-    /// How long it took, if the connection was as deep as it may be all the time.
-    pub(crate) full: Option<Duration>,
     /// The sum of the times from sending a request to its reply.
     pub(crate) latency: Duration,
-    /// Replies that were late, or stood behind one that was.
-    pub(crate) late: u64,
+    /// The longest of these times.
+    pub(crate) longest: Duration,
+    /// Replies that a caller has waited for; the others came after a second copy was answered, or
+    /// after the caller had gone.
+    pub(crate) heard: u64,
+    /// The sum of the times from handing in a request to its reply, of those that were heard.
+    pub(crate) response: Duration,
+    /// How many of these times were above [`Marks::slow_after`].
+    pub(crate) slow: u64,
+}
+
+/// The times that replies are held against.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Marks {
+    /// From this time on without its reply a request is late, and so is what stands behind it.
+    pub(crate) late_after: Option<Duration>,
+    /// A caller that waits for longer than this counts as one of the slow ones.
+    pub(crate) slow_after: Duration,
 }
 
 impl Sample {
-    /// The head of a reply has come for a request sent at `sent_at`.
+    /// The head of a reply has come for a request that was handed in at `since`, if somebody waits
+    /// for it still, and was sent at `sent_at`.
     pub(crate) fn answered(
         &mut self,
+        since: Option<Instant>,
         sent_at: Instant,
-        late_after: Option<Duration>,
+        marks: &Marks,
         now: Instant,
     ) {
         let latency = now.saturating_duration_since(sent_at);
         self.replies += 1;
         self.latency += latency;
-        self.late += u64::from(late_after.is_some_and(|limit| latency > limit));
+        self.longest = self.longest.max(latency);
+        if let Some(since) = since {
+            let response = now.saturating_duration_since(since);
+            self.heard += 1;
+            self.response += response;
+            self.slow += u64::from(response > marks.slow_after);
+        }
     }
 }
 
-/// Samples added up.
+/// What was seen of an endpoint for some time.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Window {
-    pub(super) replies: u64,
-    pub(super) late: u64,
-    secs: f64,
+    /// How long it was looked at, in seconds.
+    pub(super) secs: f64,
+    /// Replies that somebody waited for.
+    pub(super) heard: u64,
+    pub(super) slow: u64,
+    /// The sum of the response times, in seconds.
+    response: f64,
+    /// The sum of the times from sending a request to its reply, in seconds.
+    latency: f64,
+    /// The sum over all replies of how many requests waited for a connection when it came.
+    waiting: f64,
+    replies: u64,
 }
 
 impl Window {
-    /// Adds a sample that was `full` for so long.
-    pub(super) fn add(&mut self, sample: &Sample, full: Duration) {
+    /// Adds a sample that came while so many requests waited.
+    pub(super) fn add(&mut self, sample: &Sample, waiting: usize) {
         self.replies += sample.replies;
-        self.secs += full.as_secs_f64();
-        self.late += sample.late;
+        self.heard += sample.heard;
+        self.slow += sample.slow;
+        self.response += sample.response.as_secs_f64();
+        self.latency += sample.latency.as_secs_f64();
+        self.waiting += waiting as f64 * sample.replies as f64;
+    }
+
+    /// Adds what was seen at another time.
+    pub(super) fn join(&mut self, other: &Self) {
+        self.secs += other.secs;
+        self.replies += other.replies;
+        self.heard += other.heard;
+        self.slow += other.slow;
+        self.response += other.response;
+        self.latency += other.latency;
+        self.waiting += other.waiting;
+    }
+
+    /// The mean time from handing in a request to its reply, in seconds.
+    pub(super) fn response(&self) -> f64 {
+        self.response / self.heard.max(1) as f64
+    }
+
+    /// The share of callers that were slow.
+    pub(super) fn slow_share(&self) -> f64 {
+        self.slow as f64 / self.heard.max(1) as f64
     }
 
     /// Replies per second.
@@ -50,14 +105,33 @@ impl Window {
         self.replies as f64 / self.secs.max(1e-9)
     }
 
-    /// The share of replies that were late.
-    pub(super) fn late_share(&self) -> f64 {
-        self.late as f64 / self.replies.max(1) as f64
+    /// The mean number of requests that were sent and not answered (Little's law).
+    pub(super) fn in_flight(&self) -> f64 {
+        self.latency / self.secs.max(1e-9)
     }
 
-    /// Has all that was added so far count half.
-    pub(super) fn halve(&mut self) {
-        self.replies /= 2;
-        self.late /= 2;
+    /// The mean number of requests that waited for a connection.
+    pub(super) fn waiting(&self) -> f64 {
+        self.waiting / self.replies.max(1) as f64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_nobody_waits_for_tells_of_the_server_only() {
+        let (start, ms) = (Instant::now(), Duration::from_millis);
+        let marks = Marks {
+            late_after: None,
+            slow_after: ms(25),
+        };
+        let mut sample = Sample::default();
+        sample.answered(Some(start), start + ms(20), &marks, start + ms(30));
+        sample.answered(None, start, &marks, start + ms(30));
+        assert_eq!((sample.replies, sample.heard, sample.slow), (2, 1, 1));
+        assert_eq!((sample.latency, sample.response), (ms(40), ms(30)));
+        assert_eq!(sample.longest, ms(30));
     }
 }

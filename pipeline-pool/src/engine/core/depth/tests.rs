@@ -1,190 +1,300 @@
-//! The search for a depth, at servers that are formulas.
+//! The control, at servers that are formulas.
 
 use super::*;
 
-/// A server seen through its formula: replies per second of a connection at a depth.
-struct Formula<F: Fn(usize) -> f64> {
-    rate: F,
-    /// Share of replies that are late at depth 1; a late one holds all behind it.
-    late: f64,
-    /// How often nothing is answered, and for how long.
-    pause: Option<(Duration, Duration)>,
-    step: Duration,
+/// What callers get with a setting.
+#[derive(Clone, Copy, Debug)]
+struct Gets {
+    /// The mean time from handing in a request to its reply, in seconds.
+    response: f64,
+    /// The share of it that a request spends on a connection.
+    sent: f64,
+    /// The share of callers that are slow.
+    slow: f64,
+}
+
+impl Gets {
+    fn plain(response: f64) -> Self {
+        Self {
+            response,
+            sent: 1.0,
+            slow: 0.0,
+        }
+    }
+}
+
+/// A server seen through its formula, and callers that send one request after another.
+struct Formula<F: Fn(Setting) -> Gets> {
+    gets: F,
+    callers: usize,
     connections: usize,
     control: DepthControl,
     now: Instant,
-    seed: u64,
-    shallow: f64,
-    rest: Vec<f64>,
-    full: Vec<Duration>,
+    rest: f64,
+    slow: f64,
+    /// How long another setting was in use than the one that is learnt.
+    trying: Duration,
+    /// How often what is learnt has changed.
+    changes: usize,
 }
 
-impl<F: Fn(usize) -> f64> Formula<F> {
-    fn new(max: usize, connections: usize, rate: F) -> Self {
+const STEP: Duration = Duration::from_millis(2);
+
+impl<F: Fn(Setting) -> Gets> Formula<F> {
+    fn new(max: usize, connections: usize, callers: usize, gets: F) -> Self {
         Self {
-            rate,
-            late: 0.0,
-            pause: None,
-            step: Duration::from_millis(10),
+            gets,
+            callers,
             connections,
             control: DepthControl::new(max, false),
             now: Instant::now(),
-            seed: 1,
-            shallow: 0.0,
-            rest: vec![0.0; connections],
-            full: vec![Duration::ZERO; connections],
+            rest: 0.0,
+            slow: 0.0,
+            trying: Duration::ZERO,
+            changes: 0,
         }
     }
 
-    fn random(&mut self) -> f64 {
-        self.seed = self
-            .seed
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1);
-        (self.seed >> 11) as f64 / (1u64 << 53) as f64
-    }
-
-    fn run(&mut self, seconds: f64) -> usize {
-        let step = self.step;
-        for i in 0..(seconds / step.as_secs_f64()) as u32 {
-            self.now += step;
-            let mut paused = false;
-            if let Some((every, long)) = self.pause {
-                let into = (step * i).as_nanos() % every.as_nanos();
-                paused = into == 0 && i > 0;
-                self.now += if paused { long } else { Duration::ZERO };
+    fn run(&mut self, seconds: f64) -> Setting {
+        for _ in 0..(seconds / STEP.as_secs_f64()) as u32 {
+            self.now += STEP;
+            let (setting, learnt) = (self.control.setting(), self.control.learnt());
+            let gets = (self.gets)(setting);
+            if setting != learnt {
+                self.trying += STEP;
             }
-            if self.control.depth() == 1 {
-                self.shallow += step.as_secs_f64();
-            }
-            for c in 0..self.connections {
-                let depth = self.control.depth_of(ConnId(c));
-                let rate = (self.rate)(depth);
-                let whole = rate * step.as_secs_f64() + self.rest[c];
-                let replies = whole as u64;
-                self.rest[c] = whole - replies as f64;
-                self.full[c] += step;
-                if replies == 0 {
-                    continue;
-                }
-                let late = match paused {
-                    true => replies.min(depth as u64),
-                    false => (0..replies).filter(|_| self.random() < self.late).count() as u64,
-                };
-                let sample = Sample {
-                    replies,
-                    full: Some(std::mem::take(&mut self.full[c])),
-                    latency: Duration::from_secs_f64(depth as f64 / rate) * replies as u32,
-                    late: late * depth as u64,
-                };
-                self.control
-                    .observe(ConnId(c), &sample, self.connections, self.now);
-            }
+            self.rest += self.callers as f64 / gets.response * STEP.as_secs_f64();
+            let replies = self.rest as u64;
+            self.rest -= replies as f64;
+            self.slow += gets.slow * replies as f64;
+            let slow = self.slow as u64;
+            self.slow -= slow as f64;
+            let response = Duration::from_secs_f64(gets.response);
+            let latency = response.mul_f64(gets.sent);
+            let sample = Sample {
+                replies,
+                latency: latency * replies as u32,
+                longest: latency,
+                heard: replies,
+                response: response * replies as u32,
+                slow,
+            };
+            let room = self.connections * setting.depth;
+            let load = Load {
+                connections: self.connections,
+                waiting: self.callers.saturating_sub(room),
+            };
+            self.control.observe(&sample, load, self.now);
+            self.changes += usize::from(self.control.learnt() != learnt);
         }
-        self.control.depth()
+        self.control.learnt()
     }
+}
+
+/// Callers of connections that answer so many requests per second each at a depth.
+fn closed(
+    connections: usize,
+    callers: usize,
+    rate: impl Fn(f64) -> f64,
+) -> Formula<impl Fn(Setting) -> Gets> {
+    Formula::new(32, connections, callers, move |setting| {
+        let depth = (setting.depth as f64).min(callers as f64 / connections as f64);
+        Gets::plain(callers as f64 / (connections as f64 * rate(depth)))
+    })
 }
 
 #[test]
 fn a_serial_server_nearby_stays_at_one() {
     for connections in [1, 8] {
-        let mut server = Formula::new(32, connections, |d| (d as f64 / 0.00105).min(1000.0));
-        assert_eq!(server.run(60.0), 1, "with {connections} connections");
+        let mut server = closed(connections, 256, |d| (d / 0.00105).min(1000.0));
+        assert_eq!(server.run(30.0).depth, 1, "with {connections} connections");
     }
 }
 
 #[test]
-fn a_concurrent_server_goes_deep() {
-    for connections in [1, 8] {
-        let mut server = Formula::new(32, connections, |d| d as f64 / 0.005);
-        assert_eq!(server.run(10.0), 32, "with {connections} connections");
+fn a_concurrent_server_goes_as_deep_as_requests_wait() {
+    for (connections, depth) in [(1, 32), (8, 32), (64, 4)] {
+        let mut server = closed(connections, 256, |d| d / 0.005);
+        let learnt = server.run(10.0);
+        assert_eq!(learnt.depth, depth, "with {connections} connections");
+        assert_eq!(server.run(30.0), learnt);
     }
 }
 
 #[test]
 fn a_far_serial_server_goes_as_deep_as_it_pays() {
     // RTT 20 ms, S 1 ms: no more than 21 requests can be under way usefully.
-    let mut server = Formula::new(32, 8, |d| (d as f64 / 0.021).min(1000.0));
-    let depth = server.run(60.0);
+    let mut server = closed(8, 1000, |d| (d / 0.021).min(1000.0));
+    let depth = server.run(60.0).depth;
     assert!((16..=32).contains(&depth), "{depth}");
 }
 
 #[test]
 fn a_start_too_deep_is_taken_back() {
-    let mut server = Formula::new(32, 8, |d| (d as f64 / 0.0011).min(1000.0));
+    let mut server = closed(8, 256, |d| (d / 0.0011).min(1000.0));
     let ms = Duration::from_millis;
     server.control.start(Some(ms(20)), ms(21));
     assert!((20..=21).contains(&server.control.depth()));
-    assert!(server.run(60.0) <= 2);
+    assert!(server.run(60.0).depth <= 2);
 }
 
-#[test]
-fn a_tail_keeps_it_shallow() {
-    // The server is saturated: a deeper connection only takes a larger share of it.
-    let mut server = Formula::new(4, 64, |d| d as f64 * 800.0);
-    server.late = 0.005;
-    server.step = Duration::from_millis(2);
-    server.run(300.0);
-    assert!(
-        server.shallow > 285.0,
-        "at depth 1 for {} of 300 s",
-        server.shallow
-    );
-}
-
-#[test]
-fn a_pause_of_all_connections_is_no_tail() {
-    // Every 50 ms nothing at all is answered for 10 ms, as where other programs want the
-    // processor: all that is under way then is late.
-    let mut server = Formula::new(32, 8, |d| d as f64 * 2000.0);
-    server.step = Duration::from_millis(1);
-    server.pause = Some((Duration::from_millis(50), Duration::from_millis(10)));
-    server.run(1.5);
-    assert_eq!(server.control.depth(), 32);
-}
-
-#[test]
-fn one_connection_that_is_late_has_no_part_in_a_pause() {
-    let mut control = DepthControl::new(32, false);
-    let (start, ms) = (Instant::now(), Duration::from_millis);
-    let sample = |late| Sample {
-        replies: 1,
-        full: None,
-        latency: ms(1),
-        late,
-    };
-    let mut seen = Vec::new();
-    // The others are answered all the time, but for a pause of 10 ms that ends at 200 ms.
-    for i in (0..190).chain(200..300) {
-        control.observe(ConnId(0), &sample(0), 2, start + ms(i));
-        if [150, 201, 250].contains(&i) {
-            control.observe(ConnId(1), &sample(1), 2, start + ms(i));
-            seen.push(control.tail.late());
+/// A server that answers so many times as fast at a depth of four and more, with these shares of
+/// slow callers below and from there on.
+fn with_tail(gain: f64, slow: [f64; 2]) -> Formula<impl Fn(Setting) -> Gets> {
+    Formula::new(4, 64, 256, move |setting| {
+        let deep = usize::from(setting.depth >= 4);
+        Gets {
+            response: [0.02, 0.02 / gain][deep],
+            sent: 1.0,
+            slow: slow[deep],
         }
+    })
+}
+
+#[test]
+fn a_tail_that_reaches_the_99th_percentile_has_to_be_paid_for() {
+    assert_eq!(with_tail(1.2, [0.005, 0.02]).run(10.0).depth, 1);
+    assert_eq!(with_tail(1.4, [0.01, 0.04]).run(10.0).depth, 4);
+    // It is not longer where the percentile is an early one still, or was a late one before.
+    assert_eq!(with_tail(1.2, [0.002, 0.008]).run(10.0).depth, 4);
+    assert_eq!(with_tail(1.2, [0.05, 0.17]).run(10.0).depth, 4);
+    assert_eq!(with_tail(1.2, [0.015, 0.018]).run(10.0).depth, 4);
+    // Without a gain nothing is worth a tail.
+    assert_eq!(with_tail(1.02, [0.05, 0.06]).run(10.0).depth, 1);
+}
+
+#[test]
+fn a_depth_that_has_become_too_deep_is_halved() {
+    for (slow, depth) in [([0.005, 0.005], 1), ([0.002, 0.04], 1)] {
+        let mut server = with_tail(1.0, slow);
+        server.control.setting.depth = 4;
+        assert_eq!(server.run(60.0).depth, depth, "{slow:?}");
     }
-    assert_eq!(seen, [1, 1, 2]);
-    // Of one connection alone, nothing can be told apart.
-    control.observe(ConnId(1), &sample(1), 1, start + ms(900));
-    assert_eq!(control.tail.late(), 3);
+    let mut server = with_tail(1.5, [0.002, 0.04]);
+    server.control.setting.depth = 4;
+    assert_eq!(server.run(60.0).depth, 4, "it is worth its tail");
+}
+
+/// A quick server where each read and write costs as much as four requests, and so many requests of
+/// 64 callers share one.
+fn costly(slow: f64, cost: f64) -> Formula<impl Fn(Setting) -> Gets> {
+    Formula::new(32, 64, 64, move |setting| Gets {
+        response: 64.0 * cost * (1.0 + 4.0 / setting.pack as f64),
+        sent: 0.6,
+        slow: if setting.pack > 1 { slow } else { 0.0 },
+    })
+}
+
+#[test]
+fn requests_are_packed_where_they_cost_the_machines_much() {
+    let learnt = costly(0.0, 2e-6).run(2.0);
+    assert!(
+        learnt.pack >= 16 && learnt.depth >= learnt.pack,
+        "{learnt:?}"
+    );
+    // At 10,000 per second nobody feels that, and nothing is tried.
+    let mut slower = costly(0.0, 20e-6);
+    assert_eq!(slower.run(30.0).pack, 1);
+    assert_eq!(slower.trying, Duration::ZERO);
+    // A tail is no price for it, however much it gains.
+    assert_eq!(costly(0.02, 2e-6).run(5.0).pack, 1);
+}
+
+#[test]
+fn packing_is_not_tried_where_late_answers_would_hold_up_many() {
+    for (share, tried) in [(0.002, true), (0.004, false)] {
+        let mut server = Formula::new(32, 64, 64, |setting: Setting| Gets {
+            response: 64.0 * 10e-6,
+            sent: 1.0,
+            slow: share * setting.pack as f64,
+        });
+        server.run(2.0);
+        assert_eq!(server.trying > Duration::ZERO, tried, "{share}");
+    }
+}
+
+#[test]
+fn packing_that_pays_no_more_is_given_up() {
+    let pays = std::cell::Cell::new(true);
+    let mut server = Formula::new(32, 64, 64, |setting| {
+        let pack = if pays.get() { setting.pack as f64 } else { 1.0 };
+        Gets::plain(64.0 * 2e-6 * (1.0 + 4.0 / pack))
+    });
+    assert!(server.run(3.0).pack >= 16);
+    pays.set(false);
+    assert_eq!(server.run(120.0).pack, 1);
 }
 
 #[test]
 fn a_change_is_followed() {
     let fast = std::cell::Cell::new(false);
-    let mut server = Formula::new(32, 8, |d| if fast.get() { d as f64 * 200.0 } else { 200.0 });
-    assert_eq!(server.run(30.0), 1);
+    let mut server = closed(8, 256, |d| if fast.get() { d * 200.0 } else { 200.0 });
+    assert_eq!(server.run(30.0).depth, 1);
     fast.set(true);
-    assert_eq!(server.run(120.0), 32);
+    assert_eq!(server.run(120.0).depth, 32);
     fast.set(false);
-    assert_eq!(server.run(120.0), 1);
+    assert_eq!(server.run(240.0).depth, 1);
+}
+
+#[test]
+fn a_load_that_grows_ends_the_rest() {
+    let many = std::cell::Cell::new(false);
+    let mut server = Formula::new(32, 8, 256, |setting: Setting| {
+        let callers = if many.get() { 256.0 } else { 8.0 };
+        let depth = (setting.depth as f64).min(callers / 8.0);
+        Gets::plain(256.0 / (8.0 * depth / 0.005) * if many.get() { 1.0 } else { 0.03 })
+    });
+    server.connections = 256;
+    assert_eq!(server.run(100.0).depth, 1);
+    many.set(true);
+    server.connections = 8;
+    assert_eq!(server.run(12.0).depth, 32, "it was to rest for a minute");
+}
+
+#[test]
+fn trials_take_little_of_the_callers_time_and_change_nothing_for_nothing() {
+    for late in [1.0, 5.0] {
+        // A deeper setting is a little slower, and times differ from one moment to the next.
+        let turn = std::cell::Cell::new(0_u32);
+        let mut server = Formula::new(32, 64, 256, |setting| {
+            turn.set(turn.get() + 1);
+            let noise = 1.0 + 0.08 * f64::from(turn.get() * 7919 % 101) / 101.0;
+            let depth = if setting.depth > 1 { 1.05 } else { 1.0 };
+            Gets::plain(0.004 * late * noise * depth)
+        });
+        server.run(2.0);
+        server.trying = Duration::ZERO;
+        server.run(60.0);
+        assert_eq!(server.changes, 0);
+        assert!(
+            server.trying < Duration::from_secs_f64(1.2),
+            "{:?}",
+            server.trying
+        );
+    }
+}
+
+#[test]
+fn what_has_shown_that_it_pays_is_left_alone_for_a_while() {
+    let mut server = closed(64, 256, |d| d / 0.02);
+    assert_eq!(server.run(2.0).depth, 4);
+    server.trying = Duration::ZERO;
+    server.run(9.0);
+    assert_eq!(server.trying, Duration::ZERO);
+    server.run(120.0);
+    assert!(
+        server.trying > Duration::ZERO,
+        "it is never looked at again"
+    );
 }
 
 #[test]
 fn a_server_that_closes_after_each_answer_is_spared() {
-    let mut server = Formula::new(32, 8, |d| d as f64 * 200.0);
-    assert_eq!(server.run(20.0), 32);
+    let mut server = closed(8, 256, |d| d * 200.0);
+    assert_eq!(server.run(20.0).depth, 32);
     server.control.forbid(server.now);
-    assert_eq!(server.run(30.0), 1);
+    assert_eq!(server.run(30.0), Setting { depth: 1, pack: 1 });
+    assert_eq!(server.run(60.0).depth, 32);
 }
 
 #[test]
@@ -193,7 +303,7 @@ fn a_fixed_depth_stays() {
     let ms = Duration::from_millis;
     control.start(Some(ms(1)), ms(500));
     control.forbid(Instant::now());
-    assert_eq!(control.depth_of(ConnId(3)), 7);
+    assert_eq!(control.setting(), Setting { depth: 7, pack: 1 });
 }
 
 #[test]
@@ -203,39 +313,16 @@ fn nothing_is_tried_within_a_burst() {
     let work = Duration::from_millis(20);
     for round in 1..=4 {
         now += work;
-        for connection in 0..64 {
-            let sample = Sample {
-                replies: 1,
-                full: Some(work),
-                latency: work,
-                late: 0,
+        for _ in 0..64 {
+            let mut sample = Sample::default();
+            sample.answered(Some(now - work), now - work, &control.marks(), now);
+            let load = Load {
+                connections: 64,
+                waiting: 64 * (4 - round),
             };
-            assert_eq!(control.depths(), (1, None), "in round {round}");
-            control.observe(ConnId(connection), &sample, 64, now);
+            control.start(None, work);
+            control.observe(&sample, load, now);
+            assert_eq!(control.setting(), Setting { depth: 1, pack: 1 });
         }
     }
-    assert!(
-        control.depths().1.is_some(),
-        "a load that lasts is learnt from"
-    );
-}
-
-#[test]
-fn one_late_answer_does_not_become_the_usual() {
-    let mut control = DepthControl::new(4, false);
-    let now = Instant::now();
-    let answer = |millis| Sample {
-        replies: 1,
-        latency: Duration::from_millis(millis),
-        ..Sample::default()
-    };
-    control.observe(ConnId(0), &answer(10), 1, now);
-    assert_eq!(control.usual(), Duration::from_millis(10));
-    control.observe(ConnId(0), &answer(30_000), 1, now);
-    assert!(control.usual() < Duration::from_millis(11), "{control:?}");
-    // A server that slows down as a whole is another matter.
-    for _ in 0..400 {
-        control.observe(ConnId(0), &answer(30_000), 1, now);
-    }
-    assert!(control.usual() > Duration::from_secs(25), "{control:?}");
 }

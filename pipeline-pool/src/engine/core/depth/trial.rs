@@ -1,90 +1,107 @@
-//! One depth compared with another: which of the two is the better one, once that is clear.
+//! One setting compared with another: which of the two is the better one for callers.
 
+use super::Setting;
 use super::sample::Window;
-use super::tail::Tail;
 use super::tuning::Tuning;
 
-/// Which other depth is tried.
+/// Which other setting is tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Trial {
-    /// The trial uses twice the usual depth.
-    Up,
-    /// Half of the usual one.
-    Down,
+    /// The trial uses a few times the usual depth.
+    Deeper,
+    /// The trial uses half of the usual depth.
+    Shallower,
+    /// A connection gets a few times as many requests before another one is used.
+    Packed,
+    /// A connection gets a part of them.
+    Spread,
+}
+
+impl Trial {
+    /// All trials, in the order in which they are made.
+    pub(super) const ALL: [Self; 4] = [Self::Deeper, Self::Shallower, Self::Packed, Self::Spread];
+
+    /// Whether it puts more requests behind one another than there are now.
+    pub(super) fn is_upward(self) -> bool {
+        matches!(self, Self::Deeper | Self::Packed)
+    }
+
+    /// What is tried where this is in use, and connections have so many requests each.
+    pub(super) fn of(self, now: Setting, load: f64, max: usize, tuning: &Tuning) -> Setting {
+        let Setting { depth, pack } = now;
+        match self {
+            Self::Deeper => Setting {
+                depth: (depth * tuning.steps_up).min(max),
+                pack,
+            },
+            Self::Shallower => Setting {
+                depth: (depth / 2).max(1),
+                pack: pack.min((depth / 2).max(1)),
+            },
+            Self::Packed => {
+                let pack = (pack.max(load.round() as usize) * tuning.steps_up).min(max);
+                Setting {
+                    depth: depth.max(pack),
+                    pack,
+                }
+            }
+            Self::Spread => Setting {
+                depth,
+                pack: (pack / tuning.steps_up).max(1),
+            },
+        }
+    }
+
+    /// Whether what was tried is better for callers than what is usual, once that is clear; after
+    /// the `last` turn in any case.
+    pub(super) fn verdict(
+        self,
+        usual: &Window,
+        tried: &Window,
+        last: bool,
+        tuning: &Tuning,
+    ) -> Option<bool> {
+        let gain = usual.response() / tried.response().max(1e-9);
+        let (deep, shallow) = match self.is_upward() {
+            true => (tried, usual),
+            false => (usual, tried),
+        };
+        let longer_tail = has_longer_tail(deep, shallow, tuning);
+        let needed = match (self, longer_tail) {
+            (Self::Deeper, false) => tuning.min_gain,
+            (Self::Deeper, true) => tuning.min_gain_for_tail,
+            (Self::Packed, false) => tuning.min_gain,
+            (Self::Packed, true) => f64::INFINITY,
+            (Self::Shallower | Self::Spread, false) => tuning.max_loss,
+            (Self::Shallower, true) => tuning.max_loss_for_tail,
+            (Self::Spread, true) => 0.0,
+        };
+        let clear = gain > needed * tuning.clear_gain || gain < needed * tuning.clear_miss;
+        (clear || last).then_some(gain >= needed)
+    }
+}
+
+/// Whether the 99th percentile is that of a slow caller where requests stand behind one another, and
+/// is not where they do not.
+fn has_longer_tail(deep: &Window, shallow: &Window, tuning: &Tuning) -> bool {
+    let share = &tuning.tail_shares;
+    deep.slow >= tuning.tail_slow
+        && deep.slow_share() > share.start
+        && shallow.slow_share() < share.end
+        && deep.slow_share() > tuning.tail_tolerance * shallow.slow_share()
 }
 
 /// How a trial came out.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct TrialOutcome {
-    /// The usual depth.
-    pub(crate) depth: usize,
-    pub(crate) trial: Trial,
-    /// The depth tried is the better one.
+    /// The usual setting.
+    pub(crate) usual: Setting,
+    /// The setting that was tried.
+    pub(crate) tried: Setting,
+    /// The setting tried is the better one, and the usual one from now on.
     pub(crate) better: bool,
-    /// Replies per second and connection at the depth tried.
-    pub(crate) tried_rate: f64,
-    /// Replies per second and connection at the usual depth.
-    pub(crate) usual_rate: f64,
-}
-
-/// What is measured during a trial.
-#[derive(Debug, Default)]
-pub(super) struct Comparison {
-    /// The connection that tries another depth.
-    pub(super) tried: Window,
-    /// The others, or the time before the trial when there are no others.
-    pub(super) control: Window,
-}
-
-impl Comparison {
-    /// Whether the depth tried is the better one, once that is clear; when `overdue`, as far as can
-    /// be told.
-    pub(super) fn verdict(
-        &self,
-        trial: Trial,
-        tail: &Tail,
-        overdue: bool,
-        tuning: &Tuning,
-    ) -> Option<bool> {
-        let (tried, control) = (&self.tried, &self.control);
-        let both_have = |replies| tried.replies >= replies && control.replies >= replies;
-        if !both_have(tuning.clear_replies) {
-            return None;
-        }
-        let ratio = tried.rate() / control.rate();
-        let known = tail.is_known(tuning);
-        let few = !known || !both_have(tuning.enough_replies);
-        let has_tail = control.late.max(tried.late).max(tail.late()) >= tuning.tail_late;
-        let unclear = tuning.unclear_ratios.contains(&ratio);
-        if few && !overdue && (has_tail || !known || unclear) {
-            return None;
-        }
-        // The deeper side of the comparison is held to what the shallower one shows.
-        let (deep, shallow) = match trial {
-            Trial::Up => (tried, control),
-            Trial::Down => (control, tried),
-        };
-        let expected = control.late_share() * tried.replies as f64;
-        // What is plain early on need not wait for the full evidence.
-        let late = tried.late as f64;
-        let plain = trial == Trial::Up
-            && (tried.late >= tuning.worse_tail_late && late > tuning.worse_tail_factor * expected
-                || expected >= tuning.same_tail_expected && late <= expected);
-        let evidence = expected >= tuning.tail_expected || tried.replies >= tuning.tail_replies;
-        if has_tail && !(plain || evidence || overdue) {
-            return None;
-        }
-        let worse = has_tail
-            && deep.late >= tuning.tail_late
-            && deep.late_share() > tuning.tail_tolerance * shallow.late_share();
-        Some(match trial {
-            Trial::Up => ratio >= tuning.min_gain && !worse,
-            Trial::Down => ratio >= 1.0 / tuning.min_gain || worse,
-        })
-    }
-
-    /// Begins to measure anew.
-    pub(super) fn reset(&mut self) {
-        *self = Self::default();
-    }
+    /// The mean response time with the usual setting, in seconds.
+    pub(crate) usual_response: f64,
+    /// The mean response time with the setting tried, in seconds.
+    pub(crate) tried_response: f64,
 }

@@ -1,4 +1,4 @@
-//! The values that the search for a depth goes by.
+//! The values that the control of the depth goes by.
 
 use std::ops::Range;
 use std::time::Duration;
@@ -6,53 +6,81 @@ use std::time::Duration;
 /// What is enough, what is clear, and how long things take.
 #[derive(Debug)]
 pub(crate) struct Tuning {
-    /// Replies that a comparison needs on each side.
-    pub(super) enough_replies: u64,
-    /// Replies of each connection before one of them tries another depth: in a burst that is over
-    /// before that, a request behind another one would only be the last to be answered.
-    pub(super) settled_replies: u64,
-    /// Replies on each side after which a clear difference decides at once.
-    pub(super) clear_replies: u64,
-    /// Rates of the depth tried, as shares of the usual rate, that are no clear difference.
-    pub(super) unclear_ratios: Range<f64>,
-    /// The rate of a doubled depth must be so many times the usual one.
+    /// How many times as deep, or as packed, a trial goes.
+    pub(super) steps_up: usize,
+    /// The mean response time must become so many times shorter for a deeper or more packed setting.
     pub(super) min_gain: f64,
-    /// The longest that a trial takes.
-    pub(super) longest_trial: Duration,
+    /// The same where a deeper setting makes more callers slow.
+    pub(super) min_gain_for_tail: f64,
+    /// What a shallower or less packed setting may make of the mean response time, as a gain.
+    pub(super) max_loss: f64,
+    /// The same where the deeper setting makes more callers slow.
+    pub(super) max_loss_for_tail: f64,
+    /// A gain so many times the one that is needed is clear at once,
+    pub(super) clear_gain: f64,
+    /// and so is one that is so many times the one that is needed.
+    pub(super) clear_miss: f64,
+    /// How often the two settings take turns at most.
+    pub(super) most_turns: u32,
+    /// A caller is slow that waits for so many times the mean.
+    pub(super) slow_factor: u32,
+    /// and at least so long.
+    pub(super) slow_min: Duration,
+    /// A tail is longer when more than the first share of callers are slow, and less than the second
+    /// one were, and so many times fewer,
+    pub(super) tail_shares: Range<f64>,
+    /// See [`tail_shares`](Self::tail_shares).
+    pub(super) tail_tolerance: f64,
+    /// and at least so many are.
+    pub(super) tail_slow: u64,
+    /// A turn is measured for so many mean response times, and so many of the longest latencies,
+    pub(super) turn_times: f64,
+    /// after it was left alone for so many,
+    pub(super) settling_times: f64,
+    /// and for so long at least,
+    pub(super) shortest_turn: Duration,
+    /// and at most.
+    pub(super) longest_turn: Duration,
+    /// Replies after which the mean of their times means something.
+    pub(super) known_replies: u64,
+    /// Replies that a turn needs.
+    pub(super) turn_replies: u64,
+    /// Replies of each connection before anything is tried: in a burst that is over before that, a
+    /// request behind another one would only be the last to be answered.
+    pub(super) settled_replies: u64,
+    /// How long replies are seen before anything is measured, as a late one is not seen before it comes,
+    /// and how long they are measured before anything is tried.
+    pub(super) known_after: Duration,
+    /// A deeper setting is tried while so large a share of what connections may have waits for them.
+    pub(super) min_waiting: f64,
+    /// Requests are packed at so many replies per second: what packing saves are some microseconds
+    /// of each request, which nobody feels at fewer.
+    pub(super) min_packed_rate: f64,
     /// The shortest rest between two rounds of trials. It doubles with each round that changed
     /// nothing.
     pub(super) shortest_rest: Duration,
     /// The longest rest between two rounds of trials.
     pub(super) longest_rest: Duration,
+    /// A rest is so many times as long as the turns of a trial that was wrong.
+    pub(super) rest_factor: u32,
+    /// A setting that has shown that it pays is left alone for so many turns,
+    pub(super) proven_factor: u32,
+    /// and for so long.
+    pub(super) proven_for: Duration,
+    /// A rest ends early when the mean response time has changed by so many times.
+    pub(super) changed: f64,
     /// How long a server that misbehaves under pipelining is spared it.
     pub(super) forbidden_for: Duration,
-    /// A reply is late when it takes so many times what is usual,
+    /// A reply is late when it takes so many times the third quartile,
     pub(super) late_factor: u32,
     /// and at least so long.
     pub(super) late_min: Duration,
-    /// Late replies from which on a server has a tail.
-    pub(super) tail_late: u64,
-    /// Late replies that are expected of a trial before its tail is judged,
-    pub(super) tail_expected: f64,
-    /// and the replies that it waits for at most.
-    pub(super) tail_replies: u64,
-    /// It shows whether a server has a tail after so many replies,
-    pub(super) known_replies: u64,
-    /// and so long, as a late reply is not seen before it comes;
-    pub(super) known_soon: Duration,
-    /// at the latest after this time.
-    pub(super) known_late: Duration,
-    /// Expected late replies after which no more than these decide at once for the depth tried.
-    pub(super) same_tail_expected: f64,
-    /// Late replies after which so many times the expected ones decide at once against it.
-    pub(super) worse_tail_late: u64,
-    /// See [`worse_tail_late`](Self::worse_tail_late).
-    pub(super) worse_tail_factor: f64,
-    /// So many times the expected late replies make a worse tail: between none more and twice as
-    /// many.
-    pub(super) tail_tolerance: f64,
-    /// Replies after which those before them count half.
-    pub(super) history_replies: u64,
+    /// How much one reply moves the quartile.
+    pub(super) quartile_step: f64,
+    /// The replies of one report that move it at most.
+    pub(super) quartile_replies: f64,
+    /// The longest time of a reply is known for so long at least.
+    pub(super) longest_kept: Duration,
     /// A reply counts for at most so many times what is usual in what is usual.
     pub(super) usual_cap: f64,
     /// Replies that would replace what is usual, if they counted in full.
@@ -67,28 +95,41 @@ pub(crate) struct Tuning {
 impl Tuning {
     /// The values in use.
     pub(crate) const DEFAULT: Self = Self {
-        enough_replies: 128,
-        settled_replies: 4,
-        clear_replies: 32,
-        unclear_ratios: 0.75..1.5,
+        steps_up: 4,
         min_gain: 1.1,
-        longest_trial: Duration::from_secs(10),
+        min_gain_for_tail: 1.3,
+        max_loss: 0.97,
+        max_loss_for_tail: 0.83,
+        clear_gain: 1.15,
+        clear_miss: 0.97,
+        most_turns: 2,
+        slow_factor: 4,
+        slow_min: Duration::from_millis(5),
+        tail_shares: 0.009..0.02,
+        tail_tolerance: 1.4,
+        tail_slow: 5,
+        turn_times: 3.0,
+        settling_times: 1.5,
+        shortest_turn: Duration::from_millis(20),
+        longest_turn: Duration::from_secs(1),
+        known_replies: 32,
+        turn_replies: 128,
+        settled_replies: 4,
+        known_after: Duration::from_millis(150),
+        min_waiting: 0.1,
+        min_packed_rate: 20_000.0,
         shortest_rest: Duration::from_secs(1),
         longest_rest: Duration::from_secs(60),
+        rest_factor: 50,
+        proven_factor: 200,
+        proven_for: Duration::from_secs(10),
+        changed: 1.5,
         forbidden_for: Duration::from_secs(60),
-        late_factor: 8,
+        late_factor: 2,
         late_min: Duration::from_millis(5),
-        tail_late: 5,
-        tail_expected: 64.0,
-        tail_replies: 20_000,
-        known_replies: 2000,
-        known_soon: Duration::from_millis(300),
-        known_late: Duration::from_secs(1),
-        same_tail_expected: 16.0,
-        worse_tail_late: 24,
-        worse_tail_factor: 2.0,
-        tail_tolerance: 1.4,
-        history_replies: 10_000,
+        quartile_step: 0.02,
+        quartile_replies: 8.0,
+        longest_kept: Duration::from_secs(1),
         usual_cap: 4.0,
         usual_replies: 64.0,
         usual_weight: 0.5,

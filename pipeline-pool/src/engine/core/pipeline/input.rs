@@ -48,6 +48,7 @@ impl<P: Protocol> Pipeline<P> {
                 return Err(unasked::<P>(&self.input));
             }
             let ticket = &mut head.ticket;
+            let since = (!ticket.is_abandoned()).then(|| ticket.order().since);
             let mut last = None;
             let reusable = match ticket.decode(&mut self.protocol, &mut self.input, self.eof)? {
                 Decoded::More if self.eof => {
@@ -60,12 +61,12 @@ impl<P: Protocol> Pipeline<P> {
                 Decoded::Interim => continue,
                 Decoded::Open(reply) => {
                     self.open = true;
-                    self.sample.answered(head.sent_at, self.late_after, now);
+                    self.sample.answered(since, head.sent_at, &self.marks, now);
                     self.wakes.extend(ticket.reply(reply));
                     continue;
                 }
                 Decoded::Reply { reply, reusable } => {
-                    self.sample.answered(head.sent_at, self.late_after, now);
+                    self.sample.answered(since, head.sent_at, &self.marks, now);
                     last = Some(reply);
                     reusable
                 }

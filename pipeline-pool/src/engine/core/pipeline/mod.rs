@@ -40,7 +40,7 @@ use bytes::BytesMut;
 use self::timing::{earlier, too_late};
 use super::action::wake;
 use super::connection::Report;
-use super::depth::Sample;
+use super::depth::{Marks, Sample};
 use super::ticket::Ticket;
 use crate::error::{Error, Kind};
 use crate::event::CloseReason;
@@ -51,6 +51,9 @@ pub(crate) use self::ending::Ending;
 
 /// No more is encoded while this many bytes wait to be written.
 const MAX_OUTBOX: usize = 256 * 1024;
+/// How long it takes until a request is looked at again that is late and could not be sent a second
+/// time: the replies of that time earn further copies.
+const HEDGE_PAUSE: Duration = Duration::from_millis(5);
 /// Bytes of a request that are still written when nobody waits for it any more: another connection
 /// costs more than they do.
 const MAX_WASTED_WRITE: usize = 64 * 1024;
@@ -78,8 +81,10 @@ pub(crate) struct Pipeline<P: Protocol> {
     done: usize,
     /// What the replies since the last report tell of the server.
     sample: Sample,
-    /// From this time on without its reply a request is late.
-    late_after: Option<Duration>,
+    /// The times that replies are held against.
+    marks: Marks,
+    /// When the requests behind a late reply are looked at again that could not be sent a second time.
+    hedge_again: Option<Instant>,
     /// The most requests that were in flight at once.
     deepest: usize,
     /// Callers who have been told and are still to be woken.
@@ -122,7 +127,8 @@ impl<P: Protocol> Pipeline<P> {
             replies: 0,
             done: 0,
             sample: Sample::default(),
-            late_after: None,
+            marks: Marks::default(),
+            hedge_again: None,
             deepest: 0,
             wakes: Vec::new(),
             heard: now,
@@ -188,9 +194,9 @@ impl<P: Protocol> Pipeline<P> {
         &mut self.input
     }
 
-    /// A request is late after this time without its reply.
-    pub(super) fn set_late_after(&mut self, late_after: Option<Duration>) {
-        self.late_after = late_after;
+    /// Sets the times that replies are held against.
+    pub(super) fn set_marks(&mut self, marks: Marks) {
+        self.marks = marks;
     }
 
     /// Whether [`fill`](Self::fill) would encode something now.
@@ -215,6 +221,9 @@ impl<P: Protocol> Pipeline<P> {
     /// has not gone out yet, where it stands behind a large reply or one that is late.
     pub(super) fn report(&mut self, expired: bool, now: Instant) -> (Report, VecDeque<Ticket<P>>) {
         let stuck = self.is_stuck(now);
+        if !stuck {
+            self.hedge_again = None;
+        }
         let back = match stuck || self.open {
             true => std::mem::take(&mut self.queued),
             false => VecDeque::new(),
@@ -230,10 +239,15 @@ impl<P: Protocol> Pipeline<P> {
         (report, back)
     }
 
-    /// Second copies of the requests that wait behind a late reply, or for it, up to `most`.
-    pub(super) fn hedge(&mut self, most: usize) -> Vec<Ticket<P>> {
+    /// Second copies of the requests that wait behind a late reply, or for it, up to `most`. If there
+    /// are more of them, they are looked at again some time later.
+    pub(super) fn hedge(&mut self, most: usize, now: Instant) -> Vec<Ticket<P>> {
         let flight = self.flight.iter_mut();
-        flight.filter_map(|f| f.ticket.hedge()).take(most).collect()
+        let copies = flight.filter_map(|f| f.ticket.hedge()).take(most);
+        let copies = copies.collect();
+        let left = self.flight.iter().any(|f| f.ticket.may_hedge());
+        self.hedge_again = left.then(|| now + HEDGE_PAUSE);
+        copies
     }
 
     /// Encodes what may go out now.

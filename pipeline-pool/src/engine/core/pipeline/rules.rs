@@ -236,7 +236,7 @@ fn a_farewell_is_no_violation() {
 #[test]
 fn a_server_is_not_late_with_what_is_still_on_its_way() {
     let mut world = OneConnection::new();
-    world.pipeline.late_after = Some(Duration::from_millis(40));
+    world.pipeline.marks.late_after = Some(Duration::from_millis(40));
     let _caller = world.push(MarkRequest::new(ONCE));
     let late = Duration::from_millis(50);
     world.pass(late).write(4);
@@ -343,4 +343,30 @@ fn a_caller_that_panics_when_it_is_woken_keeps_no_other_from_its_reply() {
         assert_eq!(probe.wakes(), 1, "{ends}");
         assert!(heard(&mut good).unwrap().is_ok());
     }
+}
+
+#[test]
+fn what_may_not_be_sent_a_second_time_yet_is_looked_at_again() {
+    let mut world = OneConnection::new();
+    let limit = Duration::from_millis(40);
+    let first = world.push(MarkRequest::new(READ));
+    world.write_all();
+    world.read(b".").unwrap();
+    world.pipeline.marks.late_after = Some(limit);
+    let _callers = [0; 3].map(|_| world.push(MarkRequest::new(READ)));
+    world.write_all();
+    world.pass(limit);
+    let config = world.config.clone();
+    assert!(world.pipeline.report(false, world.now).0.stuck);
+    assert_eq!(world.pipeline.hedge(1, world.now).len(), 1);
+    let again = world.now + HEDGE_PAUSE;
+    assert_eq!(world.pipeline.next_timeout(world.now, &config), Some(again));
+    assert_eq!(world.pipeline.take_soonest(&config), Some(world.now));
+    world.pass(HEDGE_PAUSE);
+    assert_eq!(world.pipeline.hedge(9, world.now).len(), 2);
+    // All of them are under way elsewhere, and nothing is left to be looked at.
+    let soon = world.now + HEDGE_PAUSE;
+    let next = world.pipeline.next_timeout(world.now, &config);
+    assert!(next.is_some_and(|next| next > soon));
+    drop(first);
 }

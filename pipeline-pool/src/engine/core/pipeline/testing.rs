@@ -54,6 +54,10 @@ impl Protocol for Marks {
         ask.treatment
     }
 
+    fn duplicate(ask: &MarkRequest) -> Option<MarkRequest> {
+        Some(*ask)
+    }
+
     fn encode(&mut self, ask: &mut MarkRequest, out: &mut Outbox) -> Encoded {
         out.put_bytes(vec![b'x'; ask.len].into());
         match ask.pieces {
@@ -147,6 +151,7 @@ impl OneConnection {
     pub(super) fn queue_for(&mut self, ask: MarkRequest, time: Duration) -> Caller<Marks> {
         let order = Order {
             seq: self.seq,
+            since: self.now,
             deadline: self.now + time,
             bound: None,
         };

@@ -166,6 +166,7 @@ impl LineWorld {
                     alone: alone || !repeatable,
                 };
                 let order = Order {
+                    since: self.now,
                     seq: u64::from(self.next),
                     deadline: self.now + Duration::from_millis(deadline_ms),
                     bound: None,

@@ -22,7 +22,7 @@ impl<P: Protocol> Pipeline<P> {
         if self.open || self.is_leaving(first) {
             return None;
         }
-        Some(first.sent_at + self.late_after?)
+        Some(first.sent_at + self.marks.late_after?)
     }
 
     /// When the connection as such has to be ended if nothing happens until then.
@@ -54,7 +54,7 @@ impl<P: Protocol> Pipeline<P> {
     /// An instant before which nothing new is due: cheap, and early rather than exact.
     pub(crate) fn take_soonest(&mut self, config: &Config) -> Option<Instant> {
         let mut due = self.due(config);
-        if let Some(at) = self.stuck_at() {
+        for at in self.stuck_at().into_iter().chain(self.hedge_again) {
             due = earlier(due, at);
         }
         match self.soonest.take() {
@@ -66,8 +66,10 @@ impl<P: Protocol> Pipeline<P> {
     /// An instant before which nothing is due: exact, so it looks at every request.
     pub(crate) fn next_timeout(&self, now: Instant, config: &Config) -> Option<Instant> {
         let mut next = self.due(config);
-        // Once it is stuck the endpoint knows, and there is nothing more to be woken for.
-        if let Some(at) = self.stuck_at().filter(|at| *at > now) {
+        // Once it is stuck the endpoint knows, and there is nothing more to be woken for, unless
+        // requests are left that may be sent a second time.
+        let stuck_at = self.stuck_at().into_iter().chain(self.hedge_again);
+        for at in stuck_at.filter(|at| *at > now) {
             next = earlier(next, at);
         }
         let flight = self.flight.iter().map(|f| &f.ticket);

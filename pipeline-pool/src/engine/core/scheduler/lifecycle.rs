@@ -137,7 +137,6 @@ impl<P: Protocol> Scheduler<P> {
 
     fn remove_open(&mut self, id: ConnId, dud: bool, now: Instant) -> VecDeque<Ticket<P>> {
         self.quiet = now;
-        self.depth.forget(id, now);
         let Some(connection) = self.connections.remove(id) else {
             return VecDeque::new();
         };

@@ -1,8 +1,9 @@
 //! Which connection a request goes to, and when one more is opened.
 //!
-//! A request goes, in this order of preference, to the connection that became idle last; to a new
-//! one, up to the cap and a few at a time; at the cap, behind the requests of the connection with
-//! the shortest expected wait, up to the depth; into the queue.
+//! A request goes, in this order of preference, to a connection in use that has fewer requests than are
+//! packed, where packing has been learnt to pay; to the connection that became idle last; to a new one,
+//! up to the cap and a few at a time; at the cap, behind the requests of the connection with the
+//! shortest expected wait, up to the depth; into the queue.
 //!
 //! ```text
 //!                       handle_submit
@@ -20,7 +21,9 @@
 //! *Problem:* The pool has to choose, for each request, between an idle connection, a new one, a place
 //! behind other requests, and waiting. *Decision:* It takes the connection that became idle last; else
 //! it opens another, up to the cap and a few at a time; at the cap it takes the connection with the
-//! least expected wait, up to the learnt depth; else the request waits in line. A request that may run
+//! least expected wait, up to the learnt depth; else the request waits in line. Where it is learnt that
+//! requests are served faster when they share reads and writes, the fullest connection in use comes
+//! first that has not as many as are packed, so that others run out of requests. A request that may run
 //! only once never stands behind another one, since it could be sent and then lost for a reason that is
 //! not its own; at the cap it reserves the next connection to drain. Idle connections are closed after
 //! 15 s, since S3 closes them after about 20 s, and a request that enters a closing socket has to be

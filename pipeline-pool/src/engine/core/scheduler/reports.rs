@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use super::{Rerouted, Scheduler};
 use crate::engine::core::connection::{ConnId, Report};
+use crate::engine::core::depth::{Load, Setting};
 use crate::engine::core::pipeline::Pipeline;
 use crate::engine::core::ticket::Ticket;
 use crate::error::{Error, Kind};
@@ -36,9 +37,12 @@ impl<P: Protocol> Scheduler<P> {
         }
         rerouted.moved += self.take_report(id, report, pipeline.queued(), now)?;
         if self.hedges.is_on() {
-            self.hedges.earn(report.sample.replies);
+            self.hedges.earn(report.sample.heard);
             if report.stuck {
-                let copies = pipeline.hedge(self.hedges.available());
+                // Where all connections wait for late replies, a copy would wait as well.
+                let useful = self.growth.has_room() || self.connections.are_some_in_order();
+                let most = if useful { self.hedges.available() } else { 0 };
+                let copies = pipeline.hedge(most, now);
                 rerouted.hedged = copies.len();
                 self.hedges.spend(rerouted.hedged);
                 for copy in copies {
@@ -46,7 +50,7 @@ impl<P: Protocol> Scheduler<P> {
                 }
             }
         }
-        pipeline.set_late_after(self.depth.late_after());
+        pipeline.set_marks(self.depth.marks());
         if rerouted != Rerouted::default() {
             self.hand_out();
         }
@@ -61,14 +65,21 @@ impl<P: Protocol> Scheduler<P> {
         queue: &mut VecDeque<Ticket<P>>,
         now: Instant,
     ) -> Result<usize, Error> {
-        let depths = self.depth.depths();
+        let setting = self.depth.setting();
         let moved = self.account(id, report, queue, now);
-        if self.depth.depths() == depths {
+        self.follow(id, setting);
+        moved
+    }
+
+    /// Ranks a connection that has reported. Where another setting is in use than the one before,
+    /// all have more room, or less, and what waits need not wait for their next reports.
+    pub(super) fn follow(&mut self, id: ConnId, before: Setting) {
+        if self.depth.setting() == before {
             self.rank(id);
         } else {
             self.rank_all();
+            self.hand_out();
         }
-        moved
     }
 
     fn account(
@@ -78,7 +89,7 @@ impl<P: Protocol> Scheduler<P> {
         queue: &mut VecDeque<Ticket<P>>,
         now: Instant,
     ) -> Result<usize, Error> {
-        let live = self.live();
+        let load = self.load();
         let Some(connection) = self.connections.get(id) else {
             return Err(Error::new(Kind::Shutdown, "the connection was given up"));
         };
@@ -86,13 +97,13 @@ impl<P: Protocol> Scheduler<P> {
         if connection.note(&report) {
             self.growth.answered();
         }
-        let mut sample = report.sample;
+        let sample = report.sample;
         if sample.replies > 0 {
             self.away = self.away.saturating_add(sample.replies as usize);
-            sample.full = connection.measure(sample.replies, now);
+            connection.measure(sample.replies, now);
             let latency = sample.latency / sample.replies as u32;
             self.depth.start(connection.rtt(), latency);
-            self.depth.observe(id, &sample, live, now);
+            self.depth.observe(&sample, load, now);
             if let Some(outcome) = self.depth.take_outcome() {
                 self.actions.log(outcome);
             }
@@ -111,7 +122,7 @@ impl<P: Protocol> Scheduler<P> {
         connection.reopen();
         // RFC 9112, 9.3.2: nothing is pipelined before the server has answered.
         let depth = match connection.is_proven() {
-            true => self.depth.depth_of(id),
+            true => self.depth.setting().depth,
             false => 1,
         };
         while connection.has_room(depth) {
@@ -138,6 +149,14 @@ impl<P: Protocol> Scheduler<P> {
             self.connections.mark_idle(id, was_busy, now);
         }
         Ok(moved)
+    }
+
+    fn load(&self) -> Load {
+        let may_grow = self.growth.has_room() && !self.starved;
+        Load {
+            connections: self.live(),
+            waiting: if may_grow { 0 } else { self.queue.len() },
+        }
     }
 
     /// The driver of a connection rests until this waker is woken, or looks again by itself if it is

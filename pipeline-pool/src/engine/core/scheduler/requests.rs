@@ -62,7 +62,10 @@ impl<P: Protocol> Scheduler<P> {
     }
 
     /// The connection that a request should go to now.
-    fn choose(&mut self, alone: bool) -> Option<ConnId> {
+    pub(super) fn choose(&mut self, alone: bool) -> Option<ConnId> {
+        if !alone && let Some(id) = self.connections.to_pack() {
+            return Some(id);
+        }
         if let Some(id) = self.connections.take_idle() {
             return Some(id);
         }
@@ -84,14 +87,13 @@ impl<P: Protocol> Scheduler<P> {
 
     /// Notes the expected wait at a connection, after a change to what it has or may have.
     pub(super) fn rank(&mut self, id: ConnId) {
-        let (depth, usual) = (self.depth.depth_of(id), self.depth.usual_secs());
-        self.connections.rank(id, depth, usual);
+        let usual = self.depth.usual_secs();
+        self.connections.rank(id, self.depth.setting(), usual);
     }
 
     pub(super) fn rank_all(&mut self) {
         let usual = self.depth.usual_secs();
-        self.connections
-            .rank_all(|id| self.depth.depth_of(id), usual);
+        self.connections.rank_all(self.depth.setting(), usual);
     }
 
     /// Hands out what waits, as far as connections are free.

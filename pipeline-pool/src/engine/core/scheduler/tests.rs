@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use super::*;
 use crate::engine::core::call::Caller;
 use crate::engine::core::connection::{Phase, Report};
-use crate::engine::core::depth::Sample;
+use crate::engine::core::depth::{Sample, Setting};
 use crate::engine::core::testing::{Toy, caller, later, order};
 use crate::engine::core::ticket::Ticket;
 use crate::error::{Error, Kind};
@@ -285,4 +285,76 @@ fn a_connection_amid_a_large_answer_is_given_up_after_a_busier_one() {
     assert_eq!(world.phase(large), Phase::Exclusive);
     world.scheduler.handle_eviction();
     assert_eq!(world.phase(large), Phase::Closing);
+}
+
+/// Two connections that have answered: a busy one with so many requests, and an idle one.
+fn busy_and_idle(load: usize) -> (Fixture, ConnId, ConnId) {
+    let mut world = Fixture::new(3, 8);
+    let (busy, idle) = (world.open(), world.open());
+    for id in [busy, idle] {
+        assert_eq!(world.report(id, done(0)).unwrap(), 0);
+    }
+    world.send(load);
+    let id = if world.scheduler.mail(busy) > 0 {
+        busy
+    } else {
+        idle
+    };
+    assert_eq!(world.report(id, done(0)).unwrap(), load);
+    (world, id, if id == busy { idle } else { busy })
+}
+
+#[test]
+fn requests_are_spread_unless_it_pays_to_pack_them() {
+    for (pack, packed) in [(1, 0), (2, 1), (4, 3)] {
+        let (mut world, busy, idle) = busy_and_idle(1);
+        world.scheduler.depth.teach(Setting { depth: 8, pack });
+        world.scheduler.rank_all();
+        world.send(packed);
+        let mail = (world.scheduler.mail(busy), world.scheduler.mail(idle));
+        assert_eq!(mail, (packed, 0), "{pack}");
+        // The busy one has as many as are packed.
+        world.send(1);
+        assert_eq!(world.scheduler.mail(idle), 1, "{pack}");
+    }
+}
+
+#[test]
+fn nothing_is_packed_behind_what_is_stuck_and_what_goes_alone_is_not_packed() {
+    let (mut world, busy, idle) = busy_and_idle(1);
+    world.scheduler.depth.teach(Setting { depth: 8, pack: 8 });
+    let stuck = Report {
+        stuck: true,
+        ..done(0)
+    };
+    assert_eq!(world.report(busy, stuck).unwrap(), 0);
+    world.send(1);
+    assert_eq!(world.scheduler.mail(idle), 1);
+    let (mut world, busy, idle) = busy_and_idle(1);
+    world.scheduler.depth.teach(Setting { depth: 8, pack: 8 });
+    world.scheduler.rank_all();
+    assert_eq!(world.scheduler.choose(true), Some(idle));
+    assert_eq!(world.scheduler.choose(false), Some(busy));
+}
+
+#[test]
+fn what_waits_is_handed_out_when_connections_may_be_deeper() {
+    let mut world = Fixture::new(1, 1);
+    world.send(1);
+    let id = world.open();
+    assert_eq!(world.report(id, done(0)).unwrap(), 1);
+    world.send(3);
+    assert_eq!(
+        (world.scheduler.waiting(), world.scheduler.mail(id)),
+        (3, 0)
+    );
+    let before = world.scheduler.depth.setting();
+    world.scheduler.follow(id, before);
+    assert_eq!(world.scheduler.waiting(), 3);
+    world.scheduler.depth.teach(Setting { depth: 3, pack: 1 });
+    world.scheduler.follow(id, before);
+    assert_eq!(
+        (world.scheduler.waiting(), world.scheduler.mail(id)),
+        (1, 2)
+    );
 }

@@ -1,5 +1,8 @@
-//! A protocol and its callers for the tests of the engine, and a world around the core.
+//! A protocol and its callers for the tests of the engine, a world around the core, and callers of
+//! servers of many shapes.
 
+mod random;
+mod shapes;
 mod world;
 
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
@@ -84,6 +87,7 @@ pub(crate) fn ask() -> Ask {
 pub(crate) fn order(seq: u64, deadline: Instant) -> Order {
     Order {
         seq,
+        since: deadline,
         deadline,
         bound: None,
     }

@@ -48,11 +48,11 @@ fn perform<P: Protocol>(action: Action<P>) {
 
 fn log(outcome: &TrialOutcome) {
     tracing::debug!(
-        depth = outcome.depth,
-        trial = ?outcome.trial,
+        usual = ?outcome.usual,
+        tried = ?outcome.tried,
         better = outcome.better,
-        tried = outcome.tried_rate,
-        usual = outcome.usual_rate,
+        usual_response = outcome.usual_response,
+        tried_response = outcome.tried_response,
         "depth tried"
     );
 }

@@ -9,7 +9,7 @@ use super::*;
 use crate::engine::config::Config;
 use crate::engine::core::call::{Caller, Order};
 use crate::engine::core::connection::ConnId;
-use crate::engine::core::depth::Trial;
+use crate::engine::core::depth::Setting;
 use crate::engine::core::pipeline::Ending;
 use crate::engine::core::scheduler::Submitted;
 use crate::engine::core::testing::{Ask, Probe, Toy, ask, caller, caller_of, later, order};
@@ -193,11 +193,11 @@ fn the_log_is_written_with_nothing_locked() {
     let (endpoint, probe) = probed();
     tracing::subscriber::with_default(ProbedLog(probe.clone()), || {
         endpoint.lock().actions().log(TrialOutcome {
-            depth: 1,
-            trial: Trial::Up,
+            usual: Setting { depth: 1, pack: 1 },
+            tried: Setting { depth: 4, pack: 1 },
             better: true,
-            tried_rate: 2.0,
-            usual_rate: 1.0,
+            usual_response: 2.0,
+            tried_response: 1.0,
         });
     });
     probe.assert_ran(1);

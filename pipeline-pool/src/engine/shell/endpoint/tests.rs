@@ -12,6 +12,7 @@ use crate::engine::shell::testing::endpoint;
 async fn deep() -> (Arc<Endpoint<Toy>>, DuplexStream) {
     let config = Config {
         max_connections: 1,
+        max_depth: 4,
         ..Config::default()
     };
     let rtt = Duration::from_millis(50);

@@ -350,6 +350,7 @@ impl World {
         let mut caller = Caller::new(errand, self.now);
         let order = Order {
             seq: id as u64,
+            since: self.now,
             deadline,
             bound,
         };

@@ -1,7 +1,8 @@
 //! Runs of the world, and how one that fails is shrunk.
 
 use super::World;
-use super::events::{Happening, Plan, Random, draw};
+use super::events::{Happening, Plan, draw};
+use crate::engine::core::testing::random::Random;
 
 /// The runs of one test, and the events of each: over a million in all.
 const RUNS: u64 = 2700;
