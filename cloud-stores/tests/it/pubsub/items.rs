@@ -168,10 +168,10 @@ async fn the_last_item_stays_when_others_are_removed_and_is_the_newest_of_a_comm
     publish(&pubsub, &index, again).await;
     let listing = pubsub.items(&index).await.unwrap();
     let keys = listing.find("i6").unwrap().keys.clone();
-    pubsub
-        .commit(Commit::new(&index).remove_item(keys))
-        .await
-        .unwrap();
+    let removal = Commit::new(&index).remove_item(keys);
+    let (removed, requests) = world.requests(pubsub.commit(removal)).await;
+    removed.unwrap();
+    assert_eq!(requests, ["GetObject", "DeleteObjects"]);
     assert_eq!(last(&pubsub, &index).await.unwrap(), "i1 9");
 }
 
