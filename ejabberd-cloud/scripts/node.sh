@@ -29,6 +29,10 @@ if ! command -v erl >/dev/null; then
     echo "$0: Erlang is missing: apt-get install --no-install-recommends ejabberd" >&2
     exit 1
 fi
+if [[ ! -e $SHIMS/cloud.beam ]]; then
+    echo "$0: $SHIMS has no shims: run erlang/build.sh $SHIMS" >&2
+    exit 1
+fi
 mkdir -p "$1/db" "$1/log"
 run=$(cd "$1" && pwd)
 sed -e "s/@ADDRESS@/$ADDRESS/g; s/@C2S_PORT@/$C2S_PORT/g; s/@HTTP_PORT@/$HTTP_PORT/g" \
