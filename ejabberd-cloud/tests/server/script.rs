@@ -67,6 +67,14 @@ fn act(what: &str, node: &Node) -> String {
         "program" => node.program().map_or_else(String::new, |id| id.to_string()),
         "names" => store::names(&node.emulator).join("\t"),
         _ if what.starts_with("object ") => store::object(&node.emulator, &what["object ".len()..]),
+        _ if what.starts_with("replace ") => {
+            let [key, from, to] = what["replace ".len()..].split('\t').collect::<Vec<_>>()[..]
+            else {
+                panic!("the script asks for {what:?}")
+            };
+            store::replace(&node.emulator, key, from, to);
+            "done".to_owned()
+        }
         _ => panic!("the script asks for {what:?}"),
     }
 }

@@ -1,48 +1,34 @@
 //! What is in the stores.
 
 use emulator::Emulator;
-use s3_client::{Credentials, S3Client};
+use s3_client::{Bucket, Credentials, S3Client};
 use sdb_client::SdbClient;
 
 /// The keys of all objects, and the names and contents of all items.
 pub(crate) fn names(emulator: &Emulator) -> Vec<String> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .expect("a runtime");
-    runtime.block_on(async {
+    within(async {
         let keys = Credentials::new(emulator.access_key(), emulator.secret_key());
-        let s3 = S3Client::builder()
-            .endpoint(emulator.url())
-            .credentials(keys.clone())
-            .build()
-            .expect("a client");
         let sdb = SdbClient::builder()
             .endpoint(emulator.url())
             .credentials(keys)
             .build()
             .expect("a client");
         let mut names = Vec::new();
-        let mut objects = s3.bucket("chat").list().objects();
+        let mut objects = bucket(emulator).list().objects();
         while let Some(object) = objects.try_next().await.expect("a list") {
             names.push(object.key);
         }
         let mut domains = sdb.list_domains().names();
         while let Some(domain) = domains.try_next().await.expect("a list") {
-            let mut items = sdb
-                .select(format!("select * from `{domain}`"))
-                .consistent(true)
-                .items();
+            let items = sdb.select(format!("select * from `{domain}`"));
+            let mut items = items.consistent(true).items();
             while let Some(item) = items.try_next().await.expect("a selection") {
-                let values: Vec<String> = item
+                let pairs = item
                     .attributes
                     .iter()
-                    .map(|attribute| format!("{}={}", attribute.name, attribute.value))
-                    .collect();
-                names.push(
-                    format!("{domain} {} {}", item.name, values.join(" "))
-                        .replace(['\t', '\n'], " "),
-                );
+                    .map(|pair| format!("{}={}", pair.name, pair.value));
+                let pairs = pairs.collect::<Vec<_>>().join(" ");
+                names.push(format!("{domain} {} {pairs}", item.name).replace(['\t', '\n'], " "));
             }
         }
         names
@@ -51,19 +37,44 @@ pub(crate) fn names(emulator: &Emulator) -> Vec<String> {
 
 /// The object under this key, as one line.
 pub(crate) fn object(emulator: &Emulator, key: &str) -> String {
+    String::from_utf8_lossy(&bytes(emulator, key)).replace('\n', " ")
+}
+
+/// Writes the object under this key anew with one text in the place of another, as somebody else would.
+pub(crate) fn replace(emulator: &Emulator, key: &str, from: &str, to: &str) {
+    assert_eq!(from.len(), to.len(), "its lengths are told in the object");
+    let mut bytes = bytes(emulator, key);
+    let at = bytes
+        .windows(from.len())
+        .position(|part| part == from.as_bytes())
+        .expect("the text in the object");
+    bytes[at..at + from.len()].copy_from_slice(to.as_bytes());
+    within(async { bucket(emulator).put(key, bytes).await.expect("a put") });
+}
+
+fn bytes(emulator: &Emulator, key: &str) -> Vec<u8> {
+    within(async {
+        let object = bucket(emulator).get(key).await.expect("an object");
+        object
+            .body
+            .bytes(1 << 20)
+            .await
+            .expect("its bytes")
+            .to_vec()
+    })
+}
+
+fn bucket(emulator: &Emulator) -> Bucket {
+    let keys = Credentials::new(emulator.access_key(), emulator.secret_key());
+    let s3 = S3Client::builder()
+        .endpoint(emulator.url())
+        .credentials(keys);
+    s3.build().expect("a client").bucket("chat")
+}
+
+fn within<T>(work: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
-        .build()
-        .expect("a runtime");
-    runtime.block_on(async {
-        let keys = Credentials::new(emulator.access_key(), emulator.secret_key());
-        let s3 = S3Client::builder()
-            .endpoint(emulator.url())
-            .credentials(keys)
-            .build()
-            .expect("a client");
-        let object = s3.bucket("chat").get(key).await.expect("an object");
-        let bytes = object.body.bytes(1 << 20).await.expect("its bytes");
-        String::from_utf8_lossy(&bytes).replace('\n', " ")
-    })
+        .build();
+    runtime.expect("a runtime").block_on(work)
 }

@@ -3,7 +3,7 @@
 import asyncio
 
 from checks import HOST, Client, api, ask, check, main, register, until
-from slixmpp.exceptions import IqError
+from slixmpp.exceptions import IqError, IqTimeout
 
 ROOM = f"den@conference.{HOST}"
 
@@ -81,6 +81,28 @@ async def program_started_anew(ann):
     check("a room goes on with a program that was started anew", True)
 
 
+async def two_nodes(ann):
+    """Another node has stored the room: it runs there, and ends here instead of undoing what was done there."""
+    names = [name for name in ask("names").split("\t") if "/muc/" in name]
+    ask(f"replace {names[0]}\tThe Den, again\tThe Den, other")
+    try:
+        # The room may end before it answers.
+        await asyncio.wait_for(configure(ann, roomname="The Den, mine!"), 5)
+    except (IqError, IqTimeout, asyncio.TimeoutError):
+        pass
+    await until(lambda: "The Den, other" in ask(f"object {names[0]}"), "the room of the other node")
+    ann.plugin["xep_0045"].leave_muc(ROOM, "Al")
+
+    async def restored():
+        await join(ann, "Al")
+        return "The Den, other" in str(await ann.plugin["xep_0030"].get_info(ROOM))
+
+    await until(restored, "the room of the other node")
+    check("a room that another node has stored is taken from there", True)
+    await configure(ann, roomname="The Den, at last")
+    check("and can be set then", "The Den, at last" in ask(f"object {names[0]}"))
+
+
 async def nicknames(ann, bob):
     service = f"conference.{HOST}"
     form = ('<query xmlns="jabber:iq:register"><x xmlns="jabber:x:data" type="submit"><field var="muc#register_roomnick"><value>{}</value>'
@@ -139,6 +161,7 @@ async def scenario():
     await log()
     await nicknames(ann, bob)
     await program_started_anew(ann)
+    await two_nodes(ann)
     await groups()
     await ann.plugin["xep_0045"].destroy(ROOM)
     await until(lambda: not [name for name in ask("names").split("\t") if "/muc/" in name], "the end of the room")
