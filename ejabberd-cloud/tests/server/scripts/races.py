@@ -2,7 +2,7 @@
 
 import asyncio
 
-from checks import HOST, Client, api, attempt, check, main, register
+from checks import HOST, Client, api, attempt, check, main, register, until
 
 
 async def registrations():
@@ -33,9 +33,31 @@ async def contacts():
     check("all forty are there", len(contacts) == 41, len(contacts))
 
 
+async def two_changes():
+    """A name is given while a subscription is asked for: either is read, changed and written, and neither is lost."""
+    friends = [f"friend{n}" for n in range(16)]
+    await register("eve", *friends)
+    one, other = await Client("eve", "one").login(), await Client("eve", "other").login()
+    await asyncio.gather(*[one.update_roster(f"{friend}@{HOST}", name="old") for friend in friends])
+    changes = []
+    for friend in friends:
+        changes.append(one.update_roster(f"{friend}@{HOST}", name="new"))
+        other.send_presence_subscription(f"{friend}@{HOST}")
+    await asyncio.gather(*changes)
+
+    async def asked():
+        return all(item["ask"] == "subscribe" for item in (await other.fetch_contacts()).values())
+
+    await until(asked, "the request for each subscription")
+    contacts = await other.fetch_contacts()
+    names = {item["name"] for item in contacts.values()}
+    check("of two changes of a contact at once none is lost", names == {"new"} and len(contacts) == len(friends), contacts)
+
+
 async def scenario():
     await registrations()
     await contacts()
+    await two_changes()
 
 
 main(scenario)
