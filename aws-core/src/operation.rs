@@ -1,6 +1,7 @@
 //! What an operation is: a pure value that can encode itself and read its answer.
 
 use std::fmt;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -12,6 +13,7 @@ use pipeline_pool::{Head, Origin, Request};
 use crate::body::Body;
 use crate::classify::{Class, Idempotency};
 use crate::clock;
+use crate::dispatch::Dispatch;
 use crate::envelope::ErrorBody;
 use crate::error::{Error, Result};
 use crate::overrides::Overrides;
@@ -33,11 +35,27 @@ pub trait Service: Send + Sync {
         ErrorBody::parse(body, Self::ERROR_DETAILS)
     }
 
+    /// Which state of what the service has [learnt](Self::learn) about this bucket or domain its requests are signed by
+    /// now. The number differs after each lesson that changes how they are signed. Defaults to 0, for a service that
+    /// learns nothing.
+    fn lesson(&self, resource: Option<&Arc<str>>) -> u64 {
+        let _ = resource;
+        0
+    }
+
     /// Learns from an error answer how requests about this bucket or domain have to be signed, and returns
-    /// whether the same operation, signed anew, may succeed now: it is then tried again at once, twice at most.
+    /// whether the same operation, signed anew, may succeed now: it is then tried again at once, three times at most.
+    /// `lesson` is what [`lesson`](Self::lesson) returned before the request was signed, so that an answer to a request
+    /// of an older state is told from one to a request of the present state.
     /// May add to the message what to set. An answer to HEAD has an empty error. Defaults to no.
-    fn learn(&self, resource: Option<&Arc<str>>, head: &Head, error: &mut ErrorBody) -> bool {
-        let _ = (resource, head, error);
+    fn learn(
+        &self,
+        resource: Option<&Arc<str>>,
+        head: &Head,
+        error: &mut ErrorBody,
+        lesson: u64,
+    ) -> bool {
+        let _ = (resource, head, error, lesson);
         false
     }
 
@@ -165,6 +183,18 @@ pub trait Operation: Send + Sync {
         Ok(None)
     }
 
+    /// What has to happen before its first attempt while the service does not know yet how to sign: another operation
+    /// that finds it out is waited for, or a small request is sent ahead by `dispatch`. It is awaited within the time
+    /// of the operation, and what it returns is dropped when the operation ends. Defaults to nothing.
+    fn before<'a>(
+        &'a self,
+        service: &'a Self::Service,
+        dispatch: &'a Dispatch,
+    ) -> Option<Before<'a>> {
+        let _ = (service, dispatch);
+        None
+    }
+
     /// What this request does differently from its client. Defaults to nothing.
     fn overrides(&self) -> Option<&Overrides> {
         None
@@ -231,6 +261,12 @@ pub trait Operation: Send + Sync {
     /// When it is not what this operation answers with.
     fn parse(&self, service: &Self::Service, answer: Answer) -> Result<Self::Output>;
 }
+
+/// What [`Operation::before`] returns: a future of something that is held until the operation ends.
+pub type Before<'a> = Pin<Box<dyn Future<Output = Option<Held>> + Send + 'a>>;
+
+/// Something that is held while an operation runs, and tells by its drop that it has ended.
+pub type Held = Box<dyn Send + Sync>;
 
 /// What an operation changes of its bucket or domain.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

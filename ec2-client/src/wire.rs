@@ -33,7 +33,7 @@ impl Service for Ec2 {
         }
     }
 
-    fn learn(&self, _: Option<&Arc<str>>, _: &Head, error: &mut ErrorBody) -> bool {
+    fn learn(&self, _: Option<&Arc<str>>, _: &Head, error: &mut ErrorBody, _: u64) -> bool {
         if matches!(self.signer, Signer::V2) && error.code.as_deref() == Some("AuthFailure") {
             error.add_hint(
                 "(the request was signed by Version 2, which regions opened after January 2014 refuse: \

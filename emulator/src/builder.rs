@@ -17,6 +17,7 @@ use crate::ec2::options::Ec2Options;
 use crate::faults::Faults;
 use crate::s3::S3Half;
 use crate::s3::http::auth::Checker;
+use crate::s3::http::versions::{Signatures, Taken};
 use crate::sdb::SdbHalf;
 use crate::sdb::options::SdbOptions;
 use crate::server::{Emulator, Running, Shared, serve};
@@ -35,6 +36,7 @@ pub struct Builder {
     accounts: Accounts,
     skew: Duration,
     domain: Option<String>,
+    taken: Taken,
     part_min: u64,
     dir: Option<PathBuf>,
     fsync: bool,
@@ -58,6 +60,7 @@ impl Default for Builder {
             accounts,
             skew: Duration::from_secs(15 * 60),
             domain: None,
+            taken: Taken::default(),
             part_min: 5 << 20,
             dir: None,
             fsync: false,
@@ -139,6 +142,19 @@ impl Builder {
     /// for nothing. Without it, the default, every S3 request is path-style.
     pub fn domain(mut self, domain: impl Into<String>) -> Self {
         self.domain = Some(domain.into());
+        self
+    }
+
+    /// The versions of signatures that the S3 half takes. Defaults to both.
+    pub fn signatures(mut self, versions: Signatures) -> Self {
+        self.taken.versions = versions;
+        self
+    }
+
+    /// The one region that Version 4 may be signed for in the S3 half; other requests are refused with an answer that
+    /// names it. Without it, the default, any region is taken.
+    pub fn region(mut self, name: impl Into<String>) -> Self {
+        self.taken.region = Some(name.into());
         self
     }
 
@@ -272,6 +288,7 @@ impl Builder {
             users: self.users.clone(),
             skew: self.skew,
             domain: self.domain.clone(),
+            taken: self.taken,
         };
         let faults = Faults::default();
         let counters = Arc::default();

@@ -15,7 +15,7 @@ use clap::{ArgGroup, CommandFactory, Parser};
 use crate::ec2::args::Ec2Args;
 use crate::faults::SpecError;
 use crate::sdb::args::SdbArgs;
-use crate::{Emulator, Faults};
+use crate::{Emulator, Faults, Signatures};
 
 /// S3, SimpleDB and EC2's list of instances in one process, checking signatures by itself.
 ///
@@ -48,6 +48,18 @@ struct Args {
     /// Domain under which BUCKET.DOMAIN is a virtual-hosted S3 request.
     #[arg(long, value_name = "DOMAIN")]
     domain: Option<String>,
+
+    /// Refuse Signature Version 2 of S3 requests, links and forms, as Amazon's newer regions do.
+    #[arg(long)]
+    s3_refuse_v2: bool,
+
+    /// Refuse Signature Version 4 of S3 requests, links and forms, as Riak CS does.
+    #[arg(long, conflicts_with = "s3_refuse_v2")]
+    s3_refuse_v4: bool,
+
+    /// The one region that S3 requests may be signed for by Version 4; without it any region is taken.
+    #[arg(long, value_name = "REGION")]
+    s3_region: Option<String>,
 
     /// How many seconds the date of a request may be from this machine's clock.
     #[arg(long, value_name = "SECONDS", default_value_t = 900)]
@@ -230,6 +242,11 @@ fn run(args: Args, users: Vec<UserArg>, accounts: Vec<UserArg>) -> std::io::Resu
         .listen(args.listen)
         .skew(Duration::from_secs(args.skew))
         .part_min(args.part_min)
+        .signatures(match (args.s3_refuse_v2, args.s3_refuse_v4) {
+            (true, _) => Signatures::V4,
+            (false, true) => Signatures::V2,
+            (false, false) => Signatures::Both,
+        })
         .ec2(ec2);
     if let Some(dir) = args.dir {
         builder = builder.dir(dir).fsync(args.fsync);
@@ -240,6 +257,9 @@ fn run(args: Args, users: Vec<UserArg>, accounts: Vec<UserArg>) -> std::io::Resu
     builder = builder.sdb(sdb);
     if let Some(domain) = args.domain {
         builder = builder.domain(domain);
+    }
+    if let Some(region) = args.s3_region {
+        builder = builder.region(region);
     }
     let access_keys = users.iter().chain(&accounts);
     let access_keys: Vec<_> = access_keys.map(|user| user.access_key.clone()).collect();

@@ -72,6 +72,7 @@ pub use cli::serve_main;
 pub use ec2::options::Ec2Options;
 pub use ec2::table::{Ec2Table, Ec2TableError};
 pub use faults::{Fault, Faults, Gate, Hits, Injection, Rule, Seen, Service, SpecError};
+pub use s3::http::versions::Signatures;
 pub use sdb::options::{SdbModes, SdbOptions};
 pub use server::Emulator;
 pub use stats::Stats;

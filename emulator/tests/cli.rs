@@ -86,6 +86,38 @@ fn wrong_arguments_end_it_and_show_no_secret() {
 }
 
 #[test]
+fn it_takes_one_version_of_signatures_or_the_other() {
+    let child = spawn(&["--s3-refuse-v2", "--s3-refuse-v4", "--exit-with-parent"]);
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "nothing would be left");
+    for (refused, authorization) in [
+        ("--s3-refuse-v2", "AWS AKIDEMULATOR:c2lnbmF0dXJl"),
+        (
+            "--s3-refuse-v4",
+            "AWS4-HMAC-SHA256 Credential=AKIDEMULATOR/20260101/eu-west-1/s3/aws4_request",
+        ),
+    ] {
+        let mut child = spawn(&[refused, "--s3-region", "eu-west-1", "--exit-with-parent"]);
+        let line = first_line(&mut child);
+        let address = line.strip_prefix("http://").unwrap();
+        let mut stream = TcpStream::connect(address).unwrap();
+        let request = format!(
+            "GET / HTTP/1.1\r\nHost: {address}\r\nAuthorization: {authorization}\r\nConnection: close\r\n\r\n"
+        );
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
+        assert!(
+            answer.contains("The authorization mechanism you have provided"),
+            "{answer}"
+        );
+        drop(child.stdin.take());
+        assert!(child.wait().unwrap().success());
+    }
+}
+
+#[test]
 fn of_an_access_key_there_is_one_secret() {
     for args in [
         &["--user", "AK:hunter2", "--user", "AK:hunter3"][..],

@@ -8,7 +8,8 @@ use aws_core::cache::Cacheable;
 #[cfg(feature = "cache")]
 use aws_core::cache::{self, Through};
 use aws_core::dispatch::{Dispatch, DispatchBuilder, PartialRetry};
-use aws_core::{Credentials, Endpoint, Operation, Result};
+use aws_core::v4::Scope;
+use aws_core::{Credentials, Endpoint, Error, Operation, Result};
 use aws_sigv2::s3::SubResources;
 
 use crate::amazon;
@@ -17,7 +18,9 @@ use crate::bucket::ListBuckets;
 use crate::request::options::Options;
 use crate::route::{Addressing, BucketAddress, Redirects};
 use crate::service::S3;
-use crate::signature::{Signature, Signer, region_of};
+use crate::sign::agreement::{Agreement, Freedom};
+use crate::sign::hosts::{region_in, region_of};
+use crate::sign::{Signature, Signer};
 use crate::told::{Chosen, Told};
 use crate::unsigned::UnsignedRequest;
 
@@ -109,15 +112,43 @@ impl S3Client {
         &self.0.service.sub_resources
     }
 
-    /// A request as it goes to where its bucket is known to be, and how it is signed there.
-    pub(crate) fn placed(&self, wire: UnsignedRequest) -> (UnsignedRequest, Signer) {
+    /// A request as it goes to where its bucket is known to be, and how it is signed there: for what is signed and not
+    /// sent.
+    ///
+    /// # Errors
+    /// When nothing is known of how the store wants it signed.
+    pub(crate) fn placed(&self, wire: UnsignedRequest) -> Result<(UnsignedRequest, Signer)> {
         let service = &self.0.service;
+        if service.is_unknown(wire.bucket()) {
+            return Err(Error::invalid(format!(
+                "nothing is known yet of how {} wants links and forms signed, and they cannot find it out: give the \
+                 builder .signature(Signature::V2) or .signature(Signature::v4(region)), or send a request before",
+                self.0.endpoint.origin()
+            )));
+        }
         let wire = match service.memory.address(wire.bucket()) {
             Some(place) => wire.moved(&place),
             None => wire,
         };
         let signer = wire.signer(service);
-        (wire, signer)
+        Ok((wire, signer))
+    }
+
+    /// How requests about this bucket, or about none, are signed, as far as is known.
+    pub(crate) fn signature_of(&self, bucket: Option<&Arc<str>>) -> Signature {
+        let service = &self.0.service;
+        match service.signer(bucket) {
+            _ if service.is_unknown(bucket) => Signature::Auto,
+            Signer::Anonymous => Signature::Auto,
+            Signer::V2 => Signature::V2,
+            Signer::V4(scope) => Signature::v4(scope.region()),
+        }
+    }
+
+    /// How requests about no bucket are signed, as far as is known: [`Signature::Auto`] as long as nothing was said and
+    /// no store has answered, and for an [anonymous](S3Builder::anonymous) client.
+    pub fn signature(&self) -> Signature {
+        self.signature_of(None)
     }
 
     /// Whether requests about this bucket are signed by Version 4, as far as is known.
@@ -306,18 +337,16 @@ impl S3Builder {
         self
     }
 
-    /// How requests are signed. Defaults to [`Signature::V4`] at amazonaws.com, in the region that the host
-    /// names or else `us-east-1`, and to [`Signature::V2`] everywhere else.
+    /// How requests are signed. Defaults to [`Signature::Auto`]: as the host tells, or else as the store takes it. A
+    /// version that is said here is kept to, whatever the store answers; the error then says what to set.
     pub fn signature(mut self, signature: Signature) -> Self {
         self.told.signature = Some(signature);
         self
     }
 
-    /// Whether the client signs by Version 4, and for another region, where a server asks for it, and remembers
-    /// that for each bucket. Defaults to no: the error then says what to set.
-    ///
-    /// Until a bucket is known, each request about it is refused once and sent again at once. A body that can
-    /// be read only once is not sent again.
+    /// Whether a [`signature`](Self::signature) that was said is only what to begin with: the client then changes to
+    /// the other version, or to another region, where the store asks for it, as [`Signature::Auto`] does in any case.
+    /// Defaults to no.
     pub fn negotiate(mut self, yes: bool) -> Self {
         self.negotiate = yes;
         self
@@ -407,22 +436,32 @@ impl S3Builder {
             signature,
             sign_bodies,
         } = self.told.choose(dispatch.configure(amazon::S3)?)?;
-        let signature = signature.unwrap_or_else(|| Signature::usual(&endpoint));
-        let signer = match self.anonymous {
-            true => Signer::Anonymous,
-            false => signature.signer()?,
+        let host = endpoint.origin().host();
+        let told = region_of(host);
+        // The hosts of others have one region; at Amazon any endpoint may be asked for what is elsewhere.
+        let region = match (told, &region) {
+            (Some(told), None) => told,
+            (Some(told), Some(_)) if !endpoint.is_amazon() => told,
+            (_, Some(said)) => said,
+            (None, None) => region_in(host).unwrap_or("us-east-1"),
         };
-        let mut service = S3::new(signer);
+        let freedom = match self.negotiate {
+            true => Freedom::All,
+            false => Freedom::None,
+        };
+        let agreement = match signature.unwrap_or_default().signer()? {
+            _ if self.anonymous => Agreement::new(Signer::Anonymous, Freedom::None, region),
+            Some(said) => Agreement::new(said, freedom, region),
+            None if told.is_some() => {
+                Agreement::new(Signer::V4(Scope::s3(region)), Freedom::Region, region)
+            }
+            None => Agreement::guess(region),
+        };
+        let mut service = S3::new(agreement);
         service.sub_resources = self.sub_resources;
         service.sign_bodies = sign_bodies;
         service.expect_from = self.expect_from;
         service.redirects = Redirects::new(&endpoint, self.redirects_to);
-        service.negotiate = self.negotiate;
-        if let Some(region) = region {
-            service.region = region;
-        } else if endpoint.is_amazon() {
-            service.region = region_of(endpoint.origin().host()).to_owned();
-        }
         let dispatch = dispatch.build()?;
         Ok(S3Client(Arc::new(Inner {
             endpoint,

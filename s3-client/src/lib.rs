@@ -3,8 +3,9 @@
 //! [`S3Client`] speaks to any S3-compatible store over one bounded pool of pipelined connections, which it can
 //! share with other clients. [`S3Client::bucket`] gives a [`Bucket`]; a verb on it returns a request that owns
 //! what it needs; setters refine it, `.await` (or `.send()`, which saves an allocation) sends it. A request is no future
-//! itself: give `tokio::spawn`, `join!` and `timeout` its `.send()`. Listings are streams. Requests are signed by Signature Version 4 at amazonaws.com, by Version 2 elsewhere, or as
-//! [`Signature`] says; [`Bucket::presign_get`] and its like make links, [`Bucket::post_policy`] forms.
+//! itself: give `tokio::spawn`, `join!` and `timeout` its `.send()`. Listings are streams. Requests are signed by the
+//! version of signatures that the store takes, which is found out, or as [`Signature`] says; [`Bucket::presign_get`]
+//! and its like make links, [`Bucket::post_policy`] forms.
 //!
 //! This page shows what one begins with. The types of requests are in [`request`], those of answers in [`answer`], the
 //! documents about a bucket in [`config`], and what [`S3Builder`] is told in [`settings`], [`credentials`] and
@@ -117,13 +118,12 @@ mod limits;
 mod list;
 mod many;
 mod multipart;
-mod negotiate;
 mod object;
 mod operation;
 mod route;
 mod service;
 pub mod settings;
-mod signature;
+mod sign;
 #[cfg(test)]
 mod testing;
 mod told;
@@ -146,4 +146,4 @@ pub use client::{S3Builder, S3Client};
 pub use pipeline_pool::HttpPool;
 pub use request::source::Source;
 pub use route::Addressing;
-pub use signature::Signature;
+pub use sign::Signature;

@@ -7,13 +7,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws_core::dispatch::Dispatch;
 use aws_core::idempotency::Row;
-use aws_core::operation::{self, Answer, Attempt, Redirect};
-use aws_core::{Idempotency, Operation, Overrides, Result};
+use aws_core::operation::{self, Answer, Attempt, Before, Held, Redirect};
+use aws_core::{Idempotency, Operation, Overrides, Result, RetryConfig};
 use pipeline_pool::{Origin, Request};
 
 use crate::route::BucketAddress;
 use crate::service::S3;
+use crate::sign::first::{AskLocation, Entry, MAX_WAIT};
 use crate::unsigned::UnsignedRequest;
 
 /// One operation of S3, apart from its request.
@@ -26,6 +28,8 @@ pub(crate) trait S3Operation: Send + Sync {
     const CHANGES: Changes = Changes::Nothing;
     /// Whether the answer's body is handed on as it comes.
     const STREAMS: bool = false;
+    /// Whether it is sent ahead of the others at a store of which nothing is known.
+    const GOES_FIRST: bool = false;
 
     /// Whether it may be sent twice. Defaults to what [`ROW`](Self::ROW) says.
     fn idempotency(&self) -> Idempotency {
@@ -129,6 +133,28 @@ impl<O: S3Operation> Operation for Call<O> {
         service.follow(self.wire.bucket(), redirect)
     }
 
+    fn before<'a>(&'a self, service: &'a S3, dispatch: &'a Dispatch) -> Option<Before<'a>> {
+        if O::GOES_FIRST || service.gate.is_open() {
+            return None;
+        }
+        match service.gate.enter() {
+            Entry::Open => None,
+            Entry::Wait(wait) => Some(Box::pin(async {
+                wait.over().await;
+                None
+            })),
+            Entry::First(first) => Some(Box::pin(async {
+                if !self.wire.may_be_refused()
+                    && let Some(wire) = self.wire.ask_location()
+                {
+                    ask_ahead(wire, service, dispatch).await;
+                    return None;
+                }
+                Some(Box::new(first) as Held)
+            })),
+        }
+    }
+
     fn extra_time(&self) -> Duration {
         self.wire.extra_time()
     }
@@ -145,11 +171,25 @@ impl<O: S3Operation> Operation for Call<O> {
         self.operation.accepts(status)
     }
 
-    fn parse(&self, _: &S3, answer: Answer) -> Result<O::Output> {
+    fn parse(&self, service: &S3, answer: Answer) -> Result<O::Output> {
+        if !answer.cached {
+            service.succeeded();
+        }
         self.operation.parse(answer)
     }
 
     fn changes(&self) -> operation::Changes<'_> {
         self.operation.changes(&self.wire)
     }
+}
+
+/// Sends a small request, so that the service learns from a refusal how to sign. An answer is all that it is for, so it
+/// is not tried twice for the lack of one.
+async fn ask_ahead(mut wire: UnsignedRequest, service: &S3, dispatch: &Dispatch) {
+    let mut options = Overrides::default();
+    options.timeout(MAX_WAIT);
+    options.retry(RetryConfig::none());
+    wire.options(options);
+    // What it answers is of no interest: the request that follows reports what is wrong.
+    let _answer = dispatch.call(service, &Call::new(wire, AskLocation)).await;
 }

@@ -9,21 +9,22 @@ use pipeline_pool::Head;
 use tracing::{Span, field};
 
 use crate::digest;
-use crate::negotiate;
 use crate::route::{BucketAddress, Memory, Redirects};
-use crate::signature::Signer;
+use crate::sign::Signer;
+use crate::sign::agreement::{Agreement, Lesson};
+use crate::sign::first::Gate;
+use crate::sign::refusal::refusal;
 
 #[derive(Debug)]
 pub(crate) struct S3 {
-    signer: Signer,
+    /// How requests are signed.
+    agreement: Agreement,
+    /// Which request goes first while that is not known.
+    pub(crate) gate: Gate,
     /// What Version 2 signs of a query.
     pub(crate) sub_resources: SubResources,
     /// Whether Version 4 signs bodies.
     pub(crate) sign_bodies: bool,
-    /// The region for a bucket that wants Version 4 and does not say which.
-    pub(crate) region: String,
-    /// Whether the client signs as a server asks for, instead of saying what to set.
-    pub(crate) negotiate: bool,
     /// What is known of buckets.
     pub(crate) memory: Memory,
     /// The length in bytes from which on a body waits until the store wants it.
@@ -33,13 +34,12 @@ pub(crate) struct S3 {
 }
 
 impl S3 {
-    pub(crate) fn new(signer: Signer) -> Self {
+    pub(crate) fn new(agreement: Agreement) -> Self {
         Self {
-            signer,
+            gate: Gate::new(!agreement.is_open()),
+            agreement,
             sub_resources: SubResources::BASE,
             sign_bodies: true,
-            region: "us-east-1".to_owned(),
-            negotiate: false,
             memory: Memory::default(),
             expect_from: Some(1 << 20),
             redirects: Redirects::default(),
@@ -48,8 +48,18 @@ impl S3 {
 
     /// How requests about this bucket, or about none, are signed.
     pub(crate) fn signer(&self, bucket: Option<&Arc<str>>) -> Signer {
-        let learnt = self.memory.signer(bucket);
-        learnt.unwrap_or_else(|| self.signer.clone())
+        self.agreement.signer(&self.memory, bucket)
+    }
+
+    /// Whether nothing is known of how requests about this bucket are to be signed, and nothing was said.
+    pub(crate) fn is_unknown(&self, bucket: Option<&Arc<str>>) -> bool {
+        self.agreement.is_unknown(&self.memory, bucket)
+    }
+
+    /// Notes that a request has succeeded.
+    pub(crate) fn succeeded(&self) {
+        self.agreement.succeeded();
+        self.gate.open();
     }
 
     /// Where an answer sends a request about this bucket.
@@ -106,7 +116,17 @@ impl Service for S3 {
         )
     }
 
-    fn learn(&self, bucket: Option<&Arc<str>>, head: &Head, error: &mut ErrorBody) -> bool {
+    fn lesson(&self, bucket: Option<&Arc<str>>) -> u64 {
+        self.memory.lesson(bucket)
+    }
+
+    fn learn(
+        &self,
+        bucket: Option<&Arc<str>>,
+        head: &Head,
+        error: &mut ErrorBody,
+        lesson: u64,
+    ) -> bool {
         if let Some(bucket) = bucket
             && digest::is_demanded(head, error)
         {
@@ -116,26 +136,39 @@ impl Service for S3 {
             );
             return true;
         }
-        if self.signer == Signer::Anonymous {
-            return false;
-        }
-        let Some(wanted) = negotiate::wanted(head, error) else {
+        let Some(refusal) = refusal(head, error) else {
+            self.answered(bucket, head.status(), error);
             return false;
         };
-        let region = wanted.region.unwrap_or(&self.region).to_owned();
-        let before = self.signer(bucket);
-        let same = matches!(&before, Signer::V4(scope) if scope.region() == region);
-        if same {
-            return false;
+        match self.agreement.learn(&self.memory, bucket, refusal, lesson) {
+            Lesson::Nothing => false,
+            // A redirect that says where to is not for the same host.
+            Lesson::SignAgain => error.code.is_none() || !(300..400).contains(&head.status()),
+            Lesson::Hint(hint) => {
+                error.add_hint(&hint);
+                false
+            }
         }
-        if !self.negotiate {
-            error.add_hint(&format!(
-                "(Give the builder .signature(Signature::v4({region:?})), or .negotiate(true).)"
-            ));
-            return false;
+    }
+}
+
+impl S3 {
+    /// Notes an error that is not about the signature's version: the store has read the signature, and says something
+    /// else about the request. What a busy store or something on the way to it answers, says nothing of that.
+    fn answered(&self, bucket: Option<&Arc<str>>, status: u16, error: &mut ErrorBody) {
+        if !(400..500).contains(&status) || matches!(status, 408 | 429) {
+            return;
         }
-        self.memory.learn_region(bucket, &region);
-        // A redirect that says where to is not for the same host.
-        error.code.is_none() || !(300..400).contains(&head.status())
+        let Some(code) = error.code.as_deref() else {
+            return;
+        };
+        if !matches!(status, 400 | 401 | 403) {
+            self.agreement.succeeded();
+        } else if matches!(code, "SignatureDoesNotMatch" | "AccessDenied")
+            && let Some(doubt) = self.agreement.doubt(&self.memory, bucket)
+        {
+            error.add_hint(&doubt);
+        }
+        self.gate.open();
     }
 }

@@ -17,4 +17,4 @@ pub use aws_core::{Clock, Endpoint, Idempotency, KeyVisibility, RetryConfig};
 pub use aws_sigv2::s3::{Server, SubResources};
 
 pub use crate::route::Addressing;
-pub use crate::signature::Signature;
+pub use crate::sign::Signature;

@@ -11,7 +11,8 @@ use aws_core::{Endpoint, Error, Result};
 
 use crate::amazon::{GLOBAL, accelerated_endpoint_of, endpoint_of, signed_region};
 use crate::route::Addressing;
-use crate::signature::{Signature, region_in};
+use crate::sign::Signature;
+use crate::sign::hosts::region_in;
 
 /// What a builder was told; nothing where it was not.
 #[derive(Debug, Default)]
@@ -35,7 +36,7 @@ pub(crate) struct Chosen {
     /// The region to sign for, where one was said.
     pub(crate) region: Option<String>,
     pub(crate) addressing: Addressing,
-    /// The signature that was asked for, or that the region of an endpoint of Amazon's asks for.
+    /// The signature that was asked for.
     pub(crate) signature: Option<Signature>,
     pub(crate) sign_bodies: bool,
 }
@@ -120,9 +121,8 @@ impl Told {
             "s3" => Signature::V2,
             _ => v4(),
         });
-        let of_amazon = || (region.is_some() && endpoint.is_amazon()).then(v4);
         Ok(Chosen {
-            signature: self.signature.or(of_files).or_else(of_amazon),
+            signature: self.signature.or(of_files),
             accelerated: accelerated.map(|url| Endpoint::parse(&url)).transpose()?,
             endpoint,
             region,
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn a_region_alone_gives_amazons_endpoint_and_version_4() {
+    fn a_region_alone_gives_amazons_endpoint() {
         let told = |region: &str| Told {
             region: Some(region.to_owned()),
             ..Told::default()
@@ -215,11 +215,8 @@ mod tests {
         ] {
             let chosen = told(region).choose(SharedConfig::default()).unwrap();
             assert_eq!(chosen.endpoint.origin().to_string(), host);
-            assert_eq!(
-                chosen.signature,
-                Some(Signature::v4(signed_for)),
-                "{region}"
-            );
+            assert_eq!(chosen.region.as_deref(), Some(signed_for), "{region}");
+            assert_eq!(chosen.signature, None, "the host tells");
         }
         let said = [
             ("AWS_REGION", "us-east-1"),

@@ -179,7 +179,7 @@ pub(super) fn absence<O: Operation>(
 ) -> Error {
     let now = std::time::SystemTime::now();
     let resource = operation.resource();
-    let (error, _) = service_error(service, resource, &snapshot.head, &snapshot.body, now);
+    let (error, _) = service_error(service, resource, &snapshot.head, &snapshot.body, now, None);
     error
         .with_attempts(1, Sent::All)
         .with_site(|| Site::keyed(operation, operation.origin(), keys))

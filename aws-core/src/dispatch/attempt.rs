@@ -31,6 +31,8 @@ pub(super) struct Signed {
     credentials: Credentials,
     now: SystemTime,
     offset_ms: i64,
+    /// What the service had [learnt](Service::lesson) before.
+    lesson: u64,
 }
 
 /// An attempt under way.
@@ -106,14 +108,14 @@ impl Failed {
 impl<O: Operation> Run<'_, O> {
     /// Begins an attempt of a client without hooks, if there are credentials at hand.
     pub(super) fn start_at_once(&self) -> Result<Option<Started>> {
-        let now = self.shared.clock.now();
-        let Some(credentials) = self.shared.credentials.ready(now) else {
+        let now = self.shared().clock.now();
+        let Some(credentials) = self.shared().credentials.ready(now) else {
             return Ok(None);
         };
         let signed = self.signed(credentials, now);
         let request = self.request(&signed, self.own_headers())?;
         self.count_sent();
-        let sending = self.shared.transport.send(self.origin(), request);
+        let sending = self.shared().transport.send(self.origin(), request);
         Ok(Some(Started { signed, sending }))
     }
 
@@ -126,7 +128,8 @@ impl<O: Operation> Run<'_, O> {
         Signed {
             credentials,
             now,
-            offset_ms: self.shared.clock.offset_ms(),
+            offset_ms: self.shared().clock.offset_ms(),
+            lesson: self.service.lesson(self.operation.resource()),
         }
     }
 
@@ -159,7 +162,7 @@ impl<O: Operation> Run<'_, O> {
 
     /// The longest time of one attempt, where there is one.
     pub(super) fn timeout(&self) -> Option<Duration> {
-        let timeout = self.retry.per_attempt()?;
+        let timeout = self.retry().per_attempt()?;
         Some(timeout.saturating_add(self.operation.extra_time()))
     }
 
@@ -197,7 +200,7 @@ impl<O: Operation> Run<'_, O> {
     /// Makes an attempt, and tells the hooks of it.
     async fn hooked_attempt(&self, observed: &mut Observed) -> Result<O::Output, Failed> {
         let headers = self.own_headers();
-        let hooks = &self.shared.hooks;
+        let hooks = &self.shared().hooks;
         if hooks.is_empty() {
             return self.watched(headers, observed).await;
         }
@@ -233,7 +236,7 @@ impl<O: Operation> Run<'_, O> {
         headers: &[(String, String)],
         observed: &mut Observed,
     ) -> Result<O::Output, Failed> {
-        let shared = self.shared;
+        let shared = self.shared();
         let now = shared.clock.now();
         let credentials = match shared.credentials.ready(now) {
             Some(credentials) => credentials,
@@ -332,7 +335,7 @@ impl<O: Operation> Run<'_, O> {
         // What came whole costs no allocation here, and so has no key.
         let site = match body.as_whole() {
             Some(_) => Site::of(operation, self.origin()),
-            None => Site::keyed(operation, self.origin(), self.shared.keys),
+            None => Site::keyed(operation, self.origin(), self.shared().keys),
         };
         let answer = Answer {
             head,
@@ -347,7 +350,14 @@ impl<O: Operation> Run<'_, O> {
     #[cold]
     fn refused(&self, signed: &Signed, head: &Head, bytes: &[u8]) -> Failed {
         let resource = self.operation.resource();
-        let (error, learnt) = service_error(self.service, resource, head, bytes, signed.now);
+        let (error, learnt) = service_error(
+            self.service,
+            resource,
+            head,
+            bytes,
+            signed.now,
+            Some(signed.lesson),
+        );
         let server_date = head.header("date").and_then(parse_http);
         let error = match is_skewed(head.status(), error.code(), signed.now, server_date) {
             true => error.with_class(Class::Skewed),
@@ -422,12 +432,15 @@ async fn error_body(mut body: pipeline_pool::Body) -> Bytes {
     all.freeze()
 }
 
+/// The error of an answer, and whether the service learnt from it how to sign. It learns nothing from an answer that is
+/// not one to a request which was signed at this `lesson`.
 pub(crate) fn service_error<S: Service>(
     service: &S,
     resource: Option<&Arc<str>>,
     head: &Head,
     bytes: &[u8],
     now: SystemTime,
+    lesson: Option<u64>,
 ) -> (Error, bool) {
     let mut body = service
         .parse_error(head, bytes)
@@ -443,7 +456,7 @@ pub(crate) fn service_error<S: Service>(
         let date = head.header("date").and_then(parse_http);
         retry_after(text, date.unwrap_or(now))
     });
-    let learnt = service.learn(resource, head, &mut body);
+    let learnt = lesson.is_some_and(|lesson| service.learn(resource, head, &mut body, lesson));
     let error = Error::service(head.status(), body, class).with_retry_after(retry_after);
     (error, learnt)
 }

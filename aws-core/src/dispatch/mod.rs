@@ -275,7 +275,7 @@ impl Dispatch {
             })
             .await;
         }
-        Run::new(&self.0, service, operation)?.go().await
+        Run::new(self, service, operation)?.go().await
     }
 
     /// Runs an operation as [`call`](Self::call) does, whose span there is already.
@@ -284,7 +284,7 @@ impl Dispatch {
         service: &O::Service,
         operation: &O,
     ) -> Result<O::Output> {
-        Run::new(&self.0, service, operation)?.go().await
+        Run::new(self, service, operation)?.go().await
     }
 
     /// The longest time of an operation that says nothing of it.
@@ -327,7 +327,7 @@ impl Dispatch {
         service: &O::Service,
         operation: &O,
     ) -> (Result<O::Output>, bool) {
-        let mut run = match Run::new(&self.0, service, operation) {
+        let mut run = match Run::new(self, service, operation) {
             Ok(run) => run,
             Err(error) => return (Err(error), false),
         };

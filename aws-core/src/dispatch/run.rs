@@ -5,25 +5,24 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use pipeline_pool::Origin;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use super::attempt::{Failed, Started, log_failure};
 use super::verdict::{Course, Terms, Verdict};
-use super::{Shared, after, trace};
+use super::{Dispatch, Shared, after, trace};
 use crate::classify::Class;
 use crate::error::{Error, Kind, Result, Site};
 use crate::measure;
-use crate::operation::{Destination, DestinationOf, Operation};
+use crate::operation::{Before, Destination, DestinationOf, Operation};
 use crate::overrides::Overrides;
 use crate::retry::RetryConfig;
 use crate::throttle::{Asked, Caller, Ended, Turn, Waiting};
 
 /// An operation on its way.
 pub(super) struct Run<'a, O: Operation> {
-    pub(super) shared: &'a Shared,
+    pub(super) dispatch: &'a Dispatch,
     pub(super) service: &'a O::Service,
     pub(super) operation: &'a O,
-    pub(super) retry: &'a RetryConfig,
     pub(super) deadline: Instant,
     /// When the operation was begun.
     since: Instant,
@@ -41,10 +40,11 @@ pub(super) struct Run<'a, O: Operation> {
 
 impl<'a, O: Operation> Run<'a, O> {
     pub(super) fn new(
-        shared: &'a Shared,
+        dispatch: &'a Dispatch,
         service: &'a O::Service,
         operation: &'a O,
     ) -> Result<Self> {
+        let shared = &*dispatch.0;
         let now = Instant::now();
         let overrides = operation.overrides();
         if let Some(overrides) = overrides {
@@ -54,12 +54,10 @@ impl<'a, O: Operation> Run<'a, O> {
         }
         let timeout = overrides.and_then(Overrides::get_timeout);
         let usual = || shared.timeout.saturating_add(operation.extra_time());
-        let retry = overrides.and_then(Overrides::get_retry);
         Ok(Self {
-            shared,
+            dispatch,
             service,
             operation,
-            retry: retry.unwrap_or(&shared.retry),
             deadline: after(now, timeout.unwrap_or_else(usual)),
             since: now,
             begun: now,
@@ -68,6 +66,17 @@ impl<'a, O: Operation> Run<'a, O> {
             place: operation.place(service),
             traced: trace::listens(),
         })
+    }
+
+    pub(super) fn shared(&self) -> &'a Shared {
+        &self.dispatch.0
+    }
+
+    /// How the operation is repeated. It is looked up, since a future pays for each field.
+    pub(super) fn retry(&self) -> &'a RetryConfig {
+        let overrides = self.operation.overrides();
+        let own = overrides.and_then(Overrides::get_retry);
+        own.unwrap_or(&self.shared().retry)
     }
 
     /// The server that the request goes to.
@@ -87,10 +96,13 @@ impl<'a, O: Operation> Run<'a, O> {
     /// Every caller's future holds the state of this, and it is moved with them. So there is room in it for the usual
     /// case only, a first attempt that waits for nothing but its answer; all others have theirs elsewhere.
     pub(super) async fn go(&mut self) -> Result<O::Output> {
+        if let Some(before) = self.operation.before(self.service, self.dispatch) {
+            return self.go_after(before).await;
+        }
         if let Some(waiting) = self.take_turn(self.since)? {
             self.wait(waiting).await?;
         }
-        let usual = self.shared.is_plain() && !self.traced;
+        let usual = self.shared().is_plain() && !self.traced;
         let pause = {
             let mut started = if usual {
                 self.start_at_once()
@@ -118,7 +130,7 @@ impl<'a, O: Operation> Run<'a, O> {
             };
             match outcome {
                 Ok(output) => {
-                    self.shared.budget.give_back();
+                    self.shared().budget.give_back();
                     self.served();
                     return Ok(output);
                 }
@@ -128,7 +140,27 @@ impl<'a, O: Operation> Run<'a, O> {
         Box::pin(self.go_on(pause)).await
     }
 
-    /// The attempts after the first.
+    /// Does what has to happen before the first attempt, for as long as the operation has time, and then makes attempts.
+    #[cold]
+    fn go_after<'s>(
+        &'s mut self,
+        before: Before<'a>,
+    ) -> Pin<Box<dyn Future<Output = Result<O::Output>> + Send + 's>>
+    where
+        O::Output: 's,
+    {
+        Box::pin(async {
+            if let Err(error) = pipeline_pool::check_timer() {
+                return Err(self.last(error.into()));
+            }
+            let _held = timeout_at(self.deadline, before).await;
+            // It may have been learnt that the operation belongs elsewhere.
+            self.place = self.operation.place(self.service);
+            self.go_on(Duration::ZERO).await
+        })
+    }
+
+    /// The attempts after a pause: all but the first, as a rule.
     async fn go_on(&mut self, mut pause: Duration) -> Result<O::Output> {
         loop {
             if !pause.is_zero() {
@@ -139,6 +171,9 @@ impl<'a, O: Operation> Run<'a, O> {
             }
             match self.attempt().await {
                 Ok(output) => {
+                    if self.course.attempts() == 1 {
+                        self.shared().budget.give_back();
+                    }
                     self.served();
                     return Ok(output);
                 }
@@ -149,13 +184,13 @@ impl<'a, O: Operation> Run<'a, O> {
 
     /// Takes the turn of an attempt that begins now, or a place in the line of those who wait for one.
     fn take_turn(&mut self, now: Instant) -> Result<Option<Waiting>> {
-        if self.retry.is_adaptive() {
+        if self.retry().is_adaptive() {
             let caller = Caller {
                 since: self.since,
                 deadline: self.deadline,
                 is_usual: self.operation.extra_time().is_zero(),
             };
-            match self.shared.throttle.ask(self.origin(), caller) {
+            match self.shared().throttle.ask(self.origin(), caller) {
                 Asked::Free => {}
                 Asked::Turn(turn) => self.turn = Some(turn),
                 Asked::Wait(waiting) => return Ok(Some(waiting)),
@@ -198,8 +233,8 @@ impl<'a, O: Operation> Run<'a, O> {
     pub(super) fn count_sent(&self) {
         match &self.turn {
             Some(turn) => turn.sent(),
-            None if self.retry.is_adaptive() => {
-                let throttle = &self.shared.throttle;
+            None if self.retry().is_adaptive() => {
+                let throttle = &self.shared().throttle;
                 throttle.sent_free(self.origin(), self.begun);
             }
             None => {}
@@ -227,8 +262,8 @@ impl<'a, O: Operation> Run<'a, O> {
                 _ if error.kind() == Kind::Timeout => Ended::TimedOut,
                 _ => Ended::Failed,
             }),
-            None if answered && slow && self.retry.is_adaptive() => {
-                self.shared.throttle.refused(self.origin(), self.begun);
+            None if answered && slow && self.retry().is_adaptive() => {
+                self.shared().throttle.refused(self.origin(), self.begun);
             }
             None => {}
         }
@@ -247,7 +282,7 @@ impl<'a, O: Operation> Run<'a, O> {
         measure::ended::<O>(Some(&error), self.since);
         error
             .with_attempts(self.course.attempts(), self.course.sent())
-            .with_site(|| Site::keyed(self.operation, self.origin(), self.shared.keys))
+            .with_site(|| Site::keyed(self.operation, self.origin(), self.shared().keys))
     }
 
     /// Does what follows a failed attempt, and returns how long to wait before the next.
@@ -265,7 +300,7 @@ impl<'a, O: Operation> Run<'a, O> {
         };
         let left = self.deadline.saturating_duration_since(Instant::now());
         let failure = failed.failure();
-        let mut verdict = self.course.judge(&failure, &terms, self.retry, left);
+        let mut verdict = self.course.judge(&failure, &terms, self.retry(), left);
         while verdict != Verdict::GiveUp {
             if self.carry_out(verdict, &mut failed) {
                 return Ok(verdict.pause());
@@ -292,7 +327,7 @@ impl<'a, O: Operation> Run<'a, O> {
 
     /// Makes ready for another attempt, if that is possible.
     fn carry_out(&mut self, verdict: Verdict, failed: &mut Failed) -> bool {
-        let shared = self.shared;
+        let shared = self.shared();
         match verdict {
             Verdict::Retry(_) => shared.budget.take(),
             Verdict::SignAgain | Verdict::DropExpectation => true,

@@ -20,6 +20,7 @@ use std::sync::Arc;
 use crate::client::S3Client;
 use crate::limits;
 use crate::route::BucketAddress;
+use crate::sign::Signature;
 
 /// A bucket: the place for verbs about it and its objects. Cheap to clone.
 #[derive(Clone)]
@@ -44,6 +45,12 @@ impl Bucket {
     /// The name of the bucket.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// How requests about this bucket are signed, as far as is known: [`Signature::Auto`] as long as nothing was said
+    /// and no store has answered, and for an [anonymous](crate::S3Builder::anonymous) client.
+    pub fn signature(&self) -> Signature {
+        self.client.signature_of(Some(&self.name))
     }
 }
 

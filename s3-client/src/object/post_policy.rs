@@ -11,7 +11,7 @@ use pipeline_pool::Method;
 use crate::bucket::Bucket;
 use crate::limits;
 use crate::object::presign::{USUAL, url};
-use crate::signature::Signer;
+use crate::sign::Signer;
 use crate::unsigned::UnsignedRequest;
 
 impl Bucket {
@@ -55,7 +55,9 @@ enum Condition {
 }
 
 /// A request for a form; made by [`Bucket::post_policy`]. Nothing is sent to the store for it: what may have to be
-/// waited for are credentials.
+/// waited for are credentials. It is signed as the client was told
+/// ([`S3Builder::signature`](crate::S3Builder::signature)) or has learnt from the answers to its requests, since a form
+/// cannot find out what the store takes. At a host of which nothing is known yet no form is made.
 ///
 /// Servers refuse a form with a field that no condition names, so each field that the page or the user adds needs
 /// one, [`starts_with`](Self::starts_with) with an empty prefix at least.
@@ -154,7 +156,7 @@ impl PostPolicy {
     ///
     /// # Errors
     /// [`Kind::Invalid`](crate::Kind::Invalid) when it has no key, when a limit is broken, when the client is
-    /// anonymous, or when the endpoint is a unix socket; [`Kind::Credentials`](crate::Kind::Credentials) when there
+    /// anonymous, when no signature was said and none was learnt, or when the endpoint is a unix socket; [`Kind::Credentials`](crate::Kind::Credentials) when there
     /// are none.
     pub async fn send(self) -> Result<PostForm> {
         if self.expires < Duration::from_secs(1) {
@@ -165,7 +167,7 @@ impl PostPolicy {
         }
         let client = &self.bucket.client;
         let wire = UnsignedRequest::bucket_root(Method::Post, &self.bucket)?;
-        let (wire, signer) = client.placed(wire);
+        let (wire, signer) = client.placed(wire)?;
         let url = format!("{}{}", url(wire.origin())?, wire.path());
         let (credentials, now) = client.signing().await?;
         let expires = now

@@ -11,7 +11,7 @@ use pipeline_pool::{Method, Origin};
 
 use crate::bucket::Bucket;
 use crate::limits;
-use crate::signature::Signer;
+use crate::sign::Signer;
 use crate::unsigned::{Field, UnsignedRequest};
 
 /// How long a link or a form works unless told otherwise: one hour.
@@ -50,8 +50,9 @@ impl Bucket {
 /// A request for a link; made by [`Bucket::presign_get`] and its like. Nothing is sent to the store for it: what
 /// may have to be waited for are credentials.
 ///
-/// The link works as long as its time and the credentials do. It is signed in the client's way
-/// ([`Signature`](crate::Signature)). Browsers take `.` and `..` between slashes as steps of a path, so that keys
+/// The link works as long as its time and the credentials do. It is signed as the client was told
+/// ([`S3Builder::signature`](crate::S3Builder::signature)) or has learnt from the answers to its requests: a link cannot
+/// find out what the store takes. At a host of which nothing is known yet no link is made. Browsers take `.` and `..` between slashes as steps of a path, so that keys
 /// with these cannot be reached by links in them.
 #[must_use = "there is no link until this is awaited"]
 #[derive(Clone)]
@@ -166,9 +167,9 @@ impl Presign {
     /// Makes the link and signs it, as `.await` does.
     ///
     /// # Errors
-    /// [`Kind::Invalid`](crate::Kind::Invalid) when a limit is broken, when the client is anonymous, or when the
-    /// endpoint is a unix socket, which no link can name; [`Kind::Credentials`](crate::Kind::Credentials) when
-    /// there are none.
+    /// [`Kind::Invalid`](crate::Kind::Invalid) when a limit is broken, when the client is anonymous, when no signature
+    /// was said and none was learnt, or when the endpoint is a unix socket, which no link can name;
+    /// [`Kind::Credentials`](crate::Kind::Credentials) when there are none.
     pub async fn send(self) -> Result<Link> {
         if let Some(error) = self.wrong {
             return Err(error);
@@ -191,7 +192,7 @@ impl Presign {
         }
         let client = &self.bucket.client;
         let wire = UnsignedRequest::object(self.method, &self.bucket, &self.key)?;
-        let (wire, signer) = client.placed(wire);
+        let (wire, signer) = client.placed(wire)?;
         let base = url(wire.origin())?;
         let (path, mut query) = (wire.path(), String::new());
         for (name, value) in &self.query {

@@ -1,6 +1,7 @@
 //! What a client has learnt of buckets from the answers of their stores.
 
 use std::collections::HashMap;
+use std::mem::discriminant;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
@@ -9,7 +10,7 @@ use aws_core::v4::Scope;
 use tokio::time::Instant;
 
 use super::addressing::BucketAddress;
-use crate::signature::Signer;
+use crate::sign::Signer;
 
 /// Buckets that are remembered; a client that meets more of them forgets all and learns again.
 const MAX_BUCKETS: usize = 10_000;
@@ -35,6 +36,10 @@ const DIGEST: u8 = 4;
 struct Known {
     /// Requests about no bucket have an empty name.
     buckets: HashMap<Arc<str>, Facts>,
+    /// How requests are signed about buckets of which nothing else is known, and the number of that lesson.
+    signer: Option<(Signer, u64)>,
+    /// How many lessons there were about signatures.
+    lessons: u64,
     /// Buckets of one region share its keys.
     regions: Vec<Scope>,
 }
@@ -42,7 +47,7 @@ struct Known {
 /// What is known of one bucket.
 #[derive(Debug, Default)]
 struct Facts {
-    signer: Option<Signer>,
+    signer: Option<(Signer, u64)>,
     address: Option<(BucketAddress, Instant)>,
     wants_digest: bool,
 }
@@ -51,25 +56,35 @@ impl Memory {
     /// How requests about this bucket, or about none, are to be signed, if that is known.
     pub(crate) fn signer(&self, bucket: Option<&Arc<str>>) -> Option<Signer> {
         let known = self.of(SIGNER)?;
-        known.buckets.get(bucket.map_or("", |b| b))?.signer.clone()
+        known.signer(bucket).map(|(signer, _)| signer.clone())
     }
 
-    /// Remembers that requests about this bucket, or about none, are to be signed by Version 4 in this region.
-    pub(crate) fn learn_region(&self, bucket: Option<&Arc<str>>, region: &str) {
+    /// The number of the lesson by which requests about this bucket, or about none, are signed; 0 before the first.
+    pub(crate) fn lesson(&self, bucket: Option<&Arc<str>>) -> u64 {
+        let known = self.of(SIGNER);
+        let signer = known.as_ref().and_then(|known| known.signer(bucket));
+        signer.map_or(0, |(_, lesson)| *lesson)
+    }
+
+    /// Remembers how requests are to be signed about buckets of which nothing else is known, and forgets what was
+    /// known of single buckets by another version.
+    pub(crate) fn learn_signer(&self, signer: Signer) {
         let mut known = self.learn(SIGNER);
-        let scope = match known.regions.iter().find(|s| s.region() == region) {
-            Some(scope) => scope.clone(),
-            None => {
-                let scope = Scope::s3(region);
-                if known.regions.len() >= MAX_REGIONS {
-                    known.regions.clear();
-                }
-                known.regions.push(scope.clone());
-                scope
-            }
-        };
+        let version = discriminant(&signer);
+        for facts in known.buckets.values_mut() {
+            facts
+                .signer
+                .take_if(|(own, _)| discriminant(own) != version);
+        }
+        known.signer = Some(known.lesson(signer));
+    }
+
+    /// Remembers how requests about this bucket, or about none, are to be signed.
+    pub(crate) fn learn_signer_of(&self, bucket: Option<&Arc<str>>, signer: Signer) {
+        let mut known = self.learn(SIGNER);
+        let lesson = known.lesson(signer);
         let name = bucket.cloned().unwrap_or_else(|| "".into());
-        known.facts(name).signer = Some(Signer::V4(scope));
+        known.facts(name).signer = Some(lesson);
     }
 
     /// Where a bucket is, if it is known to be elsewhere than at the endpoint.
@@ -129,6 +144,29 @@ impl Memory {
 }
 
 impl Known {
+    fn signer(&self, bucket: Option<&Arc<str>>) -> Option<&(Signer, u64)> {
+        let facts = self.buckets.get(bucket.map_or("", |b| b));
+        let own = facts.and_then(|facts| facts.signer.as_ref());
+        own.or(self.signer.as_ref())
+    }
+
+    /// What was learnt, with its number; the keys of a region are kept once.
+    fn lesson(&mut self, signer: Signer) -> (Signer, u64) {
+        self.lessons += 1;
+        let Signer::V4(scope) = signer else {
+            return (signer, self.lessons);
+        };
+        let known = self.regions.iter().find(|s| s.region() == scope.region());
+        let scope = known.cloned().unwrap_or_else(|| {
+            if self.regions.len() >= MAX_REGIONS {
+                self.regions.clear();
+            }
+            self.regions.push(scope.clone());
+            scope
+        });
+        (Signer::V4(scope), self.lessons)
+    }
+
     fn facts(&mut self, bucket: Arc<str>) -> &mut Facts {
         if self.buckets.len() >= MAX_BUCKETS && !self.buckets.contains_key(&bucket) {
             self.buckets.clear();
@@ -151,8 +189,8 @@ mod tests {
         }
     }
 
-    fn v4(region: &str) -> Option<Signer> {
-        Some(Signer::V4(Scope::s3(region)))
+    fn v4(region: &str) -> Signer {
+        Signer::V4(Scope::s3(region))
     }
 
     #[tokio::test]
@@ -165,29 +203,53 @@ mod tests {
             (signer, address, memory.wants_digest(bucket))
         };
         assert_eq!(facts(&a), (None, None, false));
-        memory.learn_region(Some(&a), "eu-west-1");
-        assert_eq!(facts(&a), (v4("eu-west-1"), None, false));
+        memory.learn_signer_of(Some(&a), v4("eu-west-1"));
+        assert_eq!(facts(&a), (Some(v4("eu-west-1")), None, false));
         memory.learn_address(&a, address("http://there"));
         memory.learn_digest(&a);
         assert_eq!(
             facts(&a),
-            (v4("eu-west-1"), Some(address("http://there")), true)
+            (Some(v4("eu-west-1")), Some(address("http://there")), true)
         );
-        memory.learn_region(Some(&a), "eu-west-2");
+        memory.learn_signer_of(Some(&a), v4("eu-west-2"));
         memory.learn_address(&a, address("http://elsewhere"));
         assert_eq!(
             facts(&a),
-            (v4("eu-west-2"), Some(address("http://elsewhere")), true)
+            (
+                Some(v4("eu-west-2")),
+                Some(address("http://elsewhere")),
+                true
+            )
         );
         assert_eq!(facts(&b), (None, None, false));
         // Requests about no bucket are signed in some region too, and are nowhere else.
         assert_eq!(memory.signer(None), None);
-        memory.learn_region(None, "us-east-2");
+        memory.learn_signer_of(None, v4("us-east-2"));
         assert_eq!(
             (memory.signer(None), memory.address(None)),
-            (v4("us-east-2"), None)
+            (Some(v4("us-east-2")), None)
         );
         assert_eq!(facts(&b), (None, None, false));
+    }
+
+    #[test]
+    fn what_holds_for_all_is_below_what_holds_for_one() {
+        let memory = Memory::default();
+        let (a, b): (Arc<str>, Arc<str>) = ("aaa".into(), "bbb".into());
+        let known = |bucket| (memory.signer(Some(bucket)), memory.lesson(Some(bucket)));
+        assert_eq!((known(&a), known(&b)), ((None, 0), (None, 0)));
+        memory.learn_signer(v4("eu"));
+        memory.learn_signer_of(Some(&a), v4("us"));
+        assert_eq!(known(&a), (Some(v4("us")), 2));
+        assert_eq!(known(&b), (Some(v4("eu")), 1));
+        memory.learn_signer(v4("ap"));
+        assert_eq!(known(&a), (Some(v4("us")), 2));
+        assert_eq!(known(&b), (Some(v4("ap")), 3));
+        memory.learn_digest(&a);
+        memory.learn_signer(Signer::V2);
+        assert_eq!(known(&a), (Some(Signer::V2), 4));
+        assert_eq!(known(&b), (Some(Signer::V2), 4));
+        assert!(memory.wants_digest(&a), "that is no signature");
     }
 
     #[tokio::test(start_paused = true)]
@@ -210,7 +272,7 @@ mod tests {
         let memory = Memory::default();
         let bucket: Arc<str> = "photos".into();
         for i in 0..2 * MAX_REGIONS {
-            memory.learn_region(Some(&bucket), &format!("region-{i}"));
+            memory.learn_signer_of(Some(&bucket), v4(&format!("region-{i}")));
         }
         let known = memory.known.read().unwrap();
         assert!(known.regions.len() <= MAX_REGIONS && known.buckets.len() == 1);

@@ -14,7 +14,8 @@ use pipeline_pool::Origin;
 use super::addressing::BucketAddress;
 use super::memory::Memory;
 use super::trust::trusts;
-use crate::signature::{is_region, region_in};
+use crate::sign::hosts::region_in;
+use crate::sign::is_region;
 
 /// What an answer says of where a request belongs.
 #[derive(Clone, Copy)]

@@ -12,7 +12,7 @@ use crate::checksum::Checksum;
 use crate::digest;
 use crate::request::body::Payload;
 use crate::service::S3;
-use crate::signature::{Framing, Signer, Unsigned};
+use crate::sign::{Framing, Signer, Unsigned};
 
 /// Bodies over this size that go over TLS are not hashed for their signature, in bytes.
 const MAX_HASHED_BODY: usize = 1 << 20;

@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_core::{Endpoint, Result};
+use aws_core::Result;
 use bytes::Bytes;
 use pipeline_pool::{Method, Origin};
 
@@ -21,7 +21,7 @@ use crate::limits;
 use crate::request::body::Payload;
 use crate::request::options::Options;
 use crate::route::BucketAddress;
-use crate::signature::region_of;
+use crate::sign::hosts::region_of;
 
 /// A header field: its name in lower case, and its value.
 pub(crate) type Field = (Cow<'static, str>, String);
@@ -190,6 +190,21 @@ impl UnsignedRequest {
         self.payload.whole()
     }
 
+    /// A request that asks where its bucket is, at the same server.
+    pub(crate) fn ask_location(&self) -> Option<Self> {
+        let target = self.target.bucket_root()?;
+        let mut ask = Self::new(Method::Get, self.origin.clone(), target);
+        ask.region.clone_from(&self.region);
+        ask.flag("location");
+        Some(ask)
+    }
+
+    /// Whether a refusal says why, and costs no more than a small request: it has words, and the body can be sent
+    /// again.
+    pub(crate) fn may_be_refused(&self) -> bool {
+        self.method != Method::Head && !self.payload.is_once() && self.extra_time().is_zero()
+    }
+
     /// The same request, sent to another place.
     pub(crate) fn moved(&self, place: &BucketAddress) -> Self {
         Self {
@@ -201,11 +216,10 @@ impl UnsignedRequest {
             digest_on_demand: self.digest_on_demand,
             options: self.options.clone(),
             server_time: self.server_time,
-            region: place.region.clone().or_else(|| {
-                let endpoint = Endpoint::new(place.origin.clone());
-                let amazon = endpoint.is_amazon();
-                amazon.then(|| region_of(place.origin.host()).to_owned())
-            }),
+            region: place
+                .region
+                .clone()
+                .or_else(|| region_of(place.origin.host()).map(str::to_owned)),
         }
     }
 

@@ -82,6 +82,13 @@ impl Target {
         moved
     }
 
+    /// The bucket alone, named in the same way.
+    pub(super) fn bucket_root(&self) -> Option<Self> {
+        let prefix = &self.encoded[..self.prefix_len];
+        let bucket = self.bucket.clone()?;
+        Some(Self::within(prefix, bucket, None, self.bucket_in_host))
+    }
+
     /// Adds a parameter, whose value is percent-encoded.
     pub(super) fn query(&mut self, name: &str, value: &str) {
         self.flag(name);

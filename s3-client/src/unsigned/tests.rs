@@ -9,7 +9,12 @@ use aws_core::v4;
 use super::*;
 use crate::route::Addressing;
 use crate::service::S3;
-use crate::signature::Signer;
+use crate::sign::Signer;
+use crate::sign::agreement::{Agreement, Freedom};
+
+fn signed_by(signer: Signer) -> S3 {
+    S3::new(Agreement::new(signer, Freedom::None, "us-east-1"))
+}
 
 fn bucket(url: &str, addressing: Addressing) -> Bucket {
     let keys = Credentials::new(
@@ -30,7 +35,7 @@ fn sent(wire: &UnsignedRequest, token: Option<&str>) -> (String, Vec<(String, St
     );
     let keys = token.map_or(keys.clone(), |t| keys.with_token(t));
     let now = UNIX_EPOCH + Duration::from_secs(1_175_024_202);
-    let service = S3::new(Signer::V2);
+    let service = signed_by(Signer::V2);
     let request = wire.request(&service, &Attempt::new(&keys, now)).unwrap();
     let headers = request
         .headers()
@@ -93,7 +98,7 @@ fn fields_of_the_attempt_are_sent_and_signed_in_place_of_its_own() {
         ("x-trace".to_owned(), "7".to_owned()),
     ];
     let attempt = Attempt::new(&keys, UNIX_EPOCH);
-    let service = S3::new(Signer::V2);
+    let service = signed_by(Signer::V2);
     let names_and_signature = |attempt: &Attempt<'_>| {
         let request = wire.request(&service, attempt).unwrap();
         let headers: Vec<(String, String)> = request
@@ -140,7 +145,7 @@ fn a_request_can_be_moved() {
         assert_eq!(wire.key(), Some("a b/johnsmith/\u{e9}"));
     }
     let europe = place("http://johnsmith.s3.eu-west-1.amazonaws.com", true);
-    let service = S3::new(Signer::V4(v4::Scope::s3("us-east-1")));
+    let service = signed_by(Signer::V4(v4::Scope::s3("us-east-1")));
     let region = |wire: &UnsignedRequest| match wire.signer(&service) {
         Signer::V4(scope) => scope.region().to_owned(),
         other => format!("{other:?}"),

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use futures_util::stream;
 use s3_client::request::RetryConfig;
-use s3_client::{Credentials, Kind, S3Client, Source};
+use s3_client::{Credentials, Kind, S3Client, Signature, Source};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
@@ -188,6 +188,7 @@ async fn files_are_sent_again_and_streams_that_were_read_are_not() {
         let builder = S3Client::builder()
             .endpoint(url)
             .credentials(keys)
+            .signature(Signature::V2)
             .retry(retry);
         builder.build().expect("a client").bucket("photos")
     };

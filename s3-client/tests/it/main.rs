@@ -4,6 +4,7 @@ mod access;
 mod acl;
 mod answers;
 mod attributes;
+mod auto_signature;
 mod buckets;
 #[cfg(feature = "cache")]
 mod cached;

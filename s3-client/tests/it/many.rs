@@ -135,16 +135,25 @@ struct Counting {
     most: Arc<AtomicUsize>,
 }
 
+/// A request that is counted until it ends or is dropped.
+struct UnderWay(Arc<AtomicUsize>);
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 impl Transport for Counting {
     fn send(&self, _: &Origin, _: Request) -> ResponseFuture {
-        let counts = self.clone();
-        let now = counts.now.fetch_add(1, Ordering::Relaxed) + 1;
-        counts.most.fetch_max(now, Ordering::Relaxed);
+        let now = self.now.fetch_add(1, Ordering::Relaxed) + 1;
+        self.most.fetch_max(now, Ordering::Relaxed);
+        let under_way = UnderWay(self.now.clone());
         ResponseFuture::new(async move {
             for _ in 0..3 {
                 tokio::task::yield_now().await;
             }
-            counts.now.fetch_sub(1, Ordering::Relaxed);
+            drop(under_way);
             Ok(Response::new(Head::new(200, []), Bytes::new()))
         })
     }

@@ -13,7 +13,7 @@
 //! |---|---|---|---|---|
 //! | 1 | any failure | the body was a stream, and has been read from | give up | |
 //! | 2 | [`Class::Conflict`] | the operation [does not repeat conflicts](crate::Operation::repeats_conflicts) | give up | |
-//! | 3 | an error from which the service [learnt](crate::Service::learn) how to sign | this happened fewer than 2 times before | sign again, at once | |
+//! | 3 | an error from which the service [learnt](crate::Service::learn) how to sign: a refusal for the signature, so that nothing was done | this happened fewer than 3 times before | sign again, at once, whatever the operation | |
 //! | 4 | status 417 | this is the first one | send again without `Expect`, at once | |
 //! | 5 | status 301, 307 or 308 | the request was moved fewer than 3 times before | [move](crate::Operation::redirect), at once | give up |
 //! | 6 | status 301, 307 or 308 | it was moved 3 times | give up | |
@@ -51,7 +51,9 @@ use crate::error::{Error, Kind};
 use crate::retry::RetryConfig;
 
 /// How often an operation is sent again because its service learnt how to sign it.
-const MAX_LESSONS: u8 = 2;
+/// An operation can meet three such refusals one after the other: for its version, for its region, and for the digest
+/// that its bucket wants.
+const MAX_LESSONS: u8 = 3;
 
 /// How often a request follows an answer to another server.
 const MAX_MOVES: u8 = 3;

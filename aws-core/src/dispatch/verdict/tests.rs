@@ -142,10 +142,10 @@ fn row_2_a_conflict_that_the_operation_does_not_repeat_is_its_end() {
 }
 
 #[test]
-fn row_3_what_the_service_learnt_is_tried_twice() {
+fn row_3_what_the_service_learnt_is_tried_three_times() {
     for idempotency in BOTH {
-        let verdicts = course(idempotency, &[lesson(), lesson(), lesson()]);
-        assert_eq!(verdicts, [SignAgain, SignAgain, GiveUp]);
+        let verdicts = course(idempotency, &[lesson(), lesson(), lesson(), lesson()]);
+        assert_eq!(verdicts, [SignAgain, SignAgain, SignAgain, GiveUp]);
     }
     // It comes before all that the same answer might mean besides.
     let moved = Failure {
@@ -153,8 +153,8 @@ fn row_3_what_the_service_learnt_is_tried_twice() {
         ..answered(301, Class::Other)
     };
     assert_eq!(first(Once, moved), SignAgain);
-    let verdicts = course(Once, &[moved, moved, moved]);
-    assert_eq!(verdicts, [SignAgain, SignAgain, Move]);
+    let verdicts = course(Once, &[moved, moved, moved, moved]);
+    assert_eq!(verdicts, [SignAgain, SignAgain, SignAgain, Move]);
 }
 
 #[test]
@@ -474,7 +474,7 @@ proptest! {
         let count = |sort: fn(&Verdict) -> bool| done.iter().filter(|v| sort(v)).count();
         prop_assert!(count(|v| matches!(v, Verdict::Retry(_))) < attempts as usize);
         prop_assert!(count(|v| *v == Move) <= 3);
-        prop_assert!(count(|v| *v == SignAgain) <= 2);
+        prop_assert!(count(|v| *v == SignAgain) <= 3);
         prop_assert!(count(|v| *v == DropExpectation) <= 1);
         prop_assert!(count(|v| *v == CorrectClock) <= 1);
         prop_assert!(count(|v| *v == Renew) <= 2, "once by itself, once for a clock that was right");

@@ -18,6 +18,7 @@ use crate::clock;
 use crate::encode::{form_pairs, hmac_sha1_matches};
 use crate::s3::http::error::Refusal;
 use crate::s3::http::host;
+use crate::s3::http::versions::Taken;
 use crate::sign::s3::Signed;
 use crate::users::{User, Users};
 
@@ -40,15 +41,13 @@ pub(crate) enum Left {
 /// How long a link of Version 4 may live at most, in seconds.
 const LINK_MAX: i64 = 7 * 86_400;
 
-/// The region that buckets are in which were made without one.
-const HOME: &str = "us-east-1";
-
 /// What a request is checked against.
 #[derive(Clone, Debug)]
 pub(crate) struct Checker {
     pub(crate) users: Users,
     pub(crate) skew: Duration,
     pub(crate) domain: Option<String>,
+    pub(crate) taken: Taken,
 }
 
 impl Checker {
@@ -78,6 +77,7 @@ impl Checker {
             }
             Some(value) => {
                 if let Some(pair) = value.strip_prefix(b"AWS ") {
+                    self.taken.check_v2()?;
                     self.check_header(parts, &query, pair, now)?;
                     Ok(Left::Nothing)
                 } else if value.starts_with(b"AWS4-HMAC-SHA256") {
@@ -92,6 +92,7 @@ impl Checker {
                 }
             }
             None if presigned => {
+                self.taken.check_v2()?;
                 self.check_link(parts, &query, now)?;
                 Ok(Left::Nothing)
             }
@@ -221,8 +222,9 @@ impl Checker {
         let credential = text
             .split([' ', ','])
             .find_map(|part| part.strip_prefix("Credential="));
+        self.taken
+            .check_v4(credential, "AuthorizationHeaderMalformed")?;
         self.check_v4_token(credential, token)?;
-        check_region(credential, "AuthorizationHeaderMalformed")?;
         let signed = text
             .split([' ', ','])
             .find_map(|part| part.strip_prefix("SignedHeaders="));
@@ -239,8 +241,9 @@ impl Checker {
         }
         let credential = find(query, b"X-Amz-Credential").map(String::from_utf8_lossy);
         let credential = credential.as_deref();
+        self.taken
+            .check_v4(credential, "AuthorizationQueryParametersError")?;
         self.check_v4_token(credential, find_ignoring_case(query, TOKEN.as_str()))?;
-        check_region(credential, "AuthorizationQueryParametersError")?;
         let lifetime = find(query, b"X-Amz-Expires").map(String::from_utf8_lossy);
         check_lifetime(&lifetime.unwrap_or_default())?;
         let signed = find(query, b"X-Amz-SignedHeaders").map(String::from_utf8_lossy);
@@ -262,12 +265,22 @@ impl Checker {
         }
     }
 
-    /// Checks the session token of a form, whose signature and conditions the engine checks.
+    /// Checks the version of a form's signature and its session token; its signature and conditions are checked by the
+    /// engine.
     pub(crate) fn check_form_token<'f>(
         &self,
         field: impl Fn(&str) -> Option<&'f str>,
     ) -> Result<(), Refusal> {
-        let credential = field("AWSAccessKeyId").or_else(|| field("x-amz-credential"));
+        let (by_v2, by_v4) = (field("AWSAccessKeyId"), field("x-amz-credential"));
+        match (by_v2, by_v4) {
+            (Some(_), _) => self.taken.check_v2()?,
+            (None, Some(scope)) => {
+                let code = "AuthorizationQueryParametersError";
+                self.taken.check_v4(Some(scope), code)?;
+            }
+            (None, None) => {}
+        }
+        let credential = by_v2.or(by_v4);
         self.check_v4_token(credential, field(TOKEN.as_str()).map(str::as_bytes))
     }
 
@@ -324,21 +337,6 @@ fn check_signed(headers: &HeaderMap, signed: &str, free: &[&str]) -> Result<(), 
     }
     let message = "There were headers present in the request which were not signed";
     Err(Refusal::denied(message).with("HeadersNotSigned", left.join(", ")))
-}
-
-/// Refuses a scope whose region is none; the answer says which to sign for.
-fn check_region(credential: Option<&str>, code: &'static str) -> Result<(), Refusal> {
-    let region = credential.and_then(|scope| scope.split('/').nth(2));
-    let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    match region.filter(|region| region.is_empty() || !region.bytes().all(fits)) {
-        None => Ok(()),
-        Some(region) => Err(Refusal::new(
-            StatusCode::BAD_REQUEST,
-            code,
-            format!("The region '{region}' is wrong; expecting '{HOME}'"),
-        )
-        .with("Region", HOME)),
-    }
 }
 
 /// Refuses a link of Version 4 that would live for more than a week.

@@ -8,3 +8,4 @@ pub(in crate::s3) mod form;
 pub(in crate::s3) mod front;
 pub(in crate::s3) mod gate;
 pub(crate) mod host;
+pub(crate) mod versions;

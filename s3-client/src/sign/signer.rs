@@ -1,96 +1,15 @@
-//! How requests are signed.
+//! Signs requests: what is known of one is put in order, and its signature is added.
 
+use aws_core::Result;
 use aws_core::operation::Attempt;
 use aws_core::v4::{self, CHUNK, ChunkSigner, Chunks, Scope};
-use aws_core::{Endpoint, Error, Result};
 use aws_sigv2::s3::{self, SubResources};
 use pipeline_pool::Request;
 
 use crate::checksum::{Checksum, Trailing};
 use crate::request::body::Pieces;
 
-/// How requests are signed.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Signature {
-    /// [Signature Version 2](https://docs.aws.amazon.com/AmazonS3/latest/API/RESTAuthentication.html): what Ceph
-    /// RGW, MinIO, Swift, Riak CS and older appliances take, and Amazon for buckets made before June 2020.
-    V2,
-    /// [Signature Version 4](https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-authenticating-requests.html).
-    ///
-    /// Bodies at hand are signed with their digest, but for those over 1 MiB that go over TLS. Streamed bodies are
-    /// signed chunk by chunk, over TLS not at all. [`S3Builder::sign_bodies`](crate::S3Builder::sign_bodies)
-    /// turns that off.
-    V4 {
-        /// The region of the buckets, for example `eu-west-1`; `us-east-1` for most stores that are not Amazon's.
-        region: String,
-    },
-}
-
-impl Signature {
-    /// Signature Version 4 in this region, for example `eu-west-1`.
-    pub fn v4(region: impl Into<String>) -> Self {
-        Self::V4 {
-            region: region.into(),
-        }
-    }
-
-    /// What is usual at an endpoint: [`V4`](Self::V4) at amazonaws.com, in the region that the host names or else
-    /// `us-east-1`, and [`V2`](Self::V2) everywhere else.
-    pub fn usual(endpoint: &Endpoint) -> Self {
-        if endpoint.is_amazon() {
-            Self::v4(region_of(endpoint.origin().host()))
-        } else {
-            Self::V2
-        }
-    }
-
-    pub(crate) fn signer(&self) -> Result<Signer> {
-        match self {
-            Self::V2 => Ok(Signer::V2),
-            Self::V4 { region } if is_region(region) => Ok(Signer::V4(Scope::s3(region))),
-            Self::V4 { region } => Err(Error::invalid(format!(
-                "the region {region:?} is not 1 to 64 letters, digits, hyphens and underscores"
-            ))),
-        }
-    }
-}
-
-/// Whether a text can be the name of a region: it becomes part of what is signed, and of a list of words in a header.
-pub(crate) fn is_region(name: &str) -> bool {
-    let legal = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
-    (1..=64).contains(&name.len()) && name.bytes().all(legal)
-}
-
-/// The region that a host of Amazon's names, else the first of all regions.
-pub(crate) fn region_of(host: &str) -> &str {
-    region_in(host).unwrap_or("us-east-1")
-}
-
-/// The region that a host of Amazon's names.
-pub(crate) fn region_in(host: &str) -> Option<&str> {
-    host.split('.')
-        .map(|label| label.strip_prefix("s3-").unwrap_or(label))
-        .map(|label| label.strip_prefix("fips-").unwrap_or(label))
-        .find(|label| is_amazon_region(label))
-}
-
-/// `eu-west-1`, `us-gov-east-1`, `ap-southeast-2`: words, then a number.
-fn is_amazon_region(label: &str) -> bool {
-    let words: Vec<&str> = label.split('-').collect();
-    let [first, middle @ .., last] = words.as_slice() else {
-        return false;
-    };
-    let is_word = |w: &&str| w.len() > 1 && w.bytes().all(|b| b.is_ascii_lowercase());
-    first.len() <= 4
-        && is_word(first)
-        && !middle.is_empty()
-        && middle.iter().all(is_word)
-        && (1..=2).contains(&last.len())
-        && last.bytes().all(|b| b.is_ascii_digit())
-}
-
-/// A [`Signature`] with what it needs to sign.
+/// A [`Signature`](crate::Signature) with what it needs to sign.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Signer {
     Anonymous,
@@ -260,58 +179,5 @@ impl Framing {
             (None, Some(signer)) => request.stream(len, Chunks::new(body, signer, CHUNK)),
             (None, None) => request.stream(Some(self.len), body),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn regions_are_in_host_names() {
-        for (host, region) in [
-            ("s3.amazonaws.com", "us-east-1"),
-            ("s3-external-1.amazonaws.com", "us-east-1"),
-            ("s3-accelerate.amazonaws.com", "us-east-1"),
-            ("s3.eu-west-1.amazonaws.com", "eu-west-1"),
-            ("s3-eu-west-1.amazonaws.com", "eu-west-1"),
-            (
-                "s3.dualstack.ap-southeast-2.amazonaws.com",
-                "ap-southeast-2",
-            ),
-            ("s3-fips.us-gov-west-1.amazonaws.com", "us-gov-west-1"),
-            ("s3-fips-us-gov-west-1.amazonaws.com", "us-gov-west-1"),
-            ("s3.cn-north-1.amazonaws.com.cn", "cn-north-1"),
-            ("s3.us-iso-east-1.c2s.ic.gov", "us-iso-east-1"),
-            ("photos.s3.me-central-1.amazonaws.com", "me-central-1"),
-            (
-                "bucket.vpce-1a2b3c4d-5e6f.s3.us-east-2.vpce.amazonaws.com",
-                "us-east-2",
-            ),
-        ] {
-            assert_eq!(region_of(host), region, "{host}");
-        }
-    }
-
-    #[test]
-    fn the_usual_signature() {
-        let usual = |url: &str| Signature::usual(&Endpoint::parse(url).unwrap());
-        assert_eq!(
-            usual("http://s3.eu-west-1.amazonaws.com"),
-            Signature::v4("eu-west-1")
-        );
-        assert_eq!(usual("http://s3.amazonaws.com"), Signature::v4("us-east-1"));
-        for url in ["http://127.0.0.1:9000", "http://s3.eu-west-1.example.com"] {
-            assert_eq!(usual(url), Signature::V2, "{url}");
-        }
-    }
-
-    #[test]
-    fn a_bad_region_is_refused() {
-        for region in ["", "a b", "a/b", "eu\r\nx", "caf\u{e9}", &"x".repeat(65)] {
-            let error = Signature::v4(region).signer().unwrap_err();
-            assert!(error.to_string().contains("region"), "{error}");
-        }
-        assert!(Signature::v4("default").signer().is_ok());
     }
 }
