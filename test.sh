@@ -5,8 +5,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
 # What the tests start or link with, and the Debian package that has it.
-declare -A package=([cc]=gcc [ejabberdctl]=ejabberd [erlc]=erlang-base [git]=git [memcached]=memcached
-    [python3]=python3 [tmux]=tmux)
+declare -A package=([cc]=gcc [erlc]=erlang-base [git]=git [memcached]=memcached [python3]=python3 [tmux]=tmux)
 
 absent() {
     local tool
@@ -15,6 +14,8 @@ absent() {
     done | sort
     # Tests compile a program with it, to compare.
     [[ -e /usr/include/libmemcached/memcached.h ]] || echo libmemcached-dev
+    # Its commands are where only root looks.
+    compgen -G '/usr/lib/*/ejabberd-*/ebin/ejabberd.beam' >/dev/null || echo ejabberd
 }
 
 # apt-get, which waits up to five minutes for another package manager to be done: for dpkg's lock by itself, for that of
