@@ -45,7 +45,10 @@ struct Args {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let args = Args::parse();
-    examples::exit("observed", examples::printed(run(&args).await))
+    examples::exit(
+        "observed",
+        examples::printed(run(&args).await.map(|()| true)),
+    )
 }
 
 async fn run(args: &Args) -> Result<(), Box<dyn Error>> {
