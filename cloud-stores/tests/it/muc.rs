@@ -93,6 +93,31 @@ async fn a_room_that_runs_on_two_nodes_is_told() {
 }
 
 #[tokio::test]
+async fn what_another_node_made_of_a_room_while_an_answer_was_lost_is_not_overwritten() {
+    let world = World::start().await;
+    let one = world.stores.rooms();
+    let other = world.another(|builder| builder).await.rooms();
+    one.store(&host(), "tea", options("1")).await.unwrap();
+    // The second is stored, and its answer lost; before that is looked into, the other node goes on from it.
+    world.lose("PutObject");
+    let gate = Gate::new();
+    let look = Rule::new(Fault::hold(&gate)).operation("GetObject");
+    world.faults().add(look.times(1));
+    let going_on = async {
+        gate.arrived(1).await;
+        assert_eq!(restored(&other, "tea").await, Some(options("2")));
+        other.store(&host(), "tea", options("3")).await.unwrap();
+        gate.open();
+    };
+    let room = host();
+    let (stored, ()) = tokio::join!(one.store(&room, "tea", options("2")), going_on);
+    stored.unwrap();
+    let error = one.store(&host(), "tea", options("4")).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::Conflict);
+    assert_eq!(restored(&one, "tea").await, Some(options("3")));
+}
+
+#[tokio::test]
 async fn lost_answers_about_rooms_are_settled() {
     let world = World::start().await;
     let rooms = world.stores.rooms();

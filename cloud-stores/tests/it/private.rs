@@ -141,4 +141,17 @@ async fn an_outage_is_no_absence() {
             (Kind::Unavailable, "private data of ann@example.com")
         );
     }
+    // A bucket that is gone, and a page of something on the way, are no absence either.
+    world.calm();
+    let page = "HTTP/1.1 404 Not Found\r\ncontent-length: 9\r\n\r\nNot found";
+    let page = emulator::Rule::new(emulator::Fault::garbage(page)).operation("GetObject");
+    world.faults().add(page);
+    let error = private.get(&jid("ann"), NOTES).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::Unavailable);
+    world.calm();
+    let (bucket, _) = world.clients();
+    bucket.purge().await.unwrap();
+    bucket.delete_bucket().await.unwrap();
+    let error = private.get(&jid("ann"), NOTES).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::Unavailable);
 }
