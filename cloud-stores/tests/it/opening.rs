@@ -82,8 +82,19 @@ async fn of_many_first_nodes_one_fixes_the_layout() {
     let opened = join_all((1..=8).map(open)).await;
     let opened: Vec<_> = opened.into_iter().filter_map(Result::ok).collect();
     assert_eq!(opened.len(), 1);
-    let late = Stores::builder(bucket, sdb).open().await.unwrap();
-    assert_eq!(late.layout(), opened[0].layout());
+    let obey = |_| Stores::builder(bucket.clone(), sdb.clone()).open();
+    for late in join_all((0..4).map(obey)).await {
+        assert_eq!(late.unwrap().layout(), opened[0].layout());
+    }
+    // Those that say no number are all content, whoever is first.
+    let first = |_| {
+        Stores::builder(bucket.clone(), sdb.clone())
+            .prefix("b")
+            .open()
+    };
+    for opened in join_all((0..8).map(first)).await {
+        assert_eq!(opened.unwrap().layout().shards(), 4);
+    }
 }
 
 #[tokio::test]

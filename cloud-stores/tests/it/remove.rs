@@ -221,3 +221,26 @@ async fn a_removal_that_ended_half_way_can_be_done_again() {
     }
     assert_eq!(world.left().await, service);
 }
+
+#[tokio::test]
+async fn what_a_cache_does_not_know_of_is_removed_too() {
+    let world = World::cached().await;
+    let ann = jid("ann");
+    let pubsub = world.stores.pubsub();
+    assert!(pubsub.nodes(&ann).await.unwrap().is_empty());
+    assert!(pubsub.nodes(&ann).await.unwrap().is_empty());
+    let other = world.another(|builder| builder).await;
+    let content = NodeContent {
+        plugin: "pep".to_owned(),
+        owners: vec![ann.clone()],
+        parents: Vec::new(),
+        options: Bytes::new(),
+    };
+    other
+        .pubsub()
+        .create_node(&ann, "a", content)
+        .await
+        .unwrap();
+    world.stores.remove_person(&ann).await.unwrap();
+    assert!(world.left().await.is_empty());
+}
