@@ -53,10 +53,10 @@ macro_rules! settings {
 
             /// Takes what it is not told from the environment of the process and the files under `~/.aws`, as the SDKs of
             /// AWS do: keys by the [standard chain](crate::credentials::Chain::standard), the region, the endpoint, how
-            /// attempts are repeated and which certificates are trusted. Setters count first, in whatever order they
-            /// are called. [`shared_config`](crate::shared_config) has the table of names. The
-            /// variables are read by this call, and the files, which are small, by `build`; what is wrong with them is
-            /// an error of `build`.
+            /// attempts are repeated, which certificates are trusted and which proxies requests go through. Setters
+            /// count first, in whatever order they are called; a pool or a transport goes its own way. The tables of
+            /// names are in [`shared_config`](crate::shared_config). The variables are read by this call, and the
+            /// files, which are small, by `build`; what is wrong with them is an error of `build`.
             pub fn from_env(self) -> Self {
                 self.from_variables($crate::shared_config::Variables::process())
             }

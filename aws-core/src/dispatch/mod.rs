@@ -10,6 +10,7 @@
 
 mod attempt;
 mod partial;
+mod pool;
 mod run;
 pub(crate) mod trace;
 pub mod verdict;
@@ -17,7 +18,6 @@ pub mod verdict;
 pub use self::partial::PartialRetry;
 
 use std::fmt;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -26,6 +26,7 @@ use tokio::time::Instant;
 
 #[cfg(feature = "cache")]
 pub(crate) use self::attempt::{MAX_ERROR, service_error};
+use self::pool::pool_of;
 use self::run::Run;
 use crate::clock::Clock;
 use crate::credentials::{Cached, Chain, Credentials, ProvideCredentials, VariableLookup};
@@ -80,29 +81,24 @@ impl DispatchBuilder {
     }
 
     /// Reads what the [environment](Self::environment) says for this service, and takes from it what nothing was said
-    /// of: the standard chain of credentials, how attempts are repeated, and which certificates a pool trusts. The rest
-    /// is in the answer, which says nothing where there is no environment. Warnings are given to `tracing`, too.
+    /// of: the standard chain of credentials, how attempts are repeated, which certificates a pool trusts, and the
+    /// proxies that it goes through. The rest is in the answer, which says nothing where there is no environment.
+    /// Warnings are given to `tracing`, too.
     ///
     /// # Errors
-    /// Those of [`SharedConfig::load`], and when the file of certificates cannot be used.
+    /// Those of [`SharedConfig::load`], and when the file of certificates or a proxy cannot be used.
     pub fn configure(&mut self, service: ServiceId) -> Result<SharedConfig> {
         let Some(variables) = &self.environment else {
             return Ok(SharedConfig::default());
         };
         let mut config = SharedConfig::load(variables, service)?;
-        let trusting = match &config.ca_bundle {
-            Some(file) => Some(Arc::new(pool_trusting(file)?) as Arc<dyn Transport>),
-            None => None,
+        let carries = self.transport.is_none() || self.credentials.is_none();
+        let told = match carries {
+            true => pool_of(variables, &config)?.map(|pool| Arc::new(pool) as Arc<dyn Transport>),
+            false => None,
         };
         if self.transport.is_none() {
-            for name in ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"] {
-                if variables.get(name).is_some() {
-                    config.warn(format!(
-                        "{name}: is not heeded here: give the builder a pool with a proxy"
-                    ));
-                }
-            }
-            self.transport.clone_from(&trusting);
+            self.transport.clone_from(&told);
         } else if let Some(file) = &config.ca_bundle {
             let file = file.display().to_string();
             config.warn(format!(
@@ -111,7 +107,7 @@ impl DispatchBuilder {
         }
         if self.credentials.is_none() {
             let lookup = VariableLookup::of(config.for_providers(variables));
-            self.credentials(Chain::over(lookup, trusting));
+            self.credentials(Chain::over(lookup, told));
         }
         if self.retry.is_none() {
             let mut retry = RetryConfig::default();
@@ -185,24 +181,6 @@ impl DispatchBuilder {
             throttle: Throttle::new(),
         })))
     }
-}
-
-/// A pool that trusts the certificates in this file.
-fn pool_trusting(file: &Path) -> Result<HttpPool> {
-    let bad = |why: String| {
-        Error::invalid(format!(
-            "AWS_CA_BUNDLE or ca_bundle: {}: {why}",
-            file.display()
-        ))
-    };
-    #[cfg(feature = "tls")]
-    {
-        let pem = std::fs::read(file).map_err(|error| bad(error.to_string()))?;
-        let pool = HttpPool::builder().tls_roots(pem);
-        Ok(pool.map_err(|error| bad(error.to_string()))?.build())
-    }
-    #[cfg(not(feature = "tls"))]
-    Err(bad("it needs the feature tls".to_owned()))
 }
 
 /// Runs operations; cheap to clone.

@@ -16,11 +16,23 @@
 //! | whether requests slow down | `AWS_RETRY_MODE`: `standard` or `adaptive` | `retry_mode` |
 //! | trusted certificates | `AWS_CA_BUNDLE` | `ca_bundle` |
 //!
+//! Requests go through the proxies that the usual variables name, those to the Security Token Service too; the services
+//! that give an instance or a container its keys are asked without a proxy:
+//!
+//! | setting | variable, the first that is set |
+//! |---|---|
+//! | proxy for `http` endpoints | `http_proxy`, `HTTP_PROXY`, `all_proxy`, `ALL_PROXY` |
+//! | proxy for `https` endpoints | `https_proxy`, `HTTPS_PROXY`, `all_proxy`, `ALL_PROXY` |
+//! | what is reached without | `no_proxy`, `NO_PROXY` |
+//!
+//! How they are written, and that each connection is a tunnel by `CONNECT`, is said at
+//! [`Proxy`](pipeline_pool::Proxy::from_vars). One that cannot be read, such as a SOCKS proxy, is an error.
+//!
 //! What one service alone has is in [`SharedConfig::own`], and in the documentation of its client.
 //!
 //! The profile is `AWS_PROFILE`, else `AWS_DEFAULT_PROFILE`, else `default`. Of its sections in the two files the one in
-//! the file of credentials comes first, setting by setting. Names of variables count in capital letters only; empty
-//! values are as none. Where keys come from is said at [`credentials`](crate::credentials).
+//! the file of credentials comes first, setting by setting. Names of variables, those of proxies apart, count in capital
+//! letters only; empty values are as none. Where keys come from is said at [`credentials`](crate::credentials).
 //!
 //! *Problem:* A setting that is misspelt, or that a client does not have, is usually passed over in silence, and
 //! requests then go to another place or fail in another way than was asked for. *Decision:* A value that cannot be read

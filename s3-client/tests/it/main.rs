@@ -41,6 +41,7 @@ mod objects;
 mod owners;
 mod parallel;
 mod peer;
+mod proxies;
 mod purge;
 mod raw;
 #[cfg(feature = "reqwest")]

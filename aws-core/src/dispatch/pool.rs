@@ -1,0 +1,124 @@
+//! The pool that the environment asks for: certificates that it trusts, and proxies on its way.
+
+use std::path::Path;
+
+use pipeline_pool::{HttpPool, HttpPoolBuilder, Proxy};
+
+use crate::error::{Error, Result};
+use crate::shared_config::{SharedConfig, Variables};
+
+/// The variables that name a proxy.
+const PROXIES: [&str; 6] = [
+    "http_proxy",
+    "HTTP_PROXY",
+    "https_proxy",
+    "HTTPS_PROXY",
+    "all_proxy",
+    "ALL_PROXY",
+];
+
+/// A pool with what was said of it; nothing if nothing was.
+///
+/// # Errors
+/// When the file of certificates cannot be used, or a proxy cannot be read; the latter names the variable and not its
+/// value, which may hold a password.
+pub(super) fn pool_of(variables: &Variables, config: &SharedConfig) -> Result<Option<HttpPool>> {
+    let proxied = PROXIES.iter().any(|name| variables.get(name).is_some());
+    if config.ca_bundle.is_none() && !proxied {
+        return Ok(None);
+    }
+    let mut builder = HttpPool::builder();
+    if let Some(file) = &config.ca_bundle {
+        builder = trusting(builder, file)?;
+    }
+    if proxied {
+        builder = builder.proxy(proxy(variables)?);
+    }
+    Ok(Some(builder.build()))
+}
+
+/// A builder of pools that trust the certificates in this file.
+fn trusting(builder: HttpPoolBuilder, file: &Path) -> Result<HttpPoolBuilder> {
+    let bad = |why: String| {
+        Error::invalid(format!(
+            "AWS_CA_BUNDLE or ca_bundle: {}: {why}",
+            file.display()
+        ))
+    };
+    #[cfg(feature = "tls")]
+    {
+        let pem = std::fs::read(file).map_err(|error| bad(error.to_string()))?;
+        builder
+            .tls_roots(pem)
+            .map_err(|error| bad(error.to_string()))
+    }
+    #[cfg(not(feature = "tls"))]
+    {
+        let _only_with_tls = builder;
+        Err(bad("it needs the feature tls".to_owned()))
+    }
+}
+
+fn proxy(variables: &Variables) -> Result<Proxy> {
+    let lookup = |name: &str| variables.get(name).map(str::to_owned);
+    Proxy::from_vars(lookup).map_err(|error| {
+        let unreadable = |name: &&str| {
+            let value = variables.get(name).filter(|value| !value.trim().is_empty());
+            value.is_some_and(|value| Proxy::http(value).is_err())
+        };
+        let names: Vec<&str> = PROXIES
+            .iter()
+            .copied()
+            .filter(|name| unreadable(name))
+            .collect();
+        Error::invalid(format!("{}: {error}", names.join(", ")))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pool(variables: &[(&str, &str)]) -> Result<Option<HttpPool>> {
+        let variables = variables.iter().copied().collect();
+        pool_of(&variables, &SharedConfig::default())
+    }
+
+    #[test]
+    fn nothing_said_asks_for_no_pool() {
+        assert!(pool(&[]).unwrap().is_none());
+        assert!(
+            pool(&[("NO_PROXY", "*"), ("HTTP_PROXY", "")])
+                .unwrap()
+                .is_none()
+        );
+    }
+
+    #[test]
+    fn each_name_of_a_proxy_counts_and_no_password_is_shown() {
+        for name in PROXIES {
+            let pool = pool(&[(name, "http://me:hidden@proxy.example:3128")]).unwrap();
+            let shown = format!("{pool:?}");
+            assert!(
+                pool.is_some() && !shown.contains("hidden"),
+                "{name}: {shown}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_proxy_that_cannot_be_read_is_named_and_not_shown() {
+        for name in PROXIES {
+            let fine = ("NO_PROXY", "localhost");
+            let error = pool(&[fine, (name, "socks5://me:hidden@proxy.example")]).unwrap_err();
+            let shown = format!("{error} {error:?}");
+            assert!(shown.contains(name) && !shown.contains("hidden"), "{shown}");
+        }
+        let said = [
+            ("HTTP_PROXY", "proxy.example"),
+            ("HTTPS_PROXY", "https://hidden"),
+        ];
+        let error = pool(&said).unwrap_err().to_string();
+        assert!(error.starts_with("HTTPS_PROXY: "), "{error}");
+    }
+}
