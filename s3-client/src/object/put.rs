@@ -71,7 +71,8 @@ impl Bucket {
         self.put(key, Source::stream(len, stream))
     }
 
-    /// Stores a file of up to 5 GiB in one request. As [`put`](Self::put) of a [`Source::file`].
+    /// Stores a file of up to 5 GiB in one request, with the media type of its name. As [`put`](Self::put) of a
+    /// [`Source::file`].
     #[cfg(feature = "fs")]
     pub fn put_file(&self, key: impl Into<String>, path: impl AsRef<std::path::Path>) -> Put {
         self.put(key, Source::file(path))
@@ -183,6 +184,7 @@ impl Put {
 
     /// Sends a file, which is read before where its digest has to go ahead of it.
     async fn send_file(mut self) -> Result<Stored> {
+        self.attributes.media_type_or(self.source.media_type());
         let payload = self.source.clone().payload().await?;
         if let SentChecksum::Of(checksum) = self.sum
             && let Some(value) = read_ahead(checksum, &payload, &self.bucket).await?

@@ -38,6 +38,17 @@ impl Attributes {
         put(&mut self.described, name, value);
     }
 
+    /// The media type, unless one was said.
+    pub(crate) fn media_type_or(&mut self, usual: Option<&str>) {
+        let said = self
+            .described
+            .iter()
+            .any(|(name, _)| name == "content-type");
+        if let (false, Some(usual)) = (said, usual) {
+            self.describe("content-type", usual.to_owned());
+        }
+    }
+
     /// Sets any other header field.
     pub(crate) fn field(&mut self, name: &'static str, value: String) {
         put(&mut self.fields, name, value);
@@ -162,7 +173,8 @@ pub(crate) fn put(fields: &mut Vec<Field>, name: &'static str, value: String) {
 macro_rules! attributes {
     ($request:ty) => {
         impl $request {
-            /// The media type (`Content-Type`). Defaults to none: stores then say `binary/octet-stream`.
+            /// The media type (`Content-Type`). Defaults to that of the suffix of a [file's
+            /// name](crate::Source::file) where it is known, and else to none: stores then say `binary/octet-stream`.
             pub fn content_type(mut self, value: impl Into<String>) -> Self {
                 self.attributes.describe("content-type", value.into());
                 self

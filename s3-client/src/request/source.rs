@@ -85,9 +85,29 @@ impl Source {
     }
 
     /// The file of this path, as long as it is when the request is sent. It must not change meanwhile.
+    ///
+    /// The object gets the media type of the file's name, by the table of the crate `mime_guess`: `cat.jpg` is
+    /// `image/jpeg`. A suffix that the table does not have, or none, sends no media type, and stores then say
+    /// `binary/octet-stream`. The suffix of the key does not count, and a
+    /// [`content_type`](crate::request::Put::content_type) that the request is told comes first.
     #[cfg(feature = "fs")]
     pub fn file(path: impl AsRef<std::path::Path>) -> Self {
         Self(Content::Path(path.as_ref().into()))
+    }
+
+    /// The media type by the name of a file, where that tells it.
+    #[cfg(feature = "fs")]
+    pub(crate) fn media_type(&self) -> Option<&'static str> {
+        match &self.0 {
+            Content::Path(path) => mime_guess::from_path(path).first_raw(),
+            _ => None,
+        }
+    }
+
+    /// The media type by the name of a file: there are none.
+    #[cfg(not(feature = "fs"))]
+    pub(crate) fn media_type(&self) -> Option<&'static str> {
+        None
     }
 
     pub(crate) fn of(payload: Payload) -> Self {

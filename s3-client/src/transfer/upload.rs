@@ -197,7 +197,8 @@ impl Upload {
         }
     }
 
-    async fn run(self, mut wanted: CancelOnDrop) -> Result<Uploaded> {
+    async fn run(mut self, mut wanted: CancelOnDrop) -> Result<Uploaded> {
+        self.attributes.media_type_or(self.source.media_type());
         let Some(begun) = wanted.run(self.begin()).await else {
             return Err(given_up());
         };

@@ -11,6 +11,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
 use crate::store::Store;
+use crate::transfer::MIN;
 
 /// A folder of its own, removed with what is in it.
 pub(crate) struct Folder(PathBuf);
@@ -99,6 +100,52 @@ async fn streams_files_and_pieces_go_up() {
             bytes,
             "{size} bytes"
         );
+    }
+}
+
+#[tokio::test]
+async fn a_file_has_the_media_type_of_its_name() {
+    let store = Store::start().await;
+    let bucket = store.bucket().await;
+    let folder = Folder::new();
+    let told = "application/x-own";
+    for (name, known) in [
+        ("cat.jpg", Some("image/jpeg")),
+        ("CAT.PNG", Some("image/png")),
+        ("table.csv", Some("text/csv")),
+        ("cat.of-no-type", None),
+        ("cat", None),
+    ] {
+        let path = folder.file(name);
+        std::fs::write(&path, "meow").unwrap();
+        // The type that the store gives to what has none.
+        bucket.put("plain", "meow").await.unwrap();
+        let plain = bucket.head("plain").await.unwrap();
+        let expected = known.or(plain.content_type());
+        let put = bucket.put_file("key.gif", &path);
+        put.clone().await.unwrap();
+        let head = bucket.head("key.gif").await.unwrap();
+        assert_eq!(head.content_type(), expected, "{name} put");
+        put.clone().content_md5(true).await.unwrap();
+        let head = bucket.head("key.gif").await.unwrap();
+        assert_eq!(head.content_type(), expected, "{name} put with a digest");
+        put.clone().content_type(told).await.unwrap();
+        let head = bucket.head("key.gif").await.unwrap();
+        assert_eq!(head.content_type(), Some(told), "{name}, and told");
+        put.header("Content-Type", told).await.unwrap();
+        let head = bucket.head("key.gif").await.unwrap();
+        assert_eq!(head.content_type(), Some(told), "{name}, and a field");
+        for size in [4, MIN + 1] {
+            std::fs::write(&path, noise(size)).unwrap();
+            let upload = bucket.upload("key.gif", Source::file(&path));
+            let upload = upload.part_size(MIN as u64);
+            upload.clone().await.unwrap();
+            let head = bucket.head("key.gif").await.unwrap();
+            assert_eq!(head.content_type(), expected, "{name}: {size} bytes");
+            upload.content_type(told).await.unwrap();
+            let head = bucket.head("key.gif").await.unwrap();
+            assert_eq!(head.content_type(), Some(told), "{name}: {size} bytes");
+        }
     }
 }
 
