@@ -5,7 +5,10 @@
 
 use aws_core::shared_config::Treatment::{Harmless, Heeded, Only, Unsupported};
 use aws_core::shared_config::{ServiceId, Variant, partition_of};
-use aws_core::{Error, Result};
+use aws_core::{Endpoint, Error, Result};
+
+use crate::sign::Signature;
+use crate::sign::hosts::region_in;
 
 /// Amazon S3, and the settings below `s3 =` in a profile.
 pub(crate) const S3: ServiceId = ServiceId {
@@ -85,6 +88,22 @@ pub(crate) fn accelerated_endpoint_of(region: &str, variant: Variant) -> Result<
     Ok(format!("https://s3-accelerate{dual_stack}.amazonaws.com"))
 }
 
+/// What a new bucket's `LocationConstraint` says at this endpoint, unless it is told: at Amazon the region, outside of
+/// `us-east-1`, which is said by saying nothing. Nothing at other stores, whose regions need not have names.
+pub(crate) fn location_of(
+    endpoint: &Endpoint,
+    told: Option<&str>,
+    signature: Option<&Signature>,
+) -> Option<String> {
+    let signed = match signature {
+        Some(Signature::V4 { region }) => Some(&**region),
+        _ => None,
+    };
+    let named = told.or_else(|| region_in(endpoint.origin().host()));
+    let region = named.or(signed).filter(|_| endpoint.is_amazon())?;
+    (region != "us-east-1").then(|| region.to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -150,6 +169,72 @@ mod tests {
         ] {
             let error = url(region, variant).unwrap_err().to_string();
             assert!(error.contains(said), "{error}");
+        }
+    }
+
+    #[test]
+    fn buckets_are_made_in_the_region_of_amazons_endpoint() {
+        let v4 = Signature::v4;
+        for (url, told, signature, location) in [
+            (
+                "https://s3.eu-west-1.amazonaws.com",
+                None,
+                Signature::V2,
+                Some("eu-west-1"),
+            ),
+            (
+                "https://s3.eu-west-1.amazonaws.com",
+                Some("eu-west-1"),
+                v4("eu-west-1"),
+                Some("eu-west-1"),
+            ),
+            (
+                "https://s3.amazonaws.com",
+                Some("eu-west-1"),
+                v4("us-east-1"),
+                Some("eu-west-1"),
+            ),
+            (
+                "https://s3.amazonaws.com",
+                None,
+                v4("eu-west-1"),
+                Some("eu-west-1"),
+            ),
+            (
+                "https://s3.cn-north-1.amazonaws.com.cn",
+                None,
+                v4("cn-north-1"),
+                Some("cn-north-1"),
+            ),
+            (
+                "https://s3.us-east-1.amazonaws.com",
+                None,
+                v4("us-east-1"),
+                None,
+            ),
+            (
+                "https://s3.amazonaws.com",
+                Some("us-east-1"),
+                v4("us-east-1"),
+                None,
+            ),
+            ("https://s3.amazonaws.com", None, Signature::V2, None),
+            (
+                "https://store.example",
+                Some("eu-west-1"),
+                v4("eu-west-1"),
+                None,
+            ),
+            (
+                "https://s3.eu-west-1.store.example",
+                None,
+                Signature::V2,
+                None,
+            ),
+        ] {
+            let endpoint = Endpoint::parse(&url.replace("https", "http")).unwrap();
+            let found = location_of(&endpoint, told, Some(&signature));
+            assert_eq!(found.as_deref(), location, "{url} {told:?} {signature:?}");
         }
     }
 }

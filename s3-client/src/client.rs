@@ -33,6 +33,8 @@ struct Inner {
     /// Where requests about buckets go that can be asked there.
     accelerated: Option<Endpoint>,
     addressing: Addressing,
+    /// Where buckets are made unless it is told, where that has to be said.
+    location: Option<String>,
     service: S3,
     dispatch: Dispatch,
     #[cfg(feature = "cache")]
@@ -105,6 +107,11 @@ impl S3Client {
             }
             _ => wire,
         }
+    }
+
+    /// The region that a new bucket has to be given, where it has to be given one.
+    pub(crate) fn location(&self) -> Option<&str> {
+        self.0.location.as_deref()
     }
 
     /// The parameters that Version 2 signs.
@@ -436,6 +443,7 @@ impl S3Builder {
             signature,
             sign_bodies,
         } = self.told.choose(dispatch.configure(amazon::S3)?)?;
+        let location = amazon::location_of(&endpoint, region.as_deref(), signature.as_ref());
         let host = endpoint.origin().host();
         let told = region_of(host);
         // The hosts of others have one region; at Amazon any endpoint may be asked for what is elsewhere.
@@ -467,6 +475,7 @@ impl S3Builder {
             endpoint,
             accelerated,
             addressing,
+            location,
             service,
             #[cfg(feature = "cache")]
             cache: Through::new(&dispatch, self.cache)?,

@@ -46,8 +46,9 @@ impl CreateBucket {
         }
     }
 
-    /// The region it is made in. Defaults to that of the endpoint. Amazon's `us-east-1` is said by saying nothing. Ceph's
-    /// RADOS Gateway takes a zone group, and behind a colon a
+    /// The region it is made in (`LocationConstraint`). Defaults to the client's at Amazon's endpoints, but to none in
+    /// `us-east-1`, which is said by saying nothing; and to none at other stores, which then choose. Ceph's RADOS
+    /// Gateway takes a zone group, and behind a colon a
     /// [placement](https://docs.ceph.com/en/latest/radosgw/placement/).
     pub fn location(mut self, region: impl Into<String>) -> Self {
         self.location = Some(region.into());
@@ -96,7 +97,8 @@ impl CreateBucket {
         let wire = UnsignedRequest::bucket_root(Method::Put, &self.bucket)?;
         let mut wire = self.bucket.client.at_region(wire);
         wire.options(self.options);
-        if let Some(region) = &self.location {
+        let location = self.location.as_deref();
+        if let Some(region) = location.or_else(|| self.bucket.client.location()) {
             wire.body(location_xml(region)?.into());
         }
         let mut fields = self.fields;

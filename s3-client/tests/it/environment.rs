@@ -226,3 +226,64 @@ async fn acceleration_is_for_objects_and_the_region_for_buckets() {
     let for_region = |(_, by): &(String, String)| by.contains("/eu-west-1/s3/aws4_request");
     assert!(sent.iter().all(for_region), "{sent:?}");
 }
+
+/// Takes every request, and keeps its body.
+#[derive(Debug, Default)]
+struct Bodies(Mutex<Vec<String>>);
+
+impl Transport for Bodies {
+    fn send(&self, _: &Origin, request: Request) -> ResponseFuture {
+        let body = request.whole_body().map(<[u8]>::to_vec);
+        let body = String::from_utf8(body.unwrap_or_default()).unwrap();
+        self.0.lock().unwrap().push(body);
+        ResponseFuture::ready(Ok(Response::new(Head::new(200, []), bytes::Bytes::new())))
+    }
+}
+
+#[cfg(feature = "tls")]
+#[tokio::test]
+async fn buckets_are_made_in_the_region_of_the_client_at_amazon() {
+    for (region, endpoint, told, location) in [
+        ("eu-west-1", None, None, Some("eu-west-1")),
+        (
+            "eu-west-1",
+            None,
+            Some("eu-central-1"),
+            Some("eu-central-1"),
+        ),
+        ("us-east-1", None, None, None),
+        ("eu-west-1", Some("http://store.example"), None, None),
+        (
+            "eu-west-1",
+            Some("http://store.example"),
+            Some("cold"),
+            Some("cold"),
+        ),
+    ] {
+        let bodies = Arc::new(Bodies::default());
+        let mut builder = S3Client::builder()
+            .region(region)
+            .credentials(Credentials::new("id", "secret"))
+            .transport(bodies.clone());
+        if let Some(endpoint) = endpoint {
+            builder = builder.endpoint(endpoint);
+        }
+        let mut create = builder.build().unwrap().bucket("photos").create();
+        if let Some(told) = told {
+            create = create.location(told);
+        }
+        create.await.unwrap();
+        let expected = location.map(|location| {
+            format!(
+                "<CreateBucketConfiguration xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">\
+                 <LocationConstraint>{location}</LocationConstraint></CreateBucketConfiguration>"
+            )
+        });
+        let sent = bodies.0.lock().unwrap();
+        assert_eq!(
+            *sent,
+            [expected.unwrap_or_default()],
+            "{region} {endpoint:?} {told:?}"
+        );
+    }
+}
