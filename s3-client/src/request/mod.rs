@@ -84,3 +84,25 @@ pub use crate::object::restore::Restore;
 pub use crate::transfer::Upload;
 #[cfg(feature = "fs")]
 pub use crate::transfer::{Download, DownloadFile};
+
+#[cfg(test)]
+mod tests {
+    use crate::{Credentials, S3Client};
+
+    /// A future is as large as all that it may ever hold, and is moved with it.
+    #[test]
+    fn futures_of_small_requests_are_small() {
+        let builder = S3Client::builder().endpoint("http://h");
+        let client = builder.credentials(Credentials::new("id", "secret"));
+        let bucket = client.build().unwrap().bucket("photos");
+        let sizes = [
+            ("get", size_of_val(&bucket.get("k").send())),
+            ("head", size_of_val(&bucket.head("k").send())),
+            ("put", size_of_val(&bucket.put("k", "v").send())),
+            ("delete", size_of_val(&bucket.delete("k").send())),
+        ];
+        for (verb, bytes) in sizes {
+            assert!(bytes <= 960, "{verb}: {bytes} bytes; all: {sizes:?}");
+        }
+    }
+}
