@@ -10,6 +10,7 @@ use tokio::io::AsyncWriteExt as _;
 use super::{Temporary, failed};
 use crate::answer::object::ObjectHead;
 use crate::object::get::Get;
+use crate::transfer::{Meter, Progress, Report};
 
 /// A request to fetch an object into a file; made by [`Get::to_file`].
 #[must_use = "nothing is sent until this is awaited"]
@@ -19,6 +20,7 @@ pub struct SaveFile {
     path: PathBuf,
     sync: bool,
     verify: bool,
+    report: Report,
 }
 
 impl Get {
@@ -33,6 +35,7 @@ impl Get {
             path: path.as_ref().to_owned(),
             sync: false,
             verify: true,
+            report: Report::default(),
         }
     }
 }
@@ -52,6 +55,15 @@ impl SaveFile {
         self
     }
 
+    /// Calls this whenever more was handed to the file: a first time with nothing when the answer has begun, so that
+    /// the total is known early. The total is that of the range where one is asked for, and is not known where the
+    /// store does not tell the length. A body that goes on after a cut counts on. It is called by the task that awaits
+    /// this request, and must not block.
+    pub fn progress(mut self, report: impl Fn(Progress) + Send + Sync + 'static) -> Self {
+        self.report = Report::to(report);
+        self
+    }
+
     /// Sends it; the answer is what is known of the object.
     ///
     /// # Errors
@@ -67,7 +79,10 @@ impl SaveFile {
         let Some(file) = &mut temporary.file else {
             return Err(failed("write", &self.path, io::ErrorKind::NotFound.into()));
         };
-        let written = pour(object.body, file, &self.path).await?;
+        let meter = Meter::new(self.report, length);
+        meter.add(0);
+        pour(object.body, file, &self.path, &meter).await?;
+        let written = meter.bytes();
         if length.is_some_and(|length| length != written) {
             return Err(Error::protocol(format!(
                 "the object came with {written} bytes, not with the {} that were announced",
@@ -81,15 +96,13 @@ impl SaveFile {
 
 awaitable!(SaveFile, ObjectHead);
 
-/// Writes a body to a file; how many bytes it had.
-async fn pour(mut body: Body, file: &mut File, path: &Path) -> Result<u64> {
-    let mut written = 0;
+/// Writes a body to a file, and counts its bytes.
+async fn pour(mut body: Body, file: &mut File, path: &Path, meter: &Meter) -> Result<()> {
     while let Some(piece) = body.chunk().await.transpose()? {
         let wrote = file.write_all(&piece).await;
         wrote.map_err(|e| failed("write", path, e))?;
-        written += piece.len() as u64;
+        meter.add(piece.len() as u64);
     }
     // The last write may still be under way.
-    file.flush().await.map_err(|e| failed("write", path, e))?;
-    Ok(written)
+    file.flush().await.map_err(|e| failed("write", path, e))
 }

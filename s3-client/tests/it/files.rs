@@ -11,7 +11,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
 use crate::store::Store;
-use crate::transfer::MIN;
+use crate::transfer::{MIN, Told};
 
 /// A folder of its own, removed with what is in it.
 pub(crate) struct Folder(PathBuf);
@@ -263,18 +263,29 @@ async fn an_object_comes_into_a_file() {
     for size in [0, 10, 2 << 20] {
         let bytes = noise(size);
         bucket.put("k", bytes.clone()).await.unwrap();
-        let head = bucket.get("k").to_file(&path).sync(true).await.unwrap();
+        let told = Told::default();
+        let save = bucket.get("k").to_file(&path).sync(true);
+        let head = save.progress(told.report()).await.unwrap();
+        told.check(size, Some(size));
+        assert_eq!(
+            told.0.lock().unwrap()[0].bytes,
+            0,
+            "the total is told first"
+        );
         assert_eq!(head.size(), Some(size as u64));
         assert_eq!(std::fs::read(&path).unwrap(), bytes);
         assert_eq!(folder.names(), ["down"], "nothing else is left");
     }
+    let told = Told::default();
     let part = bucket
         .get("k")
         .range(5..105)
         .to_file(folder.file("part"))
+        .progress(told.report())
         .await
         .unwrap();
     assert_eq!(part.range(), Some(5..105));
+    told.check(100, Some(100));
     assert_eq!(
         std::fs::read(folder.file("part")).unwrap(),
         noise(2 << 20)[5..105]

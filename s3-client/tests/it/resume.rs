@@ -13,7 +13,9 @@ use s3_client::request::RetryConfig;
 use s3_client::{Bucket, Checksum, Kind, Object};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
+use crate::files::Folder;
 use crate::store::Store;
+use crate::transfer::Told;
 
 const SIZE: usize = 200_000;
 
@@ -68,6 +70,20 @@ async fn a_body_that_is_cut_anywhere_goes_on_there() {
     let object = bucket.get("film").resumes(2).await.unwrap();
     assert_eq!(whole(object).await.unwrap(), wanted);
     assert_eq!(hits.count(), 2);
+}
+
+#[tokio::test]
+async fn progress_counts_no_byte_twice_behind_a_cut() {
+    let (store, bucket) = film().await;
+    let folder = Folder::new();
+    let path = folder.file("film");
+    let hits = cut(&store, 70_000, 2);
+    let told = Told::default();
+    let save = bucket.get("film").resumes(2).to_file(&path);
+    save.progress(told.report()).await.unwrap();
+    assert_eq!(hits.count(), 2);
+    assert_eq!(std::fs::read(&path).unwrap(), bytes(1));
+    told.check(SIZE, Some(SIZE));
 }
 
 #[tokio::test]
