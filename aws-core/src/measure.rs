@@ -3,40 +3,43 @@
 use tokio::time::Instant;
 
 use crate::error::Error;
-use crate::operation::Operation;
-#[cfg(feature = "metrics")]
-use crate::operation::Service;
+use crate::operation::{Operation, Service};
 
 /// An operation that was begun at this instant has ended.
 pub(crate) fn ended<O: Operation>(error: Option<&Error>, since: Instant) {
+    let (service, name) = (O::Service::NAME, O::NAME);
     #[cfg(feature = "metrics")]
-    crate::metrics::operation(O::Service::NAME, O::NAME, error, since.elapsed());
-    let _ = (error, since);
+    crate::metrics::operation(service, name, error, since.elapsed());
+    let _ = (service, name, error, since);
 }
 
 /// An attempt begins.
 pub(crate) fn attempt<O: Operation>(number: u32) {
+    let (service, name) = (O::Service::NAME, O::NAME);
     #[cfg(feature = "metrics")]
     {
-        crate::metrics::count("aws_client_attempts_total", O::Service::NAME, O::NAME);
+        crate::metrics::count("aws_client_attempts_total", service, name);
         if number > 1 {
-            crate::metrics::count("aws_client_retries_total", O::Service::NAME, O::NAME);
+            crate::metrics::count("aws_client_retries_total", service, name);
         }
     }
-    let _ = number;
+    let _ = (service, name, number);
 }
 
 /// An attempt has failed.
 pub(crate) fn failed<O: Operation>(error: &Error) {
+    let (service, name) = (O::Service::NAME, O::NAME);
     #[cfg(feature = "metrics")]
-    crate::metrics::failed(O::Service::NAME, O::NAME, error);
-    let _ = error;
+    crate::metrics::failed(service, name, error);
+    let _ = (service, name, error);
 }
 
 /// An attempt waits for its turn.
 pub(crate) fn waits<O: Operation>() {
+    let (service, name) = (O::Service::NAME, O::NAME);
     #[cfg(feature = "metrics")]
-    crate::metrics::count("aws_client_throttle_waits_total", O::Service::NAME, O::NAME);
+    crate::metrics::count("aws_client_throttle_waits_total", service, name);
+    let _ = (service, name);
 }
 
 /// A read of a client with a cache, and whether that answered it.

@@ -1,6 +1,5 @@
 //! Names, addresses, connectors and unix sockets.
 
-use std::error::Error as _;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
