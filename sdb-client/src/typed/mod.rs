@@ -410,9 +410,26 @@ mod tests {
     }
 
     #[test]
+    fn an_item_that_does_not_exist_is_none() {
+        let fetched = |item| Fetched {
+            item,
+            ..Fetched::default()
+        };
+        assert!(fetched(pairs(&[])).typed::<One>().unwrap().is_none());
+        assert!(
+            fetched(pairs(&[("a", "1")]))
+                .typed::<One>()
+                .unwrap()
+                .is_some()
+        );
+        assert!(fetched(pairs(&[("other", "x")])).typed::<One>().is_err());
+    }
+
+    #[test]
     fn what_is_not_of_the_type_is_named_and_not_shown() {
         let table = [
-            (pairs(&[]), "missing field `a`"),
+            (pairs(&[("other", "x")]), "missing field `a`"),
+            (pairs(&[]), "there is no such item"),
             (pairs(&[("a", "hush")]), "attribute \"a\": it is not a u8"),
             (pairs(&[("a", "256")]), "attribute \"a\""),
             (

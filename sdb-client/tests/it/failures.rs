@@ -84,7 +84,8 @@ async fn a_busy_service_is_asked_again_unless_the_write_is_conditional() {
     assert_eq!(*transport.0.lock().unwrap(), [false]);
     assert_eq!(
         error.to_string(),
-        "SimpleDB PutAttributes at http://sdb.example on users: 503 ServiceUnavailable: busy (request r1)"
+        "SimpleDB PutAttributes at http://sdb.example on users, \"u\": 503 ServiceUnavailable: busy \
+         (request r1)"
     );
 }
 
