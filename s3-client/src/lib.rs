@@ -94,7 +94,8 @@
 //! # What can be seen of it
 //!
 //! Each operation is a span of the crate [`tracing`](https://docs.rs/tracing), of the level `DEBUG`, with one below it for
-//! each attempt; where no subscriber listens at that level they cost nothing. With the feature `metrics` the module
+//! each attempt; where no subscriber listens at that level they cost no
+//! allocation, and less than a hundredth of the instructions of a get. With the feature `metrics` the module
 //! `metrics` counts operations, errors, retries and connections. [`event`] has hooks of your own. What a dropped request
 //! leaves behind is told in `docs/cancellation.md` of the repository.
 
