@@ -6,6 +6,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
+use std::time::SystemTime;
 
 fn spawn(args: &[&str]) -> Child {
     Command::new(env!("CARGO_BIN_EXE_emulator"))
@@ -101,8 +102,10 @@ fn it_takes_one_version_of_signatures_or_the_other() {
         let line = first_line(&mut child);
         let address = line.strip_prefix("http://").unwrap();
         let mut stream = TcpStream::connect(address).unwrap();
+        let date = httpdate::fmt_http_date(SystemTime::now());
         let request = format!(
-            "GET / HTTP/1.1\r\nHost: {address}\r\nAuthorization: {authorization}\r\nConnection: close\r\n\r\n"
+            "GET / HTTP/1.1\r\nHost: {address}\r\nDate: {date}\r\nAuthorization: {authorization}\r\n\
+             Connection: close\r\n\r\n"
         );
         stream.write_all(request.as_bytes()).unwrap();
         let mut answer = String::new();

@@ -17,12 +17,13 @@
 //! ```
 //!
 //! With the feature `testing`, `Scripted` stands in for the server in unit tests of a program: it answers from a script,
-//! in order, and says what was not sent as the script has it. An `Arc` keeps it at hand.
+//! in order, and says what was not sent as the script has it. An `Arc` keeps it at hand. The signature is said, since a
+//! client that is told none may ask an unknown store first what it takes, and that is a request too.
 //!
 //! ```
 //! # #[cfg(feature = "testing")] mod tests {
 //! use std::sync::Arc;
-//! use s3_client::{Bucket, Credentials, S3Client};
+//! use s3_client::{Bucket, Credentials, S3Client, Signature};
 //! use s3_client::transport::{Scripted, Step};
 //!
 //! /// The program under test: moves an object.
@@ -41,6 +42,7 @@
 //! let s3 = S3Client::builder()
 //!     .endpoint("http://store.example")
 //!     .credentials(Credentials::new("key", "secret"))
+//!     .signature(Signature::V2)
 //!     .transport(script.clone())
 //!     .build()?;
 //! archive(&s3.bucket("photos"), "cat.jpg").await?;

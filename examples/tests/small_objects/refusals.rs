@@ -34,7 +34,7 @@ fn the_older_names_of_the_keys_work() {
 
 #[test]
 fn missing_keys_are_named() {
-    let line = failure(small_objects().args(["--endpoint", "http://127.0.0.1:1"]));
+    let line = failure(small_objects().args(["--count", "3", "--endpoint", "http://127.0.0.1:1"]));
     assert!(line.contains("AWS_ACCESS_KEY_ID"), "{line}");
 }
 
