@@ -45,8 +45,10 @@ pub(crate) fn waits<O: Operation>() {
 /// A read of a client with a cache, and whether that answered it.
 #[cfg(feature = "cache")]
 pub(crate) fn cache_read<O: Operation>(result: &'static str) {
+    let (service, name) = (O::Service::NAME, O::NAME);
     #[cfg(feature = "metrics")]
-    crate::metrics::cache_read(O::Service::NAME, O::NAME, result);
+    crate::metrics::cache_read(service, name, result);
+    let _ = (service, name);
     if crate::dispatch::trace::listens() {
         crate::dispatch::trace::current().record("cache", result);
     }
