@@ -22,6 +22,7 @@ mod private;
 mod pubsub;
 mod remove;
 mod roster;
+mod roster_faults;
 mod roster_model;
 mod shared_roster;
 mod vcard;

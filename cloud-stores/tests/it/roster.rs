@@ -4,13 +4,13 @@ use cloud_stores::roster::{
     Ask, RosterChange, RosterEntry, RosterExpectation, RosterItem, RosterItemVersion, RosterWrite,
     Subscription,
 };
-use cloud_stores::{BareJid, Kind, Reads, Result, Stores};
+use cloud_stores::{BareJid, Kind, Result, Stores};
 use emulator::{Fault, Rule};
 use futures_util::future::join_all;
 
 use crate::kit::{World, jid};
 
-fn contact(jid: &str, name: &str, groups: &[&str]) -> RosterItem {
+pub(crate) fn contact(jid: &str, name: &str, groups: &[&str]) -> RosterItem {
     RosterItem {
         contact: jid.to_owned(),
         name: name.to_owned(),
@@ -19,22 +19,22 @@ fn contact(jid: &str, name: &str, groups: &[&str]) -> RosterItem {
     }
 }
 
-fn put(expected: RosterExpectation, item: RosterItem) -> RosterChange {
+pub(crate) fn put(expected: RosterExpectation, item: RosterItem) -> RosterChange {
     let write = RosterWrite::Put(item);
     RosterChange { expected, write }
 }
 
-fn remove(expected: RosterExpectation, contact: &str) -> RosterChange {
+pub(crate) fn remove(expected: RosterExpectation, contact: &str) -> RosterChange {
     let write = RosterWrite::Remove(contact.to_owned());
     RosterChange { expected, write }
 }
 
-fn is(entry: &RosterEntry) -> RosterExpectation {
+pub(crate) fn is(entry: &RosterEntry) -> RosterExpectation {
     // As a server keeps it that has no such type.
     RosterExpectation::Is(RosterItemVersion::parse(&entry.version.to_string()))
 }
 
-async fn commit(stores: &Stores, jid: &BareJid, change: RosterChange) -> Result<()> {
+pub(crate) async fn commit(stores: &Stores, jid: &BareJid, change: RosterChange) -> Result<()> {
     stores.roster().commit(jid, &[change], None).await
 }
 
@@ -243,51 +243,6 @@ async fn each_action_asks_for_as_much_as_it_says() {
 }
 
 #[tokio::test]
-async fn lost_answers_are_settled() {
-    let world = World::start().await;
-    let roster = world.stores.roster();
-    let (ann, bob) = (jid("ann"), "bob@example.org");
-    let mut expected = RosterExpectation::Absent;
-    for (n, after) in [true, false, true, false].into_iter().enumerate() {
-        let lost = if after {
-            world.lose("PutAttributes")
-        } else {
-            world.swallow("PutAttributes")
-        };
-        let change = put(expected, contact(bob, &n.to_string(), &[]));
-        commit(&world.stores, &ann, change).await.unwrap();
-        let entry = roster.get(&ann, bob).await.unwrap().unwrap();
-        assert_eq!(
-            (lost.count(), entry.item.name.as_str()),
-            (1, &*n.to_string())
-        );
-        expected = is(&entry);
-    }
-    for after in [true, false] {
-        let lost = if after {
-            world.lose("DeleteAttributes")
-        } else {
-            world.swallow("DeleteAttributes")
-        };
-        commit(&world.stores, &ann, remove(expected, bob))
-            .await
-            .unwrap();
-        assert_eq!(
-            (lost.count(), roster.get(&ann, bob).await.unwrap()),
-            (1, None)
-        );
-        commit(
-            &world.stores,
-            &ann,
-            put(RosterExpectation::Any, contact(bob, "", &[])),
-        )
-        .await
-        .unwrap();
-        expected = is(&roster.get(&ann, bob).await.unwrap().unwrap());
-    }
-}
-
-#[tokio::test]
 async fn a_version_is_valid_only_with_all_that_belongs_to_it() {
     let world = World::start().await;
     let roster = world.stores.roster();
@@ -469,49 +424,4 @@ async fn two_contacts_at_the_same_time_do_not_touch_each_other() {
     };
     join_all((0..40).map(add)).await;
     assert_eq!(other.roster().all(&ann).await.unwrap().len(), 40);
-}
-
-#[tokio::test]
-async fn an_outage_is_no_empty_roster() {
-    let world = World::start().await;
-    let roster = world.stores.roster();
-    let ann = jid("ann");
-    world.outage();
-    for error in [
-        roster.all(&ann).await.unwrap_err(),
-        roster.get(&ann, "b@x").await.unwrap_err(),
-        roster.version(&ann).await.unwrap_err(),
-        roster.remove(&ann).await.unwrap_err(),
-    ] {
-        assert_eq!(error.kind(), Kind::Unavailable);
-    }
-}
-
-#[tokio::test]
-async fn contacts_and_version_are_new_where_reads_may_be_old() {
-    let world = World::with(None, |builder| builder.reads(Reads::Eventual)).await;
-    world.stale();
-    let roster = world.stores.roster();
-    let ann = jid("ann");
-    for n in 1..20 {
-        let change = [put(
-            RosterExpectation::Absent,
-            contact(&format!("c{n}@x"), "", &[]),
-        )];
-        roster
-            .commit(&ann, &change, Some(&n.to_string()))
-            .await
-            .unwrap();
-        assert_eq!(roster.version(&ann).await.unwrap(), Some(n.to_string()));
-        assert_eq!(roster.all(&ann).await.unwrap().len(), n);
-        assert!(
-            roster
-                .get_newest(&ann, &format!("c{n}@x"))
-                .await
-                .unwrap()
-                .is_some()
-        );
-    }
-    roster.remove(&ann).await.unwrap();
-    assert!(world.left().await.is_empty());
 }
