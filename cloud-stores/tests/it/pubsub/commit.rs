@@ -1,31 +1,15 @@
 //! Commits: what was read has to be so still, and what is refused leaves nothing.
 
 use cloud_stores::Kind;
-use cloud_stores::pubsub::{
-    Affiliation, Commit, NodeIndex, PubSub, State, StateSubscription, SubscriptionState,
-};
+use cloud_stores::pubsub::{Affiliation, Commit, NodeIndex, State};
 use emulator::{Fault, Rule};
 
-use super::{content, item, said, service};
+use super::{item, node, said, subscribed};
 use crate::kit::{World, jid};
 
 const ANN: &str = "ann@example.com";
 const BOB: &str = "bob@example.com";
 const PHONE: &str = "bob@example.com/phone";
-
-fn subscribed(id: &str) -> Vec<StateSubscription> {
-    vec![StateSubscription {
-        state: SubscriptionState::Subscribed,
-        id: id.to_owned(),
-    }]
-}
-
-async fn node(pubsub: &PubSub) -> NodeIndex {
-    pubsub
-        .create_node(&service(), "n", content(&[&jid("ann")]))
-        .await
-        .unwrap()
-}
 
 async fn states(world: &World, index: &NodeIndex) -> Vec<State> {
     world.stores.pubsub().states(index).await.unwrap()

@@ -4,15 +4,8 @@ use bytes::Bytes;
 use cloud_stores::Kind;
 use cloud_stores::pubsub::{Commit, Item, NodeIndex, Page, PageStart, PubSub, creator_hash};
 
-use super::{content, item, service};
+use super::{item, node};
 use crate::kit::{World, jid};
-
-async fn node(pubsub: &PubSub) -> NodeIndex {
-    pubsub
-        .create_node(&service(), "n", content(&[&jid("ann")]))
-        .await
-        .unwrap()
-}
 
 async fn publish(pubsub: &PubSub, index: &NodeIndex, item: Item) {
     let keys = pubsub.items(index).await.unwrap();

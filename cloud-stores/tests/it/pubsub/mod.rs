@@ -9,7 +9,11 @@ mod states;
 
 use bytes::Bytes;
 use cloud_stores::BareJid;
-use cloud_stores::pubsub::{Item, NodeContent, State};
+use cloud_stores::pubsub::{
+    Item, NodeContent, NodeIndex, PubSub, State, StateSubscription, SubscriptionState,
+};
+
+use crate::kit::jid;
 
 /// The pubsub service.
 fn service() -> BareJid {
@@ -24,6 +28,22 @@ fn content(owners: &[&BareJid]) -> NodeContent {
         parents: Vec::new(),
         options: Bytes::from_static(b"options \xff"),
     }
+}
+
+/// The node `n` of Ann's.
+async fn node(pubsub: &PubSub) -> NodeIndex {
+    pubsub
+        .create_node(&service(), "n", content(&[&jid("ann")]))
+        .await
+        .unwrap()
+}
+
+/// One subscription, with this id.
+fn subscribed(id: &str) -> Vec<StateSubscription> {
+    vec![StateSubscription {
+        state: SubscriptionState::Subscribed,
+        id: id.to_owned(),
+    }]
 }
 
 /// An item that was published once, at this time.

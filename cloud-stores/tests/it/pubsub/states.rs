@@ -6,22 +6,8 @@ use cloud_stores::pubsub::{
 use cloud_stores::{BareJid, Kind, Reads};
 use emulator::{Fault, Gate, Rule};
 
-use super::{content, said, service};
+use super::{content, node, said, service, subscribed};
 use crate::kit::{World, jid};
-
-fn subscribed(id: &str) -> Vec<StateSubscription> {
-    vec![StateSubscription {
-        state: SubscriptionState::Subscribed,
-        id: id.to_owned(),
-    }]
-}
-
-async fn node(pubsub: &PubSub) -> NodeIndex {
-    pubsub
-        .create_node(&service(), "n", content(&[&jid("ann")]))
-        .await
-        .unwrap()
-}
 
 /// What this JID is to the node.
 async fn state(pubsub: &PubSub, index: &NodeIndex, jid: &str) -> State {
