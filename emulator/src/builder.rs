@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 
 use crate::accounts::{Account, Accounts};
-use crate::disk::{DiskOptions, JOURNAL_MAX};
+use crate::disk::DiskOptions;
 use crate::ec2::Ec2Half;
 use crate::ec2::options::Ec2Options;
 use crate::faults::Faults;
@@ -195,20 +195,8 @@ impl Builder {
 
     /// Where and how the half with this folder is kept, if it is.
     fn disk(&self, folder: &str) -> io::Result<Option<DiskOptions>> {
-        let Some(dir) = &self.dir else {
-            if self.fsync || self.journal_max.is_some() {
-                return Err(io::Error::new(
-                    io::ErrorKind::InvalidInput,
-                    "fsync and journal_max need a folder: set dir",
-                ));
-            }
-            return Ok(None);
-        };
-        Ok(Some(DiskOptions {
-            dir: dir.join(folder),
-            fsync: self.fsync,
-            journal_max: self.journal_max.unwrap_or(JOURNAL_MAX),
-        }))
+        let dir = self.dir.as_ref().map(|dir| dir.join(folder));
+        DiskOptions::new(dir, self.fsync, self.journal_max, "")
     }
 
     /// Limits, modes and folder of the SimpleDB half. Defaults to Amazon's limits, in memory.

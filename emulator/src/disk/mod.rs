@@ -45,6 +45,29 @@ pub(crate) struct DiskOptions {
     pub(crate) journal_max: u64,
 }
 
+impl DiskOptions {
+    /// Where and how a state is kept, if a folder is named.
+    ///
+    /// # Errors
+    /// When something is said of a folder, and none is named; `whose` stands behind the names of the settings.
+    pub(crate) fn new(
+        dir: Option<PathBuf>,
+        fsync: bool,
+        journal_max: Option<u64>,
+        whose: &str,
+    ) -> io::Result<Option<Self>> {
+        if dir.is_none() && (fsync || journal_max.is_some()) {
+            let text = format!("fsync and journal_max{whose} need a folder: set dir");
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+        }
+        Ok(dir.map(|dir| Self {
+            dir,
+            fsync,
+            journal_max: journal_max.unwrap_or(JOURNAL_MAX),
+        }))
+    }
+}
+
 /// What a folder keeps.
 ///
 /// A record sets or clears something whatever it was, so that doing all of them again, on any state that some of them

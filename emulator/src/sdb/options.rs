@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::disk::{DiskOptions, JOURNAL_MAX};
+use crate::disk::DiskOptions;
 
 /// Settings of the emulator's SimpleDB half, for [`Builder::sdb`](crate::Builder::sdb).
 ///
@@ -86,20 +86,8 @@ impl SdbOptions {
     /// # Errors
     /// When something is said of a folder, and no folder is named.
     pub(crate) fn disk(&self) -> io::Result<Option<DiskOptions>> {
-        let Some(dir) = &self.dir else {
-            if self.fsync || self.journal_max.is_some() {
-                return Err(io::Error::new(
-                    io::ErrorKind::InvalidInput,
-                    "fsync and journal_max of SimpleDB's options need a folder: set dir",
-                ));
-            }
-            return Ok(None);
-        };
-        Ok(Some(DiskOptions {
-            dir: dir.clone(),
-            fsync: self.fsync,
-            journal_max: self.journal_max.unwrap_or(JOURNAL_MAX),
-        }))
+        let whose = " of SimpleDB's options";
+        DiskOptions::new(self.dir.clone(), self.fsync, self.journal_max, whose)
     }
 
     /// The same folder as these options have it, which name none themselves.
@@ -211,7 +199,10 @@ mod tests {
             assert!(disk.fsync || disk.journal_max == 9);
         }
         let disk = SdbOptions::default().dir("a").disk().unwrap().unwrap();
-        assert_eq!((disk.fsync, disk.journal_max), (false, JOURNAL_MAX));
+        assert_eq!(
+            (disk.fsync, disk.journal_max),
+            (false, crate::disk::JOURNAL_MAX)
+        );
     }
 
     #[test]
