@@ -83,6 +83,17 @@ async def until(holds, what):
     raise AssertionError(f"{what} did not come to be")
 
 
+def names_with(part):
+    """The names of things in the stores that have this in them."""
+    return [name for name in ask("names").split("\t") if part in name]
+
+
+async def left_of(person, contact):
+    """What is left of a person who was removed, but for the entry in the roster of a contact, which stays."""
+    entry = f" {contact}@{HOST}|"
+    return await emptied(lambda: [n for n in names_with(person) if not ("-roster" in n and entry in n)])
+
+
 async def emptied(what):
     """What is left of something that is to go, once it is gone or has had the time for it."""
     for _ in range(PATIENCE * 10):

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from checks import HOST, Client, api, ask, attempt, check, emptied, main, register, until
+from checks import HOST, Client, api, attempt, check, left_of, main, names_with, register, until
 from slixmpp.exceptions import IqError
 
 
@@ -142,16 +142,11 @@ async def leaving(ann, bob):
     await until(lambda: seen("ann"), "ann's absence")
     bob.send_message(f"ann@{HOST}", "too late")
     await until(lambda: count_is("ann", 1), "a message")
-    before = [name for name in ask("names").split("\t") if "ann" in name]
+    before = names_with("ann")
     check("ann has things in the stores", len(before) > 8, before)
     await api("unregister", user="ann", host=HOST)
 
-    def left():
-        names = [name for name in ask("names").split("\t") if "ann" in name]
-        # She stays in the rosters of others.
-        return [name for name in names if not ("-roster" in name and f" bob@{HOST}|" in name)]
-
-    remains = await emptied(left)
+    remains = await left_of("ann", "bob")
     check("nothing of a person who was removed is left", remains == [], remains)
     check("nobody logs in by that name", await attempt(Client("ann")) == "refused")
     await register("ann")

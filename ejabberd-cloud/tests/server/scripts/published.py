@@ -2,7 +2,7 @@
 
 import asyncio
 
-from checks import HOST, Client, api, ask, check, emptied, main, register, until
+from checks import HOST, Client, api, ask, check, left_of, main, names_with, register, until
 from slixmpp.exceptions import IqError
 from slixmpp.xmlstream import ET
 
@@ -140,16 +140,11 @@ async def ends(gus, hal):
     await hal.plugin["xep_0060"].create_node(SERVICE, "hal's")
     await owner.subscribe(SERVICE, "hal's")
     await gus.logout()
-    before = [name for name in ask("names").split("\t") if "gus" in name]
+    before = names_with("gus")
     check("gus has things in the stores", len(before) > 3, before)
     await api("unregister", user="gus", host=HOST)
 
-    def left():
-        names = [name for name in ask("names").split("\t") if "gus" in name]
-        # He stays in the rosters of others.
-        return [name for name in names if not ("-roster" in name and f" hal@{HOST}|" in name)]
-
-    remains = await emptied(left)
+    remains = await left_of("gus", "hal")
     check("nothing that a person who was removed has published is left", remains == [], remains)
 
 

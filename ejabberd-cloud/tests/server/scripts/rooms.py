@@ -2,7 +2,7 @@
 
 import asyncio
 
-from checks import HOST, Client, api, ask, check, main, register, until
+from checks import HOST, Client, api, ask, check, main, names_with, register, until
 from slixmpp.exceptions import IqError, IqTimeout
 
 ROOM = f"den@conference.{HOST}"
@@ -74,7 +74,7 @@ async def program_started_anew(ann):
 
     async def stored():
         await configure(ann, roomname="The Den, again")
-        names = [name for name in ask("names").split("\t") if "/muc/" in name]
+        names = names_with("/muc/")
         return "The Den, again" in ask(f"object {names[0]}")
 
     await until(stored, "the new name")
@@ -83,7 +83,7 @@ async def program_started_anew(ann):
 
 async def two_nodes(ann):
     """Another node has stored the room: it runs there, and ends here instead of undoing what was done there."""
-    names = [name for name in ask("names").split("\t") if "/muc/" in name]
+    names = names_with("/muc/")
     ask(f"replace {names[0]}\tThe Den, again\tThe Den, other")
     try:
         # The room may end before it answers.
@@ -123,7 +123,7 @@ async def nicknames(ann, bob):
 
 async def log():
     def page():
-        return [name for name in ask("names").split("\t") if "/muc-log/" in name]
+        return names_with("/muc-log/")
 
     found = await until(page, "a page of the log")
     check("the log of a room is a page for each day", found[0].endswith(".html") and "den" in found[0], found)
@@ -164,7 +164,7 @@ async def scenario():
     await two_nodes(ann)
     await groups()
     await ann.plugin["xep_0045"].destroy(ROOM)
-    await until(lambda: not [name for name in ask("names").split("\t") if "/muc/" in name], "the end of the room")
+    await until(lambda: not names_with("/muc/"), "the end of the room")
     check("a room that was destroyed is gone", True)
     await asyncio.gather(ann.logout(), bob.logout())
 
