@@ -2,7 +2,7 @@
 
 /// Lets a request be awaited as it is, by its method `send`.
 ///
-/// ```ignore
+/// ```text
 /// awaitable!(Get, Object);
 /// // writes
 /// impl IntoFuture for Get {

@@ -38,7 +38,7 @@ impl Row {
 /// Declares the rows of a table, each as a constant by the name that its operation takes it by, and the table of them
 /// all, in their order, so that no row can be left out of it.
 ///
-/// ```ignore
+/// ```text
 /// rows! {
 ///     /// What may be sent twice.
 ///     pub const TABLE;

@@ -4,7 +4,7 @@
 /// says in the same words; and, unless it is `uncached`, those of one whose operations are about things with keys, and
 /// whose reads can go through a cache, for which it has a field `cache: aws_core::cache::Settings`.
 ///
-/// ```ignore
+/// ```text
 /// settings!(Builder);
 /// // writes, among others
 /// impl Builder {
