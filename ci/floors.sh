@@ -17,6 +17,7 @@ declare -A floor=(
     [aws-core]=3
     [s3-client]=4 [simpledb-client]=4 [ec2-client]=4
     [s3-object-store]=5 [keys]=5 [cloud-stores]=5
+    [s3-sync]=9
     [ejabberd-cloud]=9
     [examples]=9 [benches]=9
 )
