@@ -17,6 +17,8 @@
 # has to stand in ci/mutants.accepted, with the reason why that is right. The exit status is 1 where a room notices
 # fewer than 90 of 100 changes that compile, or where one that is not noticed has no reason.
 set -euo pipefail
+# The patterns of files below are for cargo-mutants, and not for the shell.
+set -f
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 # A room: its name, its package, the files that decide, and the arguments of `cargo test` that run its quick tests.
