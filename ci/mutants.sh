@@ -25,14 +25,14 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 rooms=(
     "engine    | pipeline-pool | pipeline-pool/src/engine/core/**/*.rs | --lib engine::core"
     "http1     | pipeline-pool | pipeline-pool/src/http1/**/*.rs | --lib http1"
-    "dispatch  | aws-core | aws-core/src/dispatch/**/*.rs aws-core/src/classify.rs aws-core/src/retry.rs aws-core/src/idempotency.rs | --lib --test dispatch"
+    "dispatch  | aws-core | aws-core/src/dispatch/**/*.rs aws-core/src/classify.rs aws-core/src/retry.rs aws-core/src/idempotency.rs | --lib --test=dispatch"
     "trust     | cache-layer | cache-layer/src/through/trust/**/*.rs | --lib through"
-    "debts     | cache-layer | cache-layer/src/memcached/node/**/*.rs cache-layer/src/memcached/ops/lease.rs cache-layer/src/memcached/health.rs | --lib --test memcached"
-    "signing   | aws-sigv2 | aws-sigv2/src/**/*.rs | --lib --test vectors --test independent"
-    "signing4  | aws-core | aws-core/src/v4/**/*.rs | --lib --test v4"
-    "transfer  | s3-client | s3-client/src/multipart/**/*.rs s3-client/src/transfer/**/*.rs | --lib --test it"
-    "checksums | s3-client | s3-client/src/checksum/**/*.rs s3-client/src/digest.rs | --lib --test it"
-    "expiry    | aws-core | aws-core/src/credentials/**/*.rs | --lib --test credentials"
+    "debts     | cache-layer | cache-layer/src/memcached/node/**/*.rs cache-layer/src/memcached/ops/lease.rs cache-layer/src/memcached/health.rs | --lib --test=memcached"
+    "signing   | aws-sigv2 | aws-sigv2/src/**/*.rs | --lib --test=vectors --test=independent"
+    "signing4  | aws-core | aws-core/src/v4/**/*.rs | --lib --test=v4"
+    "transfer  | s3-client | s3-client/src/multipart/**/*.rs s3-client/src/transfer/**/*.rs | --lib --test=it"
+    "checksums | s3-client | s3-client/src/checksum/**/*.rs s3-client/src/digest.rs | --lib --test=it"
+    "expiry    | aws-core | aws-core/src/credentials/**/*.rs | --lib --test=credentials"
 )
 # The world of the engine in virtual time runs this many courses instead of thousands.
 export WORLD_RUNS=${WORLD_RUNS:-150}
@@ -129,7 +129,7 @@ prepare() {
 
 # Runs the changes named on standard input against the tests of a room, and notes how each ended.
 judge() {
-    local room=$1 package=$2 tests=$3 files=$4 names=() part=() options name file baseline=run
+    local room=$1 package=$2 tests=$3 files=$4 names=() part=() options filters name file baseline=run
     mapfile -t names
     local at
     for ((at = 0; at < ${#names[@]}; at += batch)); do
@@ -145,11 +145,18 @@ judge() {
         if [[ "${part[*]}" != *"delete field"* ]]; then
             options+=(--exclude-re 'delete field')
         fi
+        # Only the targets that judge are built, and not every test of the package.
+        filters=()
+        for name in $tests; do
+            case "$name" in
+                --*) options+=("--cargo-arg=$name") ;;
+                *) filters+=("$name") ;;
+            esac
+        done
         rm -rf "$work/$room.out"
-        # shellcheck disable=SC2086 # the tests are words
         (cd "$work/tree" && cargo mutants --in-place --no-times --colors never --package "$package" \
             --baseline "$baseline" --timeout "$limit" --build-timeout 900 --output "$work/$room.out" \
-            "${options[@]}" -- $tests) >"$work/$room.log" 2>&1 || true
+            "${options[@]}" -- "${filters[@]}") >"$work/$room.log" 2>&1 || true
         # A change that is noticed may leave a seed of proptest behind.
         git -C "$work/tree" checkout --quiet --force .
         git -C "$work/tree" clean -fdq
