@@ -19,6 +19,9 @@ pub struct Stats {
     pub metadata_requests: u64,
     /// Items and entries of indexes that selects looked at.
     pub sdb_rows: u64,
+    /// The sum of the `BoxUsage` of all answers of SimpleDB, refusals among them, in units of 10⁻¹⁰ machine hours: so many
+    /// digits does an answer have. Answers that a fault made are not in it.
+    pub sdb_box_usage: u64,
     /// Requests refused because their signature, key, date or token was not right.
     pub refused: u64,
     /// Connections open now.
@@ -39,6 +42,7 @@ pub(crate) struct Counters {
     pub(crate) ec2: AtomicU64,
     pub(crate) metadata: AtomicU64,
     pub(crate) sdb_rows: AtomicU64,
+    sdb_box_usage: AtomicU64,
     pub(crate) refused: AtomicU64,
     open: AtomicU64,
     max_open: AtomicU64,
@@ -58,12 +62,19 @@ impl Counters {
             ec2_requests,
             metadata_requests,
             sdb_rows: self.sdb_rows.load(Relaxed),
+            sdb_box_usage: self.sdb_box_usage.load(Relaxed),
             refused: self.refused.load(Relaxed),
             connections_open: self.open.load(Relaxed),
             connections_max: self.max_open.load(Relaxed),
             connections_accepted: self.accepted.load(Relaxed),
             pipeline_max: self.pipeline_max.load(Relaxed),
         }
+    }
+
+    /// Adds a price in machine hours.
+    pub(crate) fn charge(&self, hours: f64) {
+        let units = (hours * 1e10).round() as u64;
+        self.sdb_box_usage.fetch_add(units, Relaxed);
     }
 
     pub(crate) fn count(counter: &AtomicU64) {

@@ -125,11 +125,13 @@ impl SdbHalf {
         };
         let (status, body) = match answer {
             Ok((action, answer)) => {
+                self.counters.charge(answer.box_usage);
                 let result = answer.result.as_deref();
                 let body = xml::response(action, result, &request_id, answer.box_usage);
                 (hyper::StatusCode::OK, body)
             }
             Err(error) => {
+                self.counters.charge(price::ERROR);
                 let body = xml::error(&error, &request_id, price::ERROR);
                 (error.status(), body)
             }

@@ -19,6 +19,7 @@ mod ops;
 mod port;
 mod settings;
 
+use std::ffi::OsString;
 use std::os::fd::AsFd;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -39,8 +40,11 @@ const MAX_ANSWER: usize = 64 << 20;
 /// How many bytes all calls under way may have together.
 const MAX_BYTES: usize = 64 << 20;
 
-fn main() -> ExitCode {
-    let settings = match Settings::read(std::env::args_os()) {
+/// Runs the program with these arguments, of which the first is its name, until standard input ends; gives its exit status.
+///
+/// It is here, and not in the program, so that a program which starts servers by itself can be this one as well.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let settings = match Settings::read(arguments) {
         Ok(settings) => settings,
         Err(error) => {
             // Nowhere is left to tell that the terminal is gone.
