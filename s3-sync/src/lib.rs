@@ -3,5 +3,10 @@
 #![forbid(unsafe_code)]
 
 mod digest;
+mod error;
+pub mod names;
+mod url;
 
 pub use digest::{Digest, NoDigest};
+pub use error::{Error, Kind, Result};
+pub use url::Url;

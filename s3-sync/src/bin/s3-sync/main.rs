@@ -1,0 +1,70 @@
+//! `s3-sync`: the program. Each subcommand is a file; this one has their list, what all of them are told, and the exit code.
+
+#![forbid(unsafe_code)]
+
+mod common;
+mod names;
+mod output;
+mod progress;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::common::{Common, Failure};
+use crate::output::Output;
+
+/// Brings trees of files and buckets level by content.
+///
+/// A bucket is written s3://bucket/prefix. The store and the keys are those of the environment (AWS_ENDPOINT_URL,
+/// AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_PROFILE) and of the files under ~/.aws.
+///
+/// Exits with 0 when all went well, 1 when something did not, and 2 when it was called in a wrong way.
+#[derive(Debug, Parser)]
+#[command(name = "s3-sync", version)]
+struct Args {
+    #[command(flatten)]
+    common: Common,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Names(names::Args),
+}
+
+impl Command {
+    async fn run(self, common: &Common, output: &Output) -> Result<Outcome, Failure> {
+        match self {
+            Self::Names(args) => args.run(common, output).await,
+        }
+    }
+}
+
+/// What a run came to that did not end early.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome {
+    /// All is well: exit code 0.
+    Done,
+    /// The rest was done, and what was not has been told: exit code 1.
+    InPart,
+}
+
+fn main() -> ExitCode {
+    // Ends the program by itself, with 2 for wrong arguments.
+    let args = Args::parse();
+    let output = Output::new(args.common.json);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let ended = match runtime {
+        Ok(runtime) => runtime.block_on(Box::pin(args.command.run(&args.common, &output))),
+        Err(error) => Err(Failure::Output(error)),
+    };
+    match ended {
+        Ok(Outcome::Done) => ExitCode::SUCCESS,
+        Ok(Outcome::InPart) => ExitCode::from(1),
+        Err(failure) => failure.exit(),
+    }
+}

@@ -1,0 +1,5 @@
+//! The program as its users start it, on an emulator.
+
+mod common;
+mod names;
+mod use_of_it;
