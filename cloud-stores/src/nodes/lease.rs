@@ -20,7 +20,7 @@ pub const MAX_NODE_DETAILS: usize = 4096;
 
 /// The leases of the nodes of a cluster; made by [`Stores::nodes`].
 #[derive(Clone, Debug)]
-pub struct NodeLeases(Stores);
+pub struct NodeLeases(pub(super) Stores);
 
 /// A lease that was read.
 #[derive(Clone, PartialEq, Eq)]

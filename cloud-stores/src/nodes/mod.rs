@@ -20,8 +20,10 @@
 //!      └───────────── being removed by another ── its time is over ──► claimed by a third
 //! ```
 
+mod founder;
 mod lease;
 mod watch;
 
+pub use self::founder::Founder;
 pub use self::lease::{MAX_NODE_DETAILS, NodeLease, NodeLeases, OwnLease};
 pub use self::watch::{NodeEvent, NodeWatch};

@@ -264,3 +264,35 @@ async fn a_node_that_is_killed_is_removed_once_and_comes_back() {
         assert_eq!(watch.there().collect::<Vec<_>>(), names);
     }
 }
+
+#[tokio::test]
+async fn of_many_that_begin_a_cluster_one_does() {
+    let world = World::start().await;
+    let nodes = world.stores.nodes();
+    let nobody = nodes.founder().await.unwrap();
+    assert_eq!(nobody.node, None);
+    let names: Vec<String> = (0..6).map(|n| format!("n{n}")).collect();
+    let founded = join_all(names.iter().map(|name| nodes.found(&nobody, name, "1"))).await;
+    let founders: Vec<&String> = names
+        .iter()
+        .zip(founded)
+        .filter(|(_, founded)| *founded.as_ref().unwrap())
+        .map(|(name, _)| name)
+        .collect();
+    assert_eq!(founders.len(), 1);
+    let (founder, requests) = world.requests(nodes.founder()).await;
+    let founder = founder.unwrap();
+    assert_eq!(requests, ["GetObject"]);
+    let node = (founders[0].clone(), "1".to_owned());
+    assert_eq!(founder.node, Some(node));
+    // Whoever has read what was before does not begin over it.
+    assert!(!nodes.found(&nobody, "n9", "1").await.unwrap());
+    // A lost answer is settled: it is the founder, and nobody else is.
+    let lost = world.lose("PutObject");
+    assert!(nodes.found(&founder, "n9", "2").await.unwrap());
+    assert_eq!(lost.count(), 1);
+    assert!(!nodes.found(&founder, "n8", "1").await.unwrap());
+    world.outage();
+    let error = nodes.founder().await.unwrap_err();
+    assert_eq!(error.kind(), Kind::Unavailable);
+}
