@@ -10,7 +10,7 @@
 # ADDRESS    the address to listen on; 127.0.0.1
 # C2S_PORT   the port for clients; 5222
 # HTTP_PORT  the port for administration; 5280
-# NAME       the name of a node that others can join, NAME@ADDRESS; without it the node is alone
+# NAME       the name of a node that joins those that have the same stores, NAME@ADDRESS; without it the node is alone
 # COOKIE     what nodes that join each other have in common; it has no default
 # DIST_PORT  the port on which nodes talk to each other, the same for all of them, each at its own ADDRESS; 4369
 # ERL_EXTRA  more arguments for erl
@@ -55,8 +55,9 @@ export CONTRIB_MODULES_PATH=$run/contrib ERL_CRASH_DUMP_BYTES=0
 distribution=()
 if [[ -n $NAME ]]; then
     distribution=(-name "$NAME@$ADDRESS" -setcookie "${COOKIE:?is needed with NAME}"
-        -start_epmd false -erl_epmd_port "$DIST_PORT" -kernel inet_dist_use_interface "{${ADDRESS//./,}}")
+        -start_epmd false -erl_epmd_port "$DIST_PORT" -kernel inet_dist_use_interface "{${ADDRESS//./,}}"
+        -s cloud_node)
 fi
 # shellcheck disable=SC2086 # Several arguments.
-exec erl -noshell "${distribution[@]}" +K true +P 100000 +sbwt none +sbwtdcpu none +sbwtdio none $ERL_EXTRA \
-    -pa "$SHIMS" -mnesia dir "\"$run/db\"" -s ejabberd
+exec erl -noshell -pa "$SHIMS" $ERL_EXTRA "${distribution[@]}" +K true +P 100000 +sbwt none +sbwtdcpu none +sbwtdio none \
+    -mnesia dir "\"$run/db\"" -s ejabberd

@@ -146,21 +146,34 @@ pub(crate) async fn open(
     public_log: bool,
     opening: watch::Sender<Opening>,
 ) -> Result<Arc<Opened>, cloud_stores::Error> {
+    let failing = || {
+        opening.send_replace(Opening::Failing);
+    };
+    let stores = open_stores(settled, failing).await?;
+    let opened = Arc::new(Opened::new(stores, public_log));
+    opening.send_replace(Opening::Open(Arc::clone(&opened)));
+    Ok(opened)
+}
+
+/// Opens the stores, and tries again until they are open; tells each failure.
+///
+/// # Errors
+///
+/// As [`open`].
+pub(crate) async fn open_stores(
+    settled: &Settled,
+    failing: impl Fn(),
+) -> Result<Stores, cloud_stores::Error> {
     let mut pause = FIRST_PAUSE;
     loop {
         match settled.open().await {
-            Ok(stores) => {
-                let opened = Arc::new(Opened::new(stores, public_log));
-                opening.send_replace(Opening::Open(Arc::clone(&opened)));
-                return Ok(opened);
-            }
-            Err(error) if error.kind() == Kind::Invalid => return Err(error),
-            Err(error) => {
+            Err(error) if error.kind() != Kind::Invalid => {
                 log::line(format_args!(
                     "the stores cannot be opened, which is tried again in {pause:?}: {error}"
                 ));
-                opening.send_replace(Opening::Failing);
+                failing();
             }
+            opened => return opened,
         }
         sleep(pause).await;
         pause = (pause * 2).min(LONGEST_PAUSE);

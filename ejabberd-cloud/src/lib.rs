@@ -3,6 +3,7 @@
 //! ```text
 //!  ejabberd ── stdin ──►  port │ extauth  ──►  ops  ──►  cloud-stores  ──►  S3, SimpleDB, memcached
 //!           ◄─ stdout ──      fronts          calls        layout
+//!           ── stdin ──►      node: who else is there ──►  leases       ──►  S3, or EC2
 //! ```
 //!
 //! *Problem:* ejabberd is written in Erlang, and what it takes to use S3 and SimpleDB well (conditions, retries, pipelined
@@ -15,6 +16,7 @@ mod connect;
 mod etf;
 mod extauth;
 mod log;
+mod node;
 mod ops;
 mod port;
 mod settings;
@@ -29,7 +31,7 @@ use tokio::net::unix::pipe;
 use tokio::sync::watch;
 
 use connect::{Opening, Wrong};
-use settings::{Front, Settings, StoreSettings};
+use settings::{Front, NodeSettings, Settings, StoreSettings};
 
 /// How many threads work. What takes time is the waiting for the stores, and one connection is one task.
 const THREADS: usize = 2;
@@ -82,6 +84,7 @@ async fn run(settings: Settings) -> ExitCode {
             max_calls,
             public_log,
         } => port(&stores, max_calls, public_log, pipes).await,
+        Front::Node(node) => run_node(&node, pipes).await,
         Front::Extauth { stores } => extauth(&stores, pipes).await,
     }
 }
@@ -121,6 +124,17 @@ async fn port(
     };
     opened.finish().await;
     end(served)
+}
+
+async fn run_node(settings: &NodeSettings, (input, output): Pipes) -> ExitCode {
+    let settled = connect::settle(&settings.stores())
+        .and_then(|settled| Ok((settled, node::peers(settings)?)));
+    let (settled, peers) = match settled {
+        Ok(settled) => settled,
+        Err(wrong) => return fail(&wrong, 2),
+    };
+    let opening = connect::open_stores(&settled, || {});
+    end(node::serve(input, output, opening, settings, peers).await)
 }
 
 async fn extauth(settings: &StoreSettings, (input, output): Pipes) -> ExitCode {

@@ -56,6 +56,8 @@ pub(crate) enum Front {
         #[arg(long, env = "EJABBERD_CLOUD_PUBLIC_LOG")]
         public_log: bool,
     },
+    /// Serve a node of a cluster, by an Erlang port with {packet, 4}, as the shim cloud_node opens it: who else is there.
+    Node(NodeSettings),
     /// Serve ejabberd's protocol of external authentication: auth, isuser, setpass, tryregister and removeuser, one at a time.
     ///
     /// It can answer nothing but yes and no, so that a server which uses it offers PLAIN alone, and when the store cannot be
@@ -159,6 +161,93 @@ impl StoreSettings {
     }
 }
 
+/// How the nodes of a cluster find each other.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct NodeSettings {
+    #[command(flatten)]
+    pub(crate) stores: StoreSettings,
+
+    /// The name of this node, as Erlang has it: ejabberd@10.0.0.7.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: String,
+
+    /// How long the lease of a node lasts, in seconds, 3 to 3,600; the same for all nodes.
+    ///
+    /// It is renewed, and those of others are looked at, each third of it. A node that is gone is removed from the cluster
+    /// one to two lengths after its last renewal; its people can log in elsewhere at once.
+    #[arg(long = "lease", value_name = "SECONDS", env = "EJABBERD_CLOUD_LEASE", default_value_t = 30,
+          value_parser = clap::value_parser!(u64).range(3..=3600))]
+    pub(crate) lease_seconds: u64,
+
+    /// Where nodes find each other.
+    #[arg(
+        long,
+        value_name = "WHERE",
+        env = "EJABBERD_CLOUD_DISCOVERY",
+        default_value = "leases"
+    )]
+    pub(crate) discovery: Discovery,
+
+    /// A tag that the instances of all nodes have, KEY=VALUE; may be given several times.
+    #[arg(
+        long = "ec2-tag",
+        value_name = "TAG",
+        env = "EJABBERD_CLOUD_EC2_TAGS",
+        value_delimiter = ','
+    )]
+    pub(crate) ec2_tags: Vec<String>,
+
+    /// A security group that the instances of all nodes are in, by its name or its id; may be given several times.
+    #[arg(
+        long = "ec2-security-group",
+        value_name = "GROUP",
+        env = "EJABBERD_CLOUD_EC2_SECURITY_GROUPS",
+        value_delimiter = ','
+    )]
+    pub(crate) ec2_security_groups: Vec<String>,
+
+    /// The Auto Scaling group of all nodes.
+    #[arg(
+        long,
+        value_name = "NAME",
+        env = "EJABBERD_CLOUD_EC2_AUTO_SCALING_GROUP"
+    )]
+    pub(crate) ec2_auto_scaling_group: Option<String>,
+
+    /// Where EC2 is. Defaults to Amazon's in the region.
+    #[arg(long, value_name = "URL", env = "EJABBERD_CLOUD_EC2_ENDPOINT")]
+    pub(crate) ec2_endpoint: Option<String>,
+}
+
+impl NodeSettings {
+    /// How long a lease lasts.
+    pub(crate) fn lease(&self) -> Duration {
+        Duration::from_secs(self.lease_seconds)
+    }
+
+    /// How the stores are asked for leases: no single call may take so long that a renewal comes late, unless the lease is
+    /// shorter than a call may well take, and nothing comes from a cache.
+    pub(crate) fn stores(&self) -> StoreSettings {
+        let third = (self.lease_seconds * 1000 / 3).max(5000);
+        StoreSettings {
+            deadline_ms: self.stores.deadline_ms.min(third),
+            cache_servers: Vec::new(),
+            max_connections: 2,
+            ..self.stores.clone()
+        }
+    }
+}
+
+/// Where nodes find each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Discovery {
+    /// By leases in S3, which take nothing but the bucket.
+    Leases,
+    /// By the instances of EC2 that have a tag, are in a security group or in an Auto Scaling group. It takes the
+    /// permission ec2:DescribeInstances.
+    Ec2,
+}
+
 /// How requests to S3 are signed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum SignatureVersion {
@@ -256,6 +345,23 @@ mod tests {
             ),
             (&["port", "--bucket", "b", "--signature", "v3"], "v3"),
             (&["ports"], "ports"),
+            (&["node", "--bucket", "b"], "--name"),
+            (
+                &["node", "--bucket", "b", "--name", "a@b", "--lease", "2"],
+                "--lease",
+            ),
+            (
+                &[
+                    "node",
+                    "--bucket",
+                    "b",
+                    "--name",
+                    "a@b",
+                    "--discovery",
+                    "dns",
+                ],
+                "dns",
+            ),
         ] {
             let error = read(arguments).expect_err("wrong");
             assert!(error.to_string().contains(named), "{error}");

@@ -14,9 +14,16 @@ watch() ->
         _ -> watch()
     end.
 
-%% A page of ejabberd's web server: a line for each table of Mnesia, its name, its kind and its size.
-process(_Path, _Request) ->
+%% Pages of ejabberd's web server: which nodes it knows and which of them run; the end of its connection to another one;
+%% and a line for each table of Mnesia, its name, its kind and its size.
+process([<<"nodes">>], _) ->
+    Names = fun(Key) -> [io_lib:format(" ~s", [Node]) || Node <- lists:sort(mnesia:system_info(Key))] end,
+    text(["knows", Names(db_nodes), "; runs", Names(running_db_nodes)]);
+process([<<"cut">>, Node], _) ->
+    text(io_lib:format("~p", [erlang:disconnect_node(binary_to_atom(Node))]));
+process(_, _) ->
     Kind = fun(Table) -> mnesia:table_info(Table, storage_type) end,
-    Lines = [io_lib:format("~p ~p ~p~n", [Table, Kind(Table), mnesia:table_info(Table, size)])
-             || Table <- mnesia:system_info(tables)],
-    {200, [{<<"Content-Type">>, <<"text/plain">>}], iolist_to_binary(Lines)}.
+    text([io_lib:format("~p ~p ~p~n", [Table, Kind(Table), mnesia:table_info(Table, size)])
+          || Table <- mnesia:system_info(tables)]).
+
+text(Text) -> {200, [{<<"Content-Type">>, <<"text/plain">>}], iolist_to_binary(Text)}.

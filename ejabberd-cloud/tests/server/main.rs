@@ -22,7 +22,7 @@ mod store;
 mod tools;
 
 use node::{Node, Plan};
-use script::run;
+use script::{act, run, run_with};
 
 #[test]
 fn people_log_in_talk_and_leave_nothing() {
@@ -63,8 +63,36 @@ fn ejabberd_asks_the_other_front() {
 }
 
 #[test]
+fn nodes_serve_together_and_any_of_them_may_die() {
+    let plan = |name| Plan {
+        name: Some(name),
+        ..Plan::default()
+    };
+    let [mut a, mut b] = Node::cluster([&plan("a"), &plan("b")]);
+    let addresses = [a.address.clone(), b.address.clone()];
+    let mut act = |what: &str| {
+        match what {
+            "nodes a" => return a.try_http("/probe/nodes", "{}").unwrap_or_default(),
+            "nodes b" => return b.try_http("/probe/nodes", "{}").unwrap_or_default(),
+            "names of nodes" => return format!("{} {}", a.name(), b.name()),
+            "cut" => return b.http(&format!("/probe/cut/{}", a.name()), "{}"),
+            "tables" => [&a, &b].into_iter().for_each(has_no_state),
+            "kill a" => a.kill(),
+            "start a" => a.restart(),
+            "stop b" => assert_eq!(b.stop(), Some(0), "{}", b.said()),
+            _ => return act(what, &a),
+        }
+        "done".to_owned()
+    };
+    run_with("cluster", &[&addresses[0], &addresses[1]], &mut act);
+}
+
+#[test]
 fn no_state_is_in_the_tables_of_a_node() {
-    let node = Node::start(&Plan::default());
+    has_no_state(&Node::start(&Plan::default()));
+}
+
+fn has_no_state(node: &Node) {
     let tables = node.http("/probe", "{}");
     // What they have is who is online, or can be made anew. (pubsub_last_item is a cache in memory, which is off.)
     let stores = [

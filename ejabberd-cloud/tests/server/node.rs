@@ -5,6 +5,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
@@ -17,8 +18,14 @@ use crate::tools::{package, shims};
 /// How long a node may take to start, on a machine that does much else.
 const START: Duration = Duration::from_secs(90);
 
+/// The port on which nodes talk to each other, each at an address of its own.
+const DISTRIBUTION: &str = "14369";
+
 /// What is special about a node.
+#[derive(Clone)]
 pub(crate) struct Plan {
+    /// What the node is called before the `@`, if others can join it.
+    pub(crate) name: Option<&'static str>,
     /// How many seconds a call waits.
     pub(crate) timeout: u32,
     /// Whether ejabberd keeps what it has read.
@@ -30,6 +37,7 @@ pub(crate) struct Plan {
 impl Default for Plan {
     fn default() -> Self {
         Self {
+            name: None,
             timeout: 20,
             caches: true,
             external: false,
@@ -39,8 +47,9 @@ impl Default for Plan {
 
 /// A node that runs until it is dropped.
 pub(crate) struct Node {
-    pub(crate) emulator: Emulator,
+    pub(crate) emulator: Arc<Emulator>,
     pub(crate) address: String,
+    plan: Plan,
     child: Child,
     folder: TempDir,
 }
@@ -64,18 +73,38 @@ impl Node {
             .user("id", "secret")
             .start_blocking()
             .expect("an emulator");
+        let mut node = Self::spawn(plan, Arc::new(emulator), address());
+        node.wait();
+        node
+    }
+
+    /// Nodes of one cluster, which start at the same time.
+    pub(crate) fn cluster<const N: usize>(plans: [&Plan; N]) -> [Self; N] {
+        let emulator = Emulator::builder()
+            .user("id", "secret")
+            .start_blocking()
+            .expect("an emulator");
+        let emulator = Arc::new(emulator);
+        let mut nodes = plans.map(|plan| Self::spawn(plan, Arc::clone(&emulator), address()));
+        nodes.iter_mut().for_each(Self::wait);
+        nodes
+    }
+
+    fn spawn(plan: &Plan, emulator: Arc<Emulator>, address: String) -> Self {
         let folder = TempDir::new().expect("a folder");
         let configuration = folder.path().join("plan.yml");
         std::fs::write(&configuration, configured(plan)).expect("a file");
         let program = PathBuf::from(env!("CARGO_BIN_EXE_ejabberd-cloud"));
         let path = std::env::var("PATH").unwrap_or_default();
-        let address = address();
         let said = File::create(folder.path().join("said")).expect("a file");
         let child = Command::new(package().join("scripts/node.sh"))
             .arg(folder.path().join("run"))
             .arg(&configuration)
             .env("SHIMS", shims())
             .env("ADDRESS", &address)
+            .env("NAME", plan.name.unwrap_or_default())
+            .env("COOKIE", "test")
+            .env("DIST_PORT", DISTRIBUTION)
             .env("ERL_EXTRA", "-s cloud_probe")
             .env("PATH", format!("{}:{path}", program.parent().expect("a folder").display()))
             .env("AWS_ACCESS_KEY_ID", "id")
@@ -90,14 +119,44 @@ impl Node {
             .stderr(said)
             .spawn()
             .expect("bash is needed");
-        let mut node = Self {
+        Self {
             emulator,
             address,
+            plan: plan.clone(),
             child,
             folder,
-        };
-        node.wait();
-        node
+        }
+    }
+
+    /// Ends the node at once, with all that it has.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().expect("a child");
+        self.child.wait().expect("its end");
+    }
+
+    /// Has the node end as it does when its machine is shut down, and gives its exit status.
+    pub(crate) fn stop(&mut self) -> Option<i32> {
+        let id = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
+        // Waiting would close it, and the probe would end the node for that.
+        let _open = self.child.stdin.take();
+        kill_process(id.expect("an id"), Signal::TERM).expect("a child");
+        self.child.wait().expect("its end").code()
+    }
+
+    /// Starts a node that has ended, under its name and at its address, with an empty folder.
+    pub(crate) fn restart(&mut self) {
+        assert!(
+            self.child.try_wait().expect("a child").is_some(),
+            "it has not ended"
+        );
+        let address = self.address.clone();
+        *self = Self::spawn(&self.plan, Arc::clone(&self.emulator), address);
+        self.wait();
+    }
+
+    /// The name of the node.
+    pub(crate) fn name(&self) -> String {
+        format!("{}@{}", self.plan.name.expect("a name"), self.address)
     }
 
     fn wait(&mut self) {
@@ -132,10 +191,9 @@ impl Node {
         // One that has ended and was not yet waited for has no arguments.
         let is_it = |id: &u32| {
             let arguments = std::fs::read(format!("/proc/{id}/cmdline")).unwrap_or_default();
-            arguments
-                .split(|byte| *byte == 0)
-                .next()
-                .is_some_and(|name| name.ends_with(b"/ejabberd-cloud"))
+            let mut arguments = arguments.split(|byte| *byte == 0);
+            let name = arguments.next().unwrap_or_default();
+            name.ends_with(b"/ejabberd-cloud") && arguments.next() == Some(b"port")
         };
         let helpers = below(self.child.id());
         helpers.into_iter().flat_map(below).find(is_it)
@@ -147,7 +205,8 @@ impl Node {
             .unwrap_or_else(|| panic!("{path} has no answer: {}", self.said()))
     }
 
-    fn try_http(&self, path: &str, body: &str) -> Option<String> {
+    /// The same, or nothing while the node is away.
+    pub(crate) fn try_http(&self, path: &str, body: &str) -> Option<String> {
         let mut server = TcpStream::connect((self.address.as_str(), 5280)).ok()?;
         let head = format!(
             "POST {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
@@ -173,11 +232,7 @@ impl Drop for Node {
         let _ = self.child.kill();
         let _ = self.child.wait();
         if std::thread::panicking() {
-            let log = self.folder.path().join("run/log/ejabberd.log");
-            eprintln!(
-                "the node said:\n{}",
-                std::fs::read_to_string(log).unwrap_or_else(|_| self.said())
-            );
+            eprintln!("the node said:\n{}", self.said());
         }
     }
 }
@@ -196,7 +251,7 @@ fn configured(plan: &Plan) -> String {
     };
     replace(
         "mod_cloud: {}",
-        &format!("mod_cloud: {{timeout: {}}}", plan.timeout),
+        &format!("mod_cloud: {{timeout: {}, lease: 3}}", plan.timeout),
     );
     replace(
         "/api: mod_http_api",

@@ -12,10 +12,15 @@ use crate::tools::{package, python};
 /// Runs `scripts/NAME.py`. It prints `ok: …` for a check that holds, `do: …` for what the test is to do, after which it
 /// reads a line with the answer, and `end: N` with the number of its checks; everything else is for a person to read.
 pub(crate) fn run(name: &str, node: &Node) {
+    run_with(name, &[&node.address], &mut |what| act(what, node));
+}
+
+/// The same with several addresses, where `act` does what the script asks for.
+pub(crate) fn run_with(name: &str, addresses: &[&str], act: &mut dyn FnMut(&str) -> String) {
     let script = package().join(format!("tests/server/scripts/{name}.py"));
     let child = Command::new(python())
         .arg(&script)
-        .arg(&node.address)
+        .args(addresses)
         .env("PYTHONUNBUFFERED", "1")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -28,7 +33,7 @@ pub(crate) fn run(name: &str, node: &Node) {
         let line = line.expect("text");
         println!("{line}");
         if let Some(what) = line.strip_prefix("do: ") {
-            writeln!(answers, "{}", act(what, node)).expect("a script that reads");
+            writeln!(answers, "{}", act(what)).expect("a script that reads");
         } else if let Some(count) = line.strip_prefix("end: ") {
             counted = count.parse().ok();
         } else if line.starts_with("ok: ") {
@@ -52,7 +57,7 @@ impl Drop for Ended {
 }
 
 /// Does what a script asks for.
-fn act(what: &str, node: &Node) -> String {
+pub(crate) fn act(what: &str, node: &Node) -> String {
     match what {
         "outage" => {
             node.emulator

@@ -49,9 +49,9 @@ def main(scenario):
     print(f"end: {_held}")
 
 
-def _api(command, arguments):
+def _api(address, command, arguments):
     request = urllib.request.Request(
-        f"http://{ADDRESS}:5280/api/{command}", json.dumps(arguments).encode(), {"Content-Type": "application/json"}
+        f"http://{address}:5280/api/{command}", json.dumps(arguments).encode(), {"Content-Type": "application/json"}
     )
     try:
         with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
@@ -60,9 +60,9 @@ def _api(command, arguments):
         return {"refused": json.loads(error.read())}
 
 
-async def api(command, **arguments):
+async def api(command, at=ADDRESS, **arguments):
     """A command of ejabberd's administration."""
-    return await asyncio.to_thread(_api, command, arguments)
+    return await asyncio.to_thread(_api, at, command, arguments)
 
 
 async def register(*users):
@@ -110,7 +110,7 @@ class Refused(Exception):
 class Client(slixmpp.ClientXMPP):
     """One session of a person. Messages and events that it receives wait in queues."""
 
-    def __init__(self, user, resource="r", password="secret", mechanism=None, presence=True):
+    def __init__(self, user, resource="r", password="secret", mechanism=None, presence=True, at=ADDRESS):
         config = {"unencrypted_scram": True, "unencrypted_plain": True}
         if mechanism:
             config["use_mech"] = mechanism
@@ -123,6 +123,7 @@ class Client(slixmpp.ClientXMPP):
         for extension in (4, 30, 45, 49, 54, 55, 60, 115, 163, 191):
             self.register_plugin(f"xep_{extension:04}")
         self.wants_presence = presence
+        self.at = at
         self.messages = asyncio.Queue()
         self.events = asyncio.Queue()
         self.contacts = {}
@@ -158,7 +159,7 @@ class Client(slixmpp.ClientXMPP):
         return self.contacts
 
     async def login(self):
-        self.connect(ADDRESS, 5222)
+        self.connect(self.at, 5222)
         return await asyncio.wait_for(self.in_or_not, PATIENCE)
 
     async def logout(self):
