@@ -1,100 +1,15 @@
 //! The program as its parent sees it: settings, answers on standard output, words on standard error, status at the end.
 
-use std::io::{Read, Write};
-use std::process::{Child, Command, Output, Stdio};
+mod cache;
+#[allow(dead_code, reason = "not all of it is needed here")]
+#[path = "../../../s3-client/tests/it/memcached.rs"]
+mod memcached;
+mod parent;
 
-use emulator::Emulator;
+use std::io::Read;
+use std::process::{Command, Stdio};
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_ejabberd-cloud");
-
-fn program(arguments: &[&str], secret: &str) -> Command {
-    let mut program = Command::new(PROGRAM);
-    program
-        .args(arguments)
-        .env("AWS_ACCESS_KEY_ID", "id")
-        .env("AWS_SECRET_ACCESS_KEY", secret);
-    program
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    program
-}
-
-fn start(emulator: &Emulator, front: &str, secret: &str) -> Child {
-    let url = emulator.url();
-    let arguments = [
-        front,
-        "--bucket",
-        "chat",
-        "--create-bucket",
-        "--shards",
-        "1",
-        "--s3-endpoint",
-        &url,
-    ];
-    let arguments = [
-        &arguments[..],
-        &["--sdb-endpoint", &url, "--deadline-ms", "3000"],
-    ]
-    .concat();
-    program(&arguments, secret).spawn().expect("the program")
-}
-
-fn emulator() -> Emulator {
-    Emulator::builder()
-        .user("id", "hunter2hunter2")
-        .start_blocking()
-        .expect("an emulator")
-}
-
-/// The frame of `{Operation, Binary…}`.
-fn call(id: u64, operation: &str, binaries: &[&str]) -> Vec<u8> {
-    let mut body = id.to_be_bytes().to_vec();
-    body.extend([
-        131,
-        104,
-        1 + binaries.len() as u8,
-        119,
-        operation.len() as u8,
-    ]);
-    body.extend(operation.as_bytes());
-    for binary in binaries {
-        body.push(109);
-        body.extend((binary.len() as u32).to_be_bytes());
-        body.extend(binary.as_bytes());
-    }
-    [&(body.len() as u32).to_be_bytes()[..], &body].concat()
-}
-
-/// The id and the term of the next answer.
-fn answer(child: &mut Child) -> (u64, Vec<u8>) {
-    let out = child.stdout.as_mut().expect("a pipe");
-    let mut length = [0; 4];
-    out.read_exact(&mut length).expect("an answer");
-    let mut body = vec![0; u32::from_be_bytes(length) as usize];
-    out.read_exact(&mut body).expect("a whole answer");
-    let term = body.split_off(8);
-    (u64::from_be_bytes(body.try_into().expect("8 bytes")), term)
-}
-
-fn send(child: &mut Child, bytes: &[u8]) {
-    child
-        .stdin
-        .as_mut()
-        .expect("a pipe")
-        .write_all(bytes)
-        .expect("a program that reads");
-}
-
-/// Closes standard input and waits for the end.
-fn end(mut child: Child) -> Output {
-    drop(child.stdin.take());
-    child.wait_with_output().expect("its end")
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
+use parent::{answer, call, emulator, end, program, send, start, text};
 
 #[test]
 fn it_answers_and_ends_with_its_parent() {
