@@ -1,12 +1,12 @@
-//! What every client of an AWS service would otherwise repeat.
+//! The parts that every client of an AWS service needs, and would otherwise repeat.
 //!
 //! An operation is a pure value that encodes itself and reads its answer ([`Operation`]). [`Dispatch`] runs
 //! it: it fetches [credentials], has the request signed **again for each attempt**, sends it over
 //! a [`Transport`], decides by [one table](dispatch::verdict) what follows a failure, and stops at one deadline.
-//! [`Endpoint`] says where requests go, [`shared_config`] what the environment says of that, [`Error`] what went wrong, [`paginate`] makes streams of pages, [`xml`] reads
-//! answers, [`v4`] signs by Version 4.
+//! [`Endpoint`] says where requests go, [`shared_config`] what the environment says of that, and [`Error`] what went
+//! wrong. [`paginate`] makes streams of pages, [`xml`] reads answers, and [`v4`] signs by Version 4.
 //!
-//! Not here: any single service (those are the crates `s3-client` and `sdb-client`), Signature Version 2
+//! This crate has no single service in it (those are the crates `s3-client` and `sdb-client`), Signature Version 2
 //! (`aws-sigv2`), sockets and HTTP (`pipeline-pool`).
 //!
 //! # Example

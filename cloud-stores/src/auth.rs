@@ -71,7 +71,7 @@ pub struct ScramKeys {
 /// Which of the people of a host [`Auth::list`] is to give.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Selection {
-    /// Only localparts that begin with this; all where it is empty.
+    /// What the localparts begin with; all are given where it is empty.
     pub prefix: String,
     /// How many of them are left out first.
     pub offset: usize,

@@ -1,4 +1,4 @@
-//! Which EC2 instances there are, and a stream of peers.
+//! A client that tells which EC2 instances there are, and a stream of those that are peers.
 //!
 //! [`Ec2Client`] speaks one action of the [EC2 API](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/Welcome.html),
 //! DescribeInstances of the version 2016-11-15, over a bounded pool of pipelined connections that it can share with other
@@ -12,7 +12,7 @@
 //! there for older regions and for servers that are not Amazon's. Keys come from the standard
 //! [chain](credentials::Chain) unless the builder is given others.
 //!
-//! Not here: the other 829 actions.
+//! The client has no other action of EC2.
 //!
 //! # Example
 //!

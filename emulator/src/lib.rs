@@ -7,7 +7,7 @@
 //! Version 2 are checked by code that shares nothing with any client, written from Amazon's
 //! documents, and so are those of Version 4 for EC2; S3's Version 4 is checked by the [`s3s`] crate.
 //!
-//! On a bad day it answers with errors, late, in part or not at all: see [`Faults`].
+//! It can be told to answer with errors, late, in part or not at all: see [`Faults`].
 //!
 //! SimpleDB is there whole: its select language, its limits and codes, and, by [`SdbOptions`], its
 //! domains on disk and reads of the past.

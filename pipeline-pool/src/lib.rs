@@ -2,14 +2,14 @@
 //!
 //! **What it is for:** very many small requests to a few servers. The number of sockets has a hard
 //! cap; when all are in use, further requests are pipelined onto them as deep as measurement shows
-//! that it pays, and beyond that they wait in line, first come, first served, with a deadline. One
+//! that it pays, and beyond that they wait in a queue, first come, first served, with a deadline. One
 //! task drives each connection and writes the requests that have come together in one go.
 //!
-//! **What it promises:** an answer reaches the request it belongs to or nobody; a request that may
-//! not run twice is written once; one request's time limit, failure or cancellation is no
-//! neighbour's; every [`Error`] says whether the server may have run the request.
+//! **What it promises:** an answer reaches the request that it belongs to, or nobody. A request that
+//! may not run twice is written once. The time limit, failure or cancellation of one request does not
+//! fail those beside it. Every [`Error`] says whether the server may have run the request.
 //!
-//! **What it is not:** no HTTP/2, no redirects, no cookies, no compression, nothing of any service.
+//! **What it does not have:** HTTP/2, redirects, cookies, compression, and knowledge of any service.
 //!
 //! The engine knows no HTTP: it serves any [`Protocol`] of ordered replies, as a [`Pool`] of
 //! connections to one server. HTTP/1.1 ([RFC 9112](https://www.rfc-editor.org/rfc/rfc9112)) lies on

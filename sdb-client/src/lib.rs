@@ -15,7 +15,7 @@
 //!
 //! What there is beside the ten operations:
 //!
-//! - [`query`] builds select expressions that no value can break out of; text does as well.
+//! - [`query`] builds select expressions that no value can break out of; an expression can also be given as text.
 //! - [`Domain::batch_put`] and [`Domain::batch_delete`] take any number of items, in as many requests as it needs.
 //! - A [`Batcher`] joins the single puts of many tasks into such requests.
 //! - [`Domain::update`] changes an item that others change too, and knows its own write again when an answer is lost.
@@ -25,7 +25,7 @@
 //! - With the feature `export`, the module `export` has SimpleDB itself write a domain to S3.
 //! - With the feature `cache`, reads of whole items go through memcached, where the builder is given a cache.
 //!
-//! Not here: the API of before 2009.
+//! The API of before 2009 is not here.
 //!
 //! What may be sent twice, and why, is [one table](idempotency). Limits are checked before anything is sent,
 //! and named with the value that breaks them. [`Code`] has the codes of the service's errors.

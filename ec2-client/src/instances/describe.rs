@@ -86,7 +86,7 @@ impl DescribeInstances {
         self.states([State::Running])
     }
 
-    /// Only those in one of these states.
+    /// Selects only those in one of these states.
     pub fn states(mut self, states: impl IntoIterator<Item = State>) -> Self {
         let names = states.into_iter().map(|state| state.as_str().to_owned());
         self.selection
@@ -94,7 +94,7 @@ impl DescribeInstances {
         self
     }
 
-    /// Only the instance of this id, and of others that are named so: up to 1,000, which come in one page. The service
+    /// Selects only the instance of this id, and of others that are named so: up to 1,000, which come in one page. The service
     /// answers `InvalidInstanceID.NotFound` when it does not know one of them.
     pub fn id(mut self, id: impl Into<String>) -> Self {
         self.ids.push(id.into());
@@ -185,19 +185,19 @@ impl DescribeInstances {
 
 /// Which instances are meant.
 impl DescribeInstances {
-    /// Only members of this security group, by its name or its id (`sg-…`). Said several times, of all of them.
+    /// Selects only members of this security group, by its name or its id (`sg-…`), and of all of them if there are several.
     pub fn security_group(mut self, group: impl AsRef<str>) -> Self {
         self.selection.security_group(group.as_ref());
         self
     }
 
-    /// Only those with this tag and value. Neither is a pattern: `*` and `?` stand for themselves.
+    /// Selects only those with this tag and value. Neither is a pattern: `*` and `?` stand for themselves.
     pub fn tag(mut self, key: impl AsRef<str>, value: impl AsRef<str>) -> Self {
         self.selection.tag(key.as_ref(), value.as_ref());
         self
     }
 
-    /// Only members of this Auto Scaling group. It is found by the tag that Auto Scaling sets, so that nothing
+    /// Selects only members of this Auto Scaling group. It is found by the tag that Auto Scaling sets, so that nothing
     /// but `ec2:DescribeInstances` has to be allowed.
     pub fn auto_scaling_group(mut self, name: impl AsRef<str>) -> Self {
         self.selection
@@ -205,19 +205,19 @@ impl DescribeInstances {
         self
     }
 
-    /// Only those in this VPC, by its id.
+    /// Selects only those in this VPC, by its id.
     pub fn vpc(mut self, id: impl AsRef<str>) -> Self {
         self.selection.exact("vpc-id", id.as_ref());
         self
     }
 
-    /// Only those in this availability zone, for example `eu-west-1a`.
+    /// Selects only those in this availability zone, for example `eu-west-1a`.
     pub fn zone(mut self, name: impl AsRef<str>) -> Self {
         self.selection.exact("availability-zone", name.as_ref());
         self
     }
 
-    /// Only those for which this
+    /// Selects only those for which this
     /// [filter](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstances.html) holds with one
     /// of the values: 1 to 200 of up to 255 characters. In a value `*` stands for any text and `?` for one
     /// character, unless a backslash is before it. Up to 50 filters must all hold; the service refuses one that

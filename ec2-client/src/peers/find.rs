@@ -73,7 +73,7 @@ impl Peers {
         }
     }
 
-    /// Only those that have in common with the instance that this program runs on what is named here. It asks the
+    /// Selects only those that have in common with the instance that this program runs on what is named here. It asks the
     /// [metadata service](Self::metadata) who that is; a tag or group that the service does not tell is looked up with
     /// DescribeInstances. That is found out once, before the first list.
     pub fn like_me(mut self, what: LikeMe) -> Self {
@@ -257,19 +257,19 @@ impl Peers {
 
 /// Which instances are meant.
 impl Peers {
-    /// Only members of this security group, by its name or its id (`sg-…`). Said several times, of all of them.
+    /// Selects only members of this security group, by its name or its id (`sg-…`), and of all of them if there are several.
     pub fn security_group(mut self, group: impl AsRef<str>) -> Self {
         self.selection.security_group(group.as_ref());
         self
     }
 
-    /// Only those with this tag and value. Neither is a pattern: `*` and `?` stand for themselves.
+    /// Selects only those with this tag and value. Neither is a pattern: `*` and `?` stand for themselves.
     pub fn tag(mut self, key: impl AsRef<str>, value: impl AsRef<str>) -> Self {
         self.selection.tag(key.as_ref(), value.as_ref());
         self
     }
 
-    /// Only members of this Auto Scaling group. It is found by the tag that Auto Scaling sets, so that nothing
+    /// Selects only members of this Auto Scaling group. It is found by the tag that Auto Scaling sets, so that nothing
     /// but `ec2:DescribeInstances` has to be allowed.
     pub fn auto_scaling_group(mut self, name: impl AsRef<str>) -> Self {
         self.selection
@@ -277,19 +277,19 @@ impl Peers {
         self
     }
 
-    /// Only those in this VPC, by its id.
+    /// Selects only those in this VPC, by its id.
     pub fn vpc(mut self, id: impl AsRef<str>) -> Self {
         self.selection.exact("vpc-id", id.as_ref());
         self
     }
 
-    /// Only those in this availability zone, for example `eu-west-1a`.
+    /// Selects only those in this availability zone, for example `eu-west-1a`.
     pub fn zone(mut self, name: impl AsRef<str>) -> Self {
         self.selection.exact("availability-zone", name.as_ref());
         self
     }
 
-    /// Only those for which this
+    /// Selects only those for which this
     /// [filter](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstances.html) holds with one
     /// of the values: 1 to 200 of up to 255 characters. In a value `*` stands for any text and `?` for one
     /// character, unless a backslash is before it. Up to 50 filters must all hold; the service refuses one that

@@ -49,53 +49,54 @@ impl Rule {
         Self::of(Plan::Script(steps.into_iter().collect()))
     }
 
-    /// Only requests for which this is true.
+    /// Applies the rule only to requests for which this is true.
     pub fn when(mut self, condition: impl Fn(&Seen) -> bool + Send + Sync + 'static) -> Self {
         self.conditions.push(Arc::new(condition));
         self
     }
 
-    /// Only requests to this service.
+    /// Applies the rule only to requests to this service.
     pub fn service(self, service: Service) -> Self {
         self.when(move |seen| seen.service == service)
     }
 
-    /// Only requests of this method: `GET`.
+    /// Applies the rule only to requests of this method: `GET`.
     pub fn method(self, method: impl Into<String>) -> Self {
         let method = method.into();
         self.when(move |seen| seen.method == method)
     }
 
-    /// Only requests of this operation, by the service's name of it: `GetObject`, `PutAttributes`, `DescribeInstances`.
+    /// Applies the rule only to requests of this operation, by the service's name of it: `GetObject`, `PutAttributes`,
+    /// `DescribeInstances`.
     pub fn operation(self, name: impl Into<String>) -> Self {
         let name = name.into();
         self.when(move |seen| seen.operation == name)
     }
 
-    /// Only requests about this bucket.
+    /// Applies the rule only to requests about this bucket.
     pub fn bucket(self, name: impl Into<String>) -> Self {
         let name = name.into();
         self.when(move |seen| seen.resource.as_deref() == Some(&name))
     }
 
-    /// Only requests about this domain.
+    /// Applies the rule only to requests about this domain.
     pub fn domain(self, name: impl Into<String>) -> Self {
         self.bucket(name)
     }
 
-    /// Only requests about this object or item.
+    /// Applies the rule only to requests about this object or item.
     pub fn key(self, key: impl Into<String>) -> Self {
         let key = key.into();
         self.when(move |seen| seen.key.as_deref() == Some(&key))
     }
 
-    /// The first so many requests pass.
+    /// Lets the first so many requests pass.
     pub fn skip(mut self, requests: u64) -> Self {
         self.skip = requests;
         self
     }
 
-    /// Only so many requests meet it.
+    /// Applies the rule to so many requests at most.
     pub fn times(mut self, requests: u64) -> Self {
         self.times = Some(requests);
         self

@@ -122,7 +122,7 @@ impl Bucket {
 }
 
 impl Purge {
-    /// Only of keys that begin with this. Defaults to all.
+    /// Removes only what has a key that begins with this. Defaults to all.
     pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
         self.prefix = Some(prefix.into());
         self

@@ -121,7 +121,7 @@ awaitable!(Get, Fetched);
 struct GetAttributes {
     /// Whether nothing that is kept is new enough.
     past: bool,
-    /// Only these attributes, unless there are none.
+    /// The attributes that are asked for; all, if there are none here.
     names: Vec<String>,
 }
 
