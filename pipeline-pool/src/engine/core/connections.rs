@@ -233,13 +233,16 @@ mod tests {
     #[test]
     fn a_report_without_news_does_not_make_it_idle_anew() {
         let now = Instant::now();
+        let after = |secs| now + Duration::from_secs(secs);
         let mut connections = busy(now, &[0]);
-        connections.mark_idle(ConnId(0), true, now);
-        connections.mark_idle(ConnId(0), false, now + Duration::from_secs(1));
+        connections.mark_idle(ConnId(0), true, after(1));
+        connections.mark_idle(ConnId(0), false, after(2));
         assert_eq!(
             (connections.idle(), connections.oldest_idle()),
-            (1, Some(now))
+            (1, Some(after(1)))
         );
+        connections.mark_idle(ConnId(0), true, after(3));
+        assert_eq!(connections.oldest_idle(), Some(after(3)));
     }
 
     #[test]

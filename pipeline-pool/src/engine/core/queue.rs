@@ -196,6 +196,27 @@ mod tests {
     }
 
     #[test]
+    fn nobody_is_looked_for_before_the_first_is_due() {
+        let start = Instant::now();
+        let ms = |ms| start + Duration::from_millis(ms);
+        let error = Error::new(Kind::WaitTimeout, "too long");
+        let mut queue = WaitQueue::<Toy>::new(Duration::from_secs(10));
+        assert!(!queue.is_due(start), "nobody waits");
+        // So many that the pause after a look is longer than the first of them has left.
+        for seq in 0..2000 {
+            queue.insert(caller(order(seq, ms(1))).1, start);
+        }
+        assert!(!queue.is_due(start));
+        let mut out = Actions::new();
+        queue.expire(start, &error, &mut out);
+        assert_eq!((queue.len(), queue.earliest()), (2000, Some(ms(1))));
+        assert!(queue.is_due(ms(1)));
+        queue.expire(ms(1), &error, &mut out);
+        assert!(queue.is_empty());
+        assert!(!queue.is_due(ms(1000)), "they have all been told");
+    }
+
+    #[test]
     fn each_wait_has_its_own_limit_within_the_deadline() {
         let start = Instant::now();
         let at = |secs| start + Duration::from_secs(secs);

@@ -326,3 +326,152 @@ fn nothing_is_tried_within_a_burst() {
         }
     }
 }
+
+/// What callers got in a second of so many replies of so many ms each, all of it on connections.
+fn second_of(replies: u64, ms: u64) -> Window {
+    let mut turn = Turn::now(&Tuning::DEFAULT, Instant::now());
+    let time = Duration::from_millis(ms) * replies as u32;
+    let sample = Sample {
+        replies,
+        heard: replies,
+        latency: time,
+        response: time,
+        ..Sample::default()
+    };
+    turn.add(&sample, 0, Instant::now());
+    turn.seen.secs = 1.0;
+    turn.seen
+}
+
+#[test]
+fn a_rest_ends_early_where_times_have_changed_by_half_in_either_direction() {
+    // (what callers get, and whether it ends a rest that began at 12 ms)
+    for (ms, ends) in [(12, false), (17, false), (19, true), (9, false), (7, true)] {
+        let now = Instant::now();
+        let mut control = DepthControl::new(32, false);
+        let until = now + Duration::from_secs(50);
+        control.stage = Stage::Resting {
+            until,
+            early: now,
+            response: 0.012,
+        };
+        let load = Load {
+            connections: 8,
+            waiting: 0,
+        };
+        control.end_turn(second_of(1000, ms), load, now);
+        let rests = matches!(control.stage, Stage::Resting { until: u, .. } if u == until);
+        assert_eq!(!rests, ends, "{ms} ms");
+        assert!(control.turn.is_some(), "it goes on looking");
+    }
+}
+
+#[test]
+fn a_rest_does_not_end_before_it_may_end_early() {
+    let now = Instant::now();
+    let mut control = DepthControl::new(32, false);
+    let until = now + Duration::from_secs(50);
+    let early = now + Duration::from_secs(5);
+    control.stage = Stage::Resting {
+        until,
+        early,
+        response: 0.012,
+    };
+    let load = Load {
+        connections: 8,
+        waiting: 0,
+    };
+    let rests = |control: &DepthControl| matches!(control.stage, Stage::Resting { until: u, .. } if u == until);
+    control.end_turn(second_of(1000, 40), load, early - Duration::from_nanos(1));
+    assert!(rests(&control));
+    control.end_turn(second_of(1000, 40), load, early);
+    assert!(!rests(&control));
+}
+
+#[test]
+fn packing_begins_at_what_each_connection_has_already() {
+    // 240 requests are under way on 40 connections, which is 6 each: 4 times as many are tried.
+    let mut control = DepthControl::new(64, false);
+    let load = Load {
+        connections: 40,
+        waiting: 0,
+    };
+    let now = Instant::now();
+    control.choose(&second_of(60_000, 4), load, now);
+    let tried = Setting {
+        depth: 24,
+        pack: 24,
+    };
+    assert_eq!(control.setting(), tried);
+    assert_eq!(control.learnt(), Setting { depth: 1, pack: 1 });
+}
+
+#[test]
+fn a_deeper_setting_is_tried_where_more_than_a_tenth_of_what_fits_waits() {
+    for (waiting, tried) in [(16, false), (17, true)] {
+        let mut control = DepthControl::new(32, false);
+        control.setting.depth = 2;
+        let mut seen = second_of(1000, 20);
+        seen.add(
+            &Sample {
+                replies: 1000,
+                ..Sample::default()
+            },
+            2 * waiting,
+        );
+        let load = Load {
+            connections: 80,
+            waiting,
+        };
+        control.choose(&seen, load, Instant::now());
+        let deeper = matches!(control.stage, Stage::Trying(t) if t.trial == Trial::Deeper);
+        assert_eq!(deeper, tried, "{waiting} of 160");
+        assert_eq!(control.setting().depth, if tried { 8 } else { 2 });
+    }
+}
+
+#[test]
+fn a_shallower_setting_is_tried_only_where_more_than_half_of_what_fits_is_used() {
+    // (ms of 1,000 replies per second, which is how many are in flight, of 80)
+    for (in_flight, tried) in [(40, false), (41, true)] {
+        let mut control = DepthControl::new(32, false);
+        control.setting.depth = 4;
+        let load = Load {
+            connections: 20,
+            waiting: 0,
+        };
+        control.choose(&second_of(1000, in_flight), load, Instant::now());
+        let shallower = matches!(control.stage, Stage::Trying(t) if t.trial == Trial::Shallower);
+        assert_eq!(shallower, tried, "{in_flight} of 80");
+    }
+}
+
+#[test]
+fn rests_double_up_to_the_longest_and_are_short_again_after_a_change() {
+    let now = Instant::now();
+    let mut control = DepthControl::new(32, false);
+    let seen = second_of(1000, 5);
+    let length = |control: &DepthControl| match control.stage {
+        Stage::Resting { until, early, .. } => (until - now, early - now),
+        _ => panic!("it does not rest"),
+    };
+    let secs = Duration::from_secs;
+    let mut rests = Vec::new();
+    for _ in 0..8 {
+        control.rest(&seen, now);
+        rests.push(length(&control));
+    }
+    let until: Vec<_> = rests.iter().map(|(until, _)| until.as_secs()).collect();
+    assert_eq!(until, [2, 4, 8, 16, 32, 60, 60, 60]);
+    // An eighth of it passes in any case, and a second.
+    assert_eq!(rests[2].1, secs(1));
+    assert_eq!(rests[4].1, secs(4));
+    control.changed = true;
+    control.rest(&seen, now);
+    assert_eq!(length(&control), (secs(1), secs(1)));
+    // After a trial that was wrong it is 50 times as long as a look at this server takes.
+    control.changed = false;
+    control.wrong[Trial::Packed as usize] = true;
+    control.rest(&second_of(1000, 200), now);
+    assert_eq!(length(&control).0, secs(30));
+}

@@ -367,3 +367,29 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn the_deepest_is_the_most_that_was_in_flight_at_once() {
+    let mut world = LineWorld::new();
+    let push = LineEvent::Push {
+        repeatable: true,
+        alone: false,
+        deadline_ms: 1000,
+    };
+    assert_eq!(world.pipeline.deepest(), 0);
+    // Nothing is pipelined before the first answer has come.
+    for (round, requests) in [(1, 1), (2, 3), (3, 2)] {
+        for _ in 0..requests {
+            world.step(push.clone()).unwrap();
+        }
+        world.step(LineEvent::Fill).unwrap();
+        for _ in 0..requests {
+            world.step(LineEvent::Write(usize::MAX)).unwrap();
+        }
+        let most = if round == 1 { 1 } else { 3 };
+        assert_eq!(world.pipeline.deepest(), most, "round {round}");
+        world.step(LineEvent::Serve(requests)).unwrap();
+        world.step(LineEvent::Read(usize::MAX)).unwrap();
+        assert!(world.pipeline.is_idle(), "round {round}");
+    }
+}

@@ -151,7 +151,7 @@ impl<P: Protocol> Scheduler<P> {
         Ok(moved)
     }
 
-    fn load(&self) -> Load {
+    pub(super) fn load(&self) -> Load {
         let may_grow = self.growth.has_room() && !self.starved;
         Load {
             connections: self.live(),

@@ -358,3 +358,23 @@ fn what_waits_is_handed_out_when_connections_may_be_deeper() {
         (1, 2)
     );
 }
+
+#[test]
+fn requests_count_as_waiting_only_where_no_further_connection_may_be_opened() {
+    let mut world = Fixture::new(2, 1);
+    world.open();
+    world.send(3);
+    let waiting = world.scheduler.queue.len();
+    assert!(waiting > 0);
+    assert_eq!(world.scheduler.load().waiting, 0, "one may be opened");
+    // The cap of all endpoints leaves it none.
+    world.scheduler.starved = true;
+    assert_eq!(world.scheduler.load().waiting, waiting);
+    world.scheduler.starved = false;
+    world.open();
+    world.send(3);
+    let waiting = world.scheduler.queue.len();
+    assert!(waiting > 0);
+    let load = world.scheduler.load();
+    assert_eq!((load.connections, load.waiting), (2, waiting));
+}
