@@ -4,9 +4,24 @@
 
 mod digest;
 mod error;
+mod etag;
+mod filter;
+mod index;
+mod listing;
 pub mod names;
+mod plan;
+mod record;
+mod run;
+mod state;
+mod tree;
 mod url;
 
 pub use digest::{Digest, NoDigest};
 pub use error::{Error, Kind, Result};
+pub use filter::{Newer, Patterns, Rules, SizeRange};
+pub use plan::compare::Trust;
+pub use plan::guard::MaxDelete;
+pub use plan::price::Price;
+pub use run::{Action, Event, Options, Report, Side, Sync, keys_of, sync};
+pub use tree::{Links, Skipped};
 pub use url::Url;

@@ -2,4 +2,5 @@
 
 mod common;
 mod names;
+mod sync;
 mod use_of_it;

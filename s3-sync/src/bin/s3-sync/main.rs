@@ -3,9 +3,13 @@
 #![forbid(unsafe_code)]
 
 mod common;
+mod diff;
 mod names;
 mod output;
 mod progress;
+mod running;
+mod sync;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -31,12 +35,18 @@ struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Sync(Box<sync::Args>),
+    Diff(Box<diff::Args>),
+    Verify(Box<verify::Args>),
     Names(names::Args),
 }
 
 impl Command {
     async fn run(self, common: &Common, output: &Output) -> Result<Outcome, Failure> {
         match self {
+            Self::Sync(args) => args.run(common, output).await,
+            Self::Diff(args) => args.run(common, output).await,
+            Self::Verify(args) => args.run(common, output).await,
             Self::Names(args) => args.run(common, output).await,
         }
     }

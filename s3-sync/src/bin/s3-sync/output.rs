@@ -28,6 +28,11 @@ impl Output {
             false => writeln!(out, "{line}"),
         }
     }
+
+    /// Whether events are printed.
+    pub(crate) fn is_json(&self) -> bool {
+        self.json
+    }
 }
 
 /// Prints a line for a person on standard error; that nobody reads it is no reason to stop.

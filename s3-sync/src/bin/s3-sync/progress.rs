@@ -35,6 +35,14 @@ impl Progress {
             bar.set_position(bytes.0);
         }
     }
+
+    /// Prints something while the bar is not there.
+    pub(crate) fn aside(&self, print: impl FnOnce()) {
+        match &self.0 {
+            Some(bar) => bar.suspend(print),
+            None => print(),
+        }
+    }
 }
 
 impl Drop for Progress {

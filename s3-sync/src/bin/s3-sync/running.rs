@@ -1,0 +1,259 @@
+//! What `sync`, `diff` and `verify` have in common: their two sides, which files they look at, and what they tell meanwhile.
+
+use std::io;
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::SystemTime;
+
+use s3_sync::{
+    Error, Event, Links, Newer, Options, Patterns, Report, Rules, Side, SizeRange, Trust, Url, sync,
+};
+use serde_json::json;
+
+use crate::common::{Common, Failure};
+use crate::output::{Output, say};
+use crate::progress::Progress;
+
+/// A folder or a prefix.
+#[derive(Clone, Debug)]
+pub(crate) enum Place {
+    Folder(PathBuf),
+    Prefix(Url),
+}
+
+impl FromStr for Place {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        match Url::is_one(text) {
+            true => Ok(Self::Prefix(text.parse()?)),
+            false if text.is_empty() => Err(Error::usage("a folder has a name")),
+            false => Ok(Self::Folder(text.into())),
+        }
+    }
+}
+
+impl Place {
+    fn side(self, client: &s3_client::S3Client) -> Side {
+        match self {
+            Self::Folder(path) => Side::Folder(path),
+            Self::Prefix(url) => Side::prefix(client.bucket(url.bucket()), url),
+        }
+    }
+}
+
+/// Which files are looked at, and how they are compared.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Choice {
+    /// Leave out what matches, in the forms of .gitignore. Of all --exclude and --include the last that matches counts.
+    #[arg(long, value_name = "PATTERN")]
+    exclude: Vec<String>,
+    /// Take in again what matches.
+    #[arg(long, value_name = "PATTERN")]
+    include: Vec<String>,
+    /// Look only at the keys in this file, one a line; - is standard input.
+    #[arg(long, value_name = "FILE")]
+    files_from: Option<PathBuf>,
+    /// Look only at files of the source that were changed within this time, such as 90s, 30m, 12h or 7d.
+    #[arg(long, value_name = "AGE")]
+    newer: Option<String>,
+    /// Look only at files of the source of these sizes, such as ..1M or 10K...
+    #[arg(long, value_name = "RANGE")]
+    size: Option<SizeRange>,
+    /// Read what symbolic links of a folder lead to, if that lies within the folder. Defaults to passing them over.
+    #[arg(long)]
+    follow_links: bool,
+    /// Take objects for the same that have the same size, where nothing tells their content; else they are read.
+    #[arg(long)]
+    trust_size: bool,
+    /// Do not take entity tags for digests: for stores whose tags look like MD5 and are not.
+    #[arg(long)]
+    opaque_etags: bool,
+    /// How many requests are under way at most.
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=4096))]
+    concurrency: u16,
+    /// Remember digests of local files in this folder. Defaults to s3-sync in the user's folder for caches.
+    #[arg(long, value_name = "FOLDER")]
+    state: Option<PathBuf>,
+    /// Remember nothing, and read all files.
+    #[arg(long, conflicts_with = "state")]
+    no_state: bool,
+}
+
+impl Choice {
+    pub(crate) fn options(&self) -> Result<Options, Failure> {
+        let mut options = Options {
+            patterns: patterns()?,
+            ..Options::default()
+        };
+        if let Some(path) = &self.files_from {
+            options.only = Some(s3_sync::keys_of(&read(path)?)?);
+        }
+        if let Some(age) = &self.newer {
+            options.newer = Some(Newer::within(age, SystemTime::now())?);
+        }
+        options.size = self.size;
+        if self.follow_links {
+            options.links = Links::Follow;
+        }
+        options.trust = Trust {
+            size: self.trust_size,
+            opaque_etags: self.opaque_etags,
+        };
+        options.concurrency = self.concurrency.into();
+        if let Some(folder) = &self.state {
+            options.state = Some(folder.clone());
+        }
+        if self.no_state {
+            options.state = None;
+        }
+        Ok(options)
+    }
+}
+
+/// The patterns in the order in which they were given, which clap does not keep between two options.
+fn patterns() -> Result<Patterns, Error> {
+    let mut patterns = Patterns::default();
+    let mut args = std::env::args_os()
+        .skip(1)
+        .filter_map(|arg| arg.into_string().ok());
+    while let Some(arg) = args.next() {
+        if arg == "--" {
+            break;
+        }
+        let (name, value) = match arg.split_once('=') {
+            Some((name, value)) => (name, Some(value.to_owned())),
+            None => (&*arg, None),
+        };
+        let mut value = || value.clone().or_else(|| args.next()).unwrap_or_default();
+        patterns = match name {
+            "--exclude" => patterns.exclude(&value())?,
+            "--include" => patterns.include(&value())?,
+            _ => patterns,
+        };
+    }
+    Ok(patterns)
+}
+
+fn read(path: &std::path::Path) -> Result<String, Failure> {
+    let read = match path == std::path::Path::new("-") {
+        true => io::read_to_string(io::stdin()),
+        false => std::fs::read_to_string(path),
+    };
+    read.map_err(|cause| Failure::Error(Error::usage(format!("{}: {cause}", path.display()))))
+}
+
+/// The patterns of what comes last.
+pub(crate) fn last(given: &[String], site: bool) -> Result<Option<Patterns>, Error> {
+    let pages: &[&str] = match site {
+        true => &["*.html", "index.json", "sw.js"],
+        false => &[],
+    };
+    let all = pages
+        .iter()
+        .copied()
+        .chain(given.iter().map(String::as_str));
+    let mut last = None;
+    for pattern in all {
+        last = Some(last.unwrap_or_else(Patterns::default).exclude(pattern)?);
+    }
+    Ok(last)
+}
+
+/// The rules `pattern=value`.
+pub(crate) fn rules(given: &[String]) -> Result<Rules, Error> {
+    given
+        .iter()
+        .try_fold(Rules::default(), |rules, rule| rules.rule(rule))
+}
+
+/// Runs, and tells what happens.
+pub(crate) async fn run(
+    common: &Common,
+    output: &Output,
+    source: Place,
+    target: Place,
+    options: Options,
+) -> Result<Report, Failure> {
+    let client = common.client()?;
+    let dry_run = options.dry_run;
+    let run = sync(source.side(&client), target.side(&client)).options(options);
+    let progress = Progress::new(common);
+    let mut broken = None;
+    let ran = run
+        .run_with(
+            |event| match tell(common, output, &progress, dry_run, &event) {
+                Ok(()) => ControlFlow::Continue(()),
+                Err(error) => {
+                    broken = Some(error);
+                    ControlFlow::Break(())
+                }
+            },
+        )
+        .await;
+    match broken {
+        Some(error) => Err(Failure::Output(error)),
+        None => Ok(ran?),
+    }
+}
+
+fn tell(
+    common: &Common,
+    output: &Output,
+    progress: &Progress,
+    dry_run: bool,
+    event: &Event<'_>,
+) -> io::Result<()> {
+    match event {
+        // Each of many files in text would bury what matters: it is told where it is the answer.
+        Event::Did { action, key, size } if dry_run || output.is_json() => {
+            let action = action.as_str();
+            output.tell(
+                format_args!("{action} {}", key.escape_debug()),
+                || json!({"event": action, "key": key, "size": size}),
+            )
+        }
+        Event::Differs { key, what } => output.tell(
+            format_args!("differs {}: {what}", key.escape_debug()),
+            || json!({"event": "differs", "key": key, "what": what}),
+        ),
+        Event::Failed(error) if output.is_json() => output.tell(
+            format_args!(""),
+            || json!({"event": "failed", "about": error.about(), "error": error.to_string()}),
+        ),
+        Event::Failed(error) => {
+            progress.aside(|| say(format_args!("{error}")));
+            Ok(())
+        }
+        Event::Skipped(skipped) if output.is_json() => output.tell(
+            format_args!(""),
+            || json!({"event": "skipped", "key": skipped.key, "reason": skipped.reason}),
+        ),
+        Event::Skipped(skipped) if !common.quiet => {
+            let (key, reason) = (skipped.key.escape_debug(), skipped.reason);
+            progress.aside(|| say(format_args!("{key} is passed over: {reason}")));
+            Ok(())
+        }
+        Event::Warning(warning) if output.is_json() => output.tell(
+            format_args!(""),
+            || json!({"event": "warning", "warning": warning}),
+        ),
+        Event::Warning(warning) => {
+            progress.aside(|| say(format_args!("{warning}")));
+            Ok(())
+        }
+        Event::Progress(report) => {
+            let Report {
+                moved,
+                to_move,
+                bytes,
+                bytes_to_move,
+                ..
+            } = **report;
+            progress.set((moved, to_move), (bytes, bytes_to_move));
+            Ok(())
+        }
+        _ => Ok(()),
+    }
+}

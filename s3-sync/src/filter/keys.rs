@@ -1,0 +1,136 @@
+//! Patterns that include or exclude keys, in the forms of `.gitignore`.
+
+use ignore::Match;
+use ignore::gitignore::{Gitignore, GitignoreBuilder};
+
+use crate::error::{Error, Result};
+
+/// Patterns in order, of which the last that matches a key decides. A key that none matches is included.
+///
+/// A pattern has [the forms of `.gitignore`](https://git-scm.com/docs/gitignore): `*.txt` anywhere, `/top.txt` at the root,
+/// `build/` a folder with all below it, `**` any folders.
+#[derive(Clone, Debug)]
+pub struct Patterns {
+    builder: GitignoreBuilder,
+    matcher: Gitignore,
+}
+
+impl Default for Patterns {
+    fn default() -> Self {
+        Self {
+            builder: GitignoreBuilder::new(""),
+            matcher: Gitignore::empty(),
+        }
+    }
+}
+
+impl Patterns {
+    /// Leaves out what matches.
+    ///
+    /// # Errors
+    /// When the pattern has no meaning.
+    pub fn exclude(self, pattern: &str) -> Result<Self> {
+        self.add("", pattern)
+    }
+
+    /// Takes in again what matches.
+    ///
+    /// # Errors
+    /// When the pattern has no meaning.
+    pub fn include(self, pattern: &str) -> Result<Self> {
+        self.add("!", pattern)
+    }
+
+    fn add(mut self, before: &str, pattern: &str) -> Result<Self> {
+        let wrong = |error: ignore::Error| {
+            Error::usage(format!("the pattern {}: {error}", pattern.escape_debug()))
+        };
+        check(pattern)?;
+        let line = format!("{before}{pattern}");
+        self.builder.add_line(None, &line).map_err(wrong)?;
+        self.matcher = self.builder.build().map_err(wrong)?;
+        Ok(self)
+    }
+
+    /// Whether a key is included.
+    pub fn admit(&self, key: &str) -> bool {
+        if self.matcher.is_empty() {
+            return true;
+        }
+        !self
+            .matcher
+            .matched_path_or_any_parents(key, false)
+            .is_ignore()
+    }
+}
+
+/// A pattern alone.
+#[derive(Clone, Debug)]
+pub(super) struct Pattern(Gitignore);
+
+impl Pattern {
+    pub(super) fn new(pattern: &str) -> Result<Self> {
+        Ok(Self(Patterns::default().exclude(pattern)?.matcher))
+    }
+
+    pub(super) fn matches(&self, key: &str) -> bool {
+        matches!(
+            self.0.matched_path_or_any_parents(key, false),
+            Match::Ignore(_)
+        )
+    }
+}
+
+/// What `.gitignore` takes for a comment, for nothing or for the opposite is no pattern here.
+fn check(pattern: &str) -> Result<()> {
+    if pattern.trim().is_empty() || pattern.starts_with(['#', '!']) {
+        return Err(Error::usage(format!(
+            "the pattern {pattern:?} is empty, or begins with # or !: write \\# and \\! for these characters"
+        )));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_pattern_that_matches_decides() {
+        let patterns = Patterns::default();
+        let patterns = patterns.exclude("*.txt").unwrap();
+        let patterns = patterns.include("keep.txt").unwrap();
+        let patterns = patterns.exclude("/build/").unwrap();
+        let patterns = patterns.exclude("a/**/z").unwrap();
+        for (key, admitted) in [
+            ("a.txt", false),
+            ("d/a.txt", false),
+            ("d/keep.txt", true),
+            ("build/x/y", false),
+            ("d/build/x", true),
+            ("build", true),
+            ("a/z", false),
+            ("a/b/c/z", false),
+            ("b/a/z", true),
+            ("other", true),
+        ] {
+            assert_eq!(patterns.admit(key), admitted, "{key}");
+        }
+        let only = Patterns::default()
+            .exclude("*")
+            .unwrap()
+            .include("*.html")
+            .unwrap();
+        assert!(only.admit("a/b.html") && !only.admit("a/b.css"));
+        assert!(Patterns::default().admit("x"));
+    }
+
+    #[test]
+    fn what_is_no_pattern_is_refused() {
+        for text in ["", "  ", "#x", "!x", "{a"] {
+            assert!(Patterns::default().exclude(text).is_err(), "{text}");
+        }
+        let odd = Patterns::default().exclude("\\#x").unwrap();
+        assert!(!odd.admit("#x"));
+    }
+}

@@ -1,0 +1,58 @@
+//! What is said of objects whose keys match a pattern: `pattern=value`.
+
+use super::keys::Pattern;
+use crate::error::{Error, Result};
+
+/// Rules in order, of which the last that matches a key gives the value.
+#[derive(Clone, Debug, Default)]
+pub struct Rules(Vec<(Pattern, String)>);
+
+impl Rules {
+    /// Adds a rule `pattern=value`, whose pattern has [the forms of `.gitignore`](super::Patterns). It ends at the first `=`.
+    ///
+    /// # Errors
+    /// When the rule has no pattern or no value.
+    pub fn rule(mut self, rule: &str) -> Result<Self> {
+        let (pattern, value) = rule.split_once('=').unwrap_or((rule, ""));
+        if value.is_empty() {
+            let rule = rule.escape_debug();
+            return Err(Error::usage(format!(
+                "{rule} is not of the form pattern=value"
+            )));
+        }
+        self.0.push((Pattern::new(pattern)?, value.to_owned()));
+        Ok(self)
+    }
+
+    /// The value for a key.
+    pub fn value(&self, key: &str) -> Option<&str> {
+        let mut rules = self.0.iter().rev();
+        let (_, value) = rules.find(|(pattern, _)| pattern.matches(key))?;
+        Some(value)
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_rule_that_matches_gives_the_value() {
+        let rules = Rules::default().rule("*=a=b").unwrap();
+        let rules = rules.rule("assets/**=max-age=31536000,immutable").unwrap();
+        assert_eq!(rules.value("x"), Some("a=b"));
+        assert_eq!(
+            rules.value("assets/x/y"),
+            Some("max-age=31536000,immutable")
+        );
+        for rule in ["", "x", "x=", "=y"] {
+            assert!(Rules::default().rule(rule).is_err(), "{rule}");
+        }
+        assert_eq!(Rules::default().value("x"), None);
+    }
+}

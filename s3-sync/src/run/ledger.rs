@@ -1,0 +1,98 @@
+//! What a run has learnt, in the order of keys.
+//!
+//! *Problem:* Tasks end in another order than that of their keys, and index and state are written in that order. *Decision:*
+//! Every task has a number, and what has ended waits until all before it have. A task that takes long holds up the others only
+//! when as many of them wait as [gathering](super::outlet) allows. *Cost:* Those that wait are in memory: some 200 bytes each.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io;
+
+use crate::record::{Record, Writer};
+
+/// Takes what became of tasks in any order, and writes what is known after them in the order of their keys.
+pub(crate) struct Ledger {
+    writer: Writer,
+    /// The number of the first that has not ended.
+    first: u64,
+    waiting: VecDeque<Option<Settled>>,
+}
+
+/// What is known of a key after its task.
+pub(crate) enum Settled {
+    /// Nothing that is worth to be kept.
+    Nothing,
+    /// This.
+    Known(Record),
+}
+
+impl Ledger {
+    pub(crate) fn new() -> io::Result<Self> {
+        Ok(Self {
+            writer: Writer::new(tempfile::tempfile()?),
+            first: 0,
+            waiting: VecDeque::new(),
+        })
+    }
+
+    /// The number of the first task that has not ended.
+    pub(crate) fn first(&self) -> u64 {
+        self.first
+    }
+
+    /// Notes what became of a task.
+    pub(crate) fn settle(&mut self, number: u64, settled: Settled) -> io::Result<()> {
+        let at = usize::try_from(number.saturating_sub(self.first)).unwrap_or(usize::MAX);
+        if self.waiting.len() <= at {
+            self.waiting.resize_with(at + 1, || None);
+        }
+        self.waiting[at] = Some(settled);
+        while let Some(Some(_)) = self.waiting.front() {
+            if let Some(Some(Settled::Known(record))) = self.waiting.pop_front() {
+                self.writer.add(&record)?;
+            }
+            self.first += 1;
+        }
+        Ok(())
+    }
+
+    /// The records, of which the file is at its end.
+    pub(crate) fn finish(self) -> io::Result<File> {
+        self.writer.finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::digest::Digest;
+    use crate::record::Reader;
+    use crate::tree::Stamp;
+
+    #[test]
+    fn records_are_in_order_whatever_ends_first() {
+        let mut ledger = Ledger::new().unwrap();
+        let mut numbers: Vec<u64> = (0..1000).collect();
+        fastrand::Rng::with_seed(7).shuffle(&mut numbers);
+        for number in numbers {
+            let settled = match number % 3 {
+                0 => Settled::Nothing,
+                _ => Settled::Known(Record {
+                    key: format!("{number:04}"),
+                    sha: Digest::of(b""),
+                    md5: None,
+                    stamp: Stamp::default(),
+                    mode: 0,
+                    etag: String::new(),
+                    settled: true,
+                }),
+            };
+            ledger.settle(number, settled).unwrap();
+        }
+        let records = Reader::new(ledger.finish().unwrap()).unwrap();
+        let keys: Vec<String> = records.map(|record| record.key).collect();
+        let expected = (0..1000).filter(|n| n % 3 != 0);
+        let expected: Vec<String> = expected.map(|n| format!("{n:04}")).collect();
+        assert_eq!(keys, expected);
+    }
+}

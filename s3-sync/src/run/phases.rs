@@ -1,0 +1,333 @@
+//! The phases of a run, one after the other.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::Side;
+use super::content::FileReader;
+use super::drive::{Drive, spooling};
+use super::finish::{self, Spools};
+use super::folder::Folder;
+use super::gather::{Rules, TreeAndPrefix, TwoPrefixes};
+use super::moves::{Did, Mover};
+use super::options::Options;
+use super::outlet::{Note, Outlet};
+use super::report::{Action, Listener, Report};
+use super::store::{Store, blocking};
+use super::task::{Direction, Task};
+use super::writing::Writer;
+use crate::error::{Error, Kind, Result};
+use crate::listing::{self, Listing};
+use crate::names::Names;
+use crate::plan::guard;
+use crate::record::Reader;
+use crate::state::StateFile;
+use crate::tree::Tree;
+
+/// How many keys a page of a listing has.
+const PAGE: u64 = 1000;
+
+pub(crate) async fn run<'l>(
+    source: Side,
+    target: Side,
+    options: Options,
+    listener: &'l mut Listener<'l>,
+) -> Result<Report> {
+    let options = Arc::new(options);
+    let store = |bucket, url| Store {
+        bucket,
+        url,
+        options: options.clone(),
+    };
+    match (source, target) {
+        (Side::Folder(root), Side::Prefix(bucket, url)) => {
+            tree(Direction::Up, &root, store(bucket, url), listener).await
+        }
+        (Side::Prefix(bucket, url), Side::Folder(root)) => {
+            tree(Direction::Down, &root, store(bucket, url), listener).await
+        }
+        (Side::Prefix(from, from_url), Side::Prefix(bucket, url)) => {
+            copy(store(from, from_url), store(bucket, url), listener).await
+        }
+        (Side::Folder(_), Side::Folder(_)) => Err(Error::usage(
+            "two folders are for other tools: one side has to be s3://bucket/prefix",
+        )),
+    }
+}
+
+fn rules(direction: Direction, options: &Options) -> Rules {
+    Rules {
+        direction,
+        filter: options.filter(),
+        trust: options.trust,
+        last: options.last.clone(),
+        delete: options.delete,
+        verify: options.verify,
+        read_only: options.is_read_only(),
+    }
+}
+
+/// A tree and a prefix, whichever way.
+async fn tree<'l>(
+    direction: Direction,
+    root: &Path,
+    store: Store,
+    listener: &'l mut Listener<'l>,
+) -> Result<Report> {
+    let options = store.options.clone();
+    let read_only = options.is_read_only();
+    let mut tree = Tree::new(root);
+    tree.links = match direction {
+        Direction::Up => options.links,
+        // What is not followed in writing must not be followed in reading.
+        _ => crate::tree::Links::Skip,
+    };
+    if direction == Direction::Up && !root.is_dir() {
+        let what = "the source is no folder that can be read";
+        return Err(Error::new(Kind::File, root.display().to_string(), what));
+    }
+    let (mut writer, mut names) = (None, None);
+    if direction == Direction::Down {
+        let mut folds = false;
+        if !read_only {
+            let (path, fsync) = (root.to_owned(), options.fsync);
+            let folder = blocking(move || Folder::open(&path, fsync)).await?;
+            folds = folder.folds();
+            writer = Some(Writer::start(folder)?);
+        }
+        names = Some(Names::new().folding(folds));
+    }
+    let pages = listing::start(&store.bucket, store.url.prefix());
+    let index = finish::read_index(&store).await?;
+    let state = options
+        .state
+        .as_deref()
+        .map(|folder| StateFile::of(folder, root));
+    let remembered = match &state {
+        Some(state) if !options.verify => state.read(),
+        _ => Reader::empty(),
+    };
+    let mover = Mover {
+        direction,
+        tree: tree.clone(),
+        store: store.clone(),
+        from: None,
+        writer,
+        verify: options.verify,
+        read_only,
+        large: Mover::large(),
+    };
+    let mut drive = Drive::new(mover, options.concurrency, read_only, listener)?;
+    let sides = TreeAndPrefix {
+        rules: rules(direction, &options),
+        tree: tree.clone(),
+        state: remembered,
+        listing: Listing::new(pages, store.url.prefix()),
+        index,
+        names,
+        prefix: store.url.prefix().len(),
+    };
+    let trust = options.trust;
+    let reader = move || FileReader::new(tree.clone(), direction, trust, !read_only);
+    let main = drive
+        .pipeline(&reader, move |outlet| sides.run(outlet))
+        .await?;
+    let mut spools = Spools::default();
+    spools.add(main);
+    after(&mut drive, &store, reader, &mut spools).await?;
+    if !read_only {
+        if drive.state_changed
+            && let Some(state) = state
+            && let Err(error) = finish::write_state(state, spools.again()?).await
+        {
+            drive.warn(&format!("what was read cannot be remembered: {error}"))?;
+        }
+        if direction == Direction::Up && drive.index_changed {
+            write_index(&mut drive, &store, spools).await?;
+        }
+    }
+    Ok(end(drive))
+}
+
+/// Two prefixes of one store.
+async fn copy<'l>(from: Store, store: Store, listener: &'l mut Listener<'l>) -> Result<Report> {
+    let options = store.options.clone();
+    let read_only = options.is_read_only();
+    let (a, b) = (from.url.clone(), store.url.clone());
+    if a.bucket() == b.bucket()
+        && (a.prefix().starts_with(b.prefix()) || b.prefix().starts_with(a.prefix()))
+    {
+        return Err(Error::usage(format!("{a} and {b} lie within each other")));
+    }
+    let source = listing::start(&from.bucket, a.prefix());
+    let target = listing::start(&store.bucket, b.prefix());
+    let source_index = finish::read_index(&from).await?;
+    let target_index = finish::read_index(&store).await?;
+    let mover = Mover {
+        direction: Direction::Copy,
+        tree: Tree::new(Path::new("")),
+        store: store.clone(),
+        from: Some(from),
+        writer: None,
+        verify: options.verify,
+        read_only,
+        large: Mover::large(),
+    };
+    let mut drive = Drive::new(mover, options.concurrency, read_only, listener)?;
+    let sides = TwoPrefixes {
+        rules: rules(Direction::Copy, &options),
+        source: (Listing::new(source, a.prefix()), source_index),
+        target: (Listing::new(target, b.prefix()), target_index),
+    };
+    let trust = options.trust;
+    let nowhere = Tree::new(Path::new(""));
+    let reader = move || FileReader::new(nowhere.clone(), Direction::Copy, trust, false);
+    let main = drive
+        .pipeline(&reader, move |outlet| sides.run(outlet))
+        .await?;
+    let mut spools = Spools::default();
+    spools.add(main);
+    after(&mut drive, &store, reader, &mut spools).await?;
+    if !read_only && drive.index_changed {
+        write_index(&mut drive, &store, spools).await?;
+    }
+    Ok(end(drive))
+}
+
+async fn write_index(drive: &mut Drive<'_>, store: &Store, spools: Spools) -> Result<()> {
+    drive.report.price.puts += 1;
+    match finish::write_index(store, spools).await {
+        Ok(()) => Ok(()),
+        // What was moved is there; the next run compares by tags.
+        Err(error) => drive.warn(&format!("the index cannot be written: {error}")),
+    }
+}
+
+fn end(drive: Drive<'_>) -> Report {
+    let mut report = drive.report;
+    report.price.puts += drive.counts.source.max(drive.counts.target) / PAGE + 1;
+    report.price.gets += 1;
+    report
+}
+
+/// What comes after the first uploads: those that are last, and the deletes.
+async fn after(
+    drive: &mut Drive<'_>,
+    store: &Store,
+    reader: impl Fn() -> FileReader,
+    spools: &mut Spools,
+) -> Result<()> {
+    let direction = drive.mover.direction;
+    if drive.has_last {
+        let last = std::mem::replace(&mut drive.last, empty()?).finish();
+        let last = last.map_err(|cause| spooling(&cause))?;
+        match drive.counts.failures {
+            0 => spools.add(move_last(drive, reader, last).await?),
+            _ => {
+                let what = "those that are to be last are held back, since something failed before";
+                drive.fail(&Error::new(Kind::Guard, "", what))?;
+            }
+        }
+    }
+    let deletes = std::mem::replace(&mut drive.deletes, empty()?).finish();
+    let deletes = deletes.map_err(|cause| spooling(&cause))?;
+    let max = store.options.max_delete;
+    match guard::judge(drive.counts, max) {
+        Ok(()) if drive.counts.deletes == 0 => {}
+        Ok(()) => delete(drive, store, deletes).await?,
+        Err(refusal) => {
+            drive.fail(&Error::new(Kind::Guard, "", refusal.to_string()))?;
+            drive.report.kept += drive.counts.deletes;
+            // They are still there, and so is what is known of them.
+            spools.add(deletes);
+        }
+    }
+    for (task, error) in std::mem::take(&mut drive.blocked) {
+        if drive.report.deleted == 0 {
+            drive.fail(&error)?;
+            continue;
+        }
+        let done = drive.mover.start(task).await;
+        match done.did {
+            Did::Moved(_) => {
+                drive.did(
+                    direction.action(),
+                    &done.task.key,
+                    done.task.size(direction),
+                )?;
+            }
+            Did::InTheWay(error) | Did::Failed(error) => drive.fail(&error)?,
+            Did::Same | Did::Differs => {}
+        }
+    }
+    Ok(())
+}
+
+fn empty() -> Result<crate::record::Writer> {
+    let file = tempfile::tempfile().map_err(|cause| spooling(&cause))?;
+    Ok(crate::record::Writer::new(file))
+}
+
+/// Moves what was kept for the end.
+async fn move_last(
+    drive: &mut Drive<'_>,
+    reader: impl Fn() -> FileReader,
+    last: std::fs::File,
+) -> Result<std::fs::File> {
+    let direction = drive.mover.direction;
+    // They have been counted once.
+    let (counts, report) = (drive.counts, drive.report.clone());
+    let moved = drive
+        .pipeline(reader, move |mut outlet: Outlet| {
+            let records = match Reader::new(last) {
+                Ok(records) => records,
+                Err(cause) => return outlet.note(Note::Fatal(spooling(&cause))),
+            };
+            for record in records {
+                if !outlet.send(Task::repeated(record, direction)) {
+                    return;
+                }
+            }
+            outlet.flush();
+        })
+        .await?;
+    drive.counts.source = counts.source;
+    drive.counts.target = counts.target;
+    drive.report.seen = report.seen;
+    drive.report.to_move = report.to_move;
+    drive.report.bytes_to_move = report.bytes_to_move;
+    Ok(moved)
+}
+
+async fn delete(drive: &mut Drive<'_>, store: &Store, deletes: std::fs::File) -> Result<()> {
+    let records = Reader::new(deletes).map_err(|cause| spooling(&cause))?;
+    if drive.read_only {
+        for record in records {
+            drive.did(Action::Delete, &record.key, record.stamp.size)?;
+        }
+        return Ok(());
+    }
+    if let Some(writer) = drive.mover.writer.clone() {
+        drive.state_changed = true;
+        for record in records {
+            match writer.delete(&record.key).await {
+                Ok(()) => drive.did(Action::Delete, &record.key, record.stamp.size)?,
+                Err(error) => drive.fail(&error)?,
+            }
+        }
+        return Ok(());
+    }
+    drive.index_changed = true;
+    let url = store.url.clone();
+    let keys = records.map(move |record| url.key(&record.key));
+    let mut results = store.bucket.delete_many(keys).results();
+    let prefix = store.url.prefix().len();
+    while let Some((id, removed)) = results.next().await {
+        match removed {
+            Ok(_) => drive.did(Action::Delete, id.key.get(prefix..).unwrap_or(&id.key), 0)?,
+            Err(error) => drive.fail(&error.into())?,
+        }
+    }
+    drive.report.price.deletes += drive.report.deleted.div_ceil(PAGE);
+    Ok(())
+}
