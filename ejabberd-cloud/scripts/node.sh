@@ -54,8 +54,11 @@ export CONTRIB_MODULES_PATH=$run/contrib ERL_CRASH_DUMP_BYTES=0
 # for all of them is enough.
 distribution=()
 if [[ -n $NAME ]]; then
-    distribution=(-name "$NAME@$ADDRESS" -setcookie "${COOKIE:?is needed with NAME}"
-        -start_epmd false -erl_epmd_port "$DIST_PORT" -kernel inet_dist_use_interface "{${ADDRESS//./,}}"
+    # In a file, since arguments can be read by every user of the machine.
+    rm -f "$run/.erlang.cookie"
+    (umask 077 && printf %s "${COOKIE:?is needed with NAME}" >"$run/.erlang.cookie")
+    unset COOKIE
+    distribution=(-name "$NAME@$ADDRESS" -start_epmd false -erl_epmd_port "$DIST_PORT" -kernel inet_dist_use_interface "{${ADDRESS//./,}}"
         -s cloud_node)
 fi
 # shellcheck disable=SC2086 # Several arguments.

@@ -19,6 +19,7 @@ mod log;
 mod node;
 mod ops;
 mod port;
+mod secret;
 mod settings;
 
 use std::ffi::OsString;
@@ -69,6 +70,15 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 async fn run(settings: Settings) -> ExitCode {
+    if let Front::Secret {
+        stores,
+        name,
+        random,
+        set,
+    } = &settings.front
+    {
+        return secret::run(stores, name, *random, *set).await;
+    }
     let pipes = match pipes() {
         Ok(pipes) => pipes,
         Err(error) => {
@@ -86,6 +96,8 @@ async fn run(settings: Settings) -> ExitCode {
         } => port(&stores, max_calls, public_log, pipes).await,
         Front::Node(node) => run_node(&node, pipes).await,
         Front::Extauth { stores } => extauth(&stores, pipes).await,
+        // It needs no pipes, and was seen to before.
+        Front::Secret { .. } => ExitCode::SUCCESS,
     }
 }
 

@@ -58,6 +58,24 @@ pub(crate) enum Front {
     },
     /// Serve a node of a cluster, by an Erlang port with {packet, 4}, as the shim cloud_node opens it: who else is there.
     Node(NodeSettings),
+    /// Print a secret that all nodes share, which is kept in the bucket; end with status 3 if there is none.
+    ///
+    /// Whoever can read the bucket can read it. Standard output is to be a file that nobody else may read.
+    Secret {
+        #[command(flatten)]
+        stores: StoreSettings,
+
+        /// What it is called: cookie, or certificate.
+        name: String,
+
+        /// Make a random one of 32 letters and digits if there is none.
+        #[arg(long, conflicts_with = "set")]
+        random: bool,
+
+        /// Set it to what comes on standard input, at most 65,536 bytes, and print nothing.
+        #[arg(long)]
+        set: bool,
+    },
     /// Serve ejabberd's protocol of external authentication: auth, isuser, setpass, tryregister and removeuser, one at a time.
     ///
     /// It can answer nothing but yes and no, so that a server which uses it offers PLAIN alone, and when the store cannot be

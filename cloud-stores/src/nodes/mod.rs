@@ -22,8 +22,10 @@
 
 mod founder;
 mod lease;
+mod secret;
 mod watch;
 
 pub use self::founder::Founder;
 pub use self::lease::{MAX_NODE_DETAILS, NodeLease, NodeLeases, OwnLease};
+pub use self::secret::MAX_SECRET;
 pub use self::watch::{NodeEvent, NodeWatch};

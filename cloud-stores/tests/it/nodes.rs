@@ -296,3 +296,44 @@ async fn of_many_that_begin_a_cluster_one_does() {
     let error = nodes.founder().await.unwrap_err();
     assert_eq!(error.kind(), Kind::Unavailable);
 }
+
+#[tokio::test]
+async fn all_nodes_have_the_same_secrets() {
+    let world = World::start().await;
+    let nodes = world.stores.nodes();
+    assert_eq!(nodes.secret("cookie").await.unwrap(), None);
+    let mine = (0..6).map(|n| nodes.secret_or("cookie", Bytes::from(format!("cookie {n}"))));
+    let cookies = join_all(mine).await;
+    let first = cookies[0].as_ref().unwrap();
+    assert!(
+        cookies
+            .iter()
+            .all(|cookie| cookie.as_ref().unwrap() == first)
+    );
+    assert_eq!(nodes.secret("cookie").await.unwrap().as_ref(), Some(first));
+    let certificate = Bytes::from_static(b"-----BEGIN CERTIFICATE-----\n");
+    nodes.set_secret("tls", certificate.clone()).await.unwrap();
+    assert_eq!(
+        nodes.secret("tls").await.unwrap(),
+        Some(certificate.clone())
+    );
+    let there = nodes.secret_or("tls", Bytes::new()).await.unwrap();
+    assert_eq!(there, certificate);
+    let long = Bytes::from(vec![0; 65_537]);
+    for error in [
+        nodes.set_secret("tls", long.clone()).await.unwrap_err(),
+        nodes.secret_or("tls", long).await.unwrap_err(),
+    ] {
+        assert!(
+            error
+                .message()
+                .contains("65537 bytes, over the limit of 65536"),
+            "{error}"
+        );
+        assert_eq!(error.kind(), Kind::TooLarge);
+    }
+    // An outage is no absence: a node must not go on with a cookie of its own.
+    world.outage();
+    let error = nodes.secret_or("cookie", Bytes::new()).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::Unavailable);
+}

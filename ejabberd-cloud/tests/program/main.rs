@@ -4,7 +4,9 @@ mod cache;
 #[allow(dead_code, reason = "not all of it is needed here")]
 #[path = "../../../s3-client/tests/it/memcached.rs"]
 mod memcached;
+mod node;
 mod parent;
+mod secret;
 
 use std::io::Read;
 use std::process::{Command, Stdio};

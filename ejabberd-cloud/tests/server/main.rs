@@ -88,6 +88,24 @@ fn nodes_serve_together_and_any_of_them_may_die() {
 }
 
 #[test]
+fn a_domain_has_a_server_and_another_one_makes_a_cluster() {
+    let first = Node::start(&Plan {
+        name: Some("ejabberd"),
+        domain: Some("chat.example.org"),
+        ..Plan::default()
+    });
+    first.share_certificate("chat-chat-example-org");
+    let second = first.another();
+    let addresses = [&*first.address, &*second.address];
+    run_with("domain", &addresses, &mut |what| match what {
+        "names of nodes" => format!("{} {}", first.name(), second.name()),
+        _ => panic!("the script asks for {what:?}"),
+    });
+    // Who sees the arguments of processes sees no cookie.
+    assert!(!first.arguments().contains("setcookie"));
+}
+
+#[test]
 fn no_state_is_in_the_tables_of_a_node() {
     has_no_state(&Node::start(&Plan::default()));
 }

@@ -26,6 +26,8 @@ const DISTRIBUTION: &str = "14369";
 pub(crate) struct Plan {
     /// What the node is called before the `@`, if others can join it.
     pub(crate) name: Option<&'static str>,
+    /// The domain that is served, as a machine in the network does it: by TLS alone.
+    pub(crate) domain: Option<&'static str>,
     /// How many seconds a call waits.
     pub(crate) timeout: u32,
     /// Whether ejabberd keeps what it has read.
@@ -38,6 +40,7 @@ impl Default for Plan {
     fn default() -> Self {
         Self {
             name: None,
+            domain: None,
             timeout: 20,
             caches: true,
             external: false,
@@ -78,6 +81,25 @@ impl Node {
         node
     }
 
+    /// Another node of the same plan and on the same stores, which is to join this one.
+    pub(crate) fn another(&self) -> Self {
+        let mut node = Self::spawn(&self.plan, Arc::clone(&self.emulator), address());
+        node.wait();
+        node
+    }
+
+    /// Puts the certificate of this node into the bucket, from where others take theirs.
+    pub(crate) fn share_certificate(&self, bucket: &str) {
+        let file = self.folder.path().join("run/certificate.pem");
+        let mut set = Command::new(env!("CARGO_BIN_EXE_ejabberd-cloud"));
+        set.args(["secret", "certificate", "--set", "--bucket", bucket]);
+        let set = on(&self.emulator, &mut set).stdin(File::open(file).expect("a certificate"));
+        assert!(
+            set.status().expect("the program").success(),
+            "it is not set"
+        );
+    }
+
     /// Nodes of one cluster, which start at the same time.
     pub(crate) fn cluster<const N: usize>(plans: [&Plan; N]) -> [Self; N] {
         let emulator = Emulator::builder()
@@ -97,22 +119,31 @@ impl Node {
         let program = PathBuf::from(env!("CARGO_BIN_EXE_ejabberd-cloud"));
         let path = std::env::var("PATH").unwrap_or_default();
         let said = File::create(folder.path().join("said")).expect("a file");
-        let child = Command::new(package().join("scripts/node.sh"))
-            .arg(folder.path().join("run"))
-            .arg(&configuration)
+        let scripts = package().join("scripts");
+        let run = folder.path().join("run");
+        let mut node = match plan.domain {
+            Some(domain) => {
+                let mut serve = Command::new(scripts.join("serve.sh"));
+                serve.arg(domain).env("RUN", &run);
+                serve.env("LISTEN", &address).env("HTTP_ADDRESS", &address);
+                serve.env("SELF_SIGNED", "true");
+                serve
+            }
+            None => {
+                let mut node = Command::new(scripts.join("node.sh"));
+                node.arg(&run).arg(&configuration).env("COOKIE", "test");
+                node.env("EJABBERD_CLOUD_BUCKET", "chat");
+                node
+            }
+        };
+        let child = on(&emulator, &mut node)
             .env("SHIMS", shims())
             .env("ADDRESS", &address)
             .env("NAME", plan.name.unwrap_or_default())
-            .env("COOKIE", "test")
             .env("DIST_PORT", DISTRIBUTION)
             .env("ERL_EXTRA", "-s cloud_probe")
             .env("PATH", format!("{}:{path}", program.parent().expect("a folder").display()))
-            .env("AWS_ACCESS_KEY_ID", "id")
-            .env("AWS_SECRET_ACCESS_KEY", "secret")
-            .env("EJABBERD_CLOUD_BUCKET", "chat")
             .env("EJABBERD_CLOUD_CREATE_BUCKET", "true")
-            .env("EJABBERD_CLOUD_S3_ENDPOINT", emulator.url())
-            .env("EJABBERD_CLOUD_SDB_ENDPOINT", emulator.url())
             // Its end is that of the node.
             .stdin(Stdio::piped())
             .stdout(said.try_clone().expect("a file"))
@@ -152,6 +183,14 @@ impl Node {
         let address = self.address.clone();
         *self = Self::spawn(&self.plan, Arc::clone(&self.emulator), address);
         self.wait();
+    }
+
+    /// The arguments of its process.
+    pub(crate) fn arguments(&self) -> String {
+        let bytes = std::fs::read(format!("/proc/{}/cmdline", self.child.id()));
+        let text = String::from_utf8_lossy(&bytes.expect("a process")).replace('\0', " ");
+        assert!(text.contains("-s ejabberd"), "{text}");
+        text
     }
 
     /// The name of the node.
@@ -235,6 +274,15 @@ impl Drop for Node {
             eprintln!("the node said:\n{}", self.said());
         }
     }
+}
+
+/// Has a command find the stores.
+fn on<'a>(emulator: &Emulator, command: &'a mut Command) -> &'a mut Command {
+    command
+        .env("AWS_ACCESS_KEY_ID", "id")
+        .env("AWS_SECRET_ACCESS_KEY", "secret")
+        .env("EJABBERD_CLOUD_S3_ENDPOINT", emulator.url())
+        .env("EJABBERD_CLOUD_SDB_ENDPOINT", emulator.url())
 }
 
 /// The configuration that is shipped, with what is special about this node.

@@ -110,20 +110,23 @@ class Refused(Exception):
 class Client(slixmpp.ClientXMPP):
     """One session of a person. Messages and events that it receives wait in queues."""
 
-    def __init__(self, user, resource="r", password="secret", mechanism=None, presence=True, at=ADDRESS):
+    def __init__(self, user, resource="r", password="secret", mechanism=None, presence=True, at=ADDRESS,
+                 tls=None, port=5222):
         config = {"unencrypted_scram": True, "unencrypted_plain": True}
         if mechanism:
             config["use_mech"] = mechanism
         super().__init__(f"{user}@{HOST}/{resource}", password, plugin_config={"feature_mechanisms": config})
-        self.enable_direct_tls = False
-        self.enable_starttls = False
-        self.enable_plaintext = True
+        # A file with the certificate that the server has to have, if it is to be TLS.
+        self.ca_certs = tls
+        self.enable_direct_tls = tls is not None and port != 5222
+        self.enable_starttls = tls is not None and port == 5222
+        self.enable_plaintext = tls is None
         self.auto_authorize = True
         self.auto_subscribe = True
         for extension in (4, 30, 45, 49, 54, 55, 60, 115, 163, 191):
             self.register_plugin(f"xep_{extension:04}")
         self.wants_presence = presence
-        self.at = at
+        self.at, self.port = at, port
         self.messages = asyncio.Queue()
         self.events = asyncio.Queue()
         self.contacts = {}
@@ -159,7 +162,7 @@ class Client(slixmpp.ClientXMPP):
         return self.contacts
 
     async def login(self):
-        self.connect(self.at, 5222)
+        self.connect(self.at, self.port)
         return await asyncio.wait_for(self.in_or_not, PATIENCE)
 
     async def logout(self):
