@@ -23,11 +23,11 @@ declare -A expected=(
     [emulator]="Version 2" [emulator-v2]="Version 2"
     [emulator-v4]="Version 4, region us-east-1" [emulator-region]="Version 4, region garage"
     [s3s-fs]="Version 2" [s3rver]="Version 2" [moto]="Version 2"
-    [swift]="Version 2"
+    [swift]="Version 2" [garage]="Version 4, region garage"
 )
 # What those answer to the first request that do not take it; how that is mended, STORES.md says.
 declare -A refuses=([s3rver]="403 SignatureDoesNotMatch")
-all="emulator emulator-v2 emulator-v4 emulator-region s3s-fs s3rver moto swift"
+all="emulator emulator-v2 emulator-v4 emulator-region s3s-fs s3rver moto swift garage"
 
 say() { printf '%s\n' "$*"; }
 
@@ -194,6 +194,40 @@ CONF
     for ring in "$memory" "${rings[@]}"; do
         until_open "$ring" || return 1
     done
+}
+
+# Garage, which takes Version 4 only, in a region of its own: a node of its own cluster. It is built from its source, which
+# takes long.
+start_garage() {
+    local root=$here/garage rpc node
+    [[ -x $root/bin/garage ]] ||
+        cargo install --quiet --debug garage@2.5.0 --locked --no-default-features --features sqlite --root "$root" || return 1
+    version=$("$root/bin/garage" --version | awk '{ print $2 }')
+    rm -rf "$root/meta" "$root/data"
+    mkdir -p "$root/meta" "$root/data"
+    rpc=$(free_port)
+    # The forms that it has for keys.
+    AWS_ACCESS_KEY_ID=GK$(head -c 12 /dev/urandom | od -An -tx1 | tr -d ' \n')
+    AWS_SECRET_ACCESS_KEY=$(head -c 32 /dev/urandom | od -An -tx1 | tr -d ' \n')
+    cat >"$root/garage.toml" <<CONF
+metadata_dir = "$root/meta"
+data_dir = "$root/data"
+db_engine = "sqlite"
+replication_factor = 1
+rpc_bind_addr = "127.0.0.1:$rpc"
+rpc_public_addr = "127.0.0.1:$rpc"
+rpc_secret = "$(head -c 32 /dev/urandom | od -An -tx1 | tr -d ' \n')"
+[s3_api]
+s3_region = "garage"
+api_bind_addr = "127.0.0.1:$port"
+CONF
+    begin "$root/log" "$root/bin/garage" -c "$root/garage.toml" server
+    until_open "$rpc" && until_open "$port" || return 1
+    run() { "$root/bin/garage" -c "$root/garage.toml" "$@" &>>"$root/setup.log"; }
+    node=$("$root/bin/garage" -c "$root/garage.toml" node id -q 2>>"$root/setup.log") || return 1
+    run layout assign -z here -c 1G "${node%@*}" && run layout apply --version 1 &&
+        run key import --yes -n stores "$AWS_ACCESS_KEY_ID" "$AWS_SECRET_ACCESS_KEY" &&
+        run key allow --create-bucket "$AWS_ACCESS_KEY_ID"
 }
 
 ask() {

@@ -13,6 +13,12 @@ pub(crate) fn ended<O: Operation>(error: Option<&Error>, since: Instant) {
     let _ = (service, name, error, since);
 }
 
+/// An operation was dropped before it has ended.
+#[cfg(feature = "metrics")]
+pub(crate) fn dropped<O: Operation>() {
+    crate::metrics::dropped(O::Service::NAME, O::NAME);
+}
+
 /// An attempt begins.
 pub(crate) fn attempt<O: Operation>(number: u32) {
     let (service, name) = (O::Service::NAME, O::NAME);

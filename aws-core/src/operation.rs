@@ -25,6 +25,9 @@ pub trait Service: Send + Sync {
     /// Elements of an error document, besides its code and message, that [`Error::detail`] gives. Not the string to sign,
     /// the signature and the like, which some services send back. Defaults to none.
     const ERROR_DETAILS: &'static [&'static str] = &[];
+    /// The element of an answer's body that is the service's identifier of the request, where that is not in the head.
+    /// Defaults to none.
+    const REQUEST_ID: Option<&'static str> = None;
     /// Where a request can go besides to its operation's own origin: [`Origin`], where there is nothing more to say of
     /// such a place.
     type Destination: Destination;

@@ -23,6 +23,7 @@ pub(crate) struct Ec2 {
 }
 
 impl Service for Ec2 {
+    const REQUEST_ID: Option<&'static str> = Some("requestId");
     const NAME: &'static str = "EC2";
     type Destination = Origin;
 

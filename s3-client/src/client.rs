@@ -9,7 +9,7 @@ use aws_core::cache::Cacheable;
 use aws_core::cache::{self, Through};
 use aws_core::dispatch::{Dispatch, DispatchBuilder, PartialRetry};
 use aws_core::v4::Scope;
-use aws_core::{Credentials, Endpoint, Error, Operation, Result};
+use aws_core::{Credentials, Endpoint, Error, KeyVisibility, Operation, Result};
 use aws_sigv2::s3::SubResources;
 
 use crate::amazon;
@@ -187,6 +187,11 @@ impl S3Client {
             return Box::pin(cache.call(&self.0.service, operation)).await;
         }
         self.0.dispatch.call(&self.0.service, operation).await
+    }
+
+    /// Where keys are shown.
+    pub(crate) fn key_visibility(&self) -> KeyVisibility {
+        self.0.dispatch.keys()
     }
 
     /// Runs an operation that is ready. The future holds it once, where it is; it is as large as what it holds, and is

@@ -48,9 +48,9 @@ pub(crate) fn key(key: &str) -> Result<()> {
     match key.len() {
         0 => Err(Error::invalid("the key is empty")),
         1..=1024 => Ok(()),
+        // Which key it is, is told where keys may be shown.
         n => Err(Error::invalid(format!(
-            "the key {:?} has {n} bytes, over the limit of 1024",
-            short(key)
+            "the key has {n} bytes, over the limit of 1024"
         ))),
     }
 }

@@ -8,7 +8,7 @@
 use std::fmt::{Debug, Write as _};
 use std::sync::{Arc, Mutex};
 
-use emulator::{Emulator, Fault, Rule};
+use emulator::{Emulator, Fault, Gate, Rule};
 use s3_client::settings::KeyVisibility;
 use s3_client::{Credentials, S3Client};
 use tracing::field::{Field, Visit};
@@ -94,4 +94,30 @@ async fn spans_show_keys_by_choice_and_secrets_never() {
             assert!(!text.contains(secret), "{secret} is in:\n{text}");
         }
     }
+    dropped_operations_say_so(&notes, &emulator).await;
+}
+
+/// In the same test, since what is listened to is decided for the process.
+async fn dropped_operations_say_so(notes: &Notes, emulator: &Emulator) {
+    let own = Credentials::new(emulator.access_key(), emulator.secret_key());
+    let builder = S3Client::builder()
+        .endpoint(emulator.url())
+        .credentials(own);
+    let photos = builder.build().unwrap().bucket("photos");
+    let gate = Gate::new();
+    let hold = Rule::new(Fault::hold(&gate)).operation("GetObject");
+    emulator.faults().add(hold.times(1));
+    notes.take();
+    let get = photos.get("ann@example.org");
+    tokio::select! {
+        _ = get.send() => panic!("it is held back"),
+        () = gate.arrived(1) => {}
+    }
+    gate.open();
+    let text = notes.take();
+    let outcomes = text.matches("outcome = ").count();
+    assert!(
+        text.contains("outcome = \"dropped\"") && outcomes == 1,
+        "{text}"
+    );
 }

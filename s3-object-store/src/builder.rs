@@ -18,8 +18,12 @@ use s3_client::{Addressing, Checksum, HttpPool, S3Builder, S3Client};
 use crate::error::{STORE, any};
 use crate::options::{self, Taken};
 use crate::store::S3Store;
+use crate::url::Place;
 
-/// Builds an [`S3Store`] from `s3://bucket/prefix` and [options](Self::option).
+/// The variable that `object_store` has for its option.
+const ALLOW_HTTP: &str = "AWS_ALLOW_HTTP";
+
+/// Builds an [`S3Store`] from a URL such as `s3://bucket/prefix` and [options](Self::option).
 ///
 /// ```
 /// use object_store::ObjectStoreExt as _;
@@ -30,6 +34,7 @@ use crate::store::S3Store;
 /// # let emulator = emulator::Emulator::start_blocking()?;
 /// let options = [
 ///     ("aws_endpoint", emulator.url()),
+///     ("aws_allow_http", "true".to_owned()), // the emulator is on this machine
 ///     ("aws_access_key_id", emulator.access_key().to_owned()),
 ///     ("aws_secret_access_key", emulator.secret_key().to_owned()),
 /// ];
@@ -42,32 +47,24 @@ use crate::store::S3Store;
 /// ```
 #[must_use = "nothing is built before build()"]
 pub struct S3StoreBuilder {
-    bucket: String,
-    path: Path,
+    place: Place,
     variables: Variables,
     options: BTreeMap<Taken, String>,
     client: S3Builder,
 }
 
 impl S3StoreBuilder {
-    /// The bucket and the path that a URL names: `s3://bucket/path` or `s3a://bucket/path`, the path percent-encoded.
+    /// The bucket and the path that a URL names, the path percent-encoded: `s3://bucket/path` or `s3a://bucket/path`; and
+    /// as `object_store` has them for Amazon and R2, `https://s3.REGION.amazonaws.com/bucket/path`,
+    /// `https://bucket.s3.REGION.amazonaws.com/path`, both with `dualstack` in front of the region,
+    /// `https://bucket.s3.amazonaws.com/path`, and `https://ACCOUNT.r2.cloudflarestorage.com/bucket/path`, also with a
+    /// jurisdiction. What the host says of the region and the place counts before options.
     ///
     /// # Errors
     /// [`Error::Generic`] for other URLs: the place of a store that is not Amazon's is the option `aws_endpoint`.
     pub fn new(url: &str) -> Result<Self> {
-        let rest = url
-            .strip_prefix("s3://")
-            .or_else(|| url.strip_prefix("s3a://"));
-        let rest = rest.filter(|rest| !rest.contains(['?', '#', '@']));
-        let (bucket, path) = rest
-            .map(|rest| rest.split_once('/').unwrap_or((rest, "")))
-            .filter(|(bucket, _)| !bucket.is_empty())
-            .ok_or_else(|| {
-                any("the URL of a store is s3://bucket/path, and its server the option aws_endpoint")
-            })?;
         Ok(Self {
-            bucket: bucket.to_owned(),
-            path: Path::from_url_path(path)?,
+            place: Place::parse(url)?,
             variables: Variables::default(),
             options: BTreeMap::new(),
             client: S3Client::builder(),
@@ -75,8 +72,8 @@ impl S3StoreBuilder {
     }
 
     /// Takes what no option says from the environment and the files under `~/.aws`, as
-    /// [`S3Client::from_env`] does. Without it only the sources of keys are asked that belong to the machine:
-    /// a container's and an instance's.
+    /// [`S3Client::from_env`] does, and `AWS_ALLOW_HTTP` besides. Without it only the sources of keys are asked that
+    /// belong to the machine: a container's and an instance's.
     pub fn from_env(self) -> Self {
         self.from_variables(Variables::process())
     }
@@ -101,7 +98,7 @@ impl S3StoreBuilder {
     /// - what is sent: `aws_unsigned_payload`, `aws_checksum_algorithm` (`sha256`), `aws_conditional_put` (`etag` or
     ///   `disabled`, as [`S3Store::updates`]);
     /// - connections: `timeout`, `connect_timeout`, `pool_idle_timeout` (as `30s` or `5 minutes`), `proxy_url`,
-    ///   `allow_http` (no refuses an endpoint without TLS).
+    ///   `allow_http` (without it, an endpoint that is not `https` is refused, wherever it was said).
     ///
     /// Options that turn something on that is not done here, such as encryption for all objects, are refused; those that
     /// turn it off are taken.
@@ -154,8 +151,7 @@ impl S3StoreBuilder {
     /// [`S3Builder::build`](s3_client::S3Builder::build).
     pub fn build(self) -> Result<(S3Store, Path)> {
         let Self {
-            bucket,
-            path,
+            place,
             mut variables,
             options,
             mut client,
@@ -168,7 +164,17 @@ impl S3StoreBuilder {
         };
         let flag = |taken: Taken| said(taken).map(|value| boolean(taken, value)).transpose();
         let time = |taken: Taken| said(taken).map(|value| duration(taken, value)).transpose();
-        let bucket = said(Taken::Bucket).unwrap_or(&bucket);
+        let bucket = said(Taken::Bucket).unwrap_or(&place.bucket);
+        let http_allowed = match flag(Taken::AllowHttp)? {
+            Some(said) => said,
+            None => variables
+                .get(ALLOW_HTTP)
+                .map(|value| boolean(Taken::AllowHttp, value))
+                .transpose()?
+                .unwrap_or(false),
+        };
+        // It is no variable of AWS's, of which the client would warn.
+        variables = variables.without(ALLOW_HTTP);
         if said(Taken::AccessKeyId).is_some() {
             for other in [
                 "AWS_SESSION_TOKEN",
@@ -184,14 +190,21 @@ impl S3StoreBuilder {
             }
         }
         client = client.from_variables(variables);
-        if let Some(region) = said(Taken::Region).or_else(|| said(Taken::DefaultRegion)) {
+        let region = place.region.as_deref();
+        if let Some(region) = region
+            .or_else(|| said(Taken::Region))
+            .or_else(|| said(Taken::DefaultRegion))
+        {
             client = client.region(region);
         }
-        let in_host = flag(Taken::VirtualHosted)?;
-        if let Some(url) = said(Taken::S3Endpoint).or_else(|| said(Taken::Endpoint)) {
-            if flag(Taken::AllowHttp)? == Some(false) && !url.starts_with("https://") {
-                return Err(any("the endpoint is without TLS, and allow_http is no"));
-            }
+        let in_host = match place.in_host {
+            Some(by_url) => Some(by_url),
+            None => flag(Taken::VirtualHosted)?,
+        };
+        let endpoint = said(Taken::S3Endpoint)
+            .or(place.endpoint.as_deref())
+            .or_else(|| said(Taken::Endpoint));
+        if let Some(url) = endpoint {
             let behind = format!("://{bucket}.");
             client = client.endpoint(match in_host {
                 Some(true) => url.replacen(&behind, "://", 1),
@@ -231,6 +244,12 @@ impl S3StoreBuilder {
             client = client.pool(pool.build());
         }
         let client = client.build().map_err(any)?;
+        let origin = client.endpoint().origin();
+        if !http_allowed && !origin.is_tls() && origin.unix_path().is_none() {
+            return Err(any(format!(
+                "the endpoint {origin} is without TLS: set the option allow_http to true if that is meant"
+            )));
+        }
         let mut store = S3Store::new(client.bucket(bucket));
         match said(Taken::Checksum)
             .map(str::to_ascii_lowercase)
@@ -253,15 +272,14 @@ impl S3StoreBuilder {
             }
             None => {}
         }
-        Ok((store, path))
+        Ok((store, place.path))
     }
 }
 
 impl fmt::Debug for S3StoreBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("S3StoreBuilder")
-            .field("bucket", &self.bucket)
-            .field("path", &self.path)
+            .field("place", &self.place)
             .field("variables", &self.variables)
             .field("options", &self.options.keys())
             .finish_non_exhaustive()

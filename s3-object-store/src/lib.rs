@@ -5,7 +5,7 @@
 //! [`s3_client`] they hand in is set up with. It is a [`MultipartStore`], a [`PaginatedListStore`] too, and with the feature `signer` a
 //! `Signer`.
 //!
-//! [`S3StoreBuilder`] makes one from `s3://bucket/prefix` and the options of `object_store`'s own S3 client; all other
+//! [`S3StoreBuilder`] makes one from a URL such as `s3://bucket/prefix` and the options of `object_store`'s own S3 client; all other
 //! settings are those of the client ([`s3_client::S3Client::builder`]). Not here: prefixes (`object_store` has `PrefixStore`
 //! for them).
 //!
@@ -51,6 +51,7 @@ mod read;
 #[cfg(feature = "signer")]
 mod signer;
 mod store;
+mod url;
 mod write;
 
 pub use builder::S3StoreBuilder;

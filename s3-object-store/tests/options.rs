@@ -70,7 +70,8 @@ const NAMES: &[(&str, Option<&str>)] = &[
 ];
 
 fn builder() -> S3StoreBuilder {
-    S3StoreBuilder::new("s3://photos").unwrap()
+    let new = S3StoreBuilder::new("s3://photos").unwrap();
+    new.option("allow_http", "true").unwrap()
 }
 
 #[test]
@@ -144,15 +145,135 @@ fn values_that_cannot_be_read_are_not_shown() {
     }
     let secret = builder().option("secret_access_key", "hidden").unwrap();
     assert!(!format!("{secret:?}").contains("hidden"));
-    let plain = builder().options([("endpoint", "http://h"), ("allow_http", "false")]);
-    assert!(
-        plain
+}
+
+/// As `object_store`'s own client: unless it is allowed, nothing goes without TLS.
+#[test]
+fn an_endpoint_without_tls_has_to_be_allowed() {
+    let new = || S3StoreBuilder::new("s3://photos").unwrap();
+    let env = |vars: &[(&str, &str)]| {
+        let place = [("AWS_ENDPOINT_URL", "http://h")];
+        new().from_variables(place.iter().chain(vars).copied().collect())
+    };
+    let (yes, no) = (("allow_http", "true"), ("aws_allow_http", "false"));
+    let plain = ("endpoint", "http://h");
+    for (builder, allowed) in [
+        (new().options([plain]), false),
+        (new().options([plain, no]), false),
+        (new().options([plain, yes]), true),
+        (new().options([("endpoint_url_s3", "http://h")]), false),
+        (
+            Ok(new().client(|client| client.endpoint("http://h"))),
+            false,
+        ),
+        (
+            new()
+                .client(|client| client.endpoint("http://h"))
+                .options([yes]),
+            true,
+        ),
+        (Ok(env(&[])), false),
+        (Ok(env(&[("AWS_ALLOW_HTTP", "false")])), false),
+        (Ok(env(&[("AWS_ALLOW_HTTP", "true")])), true),
+        (env(&[("AWS_ALLOW_HTTP", "true")]).options([no]), false),
+        (env(&[]).options([yes]), true),
+        (new().options([("endpoint", "https://h")]), true),
+        (new().options([("endpoint", "https://h"), no]), true),
+        (new().options([("region", "eu-west-1")]), true),
+    ] {
+        let builder = builder.unwrap();
+        let shown = format!("{builder:?}");
+        match builder.build() {
+            Ok(_) => assert!(allowed, "{shown}"),
+            Err(error) => assert!(
+                !allowed && error.to_string().contains("set the option allow_http"),
+                "{shown}: {error}"
+            ),
+        }
+    }
+    let odd = env(&[("AWS_ALLOW_HTTP", "hidden")]).build().unwrap_err();
+    assert!(!format!("{odd} {odd:?}").contains("hidden"), "{odd}");
+}
+
+/// What a URL of `https` says counts before options, but for an endpoint of S3 alone.
+#[test]
+fn urls_of_amazon_name_the_place_too() {
+    let client = |url: &str, options: &[(&str, &str)]| {
+        let built = S3StoreBuilder::new(url)
             .unwrap()
-            .build()
-            .unwrap_err()
-            .to_string()
-            .contains("allow_http")
-    );
+            .options(options.iter().copied())
+            .unwrap()
+            .build();
+        let (store, path) = built.unwrap();
+        let s3 = store.bucket().client();
+        let shown = (s3.endpoint().origin().to_string(), s3.signature());
+        (shown.0, shown.1, path.to_string())
+    };
+    let v4 = s3_client::Signature::v4;
+    let other = [
+        ("region", "us-west-2"),
+        ("virtual_hosted_style_request", "true"),
+    ];
+    for (url, options, endpoint, region, path) in [
+        (
+            "https://s3.eu-west-1.amazonaws.com/photos/2009",
+            &other[..1],
+            "https://s3.eu-west-1.amazonaws.com",
+            "eu-west-1",
+            "2009",
+        ),
+        (
+            "https://photos.s3.eu-west-1.amazonaws.com/2009/x",
+            &other[..1],
+            "https://s3.eu-west-1.amazonaws.com",
+            "eu-west-1",
+            "2009/x",
+        ),
+        (
+            "https://photos.s3.amazonaws.com/2009",
+            &other[..],
+            "https://s3.amazonaws.com",
+            "us-west-2",
+            "2009",
+        ),
+        (
+            "https://photos.s3.dualstack.eu-west-1.amazonaws.com",
+            &[("endpoint", "https://elsewhere.example")][..],
+            "https://s3.dualstack.eu-west-1.amazonaws.com",
+            "eu-west-1",
+            "",
+        ),
+        (
+            "https://0123.r2.cloudflarestorage.com/photos/a",
+            &[("region", "wnam")][..],
+            "https://0123.r2.cloudflarestorage.com",
+            "auto",
+            "a",
+        ),
+        (
+            "https://s3.eu-west-1.amazonaws.com/photos",
+            &[("endpoint_url_s3", "https://s3.us-west-2.amazonaws.com")][..],
+            "https://s3.us-west-2.amazonaws.com",
+            "eu-west-1",
+            "",
+        ),
+    ] {
+        let found = client(url, options);
+        assert_eq!(
+            found,
+            (endpoint.to_owned(), v4(region), path.to_owned()),
+            "{url}"
+        );
+    }
+    for (url, bucket) in [
+        ("https://photos.s3.eu-west-1.amazonaws.com/x", "photos"),
+        ("https://s3photos.s3.eu-west-1.amazonaws.com/x", "s3photos"),
+    ] {
+        let (store, _) = S3StoreBuilder::new(url).unwrap().build().unwrap();
+        let shown = format!("{:?}", store.bucket());
+        assert!(shown.contains(&format!("{bucket}.s3.eu-west-1")), "{shown}");
+        assert_eq!(store.bucket().name(), bucket);
+    }
 }
 
 #[test]
@@ -162,7 +283,7 @@ fn urls_name_a_bucket_and_a_path() {
         ("s3://photos/", "photos", ""),
         ("s3a://photos/2009/a%20b", "photos", "2009/a b"),
     ] {
-        let place = [("endpoint", "http://h")];
+        let place = [("endpoint", "https://h")];
         let built = S3StoreBuilder::new(url)
             .unwrap()
             .options(place)

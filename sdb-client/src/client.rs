@@ -9,7 +9,7 @@ use aws_core::cache::Cacheable;
 use aws_core::cache::{self, Through};
 use aws_core::dispatch::{Dispatch, DispatchBuilder};
 use aws_core::shared_config::{ServiceId, Variant, choose_endpoint};
-use aws_core::{Endpoint, Operation, Result};
+use aws_core::{Endpoint, KeyVisibility, Operation, Result};
 
 use crate::domain::Domain;
 use crate::idempotency;
@@ -164,6 +164,11 @@ impl SdbClient {
             return Box::pin(cache.call(service, operation)).await;
         }
         self.0.dispatch.call(service, operation).await
+    }
+
+    /// Where the names of items are shown.
+    pub(crate) fn key_visibility(&self) -> KeyVisibility {
+        self.0.dispatch.keys()
     }
 
     /// Runs an operation that is ready. The future holds it once, where it is; it is as large as what it holds, and is

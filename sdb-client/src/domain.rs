@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use aws_core::Error;
+
 use crate::client::SdbClient;
 
 /// A domain: the place for verbs about it and its items. Cheap to clone.
@@ -20,5 +22,10 @@ impl Domain {
     /// The client that sends its requests.
     pub fn client(&self) -> &SdbClient {
         &self.client
+    }
+
+    /// The error of a request that cannot be made, told what it is about.
+    pub(crate) fn refused(&self, error: Error, item: Option<&str>) -> Error {
+        error.about(Some(&self.name), item, self.client.key_visibility())
     }
 }

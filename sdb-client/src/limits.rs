@@ -27,7 +27,14 @@ pub(crate) fn domain(name: &str) -> Result<()> {
 
 /// The name of an item: 1 to 1,024 bytes.
 pub(crate) fn item(name: &str) -> Result<()> {
-    text("item name", name, 1)
+    // Which item it is, is told where the names of items may be shown.
+    match name.len() {
+        0 => Err(Error::invalid("the item name is empty")),
+        1..=MAX_TEXT => Ok(()),
+        n => Err(Error::invalid(format!(
+            "the item name has {n} bytes, over the limit of {MAX_TEXT}"
+        ))),
+    }
 }
 
 /// The name of an attribute: 1 to 1,024 bytes.

@@ -37,6 +37,7 @@ impl Sdb {
 }
 
 impl Service for Sdb {
+    const REQUEST_ID: Option<&'static str> = Some("RequestId");
     const NAME: &'static str = "SimpleDB";
     const ERROR_DETAILS: &'static [&'static str] = &["BoxUsage"];
     type Destination = Origin;

@@ -268,6 +268,12 @@ impl<O: Operation> Run<'_, O> {
         let body = self.read(&head, body).await?;
         let read = || body.as_whole().map(|bytes| bytes.len() as u64);
         observed.received = observed.received.or_else(read);
+        if let (Some(element), Some(bytes)) = (O::Service::REQUEST_ID, body.as_whole())
+            && observed.request_id.is_none()
+            && (self.traced || !shared.hooks.is_empty())
+        {
+            observed.request_id = text_of(bytes, element).map(str::to_owned);
+        }
         self.settle(&signed, head, body)
     }
 
@@ -464,6 +470,14 @@ pub(crate) fn service_error<S: Service>(
 fn request_id(head: &Head) -> Option<&str> {
     let names = ["x-amz-request-id", "x-amzn-requestid"];
     names.iter().find_map(|name| stated(head, name))
+}
+
+/// The text of the last element of this name.
+fn text_of<'a>(body: &'a [u8], element: &str) -> Option<&'a str> {
+    let text = std::str::from_utf8(body).ok()?;
+    let (_, rest) = text.rsplit_once(&format!("<{element}>"))?;
+    let (value, _) = rest.split_once('<')?;
+    Some(value).filter(|value| (1..=128).contains(&value.len()))
 }
 
 /// How long `Retry-After` asks to wait, by the clock of the server that sent it: it is seconds or a date

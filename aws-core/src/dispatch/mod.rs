@@ -272,8 +272,7 @@ impl Dispatch {
     }
 
     /// Where keys are shown.
-    #[cfg(feature = "cache")]
-    pub(crate) fn keys(&self) -> KeyVisibility {
+    pub fn keys(&self) -> KeyVisibility {
         self.0.keys
     }
 

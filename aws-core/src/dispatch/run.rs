@@ -36,6 +36,18 @@ pub(super) struct Run<'a, O: Operation> {
     pub(super) place: Option<DestinationOf<O>>,
     /// Whether its attempts have spans.
     pub(super) traced: bool,
+    /// Whether it was counted how it ended.
+    ended: bool,
+}
+
+/// One that its caller has dropped is counted too.
+#[cfg(feature = "metrics")]
+impl<O: Operation> Drop for Run<'_, O> {
+    fn drop(&mut self) {
+        if !self.ended {
+            measure::dropped::<O>();
+        }
+    }
 }
 
 impl<'a, O: Operation> Run<'a, O> {
@@ -65,6 +77,7 @@ impl<'a, O: Operation> Run<'a, O> {
             course: Course::default(),
             place: operation.place(service),
             traced: trace::listens(),
+            ended: false,
         })
     }
 
@@ -223,7 +236,7 @@ impl<'a, O: Operation> Run<'a, O> {
 
     /// The error of an operation whose turn would be too late.
     #[cold]
-    fn no_turn(&self) -> Error {
+    fn no_turn(&mut self) -> Error {
         let late = "the server has asked for fewer requests, and the turn of this one is too late (the setter timeout)";
         let error = Error::new(Kind::Busy, late).with_class(Class::Throttled);
         self.last(error)
@@ -244,6 +257,7 @@ impl<'a, O: Operation> Run<'a, O> {
     /// Tells the throttle that the attempt has succeeded.
     fn served(&mut self) {
         self.record_attempts();
+        self.ended = true;
         measure::ended::<O>(None, self.since);
         if let Some(turn) = self.turn.take() {
             turn.ended(Ended::Served);
@@ -277,8 +291,9 @@ impl<'a, O: Operation> Run<'a, O> {
     }
 
     /// The error that it ends with.
-    fn last(&self, error: Error) -> Error {
+    fn last(&mut self, error: Error) -> Error {
         self.record_attempts();
+        self.ended = true;
         measure::ended::<O>(Some(&error), self.since);
         error
             .with_attempts(self.course.attempts(), self.course.sent())

@@ -56,14 +56,31 @@ pub(crate) fn current() -> Span {
     }
 }
 
+/// The span of an operation; the caller may drop that before it ends.
+struct Course {
+    span: Span,
+    ended: bool,
+}
+
+impl Drop for Course {
+    fn drop(&mut self) {
+        if !self.ended {
+            self.span.record("outcome", "dropped");
+        }
+    }
+}
+
 /// Runs an operation within its span, and notes there how it ended.
 pub(crate) async fn within<T>(span: Span, operation: impl Future<Output = Result<T>>) -> Result<T> {
-    let outcome = operation.instrument(span.clone()).await;
+    let mut course = Course { span, ended: false };
+    let outcome = operation.instrument(course.span.clone()).await;
+    course.ended = true;
+    let span = &course.span;
     match &outcome {
         Ok(_) => drop(span.record("outcome", "ok")),
         Err(error) => {
             span.record("outcome", "error");
-            failed(&span, error);
+            failed(span, error);
         }
     }
     outcome

@@ -13,7 +13,8 @@ use pipeline_pool::Sent;
 pub(crate) use self::site::Site;
 use crate::classify::{Class, class_of};
 use crate::envelope::ErrorBody;
-use crate::operation::Operation;
+use crate::operation::{Operation, Service};
+use crate::visibility::KeyVisibility;
 
 /// The result of an operation.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -161,8 +162,27 @@ impl Error {
 
     /// The same error, told of this operation if it is told of none: for a request that could not be made.
     #[must_use]
-    pub fn of_operation<O: Operation>(self) -> Self {
-        self.with_site(Site::before::<O>)
+    pub fn of_operation<O: Operation>(mut self) -> Self {
+        self.0
+            .site
+            .get_or_insert_default()
+            .name(O::Service::NAME, O::NAME);
+        self
+    }
+
+    /// The same error, told what a request was to be about that could not be made: its bucket or domain, and, where keys
+    /// are shown, its key or item. [`of_operation`](Self::of_operation) tells it the rest.
+    #[must_use]
+    pub fn about(
+        mut self,
+        resource: Option<&Arc<str>>,
+        key: Option<&str>,
+        keys: KeyVisibility,
+    ) -> Self {
+        let site = self.0.site.get_or_insert_default();
+        site.resource = resource.cloned();
+        site.key = key.filter(|_| keys.in_errors()).map(Into::into);
+        self
     }
 
     pub(crate) fn with_site(mut self, site: impl FnOnce() -> Site) -> Self {
@@ -264,7 +284,8 @@ impl Error {
 
     /// The name of the operation that failed, for example `GetObject`.
     pub fn operation(&self) -> Option<&'static str> {
-        self.0.site.as_ref().map(|s| s.operation)
+        let site = self.0.site.as_ref()?;
+        Some(site.operation).filter(|name| !name.is_empty())
     }
 
     /// The bucket or domain it was about.

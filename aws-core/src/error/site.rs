@@ -10,8 +10,9 @@ use crate::operation::{Operation, Service};
 use crate::visibility::KeyVisibility;
 
 /// Which operation, where, on what.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Site {
+    /// Empty, as that of the operation, while only the thing in question is known.
     pub(crate) service: &'static str,
     pub(crate) operation: &'static str,
     /// Nothing of a request that was refused before it was made.
@@ -41,21 +42,20 @@ impl Site {
         site
     }
 
-    /// That of an operation whose request could not be made.
-    pub(super) fn before<O: Operation>() -> Self {
-        Self {
-            service: O::Service::NAME,
-            operation: O::NAME,
-            origin: None,
-            resource: None,
-            key: None,
+    /// Names the operation, if none is named.
+    pub(super) fn name(&mut self, service: &'static str, operation: &'static str) {
+        if self.operation.is_empty() {
+            (self.service, self.operation) = (service, operation);
         }
     }
 }
 
 impl fmt::Display for Site {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.service, self.operation)?;
+        match self.operation.is_empty() {
+            true => f.write_str("a request")?,
+            false => write!(f, "{} {}", self.service, self.operation)?,
+        }
         if let Some(origin) = &self.origin {
             write!(f, " at {origin}")?;
         }

@@ -107,6 +107,13 @@ pub(crate) fn operation(
         .record(took);
 }
 
+/// An operation was dropped. How long it would have taken is not known, and no part of the histogram.
+pub(crate) fn dropped(service: &'static str, operation: &'static str) {
+    counter!("aws_client_operations_total",
+        "service" => service, "operation" => operation, "outcome" => "dropped")
+    .increment(1);
+}
+
 /// Counts one for an operation.
 pub(crate) fn count(name: &'static str, service: &'static str, operation: &'static str) {
     counter!(name, "service" => service, "operation" => operation).increment(1);

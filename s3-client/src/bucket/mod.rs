@@ -17,6 +17,8 @@ pub use list::{BucketInfo, ListBuckets};
 use std::fmt;
 use std::sync::Arc;
 
+use aws_core::Error;
+
 use crate::client::S3Client;
 use crate::limits;
 use crate::route::BucketAddress;
@@ -45,6 +47,16 @@ impl Bucket {
     /// The name of the bucket.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// The client that sends its requests.
+    pub fn client(&self) -> &S3Client {
+        &self.client
+    }
+
+    /// The error of a request that cannot be made, told what it is about.
+    pub(crate) fn refused(&self, error: Error, key: &str) -> Error {
+        error.about(Some(&self.name), Some(key), self.client.key_visibility())
     }
 
     /// How requests about this bucket are signed, as far as is known: [`Signature::Auto`] as long as nothing was said

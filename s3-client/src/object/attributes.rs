@@ -85,8 +85,7 @@ impl GetObjectAttributes {
         let mut wire = UnsignedRequest::object(Method::Get, &self.bucket, &self.key)?;
         wire.query("attributes", "");
         if let Some(version) = &self.version {
-            limits::version(version)?;
-            wire.query("versionId", version);
+            wire.version(version)?;
         }
         let mut fields: Vec<Field> =
             vec![(Cow::Borrowed("x-amz-object-attributes"), ALL.to_owned())];

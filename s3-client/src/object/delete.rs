@@ -10,7 +10,6 @@ use crate::answer::object::ObjectHead;
 use crate::bucket::Bucket;
 use crate::client::S3Client;
 use crate::idempotency::{self, Row};
-use crate::limits;
 use crate::operation::{Call, Changes, S3Operation};
 use crate::request::attributes::put;
 use crate::request::options::Options;
@@ -108,8 +107,7 @@ impl Delete {
         let (client, mut wire) = UnsignedRequest::object_of(Method::Delete, self.bucket, self.key)?;
         let mut row = self.row;
         if let Some(version) = &self.version {
-            limits::version(version)?;
-            wire.query("versionId", version);
+            wire.version(version)?;
             if row.idempotency == Idempotency::Repeatable {
                 row = &idempotency::DELETE_OBJECT_VERSION;
             }

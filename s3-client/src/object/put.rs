@@ -23,6 +23,7 @@ use crate::request::attributes::Attributes;
 use crate::request::body::Payload;
 use crate::request::options::Options;
 use crate::request::source::Source;
+use crate::transfer::{Progress, Report};
 use crate::unsigned::{Field, UnsignedRequest};
 
 /// A request to store an object; made by [`Bucket::put`].
@@ -39,6 +40,7 @@ pub struct Put {
     digest: Option<String>,
     row: &'static Row,
     options: Options,
+    report: Report,
 }
 
 /// Which checksum goes with the body.
@@ -91,6 +93,7 @@ impl Put {
             digest: None,
             row: &idempotency::PUT_OBJECT,
             options: Options::default(),
+            report: Report::default(),
         }
     }
 
@@ -164,6 +167,13 @@ impl Put {
         self
     }
 
+    /// Calls this whenever more of the body has been handed to the connection; that it is stored is known only when the
+    /// request ends. It must not block. The body is sent as a stream then, also where it is bytes at hand.
+    pub fn progress(mut self, report: impl Fn(Progress) + Send + Sync + 'static) -> Self {
+        self.report = Report::to(report);
+        self
+    }
+
     /// Sends PutObject, as `.await` does.
     ///
     /// # Errors
@@ -177,7 +187,7 @@ impl Put {
             match ready {
                 Ok(Ok((ref client, ref operation))) => client.write(operation).await,
                 Ok(Err(error)) => Err(error.of_operation::<Call<PutObject>>()),
-                Err(later) => later.await,
+                Err(later) => later.await.map_err(Error::of_operation::<Call<PutObject>>),
             }
         }
     }
@@ -185,11 +195,14 @@ impl Put {
     /// Sends a file, which is read before where its digest has to go ahead of it.
     async fn send_file(mut self) -> Result<Stored> {
         self.attributes.media_type_or(self.source.media_type());
-        let payload = self.source.clone().payload().await?;
-        if let SentChecksum::Of(checksum) = self.sum
-            && let Some(value) = read_ahead(checksum, &payload, &self.bucket).await?
-        {
-            self.sum = SentChecksum::Is(checksum, value);
+        let payload = match self.source.clone().payload().await {
+            Ok(payload) => payload,
+            Err(error) => return Err(self.bucket.refused(error, &self.key)),
+        };
+        if let SentChecksum::Of(checksum) = self.sum {
+            let read = read_ahead(checksum, &payload, &self.bucket).await;
+            let read = read.map_err(|error| self.bucket.refused(error, &self.key))?;
+            self.sum = read.map_or(self.sum, |value| SentChecksum::Is(checksum, value));
         }
         let client = self.bucket.client.clone();
         let name = self.bucket.name.clone();
@@ -203,14 +216,56 @@ impl Put {
                 sent => return sent,
             }
         }
-        self.digest = digest::md5(&payload).await?;
+        let digest = digest::md5(&payload).await;
+        self.digest = digest.map_err(|error| self.bucket.refused(error, &self.key))?;
         Box::pin(S3Client::run(self.ready(payload))).await
     }
 
     /// What is to be sent, and by which client.
-    fn ready(self, mut payload: Payload) -> Result<(S3Client, Call<PutObject>)> {
+    fn ready(self, payload: Payload) -> Result<(S3Client, Call<PutObject>)> {
+        let Self { bucket, key, .. } = self;
+        let (client, mut wire) = UnsignedRequest::object_of(Method::Put, bucket, key)?;
+        let body = Body {
+            attributes: self.attributes,
+            sum: self.sum,
+            md5: self.md5,
+            digest: self.digest,
+            report: self.report,
+        };
+        let payload = body.go_with(payload, &client, &mut wire);
+        let payload = payload.map_err(|error| wire.refused(error))?;
+        wire.digest_on_demand();
+        let row = if payload.is_once() && self.row.idempotency == Idempotency::Repeatable {
+            &idempotency::PUT_OBJECT_STREAM
+        } else {
+            self.row
+        };
+        wire.payload(payload);
+        wire.options(self.options);
+        let idempotency = row.idempotency;
+        Ok((client, Call::new(wire, PutObject { idempotency })))
+    }
+}
+
+/// What goes with a body.
+struct Body {
+    attributes: Attributes,
+    sum: SentChecksum,
+    md5: bool,
+    digest: Option<String>,
+    report: Report,
+}
+
+impl Body {
+    /// Gives a request its fields, and returns the body as it is to be sent.
+    fn go_with(
+        self,
+        mut payload: Payload,
+        client: &S3Client,
+        wire: &mut UnsignedRequest,
+    ) -> Result<Payload> {
         limits::put(payload.len())?;
-        let by_v4 = self.bucket.client.signs_by_v4(&self.bucket.name);
+        let by_v4 = wire.bucket().is_some_and(|name| client.signs_by_v4(name));
         let unsummed = matches!(self.sum, SentChecksum::None) && !self.md5 && self.digest.is_none();
         let locked = unsummed && self.attributes.is_locked();
         let at_hand = payload.at_hand().filter(|_| self.md5 || locked);
@@ -220,7 +275,6 @@ impl Put {
                 "the MD5 digest of a stream is known when it has been sent, and goes before it: send bytes or a file",
             ));
         }
-        let (client, mut wire) = UnsignedRequest::object_of(Method::Put, self.bucket, self.key)?;
         let mut fields = self.attributes.into_fields(wire.origin())?;
         match self.sum {
             SentChecksum::None if locked && digest.is_none() && by_v4 => {
@@ -237,16 +291,10 @@ impl Put {
         }
         fields.extend(digest.map(|value| (Cow::Borrowed("content-md5"), value)));
         wire.fields(fields)?;
-        wire.digest_on_demand();
-        let row = if payload.is_once() && self.row.idempotency == Idempotency::Repeatable {
-            &idempotency::PUT_OBJECT_STREAM
-        } else {
-            self.row
-        };
-        wire.payload(payload);
-        wire.options(self.options);
-        let idempotency = row.idempotency;
-        Ok((client, Call::new(wire, PutObject { idempotency })))
+        Ok(match self.report.is_wanted() && payload.len() > 0 {
+            true => payload.metered(self.report),
+            false => payload,
+        })
     }
 }
 

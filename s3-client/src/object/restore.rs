@@ -9,7 +9,6 @@ use pipeline_pool::Method;
 use crate::bucket::Bucket;
 use crate::bucket::config::document_fields;
 use crate::idempotency::{self, Row};
-use crate::limits;
 use crate::operation::{Call, Changes, S3Operation};
 use crate::request::options::Options;
 use crate::unsigned::UnsignedRequest;
@@ -75,8 +74,7 @@ impl Restore {
         let mut wire = UnsignedRequest::object(Method::Post, &self.bucket, &self.key)?;
         wire.query("restore", "");
         if let Some(version) = &self.version {
-            limits::version(version)?;
-            wire.query("versionId", version);
+            wire.version(version)?;
         }
         let body = document(self.days, self.tier.as_deref())?;
         wire.fields(document_fields(&body, "application/xml").into())?;

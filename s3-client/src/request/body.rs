@@ -13,6 +13,7 @@ use pipeline_pool::BodyError;
 use crate::checksum::Checksum;
 #[cfg(feature = "fs")]
 use crate::file::FilePart;
+use crate::transfer::{Meter, Report};
 
 pub(crate) type Pieces = Pin<Box<dyn Stream<Item = Result<Bytes, BodyError>> + Send>>;
 
@@ -30,6 +31,8 @@ pub(crate) enum Payload {
     File(Arc<FilePart>),
     /// A body with its checksum behind it.
     Summed(Arc<(Payload, Checksum)>),
+    /// A body of whose progress somebody is told.
+    Metered(Arc<(Payload, Meter)>),
 }
 
 impl Payload {
@@ -56,7 +59,14 @@ impl Payload {
             #[cfg(feature = "fs")]
             Self::File(part) => part.len(),
             Self::Summed(summed) => summed.0.len(),
+            Self::Metered(metered) => metered.0.len(),
         }
+    }
+
+    /// The same body, of whose progress this is told.
+    pub(crate) fn metered(self, report: Report) -> Self {
+        let meter = Meter::new(report, Some(self.len()));
+        Self::Metered(Arc::new((self, meter)))
     }
 
     /// The bytes, where they are at hand in one piece.
@@ -72,6 +82,7 @@ impl Payload {
     pub(crate) fn at_hand(&self) -> Option<Arc<[Bytes]>> {
         match self {
             Self::Rope(pieces, _) => Some(pieces.clone()),
+            Self::Metered(metered) => metered.0.at_hand(),
             other => other.whole().map(|bytes| [bytes].into()),
         }
     }
@@ -82,6 +93,7 @@ impl Payload {
             #[cfg(feature = "fs")]
             Self::File(_) => true,
             Self::Summed(summed) => summed.0.is_file(),
+            Self::Metered(metered) => metered.0.is_file(),
             _ => false,
         }
     }
@@ -91,6 +103,7 @@ impl Payload {
         match self {
             Self::Once(_) => true,
             Self::Summed(summed) => summed.0.is_once(),
+            Self::Metered(metered) => metered.0.is_once(),
             _ => false,
         }
     }
@@ -100,6 +113,7 @@ impl Payload {
         match self {
             Self::Once(once) => once.lock().is_some(),
             Self::Summed(summed) => summed.0.is_there(),
+            Self::Metered(metered) => metered.0.is_there(),
             _ => true,
         }
     }
@@ -114,6 +128,11 @@ impl Payload {
             #[cfg(feature = "fs")]
             Self::File(part) => Ok(part.open()),
             Self::Summed(summed) => summed.0.open(),
+            Self::Metered(metered) => Ok(Box::pin(Counted {
+                pieces: metered.0.open()?,
+                metered: metered.clone(),
+                passed: 0,
+            })),
         }
     }
 
@@ -121,6 +140,7 @@ impl Payload {
     pub(crate) fn trailer(&self) -> Option<Checksum> {
         match self {
             Self::Summed(summed) => Some(summed.1),
+            Self::Metered(metered) => metered.0.trailer(),
             _ => None,
         }
     }
@@ -131,6 +151,27 @@ impl fmt::Debug for Payload {
         f.debug_struct("Payload")
             .field("len", &self.len())
             .finish_non_exhaustive()
+    }
+}
+
+/// A body under way, of whose progress somebody is told.
+struct Counted {
+    pieces: Pieces,
+    metered: Arc<(Payload, Meter)>,
+    /// The bytes that this attempt has sent.
+    passed: u64,
+}
+
+impl Stream for Counted {
+    type Item = Result<Bytes, BodyError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let item = ready!(self.pieces.as_mut().poll_next(cx));
+        if let Some(Ok(piece)) = &item {
+            self.passed += piece.len() as u64;
+            self.metered.1.reach(self.passed);
+        }
+        Poll::Ready(item)
     }
 }
 

@@ -105,16 +105,15 @@ impl Reading {
         }
         let (client, mut wire) = UnsignedRequest::object_of(method, self.bucket, self.key)?;
         if let Some(part) = self.part {
-            limits::part(part)?;
+            limits::part(part).map_err(|error| wire.refused(error))?;
             wire.query("partNumber", &part.to_string());
         }
         for (name, value) in &self.responses {
-            limits::parameter(name, value)?;
+            limits::parameter(name, value).map_err(|error| wire.refused(error))?;
             wire.query(name, value);
         }
         if let Some(version) = &self.version {
-            limits::version(version)?;
-            wire.query("versionId", version);
+            wire.version(version)?;
         }
         if let Some(key) = &self.customer_key {
             key.put_fields(Of::Object, wire.origin(), &mut self.fields)?;

@@ -180,11 +180,12 @@ impl Agreement {
             (Signer::V4(scope), region.is_some())
         };
         match (current, refusal) {
-            (Signer::V4(scope), Refusal::Region(region)) => {
+            (Signer::V4(scope), Refusal::Region(region) | Refusal::Place(region)) => {
                 (scope.region() != region).then(|| v4(Some(region)))
             }
-            // Only what is signed by Version 4 has a region.
+            // Only what is signed by Version 4 has a region to be refused.
             (_, Refusal::Region(region)) => Some(v4(Some(region))),
+            (_, Refusal::Place(_)) => None,
             (Signer::V4(_), Refusal::Version { wanted, .. }) => {
                 (wanted != Wanted::V4).then_some((Signer::V2, false))
             }
@@ -317,6 +318,22 @@ mod tests {
         assert_eq!(client.signs("a"), v4("us-east-1"));
         assert_eq!(client.signs("b"), v4("eu"));
         assert_eq!(client.refuse("b", Refusal::Region("eu")), Nothing);
+    }
+
+    #[test]
+    fn where_a_bucket_is_says_nothing_against_version_2() {
+        let client = Client::unknown();
+        client.agreement.succeeded();
+        assert_eq!(client.refuse("a", Refusal::Place("eu")), Nothing);
+        assert_eq!(
+            (client.signs("a"), client.signs("b")),
+            (Signer::V2, Signer::V2)
+        );
+        let client = Client::of(Agreement::new(v4("us"), Freedom::All, "us-east-1"));
+        client.agreement.succeeded();
+        assert_eq!(client.refuse("a", Refusal::Place("eu")), SignAgain);
+        assert_eq!((client.signs("a"), client.signs("b")), (v4("eu"), v4("us")));
+        assert_eq!(client.refuse("a", Refusal::Place("eu")), Nothing);
     }
 
     #[test]

@@ -29,8 +29,10 @@ pub(crate) enum Refusal<'a> {
         /// The region to sign for, if the answer names it.
         region: Option<&'a str>,
     },
-    /// Version 4 was right, and is wanted for this region.
+    /// Version 4 is wanted, for this region.
     Region(&'a str),
+    /// The bucket is in this region, which is all that is said: Version 4 has to be for it, and Version 2 has no region.
+    Place(&'a str),
 }
 
 /// What a store says of a version: its code, and a part of its message in lower case.
@@ -70,11 +72,13 @@ const WORDS: &[Words] = &[
 pub(crate) fn refusal<'a>(head: &'a Head, error: &'a ErrorBody) -> Option<Refusal<'a>> {
     let message = error.message.as_deref().unwrap_or_default();
     let Some(code) = error.code.as_deref() else {
-        // The answer to HEAD has no body.
-        let about_it = matches!(head.status(), 301 | 307 | 400 | 403);
-        return region(head, error, "")
-            .filter(|_| about_it)
-            .map(Refusal::Region);
+        // The answer to HEAD has no body. Some stores name the region in every answer, also in one that denies access.
+        let region = region(head, error, "")?;
+        return match head.status() {
+            400 => Some(Refusal::Region(region)),
+            301 | 307 | 403 => Some(Refusal::Place(region)),
+            _ => None,
+        };
     };
     let lower = message.to_ascii_lowercase();
     if let Some(words) = WORDS
@@ -91,7 +95,7 @@ pub(crate) fn refusal<'a>(head: &'a Head, error: &'a ErrorBody) -> Option<Refusa
             region(head, error, message).map(Refusal::Region)
         }
         "PermanentRedirect" | "TemporaryRedirect" | "IncorrectEndpoint" => {
-            region(head, error, "").map(Refusal::Region)
+            region(head, error, "").map(Refusal::Place)
         }
         // R2: "The region name 'x' is not valid. Must be one of: wnam, enam, weur, eeur, apac, oc, auto"
         "InvalidRegionName" => {
@@ -316,24 +320,25 @@ mod tests {
             "<Error><Code>AuthorizationHeaderMalformed</Code><Region>eu west/1</Region></Error>";
         let odd = "<Error><Code>AuthorizationHeaderMalformed</Code><Message>expecting \u{e9}'x'</Message></Error>";
         let missing = "<Error><Code>NoSuchKey</Code></Error>";
+        let (ireland, place) = (Some("eu-west-1"), Some(Refusal::Place("eu-west-1")));
+        let wrong =
+            "<Error><Code>AuthorizationHeaderMalformed</Code><Region>eu-west-1</Region></Error>";
         for (xml, status, field, expected) in [
             (moved, 301, None, None),
-            (moved, 301, Some("eu-west-1"), Some("eu-west-1")),
+            (moved, 301, ireland, place),
+            (wrong, 400, None, Some(Refusal::Region("eu-west-1"))),
             (evil, 400, None, None),
             (odd, 400, None, None),
-            (missing, 404, Some("eu-west-1"), None),
-            ("", 301, Some("eu-west-1"), Some("eu-west-1")),
-            ("", 400, Some("eu-west-1"), Some("eu-west-1")),
-            ("", 404, Some("eu-west-1"), None),
+            (missing, 404, ireland, None),
+            ("", 301, ireland, place),
+            ("", 307, ireland, place),
+            ("", 403, ireland, place),
+            ("", 400, ireland, Some(Refusal::Region("eu-west-1"))),
+            ("", 404, ireland, None),
             ("", 400, None, None),
         ] {
             let (head, error) = (head(status, field), error(xml));
-            let found = refusal(&head, &error);
-            assert_eq!(
-                found,
-                expected.map(Refusal::Region),
-                "{status} {field:?} {xml}"
-            );
+            assert_eq!(refusal(&head, &error), expected, "{status} {field:?} {xml}");
         }
     }
 }

@@ -11,8 +11,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Progress {
-    /// The bytes that are done: upwards those that the store has confirmed, downwards those that were handed to
-    /// the file. It never falls, and what is sent or fetched again counts once.
+    /// The bytes that are done: of an upload those that the store has confirmed, of a put those that were handed to the
+    /// connection, downwards those that were handed to the file. It never falls, and what is sent or fetched again counts once.
     pub bytes: u64,
     /// The bytes that there are in all, when that is known.
     pub total: Option<u64>,
@@ -25,6 +25,12 @@ pub(crate) struct Report(Option<Arc<dyn Fn(Progress) + Send + Sync>>);
 impl Report {
     pub(crate) fn to(report: impl Fn(Progress) + Send + Sync + 'static) -> Self {
         Self(Some(Arc::new(report)))
+    }
+}
+
+impl Report {
+    pub(crate) fn is_wanted(&self) -> bool {
+        self.0.is_some()
     }
 }
 
@@ -63,9 +69,21 @@ impl Meter {
         }
     }
 
+    /// So many bytes more are done.
     pub(crate) fn add(&self, bytes: u64) {
+        self.update(|done| done + bytes);
+    }
+
+    /// So many bytes are done, unless more are already.
+    pub(crate) fn reach(&self, bytes: u64) {
+        if bytes > self.bytes() {
+            self.update(|done| done.max(bytes));
+        }
+    }
+
+    fn update(&self, done: impl FnOnce(u64) -> u64) {
         let mut state = self.lock();
-        state.done.bytes += bytes;
+        state.done.bytes = done(state.done.bytes);
         let Some(report) = &self.report.0 else {
             return;
         };
@@ -118,6 +136,8 @@ mod tests {
         let meter = meter.get_or_init(|| Meter::new(report, Some(40)));
         meter.add(10);
         meter.add(0);
+        meter.reach(40);
+        meter.reach(39);
         let told = told.lock().unwrap();
         let bytes: Vec<u64> = told.iter().map(|progress| progress.bytes).collect();
         assert_eq!(bytes, [10, 25, 40, 40]);

@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_core::Result;
+use aws_core::{Error, KeyVisibility, Result};
 use bytes::Bytes;
 use pipeline_pool::{Method, Origin};
 
@@ -42,6 +42,8 @@ pub(crate) struct UnsignedRequest {
     /// The region of the place that it was moved to, where that is known.
     region: Option<String>,
     options: Options,
+    /// Where its key may be shown.
+    keys: KeyVisibility,
 }
 
 impl UnsignedRequest {
@@ -56,6 +58,7 @@ impl UnsignedRequest {
             server_time: Duration::ZERO,
             region: None,
             options: Options::default(),
+            keys: KeyVisibility::default(),
         }
     }
 
@@ -85,7 +88,7 @@ impl UnsignedRequest {
         bucket: Bucket,
         key: String,
     ) -> Result<(S3Client, Self)> {
-        limits::key(&key)?;
+        limits::key(&key).map_err(|error| bucket.refused(error, &key))?;
         Self::within(method, bucket, Some(key))
     }
 
@@ -101,12 +104,21 @@ impl UnsignedRequest {
         } = bucket;
         let prefix = client.endpoint().path();
         let target = Target::within(prefix, name, key, place.bucket_in_host);
-        Ok((client, Self::new(method, place.origin, target)))
+        let mut wire = Self::new(method, place.origin, target);
+        wire.keys = client.key_visibility();
+        Ok((client, wire))
     }
 
     /// A parameter of the query; its value is percent-encoded.
     pub(crate) fn query(&mut self, name: &str, value: &str) {
         self.target.query(name, value);
+    }
+
+    /// The version of the object that it is about.
+    pub(crate) fn version(&mut self, id: &str) -> Result<()> {
+        limits::version(id).map_err(|error| self.refused(error))?;
+        self.query("versionId", id);
+        Ok(())
     }
 
     /// A sub-resource, which has a name only.
@@ -120,10 +132,15 @@ impl UnsignedRequest {
     /// When a value cannot be sent as it is, naming the field.
     pub(crate) fn fields(&mut self, fields: Vec<Field>) -> Result<()> {
         for (name, value) in &fields {
-            limits::field(name, value)?;
+            limits::field(name, value).map_err(|error| self.refused(error))?;
         }
         self.fields = fields;
         Ok(())
+    }
+
+    /// The error of a request that cannot be made, told what it is about.
+    pub(crate) fn refused(&self, error: Error) -> Error {
+        error.about(self.bucket(), self.key(), self.keys)
     }
 
     pub(crate) fn body(&mut self, body: Bytes) {
@@ -216,6 +233,7 @@ impl UnsignedRequest {
             digest_on_demand: self.digest_on_demand,
             options: self.options.clone(),
             server_time: self.server_time,
+            keys: self.keys,
             region: place
                 .region
                 .clone()

@@ -20,6 +20,7 @@ use s3_client::{Credentials, Kind, S3Builder, S3Client, Signature, Source};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use crate::peer::{Peer, answer};
 use crate::raw::{Answer, form, send};
 
 async fn store(versions: Signatures, region: Option<&str>) -> Emulator {
@@ -406,6 +407,50 @@ async fn the_words_of_stores_are_understood() {
     photos.delete("k").await.unwrap();
     photos.delete("k").await.unwrap();
     assert_eq!(server.seen(), ["eu", "V2", "V2"]);
+}
+
+/// Some stores name the region in each answer, also in one that denies access or sends a request elsewhere.
+#[tokio::test]
+async fn a_region_beside_another_answer_is_nothing_against_version_2() {
+    let peer = Peer::start(|heard| {
+        let fields = "x-amz-bucket-region: eu-west-1\r\n";
+        match heard.line.as_str() {
+            "HEAD /photos/denied" => {
+                format!("HTTP/1.1 403 Said\r\n{fields}Content-Length: 0\r\n\r\n")
+            }
+            "HEAD /photos/moved" => {
+                format!("HTTP/1.1 301 Said\r\n{fields}Content-Length: 0\r\n\r\n")
+            }
+            "GET /photos/moved" => {
+                let xml =
+                    "<Error><Code>PermanentRedirect</Code><Message>Elsewhere.</Message></Error>";
+                answer(301, fields, xml)
+            }
+            _ => answer(200, fields, ""),
+        }
+    })
+    .await;
+    let photos = peer.builder().build().unwrap().bucket("photos");
+    photos.delete("k").await.unwrap();
+    for error in [
+        photos.head("denied").await.unwrap_err(),
+        photos.head("moved").await.unwrap_err(),
+        photos.get("moved").await.unwrap_err(),
+    ] {
+        assert!(matches!(error.status(), Some(301 | 403)), "{error}");
+    }
+    photos.delete("k").await.unwrap();
+    assert_eq!(photos.signature(), Signature::V2);
+    let heard = peer.heard();
+    assert_eq!(heard.len(), 5, "{heard:?}");
+    for heard in heard {
+        assert!(
+            heard
+                .field("authorization")
+                .unwrap()
+                .starts_with("AWS AKID:")
+        );
+    }
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 use s3_client::credentials::{ProvideCredentials, ProvideFuture};
 use s3_client::request::RetryConfig;
 use s3_client::settings::KeyVisibility;
-use s3_client::{Credentials, Error, HttpPool, Kind, S3Builder, S3Client};
+use s3_client::{Credentials, Error, HttpPool, Kind, S3Builder, S3Client, Source};
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpListener;
 
@@ -61,6 +61,75 @@ async fn keys_can_be_hidden() {
     ] {
         assert_eq!((error.key(), error.resource()), (None, Some("photos")));
         assert!(!format!("{error} {error:?}").contains("ann"), "{error:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_breaks_a_limit_is_named_unless_keys_are_hidden() {
+    let nobody = |keys| {
+        let builder = S3Client::builder().endpoint("http://127.0.0.1:1");
+        let builder = builder.credentials(Credentials::new("AKID", "secret"));
+        builder.show_keys(keys).build().unwrap().bucket("photos")
+    };
+    let long = format!("zoe{}", "k".repeat(1022));
+    let none = "/nowhere/at all";
+    for keys in [KeyVisibility::Errors, KeyVisibility::Hidden] {
+        let (photos, shown) = (nobody(keys), keys == KeyVisibility::Errors);
+        let stream = Source::stream(1, futures_util::stream::empty::<Result<_, Error>>());
+        for (error, key, said) in [
+            (photos.get(&*long).await.unwrap_err(), &*long, "1025 bytes"),
+            (photos.put(&*long, "x").await.unwrap_err(), &*long, "1025"),
+            (photos.get("").await.unwrap_err(), "", "the key is empty"),
+            (
+                photos
+                    .put("zoe", "x")
+                    .metadata("m", "x".repeat(3000))
+                    .await
+                    .unwrap_err(),
+                "zoe",
+                "over the limit",
+            ),
+            (
+                photos
+                    .put("zoe", "x")
+                    .content_type("a\nb")
+                    .await
+                    .unwrap_err(),
+                "zoe",
+                "content-type",
+            ),
+            (
+                photos
+                    .put("zoe", stream)
+                    .content_md5(true)
+                    .await
+                    .unwrap_err(),
+                "zoe",
+                "MD5",
+            ),
+            (photos.put_file("zoe", none).await.unwrap_err(), "zoe", none),
+            (
+                photos
+                    .get("zoe")
+                    .version("v".repeat(2000))
+                    .await
+                    .unwrap_err(),
+                "zoe",
+                "over the limit",
+            ),
+        ] {
+            let told = error.to_string();
+            assert!(told.contains(said), "{told}");
+            assert_eq!(error.resource(), Some("photos"), "{told}");
+            assert_eq!(error.key(), Some(key).filter(|_| shown), "{told}");
+            let operation = error.operation().expect("it has one");
+            let begins = format!("S3 {operation} on photos");
+            assert!(told.starts_with(&begins), "{told}");
+            assert!(!error.may_have_been_sent());
+            if !shown {
+                assert!(!format!("{error} {error:?}").contains("zoe"), "{error:?}");
+            }
+        }
     }
 }
 
@@ -208,11 +277,20 @@ async fn a_request_that_cannot_be_made_names_its_operation() {
     let photos = builder.build().unwrap().bucket("photos");
     let told = async |request: Result<(), Error>| request.unwrap_err().to_string();
     let get = photos.get("").await.map(drop);
-    assert_eq!(told(get).await, "S3 GetObject: the key is empty");
+    assert_eq!(
+        told(get).await,
+        "S3 GetObject on photos, \"\": the key is empty"
+    );
     let put = photos.put("", "x").await.map(drop);
-    assert_eq!(told(put).await, "S3 PutObject: the key is empty");
+    assert_eq!(
+        told(put).await,
+        "S3 PutObject on photos, \"\": the key is empty"
+    );
     let delete = photos.delete("").await.map(drop);
-    assert_eq!(told(delete).await, "S3 DeleteObject: the key is empty");
+    assert_eq!(
+        told(delete).await,
+        "S3 DeleteObject on photos, \"\": the key is empty"
+    );
 }
 
 /// Has to be asked for keys each time, and takes its time.

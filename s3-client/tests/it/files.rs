@@ -4,9 +4,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
+use emulator::{Fault, Rule};
 use futures_util::stream;
 use s3_client::request::RetryConfig;
-use s3_client::{Credentials, Kind, S3Client, Signature, Source};
+use s3_client::{Checksum, Credentials, Kind, S3Client, Signature, Source};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
@@ -252,6 +253,44 @@ async fn files_are_sent_again_and_streams_that_were_read_are_not() {
         (Some(503), 1),
         "{error}"
     );
+}
+
+#[tokio::test]
+async fn a_put_tells_how_far_it_is_and_counts_what_is_sent_again_once() {
+    for signature in [Signature::V2, Signature::v4("us-east-1")] {
+        let emulator = emulator::Emulator::start().await.unwrap();
+        let keys = Credentials::new(emulator.access_key(), emulator.secret_key());
+        let builder = S3Client::builder().endpoint(emulator.url());
+        let builder = builder.credentials(keys).signature(signature);
+        let retry = RetryConfig::new().random(|| 0.0);
+        let bucket = builder.retry(retry).build().unwrap().bucket("photos");
+        bucket.create().await.unwrap();
+        let folder = Folder::new();
+        let (path, bytes) = (folder.file("up"), noise(300_000));
+        std::fs::write(&path, &bytes).unwrap();
+        let stream = stream::iter([Ok::<_, io::Error>(bytes.clone())]);
+        for (put, again) in [
+            (bucket.put_file("k", &path), true),
+            (bucket.put_file("k", &path).checksum(Checksum::Crc32c), true),
+            (bucket.put("k", bytes.clone()), true),
+            (bucket.put("k", bytes.clone()).content_md5(true), true),
+            (bucket.put_stream("k", 300_000, stream), false),
+        ] {
+            if again {
+                let busy = Rule::new(Fault::slow_down()).operation("PutObject");
+                emulator.faults().add(busy.times(1));
+            }
+            let told = Told::default();
+            put.progress(told.report()).await.unwrap();
+            told.check(300_000, Some(300_000));
+            let stored = bucket.get("k").await.unwrap();
+            assert_eq!(stored.body.bytes(1 << 20).await.unwrap(), bytes);
+            bucket.delete("k").await.unwrap();
+        }
+        let told = Told::default();
+        bucket.put("k", "").progress(told.report()).await.unwrap();
+        assert_eq!(*told.0.lock().unwrap(), [], "there is nothing to tell");
+    }
 }
 
 #[tokio::test]

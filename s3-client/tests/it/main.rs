@@ -8,6 +8,8 @@ mod auto_signature;
 mod buckets;
 #[cfg(feature = "cache")]
 mod cached;
+#[cfg(feature = "tls")]
+mod certificates;
 mod completion;
 mod config;
 mod copies;

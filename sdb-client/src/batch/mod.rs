@@ -102,7 +102,8 @@ pub(crate) async fn run<M: Member>(
         return Err(Error::invalid("no batch can be under way: parallel is 0"));
     }
     for item in &mut items {
-        item.check()?;
+        let checked = item.check();
+        checked.map_err(|error| domain.refused(error, Some(item.name())))?;
     }
     let mut outcome = Batches::default();
     let mut failed: HashSet<String> = HashSet::new();

@@ -85,8 +85,9 @@ impl Get {
 
     /// What is to be sent, and by which client.
     fn ready(self) -> Result<(SdbClient, Call<GetAttributes>)> {
-        limits::item(&self.item)?;
-        limits::pairs(self.attributes.len())?;
+        limits::item(&self.item)
+            .and_then(|()| limits::pairs(self.attributes.len()))
+            .map_err(|error| self.domain.refused(error, Some(&self.item)))?;
         let mut wire = UnsignedRequest::about(
             &self.domain.client,
             GetAttributes::ROW.operation,

@@ -184,7 +184,8 @@ impl<C> Write<C> {
 
 /// What is to be sent, and by which client.
 fn ready<C: Mutation>(mut write: Write<C>) -> Result<(SdbClient, Call<WriteOperation<C>>)> {
-    write.change.check()?;
+    let checked = write.change.check();
+    checked.map_err(|error| write.domain.refused(error, write.change.item()))?;
     let row = match write.expected {
         Some(_) => C::ROW_IF,
         None => C::ROW,
@@ -228,6 +229,11 @@ pub(crate) trait Mutation: Send + Sync + 'static {
         Ok(())
     }
 
+    /// The name of the item that it changes.
+    fn item(&self) -> Option<&str> {
+        None
+    }
+
     /// Its parameters, with this in front of their names.
     fn write(self, wire: &mut UnsignedRequest, prefix: &str);
 }
@@ -239,6 +245,10 @@ impl Mutation for PutItem {
 
     fn check(&mut self) -> Result<()> {
         PutItem::check(self)
+    }
+
+    fn item(&self) -> Option<&str> {
+        Some(self.name())
     }
 
     fn write(self, wire: &mut UnsignedRequest, prefix: &str) {
@@ -253,6 +263,10 @@ impl Mutation for DeleteItem {
 
     fn check(&mut self) -> Result<()> {
         DeleteItem::check(self)
+    }
+
+    fn item(&self) -> Option<&str> {
+        Some(self.name())
     }
 
     fn write(self, wire: &mut UnsignedRequest, prefix: &str) {

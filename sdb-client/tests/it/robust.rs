@@ -68,7 +68,7 @@ async fn a_request_may_have_its_own_time_and_retries_and_is_seen() {
     let client = builder(&service).retry(quick()).on_attempt(move |event| {
         let start = &event.start;
         lines.lock().unwrap().push(format!(
-            "{} {} {:?} {:?} {} {:?} {:?}",
+            "{} {} {:?} {:?} {} {:?} {:?} {}",
             start.service,
             start.operation,
             start.resource,
@@ -76,6 +76,7 @@ async fn a_request_may_have_its_own_time_and_retries_and_is_seen() {
             start.number,
             event.status,
             event.error.and_then(|error| error.code()),
+            event.request_id.is_some(),
         ));
     });
     let watched = client.build().unwrap().domain(users.name());
@@ -96,9 +97,9 @@ async fn a_request_may_have_its_own_time_and_retries_and_is_seen() {
     assert_eq!(
         *seen.lock().unwrap(),
         [
-            "SimpleDB GetAttributes Some(\"users\") Some(\"held\") 1 None None",
-            "SimpleDB GetAttributes Some(\"users\") Some(\"busy\") 1 Some(503) Some(\"ServiceUnavailable\")",
-            "SimpleDB GetAttributes Some(\"users\") Some(\"u1\") 1 Some(200) None",
+            "SimpleDB GetAttributes Some(\"users\") Some(\"held\") 1 None None false",
+            "SimpleDB GetAttributes Some(\"users\") Some(\"busy\") 1 Some(503) Some(\"ServiceUnavailable\") true",
+            "SimpleDB GetAttributes Some(\"users\") Some(\"u1\") 1 Some(200) None true",
         ]
     );
 }

@@ -4,7 +4,6 @@ use aws_core::Result;
 use pipeline_pool::Method;
 
 use crate::bucket::Bucket;
-use crate::limits;
 use crate::operation::Changes;
 use crate::unsigned::UnsignedRequest;
 
@@ -84,8 +83,7 @@ pub(super) fn wire(
     };
     wire.query(query, "");
     if let Some(version) = version {
-        limits::version(version)?;
-        wire.query("versionId", version);
+        wire.version(version)?;
     }
     Ok(wire)
 }
