@@ -15,13 +15,17 @@ use aws_core::Idempotency::Repeatable;
 use aws_core::{Overrides, RetryConfig};
 use common::{Do, Script, Step, Toy};
 use metrics::{
-    Counter, CounterFn, Gauge, Histogram, HistogramFn, Key, KeyName, Metadata, Recorder,
+    Counter, CounterFn, Gauge, GaugeFn, Histogram, HistogramFn, Key, KeyName, Metadata, Recorder,
     SharedString, Unit,
 };
+use pipeline_pool::{HttpPool, Method, Origin, Request};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
 
 type Figures = Arc<Mutex<BTreeMap<String, u64>>>;
 
-/// Adds up counters, and the number of values of histograms, by name and labels.
+/// Adds up counters, and the number of values of histograms, by name and labels; gauges and absolute counters have their
+/// last value.
 #[derive(Default)]
 struct Sums(Figures);
 
@@ -38,7 +42,21 @@ impl CounterFn for Sum {
         self.add(value);
     }
 
-    fn absolute(&self, _: u64) {}
+    fn absolute(&self, value: u64) {
+        self.0.lock().unwrap().insert(self.1.clone(), value);
+    }
+}
+
+impl GaugeFn for Sum {
+    fn increment(&self, value: f64) {
+        self.add(value as u64);
+    }
+
+    fn decrement(&self, _: f64) {}
+
+    fn set(&self, value: f64) {
+        CounterFn::absolute(self, value as u64);
+    }
 }
 
 impl HistogramFn for Sum {
@@ -51,7 +69,7 @@ impl Sums {
     fn sum(&self, key: &Key) -> Arc<Sum> {
         let labels: Vec<String> = key
             .labels()
-            .filter(|label| !matches!(label.key(), "service" | "operation"))
+            .filter(|label| !matches!(label.key(), "service" | "operation" | "origin"))
             .map(|label| format!(" {}={}", label.key(), label.value()))
             .collect();
         let short = key.name().trim_start_matches("aws_client_");
@@ -70,8 +88,8 @@ impl Recorder for Sums {
         Counter::from_arc(self.sum(key))
     }
 
-    fn register_gauge(&self, _: &Key, _: &Metadata<'_>) -> Gauge {
-        Gauge::noop()
+    fn register_gauge(&self, key: &Key, _: &Metadata<'_>) -> Gauge {
+        Gauge::from_arc(self.sum(key))
     }
 
     fn register_histogram(&self, key: &Key, _: &Metadata<'_>) -> Histogram {
@@ -161,4 +179,61 @@ fn an_operation_that_is_dropped_is_counted_as_that() {
         ("operations_total outcome=dropped", 1),
     ]);
     assert_eq!(found, expected);
+}
+
+const ANSWER: &str = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ndone";
+
+/// Answers this many requests of one connection, and closes it.
+async fn serve(listener: TcpListener, requests: usize) {
+    let (mut socket, _) = listener.accept().await.unwrap();
+    for _ in 0..requests {
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(socket.read_u8().await.unwrap());
+        }
+        socket.write_all(ANSWER.as_bytes()).await.unwrap();
+    }
+    // Until the client has read them, too.
+    let _ended = socket.read(&mut [0]).await;
+}
+
+#[test]
+fn what_a_pool_has_done_is_told_as_it_is() {
+    let sums = Sums::default();
+    metrics::with_local_recorder(&sums, || {
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        let runtime = runtime.enable_all().build().unwrap();
+        runtime.block_on(async {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let origin =
+                Origin::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
+            tokio::spawn(serve(listener, 3));
+            let pool = HttpPool::builder().build();
+            for _ in 0..3 {
+                let request = Request::new(Method::Get, &origin, "/").unwrap();
+                pool.send(&origin, request).await.unwrap();
+            }
+            aws_core::metrics::record_pool(&pool);
+            aws_core::metrics::record_cost("Toy", "Do", 2.0);
+            aws_core::metrics::record_cost("Toy", "Do", 3.0);
+        });
+    });
+    let figures = sums.0.lock().unwrap();
+    let sent = figures["aws_pool_sent_bytes_total"];
+    assert!(sent > 3 * 16 && sent % 3 == 0, "{sent}");
+    for (name, value) in [
+        ("aws_pool_connections", 1),
+        ("aws_pool_idle_connections", 1),
+        ("aws_pool_waiting", 0),
+        ("aws_pool_opened_total", 1),
+        ("aws_pool_open_failed_total", 0),
+        ("aws_pool_replies_total", 3),
+        ("aws_pool_refused_total", 0),
+        ("aws_pool_replays_total", 0),
+        ("aws_pool_received_bytes_total", 3 * ANSWER.len() as u64),
+        ("cost", 5),
+    ] {
+        assert_eq!(figures.get(name), Some(&value), "{name}: {figures:?}");
+    }
+    assert!(figures["aws_pool_depth"] >= 1, "{figures:?}");
 }

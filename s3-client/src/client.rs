@@ -189,6 +189,11 @@ impl S3Client {
         self.0.dispatch.call(&self.0.service, operation).await
     }
 
+    /// Finds out how requests about this bucket are to be signed: for what depends on that before it can be sent.
+    pub(crate) async fn find_out(&self, bucket: &Bucket) {
+        crate::operation::find_out(bucket, &self.0.service, &self.0.dispatch).await;
+    }
+
     /// Where keys are shown.
     pub(crate) fn key_visibility(&self) -> KeyVisibility {
         self.0.dispatch.keys()

@@ -11,8 +11,9 @@ use aws_core::dispatch::Dispatch;
 use aws_core::idempotency::Row;
 use aws_core::operation::{self, Answer, Attempt, Before, Held, Redirect};
 use aws_core::{Idempotency, Operation, Overrides, Result, RetryConfig};
-use pipeline_pool::{Origin, Request};
+use pipeline_pool::{Method, Origin, Request};
 
+use crate::bucket::Bucket;
 use crate::route::BucketAddress;
 use crate::service::S3;
 use crate::sign::first::{AskLocation, Entry, MAX_WAIT};
@@ -180,6 +181,22 @@ impl<O: S3Operation> Operation for Call<O> {
 
     fn changes(&self) -> operation::Changes<'_> {
         self.operation.changes(&self.wire)
+    }
+}
+
+/// Has it found out how requests about this bucket are signed, as for a request that cannot go first.
+pub(crate) async fn find_out(bucket: &Bucket, service: &S3, dispatch: &Dispatch) {
+    match service.gate.enter() {
+        Entry::Open => {}
+        Entry::Wait(wait) => wait.over().await,
+        Entry::First(_first) => {
+            // What is wrong with the bucket, the request itself says.
+            if let Ok(wire) = UnsignedRequest::bucket_root(Method::Get, bucket)
+                && let Some(wire) = wire.ask_location()
+            {
+                ask_ahead(wire, service, dispatch).await;
+            }
+        }
     }
 }
 

@@ -9,8 +9,9 @@ use std::fmt::{Debug, Write as _};
 use std::sync::{Arc, Mutex};
 
 use emulator::{Emulator, Fault, Gate, Rule};
+use s3_client::request::RetryConfig;
 use s3_client::settings::KeyVisibility;
-use s3_client::{Credentials, S3Client};
+use s3_client::{Credentials, S3Client, Signature};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Subscriber};
@@ -120,4 +121,26 @@ async fn dropped_operations_say_so(notes: &Notes, emulator: &Emulator) {
         text.contains("outcome = \"dropped\"") && outcomes == 1,
         "{text}"
     );
+    // What has no code is named by its status, and what has neither by its kind.
+    photos.head("none").await.unwrap_err();
+    let text = notes.take();
+    assert!(text.contains("error.type = 404"), "{text}");
+    assert!(text.contains("http.response.status_code = 404"), "{text}");
+    let own = Credentials::new("AKID", "secret");
+    let nobody = S3Client::builder()
+        .endpoint("http://127.0.0.1:1")
+        .credentials(own);
+    let nobody = nobody
+        .signature(Signature::v4("us-east-1"))
+        .retry(RetryConfig::none());
+    let nobody = nobody.build().unwrap().bucket("photos");
+    nobody.get("k").await.unwrap_err();
+    let text = notes.take();
+    for expected in [
+        "error.type = Connect",
+        "signature = \"V4\"",
+        "otel.status_code = \"ERROR\"",
+    ] {
+        assert!(text.contains(expected), "{expected} is not in:\n{text}");
+    }
 }

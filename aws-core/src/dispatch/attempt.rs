@@ -9,6 +9,7 @@ use pipeline_pool::{Head, Method, Origin, Request, Sent};
 use tokio::time::{Instant, timeout_at};
 use tracing::Instrument as _;
 
+use super::beside::{foreign_text, request_id, retry_after, text_of};
 use super::run::Run;
 use super::verdict::{Failure, is_move};
 use super::{Shared, after, trace};
@@ -18,7 +19,7 @@ use crate::credentials::Credentials;
 use crate::envelope::ErrorBody;
 use crate::error::{Error, Kind, Result, Site};
 use crate::event::{AttemptEvent, AttemptStart};
-use crate::operation::{Answer, Attempt, DestinationOf, Operation, Redirect, Service, stated};
+use crate::operation::{Answer, Attempt, DestinationOf, Operation, Redirect, Service};
 use crate::overrides::Overrides;
 use crate::time::parse_http;
 use crate::transport::ResponseFuture;
@@ -465,37 +466,6 @@ pub(crate) fn service_error<S: Service>(
     let learnt = lesson.is_some_and(|lesson| service.learn(resource, head, &mut body, lesson));
     let error = Error::service(head.status(), body, class).with_retry_after(retry_after);
     (error, learnt)
-}
-
-fn request_id(head: &Head) -> Option<&str> {
-    let names = ["x-amz-request-id", "x-amzn-requestid"];
-    names.iter().find_map(|name| stated(head, name))
-}
-
-/// The text of the last element of this name.
-fn text_of<'a>(body: &'a [u8], element: &str) -> Option<&'a str> {
-    let text = std::str::from_utf8(body).ok()?;
-    let (_, rest) = text.rsplit_once(&format!("<{element}>"))?;
-    let (value, _) = rest.split_once('<')?;
-    Some(value).filter(|value| (1..=128).contains(&value.len()))
-}
-
-/// How long `Retry-After` asks to wait, by the clock of the server that sent it: it is seconds or a date
-/// ([RFC 9110, 10.2.3](https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3)).
-fn retry_after(text: &str, now: SystemTime) -> Option<Duration> {
-    let text = text.trim();
-    if let Ok(seconds) = text.parse() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let date = parse_http(text)?;
-    Some(date.duration_since(now).unwrap_or_default())
-}
-
-/// What a body that is no service's error can contribute to one line: its beginning, if it is text.
-fn foreign_text(bytes: &[u8]) -> Option<String> {
-    let text = std::str::from_utf8(bytes).ok()?.trim();
-    let short: String = text.chars().take(80).collect();
-    (!short.is_empty()).then(|| format!("an answer that is no error of the service: {short:?}"))
 }
 
 pub(super) fn log_failure<O: Operation>(number: u32, error: &Error) {

@@ -9,6 +9,7 @@
 //! attempt.
 
 mod attempt;
+mod beside;
 mod partial;
 mod pool;
 mod run;

@@ -161,3 +161,43 @@ fn class_of(error: &Error) -> &'static str {
         },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::envelope::ErrorBody;
+
+    #[test]
+    fn errors_are_counted_by_the_words_of_the_documentation() {
+        let answered = |class| Error::service(400, ErrorBody::default(), Some(class));
+        let of = |error: &Error| class_of(error);
+        for (class, word) in [
+            (Class::NotFound, "not_found"),
+            (Class::ConditionFailed, "condition_failed"),
+            (Class::Conflict, "conflict"),
+            (Class::Throttled, "throttled"),
+            (Class::Unavailable, "unavailable"),
+            (Class::Skewed, "skewed"),
+            (Class::Transient, "transient"),
+            (Class::ExpiredToken, "expired_token"),
+            (Class::Denied, "denied"),
+            (Class::Other, "other"),
+        ] {
+            assert_eq!(of(&answered(class)), word);
+        }
+        for (kind, word) in [
+            (Kind::Invalid, "invalid"),
+            (Kind::Credentials, "credentials"),
+            (Kind::Busy, "busy"),
+            (Kind::Connect, "connect"),
+            (Kind::Timeout, "timeout"),
+            (Kind::Closed, "closed"),
+            (Kind::Protocol, "protocol"),
+            (Kind::Body, "body"),
+            (Kind::File, "file"),
+            (Kind::Shutdown, "shutdown"),
+        ] {
+            assert_eq!(of(&Error::new(kind, "")), word);
+        }
+    }
+}

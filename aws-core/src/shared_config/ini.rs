@@ -257,6 +257,31 @@ mod tests {
     }
 
     #[test]
+    fn comments_are_of_two_signs_and_behind_a_blank() {
+        let text = "; a\n  # b\n[x]\n;c = 1\n#d = 1\ne = 1 ; f\ng = 1\t# h\ni = 1;2#3\nj = ;k\nl =\t#m\nn = 'o #p'\n";
+        let x = section(text, "x").unwrap().unwrap();
+        let found: Vec<_> = x.entries().map(|e| (e.line, &*e.name, &*e.value)).collect();
+        let expected = [
+            (6, "e", "1"),
+            (7, "g", "1"),
+            (8, "i", "1;2#3"),
+            (9, "j", ""),
+            (10, "l", ""),
+            (11, "n", "'o"),
+        ];
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn sections_of_one_header_add_up_and_the_last_value_counts() {
+        let text = "[profile x]\na = 1\nb = 1\n[y]\na = 0\n[profile  'x']\nA = 2\ns3 =\n  n = 1\n[profile x]\ns3 =\n  n = 2\n";
+        let x = section(text, "x").unwrap().unwrap();
+        assert_eq!((x.get("a"), x.get("B")), (Some((7, "2")), Some((3, "1"))));
+        let last = x.nested("s3").next_back().map(|e| &*e.value);
+        assert_eq!(last, Some("2"));
+    }
+
+    #[test]
     fn an_identity_is_not_nested() {
         for (text, line) in [
             ("[a]\nregion = x\n  role_arn = r", Some(3)),

@@ -23,6 +23,7 @@ use crate::request::attributes::Attributes;
 use crate::request::body::Payload;
 use crate::request::options::Options;
 use crate::request::source::Source;
+use crate::sign::Signature;
 use crate::transfer::{Progress, Report};
 use crate::unsigned::{Field, UnsignedRequest};
 
@@ -179,9 +180,13 @@ impl Put {
     /// # Errors
     /// [`Kind::Invalid`](crate::Kind::Invalid) when a limit is broken; otherwise as sending and the store say.
     pub fn send(mut self) -> impl Future<Output = Result<Stored>> + Send {
-        let ready = match self.source.at_hand() {
+        let ready = match self.depends_on_version() {
+            true => None,
+            false => self.source.at_hand(),
+        };
+        let ready = match ready {
             Some(payload) => Ok(payload.and_then(|payload| self.ready(payload))),
-            None => Err(Box::pin(self.send_file())),
+            None => Err(Box::pin(self.send_later())),
         };
         async move {
             match ready {
@@ -190,6 +195,27 @@ impl Put {
                 Err(later) => later.await.map_err(Error::of_operation::<Call<PutObject>>),
             }
         }
+    }
+
+    /// Whether a checksum goes behind a stream by Version 4 alone, and nobody knows yet by which version it is signed.
+    fn depends_on_version(&self) -> bool {
+        self.source.is_once()
+            && (matches!(self.sum, SentChecksum::Of(_)) || self.attributes.is_locked())
+            && self.bucket.signature() == Signature::Auto
+    }
+
+    /// Sends what cannot be made ready at once: a file, or a stream whose checksum depends on the signature.
+    async fn send_later(mut self) -> Result<Stored> {
+        if !self.source.is_once() {
+            return self.send_file().await;
+        }
+        let (client, bucket) = (self.bucket.client.clone(), self.bucket.clone());
+        client.find_out(&bucket).await;
+        let payload = match self.source.at_hand() {
+            Some(payload) => payload?,
+            None => Payload::None,
+        };
+        Box::pin(S3Client::run(self.ready(payload))).await
     }
 
     /// Sends a file, which is read before where its digest has to go ahead of it.

@@ -63,8 +63,7 @@ impl Resumption {
             first: range.start,
             end: range.end,
             left: self.times,
-            read: None,
-            fruitless: 0,
+            pauses: Pauses::default(),
         })
     }
 }
@@ -79,15 +78,21 @@ struct Cut {
     end: u64,
     /// How often it may still be resumed.
     left: u32,
+    pauses: Pauses,
+}
+
+/// How long to wait before each resume.
+#[derive(Default)]
+struct Pauses {
     /// How many bytes had been read when it was last resumed.
     read: Option<u64>,
     /// How many resumes brought nothing, one after another.
     fruitless: u32,
 }
 
-impl Cut {
+impl Pauses {
     /// Says how long to wait before the rest behind so many bytes is asked for.
-    fn pause(&mut self, read: u64) -> Duration {
+    fn before(&mut self, read: u64) -> Duration {
         if self.read.replace(read) != Some(read) {
             self.fruitless = 0;
             return Duration::ZERO;
@@ -105,7 +110,7 @@ impl Resume for Cut {
             return None;
         }
         self.left = self.left.checked_sub(1)?;
-        let pause = self.pause(read);
+        let pause = self.pauses.before(read);
         let range = ByteRange::Within(first, self.end - 1);
         let get = Get::of(self.reading.clone(), Some(range), self.options.clone());
         let (etag, wanted) = (self.etag.clone(), first..self.end);
@@ -133,4 +138,44 @@ fn rest(object: Object, etag: &str, wanted: std::ops::Range<u64>) -> Result<Body
         )));
     }
     Ok(object.body)
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_core::Credentials;
+
+    use super::*;
+    use crate::S3Client;
+
+    #[test]
+    fn a_resume_waits_where_the_last_one_brought_nothing() {
+        let mut pauses = Pauses::default();
+        let mut millis = |read| pauses.before(read).as_millis();
+        assert_eq!(millis(0), 0, "the first one");
+        let waits: Vec<u128> = (0..9).map(|_| millis(0)).collect();
+        assert_eq!(waits, [100, 200, 400, 800, 1600, 3200, 6400, 6400, 6400]);
+        assert_eq!((millis(1), millis(1), millis(2)), (0, 100, 0));
+    }
+
+    #[test]
+    fn nothing_is_asked_for_behind_the_end_or_too_often() {
+        let builder = S3Client::builder().endpoint("http://127.0.0.1:1");
+        let client = builder.credentials(Credentials::new("i", "s")).build();
+        let cut = |left| Cut {
+            reading: Reading::new(client.clone().unwrap().bucket("photos"), "k".to_owned()),
+            options: Options::default(),
+            etag: "\"a\"".to_owned(),
+            first: 10,
+            end: 20,
+            left,
+            pauses: Pauses::default(),
+        };
+        assert!(cut(1).resume(9).is_some());
+        assert!(cut(1).resume(10).is_none() && cut(1).resume(u64::MAX).is_none());
+        assert!(cut(0).resume(9).is_none());
+        let mut twice = cut(2);
+        assert!(
+            twice.resume(0).is_some() && twice.resume(1).is_some() && twice.resume(2).is_none()
+        );
+    }
 }

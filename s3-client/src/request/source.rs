@@ -137,6 +137,11 @@ impl Source {
         }
     }
 
+    /// Whether it is a stream, which can be read only once, and of which the length is known.
+    pub(crate) fn is_once(&self) -> bool {
+        matches!(&self.0, Content::Here(payload) if payload.is_once())
+    }
+
     /// What is sent, taken out; nothing if that is a file, which has to be asked for its length, and may have to be read.
     pub(crate) fn at_hand(&mut self) -> Option<Result<Payload>> {
         match &mut self.0 {

@@ -4,6 +4,7 @@ mod access;
 mod acl;
 mod answers;
 mod attributes;
+mod auto_answers;
 mod auto_signature;
 mod buckets;
 #[cfg(feature = "cache")]

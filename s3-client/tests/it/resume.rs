@@ -150,6 +150,10 @@ async fn resumes_are_counted_and_there_are_none_unless_asked_for() {
     let object = bucket.get("film").resumes(1).await.unwrap();
     let error = object.body.bytes(SIZE - 1).await.unwrap_err();
     assert_eq!(error.kind(), Kind::Protocol, "{error}");
+    assert_eq!(error.key(), Some("film"), "{error}");
+    cut(&store, 70_000, 1);
+    let object = bucket.get("film").resumes(1).await.unwrap();
+    assert_eq!(object.body.bytes(SIZE).await.unwrap().len(), SIZE);
 }
 
 type Heads = Arc<Mutex<Vec<String>>>;

@@ -1,0 +1,63 @@
+//! What an answer says beside its result: its identifier, when to come again, and what stands in it in place of an error.
+
+use std::time::{Duration, SystemTime};
+
+use pipeline_pool::Head;
+
+use crate::operation::stated;
+use crate::time::parse_http;
+
+/// The service's identifier of the request, where it is in the head.
+pub(super) fn request_id(head: &Head) -> Option<&str> {
+    let names = ["x-amz-request-id", "x-amzn-requestid"];
+    names.iter().find_map(|name| stated(head, name))
+}
+
+/// The text of the last element of this name.
+pub(super) fn text_of<'a>(body: &'a [u8], element: &str) -> Option<&'a str> {
+    let text = std::str::from_utf8(body).ok()?;
+    let (_, rest) = text.rsplit_once(&format!("<{element}>"))?;
+    let (value, _) = rest.split_once('<')?;
+    Some(value).filter(|value| (1..=128).contains(&value.len()))
+}
+
+/// How long `Retry-After` asks to wait, by the clock of the server that sent it: it is seconds or a date
+/// ([RFC 9110, 10.2.3](https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3)).
+pub(super) fn retry_after(text: &str, now: SystemTime) -> Option<Duration> {
+    let text = text.trim();
+    if let Ok(seconds) = text.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = parse_http(text)?;
+    Some(date.duration_since(now).unwrap_or_default())
+}
+
+/// What a body that is no service's error can contribute to one line: its beginning, if it is text.
+pub(super) fn foreign_text(bytes: &[u8]) -> Option<String> {
+    let text = std::str::from_utf8(bytes).ok()?.trim();
+    let short: String = text.chars().take(80).collect();
+    (!short.is_empty()).then(|| format!("an answer that is no error of the service: {short:?}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_element_of_a_name_is_read() {
+        let of = |body: &str| text_of(body.as_bytes(), "RequestId").map(str::to_owned);
+        let body = "<R><RequestId>a</RequestId><M><RequestId>b-1</RequestId></M></R>";
+        assert_eq!(of(body).as_deref(), Some("b-1"));
+        let long = format!("<RequestId>{}</RequestId>", "x".repeat(129));
+        for nothing in [
+            "",
+            "<RequestId></RequestId>",
+            "<RequestId>a",
+            "<RequestID>a</RequestID>",
+            &long,
+        ] {
+            assert_eq!(of(nothing), None, "{nothing}");
+        }
+        assert_eq!(text_of(b"\xff<RequestId>a</RequestId>", "RequestId"), None);
+    }
+}
