@@ -11,7 +11,7 @@
 %%% the lists of the states are made of it.
 -module(cloud_pubsub).
 
--export([run/1, run_new/3, last/2, pending/2]).
+-export([run/1, run_new/3, run_states/1, last/2, pending/2, has_read/1]).
 %% The access module.
 -export([lock/4, read/5, write/5, delete/5, delete_object/5, match_object/5, index_read/6, table_info/4]).
 
@@ -21,14 +21,31 @@
 %% The activity that this process is in, a map:
 %%   states  #{{JID, Node} => {Before, Affiliation, Subscriptions}}, Before being what the store said, for a commit
 %%   seen    #{{JID, Node} => true}: what a rule has asked for by name
-%%   items   #{Node => [{Id, Creator, Keys}]}, the newest first
+%%   items   #{Node => [{Id, Creator, Keys}]}, the newest first; or none, where nobody wants to know
 %%   creators #{BareJID => Creator}: how the list of items names who has published
 %%   loaded  #{{Node, BareJID | all | items} => true}
 %%   writes  #{Node => #{{state, JID} | {item, Id} => Change}}
 %%   failed  Reason: the store could not be asked. The rules catch errors, and would go on as if nothing were there.
 -define(ACTIVITY, '$cloud_pubsub').
+%% The node that this process has read last: {Node, Owners, when}.
+-define(NODE, '$cloud_pubsub_node').
+%% For how many milliseconds that counts.
+-define(JUST_NOW, 5000).
 %% How often a rule runs at most.
 -define(ROUNDS, 10).
+
+%% mod_pubsub reads a node to decide about it, and asks for its states next: its owners need not be read again for them.
+has_read(#pubsub_node{id = Node, owners = Owners}) ->
+    put(?NODE, {Node, [cloud:bare(Owner) || Owner <- Owners], now_ms()}),
+    ok.
+
+owners(Node) ->
+    case get(?NODE) of
+        {Node, Owners, At} -> case now_ms() - At < ?JUST_NOW of true -> Owners; false -> none end;
+        _ -> none
+    end.
+
+now_ms() -> erlang:monotonic_time(millisecond).
 
 run(Rule) ->
     case get(?ACTIVITY) of
@@ -41,9 +58,18 @@ run_new(Node, JID, Rule) ->
     Text = jid:encode(JID),
     run(Rule, #{{JID, Node} => {{Text, <<"none">>, [], <<"-">>}, none, []}}, ?ROUNDS).
 
-run(_, _, 0) -> {error, conflict};
-run(Rule, States, Rounds) ->
-    put(?ACTIVITY, #{states => States, seen => #{}, items => #{}, creators => #{}, loaded => #{}, writes => #{}}),
+%% For a rule that reads the states of a node and not what they have published: the list of items is not asked for.
+run_states(Rule) ->
+    case get(?ACTIVITY) of
+        undefined -> run(Rule, #{}, none, ?ROUNDS);
+        _ -> Rule()
+    end.
+
+run(Rule, States, Rounds) -> run(Rule, States, #{}, Rounds).
+
+run(_, _, _, 0) -> {error, conflict};
+run(Rule, States, Items, Rounds) ->
+    put(?ACTIVITY, #{states => States, seen => #{}, items => Items, creators => #{}, loaded => #{}, writes => #{}}),
     Done =
         try {mnesia:activity(async_dirty, Rule, [], ?MODULE), get(?ACTIVITY)} of
             {_, #{failed := Reason}} -> {error, Reason};
@@ -59,7 +85,7 @@ run(Rule, States, Rounds) ->
     case Done of
         {done, Value} -> Value;
         {refused, Value} -> Value;
-        {error, conflict} -> run(Rule, States, Rounds - 1);
+        {error, conflict} -> run(Rule, States, Items, Rounds - 1);
         {error, _} -> Done
     end.
 
@@ -162,7 +188,7 @@ last(_, _) -> {result, []}.
 pending(Tree, Owner) ->
     Owned = [Node || {Node, {_, <<"owner">>, _, _}} <- cloud:ask({pubsub_states_of, cloud:bare(Owner)})],
     Waits = fun({_, {_, _, Subscriptions, _}}) -> lists:keymember(<<"pending">>, 1, Subscriptions) end,
-    [Name || Node <- Owned, lists:any(Waits, cloud:ask({pubsub_states, Node})),
+    [Name || Node <- Owned, lists:any(Waits, cloud:ask({pubsub_states, Node, none})),
              #pubsub_node{nodeid = {_, Name}} <- [Tree:get_node(Node)]].
 
 %%% What an activity knows
@@ -187,18 +213,19 @@ load(Node, {User, Server, _} = JID) ->
     case is_map_key({JID, Node}, States) orelse is_loaded(Node, Bare) orelse is_loaded(Node, all) of
         true -> ok;
         false ->
-            {Creator, Found, Items} = ask({pubsub_load, Node, cloud:bare(Bare)}),
+            {Creator, Found, Items} = ask({pubsub_load, Node, owners(Node), cloud:bare(Bare)}),
             remember(Node, Bare, [{Creator, State} || State <- Found], Items),
             know(Bare, Creator)
     end.
 
 all_states(Node) ->
-    is_loaded(Node, all) orelse remember(Node, all, ask({pubsub_states, Node}), none),
+    is_loaded(Node, all) orelse remember(Node, all, ask({pubsub_states, Node, owners(Node)}), none),
     #{states := States} = get(?ACTIVITY),
     lists:append([state(Id) || {_, N} = Id <- maps:keys(States), N == Node]).
 
 items(Node) ->
     case get(?ACTIVITY) of
+        #{items := none} -> [];
         #{items := #{Node := Items}} -> Items;
         _ ->
             remember(Node, items, [], ask({pubsub_items, Node})),
@@ -211,7 +238,7 @@ remember(Node, What, Found, Items) ->
     New = maps:from_list([{{jid:tolower(jid:decode(Text)), Node}, {Before, affiliation(Affiliation), from_store(Subscriptions)}}
                           || {_, {Text, Affiliation, Subscriptions, _} = Before} <- Found]),
     NewLists = case Items of
-                   none -> Lists;
+                   _ when Items == none; Lists == none -> Lists;
                    _ -> maps:merge(#{Node => Items}, Lists)
                end,
     put(?ACTIVITY, Activity#{states := maps:merge(New, States), items := NewLists, loaded := Loaded#{{Node, What} => true}}),

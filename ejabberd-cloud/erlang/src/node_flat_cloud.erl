@@ -37,7 +37,7 @@ delete_node(Nodes) ->
     {result, {default, broadcast, Told}}.
 
 told(Index) ->
-    case cloud_pubsub:run(fun() -> node_flat:get_states(Index) end) of
+    case cloud_pubsub:run_states(fun() -> node_flat:get_states(Index) end) of
         {result, States} ->
             [{JID, Subscription} || #pubsub_state{stateid = {JID, _}, subscriptions = All} <- States, Subscription <- All];
         {error, _} -> []
@@ -55,11 +55,11 @@ remove_extra_items(Node, Max, Ids) -> ?RUN(remove_extra_items(Node, Max, Ids)).
 remove_expired_items(Node, Seconds) -> ?RUN(remove_expired_items(Node, Seconds)).
 
 get_entity_affiliations(Host, Owner) -> ?RUN(get_entity_affiliations(Host, Owner)).
-get_node_affiliations(Node) -> ?RUN(get_node_affiliations(Node)).
+get_node_affiliations(Node) -> cloud_pubsub:run_states(fun() -> node_flat:get_node_affiliations(Node) end).
 get_affiliation(Node, Owner) -> ?RUN(get_affiliation(Node, Owner)).
 set_affiliation(Node, Owner, Affiliation) -> ?RUN(set_affiliation(Node, Owner, Affiliation)).
 get_entity_subscriptions(Host, Owner) -> ?RUN(get_entity_subscriptions(Host, Owner)).
-get_node_subscriptions(Node) -> ?RUN(get_node_subscriptions(Node)).
+get_node_subscriptions(Node) -> cloud_pubsub:run_states(fun() -> node_flat:get_node_subscriptions(Node) end).
 get_subscriptions(Node, Owner) -> ?RUN(get_subscriptions(Node, Owner)).
 set_subscriptions(Node, Owner, Subscription, SubId) -> ?RUN(set_subscriptions(Node, Owner, Subscription, SubId)).
 

@@ -28,7 +28,10 @@ get_node(Host, Name) -> one(cloud:call({pubsub_node, host(Host), Name})).
 get_node(Index) -> one(cloud:call({pubsub_node_at, Index})).
 
 one({ok, none}) -> absent();
-one({ok, Node}) -> record(Node);
+one({ok, Stored}) ->
+    Node = record(Stored),
+    cloud_pubsub:has_read(Node),
+    Node;
 one({error, _}) -> failed().
 
 get_nodes(Host) -> get_nodes(Host, infinity).

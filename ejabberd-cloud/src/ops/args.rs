@@ -131,6 +131,12 @@ impl Args {
         Ok(texts)
     }
 
+    /// The next argument, which is a list of bare JIDs.
+    pub(super) fn jids(&mut self) -> Result<Vec<BareJid>, Failure> {
+        let texts = self.texts()?.into_iter();
+        Ok(texts.map(BareJid::parse).collect::<Result<_, _>>()?)
+    }
+
     /// The next argument, which is the atom `none` or what `read` takes.
     pub(super) fn optional<T>(
         &mut self,

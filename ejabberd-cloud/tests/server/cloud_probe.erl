@@ -1,7 +1,7 @@
 %%% SPDX-License-Identifier: MIT
 %%%
 %%% What the tests need within the node: it ends when its standard input does, so that a test that was killed leaves no
-%%% node behind, and it tells what is in Mnesia.
+%%% node behind, and it tells what is in Mnesia, and whether anything is still to be done.
 -module(cloud_probe).
 -export([start/0, process/2]).
 
@@ -15,15 +15,33 @@ watch() ->
     end.
 
 %% Pages of ejabberd's web server: which nodes it knows and which of them run; the end of its connection to another one;
-%% and a line for each table of Mnesia, its name, its kind and its size.
+%% and a line for each table of Mnesia, its name, its kind and its size. Two come when no process has had anything to do
+%% several times in a row, within the time that an answer may take: `waiting' also if some wait for the program, `quiet' only
+%% if none does.
 process([<<"nodes">>], _) ->
     Names = fun(Key) -> [io_lib:format(" ~s", [Node]) || Node <- lists:sort(mnesia:system_info(Key))] end,
     text(["knows", Names(db_nodes), "; runs", Names(running_db_nodes)]);
 process([<<"cut">>, Node], _) ->
     text(io_lib:format("~p", [erlang:disconnect_node(binary_to_atom(Node))]));
+process([<<"waiting">>], _) -> text(quiet(fun busy/0));
+process([<<"quiet">>], _) -> text(quiet(fun() -> busy() ++ ets:tab2list(cloud_calls) end));
 process(_, _) ->
     Kind = fun(Table) -> mnesia:table_info(Table, storage_type) end,
     text([io_lib:format("~p ~p ~p~n", [Table, Kind(Table), mnesia:table_info(Table, size)])
           || Table <- mnesia:system_info(tables)]).
 
 text(Text) -> {200, [{<<"Content-Type">>, <<"text/plain">>}], iolist_to_binary(Text)}.
+
+quiet(Busy) -> quiet(Busy, 5, 500).
+
+quiet(_, 0, _) -> "quiet";
+quiet(Busy, _, 0) -> io_lib:format("busy: ~p", [Busy()]);
+quiet(Busy, Times, Left) ->
+    timer:sleep(30),
+    case Busy() of
+        [] -> quiet(Busy, Times - 1, Left - 1);
+        _ -> quiet(Busy, 5, Left - 1)
+    end.
+
+%% One that waits for a certain message may have others, and still has nothing to do.
+busy() -> [P || P <- processes(), P /= self(), {status, Status} <- [process_info(P, status)], Status /= waiting].

@@ -16,6 +16,10 @@
     reason = "what was checked, and what a node said before it failed, is for whoever reads the test's output"
 )]
 
+#[allow(dead_code, reason = "others use more of it")]
+#[path = "../../../s3-client/tests/it/memcached.rs"]
+mod memcached;
+mod meter;
 mod node;
 mod script;
 mod store;
@@ -60,6 +64,39 @@ fn ejabberd_asks_the_other_front() {
         ..Plan::default()
     });
     run("external", &node);
+}
+
+/// Runs the script that counts the requests of each action.
+fn budget(caches: bool, memcached: bool) {
+    let node = Node::start(&Plan {
+        caches,
+        memcached,
+        ..Plan::default()
+    });
+    let ejabberd = if caches { "ejabberd" } else { "-" };
+    let memcached = if memcached { "memcached" } else { "-" };
+    let arguments = [&node.address, ejabberd, memcached];
+    run_with("budget", &arguments, &mut |what| act(what, &node));
+}
+
+#[test]
+fn actions_take_no_more_requests_than_they_may() {
+    budget(false, false);
+}
+
+#[test]
+fn actions_take_fewer_with_the_caches_of_ejabberd() {
+    budget(true, false);
+}
+
+#[test]
+fn actions_take_fewer_with_a_memcached_in_front() {
+    budget(false, true);
+}
+
+#[test]
+fn actions_take_the_fewest_with_both() {
+    budget(true, true);
 }
 
 #[test]

@@ -13,6 +13,8 @@ use emulator::Emulator;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
+use crate::memcached::Server as Memcached;
+use crate::meter::Meter;
 use crate::tools::{package, shims};
 
 /// How long a node may take to start, on a machine that does much else.
@@ -32,6 +34,8 @@ pub(crate) struct Plan {
     pub(crate) timeout: u32,
     /// Whether ejabberd keeps what it has read.
     pub(crate) caches: bool,
+    /// Whether a memcached stands in front of the stores.
+    pub(crate) memcached: bool,
     /// Whether passwords are checked by `ejabberd-cloud extauth`.
     pub(crate) external: bool,
 }
@@ -43,6 +47,7 @@ impl Default for Plan {
             domain: None,
             timeout: 20,
             caches: true,
+            memcached: false,
             external: false,
         }
     }
@@ -51,9 +56,11 @@ impl Default for Plan {
 /// A node that runs until it is dropped.
 pub(crate) struct Node {
     pub(crate) emulator: Arc<Emulator>,
+    pub(crate) meter: Meter,
     pub(crate) address: String,
     plan: Plan,
     child: Child,
+    _memcached: Option<Memcached>,
     folder: TempDir,
 }
 
@@ -136,6 +143,12 @@ impl Node {
                 node
             }
         };
+        let memcached = plan.memcached.then(Memcached::start);
+        if let Some(server) = &memcached {
+            // What is kept does not expire while a test counts on it.
+            node.env("EJABBERD_CLOUD_CACHE_SERVERS", &server.name);
+            node.env("EJABBERD_CLOUD_CACHE_TTL", "3600");
+        }
         let child = on(&emulator, &mut node)
             .env("SHIMS", shims())
             .env("ADDRESS", &address)
@@ -151,10 +164,12 @@ impl Node {
             .spawn()
             .expect("bash is needed");
         Self {
+            meter: Meter::default(),
             emulator,
             address,
             plan: plan.clone(),
             child,
+            _memcached: memcached,
             folder,
         }
     }
@@ -246,17 +261,22 @@ impl Node {
 
     /// The same, or nothing while the node is away.
     pub(crate) fn try_http(&self, path: &str, body: &str) -> Option<String> {
-        let mut server = TcpStream::connect((self.address.as_str(), 5280)).ok()?;
-        let head = format!(
-            "POST {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
-            body.len()
-        );
-        server.write_all(format!("{head}{body}").as_bytes()).ok()?;
-        let mut answer = String::new();
-        server.read_to_string(&mut answer).ok()?;
-        let (head, body) = answer.split_once("\r\n\r\n")?;
-        head.starts_with("HTTP/1.1 200").then(|| body.to_owned())
+        post(&self.address, path, body)
     }
+}
+
+/// What the web server of the node at this address answers to a POST, unless it refuses or is not there.
+pub(crate) fn post(address: &str, path: &str, body: &str) -> Option<String> {
+    let mut server = TcpStream::connect((address, 5280)).ok()?;
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
+    server.write_all(format!("{head}{body}").as_bytes()).ok()?;
+    let mut answer = String::new();
+    server.read_to_string(&mut answer).ok()?;
+    let (head, body) = answer.split_once("\r\n\r\n")?;
+    head.starts_with("HTTP/1.1 200").then(|| body.to_owned())
 }
 
 impl Drop for Node {

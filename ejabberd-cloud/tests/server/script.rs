@@ -15,12 +15,12 @@ pub(crate) fn run(name: &str, node: &Node) {
     run_with(name, &[&node.address], &mut |what| act(what, node));
 }
 
-/// The same with several addresses, where `act` does what the script asks for.
-pub(crate) fn run_with(name: &str, addresses: &[&str], act: &mut dyn FnMut(&str) -> String) {
+/// The same with these arguments, where `act` does what the script asks for.
+pub(crate) fn run_with(name: &str, arguments: &[&str], act: &mut dyn FnMut(&str) -> String) {
     let script = package().join(format!("tests/server/scripts/{name}.py"));
     let child = Command::new(python())
         .arg(&script)
-        .args(addresses)
+        .args(arguments)
         .env("PYTHONUNBUFFERED", "1")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -70,6 +70,16 @@ pub(crate) fn act(what: &str, node: &Node) -> String {
             "done".to_owned()
         }
         "program" => node.program().map_or_else(String::new, |id| id.to_string()),
+        "count" => node.meter.begin(&node.emulator),
+        "quiet" => node.meter.wait(&node.address),
+        "counted" => node.meter.end(&node.emulator),
+        "waves" => node.meter.hold(&node.emulator, &node.address),
+        "wave" => node.meter.waves(),
+        "waved" => node.meter.release(&node.emulator),
+        _ if what.starts_with("delay ") => {
+            let milliseconds = what["delay ".len()..].parse().expect("milliseconds");
+            node.meter.delay(&node.emulator, milliseconds)
+        }
         "names" => store::names(&node.emulator).join("\t"),
         _ if what.starts_with("object ") => store::object(&node.emulator, &what["object ".len()..]),
         _ if what.starts_with("replace ") => {

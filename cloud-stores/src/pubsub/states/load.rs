@@ -1,4 +1,6 @@
-//! Reading the states of a node: [`PubSub::load`] and [`PubSub::states`].
+//! Reading the states of a node: [`PubSub::load`] and [`PubSub::states`], and the same for a node that was read just now.
+
+use std::future::ready;
 
 use futures_util::future::{try_join, try_join3};
 use sdb_client::query::attr;
@@ -9,7 +11,7 @@ use crate::error::Result;
 use crate::jid::BareJid;
 use crate::names::escape;
 use crate::pubsub::items::Listing;
-use crate::pubsub::{Node, NodeIndex, PubSub};
+use crate::pubsub::{NodeIndex, PubSub};
 use crate::stores::Freshness;
 
 /// What a decision about a node and a person goes by.
@@ -31,11 +33,33 @@ impl PubSub {
     /// # Errors
     /// As the services fail.
     pub async fn load(&self, index: &NodeIndex, person: &BareJid) -> Result<Loaded> {
+        self.load_with(index, person, self.owners_at(index)).await
+    }
+
+    /// As [`load`](Self::load), without reading the node: these are its owners. It is for who has read it just now, to
+    /// decide about it.
+    ///
+    /// # Errors
+    /// As the services fail.
+    pub async fn load_owned(
+        &self,
+        index: &NodeIndex,
+        owners: Vec<BareJid>,
+        person: &BareJid,
+    ) -> Result<Loaded> {
+        self.load_with(index, person, ready(Ok(owners))).await
+    }
+
+    async fn load_with(
+        &self,
+        index: &NodeIndex,
+        person: &BareJid,
+        owners: impl Future<Output = Result<Vec<BareJid>>> + Send,
+    ) -> Result<Loaded> {
         let work = async {
             let states = self.states_of_at(index, person);
-            let (states, items, node) =
-                try_join3(states, self.list_items(index), self.read_node_at(index)).await?;
-            let states = with_owners(states, node, |owner| owner == person);
+            let (states, items, owners) = try_join3(states, self.list_items(index), owners).await?;
+            let states = with_owners(states, &owners, |owner| owner == person);
             Ok(Loaded { states, items })
         };
         self.stores
@@ -52,14 +76,39 @@ impl PubSub {
     /// # Errors
     /// As the services fail.
     pub async fn states(&self, index: &NodeIndex) -> Result<Vec<State>> {
+        self.states_with(index, self.owners_at(index)).await
+    }
+
+    /// As [`states`](Self::states), without reading the node: these are its owners. It is for who has read it just now.
+    ///
+    /// # Errors
+    /// As the services fail.
+    pub async fn states_owned(
+        &self,
+        index: &NodeIndex,
+        owners: Vec<BareJid>,
+    ) -> Result<Vec<State>> {
+        self.states_with(index, ready(Ok(owners))).await
+    }
+
+    async fn states_with(
+        &self,
+        index: &NodeIndex,
+        owners: impl Future<Output = Result<Vec<BareJid>>> + Send,
+    ) -> Result<Vec<State>> {
         let work = async {
-            let (states, node) =
-                try_join(self.stored_states(index), self.read_node_at(index)).await?;
-            Ok(with_owners(states, node, |_| true))
+            let (states, owners) = try_join(self.stored_states(index), owners).await?;
+            Ok(with_owners(states, &owners, |_| true))
         };
         self.stores
             .action("states of node", &index.to_string(), work)
             .await
+    }
+
+    /// The owners of the node, of whom there are none if it is gone.
+    async fn owners_at(&self, index: &NodeIndex) -> Result<Vec<BareJid>> {
+        let node = self.read_node_at(index).await?;
+        Ok(node.map(|node| node.content.owners).unwrap_or_default())
     }
 
     async fn states_of_at(&self, index: &NodeIndex, person: &BareJid) -> Result<Vec<State>> {
@@ -80,10 +129,9 @@ impl PubSub {
 /// These states, and one for each of these owners of the node that has none.
 fn with_owners(
     mut states: Vec<State>,
-    node: Option<Node>,
+    owners: &[BareJid],
     which: impl Fn(&BareJid) -> bool,
 ) -> Vec<State> {
-    let owners = node.map(|node| node.content.owners).unwrap_or_default();
     for owner in owners.iter().filter(|owner| which(owner)) {
         match states.iter_mut().find(|state| state.jid == owner.as_str()) {
             Some(state) if state.says_nothing() => state.affiliation = Affiliation::Owner,
@@ -100,25 +148,18 @@ fn with_owners(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pubsub::NodeContent;
 
     #[test]
     fn an_owner_without_a_state_counts() {
         let jid = |text: &str| BareJid::parse(text).unwrap();
-        let node = Node {
-            index: NodeIndex::draw(&jid("h"), "n").unwrap(),
-            content: NodeContent {
-                owners: vec![jid("a@h"), jid("b@h"), jid("c@h"), jid("d@h")],
-                ..NodeContent::default()
-            },
-        };
+        let owners = [jid("a@h"), jid("b@h"), jid("c@h"), jid("d@h")];
         let member = State {
             affiliation: Affiliation::Member,
             ..State::absent("b@h")
         };
         let stored = vec![State::absent("a@h"), member.clone(), State::absent("c@h/x")];
         let not_d = |owner: &BareJid| owner.as_str() != "d@h";
-        let states = with_owners(stored, Some(node), not_d);
+        let states = with_owners(stored, &owners, not_d);
         let owner = |jid: &str| State {
             affiliation: Affiliation::Owner,
             ..State::absent(jid)
@@ -128,6 +169,6 @@ mod tests {
             states,
             [owner("a@h"), member, State::absent("c@h/x"), owner("c@h")]
         );
-        assert_eq!(with_owners(Vec::new(), None, |_| true), []);
+        assert_eq!(with_owners(Vec::new(), &[], |_| true), []);
     }
 }

@@ -131,6 +131,42 @@ async fn an_owner_without_a_state_is_one_until_it_says_something() {
 }
 
 #[tokio::test]
+async fn the_owners_of_a_node_that_was_just_read_need_no_request() {
+    let world = World::start().await;
+    let pubsub = world.stores.pubsub();
+    let (ann, bob) = (jid("ann"), jid("bob"));
+    let index = pubsub
+        .create_node(&service(), "n", content(&[&ann]))
+        .await
+        .unwrap();
+    set(
+        &pubsub,
+        &index,
+        "bob@example.com",
+        Affiliation::Member,
+        None,
+    )
+    .await;
+    let (loaded, requests) = world.requests(pubsub.load(&index, &ann)).await;
+    assert_eq!(requests.len(), 3, "{requests:?}");
+    let owned = pubsub.load_owned(&index, vec![ann.clone()], &ann);
+    let (owned, requests) = world.requests(owned).await;
+    assert_eq!(requests.len(), 2, "{requests:?}");
+    assert_eq!(owned.unwrap().states, loaded.unwrap().states);
+    // What is said of the owners is believed, and of nobody else.
+    let owned = pubsub.load_owned(&index, vec![ann.clone()], &bob);
+    assert_eq!(
+        owned.await.unwrap().states[0].affiliation,
+        Affiliation::Member
+    );
+    let all = said(&pubsub.states(&index).await.unwrap());
+    let owned = world.requests(pubsub.states_owned(&index, vec![ann]));
+    let (owned, requests) = owned.await;
+    assert_eq!(said(&owned.unwrap()), all);
+    assert!(!requests.contains(&"GetObject".to_owned()), "{requests:?}");
+}
+
+#[tokio::test]
 async fn the_states_of_a_person_are_found_wherever_they_are() {
     let world = World::start().await;
     let pubsub = world.stores.pubsub();

@@ -1,6 +1,5 @@
 //! Nodes, items and states as terms.
 
-use cloud_stores::BareJid;
 use cloud_stores::pubsub::{
     Affiliation, Item, Listing, Node, NodeContent, Seen, State, StateSubscription,
     SubscriptionState,
@@ -28,11 +27,7 @@ pub(super) fn give_node(node: Node) -> Term {
 pub(super) fn take_content(args: &mut Args) -> Result<NodeContent, Failure> {
     let mut fields = Args::tuple(args.any()?)?;
     let plugin = fields.text()?;
-    let owners = fields
-        .texts()?
-        .into_iter()
-        .map(BareJid::parse)
-        .collect::<Result<_, _>>()?;
+    let owners = fields.jids()?;
     let content = NodeContent {
         plugin,
         owners,

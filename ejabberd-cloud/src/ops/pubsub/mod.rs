@@ -9,8 +9,8 @@
 //! | `{pubsub_set, Index, Content}` | `done`, or the error `notfound` |
 //! | `{pubsub_delete, Index}` | `true`, or `false` where it was gone |
 //! | `{pubsub_clean, Index}` | `done` |
-//! | `{pubsub_load, Index, Jid}` | `{Creator, [State], [Ref]}`: what is his, and the list of items |
-//! | `{pubsub_states, Index}` | `[{Creator, State}]` |
+//! | `{pubsub_load, Index, [Owner] \| none, Jid}` | `{Creator, [State], [Ref]}`: what is his, and the list of items |
+//! | `{pubsub_states, Index, [Owner] \| none}` | `[{Creator, State}]` |
 //! | `{pubsub_states_of, Jid}` | `[{Index, State}]` |
 //! | `{pubsub_items, Index}` | references |
 //! | `{pubsub_item, Index, Keys}` | an item or `none` |
@@ -23,10 +23,11 @@
 //! reference is `{Id, Creator, Keys}`, the newest first; `Creator` is how the list names a bare JID. An item is `{Id,
 //! Created, Creator, Modified, Modifier, Payload}` with times in microseconds and JIDs. A commit has the states that were
 //! read and stay, those that are written with what they become, the items that are put with the keys that they replace,
-//! and the keys that are removed.
+//! and the keys that are removed. The owners of a node are those of one that was read just now; without them it is read.
 
 mod forms;
 
+use cloud_stores::BareJid;
 use cloud_stores::pubsub::{Commit, NodeIndex, Page, PageStart, PubSub, creator_hash};
 
 use super::args::{Args, binaries, done, flag, number, or_none, unknown};
@@ -166,9 +167,12 @@ async fn items(pubsub: &PubSub, verb: &str, mut args: Args) -> Done {
 async fn states(pubsub: &PubSub, verb: &str, mut args: Args) -> Done {
     match verb {
         "load" => {
-            let (index, jid) = (index(&mut args)?, args.jid()?);
+            let (index, owners, jid) = (index(&mut args)?, owners(&mut args)?, args.jid()?);
             args.end()?;
-            let loaded = pubsub.load(&index, &jid).await?;
+            let loaded = match owners {
+                Some(owners) => pubsub.load_owned(&index, owners, &jid).await?,
+                None => pubsub.load(&index, &jid).await?,
+            };
             let states = Term::List(loaded.states.into_iter().map(give_state).collect());
             Ok(Term::Tuple(vec![
                 Term::binary(creator_hash(jid.as_str())),
@@ -177,9 +181,13 @@ async fn states(pubsub: &PubSub, verb: &str, mut args: Args) -> Done {
             ]))
         }
         "states" => {
-            let index = index(&mut args)?;
+            let (index, owners) = (index(&mut args)?, owners(&mut args)?);
             args.end()?;
-            let states = pubsub.states(&index).await?.into_iter();
+            let states = match owners {
+                Some(owners) => pubsub.states_owned(&index, owners).await?,
+                None => pubsub.states(&index).await?,
+            };
+            let states = states.into_iter();
             let states = states.map(|state| {
                 Term::Tuple(vec![
                     Term::binary(creator_hash(&state.jid)),
@@ -228,6 +236,10 @@ async fn commit(pubsub: &PubSub, mut args: Args) -> Done {
     args.end()?;
     pubsub.commit(commit).await?;
     Ok(done())
+}
+
+fn owners(args: &mut Args) -> Result<Option<Vec<BareJid>>, Failure> {
+    args.optional(Args::jids)
 }
 
 fn index(args: &mut Args) -> Result<NodeIndex, Failure> {
