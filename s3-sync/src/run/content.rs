@@ -92,13 +92,13 @@ impl FileReader {
         let reread = matches!(task.step, Step::ReadFile(_));
         if reread && file.stamp.size != object.size {
             // It has been changed since the walk.
-            task.step = Step::Move;
+            task.step = task.moving();
         } else if reread {
             let facts = object.facts();
             task.step =
                 match read_file_with_object(content.sums, &content.parts, &facts, self.trust) {
                     Verdict::Same => Step::Same,
-                    Verdict::Differs | Verdict::ReadFile(_) => Step::Move,
+                    Verdict::Differs | Verdict::ReadFile(_) => task.moving(),
                     Verdict::ReadObject => Step::ReadObject,
                 };
         }
@@ -199,5 +199,49 @@ pub(crate) fn check_unchanged(tree: &Tree, key: &str, stamp: &Stamp) -> Result<(
                 "it changed while it was read",
             ))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::digest::Digest;
+
+    #[test]
+    fn a_file_that_changed_since_the_walk_is_read_as_it_is_now() {
+        let root = tempfile::tempdir().unwrap();
+        std::fs::write(root.path().join("a"), "new content").unwrap();
+        let tree = Tree::new(root.path());
+        let mut reader = FileReader::new(tree, Direction::Up, Trust::default(), true);
+        for keep in [true, false] {
+            let side = FileSide {
+                stamp: Stamp {
+                    size: 3,
+                    ..Stamp::default()
+                },
+                mode: 0o644,
+                sums: None,
+                settled: false,
+                remembered: false,
+            };
+            let found = reader.read("a", &side, Wanted::Md5, keep).unwrap();
+            assert_eq!(found.sums.sha, Digest::of(b"new content"));
+            assert_eq!(found.stamp.size, 11);
+            assert!(found.sums.md5.is_some());
+            assert_eq!(found.bytes.as_deref(), keep.then_some(&b"new content"[..]));
+            assert!(check_unchanged(&reader.tree, "a", &found.stamp).is_ok());
+            let changed = check_unchanged(&reader.tree, "a", &side.stamp).unwrap_err();
+            assert_eq!(changed.kind(), Kind::Changed);
+        }
+        let gone = FileSide::new(
+            &crate::tree::File {
+                key: "gone".to_owned(),
+                stamp: Stamp::default(),
+                mode: 0,
+            },
+            None,
+        );
+        let error = reader.read("gone", &gone, Wanted::Sha, true).err();
+        assert_eq!(error.map(|error| error.kind()), Some(Kind::File));
     }
 }

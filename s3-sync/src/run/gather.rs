@@ -30,11 +30,11 @@ pub(crate) struct Rules {
 impl Rules {
     /// Whether a key is among those that come last.
     fn is_last(&self, key: &str) -> bool {
-        self.last.as_ref().is_some_and(|last| !last.admit(key))
+        !self.read_only && self.last.as_ref().is_some_and(|last| !last.admit(key))
     }
 
     fn moving(&self, key: &str) -> Step {
-        match self.is_last(key) && !self.read_only {
+        match self.is_last(key) {
             true => Step::Last,
             false => Step::Move,
         }
@@ -144,6 +144,7 @@ fn task(
     let step = step(rules, names, prefix, &key, file.as_ref(), object.as_ref());
     Task {
         number: 0,
+        last: matches!(step, Step::ReadFile(_) | Step::ReadObject) && rules.is_last(&key),
         key,
         file,
         object,
@@ -279,6 +280,7 @@ fn copy_task(rules: &Rules, from: Option<ObjectSide>, object: Option<ObjectSide>
         object,
         from,
         step,
+        last: false,
         content: None,
     }
 }

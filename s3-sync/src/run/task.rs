@@ -25,6 +25,8 @@ pub(crate) struct Task {
     /// In a copy, the object of the source.
     pub(crate) from: Option<ObjectSide>,
     pub(crate) step: Step,
+    /// Whether it comes after all others, if it is moved.
+    pub(crate) last: bool,
     /// All that the file has, if it is small and was read.
     pub(crate) content: Option<Bytes>,
 }
@@ -181,6 +183,14 @@ impl Task {
         }
     }
 
+    /// What is done with it when it differs.
+    pub(crate) fn moving(&self) -> Step {
+        match self.last {
+            true => Step::Last,
+            false => Step::Move,
+        }
+    }
+
     /// Whether the file has been read for what the state does not have, and may have.
     pub(crate) fn has_news(&self) -> bool {
         let news = |file: &FileSide| file.settled && !file.remembered && file.sums.is_some();
@@ -259,6 +269,7 @@ impl Task {
             object: None,
             from,
             step: Step::Move,
+            last: false,
             content: None,
         }
     }

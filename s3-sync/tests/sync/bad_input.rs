@@ -219,3 +219,36 @@ async fn an_object_that_was_replaced_meanwhile_is_named() {
     assert!(told.failed[0].contains("replaced"), "{told:?}");
     assert!(files(&world.tree("t")).is_empty());
 }
+
+#[tokio::test]
+async fn a_file_that_changes_while_it_is_sent_is_named() {
+    let world = World::start().await;
+    let long = "1".repeat(300_000);
+    write(
+        &world.tree("t"),
+        &[("a", "1"), ("large", &long), ("old", "2")],
+    );
+    world.bucket.put("p/only there", "3").await.unwrap();
+    let gate = emulator::Gate::new();
+    let rule = emulator::Rule::new(emulator::Fault::hold(&gate)).operation("PutObject");
+    world.emulator.faults().add(rule.key("p/large").times(1));
+    let change = async {
+        while world.emulator.faults().count() == 0 {
+            tokio::task::yield_now().await;
+        }
+        let path = world.tree("t").join("large");
+        std::fs::write(path, "2".repeat(300_001)).unwrap();
+        gate.open();
+    };
+    let allowed = Options {
+        max_delete: "100%".parse().unwrap(),
+        ..deleting(&world)
+    };
+    let (told, ()) = tokio::join!(world.run("tree:t", "p", allowed.clone()), change);
+    assert_eq!((told.report.moved, told.report.deleted), (2, 0), "{told:?}");
+    assert!(told.failed[0].contains("/t/large"), "{told:?}");
+    assert!(told.failed[0].contains("changed"), "{told:?}");
+    // The next run sends what is there now, since nothing says that it was sent.
+    let told = world.run("tree:t", "p", allowed).await;
+    assert_eq!(told.did, ["delete only there", "upload large"]);
+}

@@ -17,6 +17,9 @@ pub(crate) struct Common {
     /// How many connections are opened to the store at most.
     #[arg(long, global = true, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) connections: u16,
+    /// Send requests without a signature, for what everybody may read.
+    #[arg(long, global = true)]
+    pub(crate) anonymous: bool,
     /// Print events as JSON, one a line, in place of text.
     #[arg(long, global = true)]
     pub(crate) json: bool,
@@ -34,6 +37,9 @@ impl Common {
         let mut builder = S3Client::builder().from_env().pool(pool);
         if let Some(endpoint) = &self.endpoint {
             builder = builder.endpoint(endpoint);
+        }
+        if self.anonymous {
+            builder = builder.anonymous();
         }
         builder
             .build()
