@@ -11,6 +11,7 @@ mod listing;
 pub mod names;
 mod plan;
 mod record;
+pub mod release;
 mod run;
 mod state;
 mod tree;

@@ -2,5 +2,6 @@
 
 mod common;
 mod names;
+mod release;
 mod sync;
 mod use_of_it;

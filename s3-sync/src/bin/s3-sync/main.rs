@@ -7,6 +7,7 @@ mod diff;
 mod names;
 mod output;
 mod progress;
+mod release;
 mod running;
 mod sync;
 mod verify;
@@ -39,6 +40,8 @@ enum Command {
     Diff(Box<diff::Args>),
     Verify(Box<verify::Args>),
     Names(names::Args),
+    /// Publish a folder as a release, and have nodes follow.
+    Release(Box<release::Args>),
 }
 
 impl Command {
@@ -48,6 +51,7 @@ impl Command {
             Self::Diff(args) => args.run(common, output).await,
             Self::Verify(args) => args.run(common, output).await,
             Self::Names(args) => args.run(common, output).await,
+            Self::Release(args) => Box::pin(args.run(common, output)).await,
         }
     }
 }

@@ -1,0 +1,70 @@
+//! `s3-sync release gc`.
+
+use std::time::Duration;
+
+use s3_sync::Url;
+use serde_json::json;
+
+use super::options::{PointerArgs, app, span};
+use crate::Outcome;
+use crate::common::{Common, Failure};
+use crate::output::Output;
+
+/// Remove old releases, and the contents that no release has.
+///
+/// Releases stay that are among the last ones, or young, or named by a pointer, or run by a node that has said so.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The application, as s3://bucket/prefix.
+    url: Url,
+    /// How many of the last releases stay.
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
+    keep: u32,
+    /// Remove only releases that are older than this.
+    #[arg(long, value_name = "TIME", default_value = "7d", value_parser = span)]
+    older: Duration,
+    /// Remove only contents that are older than this.
+    #[arg(long, value_name = "TIME", default_value = "1d", value_parser = span)]
+    young: Duration,
+    /// Tell what would be removed, and remove nothing.
+    #[arg(long)]
+    dry_run: bool,
+    #[command(flatten)]
+    pointer: PointerArgs,
+}
+
+impl Args {
+    pub(crate) async fn run(self, common: &Common, output: &Output) -> Result<Outcome, Failure> {
+        let keep = usize::try_from(self.keep).unwrap_or(usize::MAX);
+        let gc = app(common, &self.url)?
+            .gc()
+            .keep(keep)
+            .older(self.older)
+            .young(self.young);
+        let gc = gc.place(self.pointer.place()?).dry_run(self.dry_run);
+        let collected = gc.send().await?;
+        let (releases, blobs) = (collected.releases.len(), collected.blobs);
+        let verb = if self.dry_run {
+            "would be removed"
+        } else {
+            "removed"
+        };
+        output.tell(
+            format_args!(
+                "{releases} releases and {blobs} contents ({} bytes) {verb}; {} contents without a release are too young",
+                collected.bytes, collected.young
+            ),
+            || {
+                json!({
+                    "event": "collected", "releases": collected.releases, "blobs": blobs, "bytes": collected.bytes,
+                    "moves": collected.moves, "young": collected.young, "unfinished": collected.unfinished,
+                    "dry_run": self.dry_run,
+                })
+            },
+        )?;
+        Ok(match collected.unfinished {
+            true => Outcome::InPart,
+            false => Outcome::Done,
+        })
+    }
+}

@@ -1,0 +1,113 @@
+//! What several verbs of releases are told: where the pointer is, and how times are written.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use s3_sync::release::{App, Channel, Place, SignKey};
+use s3_sync::{Error, Url};
+use sdb_client::SdbClient;
+
+use crate::common::{Common, Failure};
+
+/// Which pointer is meant.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct PointerArgs {
+    /// The pointer of some nodes that go first, such as `canary`, in place of that of all.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) channel: Option<Channel>,
+    /// Keep the pointer in an item of SimpleDB, strictly ordered: sdb:DOMAIN/ITEM. Publishers and nodes have to be told the
+    /// same. The domain has to be there.
+    #[arg(long, value_name = "PLACE")]
+    pub(crate) pointer: Option<Item>,
+    /// The address of SimpleDB. Defaults to what the environment says.
+    #[arg(long, value_name = "URL", requires = "pointer")]
+    pub(crate) sdb_endpoint: Option<String>,
+}
+
+/// An item of SimpleDB.
+#[derive(Clone, Debug)]
+pub(crate) struct Item {
+    domain: String,
+    name: String,
+}
+
+impl std::str::FromStr for Item {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let parts = text
+            .strip_prefix("sdb:")
+            .and_then(|rest| rest.split_once('/'));
+        match parts {
+            Some((domain, name)) if !domain.is_empty() && !name.is_empty() => Ok(Self {
+                domain: domain.to_owned(),
+                name: name.to_owned(),
+            }),
+            _ => Err("it is not of the form sdb:DOMAIN/ITEM".to_owned()),
+        }
+    }
+}
+
+impl PointerArgs {
+    pub(crate) fn channel(&self) -> Channel {
+        self.channel.clone().unwrap_or_default()
+    }
+
+    pub(crate) fn place(&self) -> Result<Place, Failure> {
+        let Some(item) = &self.pointer else {
+            return Ok(Place::Bucket);
+        };
+        let mut builder = SdbClient::builder().from_env();
+        if let Some(endpoint) = &self.sdb_endpoint {
+            builder = builder.endpoint(endpoint);
+        }
+        let client = builder
+            .build()
+            .map_err(|error| Failure::Error(Error::usage(error.to_string())))?;
+        Ok(Place::SimpleDb {
+            domain: client.domain(&*item.domain),
+            item: item.name.clone(),
+        })
+    }
+}
+
+/// Who signs the pointer.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct SignArgs {
+    /// Sign the pointer with this private key of Ed25519, as `openssl genpkey -algorithm ed25519` makes it.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) sign_key: Option<PathBuf>,
+}
+
+impl SignArgs {
+    pub(crate) fn key(&self) -> Result<Option<Arc<SignKey>>, Failure> {
+        let key = self.sign_key.as_deref().map(SignKey::read).transpose()?;
+        Ok(key.map(Arc::new))
+    }
+}
+
+pub(crate) fn app(common: &Common, url: &Url) -> Result<App, Failure> {
+    Ok(App::new(&common.client()?, url))
+}
+
+/// A span of time, such as `10s`, `5m`, `7d` or `1h 30m`.
+pub(crate) fn span(text: &str) -> Result<Duration, String> {
+    humantime::parse_duration(text).map_err(|error| error.to_string())
+}
+
+/// A moment, such as `2026-11-30T21:00:00Z`, or a span from now on, such as `+5m`.
+pub(crate) fn moment(text: &str) -> Result<SystemTime, String> {
+    match text.strip_prefix('+') {
+        Some(rest) => Ok(SystemTime::now() + span(rest)?),
+        None => humantime::parse_rfc3339_weak(text).map_err(|error| error.to_string()),
+    }
+}
+
+/// A moment in seconds since 1970, as people read it.
+pub(crate) fn date(unix: u64) -> String {
+    // Later than the year 9999 there are no dates.
+    let unix = unix.min(253_402_300_799);
+    humantime::format_rfc3339_seconds(SystemTime::UNIX_EPOCH + Duration::from_secs(unix))
+        .to_string()
+}

@@ -1,0 +1,87 @@
+//! `s3-sync release status`.
+
+use s3_sync::release::Waited;
+use s3_sync::{Error, Url};
+use serde_json::json;
+
+use super::nodes::WaitArgs;
+use super::options::{PointerArgs, app, date};
+use crate::Outcome;
+use crate::common::{Common, Failure};
+use crate::output::{Output, say};
+
+/// Tell which release is current, and what each node runs.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The application, as s3://bucket/prefix.
+    url: Url,
+    #[command(flatten)]
+    wait: WaitArgs,
+    #[command(flatten)]
+    pointer: PointerArgs,
+}
+
+impl Args {
+    pub(crate) async fn run(self, common: &Common, output: &Output) -> Result<Outcome, Failure> {
+        let app = app(common, &self.url)?;
+        let status = app
+            .status(&self.pointer.place()?, &self.pointer.channel())
+            .await?;
+        let Some(pointer) = status.pointer else {
+            return Err(Error::usage(format!("{}: nothing is published yet", self.url)).into());
+        };
+        let (release, seq) = (pointer.target.release, pointer.seq);
+        let at = pointer.at.map(date);
+        let line = at
+            .as_ref()
+            .map(|at| format!(", from {at} on"))
+            .unwrap_or_default();
+        output.tell(
+            format_args!("release {release} is current, by move {seq}{line}"),
+            || json!({"event": "current", "release": release, "seq": seq, "at": at}),
+        )?;
+        for node in &status.nodes {
+            let runs = node
+                .release
+                .map_or("nothing".to_owned(), |release| format!("release {release}"));
+            let since = date(node.since);
+            let (name, result) = (&node.node, node.result.escape_debug().to_string());
+            output.tell(format_args!("{name} runs {runs} since {since}: {result}"), || {
+                json!({
+                    "event": "node", "node": name, "release": node.release, "seq": node.seq, "since": since,
+                    "result": node.result,
+                })
+            })?;
+        }
+        match self.wait.who().await? {
+            None => Ok(Outcome::Done),
+            Some((nodes, most)) => {
+                let waited = app.wait_for(release, seq, &nodes, most).await?;
+                told(&waited, release, output)
+            }
+        }
+    }
+}
+
+/// Tells what came of waiting.
+pub(super) fn told(waited: &Waited, release: u64, output: &Output) -> Result<Outcome, Failure> {
+    let there = waited.there.len();
+    output.tell(format_args!("{there} nodes run release {release}"), || {
+        json!({
+            "event": "waited", "release": release, "there": waited.there, "missing": waited.missing,
+            "failed": waited.failed.iter().map(|(node, _)| node).collect::<Vec<_>>(),
+        })
+    })?;
+    for (node, why) in &waited.failed {
+        say(format_args!("{node} has failed: {}", why.escape_debug()));
+    }
+    for node in &waited.missing {
+        say(format_args!(
+            "{node} has not changed to release {release} in time"
+        ));
+    }
+    Ok(match waited.is_done() {
+        true => Outcome::Done,
+        false => Outcome::InPart,
+    })
+}

@@ -1,0 +1,424 @@
+//! The follower's decisions in virtual time.
+
+use super::*;
+use crate::release::pointer::Cause;
+use crate::release::pointer::tests::pointer;
+
+fn config() -> Config {
+    Config {
+        every: Duration::from_secs(10),
+        offset: 0,
+        once: false,
+        go_back: false,
+        seed: 1,
+    }
+}
+
+/// A follower, its time, and what it was told to do.
+struct Node {
+    core: Core,
+    now: Now,
+}
+
+impl Node {
+    fn new(config: Config, memory: Memory) -> Self {
+        let now = Now {
+            steady: Duration::from_secs(5),
+            unix: 1000,
+        };
+        Self {
+            core: Core::new(config, memory),
+            now,
+        }
+    }
+
+    fn action(&mut self) -> Action {
+        self.core.action(self.now)
+    }
+
+    /// Does what is expected, and nothing else.
+    fn does(&mut self, action: Action, event: Event) -> &mut Self {
+        assert_eq!(self.action(), action);
+        self.core.handle(self.now, event);
+        self
+    }
+
+    /// Sleeps, and returns how long.
+    fn sleeps(&mut self) -> Duration {
+        let Action::Sleep(time) = self.action() else {
+            panic!("it does not sleep: {:?}", self.action());
+        };
+        self.pass(time);
+        time
+    }
+
+    fn pass(&mut self, time: Duration) {
+        self.now.steady += time;
+        self.now.unix += time.as_secs() + u64::from(time.subsec_nanos() > 0);
+    }
+
+    /// Swaps to a release and runs its commands.
+    fn changes(&mut self, from: Option<u64>, to: u64) -> &mut Self {
+        self.does(Action::Swap(target(to)), Event::Swapped);
+        self.does(Action::Run { from, to }, Event::Ran(Ok(())));
+        self.does(Action::Report(Ok(to)), Event::Reported)
+    }
+
+    fn stages(&mut self, release: u64) -> &mut Self {
+        self.does(Action::Stage(target(release)), Event::Staged)
+    }
+
+    fn learns(&mut self, seq: u64, release: u64) -> &mut Self {
+        self.does(Action::Poll, Event::Pointer(pointer(seq, release)))
+    }
+}
+
+fn target(release: u64) -> Target {
+    pointer(1, release).target
+}
+
+/// One that runs release 41 by move 56, and has just started.
+fn running() -> Memory {
+    Memory {
+        known: Some(pointer(56, 41)),
+        installed: Some(target(41)),
+        previous: Some(40),
+        ran: Some(41),
+        bad: BTreeSet::new(),
+    }
+}
+
+/// The same after its first questions.
+fn settled(config: Config) -> Node {
+    let mut node = Node::new(config, running());
+    node.does(Action::Report(Ok(41)), Event::Reported)
+        .does(Action::Poll, Event::Unchanged)
+        .does(Action::LookBehind(56), Event::Behind(false));
+    node
+}
+
+#[test]
+fn a_new_node_takes_the_last_move_whole() {
+    let mut node = Node::new(config(), Memory::default());
+    node.learns(57, 42)
+        .does(Action::LookBehind(57), Event::Behind(false))
+        .stages(42)
+        .changes(None, 42);
+    let time = node.sleeps();
+    assert!((8..=12).contains(&time.as_secs()), "{time:?}");
+    node.does(Action::Poll, Event::Unchanged);
+}
+
+#[test]
+fn an_old_copy_of_the_pointer_is_not_believed_at_the_start() {
+    let mut node = Node::new(config(), Memory::default());
+    node.learns(56, 41)
+        .does(Action::LookBehind(56), Event::Behind(true))
+        .does(Action::ReadLast, Event::Pointer(pointer(58, 43)))
+        .stages(43)
+        .changes(None, 43);
+    node.sleeps();
+    // It stays old, and nobody goes back.
+    node.does(Action::Poll, Event::Pointer(pointer(56, 41)));
+    node.sleeps();
+}
+
+#[test]
+fn one_of_sixty_questions_is_for_a_later_move_and_each_is_one_request() {
+    let mut node = settled(config());
+    let mut questions = Vec::new();
+    let mut slept = Duration::ZERO;
+    for _ in 0..600 {
+        slept += node.sleeps();
+        let action = node.action();
+        let event = match action {
+            Action::Poll => Event::Unchanged,
+            Action::LookBehind(56) => Event::Behind(false),
+            ref other => panic!("{other:?}"),
+        };
+        questions.push(action == Action::Poll);
+        node.core.handle(node.now, event);
+    }
+    assert_eq!(questions.iter().filter(|poll| !**poll).count(), 10);
+    let mean = slept.as_secs_f64() / 600.0;
+    assert!((9.8..10.2).contains(&mean), "{mean}");
+}
+
+#[test]
+fn what_fails_is_tried_again_and_what_lies_is_not() {
+    let mut node = settled(config());
+    node.sleeps();
+    node.learns(57, 42);
+    let mut pauses = Vec::new();
+    for _ in 0..8 {
+        let begun = node.now.steady;
+        node.does(Action::Stage(target(42)), Event::StageFailed);
+        while let Action::Sleep(time) = node.action() {
+            node.pass(time.max(Duration::from_millis(1)));
+            match node.action() {
+                Action::Poll => node.core.handle(node.now, Event::Unchanged),
+                Action::LookBehind(57) => node.core.handle(node.now, Event::Behind(false)),
+                _ => {}
+            }
+        }
+        pauses.push((node.now.steady - begun).as_secs());
+    }
+    assert!(
+        pauses[0] >= 10 && pauses[1] >= 20 && pauses[7] >= 300,
+        "{pauses:?}"
+    );
+    assert!(pauses[7] < 320, "{pauses:?}");
+    node.does(Action::Stage(target(42)), Event::Refused);
+    for _ in 0..100 {
+        node.sleeps();
+        let event = match node.action() {
+            Action::LookBehind(_) => Event::Behind(false),
+            _ => Event::Unchanged,
+        };
+        node.core.handle(node.now, event);
+    }
+    node.sleeps();
+    node.learns(58, 43).stages(43).changes(Some(41), 43);
+}
+
+#[test]
+fn a_question_that_fails_changes_nothing() {
+    let mut node = settled(config());
+    for _ in 0..3 {
+        node.sleeps();
+        node.does(Action::Poll, Event::AskFailed);
+    }
+    node.sleeps();
+    node.does(Action::Poll, Event::Missing);
+    node.sleeps();
+    assert_eq!(node.core.memory(), &running());
+}
+
+#[test]
+fn a_release_for_later_is_fetched_early_and_swapped_then() {
+    let mut node = settled(config());
+    node.sleeps();
+    let mut later = pointer(57, 42);
+    later.at = Some(node.now.unix + 25);
+    let at = node.now.unix + 25;
+    node.does(Action::Poll, Event::Pointer(later)).stages(42);
+    let mut polls = 0;
+    while node.now.unix < at {
+        match node.action() {
+            Action::Sleep(time) => node.pass(time),
+            Action::Poll => {
+                polls += 1;
+                node.core.handle(node.now, Event::Unchanged);
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!((2..=3).contains(&polls), "{polls}");
+    node.changes(Some(41), 42);
+}
+
+#[test]
+fn a_later_move_takes_the_place_of_one_that_waits() {
+    let mut node = settled(config());
+    node.sleeps();
+    let mut later = pointer(57, 42);
+    later.at = Some(node.now.unix + 1000);
+    node.does(Action::Poll, Event::Pointer(later)).stages(42);
+    node.sleeps();
+    node.learns(58, 41);
+    // It runs that one already.
+    node.sleeps();
+}
+
+#[test]
+fn a_new_node_runs_what_holds_until_then() {
+    let mut later = pointer(57, 42);
+    later.at = Some(2000);
+    later.before = Some(target(41));
+    let mut node = Node::new(config(), Memory::default());
+    node.does(Action::Poll, Event::Pointer(later))
+        .does(Action::LookBehind(57), Event::Behind(false))
+        .stages(41)
+        .changes(None, 41)
+        .stages(42);
+    node.sleeps();
+}
+
+#[test]
+fn nodes_change_one_after_another_where_that_is_told() {
+    let mut node = settled(Config {
+        offset: 4,
+        ..config()
+    });
+    node.sleeps();
+    let seen = node.now.unix;
+    node.learns(57, 42).stages(42);
+    assert_eq!(node.sleeps(), Duration::from_secs(4));
+    assert_eq!(node.now.unix, seen + 4);
+    node.changes(Some(41), 42);
+}
+
+#[test]
+fn a_command_that_fails_is_told_and_its_release_stays() {
+    let mut node = settled(config());
+    node.sleeps();
+    let why = || "chat: exit status 1".to_owned();
+    node.learns(57, 42)
+        .stages(42)
+        .does(Action::Swap(target(42)), Event::Swapped)
+        .does(
+            Action::Run {
+                from: Some(41),
+                to: 42,
+            },
+            Event::Ran(Err(why())),
+        )
+        .does(Action::Report(Err(why())), Event::Reported);
+    node.sleeps();
+}
+
+#[test]
+fn a_command_that_fails_brings_back_the_release_before_and_marks_the_new_one() {
+    let mut node = settled(Config {
+        go_back: true,
+        ..config()
+    });
+    node.sleeps();
+    let why = "release 42 failed, and this node went back to 41: no".to_owned();
+    node.learns(57, 42)
+        .stages(42)
+        .does(Action::Swap(target(42)), Event::Swapped)
+        .does(
+            Action::Run {
+                from: Some(41),
+                to: 42,
+            },
+            Event::Ran(Err("no".into())),
+        )
+        .does(Action::Return(41), Event::Returned(target(41).manifest))
+        .does(
+            Action::Run {
+                from: Some(42),
+                to: 41,
+            },
+            Event::Ran(Ok(())),
+        )
+        .does(Action::Report(Err(why)), Event::Reported);
+    node.sleeps();
+    // Not even by another move, and not after a restart.
+    node.learns(58, 42);
+    node.sleeps();
+    let memory = node.core.memory().clone();
+    let mut again = Node::new(config(), memory);
+    let told = "release 42 has failed on this node".to_owned();
+    again
+        .does(Action::Report(Err(told)), Event::Reported)
+        .does(Action::Poll, Event::Unchanged)
+        .does(Action::LookBehind(58), Event::Behind(false));
+    again.sleeps();
+    again.learns(59, 43).stages(43).changes(Some(41), 43);
+}
+
+#[test]
+fn commands_that_were_cut_short_are_run_again() {
+    // The link was changed, and nothing of it was remembered.
+    let mut memory = running();
+    memory.ran = Some(40);
+    memory.previous = Some(39);
+    let mut node = Node::new(config(), memory);
+    node.does(
+        Action::Run {
+            from: Some(40),
+            to: 41,
+        },
+        Event::Ran(Ok(())),
+    )
+    .does(Action::Report(Ok(41)), Event::Reported)
+    .does(Action::Poll, Event::Unchanged);
+}
+
+#[test]
+fn once_ends_when_it_runs_what_holds() {
+    let once = || Config {
+        once: true,
+        offset: 60,
+        ..config()
+    };
+    let mut node = Node::new(once(), running());
+    node.does(Action::Report(Ok(41)), Event::Reported)
+        .learns(57, 42)
+        .does(Action::LookBehind(57), Event::Behind(false))
+        .stages(42)
+        .changes(Some(41), 42);
+    assert_eq!(node.action(), Action::End);
+
+    // What is for later is for later.
+    let mut later = pointer(57, 42);
+    (later.at, later.before) = (Some(2000), Some(target(41)));
+    let mut node = Node::new(once(), running());
+    node.does(Action::Report(Ok(41)), Event::Reported)
+        .does(Action::Poll, Event::Pointer(later))
+        .does(Action::LookBehind(57), Event::Behind(false));
+    assert_eq!(node.action(), Action::End);
+}
+
+#[test]
+fn a_rollback_is_a_later_move_to_an_earlier_release() {
+    let mut node = settled(config());
+    node.sleeps();
+    let mut back = pointer(57, 40);
+    back.cause = Cause::Rollback;
+    node.does(Action::Poll, Event::Pointer(back))
+        .stages(40)
+        .changes(Some(41), 40);
+}
+
+#[test]
+fn going_back_that_was_cut_short_is_done_again() {
+    let failed = |installed: u64| {
+        let mut memory = running();
+        memory.known = Some(pointer(57, 42));
+        memory.installed = Some(target(installed));
+        (memory.previous, memory.ran) = (Some(41), Some(42));
+        memory.bad.insert(42);
+        memory
+    };
+    let run = || Action::Run {
+        from: Some(42),
+        to: 41,
+    };
+    let went = "release 42 failed, and this node went back to 41: its commands failed".to_owned();
+    // Before the link, and after it.
+    Node::new(config(), failed(42))
+        .does(Action::Return(41), Event::Returned(target(41).manifest))
+        .does(run(), Event::Ran(Ok(())))
+        .does(Action::Report(Err(went)), Event::Reported)
+        .does(Action::Poll, Event::Unchanged);
+    Node::new(config(), failed(41))
+        .does(run(), Event::Ran(Ok(())))
+        .does(Action::Report(Ok(41)), Event::Reported);
+    // The one before is gone.
+    let mut node = Node::new(config(), failed(42));
+    node.does(Action::Return(41), Event::Stays);
+    let Action::Report(Err(told)) = node.action() else {
+        panic!("{:?}", node.action());
+    };
+    assert!(told.contains("no longer there"), "{told}");
+}
+
+#[test]
+fn what_is_remembered_is_not_staged_before_it_was_asked_for() {
+    let mut memory = running();
+    memory.known = Some(pointer(57, 42));
+    let mut node = Node::new(config(), memory.clone());
+    node.does(Action::Report(Ok(41)), Event::Reported)
+        .learns(58, 43)
+        .does(Action::LookBehind(58), Event::Behind(false))
+        .stages(43);
+    // If nobody answers, it is what is known.
+    let mut node = Node::new(config(), memory);
+    node.does(Action::Report(Ok(41)), Event::Reported)
+        .does(Action::Poll, Event::AskFailed)
+        .stages(42)
+        .changes(Some(41), 42);
+}

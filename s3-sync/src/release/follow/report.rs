@@ -1,0 +1,90 @@
+//! What a node says of itself: `nodes/NAME.json`.
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Kind, Result};
+
+/// The most bytes of what a node says.
+pub(crate) const MAX_REPORT: usize = 16 << 10;
+/// The most bytes of what a command that failed has to say.
+const MAX_RESULT: usize = 4 << 10;
+
+/// What a node says of itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct NodeReport {
+    /// The name of the node.
+    pub node: String,
+    /// The release that it runs; nothing if it runs none.
+    pub release: Option<u64>,
+    /// The last move of the pointer that it has seen.
+    pub seq: Option<u64>,
+    /// Since when it runs it, in seconds since 1970.
+    pub since: u64,
+    /// `ok`, or what went wrong.
+    pub result: String,
+}
+
+impl NodeReport {
+    pub(crate) fn new(
+        node: &str,
+        release: Option<u64>,
+        seq: Option<u64>,
+        since: u64,
+        result: &Result<u64, String>,
+    ) -> Self {
+        let mut result = match result {
+            Ok(_) => "ok".to_owned(),
+            Err(why) => why.clone(),
+        };
+        let end = (0..=MAX_RESULT.min(result.len()))
+            .rev()
+            .find(|end| result.is_char_boundary(*end));
+        result.truncate(end.unwrap_or_default());
+        Self {
+            node: node.to_owned(),
+            release,
+            seq,
+            since,
+            result,
+        }
+    }
+
+    /// Whether nothing went wrong.
+    pub fn is_ok(&self) -> bool {
+        self.result == "ok"
+    }
+
+    pub(crate) fn encode(&self) -> String {
+        // A value of numbers and texts is always JSON.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    pub(crate) fn decode(key: &str, bytes: &[u8]) -> Result<Self> {
+        serde_json::from_slice(bytes).map_err(|error| {
+            Error::new(
+                Kind::Content,
+                key,
+                format!("it is no report of a node: {error}"),
+            )
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reports_are_read_back_and_long_ones_are_cut() {
+        let long = Err("ü".repeat(MAX_RESULT));
+        for result in [Ok(42), Err("no".to_owned()), long] {
+            let report = NodeReport::new("n", Some(42), Some(57), 9, &result);
+            let text = report.encode();
+            assert!(text.len() < MAX_REPORT);
+            assert_eq!(NodeReport::decode("k", text.as_bytes()).unwrap(), report);
+            assert_eq!(report.is_ok(), result.is_ok());
+        }
+        assert!(NodeReport::decode("k", b"[]").is_err());
+    }
+}

@@ -1,0 +1,219 @@
+//! Moving the pointer to a release that is there: back to an earlier one, or on to what another channel has tried.
+
+use std::sync::Arc;
+
+use super::layout::Channel;
+use super::manifest::Bounds;
+use super::pointer::advance::{Outcome, Wanted};
+use super::pointer::{Cause, Place, Pointers, Target};
+use super::sign::SignKey;
+use super::step::Steps;
+use super::store::{App, random_id, unix_now};
+use super::sweeps::Sweeps;
+use crate::error::{Error, Kind, Result};
+
+/// A request to move the pointer; made by [`App::rollback`] and [`App::promote`].
+#[derive(Clone, Debug)]
+#[must_use = "nothing is moved until send() is awaited"]
+pub struct Move {
+    app: App,
+    to: To,
+    channel: Channel,
+    place: Place,
+    sign: Option<Arc<SignKey>>,
+}
+
+#[derive(Clone, Debug)]
+enum To {
+    /// The release of this number; without one, the last before the current.
+    Release(Option<u64>),
+    /// What this channel's pointer names.
+    Channel(Channel),
+}
+
+/// Where the pointer was moved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Moving {
+    /// The release that it names.
+    pub release: u64,
+    /// The number of the move.
+    pub seq: u64,
+}
+
+impl App {
+    /// Has all nodes run an earlier release: that of this number, or the last one before the current.
+    ///
+    /// It is a move like any other, with a number of its own, and the only one after which nodes run a smaller number.
+    pub fn rollback(&self, release: Option<u64>) -> Move {
+        self.to(To::Release(release))
+    }
+
+    /// Has all nodes run what this channel runs.
+    pub fn promote(&self, from: Channel) -> Move {
+        self.to(To::Channel(from))
+    }
+
+    fn to(&self, to: To) -> Move {
+        Move {
+            app: self.clone(),
+            to,
+            channel: Channel::main(),
+            place: Place::Bucket,
+            sign: None,
+        }
+    }
+}
+
+impl Move {
+    /// Which pointer is moved. Defaults to that of all nodes.
+    pub fn channel(mut self, channel: Channel) -> Self {
+        self.channel = channel;
+        self
+    }
+
+    /// Where the pointer is. Defaults to the bucket.
+    pub fn place(mut self, place: Place) -> Self {
+        self.place = place;
+        self
+    }
+
+    /// Signs the pointer. Defaults to no signature.
+    pub fn sign_key(mut self, key: Arc<SignKey>) -> Self {
+        self.sign = Some(key);
+        self
+    }
+
+    /// Moves it.
+    ///
+    /// # Errors
+    /// When the release is not there or has lost contents, when there is none to go to, and as the store says.
+    pub async fn send(self) -> Result<Moving> {
+        let mut before = self.quiet().await?;
+        let target = loop {
+            let target = self.target().await?;
+            self.check(target).await?;
+            // As a publisher does: a collection that begins later finds the pointer, or this one finds the collection.
+            let after = self.quiet().await?;
+            if Sweeps::none_between(&before, &after) {
+                break target;
+            }
+            before = after;
+        };
+        let cause = match self.to {
+            To::Release(_) => Cause::Rollback,
+            To::Channel(_) => Cause::Promote,
+        };
+        let wanted = Wanted {
+            target,
+            at: None,
+            cause,
+            by: random_id(),
+            now: unix_now(),
+        };
+        let moved = match self.pointers(&self.channel).advance(wanted).await? {
+            Outcome::Moved(pointer) | Outcome::Overtaken(pointer) => Moving {
+                release: pointer.target.release,
+                seq: pointer.seq,
+            },
+            Outcome::Crowded | Outcome::Unknown => {
+                let what = "others move the pointer too often";
+                return Err(Error::new(Kind::Guard, self.channel.to_string(), what));
+            }
+        };
+        let after = self.quiet().await?;
+        if !Sweeps::none_between(&before, &after) {
+            // Nodes that cannot fetch it run what they have.
+            self.check(target).await?;
+        }
+        Ok(moved)
+    }
+
+    async fn quiet(&self) -> Result<Sweeps> {
+        Sweeps::quiet(&self.app, || {}).await
+    }
+
+    async fn target(&self) -> Result<Target> {
+        let number = match &self.to {
+            To::Channel(from) => {
+                let last = self.pointers(from).last(None).await?;
+                let none =
+                    || Error::new(Kind::Usage, from.to_string(), "nothing is published there");
+                return last.map(|last| last.target).ok_or_else(none);
+            }
+            To::Release(Some(number)) => *number,
+            To::Release(None) => self.before().await?,
+        };
+        let key = self.app.layout.release(number);
+        match self.app.manifest(number, &everything()).await? {
+            Some((_, manifest, _)) => Ok(Target {
+                release: number,
+                manifest,
+            }),
+            None => Err(Error::new(Kind::Usage, key, "there is no such release")),
+        }
+    }
+
+    /// The last release before the one that is current.
+    async fn before(&self) -> Result<u64> {
+        let last = self.pointers(&self.channel).last(None).await?;
+        let about = self.channel.to_string();
+        let none = |what: &str| Error::new(Kind::Usage, about.clone(), what);
+        let current = last
+            .ok_or_else(|| none("nothing is published yet"))?
+            .target
+            .release;
+        let keys = self.app.keys(self.app.layout.releases(), None).await?;
+        let numbers = keys
+            .iter()
+            .filter_map(|key| self.app.layout.release_of(key));
+        let before = numbers.filter(|number| *number < current).max();
+        before.ok_or_else(|| none("there is no release before the current one"))
+    }
+
+    /// Whether all contents of a release are there.
+    async fn check(&self, target: Target) -> Result<()> {
+        let layout = &self.app.layout;
+        let key = layout.release(target.release);
+        let lacks = |what: String| Err(Error::new(Kind::Content, key.clone(), what));
+        let Some((manifest, digest, _)) = self.app.manifest(target.release, &everything()).await?
+        else {
+            return lacks("it was removed".to_owned());
+        };
+        if digest != target.manifest {
+            return lacks("it is not the manifest that the pointer names".to_owned());
+        }
+        let keys = self.app.keys(layout.blobs(), None).await?;
+        let there: std::collections::HashSet<_> =
+            keys.iter().filter_map(|key| layout.blob_of(key)).collect();
+        match manifest
+            .files
+            .iter()
+            .find(|file| !there.contains(&file.digest))
+        {
+            Some(file) => lacks(format!(
+                "the content of {} was removed",
+                file.path.escape_debug()
+            )),
+            None => Ok(()),
+        }
+    }
+
+    fn pointers(&self, channel: &Channel) -> Pointers {
+        Pointers {
+            app: self.app.clone(),
+            place: self.place.clone(),
+            channel: channel.clone(),
+            sign: self.sign.clone(),
+            trust: Vec::new(),
+            steps: Steps::default(),
+        }
+    }
+}
+
+fn everything() -> Bounds {
+    Bounds {
+        max_files: u64::MAX,
+        max_bytes: u64::MAX,
+    }
+}

@@ -1,0 +1,123 @@
+//! Collections of garbage, as publishers see them: which of them may have removed a content that a publisher counts on.
+//!
+//! *Problem:* A publisher reuses a content that no release has had for weeks; a collection that has read the manifests
+//! before the new one was there removes it. S3 has no removal under the condition that nobody wants it. *Decision:* Each
+//! announces itself before it looks at the other, so that one of the two sees the other (as in Dekker's algorithm, on a
+//! store whose reads see all writes that were answered). A collection writes `sweeps/N`, reads the manifests, removes, and
+//! writes `sweeps/N.done`. A publisher looks at `sweeps/`, finds out what lacks and puts it, claims its manifest, and looks
+//! at `sweeps/` again. If that is as before and nothing is under way, no collection has begun since, and one that begins later
+//! reads the manifest. Otherwise it waits until none is under way, looks at the contents again, and puts what lacks, before
+//! any pointer names the release. A collection that was killed counts as under way for an [hour](ENDS_AFTER): it ends
+//! itself after half of that by its own clock ([`SWEEP_TIME`]); a request that is a quarter of an hour late on its way is
+//! refused by the store because of its date; the last quarter is for clocks that differ, which the store does not allow to be
+//! more. *Cost:* Two listings of one page for each publishing, and two small objects for each collection. *What remains:* A
+//! store that does not look at the dates of requests, and delivers one later than that.
+
+use std::time::{Duration, SystemTime};
+
+use super::store::App;
+use crate::error::Result;
+
+/// How long a collection removes anything, by its own clock.
+pub(crate) const SWEEP_TIME: Duration = Duration::from_secs(30 * 60);
+/// How long after its beginning nothing that a collection has sent can arrive any more.
+pub(crate) const ENDS_AFTER: Duration = Duration::from_secs(60 * 60);
+
+/// The first pause while one is under way, and the longest.
+const FIRST_LOOK: Duration = Duration::from_millis(100);
+const LAST_LOOK: Duration = Duration::from_secs(5);
+
+/// Which collections there were at one moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Sweeps {
+    /// The number of the last one that has begun; 0 if there was none.
+    pub(crate) last: u64,
+    /// Until when one may be under way; nothing if none is.
+    pub(crate) until: Option<SystemTime>,
+}
+
+impl Sweeps {
+    /// From the numbers and times of those that have begun, and the numbers of those that have ended.
+    fn of(begun: &[(u64, Option<SystemTime>)], ended: &[u64], now: SystemTime) -> Self {
+        let open = begun.iter().filter(|(number, _)| !ended.contains(number));
+        // A store that does not say when one began: it has just begun.
+        let ends = open.map(|(_, at)| at.unwrap_or(now) + ENDS_AFTER);
+        Self {
+            last: begun.iter().map(|(number, _)| *number).max().unwrap_or(0),
+            until: ends.filter(|end| *end > now).max(),
+        }
+    }
+
+    /// Whether no collection can have missed a manifest that was stored between these two looks.
+    pub(crate) fn none_between(before: &Self, after: &Self) -> bool {
+        before.until.is_none() && after.until.is_none() && before.last == after.last
+    }
+
+    /// Waits until none is under way. `told` is called before each pause.
+    pub(crate) async fn quiet(app: &App, told: impl Fn()) -> Result<Self> {
+        let mut pause = FIRST_LOOK;
+        loop {
+            let sweeps = Self::look(app).await?;
+            if sweeps.until.is_none() {
+                return Ok(sweeps);
+            }
+            told();
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(LAST_LOOK);
+        }
+    }
+
+    /// Asks the store, by one listing.
+    pub(crate) async fn look(app: &App) -> Result<Self> {
+        let layout = &app.layout;
+        let (mut begun, mut ended) = (Vec::new(), Vec::new());
+        let mut objects = app.bucket.list().prefix(layout.sweeps()).objects();
+        while let Some(object) = objects.try_next().await? {
+            if let Some(number) = layout.sweep_of(&object.key) {
+                begun.push((number, object.last_modified));
+            } else if let Some(stem) = object.key.strip_suffix(".done")
+                && let Some(number) = layout.sweep_of(&format!("{stem}.json"))
+            {
+                ended.push(number);
+            }
+        }
+        Ok(Self::of(&begun, &ended, SystemTime::now()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_collection_is_under_way_until_it_has_ended_or_its_hour_is_over() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000);
+        let ago = |minutes: u64| Some(now - Duration::from_secs(60 * minutes));
+        let none = Sweeps::of(&[], &[], now);
+        assert_eq!(none, Sweeps::default());
+        let ended = Sweeps::of(&[(6, ago(90)), (7, ago(10))], &[7], now);
+        assert_eq!(
+            ended,
+            Sweeps {
+                last: 7,
+                until: None
+            }
+        );
+        let open = Sweeps::of(&[(7, ago(59)), (8, ago(10))], &[8], now);
+        let until = Some(now + Duration::from_secs(60));
+        assert_eq!(open, Sweeps { last: 8, until });
+        assert!(Sweeps::of(&[(7, None)], &[], now).until.is_some());
+
+        assert!(Sweeps::none_between(&none, &none) && Sweeps::none_between(&ended, &ended));
+        // One has begun and ended in between; one is under way before, or after.
+        assert!(!Sweeps::none_between(&none, &ended));
+        assert!(!Sweeps::none_between(
+            &open,
+            &Sweeps {
+                last: 8,
+                until: None
+            }
+        ));
+        assert!(!Sweeps::none_between(&ended, &Sweeps { last: 7, until }));
+    }
+}

@@ -1,0 +1,13 @@
+//! Releases on the emulator.
+#![allow(clippy::unwrap_used)]
+
+mod follow;
+mod gc;
+mod hooks;
+mod lies;
+mod moves;
+mod publish;
+mod publishers;
+mod requests;
+mod simpledb;
+mod world;

@@ -1,0 +1,109 @@
+//! Rollbacks, channels, and what is not there to go to.
+
+use s3_sync::Kind;
+use s3_sync::release::{Channel, PublishEnd};
+
+use crate::world::{World, following, once, tree, until};
+
+#[tokio::test]
+async fn a_rollback_is_a_move_of_its_own_and_the_next_release_goes_on() {
+    let world = World::new().await;
+    for i in 1..=3 {
+        world.publish(&tree(&[("a", &i.to_string())])).await;
+    }
+    let (task, seen) = following(world.node("n"));
+    until("the third", || seen.lock().unwrap().last() == Some(&3)).await;
+    let back = world.app.rollback(None).send().await.unwrap();
+    assert_eq!((back.release, back.seq), (2, 4));
+    until("the second", || seen.lock().unwrap().last() == Some(&2)).await;
+    let back = world.app.rollback(Some(1)).send().await.unwrap();
+    assert_eq!((back.release, back.seq), (1, 5));
+    until("the first", || seen.lock().unwrap().last() == Some(&1)).await;
+    let next = world.publish(&tree(&[("a", "4")])).await;
+    assert_eq!(
+        (next.release, next.seq, next.end),
+        (4, 6, PublishEnd::Current)
+    );
+    until("the fourth", || seen.lock().unwrap().last() == Some(&4)).await;
+    task.abort();
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_not_gone_to() {
+    let world = World::new().await;
+    let told = world.app.rollback(None).send().await.unwrap_err();
+    assert!(told.to_string().contains("nothing is published"), "{told}");
+    world.publish(&tree(&[("a", "1")])).await;
+    let told = world.app.rollback(None).send().await.unwrap_err();
+    assert!(told.to_string().contains("no release before"), "{told}");
+    assert_eq!(
+        world.app.rollback(Some(9)).send().await.unwrap_err().kind(),
+        Kind::Usage
+    );
+    world.publish(&tree(&[("a", "2")])).await;
+    for key in world.keys("blobs/").await {
+        world.bucket.delete(key).await.unwrap();
+    }
+    let told = world.app.rollback(Some(1)).send().await.unwrap_err();
+    assert!(
+        told.to_string().contains("the content of a was removed"),
+        "{told}"
+    );
+    let moves = world.keys("history/").await;
+    assert_eq!(moves.len(), 2);
+}
+
+#[tokio::test]
+async fn a_canary_goes_first_and_the_others_after_it() {
+    let world = World::new().await;
+    let canary: Channel = "canary".parse().unwrap();
+    let (old, new) = (tree(&[("a", "1")]), tree(&[("a", "2")]));
+    world.publish(&old).await;
+    let source = world.source(&new);
+    let published = world
+        .app
+        .publish(source.path())
+        .channel(canary.clone())
+        .send()
+        .await
+        .unwrap();
+    assert_eq!((published.release, published.seq), (2, 1));
+    once(world.node("first").channel(canary.clone()))
+        .await
+        .unwrap();
+    once(world.node("other")).await.unwrap();
+    assert_eq!(
+        (world.used("first"), world.used("other")),
+        (new.clone(), old)
+    );
+    let moved = world.app.promote(canary.clone()).send().await.unwrap();
+    assert_eq!((moved.release, moved.seq), (2, 2));
+    once(world.node("other")).await.unwrap();
+    assert_eq!(world.used("other"), new);
+    let told = world
+        .app
+        .promote("none".parse().unwrap())
+        .send()
+        .await
+        .unwrap_err();
+    assert!(
+        told.to_string().contains("nothing is published there"),
+        "{told}"
+    );
+    // What a channel names is not garbage.
+    for i in 3..6 {
+        world.publish(&tree(&[("a", &i.to_string())])).await;
+    }
+    let zero = std::time::Duration::ZERO;
+    world
+        .app
+        .gc()
+        .keep(1)
+        .older(zero)
+        .young(zero)
+        .send()
+        .await
+        .unwrap();
+    once(world.node("late").channel(canary)).await.unwrap();
+    assert_eq!(world.used("late"), new);
+}

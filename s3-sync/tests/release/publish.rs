@@ -1,0 +1,200 @@
+//! Publishing: what is stored, what is sent again, and what is refused.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use emulator::{Fault, Rule};
+use s3_sync::Kind;
+use s3_sync::release::{PublishEnd, SignKey};
+
+use crate::world::{World, once, tree};
+
+fn blobs(seen: &emulator::Seen) -> bool {
+    seen.method == "PUT"
+        && seen
+            .key
+            .as_deref()
+            .is_some_and(|key| key.contains("/blobs/"))
+}
+
+#[tokio::test]
+async fn only_what_lacks_is_sent_and_each_content_once() {
+    let world = World::new().await;
+    let puts = world.count(blobs);
+    let mut files = tree(&[("a", "1"), ("b/c", "2"), ("d", "1"), ("run.sh", "x")]);
+    let first = world.publish(&files).await;
+    assert_eq!(
+        (first.release, first.files, first.sent, first.end),
+        (1, 4, 3, PublishEnd::Current)
+    );
+    files.insert("b/c".into(), (b"new".to_vec(), false));
+    let second = world.publish(&files).await;
+    assert_eq!((second.release, second.sent, second.sent_bytes), (2, 1, 3));
+    assert_eq!(puts.load(Ordering::Relaxed), 4);
+    // Nothing new: nothing is stored, unless it is told.
+    let keys = world.keys("").await;
+    let third = world.publish(&files).await;
+    assert_eq!(
+        (third.release, third.seq, third.end),
+        (2, 2, PublishEnd::Unchanged)
+    );
+    assert_eq!(world.keys("").await, keys);
+    let source = world.source(&files);
+    let fourth = world
+        .app
+        .publish(source.path())
+        .even_unchanged(true)
+        .note("again")
+        .send()
+        .await;
+    assert_eq!(fourth.unwrap().release, 3);
+    // A changed mode is a change, and no content.
+    files.get_mut("a").unwrap().1 = true;
+    let fifth = world.publish(&files).await;
+    assert_eq!((fifth.release, fifth.sent), (4, 0));
+    once(world.node("n")).await.unwrap();
+    assert_eq!(world.used("n"), files);
+}
+
+#[tokio::test]
+async fn lost_answers_are_settled() {
+    for fault in [Fault::reset_after(), Fault::reset_before()] {
+        let world = World::new().await;
+        let files = tree(&[("a", "1"), ("b", "2"), ("c", "3")]);
+        // Each create-only put loses its first answer.
+        let keys = ["app/blobs/", "app/releases/", "app/history/", "app/current"];
+        for key in keys {
+            let rule = Rule::new(fault.clone())
+                .method("PUT")
+                .times(if key.ends_with("blobs/") { 3 } else { 1 });
+            let rule = rule.when(move |seen| {
+                seen.key
+                    .as_deref()
+                    .is_some_and(|found| found.starts_with(key))
+            });
+            world.emulator.faults().add(rule);
+        }
+        let published = world.publish(&files).await;
+        assert_eq!(
+            (published.release, published.seq, published.end),
+            (1, 1, PublishEnd::Current)
+        );
+        assert_eq!(world.keys("releases/").await, ["app/releases/000001.json"]);
+        assert_eq!(world.keys("history/").await.len(), 1);
+        assert!(world.emulator.faults().count() >= 6);
+        once(world.node("n")).await.unwrap();
+        assert_eq!(world.used("n"), files);
+    }
+}
+
+#[tokio::test]
+async fn large_files_are_sent_from_the_disk_and_damaged_contents_are_mended() {
+    let world = World::new().await;
+    let mut files = tree(&[("small", "1")]);
+    let large: Vec<u8> = (0..3_000_000_u32).map(|i| (i / 7) as u8).collect();
+    files.insert("large".into(), (large, false));
+    let published = world.publish(&files).await;
+    assert_eq!((published.sent, published.bytes), (2, 3_000_001));
+    let keys = world.keys("blobs/").await;
+    world.bucket.put(&keys[0], "short").await.unwrap();
+    world.bucket.put(&keys[1], "").await.unwrap();
+    let source = world.source(&files);
+    let again = world
+        .app
+        .publish(source.path())
+        .even_unchanged(true)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(again.sent, 2);
+    once(world.node("n")).await.unwrap();
+    assert_eq!(world.used("n"), files);
+}
+
+#[tokio::test]
+async fn what_cannot_be_a_release_is_refused_before_anything_is_stored() {
+    let world = World::new().await;
+    let source = world.source(&tree(&[("a/b", "1")]));
+    std::os::unix::fs::symlink("/etc/passwd", source.path().join("a/out")).unwrap();
+    let told = world.app.publish(source.path()).send().await.unwrap_err();
+    assert_eq!(told.kind(), Kind::Name);
+    let empty = tempfile::tempdir().unwrap();
+    let told = world.app.publish(empty.path()).send().await.unwrap_err();
+    assert_eq!(told.kind(), Kind::Guard);
+    let source = world.source(&tree(&[("a", "1")]));
+    let told = world
+        .app
+        .publish(source.path())
+        .note("x".repeat(1025))
+        .send()
+        .await
+        .unwrap_err();
+    assert_eq!(told.kind(), Kind::Usage);
+    assert_eq!(world.keys("").await.len(), 0);
+}
+
+#[tokio::test]
+async fn a_file_that_changes_between_two_looks_is_named() {
+    let world = World::new().await;
+    let mut files = tree(&[("small", "1")]);
+    files.insert("large".into(), (vec![7; 2_000_000], false));
+    let source = world.source(&files);
+    let large = source.path().join("large");
+    let changed = Arc::new(AtomicU64::new(0));
+    let publish = world.app.publish(source.path()).concurrency(1).on_step({
+        let (large, changed) = (large.clone(), Arc::clone(&changed));
+        move |step| {
+            // It has been read, and is about to be sent.
+            if step.what == "put" && changed.fetch_add(1, Ordering::Relaxed) == 0 {
+                std::fs::write(&large, vec![8; 2_000_000]).unwrap();
+            }
+        }
+    });
+    let told = publish.send().await.unwrap_err();
+    assert_eq!(told.kind(), Kind::Changed, "{told}");
+    assert!(told.to_string().contains("large"), "{told}");
+    // Nothing is stored under a name that it has not.
+    assert_eq!(world.keys("").await, [] as [&str; 0]);
+}
+
+#[tokio::test]
+async fn a_signed_release_is_followed_and_another_is_not() {
+    let key = |seed: u8| {
+        let der = [
+            &b"\x30\x2e\x02\x01\x00\x30\x05\x06\x03\x2b\x65\x70\x04\x22\x04\x20"[..],
+            &[seed; 32],
+        ]
+        .concat();
+        let text = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, der);
+        let pem = format!("-----BEGIN PRIVATE KEY-----\n{text}\n-----END PRIVATE KEY-----\n");
+        Arc::new(SignKey::from_pem(&pem).unwrap())
+    };
+    let world = World::new().await;
+    let files = tree(&[("a", "1")]);
+    let source = world.source(&files);
+    let publish = || world.app.publish(source.path()).even_unchanged(true);
+    let node = || world.node("n").trust_key(key(1).public());
+    publish().send().await.unwrap();
+    let told = once(node()).await.unwrap_err();
+    assert!(
+        told.to_string()
+            .contains("not signed by a key that is trusted"),
+        "{told}"
+    );
+    publish().sign_key(key(2)).send().await.unwrap();
+    assert_eq!(once(node()).await.unwrap_err().kind(), Kind::Content);
+    publish().sign_key(key(1)).send().await.unwrap();
+    once(node()).await.unwrap();
+    assert_eq!(world.used("n"), files);
+    // Any of several, and rollbacks are signed as well.
+    world
+        .app
+        .rollback(Some(1))
+        .sign_key(key(2))
+        .send()
+        .await
+        .unwrap();
+    once(node().trust_key(key(2).public())).await.unwrap();
+    let link = std::fs::read_link(world.folder.path().join("n/current")).unwrap();
+    assert_eq!(link.to_str(), Some("releases/1"));
+}
