@@ -145,12 +145,17 @@ impl FileReader {
     }
 
     fn whole(&mut self, file: &mut File, size: u64, wanted: Wanted) -> io::Result<Read> {
-        // One byte more, so that one read tells that there is no more.
+        // One byte more, so that one read of all and no more has come to the end.
         let room = usize::try_from(size)
             .unwrap_or(usize::MAX)
             .saturating_add(1);
         let mut bytes = Vec::with_capacity(room);
-        file.take(SMALL + 1).read_to_end(&mut bytes)?;
+        let read = rustix::io::retry_on_intr(|| {
+            rustix::io::read(&*file, rustix::buffer::spare_capacity(&mut bytes))
+        })?;
+        if read as u64 != size {
+            file.take(SMALL).read_to_end(&mut bytes)?;
+        }
         let mut hasher = Hasher::new(wanted, size);
         hasher.update(&bytes);
         let (sums, parts) = hasher.finish();

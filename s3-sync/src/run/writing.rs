@@ -181,30 +181,54 @@ impl Drop for Piecewise {
     }
 }
 
+/// How many answers are held back at most while there are orders: an answer wakes the runtime, which costs a system call, and
+/// one that follows at once does not.
+const HELD: usize = 16;
+
 fn work(mut folder: Folder, orders: &Receiver<Order>) {
-    // That nobody waits for an answer is no reason not to do it.
-    while let Ok(order) = orders.recv() {
+    let mut held = Vec::with_capacity(HELD);
+    loop {
+        let order = match held.len() {
+            0 => orders.recv().ok(),
+            1..HELD => orders.try_recv().ok(),
+            _ => None,
+        };
         match order {
-            Order::Write(object, making, content, answer) => {
-                let sha = Digest::of(&content);
-                let made = check_digest(&object, sha).map_err(Obstacle::Failed);
-                let made = made.and_then(|()| folder.write(&object.key, &content, making));
-                let _unheard = answer.send(made.map(|()| sha));
-            }
-            Order::Begin(key, making, answer) => {
-                let begun = folder.begin_apart(&key, making);
-                if let Err(Ok(file)) = answer.send(begun) {
-                    folder.remove(&file);
-                }
-            }
-            Order::Finish(file, making, answer) => {
-                let _unheard = answer.send(folder.finish(file, making));
-            }
-            Order::Drop(file) => folder.remove(&file),
-            Order::Delete(key, answer) => {
-                let deleted = folder.delete(&key).map_err(Obstacle::Failed);
-                let _unheard = answer.send(deleted);
-            }
+            Some(order) => held.extend(obey(&mut folder, order)),
+            None if held.is_empty() => return,
+            // That nobody waits for an answer is no reason not to have done it.
+            None => held.drain(..).for_each(|(answer, made)| {
+                let _unheard = Answer::send(answer, made);
+            }),
         }
     }
+}
+
+type Held = (Answer<Digest>, Result<Digest, Obstacle>);
+
+/// Does one thing; the answer to a small file is not sent yet.
+fn obey(folder: &mut Folder, order: Order) -> Option<Held> {
+    match order {
+        Order::Write(object, making, content, answer) => {
+            let sha = Digest::of(&content);
+            let made = check_digest(&object, sha).map_err(Obstacle::Failed);
+            let made = made.and_then(|()| folder.write(&object.key, &content, making));
+            return Some((answer, made.map(|()| sha)));
+        }
+        Order::Begin(key, making, answer) => {
+            let begun = folder.begin_apart(&key, making);
+            if let Err(Ok(file)) = answer.send(begun) {
+                folder.remove(&file);
+            }
+        }
+        Order::Finish(file, making, answer) => {
+            let _unheard = answer.send(folder.finish(file, making));
+        }
+        Order::Drop(file) => folder.remove(&file),
+        Order::Delete(key, answer) => {
+            let deleted = folder.delete(&key).map_err(Obstacle::Failed);
+            let _unheard = answer.send(deleted);
+        }
+    }
+    None
 }
