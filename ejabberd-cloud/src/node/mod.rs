@@ -46,7 +46,7 @@ use message::{Heard, Told};
 /// As the stores cannot be opened; and where the server says what is no message.
 pub(crate) async fn serve(
     input: impl AsyncRead + Unpin + Send + 'static,
-    output: impl AsyncWrite + Unpin,
+    mut output: impl AsyncWrite + Unpin,
     opening: impl Future<Output = Result<Stores, cloud_stores::Error>>,
     settings: &NodeSettings,
     peers: Option<Peers>,
@@ -55,8 +55,10 @@ pub(crate) async fn serve(
     let mut early = VecDeque::new();
     let stores = tokio::select! {
         stores = opening => stores?,
-        () = hear_all(&mut messages, &mut early) => match early.pop_back() {
+        () = hear_to_the_end(&mut messages, &mut early) => match early.pop_back() {
             Some(Err(error)) => return Err(error.into()),
+            // There is no lease to give back.
+            Some(Ok(Heard::Leave)) => return Ok(tell(&mut output, vec![Told::Left]).await?),
             _ => return Ok(()),
         },
     };
@@ -144,11 +146,26 @@ fn listen(mut input: impl AsyncRead + Unpin + Send + 'static) -> Messages {
     messages
 }
 
-/// Takes what the server says until it has ended.
-async fn hear_all(messages: &mut Messages, heard: &mut VecDeque<io::Result<Heard>>) {
+/// Takes what the server says until it has ended, or leaves.
+async fn hear_to_the_end(messages: &mut Messages, heard: &mut VecDeque<io::Result<Heard>>) {
     while let Some(message) = messages.recv().await {
+        let is_last = matches!(message, Ok(Heard::Leave));
         heard.push_back(message);
+        if is_last {
+            return;
+        }
     }
+}
+
+/// Tells the server. One that is gone hears nothing, which is no error: that it is gone is then seen by its silence.
+async fn tell(output: &mut (impl AsyncWrite + Unpin), told: Vec<Told>) -> io::Result<()> {
+    for told in told {
+        match output.write_all(&told.frame()).await {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
+            told => told?,
+        }
+    }
+    output.flush().await
 }
 
 /// Where it is seen who is there.
@@ -186,7 +203,7 @@ impl<W: AsyncWrite + Unpin> Node<W> {
                             if let View::Leases(leases) = &mut self.view {
                                 leases.leave().await;
                             }
-                            return self.tell(vec![Told::Left]).await;
+                            return tell(&mut self.output, vec![Told::Left]).await;
                         }
                         heard => self.hear(heard).await,
                     },
@@ -194,7 +211,7 @@ impl<W: AsyncWrite + Unpin> Node<W> {
                 list = next_list(&mut self.view) => list,
                 _ = ticks.tick() => self.look().await,
             };
-            self.tell(told).await?;
+            tell(&mut self.output, told).await?;
         }
     }
 
@@ -239,18 +256,6 @@ impl<W: AsyncWrite + Unpin> Node<W> {
             // The end, which is seen to before.
             Heard::Leave => Vec::new(),
         }
-    }
-
-    /// A server that is gone hears nothing; that it is gone is then seen by its silence.
-    async fn tell(&mut self, told: Vec<Told>) -> io::Result<()> {
-        for told in told {
-            let told = self.output.write_all(&told.frame()).await;
-            match told {
-                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
-                told => told?,
-            }
-        }
-        self.output.flush().await
     }
 }
 

@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::process::Child;
 
-use emulator::Emulator;
+use emulator::{Emulator, Fault, Rule};
 use erltf::{Atom, OwnedTerm as Erl};
 
 use crate::parent::{emulator, end, send, start_with, text};
@@ -116,6 +116,25 @@ fn nodes_find_each_other_by_the_instances_of_ec2() {
     assert!(!begins(&mut first, &[]), "the other one was not reached");
     assert!(begins(&mut first, &["chat@10.0.0.2"]));
     assert_eq!(leave(first), Some(0));
+}
+
+#[test]
+fn a_node_that_waits_for_its_stores_can_be_ended() {
+    let emulator = emulator();
+    let outage = Rule::new(Fault::error(403, "AccessDenied"));
+    let refused = emulator.faults().add(outage);
+    for leaves in [true, false] {
+        let mut child = start(&emulator, "a@127.0.0.1", &[]);
+        let before = refused.count();
+        while refused.count() == before {
+            std::thread::yield_now();
+        }
+        if leaves {
+            say(&mut child, &message("leave", &[]));
+            assert_eq!(hear(&mut child), message("left", &[]));
+        }
+        assert_eq!(end(child).status.code(), Some(0));
+    }
 }
 
 #[test]
