@@ -13,9 +13,9 @@
 //!
 //! *Problem:* Nodes that keep nothing have to find each other when they start, before their server does anything, and one
 //! that is gone has to be removed from what the others know. *Decision:* A second process of this program, which the server
-//! starts before everything else, and which lives as long as the machine of Erlang does: the lease of a node does not depend on
+//! starts before everything else, and which lives as long as Erlang does: the lease of a node does not depend on
 //! whether ejabberd is started anew, or on the process that serves the stores. Where it ends without having been told to leave,
-//! its server was killed: the lease runs out. *Cost:* Some megabytes of memory, and one connection.
+//! its server was killed: the lease runs out. *Cost:* Some megabytes of memory, and two connections.
 
 mod instances;
 mod leases;

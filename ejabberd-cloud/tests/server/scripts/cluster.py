@@ -252,4 +252,4 @@ async def scenario():
     await leaves(dora, ann, bob)
 
 
-main(scenario)
+main(scenario, times=6)
