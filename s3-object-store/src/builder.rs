@@ -312,3 +312,35 @@ fn duration(taken: Taken, value: &str) -> Result<Duration> {
     time.map(Duration::from_millis)
         .ok_or_else(|| any(format!("the option {taken:?} is no time such as 30s")))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_have_a_unit() {
+        for (text, millis) in [
+            ("500 ms", 500),
+            ("30s", 30_000),
+            (" 2 seconds ", 2_000),
+            ("5 minutes", 300_000),
+            ("1m", 60_000),
+            ("2 hours", 7_200_000),
+        ] {
+            let time = duration(Taken::Timeout, text).unwrap();
+            assert_eq!(time, Duration::from_millis(millis), "{text}");
+        }
+        for text in [
+            "",
+            "30",
+            "s",
+            "1 day",
+            "-1s",
+            "1.5s",
+            "99999999999999999999s",
+            "18446744073709551615h",
+        ] {
+            assert!(duration(Taken::Timeout, text).is_err(), "{text}");
+        }
+    }
+}

@@ -182,3 +182,21 @@ pub(crate) fn yes_or_no(value: &str) -> Option<bool> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flags_are_read_as_object_store_reads_them() {
+        for yes in ["1", "true", "on", "yes", "y", "TRUE", "On"] {
+            assert_eq!(yes_or_no(yes), Some(true), "{yes}");
+        }
+        for no in ["0", "false", "off", "no", "n", "False", "OFF"] {
+            assert_eq!(yes_or_no(no), Some(false), "{no}");
+        }
+        for neither in ["", "2", "t", "f", "nope", " true"] {
+            assert_eq!(yes_or_no(neither), None, "{neither:?}");
+        }
+    }
+}

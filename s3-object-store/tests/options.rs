@@ -265,6 +265,14 @@ fn urls_of_amazon_name_the_place_too() {
             "{url}"
         );
     }
+    let other = S3StoreBuilder::new("https://photos.s3.eu-west-1.amazonaws.com/x").unwrap();
+    let other = other.option("virtual_hosted_style_request", "false");
+    let (store, _) = other.unwrap().build().unwrap();
+    let shown = format!("{:?}", store.bucket());
+    assert!(shown.contains("photos.s3.eu-west-1"), "{shown}");
+    let other = builder().options([("region", "eu-west-1"), ("bucket", "other")]);
+    let (store, _) = other.unwrap().build().unwrap();
+    assert_eq!(store.bucket().name(), "other");
     for (url, bucket) in [
         ("https://photos.s3.eu-west-1.amazonaws.com/x", "photos"),
         ("https://s3photos.s3.eu-west-1.amazonaws.com/x", "s3photos"),

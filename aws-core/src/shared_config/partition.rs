@@ -322,6 +322,8 @@ mod tests {
             let error = endpoint_of(STS, region, PLAIN).expect_err(region);
             assert!(error.to_string().contains("AWS_ENDPOINT_URL"), "{error}");
         }
+        let long = format!("us-{}-1", "e".repeat(60));
+        assert!(endpoint_of(STS, &long, PLAIN).is_err());
         for region in ["fips-us-east-1", "us-east-1-fips"] {
             let error = endpoint_of(STS, region, PLAIN).unwrap_err().to_string();
             assert!(

@@ -83,6 +83,26 @@ fn the_region_is_of_the_variables_then_of_the_profile() {
     assert_eq!(read(S3, &[], "", "").unwrap(), SharedConfig::default());
 }
 
+#[test]
+fn an_empty_setting_is_as_none_and_a_long_one_is_bounded() {
+    let empty = read(S3, &[], "[default]\nregion =\n", FILE).unwrap();
+    assert_eq!(empty.region.as_deref(), Some("eu-north-1"));
+    let of = |n: usize| format!("[default]\nregion = {}\n", "r".repeat(n));
+    assert_eq!(s3(&[], &of(64)).region.map(|region| region.len()), Some(64));
+    assert!(refused(&[], &of(65)).contains("1 to 64 letters"));
+}
+
+#[test]
+#[cfg(unix)]
+fn a_home_that_is_no_folder_has_no_files() {
+    let variables = Variables::from_iter([("HOME", "/dev/null"), ("AWS_REGION", "eu-west-1")]);
+    let config = SharedConfig::load(&variables, S3).unwrap();
+    assert_eq!(config.region.as_deref(), Some("eu-west-1"));
+    let asked = variables.with("AWS_CONFIG_FILE", "/dev/null/config");
+    let error = SharedConfig::load(&asked, S3).unwrap_err().to_string();
+    assert!(error.contains("AWS_CONFIG_FILE"), "{error}");
+}
+
 /// Takes away the first place that says an endpoint, one after the other.
 #[test]
 fn the_endpoint_is_of_four_places_in_this_order() {
@@ -323,6 +343,9 @@ fn providers_of_keys_follow_the_profile() {
     ] {
         assert_eq!(seen(&[], file, name).as_deref(), Some(value), "{name}");
     }
+    // The Security Token Service has no endpoint of that name.
+    let global = "[default]\nregion = aws-global\n";
+    assert_eq!(seen(&[], global, "AWS_REGION"), None);
     let own = ("AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://own");
     assert_eq!(seen(&[own], file, own.0).as_deref(), Some(own.1));
     // The variable for all services comes before the section.

@@ -433,3 +433,15 @@ async fn expired_keys_are_fetched_anew_once() {
     assert!(outcome.is_err());
     assert_eq!(script.count(), 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn only_what_succeeds_at_once_refills_the_stock_of_repeats() {
+    let done = || Step::Answer(200, &[], "done");
+    let script = Script::new((0..40).flat_map(|_| [BUSY, done()]));
+    let dispatch = script.dispatch(slow().budget(10));
+    let mut repeated = 0;
+    while dispatch.call(&Toy, &Do::new(Repeatable)).await.is_ok() {
+        repeated += 1;
+    }
+    assert_eq!(repeated, 10);
+}

@@ -350,6 +350,12 @@ mod tests {
             let host = location.split(['/', ':']).nth(3).unwrap();
             assert!(why.contains(host) && why.contains("redirects_to"), "{why}");
         }
+        let why = follow(
+            "https://store.example",
+            301,
+            to("http://store.example:443/photos/k"),
+        );
+        assert!(why.unwrap_err().contains("without TLS"));
         let why = follow("http://store.example", 301, to("http://store.example/k"));
         assert_eq!(why.unwrap_err(), "it is sent on to where it was");
     }

@@ -310,6 +310,15 @@ mod tests {
     }
 
     #[test]
+    fn a_region_that_was_guessed_for_a_bucket_is_no_knowledge_of_it() {
+        let client = Client::unknown();
+        client.refuse("a", version(Wanted::V4));
+        // Another bucket is the first to be told the store's own region.
+        assert_eq!(client.refuse("b", Refusal::Region("eu")), SignAgain);
+        assert_eq!((client.signs("a"), client.signs("c")), (v4("eu"), v4("eu")));
+    }
+
+    #[test]
     fn after_a_success_a_region_is_that_of_its_bucket() {
         let client = Client::unknown();
         client.refuse("a", version(Wanted::V4));

@@ -139,6 +139,8 @@ mod tests {
             "bucket.vpce-1a2b3c4d-5e6f.s3.us-east-2.vpce.amazonaws.com",
             "us-east-2",
         ),
+        // The name of a bucket is no region.
+        ("photos-backup-1.s3.amazonaws.com", "us-east-1"),
         ("s3.cn-northwest-1.amazonaws.com.cn", "cn-northwest-1"),
         ("s3.amazonaws.com.cn", "cn-north-1"),
         ("s3.eusc-de-east-1.amazonaws.eu", "eusc-de-east-1"),

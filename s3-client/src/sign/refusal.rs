@@ -178,6 +178,8 @@ mod tests {
         let xml = "<Error><Code>InvalidRegionName</Code><Message>The region name 'us-west-9' is not valid. Must be one \
                    of: wnam, enam, weur, eeur, apac, oc, auto</Message></Error>";
         says(400, xml, Some(Refusal::Region("auto")));
+        let others = xml.replace(", auto", ", automatic");
+        says(400, &others, None);
         let xml = "<Error><Code>Unauthorized</Code><Message>Unauthorized</Message></Error>";
         says(401, xml, None);
     }

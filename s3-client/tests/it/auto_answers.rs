@@ -5,9 +5,14 @@
     reason = "this is test code outside of a test function"
 )]
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use emulator::Signatures;
 use s3_client::request::RetryConfig;
-use s3_client::{Checksum, Kind, Signature};
+use s3_client::{Checksum, Credentials, Kind, S3Client, Signature};
+use tokio::sync::Notify;
+use tokio::time::Instant;
 
 use crate::auto_signature::{AMAZON, Words, client, once, with_bucket};
 use crate::peer::{Peer, answer, refusal};
@@ -91,6 +96,64 @@ async fn a_checksum_behind_the_first_stream_waits_for_the_version() {
             .starts_with("S3 PutObject on photos, \"k\": "),
         "{error}"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_depends_on_the_version_waits_for_the_first_and_for_what_is_sent_ahead() {
+    let hold = Arc::new(Notify::new());
+    let server = Words::new(400, AMAZON, "us-east-1");
+    *server.hold.lock().unwrap() = Some(hold.clone());
+    let photos = server.client("http://store.example").bucket("photos");
+    let first = tokio::spawn(photos.delete("k").send());
+    tokio::task::yield_now().await;
+    let put = photos.put("k", once("x")).checksum(Checksum::Crc32c);
+    let put = tokio::spawn(put.send());
+    for _ in 0..10 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(server.seen(), ["V2"], "the put waits");
+    hold.notify_one();
+    first.await.unwrap().unwrap();
+    put.await.unwrap().unwrap();
+    assert_eq!(server.seen(), ["us-east-1", "us-east-1"]);
+    // A store that does not answer what is sent ahead holds a request up for a while only.
+    let server = Words::new(400, AMAZON, "V2");
+    *server.hold.lock().unwrap() = Some(Arc::default());
+    let photos = server.client("http://store.example").bucket("photos");
+    let begun = Instant::now();
+    photos.head("k").await.unwrap();
+    assert_eq!(begun.elapsed(), Duration::from_secs(5));
+}
+
+/// Who waits for the first request goes where that was sent on to.
+#[tokio::test]
+async fn what_the_first_has_learnt_of_the_place_counts_for_the_others() {
+    let there = Peer::start(|_| answer(204, "", "")).await;
+    let location = format!("Location: {}/photos/k\r\n", there.url());
+    let here = Peer::start(move |_| answer(301, &location, "")).await;
+    let photos = here.builder().redirects_to("127.0.0.1").build().unwrap();
+    let photos = photos.bucket("photos");
+    let both = tokio::join!(photos.delete("a").send(), photos.delete("b").send());
+    both.0.unwrap();
+    both.1.unwrap();
+    assert_eq!((here.heard().len(), there.heard().len()), (1, 2));
+}
+
+/// At Amazon a region that was said is signed for, elsewhere the host's is.
+#[tokio::test]
+async fn a_region_that_is_said_counts_where_the_store_has_several() {
+    for (endpoint, signed) in [
+        ("http://s3.eu-west-1.amazonaws.com", "ap-south-1"),
+        ("http://0123.r2.cloudflarestorage.com", "auto"),
+        ("http://s3.us-west-004.backblazeb2.com", "us-west-004"),
+    ] {
+        let builder = S3Client::builder().endpoint(endpoint).region("ap-south-1");
+        let builder = builder.credentials(Credentials::new("i", "s"));
+        let told = builder.transport(Words::new(400, AMAZON, signed));
+        let told = told.build().unwrap();
+        told.bucket("photos").delete("k").await.unwrap();
+        assert_eq!(told.signature(), Signature::v4(signed), "{endpoint}");
+    }
 }
 
 /// What an answer settles: `Auto` means that nothing is known as before.

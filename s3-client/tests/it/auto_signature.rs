@@ -299,7 +299,7 @@ pub(super) struct Words {
     refusal: (u16, &'static str),
     /// What the `Authorization` has to contain.
     wants: &'static str,
-    hold: Arc<Mutex<Option<Arc<Notify>>>>,
+    pub(super) hold: Arc<Mutex<Option<Arc<Notify>>>>,
     seen: Arc<Mutex<Vec<String>>>,
 }
 

@@ -66,6 +66,21 @@ async fn a_profile_alone_says_everything() {
     assert!(!shown.contains(store.secret_key()), "{shown}");
 }
 
+#[test]
+fn the_home_of_windows_has_files_too() {
+    let home = home(&[(
+        "config",
+        "[default]\nendpoint_url = http://of.profile.example\n",
+    )]);
+    let said = Variables::from_iter([
+        ("USERPROFILE", home.path().to_str().unwrap()),
+        ("AWS_ACCESS_KEY_ID", "AKID"),
+        ("AWS_SECRET_ACCESS_KEY", "secret"),
+    ]);
+    let s3 = S3Client::builder().from_variables(said).build().unwrap();
+    assert_eq!(s3.endpoint().origin().host(), "of.profile.example");
+}
+
 #[tokio::test]
 async fn variables_alone_say_everything_and_setters_count_first() {
     let store = Emulator::start().await.unwrap();

@@ -253,6 +253,11 @@ async fn files_are_sent_again_and_streams_that_were_read_are_not() {
         (Some(503), 1),
         "{error}"
     );
+    let bucket = client(busy_once(SLOW, true).await);
+    let once = stream::iter([Ok::<_, io::Error>(Bytes::from_static(b"meow"))]);
+    let told = bucket.put_stream("k", 4, once).progress(|_| ());
+    let error = told.await.unwrap_err();
+    assert_eq!((error.status(), error.attempts()), (Some(503), 1));
 }
 
 #[tokio::test]
@@ -287,6 +292,9 @@ async fn a_put_tells_how_far_it_is_and_counts_what_is_sent_again_once() {
             assert_eq!(stored.body.bytes(1 << 20).await.unwrap(), bytes);
             bucket.delete("k").await.unwrap();
         }
+        let put = bucket.put_file("k", &path).checksum(Checksum::Crc32c);
+        let stored = put.progress(|_| ()).await.unwrap();
+        assert!(stored.checksum(Checksum::Crc32c).is_some());
         let told = Told::default();
         bucket.put("k", "").progress(told.report()).await.unwrap();
         assert_eq!(*told.0.lock().unwrap(), [], "there is nothing to tell");

@@ -77,6 +77,10 @@ impl Peer {
             .retry(RetryConfig::new().random(|| 0.0))
     }
 
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
     /// What has come, in the order in which it was answered.
     pub(crate) fn heard(&self) -> Vec<Heard> {
         self.heard.lock().unwrap().clone()

@@ -240,6 +240,18 @@ async fn an_answer_that_is_not_the_rest_is_an_error() {
         );
         assert!(heads[1].contains("if-match: \"a\"\r\n"), "{}", heads[1]);
     }
+    // The conditions of the get itself were for its first answer.
+    let (bucket, heads) = scripted(vec![first(), answer("404 None", "", "", 0, 0)]).await;
+    let get = bucket.get("film").if_none_match("\"z\"").resumes(1);
+    let object = get.await.unwrap().object().unwrap();
+    whole(object).await.unwrap_err();
+    let heads = heads.lock().unwrap();
+    assert!(
+        heads[0].contains("if-none-match: \"z\"\r\n"),
+        "{}",
+        heads[0]
+    );
+    assert!(!heads[1].contains("if-none-match"), "{}", heads[1]);
 }
 
 #[tokio::test]

@@ -201,6 +201,7 @@ mod tests {
         let origin = Origin::parse("http://store.example").unwrap();
         let mut request = Request::new(method, &origin, target).unwrap();
         request.header("authorization", "hunter2").unwrap();
+        request.header("x-amz-security-token", "hunter2").unwrap();
         request.header("x-amz-meta-mood", "sleepy").unwrap();
         request.body(body);
         script.send(&origin, request).await
