@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_core::operation::{Answer, Attempt};
-use aws_core::paginate::{IntoItems, Items, LoopGuard, Paged, Pages};
+use aws_core::paginate::{Cursor, IntoItems, Items, Listing, Pages};
 use aws_core::{Error, Idempotency, Operation, Overrides, Result, RetryConfig, awaitable};
 use pipeline_pool::{Origin, Request};
 
@@ -33,8 +33,7 @@ pub struct DescribeInstances {
     pub(crate) selection: Selection,
     ids: Vec<String>,
     page_size: Option<u32>,
-    token: Option<Arc<str>>,
-    guard: LoopGuard,
+    cursor: Cursor<Arc<str>>,
     options: Overrides,
 }
 
@@ -70,8 +69,7 @@ impl DescribeInstances {
             selection: Selection::default(),
             ids: Vec::new(),
             page_size: None,
-            token: None,
-            guard: LoopGuard::default(),
+            cursor: Cursor::default(),
             options: Overrides::default(),
         }
     }
@@ -110,7 +108,7 @@ impl DescribeInstances {
 
     /// Goes on where an earlier page of the same selectors ended.
     pub fn token(mut self, token: impl Into<Arc<str>>) -> Self {
-        self.token = Some(token.into());
+        self.cursor.set(token.into());
         self
     }
 
@@ -146,40 +144,6 @@ impl DescribeInstances {
     /// of other selectors, `UnauthorizedOperation` without the permission `ec2:DescribeInstances`.
     pub async fn send(self) -> Result<InstancePage> {
         self.page().await
-    }
-
-    async fn page(&self) -> Result<InstancePage> {
-        let mut wire = UnsignedRequest::new(
-            &self.client,
-            DescribeInstancesOperation::NAME,
-            self.options.clone(),
-        );
-        self.selection.write(&mut wire)?;
-        limits::ids(self.ids.len())?;
-        for (index, id) in (1..).zip(&self.ids) {
-            wire.param(format!("InstanceId.{index}"), &**id);
-        }
-        match self.page_size {
-            Some(_) if !self.ids.is_empty() => {
-                return Err(Error::invalid(
-                    "a page size together with instance ids, which the service refuses",
-                ));
-            }
-            Some(size) => limits::page_size(size)?,
-            None => {}
-        }
-        if self.ids.is_empty() {
-            let size = self.page_size.unwrap_or(MAX_PAGE);
-            wire.param("MaxResults", size.to_string());
-        }
-        if let Some(token) = &self.token {
-            wire.param("NextToken", &**token);
-        }
-        let operation = DescribeInstancesOperation { wire };
-        let mut page = self.client.call(&operation).await?;
-        page.instances
-            .retain(|instance| self.selection.accepts(instance));
-        Ok(page)
     }
 }
 
@@ -235,20 +199,50 @@ impl DescribeInstances {
 
 awaitable!(DescribeInstances, InstancePage);
 
-impl Paged for DescribeInstances {
+impl Listing for DescribeInstances {
     type Page = InstancePage;
+    type Token = Arc<str>;
 
-    async fn fetch(mut self) -> Result<(InstancePage, Option<Self>)> {
-        let page = self.page().await?;
-        let next = match page.next_token.as_deref() {
-            Some(token) => {
-                self.guard.step(token)?;
-                self.token = Some(token.into());
-                Some(self)
+    fn cursor(&mut self) -> &mut Cursor<Arc<str>> {
+        &mut self.cursor
+    }
+
+    fn next(page: &InstancePage) -> Option<Arc<str>> {
+        page.next_token.as_deref().map(Into::into)
+    }
+
+    async fn ask(&self) -> Result<InstancePage> {
+        let mut wire = UnsignedRequest::new(
+            &self.client,
+            DescribeInstancesOperation::NAME,
+            self.options.clone(),
+        );
+        self.selection.write(&mut wire)?;
+        limits::ids(self.ids.len())?;
+        for (index, id) in (1..).zip(&self.ids) {
+            wire.param(format!("InstanceId.{index}"), &**id);
+        }
+        match self.page_size {
+            Some(_) if !self.ids.is_empty() => {
+                return Err(Error::invalid(
+                    "a page size together with instance ids, which the service refuses",
+                ));
             }
-            None => None,
-        };
-        Ok((page, next))
+            Some(size) => limits::page_size(size)?,
+            None => {}
+        }
+        if self.ids.is_empty() {
+            let size = self.page_size.unwrap_or(MAX_PAGE);
+            wire.param("MaxResults", size.to_string());
+        }
+        if let Some(token) = self.cursor.at() {
+            wire.param("NextToken", &**token);
+        }
+        let operation = DescribeInstancesOperation { wire };
+        let mut page = self.client.call(&operation).await?;
+        page.instances
+            .retain(|instance| self.selection.accepts(instance));
+        Ok(page)
     }
 }
 

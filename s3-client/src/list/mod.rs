@@ -1,13 +1,16 @@
 //! Listings of objects and of their versions.
 
+pub(crate) mod listing;
 mod page;
-mod params;
 mod v1;
 mod v2;
 mod versions;
 
+pub use listing::{BucketListing, Listed};
 pub use page::{ListPage, ObjectInfo, RestoreStatus};
 pub(crate) use page::{decoded, marker};
-pub use v1::{ListV1, ObjectPagesV1, ObjectsV1};
-pub use v2::{List, ObjectPages, Objects};
-pub use versions::{ListVersions, VersionInfo, VersionPages, Versions, VersionsPage};
+pub use v1::{ListV1, ObjectPagesV1, ObjectsByMarker, ObjectsV1};
+pub use v2::{List, ObjectPages, Objects, ObjectsByToken};
+pub use versions::{
+    ListVersions, ObjectVersions, VersionInfo, VersionPages, Versions, VersionsPage,
+};

@@ -1,34 +1,27 @@
 //! Listing objects by the first version of the operation: [`Bucket::list_v1`].
 
-use aws_core::operation::Answer;
-use aws_core::paginate::{Items, LoopGuard, Paged, Pages};
-use aws_core::{Error, Result, awaitable};
+use aws_core::paginate::{Items, Pages};
+use aws_core::{Error, Result};
 
+use super::listing::BucketListing;
+use super::listing::sealed::{Kind, Parameters, TellsRestores};
 use super::page::{ListPage, objects};
-use super::params::ListParams;
 use crate::bucket::Bucket;
 use crate::idempotency::{self, Row};
-use crate::operation::{Call, S3Operation};
-use crate::request::options::Options;
 
-/// A request that lists objects in the first version of that operation, for stores that lack the second; made by
-/// [`Bucket::list_v1`].
+/// A request that lists objects by ListObjects, the first version of that operation, for stores that lack the second;
+/// made by [`Bucket::list_v1`].
 ///
-/// [`objects`](Self::objects) and [`pages`](Self::pages) make streams of it; awaited, it gives one page. A store
-/// that sends a stream round in circles is an error.
-#[must_use = "nothing is sent until this is awaited or made a stream"]
-#[derive(Clone, Debug)]
-pub struct ListV1 {
-    bucket: Bucket,
-    params: ListParams,
-    marker: Option<String>,
-    guard: LoopGuard,
-    options: Options,
-}
+/// `objects` and `pages` make streams of it; awaited, it gives one page.
+pub type ListV1 = BucketListing<ObjectsByMarker>;
 
-/// The stream of [`ListV1::objects`].
+/// What only a [`ListV1`] can be told: nothing.
+#[derive(Clone, Debug, Default)]
+pub struct ObjectsByMarker(());
+
+/// The stream of the objects of a [`ListV1`].
 pub type ObjectsV1 = Items<ListV1>;
-/// The stream of [`ListV1::pages`].
+/// The stream of the pages of a [`ListV1`].
 pub type ObjectPagesV1 = Pages<ListV1>;
 
 impl Bucket {
@@ -43,45 +36,9 @@ impl Bucket {
 }
 
 impl ListV1 {
-    pub(crate) fn new(bucket: Bucket) -> Self {
-        Self {
-            bucket,
-            params: ListParams::default(),
-            marker: None,
-            guard: LoopGuard::default(),
-            options: Options::default(),
-        }
-    }
-
-    /// Only keys that begin with this.
-    pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
-        self.params.prefix = Some(prefix.into());
-        self
-    }
-
-    /// Keys that go on with this after the prefix are given as one of the page's `prefixes`. Usually `/`.
-    pub fn delimiter(mut self, delimiter: impl Into<String>) -> Self {
-        self.params.delimiter = Some(delimiter.into());
-        self
-    }
-
-    /// The most entries and prefixes of one page, 1 to 1,000. Defaults to the store's choice, which is
-    /// 1,000.
-    pub fn page_size(mut self, keys: u32) -> Self {
-        self.params.page_size = Some(keys);
-        self
-    }
-
-    /// Whether the store shall tell how far archived objects are restored. Defaults to no; stores without
-    /// archives ignore it.
-    pub fn restore_status(mut self, yes: bool) -> Self {
-        self.params.restore_status = yes;
-        self
-    }
-
     /// Only keys after this one, and prefixes after it: where an earlier page ended.
     pub fn marker(mut self, key: impl Into<String>) -> Self {
-        self.marker = Some(key.into());
+        self.cursor.set(key.into());
         self
     }
 
@@ -89,63 +46,29 @@ impl ListV1 {
     pub fn objects(self) -> ObjectsV1 {
         Items::new(self)
     }
-
-    /// Makes a stream of the pages, each of which is fetched when it is asked for.
-    pub fn pages(self) -> ObjectPagesV1 {
-        Pages::new(self)
-    }
-
-    /// Fetches one page by one ListObjects, as `.await` does.
-    ///
-    /// # Errors
-    /// [`is_not_found`](crate::Error::is_not_found) when there is no such bucket; otherwise as sending and the
-    /// store say.
-    pub async fn send(self) -> Result<ListPage> {
-        self.page().await
-    }
-
-    async fn page(&self) -> Result<ListPage> {
-        let more = [("marker", self.marker.as_deref())];
-        let wire = self.params.wire(&self.bucket, &self.options, None, &more)?;
-        let page = self
-            .bucket
-            .client
-            .call(&Call::new(wire, ListObjectsV1))
-            .await?;
-        if page.next_token.is_some() && page.next_token == self.marker {
-            return Err(LoopGuard::error());
-        }
-        Ok(page)
-    }
 }
 
-options!(ListV1);
-awaitable!(ListV1, ListPage);
-
-impl Paged for ListV1 {
+impl Kind for ObjectsByMarker {
     type Page = ListPage;
-
-    async fn fetch(mut self) -> Result<(ListPage, Option<Self>)> {
-        let page = self.page().await?;
-        let Some(marker) = page.next_token.clone() else {
-            return Ok((page, None));
-        };
-        self.guard.step(&marker)?;
-        self.marker = Some(marker);
-        Ok((page, Some(self)))
-    }
-}
-
-struct ListObjectsV1;
-
-impl S3Operation for ListObjectsV1 {
-    type Output = ListPage;
+    type Token = String;
     const ROW: Row = idempotency::LIST_OBJECTS_V1;
+    const MARK: Option<(&'static str, Option<&'static str>)> = None;
 
-    fn parse(&self, answer: Answer) -> Result<ListPage> {
-        read(&answer.bytes())
+    fn parameters<'a>(&'a self, marker: Option<&'a String>) -> Result<Parameters<'a>> {
+        let marker = ("marker", marker.map(String::as_str));
+        Ok([marker, ("", None), ("", None)])
+    }
+
+    fn read(text: &[u8]) -> Result<ListPage> {
+        read(text)
+    }
+
+    fn next(page: &ListPage) -> Option<String> {
+        page.next_token.clone()
     }
 }
+
+impl TellsRestores for ObjectsByMarker {}
 
 /// Without a delimiter stores leave the marker out: it is the last key then.
 fn read(text: &[u8]) -> Result<ListPage> {

@@ -1,35 +1,29 @@
 //! Listing objects: [`Bucket::list`].
 
-use aws_core::operation::Answer;
-use aws_core::paginate::{Items, LoopGuard, Paged, Pages};
-use aws_core::{Error, Result, awaitable};
+use aws_core::paginate::{Items, Pages};
+use aws_core::{Error, Result};
 
+use super::listing::BucketListing;
+use super::listing::sealed::{Kind, Parameters, TellsRestores};
 use super::page::{ListPage, objects};
-use super::params::ListParams;
 use crate::bucket::Bucket;
 use crate::idempotency::{self, Row};
-use crate::operation::{Call, S3Operation};
-use crate::request::options::Options;
 
-/// A request that lists objects; made by [`Bucket::list`].
+/// A request that lists objects by ListObjectsV2; made by [`Bucket::list`].
 ///
-/// [`objects`](Self::objects) and [`pages`](Self::pages) make streams of it; awaited, it gives one page. A store
-/// that sends a stream round in circles is an error.
-#[must_use = "nothing is sent until this is awaited or made a stream"]
-#[derive(Clone, Debug)]
-pub struct List {
-    bucket: Bucket,
-    params: ListParams,
+/// `objects` and `pages` make streams of it; awaited, it gives one page.
+pub type List = BucketListing<ObjectsByToken>;
+
+/// What only a [`List`] can be told.
+#[derive(Clone, Debug, Default)]
+pub struct ObjectsByToken {
     start_after: Option<String>,
     fetch_owner: bool,
-    token: Option<String>,
-    guard: LoopGuard,
-    options: Options,
 }
 
-/// The stream of [`List::objects`].
+/// The stream of the objects of a [`List`].
 pub type Objects = Items<List>;
-/// The stream of [`List::pages`].
+/// The stream of the pages of a [`List`].
 pub type ObjectPages = Pages<List>;
 
 impl Bucket {
@@ -43,64 +37,21 @@ impl Bucket {
 }
 
 impl List {
-    pub(crate) fn new(bucket: Bucket) -> Self {
-        Self {
-            bucket,
-            params: ListParams::default(),
-            start_after: None,
-            fetch_owner: false,
-            token: None,
-            guard: LoopGuard::default(),
-            options: Options::default(),
-        }
-    }
-
-    pub(crate) fn options(mut self, options: Options) -> Self {
-        self.options = options;
-        self
-    }
-
-    /// Only keys that begin with this.
-    pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
-        self.params.prefix = Some(prefix.into());
-        self
-    }
-
-    /// Keys that go on with this after the prefix are given as one of the page's `prefixes`. Usually `/`.
-    pub fn delimiter(mut self, delimiter: impl Into<String>) -> Self {
-        self.params.delimiter = Some(delimiter.into());
-        self
-    }
-
-    /// The most entries and prefixes of one page, 1 to 1,000. Defaults to the store's choice, which is
-    /// 1,000.
-    pub fn page_size(mut self, keys: u32) -> Self {
-        self.params.page_size = Some(keys);
-        self
-    }
-
-    /// Whether the store shall tell how far archived objects are restored. Defaults to no; stores without
-    /// archives ignore it.
-    pub fn restore_status(mut self, yes: bool) -> Self {
-        self.params.restore_status = yes;
-        self
-    }
-
     /// Lists only keys after this one.
     pub fn start_after(mut self, key: impl Into<String>) -> Self {
-        self.start_after = Some(key.into());
+        self.told.start_after = Some(key.into());
         self
     }
 
     /// Whether the store shall tell whose each object is. Defaults to no.
     pub fn fetch_owner(mut self, yes: bool) -> Self {
-        self.fetch_owner = yes;
+        self.told.fetch_owner = yes;
         self
     }
 
     /// Goes on where an earlier page ended.
     pub fn token(mut self, token: impl Into<String>) -> Self {
-        self.token = Some(token.into());
+        self.cursor.set(token.into());
         self
     }
 
@@ -108,72 +59,32 @@ impl List {
     pub fn objects(self) -> Objects {
         Items::new(self)
     }
+}
 
-    /// Makes a stream of the pages, each of which is fetched when it is asked for.
-    pub fn pages(self) -> ObjectPages {
-        Pages::new(self)
-    }
+impl Kind for ObjectsByToken {
+    type Page = ListPage;
+    type Token = String;
+    const ROW: Row = idempotency::LIST_OBJECTS;
+    const MARK: Option<(&'static str, Option<&'static str>)> = Some(("list-type", Some("2")));
 
-    /// Fetches one page by one ListObjectsV2, as `.await` does.
-    ///
-    /// # Errors
-    /// [`is_not_found`](crate::Error::is_not_found) when there is no such bucket; otherwise as sending and the
-    /// store say.
-    pub async fn send(self) -> Result<ListPage> {
-        self.page().await
-    }
-
-    pub(crate) fn bucket(&self) -> &Bucket {
-        &self.bucket
-    }
-
-    async fn page(&self) -> Result<ListPage> {
-        let more = [
+    fn parameters<'a>(&'a self, token: Option<&'a String>) -> Result<Parameters<'a>> {
+        Ok([
             ("start-after", self.start_after.as_deref()),
             ("fetch-owner", self.fetch_owner.then_some("true")),
-            ("continuation-token", self.token.as_deref()),
-        ];
-        let kind = Some(("list-type", "2"));
-        let wire = self.params.wire(&self.bucket, &self.options, kind, &more)?;
-        let page = self
-            .bucket
-            .client
-            .call(&Call::new(wire, ListObjects))
-            .await?;
-        if page.next_token.is_some() && page.next_token == self.token {
-            return Err(LoopGuard::error());
-        }
-        Ok(page)
+            ("continuation-token", token.map(String::as_str)),
+        ])
+    }
+
+    fn read(text: &[u8]) -> Result<ListPage> {
+        read(text)
+    }
+
+    fn next(page: &ListPage) -> Option<String> {
+        page.next_token.clone()
     }
 }
 
-options!(List);
-awaitable!(List, ListPage);
-
-impl Paged for List {
-    type Page = ListPage;
-
-    async fn fetch(mut self) -> Result<(ListPage, Option<Self>)> {
-        let page = self.page().await?;
-        let Some(token) = page.next_token.clone() else {
-            return Ok((page, None));
-        };
-        self.guard.step(&token)?;
-        self.token = Some(token);
-        Ok((page, Some(self)))
-    }
-}
-
-struct ListObjects;
-
-impl S3Operation for ListObjects {
-    type Output = ListPage;
-    const ROW: Row = idempotency::LIST_OBJECTS;
-
-    fn parse(&self, answer: Answer) -> Result<ListPage> {
-        read(&answer.bytes())
-    }
-}
+impl TellsRestores for ObjectsByToken {}
 
 fn read(text: &[u8]) -> Result<ListPage> {
     let read = objects(text)?;

@@ -2,38 +2,31 @@
 
 use std::time::SystemTime;
 
-use aws_core::operation::Answer;
-use aws_core::paginate::{IntoItems, Items, LoopGuard, Paged, Pages};
+use aws_core::paginate::{IntoItems, Items, Pages};
 use aws_core::xml::{Xml, XmlError};
-use aws_core::{Error, Result, awaitable};
+use aws_core::{Error, Result};
 
+use super::listing::BucketListing;
+use super::listing::sealed::{Kind, Parameters, TellsRestores};
 use super::page::{ObjectInfo, RestoreStatus, decoded, field, marker, prefixes};
-use super::params::ListParams;
 use crate::answer::values;
 use crate::bucket::Bucket;
 use crate::config::Owner;
 use crate::idempotency::{self, Row};
-use crate::operation::{Call, S3Operation};
-use crate::request::options::Options;
 
-/// A request that lists versions of objects and delete markers; made by [`Bucket::list_versions`].
+/// A request that lists versions of objects and delete markers, by ListObjectVersions; made by
+/// [`Bucket::list_versions`].
 ///
-/// [`versions`](Self::versions) and [`pages`](Self::pages) make streams of it; awaited, it gives one page. A store
-/// that sends a stream round in circles is an error.
-#[must_use = "nothing is sent until this is awaited or made a stream"]
-#[derive(Clone, Debug)]
-pub struct ListVersions {
-    bucket: Bucket,
-    params: ListParams,
-    key_marker: Option<String>,
-    version_marker: Option<String>,
-    guard: LoopGuard,
-    options: Options,
-}
+/// `versions` and `pages` make streams of it; awaited, it gives one page.
+pub type ListVersions = BucketListing<ObjectVersions>;
 
-/// The stream of [`ListVersions::versions`].
+/// What only a [`ListVersions`] can be told: nothing.
+#[derive(Clone, Debug, Default)]
+pub struct ObjectVersions(());
+
+/// The stream of the versions of a [`ListVersions`].
 pub type Versions = Items<ListVersions>;
-/// The stream of [`ListVersions::pages`].
+/// The stream of the pages of a [`ListVersions`].
 pub type VersionPages = Pages<ListVersions>;
 
 /// A version of an object in a listing, or a delete marker.
@@ -102,58 +95,20 @@ impl IntoItems for VersionsPage {
 }
 
 impl ListVersions {
-    pub(crate) fn new(bucket: Bucket) -> Self {
-        Self {
-            bucket,
-            params: ListParams::default(),
-            key_marker: None,
-            version_marker: None,
-            guard: LoopGuard::default(),
-            options: Options::default(),
-        }
-    }
-
-    pub(crate) fn options(mut self, options: Options) -> Self {
-        self.options = options;
-        self
-    }
-
-    /// Only keys that begin with this.
-    pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
-        self.params.prefix = Some(prefix.into());
-        self
-    }
-
-    /// Keys that go on with this after the prefix are given as one of the page's `prefixes`. Usually `/`.
-    pub fn delimiter(mut self, delimiter: impl Into<String>) -> Self {
-        self.params.delimiter = Some(delimiter.into());
-        self
-    }
-
-    /// The most entries and prefixes of one page, 1 to 1,000. Defaults to the store's choice, which is
-    /// 1,000.
-    pub fn page_size(mut self, keys: u32) -> Self {
-        self.params.page_size = Some(keys);
-        self
-    }
-
-    /// Whether the store shall tell how far archived objects are restored. Defaults to no; stores without
-    /// archives ignore it.
-    pub fn restore_status(mut self, yes: bool) -> Self {
-        self.params.restore_status = yes;
-        self
-    }
-
     /// Lists only keys after this one: where an earlier page ended.
     pub fn key_marker(mut self, key: impl Into<String>) -> Self {
-        self.key_marker = Some(key.into());
+        let key = Some(key.into());
+        let behind = self.cursor.at().cloned().unwrap_or_default();
+        self.cursor.set(VersionMarker { key, ..behind });
         self
     }
 
     /// Of the key of [`key_marker`](Self::key_marker), also the versions after this one. Sending fails without that
     /// key.
     pub fn version_marker(mut self, version_id: impl Into<String>) -> Self {
-        self.version_marker = Some(version_id.into());
+        let version = Some(version_id.into());
+        let behind = self.cursor.at().cloned().unwrap_or_default();
+        self.cursor.set(VersionMarker { version, ..behind });
         self
     }
 
@@ -161,73 +116,48 @@ impl ListVersions {
     pub fn versions(self) -> Versions {
         Items::new(self)
     }
+}
 
-    /// Makes a stream of the pages, each of which is fetched when it is asked for.
-    pub fn pages(self) -> VersionPages {
-        Pages::new(self)
-    }
+/// The key, and the version of it, behind which a page begins.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct VersionMarker {
+    key: Option<String>,
+    version: Option<String>,
+}
 
-    /// Fetches one page by one ListObjectVersions, as `.await` does.
-    ///
-    /// # Errors
-    /// [`is_not_found`](crate::Error::is_not_found) when there is no such bucket; otherwise as sending and the
-    /// store say.
-    pub async fn send(self) -> Result<VersionsPage> {
-        self.page().await
-    }
+impl Kind for ObjectVersions {
+    type Page = VersionsPage;
+    type Token = VersionMarker;
+    const ROW: Row = idempotency::LIST_OBJECT_VERSIONS;
+    const MARK: Option<(&'static str, Option<&'static str>)> = Some(("versions", Some("")));
 
-    async fn page(&self) -> Result<VersionsPage> {
-        if self.version_marker.is_some() && self.key_marker.is_none() {
+    fn parameters<'a>(&'a self, behind: Option<&'a VersionMarker>) -> Result<Parameters<'a>> {
+        let key = behind.and_then(|behind| behind.key.as_deref());
+        let version = behind.and_then(|behind| behind.version.as_deref());
+        if version.is_some() && key.is_none() {
             return Err(Error::invalid("a version marker needs a key marker"));
         }
-        let more = [
-            ("key-marker", self.key_marker.as_deref()),
-            ("version-id-marker", self.version_marker.as_deref()),
-        ];
-        let kind = Some(("versions", ""));
-        let wire = self.params.wire(&self.bucket, &self.options, kind, &more)?;
-        let page = self
-            .bucket
-            .client
-            .call(&Call::new(wire, ListObjectVersions))
-            .await?;
-        let next = (&page.next_key, &page.next_version);
-        if page.next_key.is_some() && next == (&self.key_marker, &self.version_marker) {
-            return Err(LoopGuard::error());
-        }
-        Ok(page)
+        Ok([
+            ("key-marker", key),
+            ("version-id-marker", version),
+            ("", None),
+        ])
+    }
+
+    fn read(text: &[u8]) -> Result<VersionsPage> {
+        Ok(read(text)?)
+    }
+
+    fn next(page: &VersionsPage) -> Option<VersionMarker> {
+        page.next_key.as_ref()?;
+        Some(VersionMarker {
+            key: page.next_key.clone(),
+            version: page.next_version.clone(),
+        })
     }
 }
 
-options!(ListVersions);
-awaitable!(ListVersions, VersionsPage);
-
-impl Paged for ListVersions {
-    type Page = VersionsPage;
-
-    async fn fetch(mut self) -> Result<(VersionsPage, Option<Self>)> {
-        let page = self.page().await?;
-        let Some(key) = page.next_key.clone() else {
-            return Ok((page, None));
-        };
-        let version = page.next_version.clone();
-        let both = version.as_deref().unwrap_or_default();
-        self.guard.step(&format!("{both} {key}"))?;
-        (self.key_marker, self.version_marker) = (Some(key), version);
-        Ok((page, Some(self)))
-    }
-}
-
-struct ListObjectVersions;
-
-impl S3Operation for ListObjectVersions {
-    type Output = VersionsPage;
-    const ROW: Row = idempotency::LIST_OBJECT_VERSIONS;
-
-    fn parse(&self, answer: Answer) -> Result<VersionsPage> {
-        Ok(read(&answer.bytes())?)
-    }
-}
+impl TellsRestores for ObjectVersions {}
 
 fn read(text: &[u8]) -> Result<VersionsPage, XmlError> {
     let mut page = VersionsPage::default();

@@ -145,7 +145,7 @@ impl GetListed {
     pub fn results(self) -> Results<Result<(ObjectInfo, Result<Object>)>> {
         let Self { list, each, .. } = self;
         let mut filter = self.filter;
-        let bucket = list.bucket().clone();
+        let bucket = list.bucket.clone();
         let jobs = boxed(list.objects(), move |listed| {
             let job: Job<_> = match listed {
                 Err(error) => Box::pin(async move { Err(error) }),

@@ -2,38 +2,27 @@
 
 use std::time::SystemTime;
 
-use aws_core::operation::Answer;
-use aws_core::paginate::{IntoItems, Items, Paged, Pages};
+use aws_core::Result;
+use aws_core::paginate::{IntoItems, Items, Pages};
 use aws_core::xml::{Xml, XmlError};
-use aws_core::{Error, Result, awaitable};
-use pipeline_pool::Method;
 
 use crate::answer::values;
-use crate::bucket::Bucket;
 use crate::idempotency::{self, Row};
-use crate::limits;
-use crate::list::{decoded, marker};
-use crate::operation::{Call, S3Operation};
-use crate::request::options::Options;
-use crate::unsigned::UnsignedRequest;
+use crate::list::listing::sealed::{Kind, Parameters};
+use crate::list::{BucketListing, decoded, marker};
 
-/// A request to list the uploads in parts that have begun; made by [`Bucket::list_multipart`].
+/// A request to list the uploads in parts that have begun, by ListMultipartUploads; made by [`Bucket::list_multipart`].
 ///
-/// Awaited it answers with one page; [`stream`](Self::stream) and [`pages`](Self::pages) go on to the end.
-#[must_use = "nothing is sent until this is awaited or made a stream"]
-#[derive(Clone, Debug)]
-pub struct ListMultipart {
-    bucket: Bucket,
-    prefix: Option<String>,
-    delimiter: Option<String>,
-    page_size: Option<u32>,
-    after: Option<(String, String)>,
-    options: Options,
-}
+/// Awaited it answers with one page; `stream` and `pages` go on to the end.
+pub type ListMultipart = BucketListing<UnfinishedUploads>;
 
-/// The stream of [`ListMultipart::stream`].
+/// What only a [`ListMultipart`] can be told: nothing.
+#[derive(Clone, Debug, Default)]
+pub struct UnfinishedUploads(());
+
+/// The stream of the uploads of a [`ListMultipart`].
 pub type Multiparts = Items<ListMultipart>;
-/// The stream of [`ListMultipart::pages`].
+/// The stream of the pages of a [`ListMultipart`].
 pub type MultipartPages = Pages<ListMultipart>;
 
 /// An upload in parts in a listing; [`Bucket::multipart`] gives a handle to it.
@@ -71,44 +60,10 @@ impl IntoItems for MultipartPage {
 }
 
 impl ListMultipart {
-    pub(crate) fn new(bucket: Bucket) -> Self {
-        Self {
-            bucket,
-            prefix: None,
-            delimiter: None,
-            page_size: None,
-            after: None,
-            options: Options::default(),
-        }
-    }
-
-    pub(crate) fn options(mut self, options: Options) -> Self {
-        self.options = options;
-        self
-    }
-
-    /// Only keys that begin with this.
-    pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
-        self.prefix = Some(prefix.into());
-        self
-    }
-
-    /// Keys that go on with this after the prefix are given as one of [`MultipartPage::prefixes`]. Usually `/`.
-    pub fn delimiter(mut self, delimiter: impl Into<String>) -> Self {
-        self.delimiter = Some(delimiter.into());
-        self
-    }
-
     /// Lists only uploads behind this one: of higher keys, or of the same key and behind this identifier, or with an
     /// empty identifier of higher keys only.
     pub fn after(mut self, key: impl Into<String>, id: impl Into<String>) -> Self {
-        self.after = Some((key.into(), id.into()));
-        self
-    }
-
-    /// The most uploads and prefixes of one page, 1 to 1,000. Defaults to the store's choice, which is 1,000.
-    pub fn page_size(mut self, uploads: u32) -> Self {
-        self.page_size = Some(uploads);
+        self.cursor.set((key.into(), id.into()));
         self
     }
 
@@ -116,79 +71,29 @@ impl ListMultipart {
     pub fn stream(self) -> Multiparts {
         Items::new(self)
     }
-
-    /// Makes a stream of the pages, each of which is fetched when it is asked for.
-    pub fn pages(self) -> MultipartPages {
-        Pages::new(self)
-    }
-
-    /// Fetches one page by one ListMultipartUploads, as `.await` does.
-    ///
-    /// # Errors
-    /// [`is_not_found`](crate::Error::is_not_found) when there is no such bucket; otherwise as sending and the
-    /// store say.
-    pub async fn send(self) -> Result<MultipartPage> {
-        self.page().await
-    }
-
-    async fn page(&self) -> Result<MultipartPage> {
-        let mut wire = UnsignedRequest::bucket_root(Method::Get, &self.bucket)?;
-        wire.flag("uploads");
-        // Not asked to encode keys: Ceph RGW then does it and does not say so.
-        if let Some(n) = self.page_size {
-            limits::page_size(n)?;
-            wire.query("max-uploads", &n.to_string());
-        }
-        for (name, value) in [("prefix", &self.prefix), ("delimiter", &self.delimiter)] {
-            if let Some(value) = value {
-                wire.query(name, value);
-            }
-        }
-        if let Some((key, id)) = &self.after {
-            wire.query("key-marker", key);
-            if !id.is_empty() {
-                wire.query("upload-id-marker", id);
-            }
-        }
-        wire.options(self.options.clone());
-        let page = self
-            .bucket
-            .client
-            .call(&Call::new(wire, ListMultipartUploads))
-            .await?;
-        if page.next.is_some() && page.next == self.after {
-            return Err(Error::protocol(
-                "the listing does not get on: the next page is this one",
-            ));
-        }
-        Ok(page)
-    }
 }
 
-options!(ListMultipart);
-awaitable!(ListMultipart, MultipartPage);
-
-impl Paged for ListMultipart {
+impl Kind for UnfinishedUploads {
     type Page = MultipartPage;
-
-    async fn fetch(mut self) -> Result<(MultipartPage, Option<Self>)> {
-        let page = self.page().await?;
-        let next = page.next.clone().map(|next| {
-            self.after = Some(next);
-            self
-        });
-        Ok((page, next))
-    }
-}
-
-struct ListMultipartUploads;
-
-impl S3Operation for ListMultipartUploads {
-    type Output = MultipartPage;
+    type Token = (String, String);
     const ROW: Row = idempotency::LIST_MULTIPART_UPLOADS;
+    const MARK: Option<(&'static str, Option<&'static str>)> = Some(("uploads", None));
+    const PAGE_SIZE: &'static str = "max-uploads";
+    // Ceph RGW encodes keys where it is asked to, and does not say so.
+    const IS_ENCODED: bool = false;
 
-    fn parse(&self, answer: Answer) -> Result<MultipartPage> {
-        Ok(read(&answer.bytes())?)
+    fn parameters<'a>(&'a self, after: Option<&'a (String, String)>) -> Result<Parameters<'a>> {
+        let key = after.map(|(key, _)| key.as_str());
+        let id = after.map(|(_, id)| id.as_str()).filter(|id| !id.is_empty());
+        Ok([("key-marker", key), ("upload-id-marker", id), ("", None)])
+    }
+
+    fn read(text: &[u8]) -> Result<MultipartPage> {
+        Ok(read(text)?)
+    }
+
+    fn next(page: &MultipartPage) -> Option<(String, String)> {
+        page.next.clone()
     }
 }
 

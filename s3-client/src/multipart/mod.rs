@@ -14,7 +14,9 @@ pub use abort::AbortMultipart;
 pub use complete::{CompleteMultipart, Completed};
 pub use copy_part::CopyPart;
 pub use create::CreateMultipart;
-pub use list::{ListMultipart, MultipartInfo, MultipartPage, MultipartPages, Multiparts};
+pub use list::{
+    ListMultipart, MultipartInfo, MultipartPage, MultipartPages, Multiparts, UnfinishedUploads,
+};
 pub use part::UploadPart;
 pub use parts::{ListParts, Part, PartPage, PartPages, Parts};
 

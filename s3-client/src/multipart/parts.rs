@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use aws_core::operation::Answer;
-use aws_core::paginate::{IntoItems, Items, Paged, Pages};
+use aws_core::paginate::{Cursor, IntoItems, Items, Listing, Pages};
 use aws_core::xml::{Element, Xml, XmlError};
 use aws_core::{Error, Result, awaitable};
 use pipeline_pool::Method;
@@ -138,7 +138,7 @@ impl Part {
 #[derive(Clone, Debug)]
 pub struct ListParts {
     upload: MultipartUpload,
-    after: Option<u32>,
+    cursor: Cursor<u32>,
     page_size: Option<u32>,
     options: Options,
 }
@@ -170,7 +170,7 @@ impl ListParts {
     pub(crate) fn new(upload: MultipartUpload) -> Self {
         Self {
             upload,
-            after: None,
+            cursor: Cursor::default(),
             page_size: None,
             options: Options::default(),
         }
@@ -183,7 +183,7 @@ impl ListParts {
 
     /// Lists only parts of higher numbers. Defaults to all.
     pub fn after(mut self, number: u32) -> Self {
-        self.after = Some(number);
+        self.cursor.set(number);
         self
     }
 
@@ -210,46 +210,40 @@ impl ListParts {
     pub async fn send(self) -> Result<PartPage> {
         self.page().await
     }
-
-    async fn page(&self) -> Result<PartPage> {
-        let mut wire = of_upload(Method::Get, &self.upload)?;
-        if let Some(n) = self.page_size {
-            limits::page_size(n)?;
-            wire.query("max-parts", &n.to_string());
-        }
-        if let Some(n) = self.after {
-            wire.query("part-number-marker", &n.to_string());
-        }
-        wire.options(self.options.clone());
-        let page = self
-            .upload
-            .bucket
-            .client
-            .call(&Call::new(wire, ListPartsOperation))
-            .await?;
-        if page
-            .next
-            .is_some_and(|next| next <= self.after.unwrap_or(0))
-        {
-            return Err(Error::protocol("the list of parts does not get on"));
-        }
-        Ok(page)
-    }
 }
 
 options!(ListParts);
 awaitable!(ListParts, PartPage);
 
-impl Paged for ListParts {
+impl Listing for ListParts {
     type Page = PartPage;
+    type Token = u32;
 
-    async fn fetch(mut self) -> Result<(PartPage, Option<Self>)> {
-        let page = self.page().await?;
-        let next = page.next.map(|next| {
-            self.after = Some(next);
-            self
-        });
-        Ok((page, next))
+    fn cursor(&mut self) -> &mut Cursor<u32> {
+        &mut self.cursor
+    }
+
+    fn next(page: &PartPage) -> Option<u32> {
+        page.next
+    }
+
+    async fn ask(&self) -> Result<PartPage> {
+        let mut wire = of_upload(Method::Get, &self.upload)?;
+        if let Some(n) = self.page_size {
+            limits::page_size(n)?;
+            wire.query("max-parts", &n.to_string());
+        }
+        let after = self.cursor.at();
+        if let Some(n) = after {
+            wire.query("part-number-marker", &n.to_string());
+        }
+        wire.options(self.options.clone());
+        let client = &self.upload.bucket.client;
+        let page = client.call(&Call::new(wire, ListPartsOperation)).await?;
+        if page.next.is_some_and(|next| Some(&next) <= after) {
+            return Err(Error::protocol("the list of parts does not get on"));
+        }
+        Ok(page)
     }
 }
 

@@ -1,9 +1,7 @@
 //! Fetching an object: [`Bucket::get`].
 
-use std::fmt;
 use std::marker::PhantomData;
 use std::ops::RangeBounds;
-use std::time::SystemTime;
 
 use aws_core::cache::{Lookup, Snapshot};
 use aws_core::operation::Answer;
@@ -17,67 +15,13 @@ use crate::checksum::verified;
 use crate::client::S3Client;
 use crate::idempotency::{self, Row};
 use crate::object::range::ByteRange;
+use crate::object::read::sealed::VerbSettings;
+use crate::object::read::{Always, Mode, ReadObject};
 use crate::object::resume::Resumption;
 use crate::operation::{Call, S3Operation};
-use crate::request::encryption::CustomerKey;
 use crate::request::options::Options;
 use crate::request::reading::Reading;
 use crate::unsigned::UnsignedRequest;
-
-/// The object is fetched whatever it is: the answer is an [`Object`].
-#[derive(Clone, Copy, Debug)]
-pub struct Always(());
-
-/// The object is fetched if it has changed: the answer is [`Fetched`].
-#[derive(Clone, Copy, Debug)]
-pub struct IfChanged(());
-
-/// What a [`Get`] answers with; sealed.
-pub trait Mode: sealed::Mode {}
-
-impl Mode for Always {}
-impl Mode for IfChanged {}
-
-pub(crate) mod sealed {
-    use super::{Object, ObjectHead};
-
-    pub trait Mode: Send + Sync + 'static {
-        /// What the request answers with.
-        type Output: Send;
-        /// Whether 304 is an answer.
-        const MAY_BE_UNCHANGED: bool;
-        /// The output of an answer with an object.
-        fn object(object: Object) -> Self::Output;
-        /// The output of 304, if that is an answer.
-        fn unchanged(head: ObjectHead) -> Option<Self::Output>;
-    }
-}
-
-impl sealed::Mode for Always {
-    type Output = Object;
-    const MAY_BE_UNCHANGED: bool = false;
-
-    fn object(object: Object) -> Object {
-        object
-    }
-
-    fn unchanged(_: ObjectHead) -> Option<Object> {
-        None
-    }
-}
-
-impl sealed::Mode for IfChanged {
-    type Output = Fetched;
-    const MAY_BE_UNCHANGED: bool = true;
-
-    fn object(object: Object) -> Fetched {
-        Fetched::Object(object)
-    }
-
-    fn unchanged(head: ObjectHead) -> Option<Fetched> {
-        Some(Fetched::NotModified(head))
-    }
-}
 
 /// The answer to a fetch of what has changed.
 #[derive(Debug)]
@@ -100,16 +44,20 @@ impl Fetched {
 
 /// A request to fetch an object; made by [`Bucket::get`].
 ///
-/// [`if_none_match`](Self::if_none_match) and [`if_modified_since`](Self::if_modified_since) change its answer
-/// from an [`Object`] to [`Fetched`].
-#[must_use = "nothing is sent until this is awaited"]
-pub struct Get<M: Mode = Always> {
-    reading: Reading,
+/// [`if_none_match`](ReadObject::if_none_match) and [`if_modified_since`](ReadObject::if_modified_since) change its
+/// answer from an [`Object`] to [`Fetched`].
+pub type Get<M = Always> = ReadObject<Fetch, M>;
+
+/// What only a [`Get`] can be told.
+#[derive(Clone, Debug, Default)]
+pub struct Fetch {
     range: Option<ByteRange>,
     verify: bool,
     resumes: u32,
-    options: Options,
-    mode: PhantomData<M>,
+}
+
+impl VerbSettings for Fetch {
+    const NAME: &'static str = "Get";
 }
 
 impl Bucket {
@@ -127,41 +75,28 @@ impl Bucket {
 }
 
 impl Get {
-    pub(crate) fn new(bucket: Bucket, key: String) -> Self {
-        Self::of(Reading::new(bucket, key), None, Options::default())
-    }
-
     /// Fetches these bytes of what was set before.
-    pub(crate) fn of(reading: Reading, range: Option<ByteRange>, options: Options) -> Self {
-        Self {
-            reading,
-            range,
-            verify: false,
-            resumes: 0,
-            options,
-            mode: PhantomData,
-        }
+    pub(super) fn rest(reading: Reading, range: ByteRange, options: Options) -> Self {
+        let told = Fetch {
+            range: Some(range),
+            ..Fetch::default()
+        };
+        Self::of(reading, told, options)
     }
 }
 
 impl<M: Mode> Get<M> {
-    #[cfg(feature = "fs")]
-    pub(crate) fn with(mut self, options: Options) -> Self {
-        self.options = options;
-        self
-    }
-
     /// Fetches these bytes of it, counted from 0: `..1024` or `512..`. Defaults to all.
     ///
     /// A range that begins behind the end is the error `InvalidRange`.
     pub fn range(mut self, range: impl RangeBounds<u64>) -> Self {
-        self.range = ByteRange::of(range);
+        self.told.range = ByteRange::of(range);
         self
     }
 
     /// Fetches the last `bytes` of it, or all of it if it has fewer.
     pub fn last(mut self, bytes: u64) -> Self {
-        self.range = Some(ByteRange::last(bytes));
+        self.told.range = Some(ByteRange::last(bytes));
         self
     }
 
@@ -173,7 +108,7 @@ impl<M: Mode> Get<M> {
     /// What does not match is an error of [`Kind::Protocol`](crate::Kind::Protocol): of the request when the body is
     /// small, which is then fetched again, else in place of the body's end.
     pub fn verify(mut self, yes: bool) -> Self {
-        self.verify = yes;
+        self.told.verify = yes;
         self
     }
 
@@ -198,113 +133,8 @@ impl<M: Mode> Get<M> {
     /// # Ok(()) }
     /// ```
     pub fn resumes(mut self, times: u32) -> Self {
-        self.resumes = times;
+        self.told.resumes = times;
         self
-    }
-
-    /// Fetches it only if it has another entity tag.
-    pub fn if_none_match(mut self, etag: impl Into<String>) -> Get<IfChanged> {
-        self.reading.field("if-none-match", etag);
-        self.changed()
-    }
-
-    /// Fetches it only if it has been stored since, to the second.
-    pub fn if_modified_since(mut self, time: SystemTime) -> Get<IfChanged> {
-        self.reading.time("if-modified-since", time);
-        self.changed()
-    }
-
-    /// Reads this [version](https://docs.aws.amazon.com/AmazonS3/latest/userguide/RetrievingObjectVersions.html)
-    /// of it. Defaults to the current one.
-    pub fn version(mut self, id: impl Into<String>) -> Self {
-        self.reading.version(id.into());
-        self
-    }
-
-    /// Reads one part of an object that came in parts, from 1 to 10,000; the answer says
-    /// [how many](crate::ObjectHead::parts) there are. Any other object has one. Not together with a range.
-    pub fn part(mut self, number: u32) -> Self {
-        self.reading.part(number);
-        self
-    }
-
-    /// The key that it was [encrypted](CustomerKey) with.
-    pub fn customer_key(mut self, key: CustomerKey) -> Self {
-        self.reading.customer_key(key);
-        self
-    }
-
-    /// Answers only if it has this entity tag; else the error
-    /// [`is_condition_failed`](crate::Error::is_condition_failed).
-    pub fn if_match(mut self, etag: impl Into<String>) -> Self {
-        self.reading.field("if-match", etag);
-        self
-    }
-
-    /// Answers only if it has not been stored since, to the second; else the error
-    /// [`is_condition_failed`](crate::Error::is_condition_failed).
-    pub fn if_unmodified_since(mut self, time: SystemTime) -> Self {
-        self.reading.time("if-unmodified-since", time);
-        self
-    }
-
-    /// Has the answer say this media type.
-    pub fn response_content_type(mut self, value: impl Into<String>) -> Self {
-        self.reading.response("response-content-type", value.into());
-        self
-    }
-
-    /// Has the answer say this language.
-    pub fn response_content_language(mut self, value: impl Into<String>) -> Self {
-        self.reading
-            .response("response-content-language", value.into());
-        self
-    }
-
-    /// Has the answer say when to look for it again, to the second, in the years 1970 to 9999.
-    pub fn response_expires(mut self, time: SystemTime) -> Self {
-        self.reading.response_expires(time);
-        self
-    }
-
-    /// Has the answer say how it may be kept.
-    pub fn response_cache_control(mut self, value: impl Into<String>) -> Self {
-        self.reading
-            .response("response-cache-control", value.into());
-        self
-    }
-
-    /// Has the answer say under which name it is saved.
-    pub fn response_content_disposition(mut self, value: impl Into<String>) -> Self {
-        self.reading
-            .response("response-content-disposition", value.into());
-        self
-    }
-
-    /// Has the answer say how the body is compressed.
-    pub fn response_content_encoding(mut self, value: impl Into<String>) -> Self {
-        self.reading
-            .response("response-content-encoding", value.into());
-        self
-    }
-
-    fn changed(self) -> Get<IfChanged> {
-        let Self {
-            reading,
-            range,
-            verify,
-            resumes,
-            options,
-            mode: _,
-        } = self;
-        Get {
-            reading,
-            range,
-            verify,
-            resumes,
-            options,
-            mode: PhantomData,
-        }
     }
 
     /// Sends GetObject, as `.await` does.
@@ -312,14 +142,14 @@ impl<M: Mode> Get<M> {
     /// # Errors
     /// [`is_not_found`](crate::Error::is_not_found) when there is no such object; otherwise as sending and the
     /// store say.
-    pub fn send(self) -> impl Future<Output = Result<M::Output>> + Send {
+    pub fn send(self) -> impl Future<Output = Result<M::Object>> + Send {
         S3Client::read(self.ready())
     }
 
     /// What is to be sent, and by which client.
     fn ready(self) -> Result<(S3Client, Call<GetObject<M>>)> {
         let mut reading = self.reading;
-        if let Some(range) = self.range {
+        if let Some(range) = self.told.range {
             let value = range
                 .header()
                 .ok_or_else(|| Error::invalid("the range is empty"))?;
@@ -330,17 +160,17 @@ impl<M: Mode> Get<M> {
             }
             reading.field("range", value);
         }
-        if self.verify {
+        if self.told.verify {
             reading.field("x-amz-checksum-mode", "ENABLED");
         }
         let part = reading.is_part();
-        let resumption = Resumption::of(&reading, &self.options, self.resumes);
+        let resumption = Resumption::of(&reading, &self.options, self.told.resumes);
         let (client, mut wire) = reading.into_unsigned(Method::Get)?;
         wire.options(self.options);
         let operation = GetObject {
-            range: self.range,
+            range: self.told.range,
             part,
-            verify: self.verify,
+            verify: self.told.verify,
             resumption,
             mode: PhantomData,
         };
@@ -348,31 +178,7 @@ impl<M: Mode> Get<M> {
     }
 }
 
-options!(Get<M>, M: Mode);
-awaitable!(Get<M>, M::Output, M: Mode);
-
-impl<M: Mode> Clone for Get<M> {
-    fn clone(&self) -> Self {
-        Self {
-            reading: self.reading.clone(),
-            range: self.range,
-            verify: self.verify,
-            resumes: self.resumes,
-            options: self.options.clone(),
-            mode: PhantomData,
-        }
-    }
-}
-
-impl<M: Mode> fmt::Debug for Get<M> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Get")
-            .field("bucket", &self.reading.bucket)
-            .field("key", &self.reading.key)
-            .field("range", &self.range)
-            .finish_non_exhaustive()
-    }
-}
+awaitable!(Get<M>, M::Object, M: Mode);
 
 struct GetObject<M> {
     range: Option<ByteRange>,
@@ -409,7 +215,7 @@ impl<M: Mode> CachedOperation for GetObject<M> {
 }
 
 impl<M: Mode> S3Operation for GetObject<M> {
-    type Output = M::Output;
+    type Output = M::Object;
     const ROW: Row = idempotency::GET_OBJECT;
     const STREAMS: bool = true;
 
@@ -417,7 +223,7 @@ impl<M: Mode> S3Operation for GetObject<M> {
         matches!(status, 200 | 206) || (status == 304 && M::MAY_BE_UNCHANGED)
     }
 
-    fn parse(&self, answer: Answer) -> Result<M::Output> {
+    fn parse(&self, answer: Answer) -> Result<M::Object> {
         let status = answer.head.status();
         let head = ObjectHead::new(answer.head);
         match status {
@@ -456,7 +262,7 @@ mod tests {
     use std::ops::Bound;
 
     fn header(get: Get) -> Option<Option<String>> {
-        get.range.map(ByteRange::header)
+        get.told.range.map(ByteRange::header)
     }
 
     #[test]

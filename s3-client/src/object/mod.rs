@@ -13,6 +13,7 @@ pub(crate) mod post_policy;
 pub(crate) mod presign;
 pub(crate) mod put;
 mod range;
+pub(crate) mod read;
 pub(crate) mod restore;
 mod resume;
 mod retention;

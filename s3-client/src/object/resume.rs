@@ -112,7 +112,7 @@ impl Resume for Cut {
         self.left = self.left.checked_sub(1)?;
         let pause = self.pauses.before(read);
         let range = ByteRange::Within(first, self.end - 1);
-        let get = Get::of(self.reading.clone(), Some(range), self.options.clone());
+        let get = Get::rest(self.reading.clone(), range, self.options.clone());
         let (etag, wanted) = (self.etag.clone(), first..self.end);
         Some(Box::pin(async move {
             if !pause.is_zero() {

@@ -43,8 +43,9 @@
 //!
 //! What setters take: [`CustomerKey`] and [`ServerSideEncryption`] (`encryption`), [`RetryConfig`] (`retry`),
 //! `CacheMode` (`cache`, with the feature of this name), [`ObjectId`] (`delete_many`), [`AclChange`]
-//! (`put_object_acl`). [`Always`] and [`IfChanged`] say in the type of [`Get`] and [`Head`] whether they have a
-//! condition.
+//! (`put_object_acl`). [`Get`] and [`Head`] are the two kinds of [`ReadObject`], which has the setters that
+//! both share: [`Fetch`] and [`Look`] say in the type which of them it is, and [`Always`] and [`IfChanged`] whether it has
+//! a condition.
 
 #[macro_use]
 pub(crate) mod options;
@@ -65,21 +66,28 @@ pub use crate::bucket::config::{DeleteConfig, GetConfig, PutConfig};
 pub use crate::bucket::{CreateBucket, DeleteBucket, HeadBucket, IsEmpty, ListBuckets};
 #[cfg(feature = "fs")]
 pub use crate::file::SaveFile;
-pub use crate::list::{List, ListV1, ListVersions};
+pub use crate::list::{
+    BucketListing, List, ListV1, ListVersions, Listed, ObjectVersions, ObjectsByMarker,
+    ObjectsByToken,
+};
 pub use crate::many::{DeleteMany, GetListed, GetMany, ObjectId, Purge, PutMany};
 pub use crate::multipart::{
     AbortMultipart, CompleteMultipart, CopyPart, CreateMultipart, ListMultipart, ListParts,
-    UploadPart,
+    UnfinishedUploads, UploadPart,
 };
 pub use crate::object::acl::AclChange;
 pub use crate::object::attributes::GetObjectAttributes;
 pub use crate::object::copy::Copy;
 pub use crate::object::delete::Delete;
-pub use crate::object::get::{Always, Get, IfChanged, Mode};
-pub use crate::object::head::{Head, HeadMode};
+pub use crate::object::get::{Fetch, Get};
+pub use crate::object::head::{Head, Look};
 pub use crate::object::post_policy::PostPolicy;
 pub use crate::object::presign::Presign;
 pub use crate::object::put::Put;
+pub use crate::object::read::{Always, IfChanged, Mode, ReadObject, Verb};
+// One trait is the mode of a `Get` and of a `Head`; code may name it by either.
+#[doc(hidden)]
+pub use crate::object::read::Mode as HeadMode;
 pub use crate::object::restore::Restore;
 pub use crate::transfer::Upload;
 #[cfg(feature = "fs")]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use aws_core::idempotency::Row;
 use aws_core::operation::Answer;
-use aws_core::paginate::{IntoItems, Items, LoopGuard, Paged, Pages};
+use aws_core::paginate::{Cursor, IntoItems, Items, Listing, Pages};
 use aws_core::{Result, awaitable};
 
 use crate::client::SdbClient;
@@ -23,8 +23,7 @@ use crate::wire::{Sdb, UnsignedRequest, read};
 pub struct ListDomains {
     client: SdbClient,
     page_size: Option<u32>,
-    token: Option<Arc<str>>,
-    guard: LoopGuard,
+    cursor: Cursor<Arc<str>>,
     options: Options,
 }
 
@@ -58,8 +57,7 @@ impl ListDomains {
         Self {
             client,
             page_size: None,
-            token: None,
-            guard: LoopGuard::default(),
+            cursor: Cursor::default(),
             options: Options::default(),
         }
     }
@@ -72,7 +70,7 @@ impl ListDomains {
 
     /// Goes on where an earlier page ended.
     pub fn token(mut self, token: impl Into<Arc<str>>) -> Self {
-        self.token = Some(token.into());
+        self.cursor.set(token.into());
         self
     }
 
@@ -93,42 +91,38 @@ impl ListDomains {
     pub async fn send(self) -> Result<DomainPage> {
         self.page().await
     }
+}
 
-    async fn page(&self) -> Result<DomainPage> {
+options!(ListDomains);
+awaitable!(ListDomains, DomainPage);
+
+impl Listing for ListDomains {
+    type Page = DomainPage;
+    type Token = Arc<str>;
+
+    fn cursor(&mut self) -> &mut Cursor<Arc<str>> {
+        &mut self.cursor
+    }
+
+    fn next(page: &DomainPage) -> Option<Arc<str>> {
+        page.next_token.as_deref().map(Into::into)
+    }
+
+    async fn ask(&self) -> Result<DomainPage> {
         let mut wire = UnsignedRequest::new(&self.client, ListDomainsOperation::ROW.operation);
         wire.options(self.options.clone());
         if let Some(domains) = self.page_size {
             limits::page_size(domains)?;
             wire.param("MaxNumberOfDomains", domains.to_string());
         }
-        if let Some(token) = &self.token {
+        if let Some(token) = self.cursor.at() {
             wire.param("NextToken", &**token);
         }
         let page = self
             .client
             .call(&Call::new(wire, ListDomainsOperation))
             .await?;
-        if page.next_token.is_some() && page.next_token.as_deref() == self.token.as_deref() {
-            return Err(LoopGuard::error());
-        }
         Ok(page)
-    }
-}
-
-options!(ListDomains);
-awaitable!(ListDomains, DomainPage);
-
-impl Paged for ListDomains {
-    type Page = DomainPage;
-
-    async fn fetch(mut self) -> Result<(DomainPage, Option<Self>)> {
-        let page = self.page().await?;
-        let Some(token) = page.next_token.as_deref() else {
-            return Ok((page, None));
-        };
-        self.guard.step(token)?;
-        self.token = Some(token.into());
-        Ok((page, Some(self)))
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use aws_core::idempotency::Row;
 use aws_core::operation::Answer;
-use aws_core::paginate::{IntoItems, Items, LoopGuard, Paged, Pages};
+use aws_core::paginate::{Cursor, IntoItems, Items, Listing, Pages};
 use aws_core::{Error, Result, awaitable};
 use serde_json::Map;
 
@@ -25,8 +25,7 @@ pub struct ListExports {
     client: SdbClient,
     domain: Option<Arc<str>>,
     page_size: Option<u32>,
-    token: Option<Arc<str>>,
-    guard: LoopGuard,
+    cursor: Cursor<Arc<str>>,
     options: Options,
 }
 
@@ -73,8 +72,7 @@ impl ListExports {
             client,
             domain: None,
             page_size: None,
-            token: None,
-            guard: LoopGuard::default(),
+            cursor: Cursor::default(),
             options: Options::default(),
         }
     }
@@ -93,7 +91,7 @@ impl ListExports {
 
     /// Goes on where an earlier page ended.
     pub fn token(mut self, token: impl Into<Arc<str>>) -> Self {
-        self.token = Some(token.into());
+        self.cursor.set(token.into());
         self
     }
 
@@ -114,8 +112,24 @@ impl ListExports {
     pub async fn send(self) -> Result<ExportPage> {
         self.page().await
     }
+}
 
-    async fn page(&self) -> Result<ExportPage> {
+options!(ListExports);
+awaitable!(ListExports, ExportPage);
+
+impl Listing for ListExports {
+    type Page = ExportPage;
+    type Token = Arc<str>;
+
+    fn cursor(&mut self) -> &mut Cursor<Arc<str>> {
+        &mut self.cursor
+    }
+
+    fn next(page: &ExportPage) -> Option<Arc<str>> {
+        page.next_token.as_deref().map(Into::into)
+    }
+
+    async fn ask(&self) -> Result<ExportPage> {
         let mut params = Map::new();
         if let Some(domain) = &self.domain {
             limits::domain(domain)?;
@@ -127,7 +141,7 @@ impl ListExports {
             }
             params.insert("maxResults".into(), size.into());
         }
-        if let Some(token) = &self.token {
+        if let Some(token) = self.cursor.at() {
             sized("token", token, 1..=2048)?;
             params.insert("nextToken".into(), (&**token).into());
         }
@@ -144,27 +158,7 @@ impl ListExports {
             .client
             .export_call(&Call::new(wire, ListExportsOperation))
             .await?;
-        if page.next_token.is_some() && page.next_token.as_deref() == self.token.as_deref() {
-            return Err(LoopGuard::error());
-        }
         Ok(page)
-    }
-}
-
-options!(ListExports);
-awaitable!(ListExports, ExportPage);
-
-impl Paged for ListExports {
-    type Page = ExportPage;
-
-    async fn fetch(mut self) -> Result<(ExportPage, Option<Self>)> {
-        let page = self.page().await?;
-        let Some(token) = page.next_token.as_deref() else {
-            return Ok((page, None));
-        };
-        self.guard.step(token)?;
-        self.token = Some(token.into());
-        Ok((page, Some(self)))
     }
 }
 

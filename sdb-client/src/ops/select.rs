@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use aws_core::idempotency::Row;
 use aws_core::operation::Answer;
-use aws_core::paginate::{self, IntoItems, LoopGuard, Paged, Pages};
+use aws_core::paginate::{self, Cursor, IntoItems, Listing, Paged, Pages};
 use aws_core::xml::{Xml, XmlError};
 use aws_core::{Error, Result, awaitable};
 
@@ -29,8 +29,7 @@ pub struct Select {
     client: SdbClient,
     expression: Expression,
     consistent: bool,
-    token: Option<Arc<str>>,
-    guard: LoopGuard,
+    cursor: Cursor<Arc<str>>,
     options: Options,
 }
 
@@ -66,8 +65,7 @@ impl Select {
             client,
             expression,
             consistent: false,
-            token: None,
-            guard: LoopGuard::default(),
+            cursor: Cursor::default(),
             options: Options::default(),
         }
     }
@@ -80,7 +78,7 @@ impl Select {
 
     /// Goes on where an earlier page of the same expression ended.
     pub fn token(mut self, token: impl Into<Arc<str>>) -> Self {
-        self.token = Some(token.into());
+        self.cursor.set(token.into());
         self
     }
 
@@ -123,8 +121,24 @@ impl Select {
     pub async fn send(self) -> Result<SelectPage> {
         self.page().await
     }
+}
 
-    async fn page(&self) -> Result<SelectPage> {
+options!(Select);
+awaitable!(Select, SelectPage);
+
+impl Listing for Select {
+    type Page = SelectPage;
+    type Token = Arc<str>;
+
+    fn cursor(&mut self) -> &mut Cursor<Arc<str>> {
+        &mut self.cursor
+    }
+
+    fn next(page: &SelectPage) -> Option<Arc<str>> {
+        page.next_token.as_deref().map(Into::into)
+    }
+
+    async fn ask(&self) -> Result<SelectPage> {
         let expression = self.expression.text()?;
         let mut wire = UnsignedRequest::new(&self.client, SelectOperation::ROW.operation);
         wire.options(self.options.clone());
@@ -132,31 +146,11 @@ impl Select {
         if self.consistent {
             wire.param("ConsistentRead", "true");
         }
-        if let Some(token) = &self.token {
+        if let Some(token) = self.cursor.at() {
             wire.param("NextToken", &**token);
         }
         let page = self.client.call(&Call::new(wire, SelectOperation)).await?;
-        if page.next_token.is_some() && page.next_token.as_deref() == self.token.as_deref() {
-            return Err(LoopGuard::error());
-        }
         Ok(page)
-    }
-}
-
-options!(Select);
-awaitable!(Select, SelectPage);
-
-impl Paged for Select {
-    type Page = SelectPage;
-
-    async fn fetch(mut self) -> Result<(SelectPage, Option<Self>)> {
-        let page = self.page().await?;
-        let Some(token) = page.next_token.as_deref() else {
-            return Ok((page, None));
-        };
-        self.guard.step(token)?;
-        self.token = Some(token.into());
-        Ok((page, Some(self)))
     }
 }
 

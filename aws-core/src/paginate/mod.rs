@@ -1,5 +1,7 @@
 //! Answers that come in pages, as streams.
 
+mod cursor;
+
 use std::collections::VecDeque;
 use std::fmt;
 use std::future::{Future, poll_fn};
@@ -8,7 +10,8 @@ use std::task::{Context, Poll, ready};
 
 use futures_core::Stream;
 
-use crate::error::{Error, Result};
+pub use self::cursor::{Cursor, Listing, LoopGuard};
+use crate::error::Result;
 
 /// A request that answers with one page and knows how to ask for the next.
 pub trait Paged: Send + Sized + 'static {
@@ -26,45 +29,6 @@ pub trait IntoItems {
 
     /// The things in their order.
     fn into_items(self) -> impl Iterator<Item = Self::Item>;
-}
-
-/// Notices a listing that comes back to where it was, however long the circle, in the memory of one token.
-///
-/// The token it holds on to is replaced after 1, 2, 4, 8, … pages, so that in the end it is one of the circle's and
-/// older than a round ([Brent](https://doi.org/10.1007/BF01933190)).
-#[derive(Clone, Debug, Default)]
-pub struct LoopGuard {
-    held: Option<String>,
-    /// Pages since it was taken.
-    pages: u64,
-    /// Pages until another is.
-    until: u64,
-}
-
-impl LoopGuard {
-    /// Takes note of the token of the next page.
-    ///
-    /// # Errors
-    /// [`error`](Self::error) when the listing has been there before.
-    pub fn step(&mut self, token: &str) -> Result<()> {
-        if self.held.as_deref() == Some(token) {
-            return Err(Self::error());
-        }
-        self.pages += 1;
-        if self.pages >= self.until {
-            self.held = Some(token.to_owned());
-            self.until = self.pages * 2;
-            self.pages = 0;
-        }
-        Ok(())
-    }
-
-    /// What is said of a listing that goes in circles: a [`Kind::Protocol`](crate::Kind::Protocol).
-    pub fn error() -> Error {
-        Error::protocol(
-            "the listing does not get on: it comes back to a page that was there before",
-        )
-    }
 }
 
 type Fetching<R> = Pin<Box<dyn Future<Output = Result<(<R as Paged>::Page, Option<R>)>> + Send>>;
@@ -243,27 +207,6 @@ mod tests {
                 n => Ok((Page(vec![n, n + 10]), (n != 3).then_some(Self(n + 1)))),
             }
         }
-    }
-
-    #[test]
-    fn circles_are_noticed() {
-        for (before, round) in [(0, 1), (0, 2), (0, 7), (5, 1), (3, 100), (1000, 3)] {
-            let mut guard = LoopGuard::default();
-            let token = |i: u32| {
-                if i < before {
-                    i
-                } else {
-                    before + (i - before) % round
-                }
-            };
-            let noticed = (0..).find(|i| guard.step(&token(*i).to_string()).is_err());
-            assert!(
-                noticed.is_some_and(|i| i < 4 * (before + round) + 4),
-                "{before} {round}: {noticed:?}"
-            );
-        }
-        let mut guard = LoopGuard::default();
-        assert!((0..10_000).all(|i| guard.step(&i.to_string()).is_ok()));
     }
 
     #[tokio::test]
