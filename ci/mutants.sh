@@ -25,7 +25,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 rooms=(
     "engine    | pipeline-pool | pipeline-pool/src/engine/core/**/*.rs | --lib engine::core"
     "http1     | pipeline-pool | pipeline-pool/src/http1/**/*.rs | --lib http1"
-    "dispatch  | aws-core | aws-core/src/dispatch/**/*.rs aws-core/src/classify.rs aws-core/src/retry.rs aws-core/src/idempotency.rs | --lib --test=dispatch"
+    "dispatch  | aws-core | aws-core/src/dispatch/**/*.rs aws-core/src/classify.rs aws-core/src/retry.rs aws-core/src/idempotency/**/*.rs | --lib --test=dispatch"
     "trust     | cache-layer | cache-layer/src/through/trust/**/*.rs | --lib through"
     "debts     | cache-layer | cache-layer/src/memcached/node/**/*.rs cache-layer/src/memcached/ops/lease.rs cache-layer/src/memcached/health.rs | --lib --test=memcached"
     "signing   | aws-sigv2 | aws-sigv2/src/**/*.rs | --lib --test=vectors --test=independent"

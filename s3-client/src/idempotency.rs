@@ -146,41 +146,20 @@ aws_core::rows! {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
+    use aws_core::idempotency::testing::{assert_rows_are_of_the_table, assert_shows};
+
     use super::*;
 
     #[test]
     fn the_page_shows_the_table() {
-        let page = include_str!("idempotency.md");
-        for row in TABLE {
-            assert!(page.contains(&row.to_string()), "the page lacks:\n{row}");
-        }
-        assert_eq!(
-            page.lines().filter(|line| line.starts_with("| ")).count(),
-            TABLE.len() + 1
-        );
+        assert_shows(include_str!("idempotency.md"), TABLE);
     }
 
-    /// An operation names its row, as its type demands; that row has to be one of the table's.
     #[test]
     fn no_row_is_made_elsewhere() {
-        let mut operations = 0;
-        let mut folders = vec![concat!(env!("CARGO_MANIFEST_DIR"), "/src").into()];
-        while let Some(folder) = folders.pop() {
-            for entry in std::fs::read_dir::<std::path::PathBuf>(folder).unwrap() {
-                let path = entry.unwrap().path();
-                if path.is_dir() {
-                    folders.push(path);
-                    continue;
-                }
-                // This text speaks of rows.
-                if path.ends_with("idempotency.rs") {
-                    continue;
-                }
-                let text = std::fs::read_to_string(&path).unwrap();
-                assert!(!text.contains("Row::new"), "{path:?}");
-                operations += text.matches("S3Operation for ").count();
-            }
-        }
-        assert!(operations > 5);
+        let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+        assert!(assert_rows_are_of_the_table(&sources, "S3Operation") > 5);
     }
 }

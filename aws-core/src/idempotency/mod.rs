@@ -1,5 +1,9 @@
 //! The rows of the tables that say which operations may be sent twice; each client has its own.
 
+#[cfg(feature = "testing")]
+#[doc(hidden)]
+pub mod testing;
+
 use std::fmt;
 
 use crate::classify::Idempotency;
