@@ -50,7 +50,7 @@ fn main() {
 
     show("V2, GET", || {
         let date = date::http(now);
-        let request = s3::Request {
+        let request = s3::S3Request {
             method: "GET",
             bucket: Some("photos"),
             path: black_box(PATH),

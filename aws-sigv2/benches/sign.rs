@@ -25,7 +25,7 @@ fn main() {
         black_box(date::http(black_box(now)).as_ref().len())
     });
     let date = date::http(now);
-    let get = s3::Request {
+    let get = s3::S3Request {
         method: "GET",
         bucket: Some("photos"),
         path: black_box(PATH),
@@ -43,13 +43,13 @@ fn main() {
     show("S3, GET with its date", || {
         let date = date::http(black_box(now));
         let headers = [HOST, ("date", date.as_ref())];
-        black_box(s3::Request { headers, ..get }.sign(&keys).value().len())
+        black_box(s3::S3Request { headers, ..get }.sign(&keys).value().len())
     });
     show("S3, GET with a token of 400 bytes", || {
         black_box(get.sign(&temporary).value().len())
     });
     let date = ("date", date.as_ref());
-    let put = s3::Request {
+    let put = s3::S3Request {
         method: "PUT",
         bucket: get.bucket,
         path: PATH,
@@ -65,7 +65,7 @@ fn main() {
     show("S3, PUT with two x-amz- headers", || {
         black_box(put.sign(&keys).value().len())
     });
-    let part = s3::Request {
+    let part = s3::S3Request {
         query: black_box("partNumber=7&uploadId=VXBsb2FkIElEIGZvciA2aWWpbmcncyBteS1tb3Zp"),
         ..get
     };
@@ -92,7 +92,7 @@ fn main() {
             params.push((replace, "true"));
         }
         let time = date::iso8601(now);
-        let request = query::Request {
+        let request = query::QueryRequest {
             method: "POST",
             host: "sdb.amazonaws.com",
             path: "/",

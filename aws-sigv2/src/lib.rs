@@ -25,7 +25,7 @@
 //! use aws_sigv2::{Credentials, s3};
 //!
 //! let credentials = Credentials::new("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY");
-//! let request = s3::Request {
+//! let request = s3::S3Request {
 //!     method: "GET",
 //!     bucket: Some("johnsmith"), // johnsmith.s3.amazonaws.com
 //!     path: "/photos/puppy.jpg",

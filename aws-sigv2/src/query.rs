@@ -16,10 +16,10 @@
 //! the signature: as the query of a `GET` or the form body of a `POST`.
 //!
 //! ```
-//! use aws_sigv2::{Credentials, query::{Algorithm, Request, Time}};
+//! use aws_sigv2::{Credentials, query::{Algorithm, QueryRequest, Time}};
 //!
 //! let credentials = Credentials::new("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY");
-//! let request = Request {
+//! let request = QueryRequest {
 //!     method: "GET",
 //!     host: "elasticmapreduce.amazonaws.com",
 //!     path: "/",
@@ -71,7 +71,7 @@ pub enum Time<'a> {
 
 /// A request of the Query API.
 #[derive(Clone, Copy)]
-pub struct Request<'a> {
+pub struct QueryRequest<'a> {
     /// The HTTP method, in uppercase: `GET` or `POST`.
     pub method: &'a str,
     /// The host exactly as in the `Host` header, in any case, with the port if the header has one.
@@ -88,28 +88,32 @@ pub struct Request<'a> {
     pub time: Time<'a>,
 }
 
-impl fmt::Debug for Request<'_> {
+/// The same type under a shorter name, for code that names it by its module.
+#[doc(hidden)]
+pub use self::QueryRequest as Request;
+
+impl fmt::Debug for QueryRequest<'_> {
     /// Shows the names of the parameters and not their values, which are the caller's data.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        struct Names<'a>(&'a [(&'a str, &'a str)]);
-        impl fmt::Debug for Names<'_> {
+        struct ParamNames<'a>(&'a [(&'a str, &'a str)]);
+        impl fmt::Debug for ParamNames<'_> {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.debug_list()
                     .entries(self.0.iter().map(|(name, _)| name))
                     .finish()
             }
         }
-        f.debug_struct("Request")
+        f.debug_struct("QueryRequest")
             .field("method", &self.method)
             .field("host", &self.host)
             .field("path", &self.path)
-            .field("params", &Names(self.params))
+            .field("params", &ParamNames(self.params))
             .field("time", &self.time)
             .finish()
     }
 }
 
-impl Request<'_> {
+impl QueryRequest<'_> {
     /// The text that [`sign`](Self::sign) signs.
     #[must_use]
     pub fn string_to_sign(&self, c: &Credentials, a: Algorithm) -> String {
@@ -215,7 +219,7 @@ mod tests {
 
     #[test]
     fn debug_shows_no_values() {
-        let request = Request {
+        let request = QueryRequest {
             method: "POST",
             host: "sdb.amazonaws.com",
             path: "/",
@@ -232,7 +236,7 @@ mod tests {
     #[test]
     fn signing_allocates_the_output_once() {
         let credentials = Credentials::new("AKID", "hush").with_token("a/b+c==");
-        let request = Request {
+        let request = QueryRequest {
             method: "POST",
             host: "sdb.amazonaws.com",
             path: "/",

@@ -290,7 +290,7 @@ proptest! {
     #[test]
     fn s3_headers(wire in wire(), credentials in credentials()) {
         let query = wire.query_string();
-        let request = s3::Request {
+        let request = s3::S3Request {
             method: &wire.method,
             bucket: wire.bucket.as_deref(),
             path: &wire.path,
@@ -308,7 +308,7 @@ proptest! {
     #[test]
     fn s3_links(wire in wire(), credentials in credentials(), expires in any::<u64>()) {
         let query = wire.query_string();
-        let request = s3::Request {
+        let request = s3::S3Request {
             method: &wire.method,
             bucket: wire.bucket.as_deref(),
             path: &wire.path,
@@ -321,7 +321,7 @@ proptest! {
         let link = request.presign(&credentials, expires);
         prop_assert!(link.starts_with(&query));
         prop_assert!(link.ends_with(&format!("&Signature={signature}")), "{}", link);
-        let again = s3::Request { method: request.method, bucket: request.bucket, path: request.path,
+        let again = s3::S3Request { method: request.method, bucket: request.bucket, path: request.path,
             query: &link, headers: request.headers.clone() };
         prop_assert_eq!(again.presign(&credentials, expires), link.clone());
     }
@@ -345,7 +345,7 @@ proptest! {
             raw.insert(0, ("Timestamp", "old"));
         }
         let algorithm = if sha1 { Algorithm::HmacSha1 } else { Algorithm::HmacSha256 };
-        let request = query::Request {
+        let request = query::QueryRequest {
             method: "POST", host: &host, path: "/", params: &raw, time: Time::Timestamp("2009-04-15T00:00:00Z"),
         };
 

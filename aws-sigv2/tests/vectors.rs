@@ -100,8 +100,8 @@ impl Wire {
     fn s3<'a>(
         &'a self,
         bucket: Option<&'a str>,
-    ) -> s3::Request<'a, impl Clone + IntoIterator<Item = (&'a str, &'a str)>> {
-        s3::Request {
+    ) -> s3::S3Request<'a, impl Clone + IntoIterator<Item = (&'a str, &'a str)>> {
+        s3::S3Request {
             method: &self.method,
             bucket,
             path: &self.path,
@@ -244,7 +244,7 @@ fn queries() {
         };
         assert_eq!(algorithm.name(), vector.read("algorithm").trim_end());
         for _ in 0..2 {
-            let request = query::Request {
+            let request = query::QueryRequest {
                 method: &wire.method,
                 host: wire.headers[0].1.trim(),
                 path: &wire.path,

@@ -55,10 +55,10 @@ impl fmt::Display for Kind {
 /// `Display` is one line: what the action was about, the kind, and what happened. Neither it nor `Debug` has a secret or
 /// the content of anything that is stored; both have names, which are JIDs of people.
 #[derive(Clone)]
-pub struct Error(Box<Inner>);
+pub struct Error(Box<ErrorParts>);
 
 #[derive(Clone)]
-struct Inner {
+struct ErrorParts {
     kind: Kind,
     about: String,
     message: String,
@@ -67,7 +67,7 @@ struct Inner {
 
 impl Error {
     pub(crate) fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self(Box::new(Inner {
+        Self(Box::new(ErrorParts {
             kind,
             about: String::new(),
             message: message.into(),

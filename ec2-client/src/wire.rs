@@ -99,7 +99,7 @@ impl UnsignedRequest {
     fn request_v2(&self, attempt: &Attempt<'_>) -> Result<Request> {
         let time = date::iso8601(attempt.now());
         let params: Vec<(&str, &str)> = self.params.iter().map(|(n, v)| (&**n, &**v)).collect();
-        let signed = query::Request {
+        let signed = query::QueryRequest {
             method: Method::Post.as_str(),
             host: self.origin.authority(),
             path: &self.path,

@@ -16,12 +16,12 @@ use crate::amazon;
 use crate::bucket::Bucket;
 use crate::bucket::ListBuckets;
 use crate::request::options::Options;
+use crate::resolve::{Chosen, Told};
 use crate::route::{Addressing, BucketAddress, Redirects};
 use crate::service::S3;
 use crate::sign::agreement::{Agreement, Freedom};
 use crate::sign::hosts::{region_in, region_of};
 use crate::sign::{Signature, Signer};
-use crate::told::{Chosen, Told};
 use crate::unsigned::UnsignedRequest;
 
 /// A client of one S3 endpoint; cheap to clone.
@@ -248,7 +248,7 @@ impl S3Client {
         operation: O,
     ) -> Result<O::Output> {
         match &self.0.cache {
-            Some(cache) => cache.read(Shared(self.0.clone()), operation).await,
+            Some(cache) => cache.read(SharedClient(self.0.clone()), operation).await,
             None => self.call(&operation).await,
         }
     }
@@ -269,10 +269,10 @@ impl S3Client {
 /// Holds the client, and can be taken for its service.
 #[cfg(feature = "cache")]
 #[derive(Clone)]
-struct Shared(Arc<Inner>);
+struct SharedClient(Arc<Inner>);
 
 #[cfg(feature = "cache")]
-impl std::ops::Deref for Shared {
+impl std::ops::Deref for SharedClient {
     type Target = S3;
 
     fn deref(&self) -> &S3 {

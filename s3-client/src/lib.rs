@@ -121,13 +121,13 @@ mod many;
 mod multipart;
 mod object;
 mod operation;
+mod resolve;
 mod route;
 mod service;
 pub mod settings;
 mod sign;
 #[cfg(test)]
 mod testing;
-mod told;
 mod transfer;
 pub mod transport;
 mod unsigned;

@@ -222,7 +222,7 @@ impl Unsigned for UnsignedRequest {
             .collect();
         let in_url = self.in_url && self.encoded_len() <= MAX_URL;
         let method = if in_url { Method::Get } else { Method::Post };
-        let signed = query::Request {
+        let signed = query::QueryRequest {
             method: method.as_str(),
             host: self.origin.authority(),
             path: &self.path,

@@ -77,7 +77,7 @@ impl InLine {
     }
 
     fn turn(&self) -> Turn {
-        Turn(Box::new(Held {
+        Turn(Box::new(HeldTurn {
             gate: self.gate.clone(),
             caller: self.caller,
             begun: Instant::now(),
@@ -124,9 +124,9 @@ impl Drop for InLine {
 
 /// The right to send one request. Dropped before that it goes to the next in line; dropped after that, it counts as a
 /// caller who did not wait for the answer.
-pub(crate) struct Turn(Box<Held>);
+pub(crate) struct Turn(Box<HeldTurn>);
 
-struct Held {
+struct HeldTurn {
     gate: Arc<Gate>,
     caller: Caller,
     begun: Instant,
@@ -150,7 +150,7 @@ impl Turn {
     }
 }
 
-impl Held {
+impl HeldTurn {
     fn end(&mut self, ended: Ended) {
         self.ended = true;
         let (now, caller, begun) = (Instant::now(), self.caller, self.begun);
@@ -165,7 +165,7 @@ impl Held {
     }
 }
 
-impl Drop for Held {
+impl Drop for HeldTurn {
     fn drop(&mut self) {
         if !self.ended {
             self.end(Ended::GaveUp);

@@ -55,7 +55,7 @@ use text::{Decimal, Text};
 /// use aws_sigv2::{Credentials, s3};
 ///
 /// let headers = [("Content-Type".to_string(), "text/plain".to_string())];
-/// let request = s3::Request {
+/// let request = s3::S3Request {
 ///     method: "PUT",
 ///     bucket: None,
 ///     path: "/johnsmith/notes%20of%20today",
@@ -66,7 +66,7 @@ use text::{Decimal, Text};
 /// assert_eq!(request.string_to_sign(&credentials), "PUT\n\ntext/plain\n\n/johnsmith/notes%20of%20today");
 /// ```
 #[derive(Clone, Copy)]
-pub struct Request<'a, H> {
+pub struct S3Request<'a, H> {
     /// The HTTP method, in uppercase.
     pub method: &'a str,
     /// The bucket as the `Host` header carries it (in lowercase), for virtual-host style. `None` for path
@@ -80,10 +80,14 @@ pub struct Request<'a, H> {
     pub headers: H,
 }
 
-impl<H> fmt::Debug for Request<'_, H> {
+/// The same type under a shorter name, for code that names it by its module.
+#[doc(hidden)]
+pub use self::S3Request as Request;
+
+impl<H> fmt::Debug for S3Request<'_, H> {
     /// Leaves out headers and query: both can hold session tokens and encryption keys.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Request")
+        f.debug_struct("S3Request")
             .field("method", &self.method)
             .field("bucket", &self.bucket)
             .field("path", &self.path)
@@ -91,7 +95,7 @@ impl<H> fmt::Debug for Request<'_, H> {
     }
 }
 
-impl<'a, H> Request<'a, H>
+impl<'a, H> S3Request<'a, H>
 where
     H: Clone + IntoIterator<Item = (&'a str, &'a str)>,
 {
@@ -143,10 +147,10 @@ where
     /// Signs with the sub-resources of this endpoint in place of the base list.
     ///
     /// ```
-    /// use aws_sigv2::{Credentials, s3::{Request, SubResources}};
+    /// use aws_sigv2::{Credentials, s3::{S3Request, SubResources}};
     ///
     /// let list = SubResources::BASE.with("encryption");
-    /// let request = Request { method: "GET", bucket: None, path: "/b/", query: "encryption", headers: [] };
+    /// let request = S3Request { method: "GET", bucket: None, path: "/b/", query: "encryption", headers: [] };
     /// let credentials = Credentials::new("AKID", "secret");
     /// assert_eq!(request.string_to_sign(&credentials), "GET\n\n\n\n/b/");
     /// assert_eq!(request.sub_resources(&list).string_to_sign(&credentials), "GET\n\n\n\n/b/?encryption");
@@ -159,10 +163,10 @@ where
     }
 }
 
-/// A [`Request`] together with the sub-resources that its server signs; see [`Request::sub_resources`].
+/// A [`S3Request`] together with the sub-resources that its server signs; see [`S3Request::sub_resources`].
 #[must_use]
 pub struct Signer<'r, 'a, H> {
-    request: &'r Request<'a, H>,
+    request: &'r S3Request<'a, H>,
     list: &'r SubResources,
 }
 
@@ -179,13 +183,13 @@ impl<'a, H> Signer<'_, 'a, H>
 where
     H: Clone + IntoIterator<Item = (&'a str, &'a str)>,
 {
-    /// See [`Request::string_to_sign`].
+    /// See [`S3Request::string_to_sign`].
     #[must_use]
     pub fn string_to_sign(&self, credentials: &Credentials) -> String {
         self.text(credentials, None).readable()
     }
 
-    /// See [`Request::sign`].
+    /// See [`S3Request::sign`].
     pub fn sign<'c>(&self, credentials: &'c Credentials) -> Authorization<'c> {
         let text = self.text(credentials, None);
         let mut feed = credentials.hmac_sha1();
@@ -198,7 +202,7 @@ where
         Authorization::new(value, text.added_token())
     }
 
-    /// See [`Request::presign`].
+    /// See [`S3Request::presign`].
     #[must_use]
     pub fn presign(&self, credentials: &Credentials, expires_unix: u64) -> String {
         let text = self.text(credentials, Some(expires_unix));
@@ -239,7 +243,7 @@ where
         query
     }
 
-    /// See [`Request::presign_string_to_sign`].
+    /// See [`S3Request::presign_string_to_sign`].
     #[must_use]
     pub fn presign_string_to_sign(&self, credentials: &Credentials, expires_unix: u64) -> String {
         self.text(credentials, Some(expires_unix)).readable()
@@ -259,7 +263,7 @@ where
     }
 }
 
-/// Whether a query parameter is one that [`Request::presign`] writes.
+/// Whether a query parameter is one that [`S3Request::presign`] writes.
 fn is_link_parameter(name: &str) -> bool {
     matches!(name, "AWSAccessKeyId" | "Expires" | "Signature")
         || name.eq_ignore_ascii_case(SECURITY_TOKEN)
@@ -271,7 +275,7 @@ mod tests {
 
     #[test]
     fn debug_hides_headers_and_query() {
-        let request = Request {
+        let request = S3Request {
             method: "GET",
             bucket: Some("photos"),
             path: "/cat",
@@ -280,7 +284,7 @@ mod tests {
         };
         assert_eq!(
             format!("{request:?}"),
-            r#"Request { method: "GET", bucket: Some("photos"), path: "/cat", .. }"#
+            r#"S3Request { method: "GET", bucket: Some("photos"), path: "/cat", .. }"#
         );
     }
 }

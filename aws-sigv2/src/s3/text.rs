@@ -1,13 +1,13 @@
 //! The string to sign of the S3 scheme.
 
-use super::{Request, SECURITY_TOKEN, SubResources, is_link_parameter};
+use super::{S3Request, SECURITY_TOKEN, SubResources, is_link_parameter};
 use crate::canonical::{List, split_query};
 use crate::escape;
 use crate::mac::Sink;
 
 /// The text to sign, as the parts that it is written from.
 pub(super) struct Text<'r, 'a, 'c, H> {
-    request: &'r Request<'a, H>,
+    request: &'r S3Request<'a, H>,
     list: &'r SubResources,
     /// The credentials' token, unless the headers hold one.
     token: Option<&'c str>,
@@ -33,7 +33,7 @@ where
     H: Clone + IntoIterator<Item = (&'a str, &'a str)>,
 {
     pub(super) fn new(
-        request: &'r Request<'a, H>,
+        request: &'r S3Request<'a, H>,
         list: &'r SubResources,
         token: Option<&'c str>,
         expires: Option<u64>,

@@ -9,7 +9,7 @@ use s3_client::Bucket;
 use sdb_client::SdbClient;
 
 use super::objects::Body;
-use super::{Freshness, Inner, Stores};
+use super::{Freshness, Stores, StoresParts};
 use crate::error::{Error, Kind, Result};
 use crate::layout::{DEFAULT_SHARDS, Layout};
 
@@ -127,7 +127,7 @@ impl StoresBuilder {
         let wanted = self.shards;
         let layout = Layout::new(self.prefix, wanted.unwrap_or(DEFAULT_SHARDS))?;
         let stores = |layout: Layout, deadline: Duration| {
-            Stores(Arc::new(Inner {
+            Stores(Arc::new(StoresParts {
                 bucket: self.bucket.clone(),
                 sdb: self.sdb.clone(),
                 layout,

@@ -22,10 +22,10 @@ use crate::layout::{DomainKind, Layout};
 
 /// The stores of one XMPP service; made by [`Stores::builder`]. Cheap to clone.
 #[derive(Clone)]
-pub struct Stores(Arc<Inner>);
+pub struct Stores(Arc<StoresParts>);
 
 #[derive(Clone)]
-struct Inner {
+struct StoresParts {
     bucket: Bucket,
     sdb: SdbClient,
     layout: Layout,
@@ -63,9 +63,9 @@ impl Stores {
 
     /// The same stores, read in this way.
     pub(crate) fn reading(&self, reads: Reads) -> Self {
-        Self(Arc::new(Inner {
+        Self(Arc::new(StoresParts {
             reads,
-            ..Inner::clone(&self.0)
+            ..StoresParts::clone(&self.0)
         }))
     }
 

@@ -40,7 +40,7 @@ pub(super) struct Form {
 
 /// What some bytes begin with.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Begin {
+pub(super) enum FormStart {
     /// A journal of this form.
     Whole(Form),
     /// A journal whose making was cut short; there is no record in it.
@@ -98,7 +98,7 @@ impl Form {
     }
 }
 
-impl Begin {
+impl FormStart {
     pub(super) fn read(bytes: &[u8]) -> Self {
         for (magic, flushed) in [(MAGIC, false), (OLD_FLUSHED, true)] {
             if bytes.starts_with(magic) {
@@ -161,13 +161,17 @@ mod tests {
             let mut bytes = form.head();
             assert_eq!(bytes.len(), form.len());
             for cut in 0..bytes.len() {
-                assert_eq!(Begin::read(&bytes[..cut]), Begin::Torn, "{form:?} {cut}");
+                assert_eq!(
+                    FormStart::read(&bytes[..cut]),
+                    FormStart::Torn,
+                    "{form:?} {cut}"
+                );
             }
             bytes.extend_from_slice(b"more");
-            assert_eq!(Begin::read(&bytes), Begin::Whole(form));
+            assert_eq!(FormStart::read(&bytes), FormStart::Whole(form));
         }
-        assert_eq!(Begin::read(&[0; HEAD]), Begin::Torn);
-        assert_eq!(Begin::read(b"something else"), Begin::Foreign);
+        assert_eq!(FormStart::read(&[0; HEAD]), FormStart::Torn);
+        assert_eq!(FormStart::read(b"something else"), FormStart::Foreign);
         assert_ne!(Form::new(true), Form::new(true));
     }
 
@@ -177,9 +181,9 @@ mod tests {
         for at in MAGIC.len()..head.len() {
             let mut wrong = head.clone();
             wrong[at] ^= 4;
-            assert_eq!(Begin::read(&wrong), Begin::Torn, "{at}");
+            assert_eq!(FormStart::read(&wrong), FormStart::Torn, "{at}");
             wrong.push(0);
-            assert_eq!(Begin::read(&wrong), Begin::Damaged, "{at}");
+            assert_eq!(FormStart::read(&wrong), FormStart::Damaged, "{at}");
         }
     }
 }

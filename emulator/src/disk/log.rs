@@ -53,20 +53,20 @@ pub(crate) struct Ticket(u64);
 
 #[derive(Debug)]
 pub(super) struct Log {
-    shared: Arc<Shared>,
+    shared: Arc<SharedLog>,
     flusher: Option<thread::JoinHandle<()>>,
 }
 
 #[derive(Debug)]
-struct Shared {
-    state: Mutex<State>,
+struct SharedLog {
+    state: Mutex<LogState>,
     /// Wakes the flusher.
     work: Condvar,
     safe: watch::Sender<Safe>,
 }
 
 #[derive(Debug)]
-struct State {
+struct LogState {
     medium: Arc<dyn Medium>,
     seal: Seal,
     /// Bytes in the medium.
@@ -92,8 +92,8 @@ struct Safe {
 impl Log {
     /// Goes on with a medium of `len` bytes. A thread flushes what is appended where that is the form of it.
     pub(super) fn new(medium: Arc<dyn Medium>, len: u64, form: Form) -> io::Result<Self> {
-        let shared = Arc::new(Shared {
-            state: Mutex::new(State {
+        let shared = Arc::new(SharedLog {
+            state: Mutex::new(LogState {
                 medium,
                 seal: form.seal,
                 len,
@@ -219,8 +219,8 @@ impl Drop for Log {
     }
 }
 
-impl Shared {
-    fn lock(&self) -> MutexGuard<'_, State> {
+impl SharedLog {
+    fn lock(&self) -> MutexGuard<'_, LogState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

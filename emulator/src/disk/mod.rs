@@ -96,13 +96,13 @@ pub(crate) struct Journal<S: State>(Option<Disk<S>>);
 
 #[derive(Debug)]
 struct Disk<S: State> {
-    inner: Arc<Inner>,
+    inner: Arc<DiskParts>,
     state: Arc<S>,
     folding: Mutex<Option<thread::JoinHandle<()>>>,
 }
 
 #[derive(Debug)]
-struct Inner {
+struct DiskParts {
     dir: PathBuf,
     journal_max: u64,
     log: Log,
@@ -130,7 +130,7 @@ impl<S: State> Journal<S> {
         let lock = lock(dir)?;
         let found = recover::recover(dir, &**state, fsync).map_err(|error| about(dir, &error))?;
         let medium: Arc<dyn Medium> = Arc::new(found.journal);
-        let inner = Inner {
+        let inner = DiskParts {
             dir: dir.clone(),
             journal_max: options.journal_max,
             log: Log::new(medium, found.len, found.form)?,
@@ -206,7 +206,7 @@ impl<S: State> Drop for Disk<S> {
     }
 }
 
-impl Inner {
+impl DiskParts {
     /// Begins a generation, and gives it a snapshot, which makes the older ones superfluous.
     fn fold<S: State>(&self, state: &S) {
         let folded = self.try_fold(state);

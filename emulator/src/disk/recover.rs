@@ -4,7 +4,7 @@ use std::fs::{File, OpenOptions, read_dir, remove_file};
 use std::io::{self, Read as _};
 use std::path::Path;
 
-use super::form::{Begin, Form, Seal};
+use super::form::{Form, FormStart, Seal};
 use super::frame::{Frame, Mark, Read, read};
 use super::snapshot::PART;
 use super::{MAGIC, State, create, journal_path, snapshot_path, sync_dir};
@@ -36,9 +36,9 @@ pub(super) fn recover<S: State>(dir: &Path, state: &S, fsync: bool) -> io::Resul
     while let [_, .., last] = *journals.as_slice() {
         let path = journal_path(dir, last);
         let bytes = bytes(&path)?;
-        match Begin::read(&bytes) {
-            Begin::Torn => {}
-            Begin::Whole(form) if bytes.len() == form.len() => {}
+        match FormStart::read(&bytes) {
+            FormStart::Torn => {}
+            FormStart::Whole(form) if bytes.len() == form.len() => {}
             _ => break,
         }
         remove_file(path)?;
@@ -193,11 +193,11 @@ fn load_snapshot<S: State>(path: &Path, state: &S) -> io::Result<()> {
 /// its making was cut short.
 fn replay<S: State>(bytes: &[u8], state: &S) -> io::Result<(u64, Option<Form>)> {
     let invalid = |why: String| Err(io::Error::new(io::ErrorKind::InvalidData, why));
-    let form = match Begin::read(bytes) {
-        Begin::Whole(form) => form,
-        Begin::Torn => return Ok((0, None)),
-        Begin::Damaged => return invalid("damaged at byte 0".to_owned()),
-        Begin::Foreign => return invalid("not a journal".to_owned()),
+    let form = match FormStart::read(bytes) {
+        FormStart::Whole(form) => form,
+        FormStart::Torn => return Ok((0, None)),
+        FormStart::Damaged => return invalid("damaged at byte 0".to_owned()),
+        FormStart::Foreign => return invalid("not a journal".to_owned()),
     };
     let mut at = form.len();
     loop {

@@ -6,14 +6,14 @@ use std::time::Instant;
 
 /// A bucket of so many tokens, which gets so many a second back.
 #[derive(Debug)]
-pub(super) struct Bucket {
+pub(super) struct TokenBucket {
     size: f64,
     refill: f64,
     tokens: f64,
     filled: Option<Instant>,
 }
 
-impl Bucket {
+impl TokenBucket {
     pub(super) fn new(size: u32, refill: u32) -> Self {
         Self {
             size: size.into(),
@@ -46,7 +46,7 @@ mod tests {
 
     #[test]
     fn it_empties_and_fills() {
-        let (mut bucket, start) = (Bucket::new(3, 2), Instant::now());
+        let (mut bucket, start) = (TokenBucket::new(3, 2), Instant::now());
         let mut taken = |ms: u64, most: usize| {
             let now = start + Duration::from_millis(ms);
             (0..most).filter(|_| bucket.take(now)).count()

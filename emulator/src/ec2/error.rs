@@ -7,14 +7,14 @@ use std::borrow::Cow;
 use hyper::StatusCode;
 
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Error {
+pub(crate) struct Ec2Error {
     pub(crate) code: &'static str,
     pub(crate) message: Cow<'static, str>,
 }
 
-pub(crate) type Result<T> = std::result::Result<T, Error>;
+pub(crate) type Ec2Result<T> = std::result::Result<T, Ec2Error>;
 
-impl Error {
+impl Ec2Error {
     pub(crate) fn new(code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
         let message = message.into();
         Self { code, message }

@@ -4,17 +4,17 @@
 //! one filter are alternatives, several filters hold together. In a value `*` stands for any text and `?` for one
 //! character, unless a backslash is before it.
 
-use super::error::{Error, Result};
-use super::row::Row;
+use super::error::{Ec2Error, Ec2Result};
+use super::row::InstanceRow;
 
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Filter {
-    field: Field,
+    field: FilterField,
     patterns: Vec<String>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
-enum Field {
+enum FilterField {
     Tag(String),
     Plain(&'static str),
 }
@@ -47,26 +47,27 @@ const FIELDS: [&str; 23] = [
 ];
 
 impl Filter {
-    pub(super) fn new(name: &str, values: &[&str]) -> Result<Self> {
-        let field = match name.strip_prefix("tag:") {
-            Some(key) => Field::Tag(key.to_owned()),
-            None => {
-                let known = FIELDS.iter().find(|field| **field == name);
-                Field::Plain(
-                    known.ok_or_else(|| Error::value(format!("The filter '{name}' is invalid")))?,
-                )
-            }
-        };
+    pub(super) fn new(name: &str, values: &[&str]) -> Ec2Result<Self> {
+        let field =
+            match name.strip_prefix("tag:") {
+                Some(key) => FilterField::Tag(key.to_owned()),
+                None => {
+                    let known = FIELDS.iter().find(|field| **field == name);
+                    FilterField::Plain(known.ok_or_else(|| {
+                        Ec2Error::value(format!("The filter '{name}' is invalid"))
+                    })?)
+                }
+            };
         let patterns = values.iter().map(|value| (*value).to_owned()).collect();
         Ok(Self { field, patterns })
     }
 
-    pub(super) fn accepts(&self, row: &Row) -> bool {
+    pub(super) fn accepts(&self, row: &InstanceRow) -> bool {
         let any = |text: &str| self.patterns.iter().any(|pattern| matches(pattern, text));
         let some = |text: Option<&str>| text.is_some_and(any);
         match &self.field {
-            Field::Tag(key) => some(row.tags.get(key).map(String::as_str)),
-            Field::Plain(name) => match *name {
+            FilterField::Tag(key) => some(row.tags.get(key).map(String::as_str)),
+            FilterField::Plain(name) => match *name {
                 "architecture" => any(&row.architecture),
                 "availability-zone" => any(&row.zone),
                 "dns-name" => some(row.public_dns()),
@@ -99,18 +100,18 @@ impl Filter {
 
 /// Whether a text is what a pattern stands for.
 fn matches(pattern: &str, text: &str) -> bool {
-    let pattern: Vec<Piece> = pieces(pattern);
+    let pattern: Vec<PatternPiece> = pieces(pattern);
     let text: Vec<char> = text.chars().collect();
     // Where to go on when it does not match: behind the last `*`, one character later.
     let (mut p, mut t, mut again) = (0, 0, None);
     while t < text.len() {
         match pattern.get(p) {
-            Some(Piece::Any) => {
+            Some(PatternPiece::Any) => {
                 again = Some((p, t));
                 p += 1;
             }
-            Some(Piece::One) => (p, t) = (p + 1, t + 1),
-            Some(Piece::Char(c)) if *c == text[t] => (p, t) = (p + 1, t + 1),
+            Some(PatternPiece::One) => (p, t) = (p + 1, t + 1),
+            Some(PatternPiece::Char(c)) if *c == text[t] => (p, t) = (p + 1, t + 1),
             _ => {
                 let Some((star, from)) = again else {
                     return false;
@@ -120,24 +121,26 @@ fn matches(pattern: &str, text: &str) -> bool {
             }
         }
     }
-    pattern[p..].iter().all(|piece| matches!(piece, Piece::Any))
+    pattern[p..]
+        .iter()
+        .all(|piece| matches!(piece, PatternPiece::Any))
 }
 
-enum Piece {
+enum PatternPiece {
     Any,
     One,
     Char(char),
 }
 
-fn pieces(pattern: &str) -> Vec<Piece> {
+fn pieces(pattern: &str) -> Vec<PatternPiece> {
     let mut chars = pattern.chars();
     let mut out = Vec::new();
     while let Some(c) = chars.next() {
         out.push(match c {
-            '*' => Piece::Any,
-            '?' => Piece::One,
-            '\\' => Piece::Char(chars.next().unwrap_or('\\')),
-            c => Piece::Char(c),
+            '*' => PatternPiece::Any,
+            '?' => PatternPiece::One,
+            '\\' => PatternPiece::Char(chars.next().unwrap_or('\\')),
+            c => PatternPiece::Char(c),
         });
     }
     out

@@ -11,7 +11,7 @@ use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 use serde_json::json;
 
-use super::row::Row;
+use super::row::InstanceRow;
 use super::table::Ec2Table;
 use crate::clock;
 use crate::encode::{form_decode, md5};
@@ -126,7 +126,7 @@ impl Metadata {
     }
 
     /// What is at a path below `meta-data/`.
-    fn leaf(&self, row: &Row, path: &str, now: SystemTime) -> Option<String> {
+    fn leaf(&self, row: &InstanceRow, path: &str, now: SystemTime) -> Option<String> {
         let owned = |text: Option<&str>| text.map(str::to_owned);
         if let Some(key) = path.strip_prefix("tags/instance/")
             && row.metadata_tags
@@ -184,7 +184,7 @@ impl Metadata {
 }
 
 /// See [Instance identity documents](https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instance-identity-documents.html).
-fn document(row: &Row) -> String {
+fn document(row: &InstanceRow) -> String {
     json!({
         "accountId": row.owner,
         "architecture": row.architecture,

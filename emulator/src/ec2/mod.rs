@@ -28,13 +28,13 @@ use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::{Request, Response};
 
-use self::bucket::Bucket;
-use self::error::{Error, Result};
+use self::bucket::TokenBucket;
+use self::error::{Ec2Error, Ec2Result};
 use self::metadata::Metadata;
 use self::options::Ec2Options;
-use self::params::Params;
+use self::params::Ec2Params;
 use self::table::Ec2Table;
-use self::verify::{Call, Verifier};
+use self::verify::{SignedCall, Verifier};
 use crate::encode::form_pairs;
 use crate::users::{User, Users};
 
@@ -49,13 +49,13 @@ pub(crate) struct Ec2Half {
     verifier: Verifier,
     table: Ec2Table,
     /// One for requests with a filter or a page size, one for those without.
-    buckets: Option<[Mutex<Bucket>; 2]>,
+    buckets: Option<[Mutex<TokenBucket>; 2]>,
     metadata: Metadata,
 }
 
 /// What a fault makes of the table for one answer.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct View {
+pub(crate) struct TableView {
     /// The table before its last so many changes.
     pub(crate) changes_ago: usize,
     /// Instances that are left out.
@@ -74,7 +74,7 @@ impl Ec2Half {
             table.follow(path)?;
         }
         let buckets = options.throttle.then(|| {
-            [(100, 20), (50, 10)].map(|(size, refill)| Mutex::new(Bucket::new(size, refill)))
+            [(100, 20), (50, 10)].map(|(size, refill)| Mutex::new(TokenBucket::new(size, refill)))
         });
         Ok(Self {
             verifier: Verifier {
@@ -98,7 +98,7 @@ impl Ec2Half {
         request: Request<B>,
         request_id: &str,
         now: SystemTime,
-        view: &View,
+        view: &TableView,
     ) -> (Response<String>, bool)
     where
         B: Body<Data = Bytes>,
@@ -109,7 +109,7 @@ impl Ec2Half {
             Ok(body) => self.answer(&parts, &body.to_bytes(), request_id, now, view),
             Err(_) => {
                 let cut = "The request was not read to its end.";
-                (Err(Error::new("RequestTimeout", cut)), false)
+                (Err(Ec2Error::new("RequestTimeout", cut)), false)
             }
         };
         let (status, body) = match answer {
@@ -129,14 +129,14 @@ impl Ec2Half {
         body: &Bytes,
         request_id: &str,
         now: SystemTime,
-        view: &View,
-    ) -> (Result<String>, bool) {
+        view: &TableView,
+    ) -> (Ec2Result<String>, bool) {
         let query = form_pairs(parts.uri.query().unwrap_or_default().as_bytes());
         let mut pairs = query.clone();
         pairs.extend(form_pairs(body));
-        let params = Params::new(pairs);
+        let params = Ec2Params::new(pairs);
         let host = parts.headers.get(HOST).and_then(|host| host.to_str().ok());
-        let call = Call {
+        let call = SignedCall {
             method: parts.method.as_str(),
             host: host.unwrap_or_default(),
             path: parts.uri.path(),
@@ -151,30 +151,30 @@ impl Ec2Half {
         }
     }
 
-    fn act(&self, params: &Params, request_id: &str, view: &View) -> Result<String> {
+    fn act(&self, params: &Ec2Params, request_id: &str, view: &TableView) -> Ec2Result<String> {
         let version = params
             .get("Version")
-            .ok_or_else(|| Error::missing("Version"))?;
+            .ok_or_else(|| Ec2Error::missing("Version"))?;
         if version.len() != VERSION.len() || !("2006"..=VERSION).contains(&version) {
             let text =
                 format!("The requested version ({version}) of service AmazonEC2 does not exist");
-            return Err(Error::new("NoSuchVersion", text));
+            return Err(Ec2Error::new("NoSuchVersion", text));
         }
         let action = params
             .get("Action")
-            .ok_or_else(|| Error::missing("Action"))?;
+            .ok_or_else(|| Ec2Error::missing("Action"))?;
         let inside = match action {
             "DescribeInstances" => self.describe_instances(params, view)?,
             "DescribeAddresses" => "<addressesSet/>".to_owned(),
             other => {
                 let text = format!("The action {other} is not valid for this web service.");
-                return Err(Error::new("InvalidAction", text));
+                return Err(Ec2Error::new("InvalidAction", text));
             }
         };
         Ok(xml::response(action, version, request_id, &inside))
     }
 
-    fn describe_instances(&self, params: &Params, view: &View) -> Result<String> {
+    fn describe_instances(&self, params: &Ec2Params, view: &TableView) -> Ec2Result<String> {
         let filters = params.filters()?;
         let (ids, size) = (params.list("InstanceId"), params.page_size()?);
         if let Some([bounded, unbounded]) = &self.buckets {
@@ -182,26 +182,26 @@ impl Ec2Half {
             let bucket = if small { bounded } else { unbounded };
             let mut bucket = bucket.lock().unwrap_or_else(PoisonError::into_inner);
             if !bucket.take(Instant::now()) {
-                return Err(Error::new(
+                return Err(Ec2Error::new(
                     "RequestLimitExceeded",
                     "Request limit exceeded.",
                 ));
             }
         }
         if size.is_some() && !ids.is_empty() {
-            return Err(Error::new(
+            return Err(Ec2Error::new(
                 "InvalidParameterCombination",
                 "The parameter instancesSet cannot be used with the parameter maxResults",
             ));
         }
         if params.get("DryRun").is_some_and(|dry| dry == "true") {
             let text = "Request would have succeeded, but DryRun flag is set.";
-            return Err(Error::new("DryRunOperation", text));
+            return Err(Ec2Error::new("DryRunOperation", text));
         }
         let rows = self.table.rows(view.changes_ago);
         if let Some(id) = ids.iter().find(|id| !rows.contains_key(**id)) {
             let text = format!("The instance ID '{id}' does not exist");
-            return Err(Error::new("InvalidInstanceID.NotFound", text));
+            return Err(Ec2Error::new("InvalidInstanceID.NotFound", text));
         }
         let found = rows.values().filter(|row| {
             (ids.is_empty() || ids.contains(&&*row.id))

@@ -2,13 +2,13 @@
 
 use base64::prelude::*;
 
-use super::error::{Error, Result};
-use super::row::Row;
+use super::error::{Ec2Error, Ec2Result};
+use super::row::InstanceRow;
 use crate::encode::{hex, md5};
 
 /// Some instances, and the token of the next page.
-pub(super) struct Page<'a> {
-    pub(super) rows: Vec<&'a Row>,
+pub(super) struct InstancePage<'a> {
+    pub(super) rows: Vec<&'a InstanceRow>,
     pub(super) next: Option<String>,
 }
 
@@ -16,13 +16,13 @@ pub(super) struct Page<'a> {
 ///
 /// A token names the last instance that was told, so that changes in between lose nothing else; it belongs to `scope`.
 pub(super) fn cut<'a>(
-    rows: impl Iterator<Item = &'a Row>,
+    rows: impl Iterator<Item = &'a InstanceRow>,
     size: Option<usize>,
     token: Option<&str>,
     scope: &str,
-) -> Result<Page<'a>> {
+) -> Ec2Result<InstancePage<'a>> {
     let after = token.map(|token| read(token, scope)).transpose()?;
-    let mut found: Vec<(String, &Row)> = rows.map(|row| (place(&row.id), row)).collect();
+    let mut found: Vec<(String, &InstanceRow)> = rows.map(|row| (place(&row.id), row)).collect();
     found.sort_unstable_by(|a, b| a.0.cmp(&b.0));
     if let Some(after) = after {
         found.retain(|(place, _)| *place > after);
@@ -33,7 +33,7 @@ pub(super) fn cut<'a>(
         _ => None,
     };
     let rows = found[..size].iter().map(|(_, row)| *row).collect();
-    Ok(Page { rows, next })
+    Ok(InstancePage { rows, next })
 }
 
 fn place(id: &str) -> String {
@@ -44,8 +44,8 @@ fn write(scope: &str, place: &str) -> String {
     BASE64_STANDARD.encode(format!("{} {place}", hex(&md5(scope.as_bytes()))))
 }
 
-fn read(token: &str, scope: &str) -> Result<String> {
-    let bad = || Error::value(format!("The token '{token}' is invalid"));
+fn read(token: &str, scope: &str) -> Ec2Result<String> {
+    let bad = || Ec2Error::value(format!("The token '{token}' is invalid"));
     let bytes = BASE64_STANDARD.decode(token).map_err(|_| bad())?;
     let text = String::from_utf8(bytes).map_err(|_| bad())?;
     match text.split_once(' ') {
@@ -61,8 +61,10 @@ mod tests {
 
     #[test]
     fn pages_hold_each_once_and_tokens_their_filters() {
-        let rows: Vec<Row> = (0..12)
-            .map(|i| Row::read(&json!({"InstanceId": format!("i-{i}")}), &json!(null)).unwrap())
+        let rows: Vec<InstanceRow> = (0..12)
+            .map(|i| {
+                InstanceRow::read(&json!({"InstanceId": format!("i-{i}")}), &json!(null)).unwrap()
+            })
             .collect();
         let (mut token, mut seen, mut sizes) = (None::<String>, Vec::new(), Vec::new());
         loop {

@@ -2,18 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use super::error::{Error, Result};
+use super::error::{Ec2Error, Ec2Result};
 use super::filter::Filter;
 
 /// Decoded, in the order they came.
 #[derive(Debug)]
-pub(super) struct Params(Vec<(Vec<u8>, Vec<u8>)>);
+pub(super) struct Ec2Params(Vec<(Vec<u8>, Vec<u8>)>);
 
 /// The most values of one filter:
 /// [Filter limitations](https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Filtering.html).
 const MAX_VALUES: usize = 200;
 
-impl Params {
+impl Ec2Params {
     pub(super) fn new(pairs: Vec<(Vec<u8>, Vec<u8>)>) -> Self {
         Self(pairs)
     }
@@ -59,20 +59,21 @@ impl Params {
     }
 
     /// The filters of `Filter.N.Name` and `Filter.N.Value.M`.
-    pub(super) fn filters(&self) -> Result<Vec<Filter>> {
+    pub(super) fn filters(&self) -> Ec2Result<Vec<Filter>> {
         let read = |(index, fields): (u32, Vec<(&str, &str)>)| {
             let name = fields.iter().find(|(field, _)| *field == "Name");
-            let (_, name) = name.ok_or_else(|| Error::missing(&format!("Filter.{index}.Name")))?;
+            let (_, name) =
+                name.ok_or_else(|| Ec2Error::missing(&format!("Filter.{index}.Name")))?;
             let values = fields
                 .iter()
                 .filter(|(field, _)| field.starts_with("Value."))
                 .map(|(_, value)| *value);
             let values: Vec<_> = values.collect();
             if values.is_empty() {
-                return Err(Error::missing(&format!("Filter.{index}.Value")));
+                return Err(Ec2Error::missing(&format!("Filter.{index}.Value")));
             }
             if values.len() > MAX_VALUES {
-                return Err(Error::new(
+                return Err(Ec2Error::new(
                     "FilterLimitExceeded",
                     format!("The maximum number of filter values is {MAX_VALUES}"),
                 ));
@@ -83,13 +84,13 @@ impl Params {
     }
 
     /// Reads the parameter `MaxResults`.
-    pub(super) fn page_size(&self) -> Result<Option<usize>> {
+    pub(super) fn page_size(&self) -> Ec2Result<Option<usize>> {
         let Some(text) = self.get("MaxResults") else {
             return Ok(None);
         };
         match text.parse() {
             Ok(size @ 5..=1000) => Ok(Some(size)),
-            _ => Err(Error::value(format!(
+            _ => Err(Ec2Error::value(format!(
                 "Value ( {text} ) for parameter maxResults is invalid. Expecting a value between 5 and 1000."
             ))),
         }
@@ -101,8 +102,8 @@ mod tests {
     use super::*;
     use crate::encode::form_pairs;
 
-    fn params(form: &str) -> Params {
-        Params::new(form_pairs(form.as_bytes()))
+    fn params(form: &str) -> Ec2Params {
+        Ec2Params::new(form_pairs(form.as_bytes()))
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crate::encode::{hex, md5};
 
 /// The state of an instance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum State {
+pub(crate) enum InstanceState {
     Pending,
     Running,
     ShuttingDown,
@@ -17,7 +17,7 @@ pub(crate) enum State {
     Stopped,
 }
 
-impl State {
+impl InstanceState {
     const ALL: [Self; 6] = [
         Self::Pending,
         Self::Running,
@@ -63,11 +63,11 @@ pub(super) struct Group {
 
 /// An instance. Its addresses are asked for by methods, since they depend on its state.
 #[derive(Clone, Debug)]
-pub(super) struct Row {
+pub(super) struct InstanceRow {
     pub(super) id: String,
     pub(super) reservation: String,
     pub(super) owner: String,
-    pub(super) state: State,
+    pub(super) state: InstanceState,
     private_ip: Option<String>,
     public_ip: Option<String>,
     ipv6: Vec<String>,
@@ -92,13 +92,13 @@ pub(super) struct Row {
     pub(super) metadata_tags: bool,
 }
 
-impl Row {
+impl InstanceRow {
     fn has_addresses(&self) -> bool {
-        self.state != State::Terminated
+        self.state != InstanceState::Terminated
     }
 
     fn has_public(&self) -> bool {
-        self.has_addresses() && self.state != State::Stopped
+        self.has_addresses() && self.state != InstanceState::Stopped
     }
 
     pub(super) fn private_ip(&self) -> Option<&str> {
@@ -147,7 +147,7 @@ impl Row {
             Value::String(name) => name,
             object => object["Name"].as_str().unwrap_or_default(),
         };
-        let state = State::parse(state).ok_or_else(|| bad("State is none"))?;
+        let state = InstanceState::parse(state).ok_or_else(|| bad("State is none"))?;
         let digest = md5(id.as_bytes());
         let made = |prefix: &str| format!("{prefix}-{}", &hex(&digest)[..17]);
         let owned = |name: &str, default: &str| text(name).unwrap_or(default).to_owned();

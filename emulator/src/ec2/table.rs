@@ -8,18 +8,18 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 
-use super::row::{Row, State};
+use super::row::{InstanceRow, InstanceState};
 
 /// How many earlier tables are kept, for answers that are late.
 const HISTORY: usize = 100;
 
-pub(super) type Rows = Arc<BTreeMap<String, Row>>;
+pub(super) type InstanceRows = Arc<BTreeMap<String, InstanceRow>>;
 
 /// The instances that an emulator's EC2 knows, from [`Emulator::ec2`](crate::Emulator::ec2); clones are the same table.
 ///
 /// Instances are JSON as `aws ec2 describe-instances` prints them: an object with `Reservations` or `Instances`, a list of
 /// instances, or one. `InstanceId` has to be there; what else is not is made up from it. `Tags` may also be an object,
-/// `SecurityGroups` a list of names, `State` a name.
+/// `SecurityGroups` a list of names, `InstanceState` a name.
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -31,19 +31,19 @@ pub(super) type Rows = Arc<BTreeMap<String, Row>>;
 /// # Ok(()) }
 /// ```
 #[derive(Clone, Default)]
-pub struct Ec2Table(Arc<Mutex<Inner>>);
+pub struct Ec2Table(Arc<Mutex<TableState>>);
 
 #[derive(Default)]
-struct Inner {
-    rows: Rows,
+struct TableState {
+    rows: InstanceRows,
     /// Earlier ones, the youngest first.
-    before: VecDeque<Rows>,
+    before: VecDeque<InstanceRows>,
     me: Option<String>,
     file: Option<File>,
 }
 
-impl Inner {
-    fn change(&mut self, change: impl FnOnce(&mut BTreeMap<String, Row>)) {
+impl TableState {
+    fn change(&mut self, change: impl FnOnce(&mut BTreeMap<String, InstanceRow>)) {
         let before = Arc::clone(&self.rows);
         change(Arc::make_mut(&mut self.rows));
         self.before.push_front(before);
@@ -85,7 +85,7 @@ impl fmt::Display for Ec2TableError {
 impl std::error::Error for Ec2TableError {}
 
 impl Ec2Table {
-    fn lock(&self) -> MutexGuard<'_, Inner> {
+    fn lock(&self) -> MutexGuard<'_, TableState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -114,7 +114,8 @@ impl Ec2Table {
     /// # Errors
     /// When there is no such state or instance.
     pub fn set_state(&self, id: &str, state: &str) -> Result<(), Ec2TableError> {
-        let state = State::parse(state).ok_or_else(|| Ec2TableError(format!("state {state:?}")))?;
+        let state =
+            InstanceState::parse(state).ok_or_else(|| Ec2TableError(format!("state {state:?}")))?;
         if !self.lock().rows.contains_key(id) {
             return Err(Ec2TableError(format!("there is no instance {id:?}")));
         }
@@ -145,7 +146,7 @@ impl Ec2Table {
         self.lock().me = Some(id.into());
     }
 
-    fn change(&self, change: impl FnOnce(&mut BTreeMap<String, Row>)) {
+    fn change(&self, change: impl FnOnce(&mut BTreeMap<String, InstanceRow>)) {
         self.lock().change(change);
     }
 
@@ -190,7 +191,7 @@ impl Ec2Table {
     }
 
     /// The instances now, or before the last so many changes.
-    pub(super) fn rows(&self, changes_ago: usize) -> Rows {
+    pub(super) fn rows(&self, changes_ago: usize) -> InstanceRows {
         self.refresh();
         let inner = self.lock();
         let before = changes_ago.min(inner.before.len()).checked_sub(1);
@@ -199,14 +200,15 @@ impl Ec2Table {
     }
 
     /// The instance that the metadata service speaks for.
-    pub(super) fn me(&self) -> Option<Row> {
+    pub(super) fn me(&self) -> Option<InstanceRow> {
         self.refresh();
         let inner = self.lock();
         match &inner.me {
             Some(id) => inner.rows.get(id).cloned(),
             None => {
                 let mut rows = inner.rows.values();
-                rows.find(|row| row.state == State::Running).cloned()
+                rows.find(|row| row.state == InstanceState::Running)
+                    .cloned()
             }
         }
     }
@@ -218,7 +220,7 @@ impl fmt::Debug for Ec2Table {
     }
 }
 
-fn parse(text: &str) -> Result<BTreeMap<String, Row>, Ec2TableError> {
+fn parse(text: &str) -> Result<BTreeMap<String, InstanceRow>, Ec2TableError> {
     let value: Value = serde_json::from_str(text).map_err(|e| Ec2TableError(e.to_string()))?;
     let none = Value::Null;
     let mut found = Vec::new();
@@ -226,15 +228,23 @@ fn parse(text: &str) -> Result<BTreeMap<String, Row>, Ec2TableError> {
     if let Some(reservations) = lists(&value, "Reservations") {
         for reservation in &reservations {
             for instance in lists(reservation, "Instances").unwrap_or_default() {
-                found.push(Row::read(&instance, reservation));
+                found.push(InstanceRow::read(&instance, reservation));
             }
         }
     } else if let Some(instances) = lists(&value, "Instances") {
-        found.extend(instances.iter().map(|instance| Row::read(instance, &value)));
+        found.extend(
+            instances
+                .iter()
+                .map(|instance| InstanceRow::read(instance, &value)),
+        );
     } else if let Value::Array(instances) = &value {
-        found.extend(instances.iter().map(|instance| Row::read(instance, &none)));
+        found.extend(
+            instances
+                .iter()
+                .map(|instance| InstanceRow::read(instance, &none)),
+        );
     } else {
-        found.push(Row::read(&value, &none));
+        found.push(InstanceRow::read(&value, &none));
     }
     let rows = found.into_iter().map(|row| {
         let row = row.map_err(Ec2TableError)?;

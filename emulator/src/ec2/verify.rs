@@ -6,17 +6,17 @@ use base64::prelude::*;
 use hyper::HeaderMap;
 use hyper::header::AUTHORIZATION;
 
-use super::error::{Error, Result};
-use super::params::Params;
+use super::error::{Ec2Error, Ec2Result};
+use super::params::Ec2Params;
 use crate::clock;
 use crate::encode::{hmac_sha1_matches, hmac_sha256_matches};
 use crate::s3::http::host::without_port;
 use crate::sign::query::string_to_sign;
-use crate::sign::v4::{Authorization, Signed};
+use crate::sign::v4::{Authorization, SignedV4};
 use crate::users::{User, Users};
 
 /// A request, as far as its signature goes.
-pub(super) struct Call<'a> {
+pub(super) struct SignedCall<'a> {
     pub(super) method: &'a str,
     pub(super) host: &'a str,
     pub(super) path: &'a str,
@@ -24,7 +24,7 @@ pub(super) struct Call<'a> {
     pub(super) query: &'a [(Vec<u8>, Vec<u8>)],
     pub(super) body: &'a [u8],
     /// Those of query and body.
-    pub(super) params: &'a Params,
+    pub(super) params: &'a Ec2Params,
 }
 
 /// Who may sign, when, and by what.
@@ -37,7 +37,7 @@ pub(super) struct Verifier {
 }
 
 impl Verifier {
-    pub(super) fn verify(&self, call: &Call<'_>, now: SystemTime) -> Result<()> {
+    pub(super) fn verify(&self, call: &SignedCall<'_>, now: SystemTime) -> Ec2Result<()> {
         let now = clock::unix(now);
         match call.headers.get(AUTHORIZATION) {
             Some(value) => {
@@ -45,16 +45,16 @@ impl Verifier {
                 self.verify_v4(call, value, now)
             }
             None if call.params.get("Signature").is_some() => self.verify_v2(call, now),
-            None => Err(Error::new(
+            None => Err(Ec2Error::new(
                 "MissingAuthenticationToken",
                 "Request is missing Authentication Token",
             )),
         }
     }
 
-    fn verify_v4(&self, call: &Call<'_>, value: &str, now: i64) -> Result<()> {
+    fn verify_v4(&self, call: &SignedCall<'_>, value: &str, now: i64) -> Ec2Result<()> {
         let incomplete = |what: &str| {
-            Error::new(
+            Ec2Error::new(
                 "IncompleteSignature",
                 format!("The request signature does not conform to AWS standards: {what}"),
             )
@@ -62,7 +62,7 @@ impl Verifier {
         let authorization =
             Authorization::parse(value).ok_or_else(|| incomplete("Authorization header"))?;
         if authorization.service != "ec2" {
-            return Err(Error::auth_failure());
+            return Err(Ec2Error::auth_failure());
         }
         if !authorization.signs_host() {
             return Err(incomplete("the Host header must be signed"));
@@ -76,7 +76,7 @@ impl Verifier {
         let user = self.user(authorization.access_key, field("x-amz-security-token"))?;
         self.check_age(now, at)?;
         let right = hosts(call.host).into_iter().any(|host| {
-            let signed = Signed {
+            let signed = SignedV4 {
                 method: call.method,
                 path: call.path,
                 query: call.query,
@@ -90,15 +90,15 @@ impl Verifier {
         if right { Ok(()) } else { Err(mismatch()) }
     }
 
-    fn verify_v2(&self, call: &Call<'_>, now: i64) -> Result<()> {
+    fn verify_v2(&self, call: &SignedCall<'_>, now: i64) -> Ec2Result<()> {
         let params = call.params;
-        let need = |name: &str| params.get(name).ok_or_else(|| Error::missing(name));
+        let need = |name: &str| params.get(name).ok_or_else(|| Ec2Error::missing(name));
         if !self.v2 {
-            return Err(Error::auth_failure());
+            return Err(Ec2Error::auth_failure());
         }
         let version = need("SignatureVersion")?;
         if version != "2" {
-            return Err(Error::value(format!(
+            return Err(Ec2Error::value(format!(
                 "Value ({version}) for parameter SignatureVersion is invalid."
             )));
         }
@@ -107,18 +107,19 @@ impl Verifier {
             "HmacSHA256" => hmac_sha256_matches,
             "HmacSHA1" => hmac_sha1_matches,
             other => {
-                return Err(Error::value(format!(
+                return Err(Ec2Error::value(format!(
                     "Value ({other}) for parameter SignatureMethod is invalid."
                 )));
             }
         };
         let time = |name: &str, text: &str| {
-            let bad = || Error::value(format!("Value ({text}) for parameter {name} is invalid."));
+            let bad =
+                || Ec2Error::value(format!("Value ({text}) for parameter {name} is invalid."));
             clock::parse_iso8601(text).ok_or_else(bad)
         };
         match (params.get("Timestamp"), params.get("Expires")) {
             (Some(_), Some(_)) => {
-                return Err(Error::new(
+                return Err(Ec2Error::new(
                     "InvalidParameterCombination",
                     "The parameter Timestamp cannot be used with the parameter Expires",
                 ));
@@ -126,7 +127,7 @@ impl Verifier {
             (Some(text), None) => self.check_age(now, time("Timestamp", text)?)?,
             (None, Some(text)) if now > time("Expires", text)? => return Err(expired()),
             (None, Some(_)) => {}
-            (None, None) => return Err(Error::missing("Timestamp or Expires")),
+            (None, None) => return Err(Ec2Error::missing("Timestamp or Expires")),
         }
         let given = BASE64_STANDARD.decode(need("Signature")?);
         let given = given.unwrap_or_default();
@@ -137,15 +138,18 @@ impl Verifier {
         if right { Ok(()) } else { Err(mismatch()) }
     }
 
-    fn user(&self, access_key: &str, token: Option<&str>) -> Result<&User> {
-        let user = self.users.get(access_key).ok_or_else(Error::auth_failure)?;
+    fn user(&self, access_key: &str, token: Option<&str>) -> Ec2Result<&User> {
+        let user = self
+            .users
+            .get(access_key)
+            .ok_or_else(Ec2Error::auth_failure)?;
         match user.accepts_token(token.map(str::as_bytes)) {
             true => Ok(user),
-            false => Err(Error::auth_failure()),
+            false => Err(Ec2Error::auth_failure()),
         }
     }
 
-    fn check_age(&self, now: i64, at: i64) -> Result<()> {
+    fn check_age(&self, now: i64, at: i64) -> Ec2Result<()> {
         match now.abs_diff(at) > self.skew.as_secs() {
             true => Err(expired()),
             false => Ok(()),
@@ -158,12 +162,12 @@ fn hosts(host: &str) -> [&str; 2] {
     [host, without_port(host)]
 }
 
-fn expired() -> Error {
-    Error::new("RequestExpired", "Request has expired.")
+fn expired() -> Ec2Error {
+    Ec2Error::new("RequestExpired", "Request has expired.")
 }
 
-fn mismatch() -> Error {
-    Error::new(
+fn mismatch() -> Ec2Error {
+    Ec2Error::new(
         "SignatureDoesNotMatch",
         "The request signature we calculated does not match the signature you provided. Check your AWS Secret \
          Access Key and signing method. Consult the service documentation for details.",

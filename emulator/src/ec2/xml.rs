@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::error::Error;
-use super::row::{Group, Row};
+use super::error::Ec2Error;
+use super::row::{Group, InstanceRow};
 use crate::xml::{DECLARATION, element};
 
 fn wrap(out: &mut String, name: &str, inside: impl FnOnce(&mut String)) {
@@ -12,7 +12,7 @@ fn wrap(out: &mut String, name: &str, inside: impl FnOnce(&mut String)) {
     out.push_str(&format!("</{name}>"));
 }
 
-pub(super) fn error(error: &Error, request_id: &str) -> String {
+pub(super) fn error(error: &Ec2Error, request_id: &str) -> String {
     let mut out = format!("{DECLARATION}<Response><Errors><Error>");
     element(&mut out, "Code", error.code);
     element(&mut out, "Message", &error.message);
@@ -33,8 +33,8 @@ pub(super) fn response(action: &str, version: &str, request_id: &str, inside: &s
     out
 }
 
-pub(super) fn instances(rows: &[&Row], next: Option<&str>) -> String {
-    let mut reservations: BTreeMap<&str, Vec<&Row>> = BTreeMap::new();
+pub(super) fn instances(rows: &[&InstanceRow], next: Option<&str>) -> String {
+    let mut reservations: BTreeMap<&str, Vec<&InstanceRow>> = BTreeMap::new();
     for row in rows {
         reservations.entry(&row.reservation).or_default().push(row);
     }
@@ -60,7 +60,7 @@ pub(super) fn instances(rows: &[&Row], next: Option<&str>) -> String {
     out
 }
 
-fn instance(out: &mut String, row: &Row) {
+fn instance(out: &mut String, row: &InstanceRow) {
     element(out, "instanceId", &row.id);
     element(out, "imageId", &row.image);
     wrap(out, "instanceState", |out| {
@@ -117,7 +117,7 @@ fn instance(out: &mut String, row: &Row) {
     out.push_str("<ebsOptimized>false</ebsOptimized>");
 }
 
-fn interface(out: &mut String, row: &Row) {
+fn interface(out: &mut String, row: &InstanceRow) {
     element(out, "networkInterfaceId", &row.id.replacen("i-", "eni-", 1));
     element(out, "subnetId", &row.subnet);
     element(out, "vpcId", &row.vpc);

@@ -13,7 +13,7 @@ use hyper::header::{
 use hyper::{Request, Response, StatusCode};
 use s3s::Body;
 
-use super::fault::{Fault, Gate, Kind};
+use super::fault::{Fault, FaultKind, Gate};
 use super::seen::{Seen, Service};
 use crate::xml;
 
@@ -51,15 +51,15 @@ pub(crate) async fn begin(
     request_id: &str,
 ) -> Begin {
     let outcome = match &fault.kind {
-        Kind::Delay(time) => {
+        FaultKind::Delay(time) => {
             tokio::time::sleep(*time).await;
             return Begin::Serve(request);
         }
-        Kind::Hold(gate) => {
+        FaultKind::Hold(gate) => {
             gate.pass().await;
             return Begin::Serve(request);
         }
-        Kind::Error {
+        FaultKind::Error {
             status,
             code,
             retry_after,
@@ -76,7 +76,7 @@ pub(crate) async fn begin(
             set(&mut response, RETRY_AFTER, retry_after);
             Begin::Answer(response)
         }
-        Kind::Redirect {
+        FaultKind::Redirect {
             status,
             endpoint,
             region,
@@ -88,15 +88,15 @@ pub(crate) async fn begin(
             region.as_deref(),
             request_id,
         )),
-        Kind::ResetBefore => Begin::Gone(Gone::Reset),
-        Kind::Garbage(bytes) => Begin::Gone(Gone::Garbage(bytes.clone())),
-        Kind::None
-        | Kind::ResetAfter
-        | Kind::Cut(_)
-        | Kind::Stall(..)
-        | Kind::WrongDate(_)
-        | Kind::Stale(_)
-        | Kind::Lacking(_) => {
+        FaultKind::ResetBefore => Begin::Gone(Gone::Reset),
+        FaultKind::Garbage(bytes) => Begin::Gone(Gone::Garbage(bytes.clone())),
+        FaultKind::None
+        | FaultKind::ResetAfter
+        | FaultKind::Cut(_)
+        | FaultKind::Stall(..)
+        | FaultKind::WrongDate(_)
+        | FaultKind::Stale(_)
+        | FaultKind::Lacking(_) => {
             return Begin::Serve(request);
         }
     };
@@ -113,13 +113,13 @@ pub(crate) async fn finish(
     mut response: Response<Body>,
 ) -> Result<Response<Body>, Gone> {
     match &fault.kind {
-        Kind::ResetAfter => Err(Gone::Reset),
-        Kind::WrongDate(text) => {
+        FaultKind::ResetAfter => Err(Gone::Reset),
+        FaultKind::WrongDate(text) => {
             set(&mut response, DATE, Some(text));
             Ok(response)
         }
-        Kind::Cut(bytes) => Ok(interrupt(response, *bytes, None).await),
-        Kind::Stall(bytes, gate) => Ok(interrupt(response, *bytes, Some(gate.clone())).await),
+        FaultKind::Cut(bytes) => Ok(interrupt(response, *bytes, None).await),
+        FaultKind::Stall(bytes, gate) => Ok(interrupt(response, *bytes, Some(gate.clone())).await),
         _ => Ok(response),
     }
 }
@@ -227,29 +227,29 @@ async fn interrupt(response: Response<Body>, bytes: u64, gate: Option<Gate>) -> 
         .or_insert_with(|| HeaderValue::from(whole.len()));
     let start = whole.slice(..at);
     let rest = whole.slice(at..);
-    let pieces = stream::unfold(Piece::Start, move |piece| {
+    let pieces = stream::unfold(AnswerPiece::Start, move |piece| {
         let (start, rest, gate) = (start.clone(), rest.clone(), gate.clone());
         async move {
             match piece {
-                Piece::Start => Some((Ok(Frame::data(start)), Piece::Rest)),
-                Piece::Rest => {
+                AnswerPiece::Start => Some((Ok(Frame::data(start)), AnswerPiece::Rest)),
+                AnswerPiece::Rest => {
                     // What was sent so far has to leave first.
                     tokio::task::yield_now().await;
                     let Some(gate) = gate else {
                         let ended = io::Error::other("the answer is cut on purpose");
-                        return Some((Err(ended), Piece::End));
+                        return Some((Err(ended), AnswerPiece::End));
                     };
                     gate.pass().await;
-                    Some((Ok(Frame::data(rest)), Piece::End))
+                    Some((Ok(Frame::data(rest)), AnswerPiece::End))
                 }
-                Piece::End => None,
+                AnswerPiece::End => None,
             }
         }
     });
     Response::from_parts(parts, Body::http_body_unsync(StreamBody::new(pieces)))
 }
 
-enum Piece {
+enum AnswerPiece {
     Start,
     Rest,
     End,

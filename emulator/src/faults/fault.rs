@@ -7,18 +7,18 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::sync::watch;
 
-use crate::ec2::View;
+use crate::ec2::TableView;
 
 /// What a request meets instead of, or beside, its answer.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Fault {
-    pub(super) kind: Kind,
+    pub(super) kind: FaultKind,
     pub(super) early: bool,
 }
 
 #[derive(Clone, Debug)]
-pub(super) enum Kind {
+pub(super) enum FaultKind {
     None,
     Error {
         name: &'static str,
@@ -45,20 +45,20 @@ pub(super) enum Kind {
 }
 
 impl Fault {
-    fn of(kind: Kind) -> Self {
+    fn of(kind: FaultKind) -> Self {
         Self { kind, early: false }
     }
 
     /// Nothing: the request is served. For the steps of a [script](crate::Rule::script).
     pub fn none() -> Self {
-        Self::of(Kind::None)
+        Self::of(FaultKind::None)
     }
 
     /// The service asks for fewer requests: 503 with `SlowDown` from S3, with `ServiceUnavailable` from SimpleDB,
     /// with `RequestLimitExceeded` from EC2.
     /// The request does not run.
     pub fn slow_down() -> Self {
-        Self::of(Kind::Error {
+        Self::of(FaultKind::Error {
             name: "slow_down",
             status: 503,
             code: None,
@@ -73,7 +73,7 @@ impl Fault {
     /// [complete a multipart upload](https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html)
     /// when they fail late.
     pub fn error(status: u16, code: impl Into<Cow<'static, str>>) -> Self {
-        Self::of(Kind::Error {
+        Self::of(FaultKind::Error {
             name: "error",
             status,
             code: Some(code.into()),
@@ -83,7 +83,7 @@ impl Fault {
 
     /// The temporary credentials are no longer taken: 400 `ExpiredToken`. The request does not run.
     pub fn expired_token() -> Self {
-        Self::of(Kind::Error {
+        Self::of(FaultKind::Error {
             name: "expired_token",
             status: 400,
             code: Some("ExpiredToken".into()),
@@ -94,7 +94,7 @@ impl Fault {
     /// The bucket is elsewhere: 301, 307 or another status with a `Location` that has this endpoint
     /// (`http://host:port`) before the request's own path and query. The request does not run.
     pub fn redirect(status: u16, endpoint: impl Into<String>) -> Self {
-        Self::of(Kind::Redirect {
+        Self::of(FaultKind::Redirect {
             status,
             endpoint: endpoint.into(),
             region: None,
@@ -103,60 +103,62 @@ impl Fault {
 
     /// The answer comes that much later; the request runs then.
     pub fn delay(time: Duration) -> Self {
-        Self::of(Kind::Delay(time))
+        Self::of(FaultKind::Delay(time))
     }
 
     /// The request waits at the gate, and runs when it is open.
     pub fn hold(gate: &Gate) -> Self {
-        Self::of(Kind::Hold(gate.clone()))
+        Self::of(FaultKind::Hold(gate.clone()))
     }
 
     /// The connection is reset, and the request does not run.
     pub fn reset_before() -> Self {
-        Self::of(Kind::ResetBefore)
+        Self::of(FaultKind::ResetBefore)
     }
 
     /// The request runs; the connection is reset instead of an answer.
     pub fn reset_after() -> Self {
-        Self::of(Kind::ResetAfter)
+        Self::of(FaultKind::ResetAfter)
     }
 
     /// The request runs; the connection ends after so many bytes of the answer's body (0: after its head). An answer
     /// whose body is not longer is whole.
     pub fn cut(bytes: u64) -> Self {
-        Self::of(Kind::Cut(bytes))
+        Self::of(FaultKind::Cut(bytes))
     }
 
     /// The request runs; after so many bytes of the answer's body (0: after its head) the rest waits at the gate.
     pub fn stall(bytes: u64, gate: &Gate) -> Self {
-        Self::of(Kind::Stall(bytes, gate.clone()))
+        Self::of(FaultKind::Stall(bytes, gate.clone()))
     }
 
     /// These bytes come instead of an answer, and the connection ends. The request does not run.
     pub fn garbage(bytes: impl Into<Bytes>) -> Self {
-        Self::of(Kind::Garbage(bytes.into()))
+        Self::of(FaultKind::Garbage(bytes.into()))
     }
 
     /// The request runs; the answer's `Date` is this text.
     pub fn wrong_date(date: impl Into<String>) -> Self {
-        Self::of(Kind::WrongDate(date.into()))
+        Self::of(FaultKind::WrongDate(date.into()))
     }
 
     /// A list of instances is that of before the table's last so many changes: EC2 is eventually consistent. Other
     /// requests are served as they are.
     pub fn stale(changes: usize) -> Self {
-        Self::of(Kind::Stale(changes))
+        Self::of(FaultKind::Stale(changes))
     }
 
     /// These instances are left out of a list of instances, though they are there. Other requests are served as they
     /// are.
     pub fn lacking<S: Into<String>>(ids: impl IntoIterator<Item = S>) -> Self {
-        Self::of(Kind::Lacking(ids.into_iter().map(Into::into).collect()))
+        Self::of(FaultKind::Lacking(
+            ids.into_iter().map(Into::into).collect(),
+        ))
     }
 
     /// Adds `Retry-After` to an error: seconds, or an HTTP date.
     pub fn retry_after(mut self, value: impl Into<String>) -> Self {
-        if let Kind::Error { retry_after, .. } = &mut self.kind {
+        if let FaultKind::Error { retry_after, .. } = &mut self.kind {
             *retry_after = Some(value.into());
         }
         self
@@ -164,7 +166,7 @@ impl Fault {
 
     /// Adds `x-amz-bucket-region` to an error or redirect that has it: where the bucket is.
     pub fn region(mut self, name: impl Into<String>) -> Self {
-        if let Kind::Redirect { region, .. } = &mut self.kind {
+        if let FaultKind::Redirect { region, .. } = &mut self.kind {
             *region = Some(name.into());
         }
         self
@@ -178,35 +180,35 @@ impl Fault {
     }
 
     /// What it makes of the table of instances.
-    pub(crate) fn view(&self) -> View {
-        let mut view = View::default();
+    pub(crate) fn view(&self) -> TableView {
+        let mut view = TableView::default();
         match &self.kind {
-            Kind::Stale(changes) => view.changes_ago = *changes,
-            Kind::Lacking(ids) => view.lacking.clone_from(ids),
+            FaultKind::Stale(changes) => view.changes_ago = *changes,
+            FaultKind::Lacking(ids) => view.lacking.clone_from(ids),
             _ => {}
         }
         view
     }
 
     pub(super) fn is_none(&self) -> bool {
-        matches!(self.kind, Kind::None)
+        matches!(self.kind, FaultKind::None)
     }
 
     pub(crate) fn name(&self) -> &'static str {
         match &self.kind {
-            Kind::None => "none",
-            Kind::Error { name, .. } => name,
-            Kind::Redirect { .. } => "redirect",
-            Kind::Delay(_) => "delay",
-            Kind::Hold(_) => "hold",
-            Kind::ResetBefore => "reset_before",
-            Kind::ResetAfter => "reset_after",
-            Kind::Cut(_) => "cut",
-            Kind::Stall(..) => "stall",
-            Kind::Garbage(_) => "garbage",
-            Kind::WrongDate(_) => "wrong_date",
-            Kind::Stale(_) => "stale",
-            Kind::Lacking(_) => "lacking",
+            FaultKind::None => "none",
+            FaultKind::Error { name, .. } => name,
+            FaultKind::Redirect { .. } => "redirect",
+            FaultKind::Delay(_) => "delay",
+            FaultKind::Hold(_) => "hold",
+            FaultKind::ResetBefore => "reset_before",
+            FaultKind::ResetAfter => "reset_after",
+            FaultKind::Cut(_) => "cut",
+            FaultKind::Stall(..) => "stall",
+            FaultKind::Garbage(_) => "garbage",
+            FaultKind::WrongDate(_) => "wrong_date",
+            FaultKind::Stale(_) => "stale",
+            FaultKind::Lacking(_) => "lacking",
         }
     }
 }

@@ -59,11 +59,11 @@ const LOG_MAX: usize = 10_000;
 /// # }
 /// ```
 #[derive(Clone, Default)]
-pub struct Faults(Arc<Shared>);
+pub struct Faults(Arc<SharedFaults>);
 
 #[derive(Default)]
-struct Shared {
-    state: Mutex<State>,
+struct SharedFaults {
+    state: Mutex<FaultState>,
     /// Whether there is a rule, so that requests need not ask for the lock.
     any: AtomicBool,
     /// Seconds that the emulator's clock is ahead.
@@ -72,7 +72,7 @@ struct Shared {
 }
 
 #[derive(Default)]
-struct State {
+struct FaultState {
     rules: Vec<Active>,
     seed: u64,
     added: u64,
@@ -107,7 +107,7 @@ impl Hits {
 }
 
 impl Faults {
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, FaultState> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -193,7 +193,7 @@ impl Faults {
     /// Chooses what this request meets.
     pub(crate) fn pick(&self, seen: &Seen) -> Option<Fault> {
         let mut state = self.lock();
-        let State { rules, log, .. } = &mut *state;
+        let FaultState { rules, log, .. } = &mut *state;
         for active in rules {
             let Some(fault) = active.rule.pick(seen, &mut active.random) else {
                 continue;

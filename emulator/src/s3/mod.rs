@@ -106,7 +106,7 @@ impl S3Half {
         now: SystemTime,
     ) -> (Response<Body>, bool) {
         let (parts, body) = request.into_parts();
-        let cross = cors::Asked::of(&parts).map(|asked| (asked, self.cors_of(&parts)));
+        let cross = cors::CorsRequest::of(&parts).map(|asked| (asked, self.cors_of(&parts)));
         let preflight = parts.method == Method::OPTIONS;
         let (mut response, refused) = if preflight {
             let answer = match (cors::malformed(&parts), &cross) {

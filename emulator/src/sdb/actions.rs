@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::SystemTime;
 
-use super::error::{Error, Result};
+use super::error::{SdbError, SdbResult};
 use super::options::{SdbModes, chance};
-use super::params::{Params, Values, checked, domain_name, sized};
+use super::params::{SdbParams, Values, checked, domain_name, sized};
 use super::request::Call;
 use super::select::page::{Bounds, Position};
 use super::store::{Condition, Domain, Terms};
@@ -31,14 +31,14 @@ impl SdbHalf {
     pub(super) fn act(
         &self,
         call: &Call,
-        params: &Params,
+        params: &SdbParams,
         modes: SdbModes,
-    ) -> Result<(&'static str, Answer)> {
+    ) -> SdbResult<(&'static str, Answer)> {
         let action = params
             .get("Action")?
             .filter(|action| !action.is_empty())
             .ok_or_else(|| {
-                Error::new("MissingAction", "No action was supplied with this request.")
+                SdbError::new("MissingAction", "No action was supplied with this request.")
             })?;
         params.check_version()?;
         Ok(match action {
@@ -59,7 +59,7 @@ impl SdbHalf {
             }
             "Select" => ("Select", self.select(params, modes)?),
             other => {
-                return Err(Error::new(
+                return Err(SdbError::new(
                     "InvalidAction",
                     format!("The action {other} is not valid for this web service."),
                 ));
@@ -67,19 +67,19 @@ impl SdbHalf {
         })
     }
 
-    fn create_domain(&self, params: &Params) -> Result<Answer> {
+    fn create_domain(&self, params: &SdbParams) -> SdbResult<Answer> {
         let name = domain_name(params.require("DomainName")?)?;
         let ticket = self.domains.create(name, &self.limits, &self.journal)?;
         Ok(Answer::written(ticket, price::DOMAIN))
     }
 
-    fn delete_domain(&self, params: &Params) -> Result<Answer> {
+    fn delete_domain(&self, params: &SdbParams) -> SdbResult<Answer> {
         let name = domain_name(params.require("DomainName")?)?;
         let ticket = self.domains.delete(name, &self.journal)?;
         Ok(Answer::written(ticket, price::DOMAIN))
     }
 
-    fn list_domains(&self, params: &Params) -> Result<Answer> {
+    fn list_domains(&self, params: &SdbParams) -> SdbResult<Answer> {
         let max = params.number("MaxNumberOfDomains", 1, 100)?.unwrap_or(100);
         let after = match params.get("NextToken")? {
             Some(token) => token::read(token, "ListDomains")?,
@@ -98,7 +98,7 @@ impl SdbHalf {
         Ok(Answer::of(out, price::LIST))
     }
 
-    fn domain_metadata(&self, params: &Params) -> Result<Answer> {
+    fn domain_metadata(&self, params: &SdbParams) -> SdbResult<Answer> {
         let sizes = self.domain(params)?.read().sizes();
         let mut out = String::new();
         for (name, count) in [
@@ -116,7 +116,7 @@ impl SdbHalf {
         Ok(Answer::of(out, price::LIST))
     }
 
-    fn domain(&self, params: &Params) -> Result<Arc<Domain>> {
+    fn domain(&self, params: &SdbParams) -> SdbResult<Arc<Domain>> {
         self.domains
             .get(domain_name(params.require("DomainName")?)?)
     }
@@ -129,7 +129,7 @@ impl SdbHalf {
         }
     }
 
-    fn put(&self, params: &Params, modes: SdbModes) -> Result<Answer> {
+    fn put(&self, params: &SdbParams, modes: SdbModes) -> SdbResult<Answer> {
         let domain = self.domain(params)?;
         let item = item_name(params)?;
         let changes = params.attributes(Values::Required)?;
@@ -140,7 +140,7 @@ impl SdbHalf {
         Ok(Answer::written(ticket, price))
     }
 
-    fn batch_put(&self, params: &Params, modes: SdbModes) -> Result<Answer> {
+    fn batch_put(&self, params: &SdbParams, modes: SdbModes) -> SdbResult<Answer> {
         let domain = self.domain(params)?;
         refuse_expected(params)?;
         let batch = params.items(Values::Required)?;
@@ -149,7 +149,7 @@ impl SdbHalf {
         Ok(Answer::written(ticket, pairs.map(price::write).sum()))
     }
 
-    fn delete(&self, params: &Params, modes: SdbModes) -> Result<Answer> {
+    fn delete(&self, params: &SdbParams, modes: SdbModes) -> SdbResult<Answer> {
         let domain = self.domain(params)?;
         let item = item_name(params)?;
         let changes = params.attributes(Values::Optional)?;
@@ -160,7 +160,7 @@ impl SdbHalf {
         Ok(Answer::written(ticket, price))
     }
 
-    fn batch_delete(&self, params: &Params, modes: SdbModes) -> Result<Answer> {
+    fn batch_delete(&self, params: &SdbParams, modes: SdbModes) -> SdbResult<Answer> {
         let domain = self.domain(params)?;
         refuse_expected(params)?;
         let batch = params.items(Values::Optional)?;
@@ -169,13 +169,13 @@ impl SdbHalf {
         Ok(Answer::written(ticket, pairs.map(price::write).sum()))
     }
 
-    fn get(&self, params: &Params, modes: SdbModes) -> Result<Answer> {
+    fn get(&self, params: &SdbParams, modes: SdbModes) -> SdbResult<Answer> {
         let consistent = params.flag("ConsistentRead")?;
         let domain = self.domain(params)?;
         let item = item_name(params)?;
         let names = params.list("AttributeName")?;
         if names.len() > NAMES_MAX {
-            return Err(Error::new(
+            return Err(SdbError::new(
                 "TooManyRequestedAttributes",
                 "Too many attributes requested.",
             ));
@@ -195,7 +195,7 @@ impl SdbHalf {
         Ok(Answer::of(out, price::read(pairs)))
     }
 
-    fn select(&self, params: &Params, modes: SdbModes) -> Result<Answer> {
+    fn select(&self, params: &SdbParams, modes: SdbModes) -> SdbResult<Answer> {
         let consistent = params.flag("ConsistentRead")?;
         let expression = params.require("SelectExpression")?;
         let query = select::parse::parse(expression)?;
@@ -258,26 +258,26 @@ impl Answer {
     }
 }
 
-fn item_name(params: &Params) -> Result<&str> {
+fn item_name(params: &SdbParams) -> SdbResult<&str> {
     checked(params.require("ItemName")?, "ItemName")
 }
 
 /// A batch that asked for a condition and ran without it would be worse than one that did not
 /// run.
-fn refuse_expected(params: &Params) -> Result<()> {
+fn refuse_expected(params: &SdbParams) -> SdbResult<()> {
     match params.expected()? {
         None => Ok(()),
-        Some(_) => Err(Error::new(
+        Some(_) => Err(SdbError::new(
             "InvalidParameterCombination",
             "The parameter Expected cannot be used with the parameter Item",
         )),
     }
 }
 
-fn position(parts: Vec<String>) -> Result<Position> {
+fn position(parts: Vec<String>) -> SdbResult<Position> {
     match <[String; 2]>::try_from(parts) {
         Ok([sort, name]) => Ok(Position { sort, name }),
-        Err(_) => Err(Error::next_token()),
+        Err(_) => Err(SdbError::next_token()),
     }
 }
 
@@ -330,7 +330,7 @@ mod tests {
                     }
                 }
                 pairs.extend(params.into_iter().map(|(name, value)| (name.into_bytes(), value.into_bytes())));
-                let answer = sdb.act(&Call::default(), &Params(pairs), SdbModes::default());
+                let answer = sdb.act(&Call::default(), &SdbParams(pairs), SdbModes::default());
                 if let Err(error) = answer {
                     prop_assert!(error.status().is_client_error(), "{error:?}");
                 }

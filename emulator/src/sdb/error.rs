@@ -9,20 +9,20 @@ use hyper::StatusCode;
 use crate::disk::Lost;
 
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Error {
+pub(crate) struct SdbError {
     pub(crate) code: &'static str,
     pub(crate) message: Cow<'static, str>,
 }
 
-impl From<Lost> for Error {
+impl From<Lost> for SdbError {
     fn from(_: Lost) -> Self {
         Self::storage()
     }
 }
 
-pub(crate) type Result<T> = std::result::Result<T, Error>;
+pub(crate) type SdbResult<T> = std::result::Result<T, SdbError>;
 
-impl Error {
+impl SdbError {
     pub(crate) fn new(code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
         let message = message.into();
         Self { code, message }
@@ -129,7 +129,7 @@ mod tests {
             (503, "ServiceUnavailable"),
         ] {
             for code in codes.split_whitespace() {
-                assert_eq!(Error::new(code, "").status().as_u16(), status, "{code}");
+                assert_eq!(SdbError::new(code, "").status().as_u16(), status, "{code}");
             }
         }
     }

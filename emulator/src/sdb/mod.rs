@@ -28,9 +28,9 @@ use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::{Request, Response};
 
 use self::actions::Answer;
-use self::error::Result;
+use self::error::SdbResult;
 use self::options::{Limits, SdbModes, SdbOptions};
-use self::params::Params;
+use self::params::SdbParams;
 use self::request::Call;
 use self::store::Domains;
 use self::verify::verify;
@@ -40,7 +40,7 @@ use crate::stats::Counters;
 use crate::users::Users;
 
 /// Where SimpleDB's writes are written down.
-pub(crate) type Journal = disk::Journal<Domains>;
+pub(crate) type SdbJournal = disk::Journal<Domains>;
 
 /// Answers SimpleDB requests.
 #[derive(Debug)]
@@ -51,7 +51,7 @@ pub(crate) struct SdbHalf {
     modes: Arc<Modes>,
     counters: Arc<Counters>,
     domains: Arc<Domains>,
-    journal: Journal,
+    journal: SdbJournal,
     /// How often chance was asked.
     draws: AtomicU64,
 }
@@ -80,8 +80,8 @@ impl SdbHalf {
     ) -> io::Result<Self> {
         let domains = Arc::default();
         let journal = match &disk {
-            Some(disk) => Journal::open(disk, &domains)?,
-            None => Journal::none(),
+            Some(disk) => SdbJournal::open(disk, &domains)?,
+            None => SdbJournal::none(),
         };
         let modes = Modes(RwLock::new(options.modes));
         Ok(Self {
@@ -146,9 +146,9 @@ impl SdbHalf {
     async fn answer(
         &self,
         call: &Call,
-        params: &Params,
+        params: &SdbParams,
         modes: SdbModes,
-    ) -> Result<(&'static str, Answer)> {
+    ) -> SdbResult<(&'static str, Answer)> {
         let (action, answer) = self.act(call, params, modes)?;
         if let Some(ticket) = answer.ticket {
             self.journal.wait(ticket).await?;

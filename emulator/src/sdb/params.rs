@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::error::{Error, Result};
+use super::error::{SdbError, SdbResult};
 use super::store::{Change, Condition, check_count};
 
 const VERSION: &str = "2009-04-15";
@@ -14,13 +14,13 @@ pub(crate) const TEXT_MAX: usize = 1024;
 
 /// Decoded parameters, as sent; signing needs every byte of them.
 #[derive(Debug)]
-pub(crate) struct Params(pub(crate) Vec<(Vec<u8>, Vec<u8>)>);
+pub(crate) struct SdbParams(pub(crate) Vec<(Vec<u8>, Vec<u8>)>);
 
 /// The fields of each member of a flattened list, in the order of their indices, gaps closed.
 type Members<'a> = Vec<BTreeMap<&'a str, &'a [u8]>>;
 
 /// A name and its value.
-type Field<'a> = (&'a str, &'a [u8]);
+type ParamField<'a> = (&'a str, &'a [u8]);
 
 /// The index of a member of a list: any number, however long, since none may be overlooked. `1` and `01` are two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -43,36 +43,36 @@ impl<'a> Place<'a> {
     }
 }
 
-impl Params {
+impl SdbParams {
     fn raw(&self, name: &str) -> Option<&[u8]> {
         let found = self.0.iter().find(|(given, _)| given == name.as_bytes());
         found.map(|(_, value)| value.as_slice())
     }
 
-    pub(crate) fn get(&self, name: &str) -> Result<Option<&str>> {
+    pub(crate) fn get(&self, name: &str) -> SdbResult<Option<&str>> {
         self.raw(name).map(|value| utf8(value, name)).transpose()
     }
 
     /// A parameter that has to be there and not be empty.
-    pub(crate) fn require(&self, name: &str) -> Result<&str> {
+    pub(crate) fn require(&self, name: &str) -> SdbResult<&str> {
         self.get(name)?
             .filter(|value| !value.is_empty())
-            .ok_or_else(|| Error::missing(name))
+            .ok_or_else(|| SdbError::missing(name))
     }
 
-    pub(crate) fn flag(&self, name: &str) -> Result<bool> {
+    pub(crate) fn flag(&self, name: &str) -> SdbResult<bool> {
         self.get(name)?
             .map_or(Ok(false), |value| boolean(value, name))
     }
 
-    pub(crate) fn number(&self, name: &str, least: u32, most: u32) -> Result<Option<u32>> {
+    pub(crate) fn number(&self, name: &str, least: u32, most: u32) -> SdbResult<Option<u32>> {
         let Some(text) = self.get(name)? else {
             return Ok(None);
         };
         let number = text.parse().ok();
         match number.filter(|number| (least..=most).contains(number)) {
             Some(number) => Ok(Some(number)),
-            None => Err(Error::invalid_value(
+            None => Err(SdbError::invalid_value(
                 text,
                 name,
                 &format!("{name} must be between {least} and {most}."),
@@ -81,13 +81,13 @@ impl Params {
     }
 
     /// Names that are text, with their values.
-    fn fields(&self) -> impl Iterator<Item = Field<'_>> + Clone {
+    fn fields(&self) -> impl Iterator<Item = ParamField<'_>> + Clone {
         let fields = self.0.iter();
         fields.filter_map(|(name, value)| Some((std::str::from_utf8(name).ok()?, &**value)))
     }
 
     /// The values of the list `prefix.N`, also given as plain `prefix`.
-    pub(crate) fn list(&self, prefix: &str) -> Result<Vec<&str>> {
+    pub(crate) fn list(&self, prefix: &str) -> SdbResult<Vec<&str>> {
         let mut values = Vec::new();
         if let Some(value) = self.get(prefix)? {
             values.push(value);
@@ -101,13 +101,13 @@ impl Params {
     }
 
     /// The attributes of a put or a delete.
-    pub(crate) fn attributes(&self, values: Values) -> Result<Vec<Change>> {
+    pub(crate) fn attributes(&self, values: Values) -> SdbResult<Vec<Change>> {
         attributes(self.fields(), values)
     }
 
     /// The items of a batch, each with its attributes.
-    pub(crate) fn items(&self, values: Values) -> Result<Vec<(String, Vec<Change>)>> {
-        let mut items: BTreeMap<Place<'_>, Vec<Field<'_>>> = BTreeMap::new();
+    pub(crate) fn items(&self, values: Values) -> SdbResult<Vec<(String, Vec<Change>)>> {
+        let mut items: BTreeMap<Place<'_>, Vec<ParamField<'_>>> = BTreeMap::new();
         for (name, value) in self.fields() {
             let Some(rest) = name.strip_prefix("Item.") else {
                 continue;
@@ -126,8 +126,8 @@ impl Params {
                 let name = fields.clone().find(|(name, _)| *name == "ItemName");
                 let name = name.map(|(_, value)| utf8(value, "ItemName")).transpose()?;
                 let name = name.filter(|name| !name.is_empty());
-                let name =
-                    name.ok_or_else(|| Error::missing(&format!("Item.{}.ItemName", place.index)))?;
+                let name = name
+                    .ok_or_else(|| SdbError::missing(&format!("Item.{}.ItemName", place.index)))?;
                 let changes = attributes(fields, values)?;
                 Ok((checked(name, "ItemName")?.to_owned(), changes))
             })
@@ -136,7 +136,7 @@ impl Params {
 
     /// The condition of a conditional write, if there is one: `Expected.1.Name` and so on, or
     /// without the number.
-    pub(crate) fn expected(&self) -> Result<Option<Condition>> {
+    pub(crate) fn expected(&self) -> SdbResult<Option<Condition>> {
         let plain = ["Name", "Value", "Exists"].into_iter();
         let plain: BTreeMap<_, _> = plain
             .filter_map(|name| Some((name, self.raw(&format!("Expected.{name}"))?)))
@@ -155,26 +155,26 @@ impl Params {
                 };
                 Err(if many("Name") {
                     let why = "Only one Expected.Name can be specified";
-                    Error::new("MultipleExpectedNames", why)
+                    SdbError::new("MultipleExpectedNames", why)
                 } else if many("Value") {
                     let why = "Only one Expected.Value can be specified";
-                    Error::new("MultipleExpectedValues", why)
+                    SdbError::new("MultipleExpectedValues", why)
                 } else {
                     let why = "Only one Exists condition can be specified";
-                    Error::new("MultipleExistsConditions", why)
+                    SdbError::new("MultipleExistsConditions", why)
                 })
             }
         }
     }
 
     /// Refuses what the version of the API that the request names does not have.
-    pub(crate) fn check_version(&self) -> Result<()> {
+    pub(crate) fn check_version(&self) -> SdbResult<()> {
         let version = self.require("Version")?;
         if version == VERSION {
             return Ok(());
         }
         if version != VERSION_OLD {
-            return Err(Error::new(
+            return Err(SdbError::new(
                 "NoSuchVersion",
                 format!(
                     "The requested version ({version}) of service AmazonSimpleDB does not exist."
@@ -183,7 +183,7 @@ impl Params {
         }
         let newer = |name: &[u8]| name == b"ConsistentRead" || name.starts_with(b"Expected.");
         match self.0.iter().find(|(name, _)| newer(name)) {
-            Some((name, _)) => Err(Error::new(
+            Some((name, _)) => Err(SdbError::new(
                 "InvalidWSDLVersion",
                 format!(
                     "Parameter ({}) is only supported in WSDL version {VERSION} or beyond. Please \
@@ -197,7 +197,7 @@ impl Params {
 }
 
 /// Members of the list `prefix.N.field`.
-fn members<'a>(fields: impl Iterator<Item = Field<'a>>, prefix: &str) -> Members<'a> {
+fn members<'a>(fields: impl Iterator<Item = ParamField<'a>>, prefix: &str) -> Members<'a> {
     let mut members: BTreeMap<Place<'_>, BTreeMap<&str, &[u8]>> = BTreeMap::new();
     for (name, value) in fields {
         let rest = name
@@ -214,11 +214,11 @@ fn members<'a>(fields: impl Iterator<Item = Field<'a>>, prefix: &str) -> Members
 }
 
 fn attributes<'a>(
-    fields: impl Iterator<Item = Field<'a>> + Clone,
+    fields: impl Iterator<Item = ParamField<'a>> + Clone,
     values: Values,
-) -> Result<Vec<Change>> {
+) -> SdbResult<Vec<Change>> {
     if fields.clone().any(|(name, _)| name == "Replace") {
-        return Err(Error::new(
+        return Err(SdbError::new(
             "FeatureDeprecated",
             "The replace flag must be specified per attribute, not per item.",
         ));
@@ -229,14 +229,14 @@ fn attributes<'a>(
             let name = field(&member, "Name")?.ok_or_else(|| {
                 let value = member.get("Value").copied().unwrap_or_default();
                 let value = String::from_utf8_lossy(value);
-                Error::new(
+                SdbError::new(
                     "MissingParameter",
                     format!("Attribute.Name missing for Attribute.Value='{value}'"),
                 )
             })?;
             let value = field(&member, "Value")?;
             if value.is_none() && values == Values::Required {
-                return Err(Error::new(
+                return Err(SdbError::new(
                     "MissingParameter",
                     format!("Attribute.Value missing for Attribute.Name='{name}'"),
                 ));
@@ -254,12 +254,12 @@ fn attributes<'a>(
         .collect()
 }
 
-fn condition(member: &BTreeMap<&str, &[u8]>) -> Result<Option<Condition>> {
+fn condition(member: &BTreeMap<&str, &[u8]>) -> SdbResult<Option<Condition>> {
     if member.is_empty() {
         return Ok(None);
     }
     let name = field(member, "Name")?.ok_or_else(|| {
-        Error::new(
+        SdbError::new(
             "MissingParameter",
             "Expected.Name missing for Expected.Value.",
         )
@@ -270,11 +270,11 @@ fn condition(member: &BTreeMap<&str, &[u8]>) -> Result<Option<Condition>> {
         .map(|value| boolean(value, "Expected.Exists"))
         .transpose()?;
     match (exists, value) {
-        (Some(false), Some(_)) => Err(Error::new(
+        (Some(false), Some(_)) => Err(SdbError::new(
             "ExistsAndExpectedValue",
             "Expected.Exists=false and Expected.Value cannot be specified together",
         )),
-        (Some(true) | None, None) => Err(Error::new(
+        (Some(true) | None, None) => Err(SdbError::new(
             "IncompleteExpectedExpression",
             "If Expected.Exists=true or unspecified, then Expected.Value has to be specified",
         )),
@@ -293,13 +293,13 @@ pub(crate) enum Values {
     Optional,
 }
 
-fn field<'a>(member: &BTreeMap<&str, &'a [u8]>, name: &str) -> Result<Option<&'a str>> {
+fn field<'a>(member: &BTreeMap<&str, &'a [u8]>, name: &str) -> SdbResult<Option<&'a str>> {
     member.get(name).map(|value| utf8(value, name)).transpose()
 }
 
-fn utf8<'a>(value: &'a [u8], name: &str) -> Result<&'a str> {
+fn utf8<'a>(value: &'a [u8], name: &str) -> SdbResult<&'a str> {
     std::str::from_utf8(value).map_err(|_| {
-        Error::invalid_value(
+        SdbError::invalid_value(
             &String::from_utf8_lossy(value),
             name,
             "The value is not UTF-8.",
@@ -307,7 +307,7 @@ fn utf8<'a>(value: &'a [u8], name: &str) -> Result<&'a str> {
     })
 }
 
-fn boolean(value: &str, name: &str) -> Result<bool> {
+fn boolean(value: &str, name: &str) -> SdbResult<bool> {
     match value.to_ascii_lowercase().as_str() {
         "true" => Ok(true),
         "false" => Ok(false),
@@ -317,36 +317,36 @@ fn boolean(value: &str, name: &str) -> Result<bool> {
                 _ => format!("The {name} flag"),
             };
             let why = format!("{flag} should be either true or false.");
-            Err(Error::invalid_value(value, name, &why))
+            Err(SdbError::invalid_value(value, name, &why))
         }
     }
 }
 
 /// A value that is not too long.
-pub(crate) fn sized<'a>(value: &'a str, name: &str) -> Result<&'a str> {
+pub(crate) fn sized<'a>(value: &'a str, name: &str) -> SdbResult<&'a str> {
     if value.len() > TEXT_MAX {
         let why = format!("Value exceeds maximum length of {TEXT_MAX}.");
-        return Err(Error::invalid_value(value, name, &why));
+        return Err(SdbError::invalid_value(value, name, &why));
     }
     Ok(value)
 }
 
 /// A name: not too long, and not empty.
-pub(crate) fn checked<'a>(value: &'a str, name: &str) -> Result<&'a str> {
+pub(crate) fn checked<'a>(value: &'a str, name: &str) -> SdbResult<&'a str> {
     if value.is_empty() {
         let why = "The empty string is an illegal attribute name";
-        return Err(Error::invalid_value(value, name, why));
+        return Err(SdbError::invalid_value(value, name, why));
     }
     sized(value, name)
 }
 
 /// A domain's name: 3 to 255 of `a-z A-Z 0-9 _ . -`.
-pub(crate) fn domain_name(name: &str) -> Result<&str> {
+pub(crate) fn domain_name(name: &str) -> SdbResult<&str> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-');
     if (3..=255).contains(&name.len()) && name.bytes().all(plain) {
         Ok(name)
     } else {
-        Err(Error::invalid_value(name, "DomainName", ""))
+        Err(SdbError::invalid_value(name, "DomainName", ""))
     }
 }
 
@@ -355,8 +355,8 @@ mod tests {
     use super::*;
     use crate::encode::form_pairs;
 
-    fn params(form: &str) -> Params {
-        Params(form_pairs(form.as_bytes()))
+    fn params(form: &str) -> SdbParams {
+        SdbParams(form_pairs(form.as_bytes()))
     }
 
     #[test]

@@ -21,7 +21,7 @@ const TURN: usize = 64;
 
 /// A record to write.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Record<'a> {
+pub(crate) enum SdbRecord<'a> {
     /// A domain came to be.
     Create(&'a str),
     /// A domain went, with all that it held.
@@ -33,14 +33,14 @@ pub(crate) enum Record<'a> {
 
 /// A record that was read.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Entry {
+pub(crate) enum SdbEntry {
     Create(String),
     Delete(String),
     Put(String, Vec<(String, Vec<Change>)>),
     Take(String, Vec<(String, Vec<Change>)>),
 }
 
-impl disk::Record for Record<'_> {
+impl disk::Record for SdbRecord<'_> {
     fn encode(&self, out: &mut Vec<u8>) {
         let (kind, domain, items) = match self {
             Self::Create(domain) => (CREATE, domain, None),
@@ -90,33 +90,33 @@ impl Coded for Change {
 }
 
 impl State for Domains {
-    type Entry = Entry;
+    type Entry = SdbEntry;
 
-    fn read(payload: &[u8]) -> Option<Entry> {
+    fn read(payload: &[u8]) -> Option<SdbEntry> {
         let (kind, rest) = payload.split_first()?;
         let mut cursor = Cursor::new(rest);
         let domain = String::decode(&mut cursor)?;
         let entry = match *kind {
-            CREATE => Entry::Create(domain),
-            DELETE => Entry::Delete(domain),
-            PUT => Entry::Put(domain, Vec::decode(&mut cursor)?),
-            TAKE => Entry::Take(domain, Vec::decode(&mut cursor)?),
+            CREATE => SdbEntry::Create(domain),
+            DELETE => SdbEntry::Delete(domain),
+            PUT => SdbEntry::Put(domain, Vec::decode(&mut cursor)?),
+            TAKE => SdbEntry::Take(domain, Vec::decode(&mut cursor)?),
             _ => return None,
         };
         cursor.is_empty().then_some(entry)
     }
 
-    fn replay(&self, entry: Entry) {
+    fn replay(&self, entry: SdbEntry) {
         self.redo(entry);
     }
 
-    fn may_be_saved(entry: &Entry) -> bool {
-        matches!(entry, Entry::Create(_) | Entry::Put(..))
+    fn may_be_saved(entry: &SdbEntry) -> bool {
+        matches!(entry, SdbEntry::Create(_) | SdbEntry::Put(..))
     }
 
     fn save(&self, to: &mut Save<'_>) -> io::Result<()> {
         for domain in self.all() {
-            to.write(&Record::Create(domain.name()))?;
+            to.write(&SdbRecord::Create(domain.name()))?;
             items(to, &domain)?;
         }
         Ok(())
@@ -140,7 +140,7 @@ fn items(to: &mut Save<'_>, domain: &Domain) -> io::Result<()> {
         if batch.is_empty() {
             return Ok(());
         }
-        to.write(&Record::Put(domain.name(), &batch))?;
+        to.write(&SdbRecord::Put(domain.name(), &batch))?;
     }
 }
 

@@ -5,9 +5,9 @@ use hyper::body::{Body, Bytes};
 use hyper::header::{HOST, HeaderValue};
 use hyper::{Method, Request};
 
-use super::error::{Error, Result};
-use super::params::Params;
-use super::verify::Target;
+use super::error::{SdbError, SdbResult};
+use super::params::SdbParams;
+use super::verify::SignedTarget;
 use crate::encode::form_pairs;
 
 /// The most that a form may hold, in bytes: an item of 256 pairs, with most bytes escaped.
@@ -26,8 +26,8 @@ pub(super) struct Call {
 }
 
 impl Call {
-    pub(super) fn target(&self) -> Target<'_> {
-        Target {
+    pub(super) fn target(&self) -> SignedTarget<'_> {
+        SignedTarget {
             method: self.method.as_str(),
             host: &self.host,
             path: &self.path,
@@ -35,7 +35,7 @@ impl Call {
     }
 
     /// Refuses a batch that is larger than Amazon takes.
-    pub(super) fn check_batch(&self) -> Result<()> {
+    pub(super) fn check_batch(&self) -> SdbResult<()> {
         if self.size > BATCH_MAX {
             return Err(too_large());
         }
@@ -43,14 +43,14 @@ impl Call {
     }
 }
 
-fn too_large() -> Error {
-    Error::new(
+fn too_large() -> SdbError {
+    SdbError::new(
         "RequestEntityTooLarge",
         "The request is larger than the service accepts.",
     )
 }
 
-pub(super) async fn read<B>(request: Request<B>) -> Result<(Call, Params)>
+pub(super) async fn read<B>(request: Request<B>) -> SdbResult<(Call, SdbParams)>
 where
     B: Body<Data = Bytes>,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -67,7 +67,7 @@ where
                 if error.is::<http_body_util::LengthLimitError>() {
                     too_large()
                 } else {
-                    Error::new("RequestTimeout", "The request was not read to its end.")
+                    SdbError::new("RequestTimeout", "The request was not read to its end.")
                 }
             })?
             .to_bytes();
@@ -81,5 +81,5 @@ where
         path: parts.uri.path().to_owned(),
         size,
     };
-    Ok((call, Params(pairs)))
+    Ok((call, SdbParams(pairs)))
 }

@@ -2,7 +2,7 @@
 
 use base64::prelude::*;
 
-use super::error::{Error, Result};
+use super::error::{SdbError, SdbResult};
 use crate::encode::{hex, md5};
 
 /// Writes a token that only the same `scope` can read.
@@ -12,16 +12,16 @@ pub(crate) fn write(scope: &str, parts: &[&str]) -> String {
     BASE64_STANDARD.encode(fields.join(" "))
 }
 
-pub(crate) fn read(token: &str, scope: &str) -> Result<Vec<String>> {
+pub(crate) fn read(token: &str, scope: &str) -> SdbResult<Vec<String>> {
     // Clients wrap long base64 at times.
     let compact: String = token.split_ascii_whitespace().collect();
-    let text = decode(&compact).ok_or_else(Error::next_token)?;
+    let text = decode(&compact).ok_or_else(SdbError::next_token)?;
     let mut fields = text.split(' ');
     if fields.next() != Some(&hex(&md5(scope.as_bytes()))) {
-        return Err(Error::next_token());
+        return Err(SdbError::next_token());
     }
     fields
-        .map(|field| decode(field).ok_or_else(Error::next_token))
+        .map(|field| decode(field).ok_or_else(SdbError::next_token))
         .collect()
 }
 

@@ -4,8 +4,8 @@ use std::time::{Duration, SystemTime};
 
 use base64::prelude::*;
 
-use super::error::{Error, Result};
-use super::params::Params;
+use super::error::{SdbError, SdbResult};
+use super::params::SdbParams;
 use crate::clock;
 use crate::encode::{hmac_sha1_matches, hmac_sha256_matches};
 use crate::s3::http::host::without_port;
@@ -14,7 +14,7 @@ use crate::users::Users;
 
 /// What the signature covers besides the parameters.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Target<'a> {
+pub(crate) struct SignedTarget<'a> {
     pub(crate) method: &'a str,
     pub(crate) host: &'a str,
     pub(crate) path: &'a str,
@@ -23,12 +23,12 @@ pub(crate) struct Target<'a> {
 pub(crate) fn verify(
     users: &Users,
     skew: Duration,
-    target: Target<'_>,
-    params: &Params,
+    target: SignedTarget<'_>,
+    params: &SdbParams,
     now: SystemTime,
-) -> Result<()> {
+) -> SdbResult<()> {
     let missing = || {
-        Error::new(
+        SdbError::new(
             "AuthMissingFailure",
             "AWS was not able to authenticate the request: access credentials are missing",
         )
@@ -37,14 +37,14 @@ pub(crate) fn verify(
     let signature = params.get("Signature")?.ok_or_else(missing)?;
     let version = params.get("SignatureVersion")?.unwrap_or_default();
     if version != "2" {
-        return Err(Error::invalid_value(
+        return Err(SdbError::invalid_value(
             version,
             "SignatureVersion",
             "Only version 2 is supported.",
         ));
     }
     let unknown = || {
-        Error::new(
+        SdbError::new(
             "InvalidClientTokenId",
             "The AWS Access Key Id you provided does not exist in our records.",
         )
@@ -52,7 +52,7 @@ pub(crate) fn verify(
     let user = users.get(access_key).ok_or_else(unknown)?;
     let token = params.get("SecurityToken")?.map(str::as_bytes);
     if !user.accepts_token(token) {
-        return Err(Error::new(
+        return Err(SdbError::new(
             "InvalidClientTokenId",
             "The security token included in the request is invalid.",
         ));
@@ -61,7 +61,7 @@ pub(crate) fn verify(
         "HmacSHA256" => hmac_sha256_matches,
         "HmacSHA1" => hmac_sha1_matches,
         other => {
-            return Err(Error::invalid_value(
+            return Err(SdbError::invalid_value(
                 other,
                 "SignatureMethod",
                 "SignatureMethod must be HmacSHA256 or HmacSHA1.",
@@ -70,7 +70,7 @@ pub(crate) fn verify(
     };
     check_date(params, skew, clock::unix(now))?;
     let given = BASE64_STANDARD.decode(signature).unwrap_or_default();
-    let Target { method, host, path } = target;
+    let SignedTarget { method, host, path } = target;
     // Some clients sign the host without the port that they send it with.
     let right = [host, without_port(host)].iter().any(|host| {
         let string = string_to_sign(method, host, path, &params.0);
@@ -79,7 +79,7 @@ pub(crate) fn verify(
     if right {
         Ok(())
     } else {
-        Err(Error::new(
+        Err(SdbError::new(
             "SignatureDoesNotMatch",
             "The request signature we calculated does not match the signature you provided. \
              Check your AWS Secret Access Key and signing method. Consult the service \
@@ -88,19 +88,19 @@ pub(crate) fn verify(
     }
 }
 
-fn check_date(params: &Params, skew: Duration, now: i64) -> Result<()> {
+fn check_date(params: &SdbParams, skew: Duration, now: i64) -> SdbResult<()> {
     let read = |name: &str, text: &str| {
         clock::parse_iso8601(text)
-            .ok_or_else(|| Error::invalid_value(text, name, "It must be an ISO 8601 date."))
+            .ok_or_else(|| SdbError::invalid_value(text, name, "It must be an ISO 8601 date."))
     };
     let expired = |name: &str, text: &str| {
-        Error::new(
+        SdbError::new(
             "RequestExpired",
             format!("Request has expired. {name} date is {text}"),
         )
     };
     match (params.get("Timestamp")?, params.get("Expires")?) {
-        (Some(_), Some(_)) => Err(Error::new(
+        (Some(_), Some(_)) => Err(SdbError::new(
             "InvalidParameterCombination",
             "The parameters Timestamp and Expires cannot be used together.",
         )),
@@ -116,6 +116,6 @@ fn check_date(params: &Params, skew: Duration, now: i64) -> Result<()> {
             }
             Ok(())
         }
-        (None, None) => Err(Error::missing("Timestamp or Expires")),
+        (None, None) => Err(SdbError::missing("Timestamp or Expires")),
     }
 }

@@ -2,7 +2,7 @@
 
 use base64::prelude::*;
 
-use super::error::Error;
+use super::error::SdbError;
 use super::store::Item;
 use crate::xml::{DECLARATION, element, is_char};
 
@@ -26,7 +26,7 @@ pub(crate) fn response(
     out
 }
 
-pub(crate) fn error(error: &Error, request_id: &str, box_usage: f64) -> String {
+pub(crate) fn error(error: &SdbError, request_id: &str, box_usage: f64) -> String {
     let mut out = format!("{DECLARATION}<Response><Errors><Error>");
     element(&mut out, "Code", error.code);
     element(&mut out, "Message", &error.message);
@@ -90,7 +90,7 @@ mod tests {
              <ResponseMetadata><RequestId>id</RequestId><BoxUsage>0.0055590278</BoxUsage>\
              </ResponseMetadata></CreateDomainResponse>"
         ));
-        let out = error(&Error::no_such_domain(), "id", 0.0);
+        let out = error(&SdbError::no_such_domain(), "id", 0.0);
         assert!(out.contains("<Code>NoSuchDomain</Code>"));
         assert!(out.ends_with("<RequestID>id</RequestID></Response>"));
     }

@@ -50,7 +50,7 @@ const SUB_RESOURCES: &[&str] = &[
 pub(crate) type Query = [(Vec<u8>, Vec<u8>)];
 
 /// Everything of a request that its signature covers.
-pub(crate) struct Signed<'a> {
+pub(crate) struct SignedS3<'a> {
     pub(crate) method: &'a str,
     pub(crate) headers: &'a HeaderMap,
     pub(crate) query: &'a Query,
@@ -62,7 +62,7 @@ pub(crate) struct Signed<'a> {
     pub(crate) expires: Option<&'a [u8]>,
 }
 
-impl Signed<'_> {
+impl SignedS3<'_> {
     pub(crate) fn string_to_sign(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(256);
         let amz = self.amz_headers();
@@ -187,7 +187,7 @@ mod tests {
             );
         }
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
-        let signed = Signed {
+        let signed = SignedS3 {
             method,
             headers: &map,
             query: &form_pairs(query.as_bytes()),
@@ -257,7 +257,7 @@ mod tests {
         ] {
             headers.append(name, value.parse().unwrap());
         }
-        let signed = Signed {
+        let signed = SignedS3 {
             method: "PUT",
             headers: &headers,
             query: &form_pairs(b"uploads&partNumber=2&x=1&uploadId=a%2Fb"),
@@ -274,7 +274,7 @@ mod tests {
 
     #[test]
     fn presigned_links_sign_amz_parameters() {
-        let signed = Signed {
+        let signed = SignedS3 {
             method: "GET",
             headers: &HeaderMap::new(),
             query: &form_pairs(b"x-amz-security-token=to%2Bken&response-content-type=a%2Fb"),

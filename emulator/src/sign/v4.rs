@@ -56,7 +56,7 @@ impl<'a> Authorization<'a> {
 
 /// What is signed of a request.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Signed<'a> {
+pub(crate) struct SignedV4<'a> {
     pub(crate) method: &'a str,
     pub(crate) path: &'a str,
     /// The names and values are decoded.
@@ -69,7 +69,7 @@ pub(crate) struct Signed<'a> {
     pub(crate) date: &'a str,
 }
 
-impl Signed<'_> {
+impl SignedV4<'_> {
     fn canonical_request(&self, authorization: &Authorization<'_>) -> Vec<u8> {
         let mut out = Vec::with_capacity(512);
         line(&mut out, self.method.as_bytes());
@@ -179,7 +179,7 @@ mod tests {
         headers.insert("content-type", kind.parse().unwrap());
         headers.insert("x-amz-date", "20150830T123600Z".parse().unwrap());
         let query = form_pairs(b"Version=2010-05-08&Action=ListUsers");
-        let signed = Signed {
+        let signed = SignedV4 {
             method: "GET",
             path: "/",
             query: &query,
@@ -194,7 +194,7 @@ mod tests {
             assert!(authorization.signs_host());
             assert!(signed.matches(&authorization, SECRET));
             assert!(!signed.matches(&authorization, "other"));
-            let other = Signed {
+            let other = SignedV4 {
                 body: b"x",
                 ..signed
             };

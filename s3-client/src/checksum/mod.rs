@@ -94,11 +94,11 @@ impl Checksum {
     /// For bytes that come in pieces.
     pub fn hasher(self) -> ChecksumHasher {
         ChecksumHasher(match self {
-            Self::Crc32 => State::Crc32(crc32fast::Hasher::new()),
-            Self::Crc32c => State::Crc(&CRC32C, CRC32C.start(), 4),
-            Self::Crc64Nvme => State::Crc(&CRC64NVME, CRC64NVME.start(), 8),
-            Self::Sha1 => State::Sha1(Sha1::new()),
-            Self::Sha256 => State::Sha256(Sha256::new()),
+            Self::Crc32 => HasherState::Crc32(crc32fast::Hasher::new()),
+            Self::Crc32c => HasherState::Crc(&CRC32C, CRC32C.start(), 4),
+            Self::Crc64Nvme => HasherState::Crc(&CRC64NVME, CRC64NVME.start(), 8),
+            Self::Sha1 => HasherState::Sha1(Sha1::new()),
+            Self::Sha256 => HasherState::Sha256(Sha256::new()),
         })
     }
 
@@ -139,10 +139,10 @@ impl fmt::Display for Checksum {
 
 /// A checksum under way; made by [`Checksum::hasher`].
 #[derive(Clone)]
-pub struct ChecksumHasher(State);
+pub struct ChecksumHasher(HasherState);
 
 #[derive(Clone)]
-enum State {
+enum HasherState {
     Crc32(crc32fast::Hasher),
     /// The polynomial, the register, and how many bytes of it count.
     Crc(&'static Crc, u64, usize),
@@ -154,23 +154,23 @@ impl ChecksumHasher {
     /// Takes the next bytes.
     pub fn update(&mut self, bytes: &[u8]) {
         match &mut self.0 {
-            State::Crc32(hasher) => hasher.update(bytes),
-            State::Crc(crc, register, _) => *register = crc.update(*register, bytes),
-            State::Sha1(sha) => sha.update(bytes),
-            State::Sha256(sha) => sha.update(bytes),
+            HasherState::Crc32(hasher) => hasher.update(bytes),
+            HasherState::Crc(crc, register, _) => *register = crc.update(*register, bytes),
+            HasherState::Sha1(sha) => sha.update(bytes),
+            HasherState::Sha256(sha) => sha.update(bytes),
         }
     }
 
     /// The checksum of all of them, in Base64.
     pub fn finish(self) -> String {
         match self.0 {
-            State::Crc32(hasher) => STANDARD.encode(hasher.finalize().to_be_bytes()),
-            State::Crc(crc, register, size) => {
+            HasherState::Crc32(hasher) => STANDARD.encode(hasher.finalize().to_be_bytes()),
+            HasherState::Crc(crc, register, size) => {
                 let bytes = crc.finish(register).to_be_bytes();
                 STANDARD.encode(&bytes[bytes.len() - size..])
             }
-            State::Sha1(sha) => STANDARD.encode(sha.finalize()),
-            State::Sha256(sha) => STANDARD.encode(sha.finalize()),
+            HasherState::Sha1(sha) => STANDARD.encode(sha.finalize()),
+            HasherState::Sha256(sha) => STANDARD.encode(sha.finalize()),
         }
     }
 }

@@ -213,7 +213,7 @@ impl Presign {
             }
             Signer::V2 => {
                 let until = unix(now).saturating_add(seconds);
-                let request = s3::Request {
+                let request = s3::S3Request {
                     method: self.method.as_str(),
                     bucket: wire.bucket_of_host(),
                     path,

@@ -26,10 +26,10 @@ pub(crate) const MAX_WAIT: Duration = Duration::from_secs(5);
 
 /// Lets one request go first as long as nothing is settled; cheap to clone.
 #[derive(Clone, Debug)]
-pub(crate) struct Gate(Arc<Shared>);
+pub(crate) struct Gate(Arc<GateState>);
 
 #[derive(Debug)]
-struct Shared {
+struct GateState {
     settled: AtomicBool,
     /// The request that goes first; those that wait for it hear of the sender's drop.
     first: Mutex<Option<watch::Sender<()>>>,
@@ -48,7 +48,7 @@ pub(crate) enum Entry {
 impl Gate {
     /// A gate that is open from the beginning, or not.
     pub(crate) fn new(settled: bool) -> Self {
-        Self(Arc::new(Shared {
+        Self(Arc::new(GateState {
             settled: AtomicBool::new(settled),
             first: Mutex::default(),
         }))
@@ -82,7 +82,7 @@ impl Gate {
     }
 }
 
-impl Shared {
+impl GateState {
     fn lock(&self) -> MutexGuard<'_, Option<watch::Sender<()>>> {
         self.first.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -51,7 +51,7 @@ where
     ) -> Result<()> {
         let date = attempt.http_date();
         let date = date.as_ref();
-        let signed = s3::Request {
+        let signed = s3::S3Request {
             method: self.method,
             bucket: self.bucket,
             path: self.path,

@@ -271,7 +271,7 @@ impl DownloadFile {
             while fetching.len() < self.download.parallel
                 && let Some((number, range)) = missing.next()
             {
-                let piece = Fetch {
+                let piece = RangeFetch {
                     get: get.clone(),
                     etag: noted.etag.clone(),
                     path: destination.data().to_owned(),
@@ -304,7 +304,7 @@ fn given_up() -> Error {
 }
 
 /// One range on its way into the file.
-struct Fetch {
+struct RangeFetch {
     get: Get,
     etag: String,
     path: PathBuf,
@@ -313,7 +313,7 @@ struct Fetch {
     sync: bool,
 }
 
-impl Fetch {
+impl RangeFetch {
     async fn run(self) -> Result<()> {
         let io = |e| failed("write", &self.path, e);
         let mut file = OpenOptions::new()

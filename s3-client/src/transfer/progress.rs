@@ -47,12 +47,12 @@ impl fmt::Debug for Report {
 /// Counts what is done, and tells of it.
 #[derive(Debug)]
 pub(crate) struct Meter {
-    state: Mutex<State>,
+    state: Mutex<MeterState>,
     report: Report,
 }
 
 #[derive(Debug)]
-struct State {
+struct MeterState {
     done: Progress,
     /// Whether somebody is telling, who will tell of what is added meanwhile.
     telling: bool,
@@ -61,7 +61,7 @@ struct State {
 impl Meter {
     pub(crate) fn new(report: Report, total: Option<u64>) -> Self {
         Self {
-            state: Mutex::new(State {
+            state: Mutex::new(MeterState {
                 done: Progress { bytes: 0, total },
                 telling: false,
             }),
@@ -107,7 +107,7 @@ impl Meter {
         self.lock().done.bytes
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, MeterState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

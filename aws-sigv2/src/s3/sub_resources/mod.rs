@@ -65,7 +65,7 @@ pub enum Server {
 static BASE: SubResources = SubResources::BASE;
 
 impl SubResources {
-    /// The list that [`Request`](super::Request) signs unless told otherwise.
+    /// The list that [`S3Request`](super::S3Request) signs unless told otherwise.
     pub const BASE: Self = Self {
         names: Names::Known(BOTOCORE),
     };

@@ -88,7 +88,7 @@ fn a_fold_that_was_cut_short_costs_nothing() {
     let form = Form::new(false);
     let mut other = form.head();
     let place = other.len() as u64;
-    frame::write(&mut other, &Record::Create("other"), form.seal, place);
+    frame::write(&mut other, &SdbRecord::Create("other"), form.seal, place);
     std::fs::write(journal_path(&dir.0, next), other).unwrap();
     let error = World::open(&dir, u64::MAX)
         .map(|_| ())

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::disk::frame::{Frame, Mark, Read, read, write};
-use crate::sdb::record::Entry;
+use crate::sdb::record::SdbEntry;
 
 fn changes() -> Vec<(String, Vec<Change>)> {
     let change = |name: &str, value: Option<&str>, replace| Change {
@@ -23,13 +23,16 @@ fn changes() -> Vec<(String, Vec<Change>)> {
 #[test]
 fn records_are_read_back_and_cut_ones_are_short() {
     let batch = changes();
-    let (put, take) = (Record::Put("dom", &batch), Record::Take("dom", &batch));
-    let (create, delete) = (Record::Create("dom"), Record::Delete("dom"));
+    let (put, take) = (
+        SdbRecord::Put("dom", &batch),
+        SdbRecord::Take("dom", &batch),
+    );
+    let (create, delete) = (SdbRecord::Create("dom"), SdbRecord::Delete("dom"));
     let entries = [
-        (create, Entry::Create("dom".into())),
-        (put, Entry::Put("dom".into(), changes())),
-        (take, Entry::Take("dom".into(), changes())),
-        (delete, Entry::Delete("dom".into())),
+        (create, SdbEntry::Create("dom".into())),
+        (put, SdbEntry::Put("dom".into(), changes())),
+        (take, SdbEntry::Take("dom".into(), changes())),
+        (delete, SdbEntry::Delete("dom".into())),
     ];
     let marks = [Mark::End(4), Mark::Flushed(1 << 40)];
     for seal in [Seal::Plain, Seal::Salted([7; 16])] {
@@ -43,7 +46,7 @@ fn records_are_read_back_and_cut_ones_are_short() {
         for mark in &marks {
             let place = bytes.len() as u64;
             write(&mut bytes, mark, seal, place);
-            written.push((place, format!("{:?}", Frame::<Entry>::Mark(*mark))));
+            written.push((place, format!("{:?}", Frame::<SdbEntry>::Mark(*mark))));
         }
         let mut place = 0;
         for (begins, frame) in written {
@@ -75,7 +78,12 @@ fn a_record_is_one_in_its_place_of_its_file_only() {
 #[test]
 fn a_flipped_bit_is_seen() {
     let mut bytes = Vec::new();
-    write(&mut bytes, &Record::Put("dom", &changes()), Seal::Plain, 0);
+    write(
+        &mut bytes,
+        &SdbRecord::Put("dom", &changes()),
+        Seal::Plain,
+        0,
+    );
     for at in 0..bytes.len() {
         for bit in 0..8 {
             let mut wrong = bytes.clone();

@@ -131,10 +131,10 @@ fn a_journal_of_an_earlier_version_is_read_and_goes_on_in_another() {
         let mut old = magic.to_vec();
         for domain in ["abc", "gone", "def"] {
             let place = old.len() as u64;
-            frame::write(&mut old, &Record::Create(domain), Seal::Plain, place);
+            frame::write(&mut old, &SdbRecord::Create(domain), Seal::Plain, place);
         }
         let place = old.len() as u64;
-        frame::write(&mut old, &Record::Delete("gone"), Seal::Plain, place);
+        frame::write(&mut old, &SdbRecord::Delete("gone"), Seal::Plain, place);
         std::fs::write(journal_path(&dir.0, 0), &old).unwrap();
         let fsync = magic.ends_with(b"f");
         let world = World::open_as(&dir, u64::MAX, fsync).unwrap();
@@ -160,7 +160,7 @@ fn damage_is_told_and_nothing_is_cut_off_for_it() {
     drop(world);
     let path = journal_path(&dir.0, 0);
     let bytes = std::fs::read(&path).unwrap();
-    let Begin::Whole(form) = Begin::read(&bytes) else {
+    let FormStart::Whole(form) = FormStart::read(&bytes) else {
         panic!("not a journal");
     };
     let first = form.len();

@@ -9,10 +9,10 @@ use std::sync::Barrier;
 use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
-use super::form::{Begin, Seal};
+use super::form::{FormStart, Seal};
 use super::*;
 use crate::sdb::options::Limits;
-use crate::sdb::record::Record;
+use crate::sdb::record::SdbRecord;
 use crate::sdb::store::{Change, Domains, Terms};
 
 /// A folder of its own, that goes with it.

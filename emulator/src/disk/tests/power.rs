@@ -89,7 +89,7 @@ impl Machine {
             opened: Condvar::new(),
         });
         let medium: Arc<dyn Medium> = platter.clone();
-        let inner = Inner {
+        let inner = DiskParts {
             dir: dir.0.clone(),
             journal_max: u64::MAX,
             log: Log::new(medium, found.len, found.form)?,
@@ -160,7 +160,7 @@ impl Machine {
 
 /// Whether a whole record stands somewhere behind a place of a journal.
 fn is_followed(bytes: &[u8], at: usize) -> bool {
-    let form::Begin::Whole(form) = form::Begin::read(bytes) else {
+    let form::FormStart::Whole(form) = form::FormStart::read(bytes) else {
         return false;
     };
     let form = Form {

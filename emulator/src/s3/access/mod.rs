@@ -24,7 +24,7 @@ use s3s::{S3Error, S3Result};
 use serde_json::Value;
 
 use self::actions::Needs;
-use self::policy::{Asked, Verdict};
+use self::policy::{PolicyRequest, Verdict};
 use crate::accounts::Account;
 use crate::encode;
 use crate::s3::config::route::error;
@@ -172,7 +172,7 @@ impl Request<'_> {
         };
         let policy: Value = serde_json::from_slice(&policy).unwrap_or_default();
         let name = target.bucket;
-        let asked = Asked {
+        let asked = PolicyRequest {
             account: self.caller.account(),
             action,
             resource: match target.key {

@@ -19,7 +19,7 @@ pub(crate) enum Verdict {
 
 /// A request, as far as policies look at it.
 #[derive(Clone, Debug)]
-pub(crate) struct Asked<'a> {
+pub(crate) struct PolicyRequest<'a> {
     pub(crate) account: Option<&'a Account>,
     pub(crate) action: &'a str,
     /// The resource is `arn:aws:s3:::bucket` or `arn:aws:s3:::bucket/key`.
@@ -28,7 +28,7 @@ pub(crate) struct Asked<'a> {
     pub(crate) context: Vec<(String, String)>,
 }
 
-impl Asked<'_> {
+impl PolicyRequest<'_> {
     fn values<'a>(&'a self, key: &str) -> Vec<&'a str> {
         let all = self.context.iter();
         all.filter(|(name, _)| name.eq_ignore_ascii_case(key))
@@ -38,7 +38,7 @@ impl Asked<'_> {
 }
 
 /// Decides what the policy says.
-pub(crate) fn evaluate(policy: &Value, asked: &Asked<'_>) -> Verdict {
+pub(crate) fn evaluate(policy: &Value, asked: &PolicyRequest<'_>) -> Verdict {
     let mut verdict = Verdict::Silent;
     for statement in list(&policy["Statement"]) {
         if !applies(statement, asked) {
@@ -62,7 +62,7 @@ fn list(value: &Value) -> &[Value] {
     }
 }
 
-fn applies(statement: &Value, asked: &Asked<'_>) -> bool {
+fn applies(statement: &Value, asked: &PolicyRequest<'_>) -> bool {
     let either = |name: &str, not: &str, holds: &dyn Fn(&Value) -> bool| {
         let given = statement.get(name).map(holds);
         let denied = statement.get(not).map(holds);
@@ -134,7 +134,7 @@ pub(crate) fn like(pattern: &str, text: &str) -> bool {
     pattern[at..].iter().all(|c| *c == '*')
 }
 
-fn conditions_hold(conditions: &Value, asked: &Asked<'_>) -> bool {
+fn conditions_hold(conditions: &Value, asked: &PolicyRequest<'_>) -> bool {
     let Some(operators) = conditions.as_object() else {
         return conditions.is_null();
     };
@@ -147,7 +147,7 @@ fn conditions_hold(conditions: &Value, asked: &Asked<'_>) -> bool {
     })
 }
 
-fn holds(operator: &str, key: &str, wanted: &Value, asked: &Asked<'_>) -> bool {
+fn holds(operator: &str, key: &str, wanted: &Value, asked: &PolicyRequest<'_>) -> bool {
     let given = asked.values(key);
     let wanted: Vec<String> = list(wanted)
         .iter()
@@ -254,7 +254,7 @@ mod tests {
     fn verdict(statement: &str, account: Option<&Account>) -> Verdict {
         let policy: Value =
             serde_json::from_str(&format!("{{\"Statement\":{statement}}}")).unwrap();
-        let asked = Asked {
+        let asked = PolicyRequest {
             account,
             action: "s3:GetObject",
             resource: "arn:aws:s3:::b/k".into(),

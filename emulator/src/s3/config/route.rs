@@ -64,7 +64,7 @@ enum Unset {
 
 /// One kind of configuration.
 #[derive(Debug)]
-struct Kind {
+struct ConfigKind {
     query: &'static str,
     root: &'static str,
     unset: Unset,
@@ -72,8 +72,8 @@ struct Kind {
     delete: bool,
 }
 
-const fn kind(query: &'static str, root: &'static str, unset: Unset) -> Kind {
-    Kind {
+const fn kind(query: &'static str, root: &'static str, unset: Unset) -> ConfigKind {
+    ConfigKind {
         query,
         root,
         unset,
@@ -82,14 +82,14 @@ const fn kind(query: &'static str, root: &'static str, unset: Unset) -> Kind {
     }
 }
 
-const KINDS: &[Kind] = &[
+const KINDS: &[ConfigKind] = &[
     kind("acl", "AccessControlPolicy", Unset::Special),
     kind(
         "policy",
         "",
         Unset::Missing("NoSuchBucketPolicy", "The bucket policy does not exist"),
     ),
-    Kind {
+    ConfigKind {
         put: false,
         ..kind("policyStatus", "", Unset::Special)
     },
@@ -123,7 +123,7 @@ const KINDS: &[Kind] = &[
         ),
     ),
     // Amazon encrypts what says nothing, and has a configuration after it was deleted too.
-    Kind {
+    ConfigKind {
         delete: true,
         ..kind(
             "encryption",
@@ -157,7 +157,7 @@ const KINDS: &[Kind] = &[
         "BucketLoggingStatus",
         Unset::Document("<BucketLoggingStatus xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"/>"),
     ),
-    Kind {
+    ConfigKind {
         delete: false,
         ..kind(
             "object-lock",
@@ -215,7 +215,7 @@ pub(in crate::s3) struct Route {
 
 impl Route {
     /// The bucket and the kind that a request is about, if it is about one.
-    fn target(&self, uri: &Uri, headers: &HeaderMap) -> Option<(String, &'static Kind)> {
+    fn target(&self, uri: &Uri, headers: &HeaderMap) -> Option<(String, &'static ConfigKind)> {
         let kind = uri.query()?.split('&').find_map(|pair| {
             let name = pair.split('=').next().unwrap_or_default();
             KINDS.iter().find(|kind| kind.query == name)
@@ -233,7 +233,7 @@ impl Route {
         Some((bucket, kind))
     }
 
-    fn get(&self, bucket: &str, kind: &Kind) -> S3Result<S3Response<Body>> {
+    fn get(&self, bucket: &str, kind: &ConfigKind) -> S3Result<S3Response<Body>> {
         let bucket = self.store.bucket(bucket)?;
         let document = match (bucket.configs.get(kind.query), kind.unset) {
             _ if kind.query == "acl" => {
@@ -269,7 +269,7 @@ impl Route {
     fn put(
         &self,
         bucket: &str,
-        kind: &Kind,
+        kind: &ConfigKind,
         headers: &HeaderMap,
         body: Bytes,
     ) -> S3Result<S3Response<Body>> {
@@ -401,7 +401,7 @@ impl S3Route for Route {
 
 /// The access control list that a request's header fields name, in place of a document.
 fn given_acl(
-    kind: &Kind,
+    kind: &ConfigKind,
     headers: &HeaderMap,
     body: &[u8],
     parties: Parties<'_>,
@@ -421,7 +421,7 @@ fn given_acl(
 }
 
 /// Refuses to make the owner of a bucket that of all in it while the bucket is shared by its list.
-fn check_ownership(bucket: &Bucket, kind: &Kind, document: &[u8]) -> S3Result<()> {
+fn check_ownership(bucket: &Bucket, kind: &ConfigKind, document: &[u8]) -> S3Result<()> {
     let enforces = kind.query == "ownershipControls"
         && Node::parse(document)
             .and_then(|node| {

@@ -19,7 +19,7 @@ use crate::encode::{form_pairs, hmac_sha1_matches};
 use crate::s3::http::error::Refusal;
 use crate::s3::http::host;
 use crate::s3::http::versions::Taken;
-use crate::sign::s3::Signed;
+use crate::sign::s3::SignedS3;
 use crate::users::{User, Users};
 
 const AMZ_DATE: HeaderName = HeaderName::from_static("x-amz-date");
@@ -184,7 +184,7 @@ impl Checker {
             .get(HOST)
             .and_then(|value| value.to_str().ok());
         let bucket = host::bucket(self.domain.as_deref(), host.unwrap_or_default());
-        let mut signed = Signed {
+        let mut signed = SignedS3 {
             method: parts.method.as_str(),
             headers: &parts.headers,
             query,

@@ -18,7 +18,7 @@ use crate::s3::http::error::Refusal;
 
 /// What a request says of where it comes from and what it wants.
 #[derive(Clone, Debug)]
-pub(in crate::s3) struct Asked {
+pub(in crate::s3) struct CorsRequest {
     origin: String,
     /// The method of the request itself, or the one that a preflight asks for.
     method: String,
@@ -26,7 +26,7 @@ pub(in crate::s3) struct Asked {
     is_preflight: bool,
 }
 
-impl Asked {
+impl CorsRequest {
     /// Nothing of a request that names no origin.
     pub(in crate::s3) fn of(parts: &Parts) -> Option<Self> {
         let field = |name| {
@@ -149,12 +149,12 @@ pub(in crate::s3) fn malformed(parts: &Parts) -> Option<Refusal> {
 mod tests {
     use super::*;
 
-    fn asked(method: &str, fields: &[(&'static str, &str)]) -> Option<Asked> {
+    fn asked(method: &str, fields: &[(&'static str, &str)]) -> Option<CorsRequest> {
         let mut request = hyper::Request::builder().method(method).uri("/b/k");
         for (name, value) in fields {
             request = request.header(*name, *value);
         }
-        Asked::of(&request.body(()).unwrap().into_parts().0)
+        CorsRequest::of(&request.body(()).unwrap().into_parts().0)
     }
 
     fn rule(inner: &str) -> Node {

@@ -175,21 +175,21 @@ fn check_expiration(policy: Option<&[u8]>) -> Result<(), Refusal> {
 }
 
 /// A part of a form: its name, and where its value is.
-struct Field {
+struct FormField {
     name: String,
     filename: Option<String>,
     start: usize,
     end: usize,
 }
 
-impl Field {
+impl FormField {
     fn value<'a>(&self, body: &'a [u8]) -> &'a [u8] {
         &body[self.start..self.end]
     }
 }
 
 /// The parts up to the file, which is the last that counts.
-fn read(body: &[u8], boundary: &str) -> Vec<Field> {
+fn read(body: &[u8], boundary: &str) -> Vec<FormField> {
     let delimiter = format!("--{boundary}");
     let mut fields = Vec::new();
     let Some(first) = find(body, delimiter.as_bytes(), 0) else {
@@ -207,7 +207,7 @@ fn read(body: &[u8], boundary: &str) -> Vec<Field> {
         let name = parameter(&head, "name").unwrap_or_default();
         // Some clients send a filename with every field, as if all were files.
         let is_file = name.eq_ignore_ascii_case("file");
-        fields.push(Field {
+        fields.push(FormField {
             name,
             // Some browsers send the path.
             filename: filename.map(|f| f.rsplit(['/', '\\']).next().unwrap_or_default().to_owned()),

@@ -44,7 +44,7 @@ impl Front {
     }
 
     async fn answer(&self, parts: &mut Parts, body: Body) -> Result<Response<Body>, Refusal> {
-        let asked = Asked::of(parts, self.domain.as_deref());
+        let asked = RequestShape::of(parts, self.domain.as_deref());
         asked.check_length(parts)?;
         check_md5(parts)?;
         asked.check_encryption(parts)?;
@@ -73,7 +73,7 @@ impl Front {
 }
 
 /// What a request asks for, as far as the rules here differ.
-struct Asked {
+struct RequestShape {
     is_multi_delete: bool,
     /// An object, or a part of one, whose bytes are the body.
     sends_object: bool,
@@ -81,7 +81,7 @@ struct Asked {
     asks_attributes: bool,
 }
 
-impl Asked {
+impl RequestShape {
     fn of(parts: &Parts, domain: Option<&str>) -> Self {
         let query = parts.uri.query().unwrap_or_default();
         let has = |wanted: &str| {

@@ -22,12 +22,12 @@ pub(in crate::s3) const INLINE_MAX: usize = 32 << 10;
 /// Bytes that never change; a clone shares them.
 #[derive(Clone, Debug, Default)]
 pub(in crate::s3) struct Body {
-    pieces: Arc<[Piece]>,
+    pieces: Arc<[BodyPiece]>,
     len: u64,
 }
 
 #[derive(Clone, Debug)]
-enum Piece {
+enum BodyPiece {
     Memory(Bytes),
     /// The piece is these bytes of the file.
     File(Arc<BodyFile>, Range<u64>),
@@ -35,15 +35,15 @@ enum Piece {
 
 impl From<Bytes> for Body {
     fn from(bytes: Bytes) -> Self {
-        Self::of(vec![Piece::Memory(bytes)])
+        Self::of(vec![BodyPiece::Memory(bytes)])
     }
 }
 
 impl Body {
-    fn of(mut pieces: Vec<Piece>) -> Self {
+    fn of(mut pieces: Vec<BodyPiece>) -> Self {
         pieces.retain(|piece| piece.len() > 0);
         Self {
-            len: pieces.iter().map(Piece::len).sum(),
+            len: pieces.iter().map(BodyPiece::len).sum(),
             pieces: pieces.into(),
         }
     }
@@ -53,14 +53,14 @@ impl Body {
         let pieces = bodies.flat_map(|body| body.pieces.iter());
         let in_memory = pieces
             .clone()
-            .all(|piece| matches!(piece, Piece::Memory(_)));
+            .all(|piece| matches!(piece, BodyPiece::Memory(_)));
         if !in_memory {
             return Self::of(pieces.cloned().collect());
         }
         // One piece is read without a copy.
         let mut all = BytesMut::new();
         for piece in pieces {
-            if let Piece::Memory(bytes) = piece {
+            if let BodyPiece::Memory(bytes) = piece {
                 all.extend_from_slice(bytes);
             }
         }
@@ -91,14 +91,14 @@ impl Body {
     pub(in crate::s3) fn read(&self) -> S3Result<Bytes> {
         match &*self.pieces {
             [] => return Ok(Bytes::new()),
-            [Piece::Memory(bytes)] => return Ok(bytes.clone()),
+            [BodyPiece::Memory(bytes)] => return Ok(bytes.clone()),
             _ => {}
         }
         let mut all = Vec::with_capacity(usize::try_from(self.len).unwrap_or_default());
         for piece in &*self.pieces {
             match piece {
-                Piece::Memory(bytes) => all.extend_from_slice(bytes),
-                Piece::File(file, range) => {
+                BodyPiece::Memory(bytes) => all.extend_from_slice(bytes),
+                BodyPiece::File(file, range) => {
                     file.read(range, &mut all).map_err(|_| internal())?;
                 }
             }
@@ -109,16 +109,16 @@ impl Body {
     /// Returns the same body with its files known to `bodies`, for one that was read from a record.
     pub(super) fn at_home(&self, bodies: &Arc<Bodies>) -> Self {
         let pieces = self.pieces.iter().map(|piece| match piece {
-            Piece::Memory(_) => piece.clone(),
-            Piece::File(file, range) => {
-                Piece::File(bodies.known(file.id, range.end), range.clone())
+            BodyPiece::Memory(_) => piece.clone(),
+            BodyPiece::File(file, range) => {
+                BodyPiece::File(bodies.known(file.id, range.end), range.clone())
             }
         });
         Self::of(pieces.collect())
     }
 }
 
-impl Piece {
+impl BodyPiece {
     fn len(&self) -> u64 {
         match self {
             Self::Memory(bytes) => bytes.len() as u64,
@@ -144,7 +144,7 @@ impl Piece {
 const MEMORY: u8 = 0;
 const FILE: u8 = 1;
 
-impl Coded for Piece {
+impl Coded for BodyPiece {
     fn encode(&self, out: &mut Vec<u8>) {
         match self {
             Self::Memory(bytes) => {
@@ -307,7 +307,7 @@ impl Bodies {
             out.sync_all()?;
             sync_dir(&self.dir)?;
         }
-        Ok(Body::of(vec![Piece::File(file, 0..bytes.len() as u64)]))
+        Ok(Body::of(vec![BodyPiece::File(file, 0..bytes.len() as u64)]))
     }
 }
 
@@ -356,7 +356,7 @@ mod tests {
     use super::*;
 
     fn body(pieces: &[&'static str]) -> Body {
-        let piece = |text: &&'static str| Piece::Memory(Bytes::from_static(text.as_bytes()));
+        let piece = |text: &&'static str| BodyPiece::Memory(Bytes::from_static(text.as_bytes()));
         Body::of(pieces.iter().map(piece).collect())
     }
 

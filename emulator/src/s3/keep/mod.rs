@@ -29,7 +29,7 @@ use bytes::Bytes;
 use s3s::{S3Error, S3Result, s3_error};
 
 use self::body::{Bodies, Body, Dead, INLINE_MAX};
-use self::record::Record;
+use self::record::S3Record;
 use crate::disk::{self, DiskOptions, Lost};
 use crate::s3::model::store::Bucket;
 
@@ -76,7 +76,7 @@ impl Keeping {
     }
 
     /// Writes a change down, before it is made; on return it outlives the process.
-    pub(in crate::s3) fn write(&self, record: &Record<'_>) -> S3Result<()> {
+    pub(in crate::s3) fn write(&self, record: &S3Record<'_>) -> S3Result<()> {
         self.journal.append(record).map_err(lost)?;
         Ok(())
     }

@@ -38,7 +38,7 @@ pub(in crate::s3) type UploadName<'a> = (&'a str, &'a str, &'a str);
 
 /// A record to write.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::s3) enum Record<'a> {
+pub(in crate::s3) enum S3Record<'a> {
     /// The bucket has these settings, and so many versions were made in it.
     Bucket(&'a str, &'a Bucket, &'a Settings, u64),
     /// The bucket was deleted, with its unfinished uploads.
@@ -55,7 +55,7 @@ pub(in crate::s3) enum Record<'a> {
     UploadGone(UploadName<'a>),
 }
 
-impl disk::Record for Record<'_> {
+impl disk::Record for S3Record<'_> {
     fn encode(&self, out: &mut Vec<u8>) {
         let begin = |out: &mut Vec<u8>, kind: u8, names: &[&str]| {
             out.push(kind);
@@ -98,7 +98,7 @@ impl disk::Record for Record<'_> {
 
 /// A record that was read.
 #[derive(Debug)]
-pub(in crate::s3) enum Entry {
+pub(in crate::s3) enum S3Entry {
     Bucket(String, Box<BucketEntry>),
     BucketGone(String),
     Version(String, String, Version),
@@ -138,7 +138,7 @@ impl BucketEntry {
     }
 }
 
-impl Entry {
+impl S3Entry {
     fn decode(kind: u8, cursor: &mut Cursor<'_>) -> Option<Self> {
         let bucket = String::decode(cursor)?;
         Some(match kind {
@@ -214,39 +214,39 @@ impl Kept {
 }
 
 impl State for Kept {
-    type Entry = Entry;
+    type Entry = S3Entry;
 
-    fn read(payload: &[u8]) -> Option<Entry> {
+    fn read(payload: &[u8]) -> Option<S3Entry> {
         let (kind, rest) = payload.split_first()?;
         let mut cursor = Cursor::new(rest);
-        let entry = Entry::decode(*kind, &mut cursor)?;
+        let entry = S3Entry::decode(*kind, &mut cursor)?;
         cursor.is_empty().then_some(entry)
     }
 
-    fn replay(&self, entry: Entry) {
+    fn replay(&self, entry: S3Entry) {
         match entry {
-            Entry::Bucket(name, entry) => self.set_bucket(name, *entry),
-            Entry::BucketGone(name) => {
+            S3Entry::Bucket(name, entry) => self.set_bucket(name, *entry),
+            S3Entry::BucketGone(name) => {
                 let mut buckets = self.buckets.write().unwrap_or_else(PoisonError::into_inner);
                 buckets.remove(&name);
             }
             // What is about something that is not there is followed by the record that removed it.
-            Entry::Version(bucket, key, version) => {
+            S3Entry::Version(bucket, key, version) => {
                 if let Some(bucket) = self.bucket(&bucket) {
                     bucket.write().set_version(key, self.at_home(version));
                 }
             }
-            Entry::VersionGone(bucket, key, id) => {
+            S3Entry::VersionGone(bucket, key, id) => {
                 if let Some(bucket) = self.bucket(&bucket) {
                     bucket.write().drop_version(&key, &id);
                 }
             }
-            Entry::Upload(bucket, name, upload) => {
+            S3Entry::Upload(bucket, name, upload) => {
                 if let Some(bucket) = self.bucket(&bucket) {
                     bucket.uploads.lock().insert(name, *upload);
                 }
             }
-            Entry::Part(bucket, name, number, part) => {
+            S3Entry::Part(bucket, name, number, part) => {
                 let Some(bucket) = self.bucket(&bucket) else {
                     return;
                 };
@@ -256,7 +256,7 @@ impl State for Kept {
                     upload.parts.insert(number, Part { body, ..part });
                 }
             }
-            Entry::UploadGone(bucket, name) => {
+            S3Entry::UploadGone(bucket, name) => {
                 if let Some(bucket) = self.bucket(&bucket) {
                     bucket.uploads.lock().remove(&name);
                 }
@@ -264,10 +264,10 @@ impl State for Kept {
         }
     }
 
-    fn may_be_saved(entry: &Entry) -> bool {
+    fn may_be_saved(entry: &S3Entry) -> bool {
         matches!(
             entry,
-            Entry::Bucket(..) | Entry::Version(..) | Entry::Upload(..) | Entry::Part(..)
+            S3Entry::Bucket(..) | S3Entry::Version(..) | S3Entry::Upload(..) | S3Entry::Part(..)
         )
     }
 
@@ -277,7 +277,7 @@ impl State for Kept {
                 let objects = bucket.read();
                 (bucket.settings(&objects), objects.serial())
             };
-            to.write(&Record::Bucket(&name, &bucket, &settings, serial))?;
+            to.write(&S3Record::Bucket(&name, &bucket, &settings, serial))?;
             versions(to, &name, &bucket)?;
             uploads(to, &name, &bucket)?;
         }
@@ -296,7 +296,7 @@ fn versions(to: &mut Save<'_>, name: &str, bucket: &Bucket) -> io::Result<()> {
         last = Some(end.clone());
         for (key, versions) in &turn {
             for version in versions {
-                to.write(&Record::Version(name, key, version))?;
+                to.write(&S3Record::Version(name, key, version))?;
             }
         }
     }
@@ -313,9 +313,9 @@ fn uploads(to: &mut Save<'_>, name: &str, bucket: &Bucket) -> io::Result<()> {
             .cloned();
         let Some(upload) = upload else { continue };
         let about = (name, key.as_str(), id.as_str());
-        to.write(&Record::Upload(about, &upload))?;
+        to.write(&S3Record::Upload(about, &upload))?;
         for (number, part) in &upload.parts {
-            to.write(&Record::Part(about, *number, part))?;
+            to.write(&S3Record::Part(about, *number, part))?;
         }
     }
     Ok(())

@@ -141,7 +141,10 @@ fn upload(store: &Store, bucket: &str, key: &str, id: &str) {
         parts: BTreeMap::new(),
     };
     let name = (bucket, key, id);
-    store.keeping.write(&Record::Upload(name, &upload)).unwrap();
+    store
+        .keeping
+        .write(&S3Record::Upload(name, &upload))
+        .unwrap();
     let bucket = store.bucket(bucket).unwrap();
     bucket
         .uploads
@@ -163,7 +166,7 @@ async fn part(store: &Store, (bucket, key, id): (&str, &str, &str), number: i32,
     let name = (bucket, key, id);
     store
         .keeping
-        .write(&Record::Part(name, number, &part))
+        .write(&S3Record::Part(name, number, &part))
         .unwrap();
     let bucket = store.bucket(bucket).unwrap();
     let set = |upload: &mut Upload| {
@@ -235,7 +238,7 @@ async fn sample(store: &Store) -> Vec<String> {
     upload(store, "plain", "up", "2");
     note();
     let gone = ("plain", "up", "2");
-    store.keeping.write(&Record::UploadGone(gone)).unwrap();
+    store.keeping.write(&S3Record::UploadGone(gone)).unwrap();
     let uploads = &store.bucket("plain").unwrap().uploads;
     uploads.lock().remove(&("up".into(), "2".into()));
     note();

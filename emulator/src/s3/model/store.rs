@@ -17,7 +17,7 @@ use crate::disk::DiskOptions;
 use crate::s3::config::route::Configs;
 use crate::s3::config::schema::Node;
 use crate::s3::keep::body::Body;
-use crate::s3::keep::record::Record;
+use crate::s3::keep::record::S3Record;
 use crate::s3::keep::{Buckets, Keeping, Kept};
 use crate::s3::model::acl::Acl;
 use crate::s3::model::attributes::Headers;
@@ -150,7 +150,7 @@ impl Bucket {
         let mut objects = self.write();
         let mut settings = self.settings(&objects);
         act(&mut settings)?;
-        pen.write(|name| Record::Bucket(name, self, &settings, objects.serial()))?;
+        pen.write(|name| S3Record::Bucket(name, self, &settings, objects.serial()))?;
         self.set(&mut objects, settings);
         Ok(())
     }
@@ -230,7 +230,7 @@ impl Pen<'_> {
     /// Writes a change of the bucket down, whose name `record` is given, before it is made.
     pub(in crate::s3) fn write<'r>(
         &'r self,
-        record: impl FnOnce(&'r str) -> Record<'r>,
+        record: impl FnOnce(&'r str) -> S3Record<'r>,
     ) -> S3Result<()> {
         self.keeping.write(&record(self.bucket))
     }
@@ -361,7 +361,7 @@ impl Store {
                 "The bucket you tried to delete is not empty"
             ));
         }
-        self.keeping.write(&Record::BucketGone(name))?;
+        self.keeping.write(&S3Record::BucketGone(name))?;
         buckets.remove(name);
         Ok(())
     }

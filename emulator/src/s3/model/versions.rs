@@ -14,7 +14,7 @@ use hyper::header::{HeaderName, HeaderValue, LAST_MODIFIED};
 use s3s::{S3Error, S3Result, s3_error};
 
 use crate::encode;
-use crate::s3::keep::record::Record;
+use crate::s3::keep::record::S3Record;
 use crate::s3::model::error::no_such_key;
 use crate::s3::model::lock::BucketLock;
 use crate::s3::model::store::{Object, Pen};
@@ -126,7 +126,7 @@ impl Objects {
         if let Content::Object(object) = &mut changed.content {
             act(Arc::make_mut(object))?;
         }
-        pen.write(|bucket| Record::Version(bucket, key, &changed))?;
+        pen.write(|bucket| S3Record::Version(bucket, key, &changed))?;
         let id = Arc::clone(&changed.id);
         *version = changed;
         Ok(self.told(&id))
@@ -155,7 +155,7 @@ impl Objects {
     pub(in crate::s3) fn remove(&mut self, pen: Pen<'_>, key: &str) -> S3Result<Removed> {
         if self.status.is_none() {
             if self.keys.contains_key(key) {
-                pen.write(|bucket| Record::VersionGone(bucket, key, NULL))?;
+                pen.write(|bucket| S3Record::VersionGone(bucket, key, NULL))?;
                 self.keys.remove(key);
             }
             return Ok(Removed::default());
@@ -186,7 +186,7 @@ impl Objects {
                 Content::Object(object) => object.headers.lock.check_removal(bypass)?,
                 Content::Marker(_) => removed.marker = true,
             }
-            pen.write(|bucket| Record::VersionGone(bucket, key, id))?;
+            pen.write(|bucket| S3Record::VersionGone(bucket, key, id))?;
             self.drop_version(key, id);
         }
         Ok(removed)
@@ -206,7 +206,7 @@ impl Objects {
             id,
             content,
         };
-        pen.write(|bucket| Record::Version(bucket, &key, &version))?;
+        pen.write(|bucket| S3Record::Version(bucket, &key, &version))?;
         self.set_version(key, version);
         Ok(told)
     }

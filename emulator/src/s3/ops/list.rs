@@ -18,14 +18,14 @@ use crate::s3::model::versions::Objects;
 const PAGE_MAX: i32 = 1000;
 
 /// One page of a listing.
-struct Page {
+struct ObjectPage {
     contents: Vec<(String, Arc<Object>)>,
     prefixes: Vec<String>,
     /// The last key or prefix of the page, if there is more behind it.
     next: Option<String>,
 }
 
-impl Page {
+impl ObjectPage {
     /// Takes the entries behind `after`: keys greater than it, and prefixes greater than it.
     fn read(objects: &Objects, prefix: &str, delimiter: &str, after: &str, max: usize) -> Self {
         let mut page = Self {
@@ -210,11 +210,17 @@ fn read(
     delimiter: &Option<String>,
     after: &str,
     max: i32,
-) -> S3Result<Page> {
+) -> S3Result<ObjectPage> {
     let max = usize::try_from(max).unwrap_or_default();
     let delimiter = delimiter.as_deref().unwrap_or_default();
     store.within(bucket, |bucket| {
-        Ok(Page::read(&bucket.read(), prefix, delimiter, after, max))
+        Ok(ObjectPage::read(
+            &bucket.read(),
+            prefix,
+            delimiter,
+            after,
+            max,
+        ))
     })
 }
 
@@ -239,7 +245,7 @@ mod tests {
         let mut all = Vec::new();
         let mut after = String::new();
         loop {
-            let page = Page::read(objects, prefix, delimiter, &after, max);
+            let page = ObjectPage::read(objects, prefix, delimiter, &after, max);
             let mut names: Vec<_> = page.contents.iter().map(|(key, _)| key.clone()).collect();
             names.extend(page.prefixes.iter().cloned());
             names.sort();

@@ -17,7 +17,7 @@ use crate::s3::ops::list::{Encoding, page_size};
 
 /// One page, and where the next begins.
 #[derive(Default)]
-struct Page {
+struct VersionPage {
     versions: Vec<ObjectVersion>,
     markers: Vec<DeleteMarkerEntry>,
     prefixes: Vec<String>,
@@ -25,7 +25,7 @@ struct Page {
     next: Option<(String, Option<String>)>,
 }
 
-impl Page {
+impl VersionPage {
     fn len(&self) -> usize {
         self.versions.len() + self.markers.len() + self.prefixes.len()
     }
@@ -43,8 +43,8 @@ struct Wanted<'a> {
     encoding: Encoding,
 }
 
-fn read(objects: &Objects, wanted: &Wanted<'_>) -> S3Result<Page> {
-    let mut page = Page::default();
+fn read(objects: &Objects, wanted: &Wanted<'_>) -> S3Result<VersionPage> {
+    let mut page = VersionPage::default();
     let start = if wanted.key_marker < wanted.prefix {
         Bound::Included(wanted.prefix)
     } else if wanted.version_marker.is_some() {

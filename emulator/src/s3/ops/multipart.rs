@@ -14,7 +14,7 @@ use s3s::{S3Result, TrailingHeaders, s3_error};
 use crate::encode;
 use crate::s3::access::Writer;
 use crate::s3::keep::body::Body;
-use crate::s3::keep::record::{Record, UploadName};
+use crate::s3::keep::record::{S3Record, UploadName};
 use crate::s3::model::attributes::{Encryption, customer_key, headers, source_key};
 use crate::s3::model::checksums::given::Given;
 use crate::s3::model::checksums::{Checksums, OfParts};
@@ -50,7 +50,7 @@ pub(in crate::s3) fn create(
         bucket.read().lock_of(upload.headers.lock.clone())?;
         let mut uploads = bucket.uploads.lock();
         let name = (input.bucket.as_str(), input.key.as_str(), id.as_str());
-        store.keeping.write(&Record::Upload(name, &upload))?;
+        store.keeping.write(&S3Record::Upload(name, &upload))?;
         uploads.insert((input.key.clone(), id.clone()), upload);
         Ok(())
     })?;
@@ -92,7 +92,7 @@ fn store_part(
             modified: SystemTime::now(),
         };
         let tag = part.tag(upload);
-        store.keeping.write(&Record::Part(name, number, &part))?;
+        store.keeping.write(&S3Record::Part(name, number, &part))?;
         upload.parts.insert(number, part);
         Ok((ETag::Strong(tag), upload.headers.encryption.clone()))
     })
@@ -275,7 +275,7 @@ fn end(store: &Store, bucket: &Bucket, name: UploadName<'_>) -> S3Result<bool> {
     if !uploads.contains_key(&key) {
         return Ok(false);
     }
-    store.keeping.write(&Record::UploadGone(name))?;
+    store.keeping.write(&S3Record::UploadGone(name))?;
     uploads.remove(&key);
     Ok(true)
 }

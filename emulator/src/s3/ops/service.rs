@@ -37,9 +37,9 @@ fn trailers<T>(req: &S3Request<T>) -> Option<TrailingHeaders> {
     checked.or(req.trailing_headers.as_ref()).cloned()
 }
 
-type Answer<T> = S3Result<S3Response<T>>;
+type S3Answer<T> = S3Result<S3Response<T>>;
 
-fn answer<T>(output: T) -> Answer<T> {
+fn answer<T>(output: T) -> S3Answer<T> {
     Ok(S3Response::new(output))
 }
 
@@ -57,7 +57,7 @@ impl Deref for Engine {
 
 #[async_trait::async_trait]
 impl S3 for Engine {
-    async fn list_buckets(&self, req: S3Request<ListBucketsInput>) -> Answer<ListBucketsOutput> {
+    async fn list_buckets(&self, req: S3Request<ListBucketsInput>) -> S3Answer<ListBucketsOutput> {
         let account = caller(&req).owner();
         let prefix = req.input.prefix.unwrap_or_default();
         let after = req.input.continuation_token.unwrap_or_default();
@@ -88,7 +88,10 @@ impl S3 for Engine {
         })
     }
 
-    async fn create_bucket(&self, req: S3Request<CreateBucketInput>) -> Answer<CreateBucketOutput> {
+    async fn create_bucket(
+        &self,
+        req: S3Request<CreateBucketInput>,
+    ) -> S3Answer<CreateBucketOutput> {
         let field = |name: &str| req.headers.get(name).and_then(|value| value.to_str().ok());
         if [".-", "-."]
             .iter()
@@ -154,7 +157,7 @@ impl S3 for Engine {
         })
     }
 
-    async fn head_bucket(&self, req: S3Request<HeadBucketInput>) -> Answer<HeadBucketOutput> {
+    async fn head_bucket(&self, req: S3Request<HeadBucketInput>) -> S3Answer<HeadBucketOutput> {
         self.bucket(&req.input.bucket)?;
         answer(HeadBucketOutput {
             bucket_region: Some("us-east-1".into()),
@@ -162,7 +165,10 @@ impl S3 for Engine {
         })
     }
 
-    async fn delete_bucket(&self, req: S3Request<DeleteBucketInput>) -> Answer<DeleteBucketOutput> {
+    async fn delete_bucket(
+        &self,
+        req: S3Request<DeleteBucketInput>,
+    ) -> S3Answer<DeleteBucketOutput> {
         self.delete(&req.input.bucket)?;
         Ok(S3Response::with_status(
             DeleteBucketOutput::default(),
@@ -173,7 +179,7 @@ impl S3 for Engine {
     async fn get_bucket_location(
         &self,
         req: S3Request<GetBucketLocationInput>,
-    ) -> Answer<GetBucketLocationOutput> {
+    ) -> S3Answer<GetBucketLocationOutput> {
         let location = self.bucket(&req.input.bucket)?.location.clone();
         answer(GetBucketLocationOutput {
             location_constraint: (!location.is_empty()).then(|| location.into()),
@@ -183,7 +189,7 @@ impl S3 for Engine {
     async fn get_bucket_versioning(
         &self,
         req: S3Request<GetBucketVersioningInput>,
-    ) -> Answer<GetBucketVersioningOutput> {
+    ) -> S3Answer<GetBucketVersioningOutput> {
         let status = self.bucket(&req.input.bucket)?.read().status;
         // A bucket that never was versioned says so by an empty document.
         let status = status.map(|status| match status {
@@ -199,7 +205,7 @@ impl S3 for Engine {
     async fn put_bucket_versioning(
         &self,
         req: S3Request<PutBucketVersioningInput>,
-    ) -> Answer<PutBucketVersioningOutput> {
+    ) -> S3Answer<PutBucketVersioningOutput> {
         let given = req.input.versioning_configuration.status;
         let status = match given.as_ref().map(BucketVersioningStatus::as_str) {
             Some(BucketVersioningStatus::ENABLED) => Status::Enabled,
@@ -232,22 +238,22 @@ impl S3 for Engine {
     async fn list_object_versions(
         &self,
         req: S3Request<ListObjectVersionsInput>,
-    ) -> Answer<ListObjectVersionsOutput> {
+    ) -> S3Answer<ListObjectVersionsOutput> {
         answer(list_versions::list(self, req.input)?)
     }
 
-    async fn list_objects(&self, req: S3Request<ListObjectsInput>) -> Answer<ListObjectsOutput> {
+    async fn list_objects(&self, req: S3Request<ListObjectsInput>) -> S3Answer<ListObjectsOutput> {
         answer(list::list(self, req.input)?)
     }
 
     async fn list_objects_v2(
         &self,
         req: S3Request<ListObjectsV2Input>,
-    ) -> Answer<ListObjectsV2Output> {
+    ) -> S3Answer<ListObjectsV2Output> {
         answer(list::list_v2(self, req.input)?)
     }
 
-    async fn put_object(&self, mut req: S3Request<PutObjectInput>) -> Answer<PutObjectOutput> {
+    async fn put_object(&self, mut req: S3Request<PutObjectInput>) -> S3Answer<PutObjectOutput> {
         if let Some(FormAcl(acl)) = req.extensions.get() {
             req.input.acl = Some(ObjectCannedACL::from(acl.clone()));
         }
@@ -262,11 +268,11 @@ impl S3 for Engine {
         answer(object::put(writer, req.input, trailers).await?)
     }
 
-    async fn get_object(&self, req: S3Request<GetObjectInput>) -> Answer<GetObjectOutput> {
+    async fn get_object(&self, req: S3Request<GetObjectInput>) -> S3Answer<GetObjectOutput> {
         answer(object::get(self, &req.input)?)
     }
 
-    async fn head_object(&self, req: S3Request<HeadObjectInput>) -> Answer<HeadObjectOutput> {
+    async fn head_object(&self, req: S3Request<HeadObjectInput>) -> S3Answer<HeadObjectOutput> {
         let tags = object::tag_count(self, &req.input)?;
         let mut response = S3Response::new(object::head(self, req.input)?);
         if tags > 0 {
@@ -276,7 +282,7 @@ impl S3 for Engine {
         Ok(response)
     }
 
-    async fn copy_object(&self, req: S3Request<CopyObjectInput>) -> Answer<CopyObjectOutput> {
+    async fn copy_object(&self, req: S3Request<CopyObjectInput>) -> S3Answer<CopyObjectOutput> {
         let caller = caller(&req);
         let writer = Writer {
             store: self,
@@ -285,7 +291,10 @@ impl S3 for Engine {
         answer(copy::copy(writer, req.input, &req.headers)?)
     }
 
-    async fn delete_object(&self, req: S3Request<DeleteObjectInput>) -> Answer<DeleteObjectOutput> {
+    async fn delete_object(
+        &self,
+        req: S3Request<DeleteObjectInput>,
+    ) -> S3Answer<DeleteObjectOutput> {
         Ok(S3Response::with_status(
             delete::delete(self, &req.input)?,
             hyper::StatusCode::NO_CONTENT,
@@ -295,21 +304,21 @@ impl S3 for Engine {
     async fn get_object_tagging(
         &self,
         req: S3Request<GetObjectTaggingInput>,
-    ) -> Answer<GetObjectTaggingOutput> {
+    ) -> S3Answer<GetObjectTaggingOutput> {
         answer(object_settings::get_tagging(self, &req.input)?)
     }
 
     async fn put_object_tagging(
         &self,
         req: S3Request<PutObjectTaggingInput>,
-    ) -> Answer<PutObjectTaggingOutput> {
+    ) -> S3Answer<PutObjectTaggingOutput> {
         answer(object_settings::put_tagging(self, req.input)?)
     }
 
     async fn delete_object_tagging(
         &self,
         req: S3Request<DeleteObjectTaggingInput>,
-    ) -> Answer<DeleteObjectTaggingOutput> {
+    ) -> S3Answer<DeleteObjectTaggingOutput> {
         Ok(S3Response::with_status(
             object_settings::delete_tagging(self, &req.input)?,
             hyper::StatusCode::NO_CONTENT,
@@ -319,14 +328,14 @@ impl S3 for Engine {
     async fn get_object_acl(
         &self,
         req: S3Request<GetObjectAclInput>,
-    ) -> Answer<GetObjectAclOutput> {
+    ) -> S3Answer<GetObjectAclOutput> {
         answer(object_settings::get_acl(self, &req.input)?)
     }
 
     async fn put_object_acl(
         &self,
         req: S3Request<PutObjectAclInput>,
-    ) -> Answer<PutObjectAclOutput> {
+    ) -> S3Answer<PutObjectAclOutput> {
         let caller = caller(&req);
         let writer = Writer {
             store: self,
@@ -338,49 +347,49 @@ impl S3 for Engine {
     async fn get_object_retention(
         &self,
         req: S3Request<GetObjectRetentionInput>,
-    ) -> Answer<GetObjectRetentionOutput> {
+    ) -> S3Answer<GetObjectRetentionOutput> {
         answer(lock::get_retention(self, &req.input)?)
     }
 
     async fn put_object_retention(
         &self,
         req: S3Request<PutObjectRetentionInput>,
-    ) -> Answer<PutObjectRetentionOutput> {
+    ) -> S3Answer<PutObjectRetentionOutput> {
         answer(lock::put_retention(self, &req.input)?)
     }
 
     async fn get_object_legal_hold(
         &self,
         req: S3Request<GetObjectLegalHoldInput>,
-    ) -> Answer<GetObjectLegalHoldOutput> {
+    ) -> S3Answer<GetObjectLegalHoldOutput> {
         answer(lock::get_hold(self, &req.input)?)
     }
 
     async fn put_object_legal_hold(
         &self,
         req: S3Request<PutObjectLegalHoldInput>,
-    ) -> Answer<PutObjectLegalHoldOutput> {
+    ) -> S3Answer<PutObjectLegalHoldOutput> {
         answer(lock::put_hold(self, &req.input)?)
     }
 
     async fn restore_object(
         &self,
         req: S3Request<RestoreObjectInput>,
-    ) -> Answer<RestoreObjectOutput> {
+    ) -> S3Answer<RestoreObjectOutput> {
         archive::restore(self, &req.input)
     }
 
     async fn get_object_attributes(
         &self,
         req: S3Request<GetObjectAttributesInput>,
-    ) -> Answer<GetObjectAttributesOutput> {
+    ) -> S3Answer<GetObjectAttributesOutput> {
         answer(object_settings::get_attributes(self, &req.input)?)
     }
 
     async fn delete_objects(
         &self,
         req: S3Request<DeleteObjectsInput>,
-    ) -> Answer<DeleteObjectsOutput> {
+    ) -> S3Answer<DeleteObjectsOutput> {
         let who = caller(&req);
         let bypass = req.input.bypass_governance_retention.unwrap_or(false);
         let Delete { objects, quiet } = req.input.delete;
@@ -439,7 +448,7 @@ impl S3 for Engine {
     async fn create_multipart_upload(
         &self,
         req: S3Request<CreateMultipartUploadInput>,
-    ) -> Answer<CreateMultipartUploadOutput> {
+    ) -> S3Answer<CreateMultipartUploadOutput> {
         let caller = caller(&req);
         let writer = Writer {
             store: self,
@@ -448,7 +457,7 @@ impl S3 for Engine {
         answer(multipart::create(writer, req.input)?)
     }
 
-    async fn upload_part(&self, req: S3Request<UploadPartInput>) -> Answer<UploadPartOutput> {
+    async fn upload_part(&self, req: S3Request<UploadPartInput>) -> S3Answer<UploadPartOutput> {
         let trailers = trailers(&req);
         answer(multipart::upload_part(self, req.input, trailers).await?)
     }
@@ -456,21 +465,21 @@ impl S3 for Engine {
     async fn upload_part_copy(
         &self,
         req: S3Request<UploadPartCopyInput>,
-    ) -> Answer<UploadPartCopyOutput> {
+    ) -> S3Answer<UploadPartCopyOutput> {
         answer(multipart::upload_part_copy(self, &req.input)?)
     }
 
     async fn complete_multipart_upload(
         &self,
         req: S3Request<CompleteMultipartUploadInput>,
-    ) -> Answer<CompleteMultipartUploadOutput> {
+    ) -> S3Answer<CompleteMultipartUploadOutput> {
         answer(multipart::complete(self, req.input)?)
     }
 
     async fn abort_multipart_upload(
         &self,
         req: S3Request<AbortMultipartUploadInput>,
-    ) -> Answer<AbortMultipartUploadOutput> {
+    ) -> S3Answer<AbortMultipartUploadOutput> {
         multipart::abort(self, &req.input)?;
         Ok(S3Response::with_status(
             AbortMultipartUploadOutput::default(),
@@ -478,14 +487,14 @@ impl S3 for Engine {
         ))
     }
 
-    async fn list_parts(&self, req: S3Request<ListPartsInput>) -> Answer<ListPartsOutput> {
+    async fn list_parts(&self, req: S3Request<ListPartsInput>) -> S3Answer<ListPartsOutput> {
         answer(list_uploads::list_parts(self, req.input)?)
     }
 
     async fn list_multipart_uploads(
         &self,
         req: S3Request<ListMultipartUploadsInput>,
-    ) -> Answer<ListMultipartUploadsOutput> {
+    ) -> S3Answer<ListMultipartUploadsOutput> {
         answer(list_uploads::list_uploads(self, req.input)?)
     }
 }

@@ -1,6 +1,6 @@
 //! Splits a select expression into words, strings and signs.
 
-use crate::sdb::error::{Error, Result};
+use crate::sdb::error::{SdbError, SdbResult};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Token {
@@ -16,7 +16,7 @@ pub(super) enum Token {
 
 const SIGNS: [&str; 10] = ["!=", "<=", ">=", "(", ")", ",", "*", "=", "<", ">"];
 
-pub(super) fn lex(input: &str) -> Result<Vec<Token>> {
+pub(super) fn lex(input: &str) -> SdbResult<Vec<Token>> {
     let mut tokens = Vec::new();
     let mut rest = input.trim_start();
     while let Some(first) = rest.chars().next() {
@@ -28,7 +28,7 @@ pub(super) fn lex(input: &str) -> Result<Vec<Token>> {
             let (text, after) = quoted(&rest[1..], first)?;
             tokens.push(if first == '`' {
                 if text.is_empty() {
-                    return Err(Error::syntax());
+                    return Err(SdbError::syntax());
                 }
                 Token::Name(text)
             } else {
@@ -38,7 +38,7 @@ pub(super) fn lex(input: &str) -> Result<Vec<Token>> {
         } else {
             let end = rest.find(|c: char| !is_word(c)).unwrap_or(rest.len());
             if end == 0 {
-                return Err(Error::syntax());
+                return Err(SdbError::syntax());
             }
             tokens.push(Token::Word(rest[..end].to_owned()));
             &rest[end..]
@@ -53,11 +53,11 @@ fn is_word(c: char) -> bool {
 }
 
 /// Reads up to the closing quote; a doubled one stands for itself.
-fn quoted(input: &str, quote: char) -> Result<(String, &str)> {
+fn quoted(input: &str, quote: char) -> SdbResult<(String, &str)> {
     let mut text = String::new();
     let mut rest = input;
     loop {
-        let end = rest.find(quote).ok_or_else(Error::syntax)?;
+        let end = rest.find(quote).ok_or_else(SdbError::syntax)?;
         text.push_str(&rest[..end]);
         rest = &rest[end + 1..];
         match rest.strip_prefix(quote) {

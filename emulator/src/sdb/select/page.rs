@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 pub(crate) use super::rows::Position;
 
 use super::eval::Subjects;
-use super::rows::{Rows, rows};
+use super::rows::{ItemRows, rows};
 use super::tree::{Output, Select};
-use crate::sdb::error::{Error, Result};
-use crate::sdb::store::{Item, View};
+use crate::sdb::error::{SdbError, SdbResult};
+use crate::sdb::store::{DomainView, Item};
 use crate::sdb::xml;
 
 const LIMIT_DEFAULT: usize = 100;
@@ -19,7 +19,7 @@ const TURN: usize = 64;
 
 /// One page of a select.
 #[derive(Debug)]
-pub(crate) struct Page {
+pub(crate) struct SelectPage {
     pub(crate) body: String,
     /// How many items it took.
     pub(crate) items: usize,
@@ -40,19 +40,19 @@ pub(crate) struct Bounds {
 /// Reads the page behind a position that an earlier page named.
 pub(crate) fn run(
     select: &Select,
-    view: &View<'_>,
+    view: &DomainView<'_>,
     from: Option<&Position>,
     bounds: Bounds,
-) -> Result<Page> {
+) -> SdbResult<SelectPage> {
     let start = Instant::now();
     let count = select.output == Output::Count;
     let limit = select.limit;
     let limit = limit.unwrap_or(if count { usize::MAX } else { LIMIT_DEFAULT });
-    let Rows { rows, read } = rows(select, view, from, limit);
+    let ItemRows { rows, read } = rows(select, view, from, limit);
     if start.elapsed() >= bounds.time {
-        return Err(Error::timeout());
+        return Err(SdbError::timeout());
     }
-    let mut page = Page {
+    let mut page = SelectPage {
         body: String::new(),
         items: 0,
         examined: read,
@@ -127,7 +127,7 @@ mod tests {
 
     use super::super::parse::parse;
     use super::*;
-    use crate::sdb::Journal;
+    use crate::sdb::SdbJournal;
     use crate::sdb::options::Limits;
     use crate::sdb::store::{Change, Domain, Domains, Terms};
 
@@ -139,7 +139,8 @@ mod tests {
     type Pairs = Vec<(String, String)>;
 
     fn domain(items: &[(String, Pairs)]) -> std::sync::Arc<Domain> {
-        let (domains, limits, journal) = (Domains::default(), Limits::default(), Journal::none());
+        let (domains, limits, journal) =
+            (Domains::default(), Limits::default(), SdbJournal::none());
         domains.create("dom", &limits, &journal).unwrap();
         let domain = domains.get("dom").unwrap();
         let terms = Terms {
@@ -166,7 +167,7 @@ mod tests {
     }
 
     /// All pages one after another, and what was looked at for them.
-    fn pages(select: &Select, view: &View<'_>, bounds: Bounds) -> (Vec<String>, usize) {
+    fn pages(select: &Select, view: &DomainView<'_>, bounds: Bounds) -> (Vec<String>, usize) {
         let (mut found, mut examined, mut from) = (Vec::new(), 0, None);
         loop {
             let page = run(select, view, from.as_ref(), bounds).unwrap();
@@ -180,7 +181,7 @@ mod tests {
     }
 
     /// What holds for each item alone, in order.
-    fn by_hand(select: &Select, view: &View<'_>) -> Vec<String> {
+    fn by_hand(select: &Select, view: &DomainView<'_>) -> Vec<String> {
         let mut found: Vec<(String, String)> = Vec::new();
         for (name, item) in view.all() {
             let filter = select.filter.as_ref();

@@ -7,7 +7,7 @@
 
 use super::eval::{by_value, flatten};
 use super::tree::{Expr, Pattern, Subject, Test};
-use crate::sdb::store::Content;
+use crate::sdb::store::DomainContent;
 
 /// Values of a subject, from one on up to but without another, in the order of their bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,7 +45,7 @@ impl Span {
     }
 
     /// How many pairs or items it holds, counted up to `most`.
-    fn count(&self, content: &Content, most: usize) -> usize {
+    fn count(&self, content: &DomainContent, most: usize) -> usize {
         match &self.subject {
             Subject::ItemName => super::rows::names(content, self).take(most).count(),
             Subject::Attribute(name) => {
@@ -62,7 +62,11 @@ impl Span {
 /// expression offers the fewest; and how many they hold, if that is fewer than `most`.
 ///
 /// `None` is for an expression that says nothing about where its items are.
-pub(super) fn plan(expr: &Expr, content: &Content, most: usize) -> Option<(Vec<Span>, usize)> {
+pub(super) fn plan(
+    expr: &Expr,
+    content: &DomainContent,
+    most: usize,
+) -> Option<(Vec<Span>, usize)> {
     let offers = offers(expr);
     let mut cap = 64;
     loop {
@@ -78,7 +82,7 @@ pub(super) fn plan(expr: &Expr, content: &Content, most: usize) -> Option<(Vec<S
     }
 }
 
-fn count(spans: &[Span], content: &Content, most: usize) -> usize {
+fn count(spans: &[Span], content: &DomainContent, most: usize) -> usize {
     let mut sum = 0;
     for span in spans {
         sum += span.count(content, most - sum);

@@ -4,13 +4,13 @@ use std::ops::Bound;
 
 use super::plan::{Span, after, plan, range_of};
 use super::tree::{Order, Select, Subject};
-use crate::sdb::store::{Attribute, Content, Item, Text, View};
+use crate::sdb::store::{Attribute, DomainContent, DomainView, Item, Text};
 
 /// An item: its sort value, its name and itself.
-pub(super) type Row<'a> = (&'a str, &'a str, &'a Item);
+pub(super) type ItemRow<'a> = (&'a str, &'a str, &'a Item);
 
 /// A value and the item that has it.
-type Entry = (Text, Text);
+type ValueRow = (Text, Text);
 
 /// This is where a page ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,8 +20,8 @@ pub(crate) struct Position {
 }
 
 /// Rows in order, and what it took to begin.
-pub(super) struct Rows<'a> {
-    pub(super) rows: Box<dyn Iterator<Item = Row<'a>> + 'a>,
+pub(super) struct ItemRows<'a> {
+    pub(super) rows: Box<dyn Iterator<Item = ItemRow<'a>> + 'a>,
     /// How many entries of the index were read before the first row.
     pub(super) read: usize,
 }
@@ -29,10 +29,10 @@ pub(super) struct Rows<'a> {
 /// The rows behind a position that the filter may hold for.
 pub(super) fn rows<'a>(
     select: &Select,
-    view: &'a View<'a>,
+    view: &'a DomainView<'a>,
     from: Option<&Position>,
     limit: usize,
-) -> Rows<'a> {
+) -> ItemRows<'a> {
     let order = select.order.as_ref();
     let Some(content) = view.present() else {
         // The past has no index.
@@ -83,11 +83,11 @@ pub(super) fn rows<'a>(
 /// The items of a span that are in order without being sorted: those with one value, and those
 /// of a range of names.
 fn in_order<'a>(
-    content: &'a Content,
+    content: &'a DomainContent,
     span: &Span,
     order: Option<&Order>,
     from: Option<&Position>,
-) -> Option<Rows<'a>> {
+) -> Option<ItemRows<'a>> {
     let descending = order.is_some_and(|order| order.descending);
     match &span.subject {
         Subject::ItemName => {
@@ -119,13 +119,13 @@ fn in_order<'a>(
 }
 
 fn by_name<'a, 'b>(
-    content: &'a Content,
+    content: &'a DomainContent,
     mut low: Bound<&'b str>,
     mut high: Bound<&'b str>,
     descending: bool,
     order: Option<&Order>,
     from: Option<&'b Position>,
-) -> Rows<'a> {
+) -> ItemRows<'a> {
     if let Some(from) = from {
         let name = from.name.as_str();
         let inside = match (descending, low, high) {
@@ -144,13 +144,13 @@ fn by_name<'a, 'b>(
 
 /// Walks all items of the sort attribute in the order of their sort values.
 fn walk<'a>(
-    content: &'a Content,
+    content: &'a DomainContent,
     name: &str,
     attribute: &'a Attribute,
     span: Option<Span>,
     order: &Order,
     from: Option<&Position>,
-) -> Rows<'a> {
+) -> ItemRows<'a> {
     let descending = order.descending;
     let (mut low, mut high) =
         span.map_or((Bound::Unbounded, Bound::Unbounded), |span| bounds(&span));
@@ -181,11 +181,11 @@ fn walk<'a>(
 
 /// Reads all entries of the spans, and sorts their items.
 fn collect<'a>(
-    content: &'a Content,
+    content: &'a DomainContent,
     spans: &[Span],
     order: Option<&Order>,
     from: Option<&Position>,
-) -> Rows<'a> {
+) -> ItemRows<'a> {
     let mut found: Vec<(&str, &Item)> = Vec::new();
     for span in spans {
         match &span.subject {
@@ -215,8 +215,8 @@ fn sorted<'a>(
     order: Option<&Order>,
     items: impl Iterator<Item = (&'a str, &'a Item)>,
     from: Option<&Position>,
-) -> Rows<'a> {
-    let mut rows: Vec<Row<'a>> = with_sort(items, order).collect();
+) -> ItemRows<'a> {
+    let mut rows: Vec<ItemRow<'a>> = with_sort(items, order).collect();
     rows.sort_unstable_by_key(|(sort, name, _)| (*sort, *name));
     if order.is_some_and(|order| order.descending) {
         rows.reverse();
@@ -231,7 +231,7 @@ fn sorted<'a>(
 fn with_sort<'a, I: Iterator<Item = (&'a str, &'a Item)>>(
     items: I,
     order: Option<&Order>,
-) -> impl Iterator<Item = Row<'a>> + use<'a, I> {
+) -> impl Iterator<Item = ItemRow<'a>> + use<'a, I> {
     let by = order.and_then(|order| match &order.by {
         Subject::ItemName => None,
         Subject::Attribute(name) => Some((name.clone(), order.descending)),
@@ -260,12 +260,12 @@ fn sort_value<'a>(item: &'a Item, attribute: &str, descending: bool) -> Option<&
 pub(super) fn entries<'a>(
     attribute: &'a Attribute,
     span: &Span,
-) -> impl DoubleEndedIterator<Item = &'a Entry> + use<'a> {
+) -> impl DoubleEndedIterator<Item = &'a ValueRow> + use<'a> {
     let (low, high) = bounds(span);
     attribute.range(low, high)
 }
 
-fn bounds(span: &Span) -> (Bound<Entry>, Bound<Entry>) {
+fn bounds(span: &Span) -> (Bound<ValueRow>, Bound<ValueRow>) {
     let pair = |value: &str| (Text::from(value), Text::from(""));
     let high = span.high.as_deref();
     let high = high.map_or(Bound::Unbounded, |high| Bound::Excluded(pair(high)));
@@ -274,7 +274,7 @@ fn bounds(span: &Span) -> (Bound<Entry>, Bound<Entry>) {
 
 /// The items whose names are in a span.
 pub(super) fn names<'a>(
-    content: &'a Content,
+    content: &'a DomainContent,
     span: &Span,
 ) -> impl DoubleEndedIterator<Item = (&'a str, &'a Item)> + use<'a> {
     let high = span.high.as_deref();
@@ -294,8 +294,8 @@ fn directed<'a, T: 'a>(
     }
 }
 
-fn lazy<'a>(rows: impl Iterator<Item = Row<'a>> + 'a) -> Rows<'a> {
-    Rows {
+fn lazy<'a>(rows: impl Iterator<Item = ItemRow<'a>> + 'a) -> ItemRows<'a> {
+    ItemRows {
         rows: Box::new(rows),
         read: 0,
     }

@@ -8,12 +8,12 @@ use std::time::{Duration, Instant};
 use super::history::{History, Overlay};
 use super::sizes::Sizes;
 use super::{Batch, Index, Item, Text, rules};
-use crate::sdb::error::{Error, Result};
+use crate::sdb::error::{SdbError, SdbResult};
 use crate::sdb::options::Limits;
 
 /// The items of a domain and what is derived from them; no item is without an attribute.
 #[derive(Debug, Default)]
-pub(crate) struct Content {
+pub(crate) struct DomainContent {
     items: BTreeMap<Text, Arc<Item>>,
     index: Index,
     sizes: Sizes,
@@ -25,7 +25,7 @@ pub(crate) struct Content {
 /// Items and what they become; an empty item goes.
 pub(super) type After = Vec<(Text, Item)>;
 
-impl Content {
+impl DomainContent {
     pub(crate) fn get(&self, name: &str) -> Option<&Arc<Item>> {
         self.items.get(name)
     }
@@ -75,8 +75,8 @@ impl Content {
     }
 
     /// The domain as it was before its last `unseen` writes.
-    pub(crate) fn view(&self, unseen: usize) -> View<'_> {
-        View {
+    pub(crate) fn view(&self, unseen: usize) -> DomainView<'_> {
+        DomainView {
             content: self,
             overlay: self.history.past(unseen),
         }
@@ -102,7 +102,7 @@ impl Content {
     }
 
     /// Checks whether the domain may hold what it would.
-    pub(super) fn check_growth(&self, after: &After, limits: &Limits) -> Result<()> {
+    pub(super) fn check_growth(&self, after: &After, limits: &Limits) -> SdbResult<()> {
         let mut sizes = self.sizes;
         let mut new_names: Vec<&Text> = Vec::new();
         for (name, item) in after {
@@ -119,13 +119,13 @@ impl Content {
         new_names.dedup();
         sizes.name_bytes += new_names.iter().map(|name| name.len()).sum::<usize>();
         if sizes.values as u64 > limits.domain_pairs {
-            return Err(Error::new(
+            return Err(SdbError::new(
                 "NumberDomainAttributesExceeded",
                 "Too many attributes in this domain.",
             ));
         }
         if sizes.bytes() > limits.domain_bytes {
-            return Err(Error::new(
+            return Err(SdbError::new(
                 "NumberDomainBytesExceeded",
                 "Too many bytes in this domain.",
             ));
@@ -170,12 +170,12 @@ impl Content {
 
 /// A domain as one read sees it.
 #[derive(Debug)]
-pub(crate) struct View<'a> {
-    content: &'a Content,
+pub(crate) struct DomainView<'a> {
+    content: &'a DomainContent,
     overlay: Overlay,
 }
 
-impl View<'_> {
+impl DomainView<'_> {
     pub(crate) fn get(&self, name: &str) -> Option<&Arc<Item>> {
         match self.overlay.get(name) {
             Some(past) => past.as_ref(),
@@ -184,7 +184,7 @@ impl View<'_> {
     }
 
     /// The present, if that is what this is: only it has an index.
-    pub(crate) fn present(&self) -> Option<&Content> {
+    pub(crate) fn present(&self) -> Option<&DomainContent> {
         self.overlay.is_empty().then_some(self.content)
     }
 

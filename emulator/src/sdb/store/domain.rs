@@ -3,25 +3,25 @@
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
-use super::content::{After, Content};
+use super::content::{After, DomainContent};
 use super::{Batch, Condition, rules};
 use crate::disk::Ticket;
-use crate::sdb::Journal;
-use crate::sdb::error::{Error, Result};
+use crate::sdb::SdbJournal;
+use crate::sdb::error::{SdbError, SdbResult};
 use crate::sdb::options::Limits;
-use crate::sdb::record::Record;
+use crate::sdb::record::SdbRecord;
 
 #[derive(Debug)]
 pub(crate) struct Domain {
     name: String,
-    content: RwLock<Content>,
+    content: RwLock<DomainContent>,
 }
 
 /// What a write has to keep to, and where it is written down.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Terms<'a> {
     pub(crate) limits: &'a Limits,
-    pub(crate) journal: &'a Journal,
+    pub(crate) journal: &'a SdbJournal,
     /// For how long a read may miss the write.
     pub(crate) stale: Duration,
 }
@@ -38,16 +38,16 @@ impl Domain {
         &self.name
     }
 
-    pub(crate) fn read(&self) -> RwLockReadGuard<'_, Content> {
+    pub(crate) fn read(&self) -> RwLockReadGuard<'_, DomainContent> {
         self.content.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write(&self) -> RwLockWriteGuard<'_, Content> {
+    fn write(&self) -> RwLockWriteGuard<'_, DomainContent> {
         self.content.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Ends the domain if that can be written down.
-    pub(super) fn close(&self, record: impl FnOnce() -> Result<Ticket>) -> Result<Ticket> {
+    pub(super) fn close(&self, record: impl FnOnce() -> SdbResult<Ticket>) -> SdbResult<Ticket> {
         let mut content = self.write();
         let ticket = record()?;
         content.closed = true;
@@ -60,9 +60,9 @@ impl Domain {
         batch: &Batch,
         expected: Option<&Condition>,
         terms: Terms<'_>,
-    ) -> Result<Ticket> {
+    ) -> SdbResult<Ticket> {
         rules::check_put(batch)?;
-        let record = Record::Put(&self.name, batch);
+        let record = SdbRecord::Put(&self.name, batch);
         self.change(batch, expected, terms, &record, |content| {
             let after = content.after_put(batch);
             for (_, item) in &after {
@@ -79,9 +79,9 @@ impl Domain {
         batch: &Batch,
         expected: Option<&Condition>,
         terms: Terms<'_>,
-    ) -> Result<Ticket> {
+    ) -> SdbResult<Ticket> {
         rules::check_batch(batch)?;
-        let record = Record::Take(&self.name, batch);
+        let record = SdbRecord::Take(&self.name, batch);
         self.change(batch, expected, terms, &record, |content| {
             Ok(content.after_delete(batch))
         })
@@ -92,12 +92,12 @@ impl Domain {
         batch: &Batch,
         expected: Option<&Condition>,
         terms: Terms<'_>,
-        record: &Record<'_>,
-        after: impl FnOnce(&Content) -> Result<After>,
-    ) -> Result<Ticket> {
+        record: &SdbRecord<'_>,
+        after: impl FnOnce(&DomainContent) -> SdbResult<After>,
+    ) -> SdbResult<Ticket> {
         let mut content = self.write();
         if content.closed {
-            return Err(Error::no_such_domain());
+            return Err(SdbError::no_such_domain());
         }
         if let Some((first, _)) = batch.first() {
             rules::check_expected(content.get(first).map(|item| &**item), expected)?;
@@ -149,7 +149,7 @@ mod tests {
     struct World {
         domain: Domain,
         limits: Limits,
-        journal: Journal,
+        journal: SdbJournal,
         stale: Duration,
     }
 
@@ -158,7 +158,7 @@ mod tests {
             Self {
                 domain: Domain::new("dom"),
                 limits: Limits::default(),
-                journal: Journal::none(),
+                journal: SdbJournal::none(),
                 stale: Duration::ZERO,
             }
         }

@@ -10,16 +10,16 @@ mod sizes;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError, RwLock};
 
-pub(crate) use self::content::{Content, View};
+pub(crate) use self::content::{DomainContent, DomainView};
 pub(crate) use self::domain::{Domain, Terms};
 pub(crate) use self::index::Attribute;
 use self::index::Index;
 pub(crate) use self::rules::check_count;
 
-use super::Journal;
-use super::error::{Error, Result};
+use super::SdbJournal;
+use super::error::{SdbError, SdbResult};
 use super::options::Limits;
-use super::record::{Entry, Record};
+use super::record::{SdbEntry, SdbRecord};
 use crate::disk::Ticket;
 
 /// A name or a value; one copy of it serves the item and the index.
@@ -52,35 +52,43 @@ pub(crate) struct Condition {
 pub(crate) struct Domains(RwLock<BTreeMap<String, Arc<Domain>>>);
 
 impl Domains {
-    pub(crate) fn get(&self, name: &str) -> Result<Arc<Domain>> {
+    pub(crate) fn get(&self, name: &str) -> SdbResult<Arc<Domain>> {
         let domains = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        domains.get(name).cloned().ok_or_else(Error::no_such_domain)
+        domains
+            .get(name)
+            .cloned()
+            .ok_or_else(SdbError::no_such_domain)
     }
 
     /// Creates a domain, or leaves the one that is there.
-    pub(crate) fn create(&self, name: &str, limits: &Limits, journal: &Journal) -> Result<Ticket> {
+    pub(crate) fn create(
+        &self,
+        name: &str,
+        limits: &Limits,
+        journal: &SdbJournal,
+    ) -> SdbResult<Ticket> {
         let mut domains = self.0.write().unwrap_or_else(PoisonError::into_inner);
         if domains.contains_key(name) {
             // It may be that nobody has been told of it yet, and that it is not safe yet.
             return Ok(journal.last());
         }
         if domains.len() >= limits.domains {
-            return Err(Error::new(
+            return Err(SdbError::new(
                 "NumberDomainsExceeded",
                 "The domain limit was exceeded.",
             ));
         }
-        let ticket = journal.append(&Record::Create(name))?;
+        let ticket = journal.append(&SdbRecord::Create(name))?;
         domains.insert(name.to_owned(), Arc::new(Domain::new(name)));
         Ok(ticket)
     }
 
-    pub(crate) fn delete(&self, name: &str, journal: &Journal) -> Result<Ticket> {
+    pub(crate) fn delete(&self, name: &str, journal: &SdbJournal) -> SdbResult<Ticket> {
         let mut domains = self.0.write().unwrap_or_else(PoisonError::into_inner);
         let Some(domain) = domains.get(name) else {
             return Ok(journal.last());
         };
-        let ticket = domain.close(|| Ok(journal.append(&Record::Delete(name))?))?;
+        let ticket = domain.close(|| Ok(journal.append(&SdbRecord::Delete(name))?))?;
         domains.remove(name);
         Ok(ticket)
     }
@@ -100,23 +108,23 @@ impl Domains {
     }
 
     /// Does again what a journal tells of. It was within limits when it was done.
-    pub(super) fn redo(&self, entry: Entry) {
+    pub(super) fn redo(&self, entry: SdbEntry) {
         let mut domains = self.0.write().unwrap_or_else(PoisonError::into_inner);
         match entry {
-            Entry::Create(name) => {
+            SdbEntry::Create(name) => {
                 let domain = Arc::new(Domain::new(&name));
                 domains.entry(name).or_insert(domain);
             }
-            Entry::Delete(name) => {
+            SdbEntry::Delete(name) => {
                 domains.remove(&name);
             }
             // Without its domain, it lost a race with the domain's end.
-            Entry::Put(name, batch) => {
+            SdbEntry::Put(name, batch) => {
                 if let Some(domain) = domains.get(&name) {
                     domain.replay(&batch, false);
                 }
             }
-            Entry::Take(name, batch) => {
+            SdbEntry::Take(name, batch) => {
                 if let Some(domain) = domains.get(&name) {
                     domain.replay(&batch, true);
                 }

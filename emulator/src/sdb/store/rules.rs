@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Batch, Change, Condition, Index, Item, Text};
-use crate::sdb::error::{Error, Result};
+use crate::sdb::error::{SdbError, SdbResult};
 
 /// The most pairs of name and value that an item holds.
 const ITEM_PAIRS_MAX: usize = 256;
@@ -13,17 +13,17 @@ const SUBMITTED_MAX: usize = 256;
 const BATCH_MAX: usize = 25;
 
 /// Checks what can be told from a put alone.
-pub(super) fn check_put(batch: &Batch) -> Result<()> {
+pub(super) fn check_put(batch: &Batch) -> SdbResult<()> {
     check_batch(batch)?;
     for (item, changes) in batch {
         if changes.is_empty() {
-            return Err(Error::new(
+            return Err(SdbError::new(
                 "MissingParameter",
                 format!("No attributes for item ='{item}'"),
             ));
         }
         if changes.len() > SUBMITTED_MAX {
-            return Err(Error::new(
+            return Err(SdbError::new(
                 "NumberSubmittedAttributesExceeded",
                 format!(
                     "Too many attributes for item {item} in a single call. Up to 256 attributes \
@@ -36,14 +36,14 @@ pub(super) fn check_put(batch: &Batch) -> Result<()> {
 }
 
 /// Checks what can be told from the items of a call alone.
-pub(super) fn check_batch(batch: &Batch) -> Result<()> {
+pub(super) fn check_batch(batch: &Batch) -> SdbResult<()> {
     if batch.is_empty() {
-        return Err(Error::new("MissingParameter", "No items"));
+        return Err(SdbError::new("MissingParameter", "No items"));
     }
     check_count(batch.len())?;
     let mut seen = BTreeSet::new();
     match batch.iter().find(|(item, _)| !seen.insert(item)) {
-        Some((item, _)) => Err(Error::new(
+        Some((item, _)) => Err(SdbError::new(
             "DuplicateItemName",
             format!("Item {item} was specified more than once."),
         )),
@@ -52,9 +52,9 @@ pub(super) fn check_batch(batch: &Batch) -> Result<()> {
 }
 
 /// Checks how many items a call has.
-pub(crate) fn check_count(items: usize) -> Result<()> {
+pub(crate) fn check_count(items: usize) -> SdbResult<()> {
     if items > BATCH_MAX {
-        return Err(Error::new(
+        return Err(SdbError::new(
             "NumberSubmittedItemsExceeded",
             "Too many items in a single call. Up to 25 items per call allowed.",
         ));
@@ -63,22 +63,22 @@ pub(crate) fn check_count(items: usize) -> Result<()> {
 }
 
 /// Checks the condition of a write.
-pub(super) fn check_expected(item: Option<&Item>, expected: Option<&Condition>) -> Result<()> {
+pub(super) fn check_expected(item: Option<&Item>, expected: Option<&Condition>) -> SdbResult<()> {
     let Some(Condition { name, value }) = expected else {
         return Ok(());
     };
     let stored = item.and_then(|item| item.get(name.as_str()));
-    let failed = |message| Err(Error::new("ConditionalCheckFailed", message));
+    let failed = |message| Err(SdbError::new("ConditionalCheckFailed", message));
     match (stored, value) {
         (None, None) => Ok(()),
-        (None, Some(_)) => Err(Error::new(
+        (None, Some(_)) => Err(SdbError::new(
             "AttributeDoesNotExist",
             format!("Attribute ({name}) does not exist"),
         )),
         (Some(_), None) => failed(format!(
             "Conditional check failed. Attribute ({name}) value exists."
         )),
-        (Some(stored), Some(_)) if stored.len() > 1 => Err(Error::new(
+        (Some(stored), Some(_)) if stored.len() > 1 => Err(SdbError::new(
             "MultiValuedAttribute",
             format!(
                 "Attribute ({name}) is multi-valued. Conditional check can only be performed on \
@@ -119,9 +119,9 @@ pub(super) fn put(item: Option<&Item>, changes: &[Change], index: &Index) -> Ite
 }
 
 /// Checks what an item may hold.
-pub(super) fn check_item(item: &Item) -> Result<()> {
+pub(super) fn check_item(item: &Item) -> SdbResult<()> {
     if item.values().map(BTreeSet::len).sum::<usize>() > ITEM_PAIRS_MAX {
-        return Err(Error::new(
+        return Err(SdbError::new(
             "NumberItemAttributesExceeded",
             "Too many attributes in this item.",
         ));

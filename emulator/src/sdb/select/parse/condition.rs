@@ -3,7 +3,7 @@
 use super::super::lex::Token;
 use super::super::tree::{Expr, Pattern, Subject, Test};
 use super::{Parser, is_name};
-use crate::sdb::error::{Error, Result};
+use crate::sdb::error::{SdbError, SdbResult};
 use crate::sdb::params::TEXT_MAX;
 
 const COMPARISONS_MAX: usize = 20;
@@ -13,24 +13,24 @@ const IN_MAX: usize = 20;
 const DEPTH_MAX: usize = 64;
 
 impl Parser {
-    pub(super) fn any(&mut self) -> Result<Expr> {
+    pub(super) fn any(&mut self) -> SdbResult<Expr> {
         self.chain("or", Self::all, Expr::Or)
     }
 
-    fn all(&mut self) -> Result<Expr> {
+    fn all(&mut self) -> SdbResult<Expr> {
         self.chain("and", Self::both, Expr::And)
     }
 
-    fn both(&mut self) -> Result<Expr> {
+    fn both(&mut self) -> SdbResult<Expr> {
         self.chain("intersection", Self::term, Expr::Intersection)
     }
 
     fn chain(
         &mut self,
         word: &str,
-        next: fn(&mut Self) -> Result<Expr>,
+        next: fn(&mut Self) -> SdbResult<Expr>,
         join: fn(Vec<Expr>) -> Expr,
-    ) -> Result<Expr> {
+    ) -> SdbResult<Expr> {
         let first = next(self)?;
         if !self.peek_keyword(word) {
             return Ok(first);
@@ -42,10 +42,10 @@ impl Parser {
         Ok(join(chain))
     }
 
-    fn term(&mut self) -> Result<Expr> {
+    fn term(&mut self) -> SdbResult<Expr> {
         self.depth += 1;
         if self.depth > DEPTH_MAX {
-            return Err(Error::syntax());
+            return Err(SdbError::syntax());
         }
         let term = if self.keyword("not") {
             Expr::Not(Box::new(self.term()?))
@@ -60,10 +60,10 @@ impl Parser {
         Ok(term)
     }
 
-    fn comparison(&mut self) -> Result<Expr> {
+    fn comparison(&mut self) -> SdbResult<Expr> {
         self.comparisons += 1;
         if self.comparisons > COMPARISONS_MAX {
-            return Err(Error::new(
+            return Err(SdbError::new(
                 "InvalidNumberPredicates",
                 "Too many predicates in the query expression.",
             ));
@@ -82,7 +82,7 @@ impl Parser {
             let negated = self.keyword("not");
             self.expect("null")?;
             if every {
-                return Err(Error::syntax());
+                return Err(SdbError::syntax());
             }
             return Ok(if negated {
                 self.sortable.insert(subject.clone());
@@ -100,7 +100,7 @@ impl Parser {
         })
     }
 
-    fn test(&mut self) -> Result<Test> {
+    fn test(&mut self) -> SdbResult<Test> {
         if self.keyword("not") {
             self.expect("like")?;
             return Ok(Test::NotLike(self.pattern()?));
@@ -123,12 +123,12 @@ impl Parser {
             Some(Token::Sign("<=")) => Test::LessOrEqual,
             Some(Token::Sign(">")) => Test::Greater,
             Some(Token::Sign(">=")) => Test::GreaterOrEqual,
-            _ => return Err(Error::syntax()),
+            _ => return Err(SdbError::syntax()),
         };
         Ok(test(self.value()?))
     }
 
-    fn values(&mut self) -> Result<Vec<String>> {
+    fn values(&mut self) -> SdbResult<Vec<String>> {
         self.expect_sign("(")?;
         let mut values = vec![self.value()?];
         while self.sign(",") {
@@ -136,7 +136,7 @@ impl Parser {
         }
         self.expect_sign(")")?;
         if values.len() > IN_MAX {
-            return Err(Error::new(
+            return Err(SdbError::new(
                 "InvalidNumberValueTests",
                 "Too many value tests per predicate in the query expression.",
             ));
@@ -144,20 +144,20 @@ impl Parser {
         Ok(values)
     }
 
-    fn value(&mut self) -> Result<String> {
+    fn value(&mut self) -> SdbResult<String> {
         match self.tokens.next() {
-            Some(Token::Text(text)) if text.len() > TEXT_MAX => Err(Error::invalid_value(
+            Some(Token::Text(text)) if text.len() > TEXT_MAX => Err(SdbError::invalid_value(
                 &text,
                 "SelectExpression",
                 "Value exceeds maximum length of 1024.",
             )),
             Some(Token::Text(text)) => Ok(text),
-            _ => Err(Error::syntax()),
+            _ => Err(SdbError::syntax()),
         }
     }
 
     /// `%` stands for any text at the ends, and nowhere else; `\%` stands for itself.
-    fn pattern(&mut self) -> Result<Pattern> {
+    fn pattern(&mut self) -> SdbResult<Pattern> {
         let given = self.value()?;
         let open_start = given.starts_with('%');
         let mut rest = given.strip_prefix('%').unwrap_or(&given);
@@ -172,7 +172,7 @@ impl Parser {
                 text.push_str(before);
                 open_end = true;
             } else {
-                return Err(Error::syntax());
+                return Err(SdbError::syntax());
             }
         }
         text.push_str(rest);
@@ -183,11 +183,11 @@ impl Parser {
         })
     }
 
-    pub(super) fn subject(&mut self) -> Result<Subject> {
+    pub(super) fn subject(&mut self) -> SdbResult<Subject> {
         let name = match self.tokens.next() {
             Some(Token::Word(word)) if self.peek_sign("(") => {
                 if !word.eq_ignore_ascii_case("itemname") {
-                    return Err(Error::syntax());
+                    return Err(SdbError::syntax());
                 }
                 self.expect_sign("(")?;
                 self.expect_sign(")")?;
@@ -195,11 +195,11 @@ impl Parser {
             }
             Some(Token::Word(word)) if is_name(&word) => word,
             Some(Token::Name(name)) => name,
-            _ => return Err(Error::syntax()),
+            _ => return Err(SdbError::syntax()),
         };
         self.names.insert(name.clone());
         if self.names.len() > NAMES_MAX {
-            return Err(Error::new(
+            return Err(SdbError::new(
                 "InvalidNumberPredicates",
                 "Too many attributes in the query expression.",
             ));

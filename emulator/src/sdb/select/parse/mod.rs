@@ -6,13 +6,13 @@ use std::collections::BTreeSet;
 
 use super::lex::{Token, lex};
 use super::tree::{Order, Output, Select, Subject};
-use crate::sdb::error::{Error, Result};
+use crate::sdb::error::{SdbError, SdbResult};
 
 /// The most attributes that a select may name for its output.
 const OUTPUT_MAX: usize = 256;
 const LIMIT_MAX: usize = 2500;
 
-pub(crate) fn parse(input: &str) -> Result<Select> {
+pub(crate) fn parse(input: &str) -> SdbResult<Select> {
     let mut parser = Parser {
         tokens: lex(input)?.into_iter().peekable(),
         comparisons: 0,
@@ -22,7 +22,7 @@ pub(crate) fn parse(input: &str) -> Result<Select> {
     };
     let select = parser.select()?;
     if parser.tokens.next().is_some() {
-        return Err(Error::syntax());
+        return Err(SdbError::syntax());
     }
     Ok(select)
 }
@@ -58,14 +58,14 @@ const RESERVED: [&str; 18] = [
 ];
 
 impl Parser {
-    fn select(&mut self) -> Result<Select> {
+    fn select(&mut self) -> SdbResult<Select> {
         self.expect("select")?;
         let output = self.output()?;
         self.expect("from")?;
         let domain = match self.tokens.next() {
             Some(Token::Name(name)) => name,
             Some(Token::Word(word)) if is_name(&word) => word,
-            _ => return Err(Error::syntax()),
+            _ => return Err(SdbError::syntax()),
         };
         let filter = if self.keyword("where") {
             Some(self.any()?)
@@ -92,7 +92,7 @@ impl Parser {
         })
     }
 
-    fn output(&mut self) -> Result<Output> {
+    fn output(&mut self) -> SdbResult<Output> {
         if self.sign("*") {
             return Ok(Output::All);
         }
@@ -106,24 +106,24 @@ impl Parser {
                             self.expect_sign("*")?;
                             Output::Count
                         }
-                        _ => return Err(Error::syntax()),
+                        _ => return Err(SdbError::syntax()),
                     };
                     self.expect_sign(")")?;
                     if !names.is_empty() || self.peek_sign(",") {
-                        return Err(Error::syntax());
+                        return Err(SdbError::syntax());
                     }
                     return Ok(output);
                 }
                 Some(Token::Name(name)) => names.push(name),
                 Some(Token::Word(word)) if is_name(&word) => names.push(word),
-                _ => return Err(Error::syntax()),
+                _ => return Err(SdbError::syntax()),
             }
             if !self.sign(",") {
                 break;
             }
         }
         if names.len() > OUTPUT_MAX {
-            return Err(Error::new(
+            return Err(SdbError::new(
                 "TooManyRequestedAttributes",
                 "Too many attributes requested.",
             ));
@@ -131,10 +131,10 @@ impl Parser {
         Ok(Output::Names(names))
     }
 
-    fn order(&mut self) -> Result<Order> {
+    fn order(&mut self) -> SdbResult<Order> {
         let by = self.subject()?;
         if !self.sortable.contains(&by) {
-            return Err(Error::new(
+            return Err(SdbError::new(
                 "InvalidSortExpression",
                 "Invalid sort expression. The sort attribute must be present in at least one of \
                  the predicates, and the predicate cannot contain the is null operator.",
@@ -147,16 +147,16 @@ impl Parser {
         Ok(Order { by, descending })
     }
 
-    fn limit(&mut self) -> Result<usize> {
+    fn limit(&mut self) -> SdbResult<usize> {
         let text = match self.tokens.next() {
             Some(Token::Word(text)) if text.bytes().all(|byte| byte.is_ascii_digit()) => text,
-            _ => return Err(Error::syntax()),
+            _ => return Err(SdbError::syntax()),
         };
         let limit = text.parse().ok();
         limit
             .filter(|limit| (1..=LIMIT_MAX).contains(limit))
             .ok_or_else(|| {
-                Error::invalid_value(&text, "limit", "Limit must be between 1 and 2500.")
+                SdbError::invalid_value(&text, "limit", "Limit must be between 1 and 2500.")
             })
     }
 
@@ -172,8 +172,10 @@ impl Parser {
         found
     }
 
-    fn expect(&mut self, word: &str) -> Result<()> {
-        self.keyword(word).then_some(()).ok_or_else(Error::syntax)
+    fn expect(&mut self, word: &str) -> SdbResult<()> {
+        self.keyword(word)
+            .then_some(())
+            .ok_or_else(SdbError::syntax)
     }
 
     fn peek_sign(&mut self, sign: &str) -> bool {
@@ -188,8 +190,8 @@ impl Parser {
         found
     }
 
-    fn expect_sign(&mut self, sign: &str) -> Result<()> {
-        self.sign(sign).then_some(()).ok_or_else(Error::syntax)
+    fn expect_sign(&mut self, sign: &str) -> SdbResult<()> {
+        self.sign(sign).then_some(()).ok_or_else(SdbError::syntax)
     }
 }
 
