@@ -93,7 +93,7 @@ impl<K: Listed> BucketListing<K> {
         self
     }
 
-    /// Only keys that begin with this.
+    /// Lists only keys that begin with this.
     pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
         self.prefix = Some(prefix.into());
         self

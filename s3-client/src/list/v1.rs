@@ -36,7 +36,7 @@ impl Bucket {
 }
 
 impl ListV1 {
-    /// Only keys after this one, and prefixes after it: where an earlier page ended.
+    /// Lists only keys after this one, and prefixes after it: where an earlier page ended.
     pub fn marker(mut self, key: impl Into<String>) -> Self {
         self.cursor.set(key.into());
         self

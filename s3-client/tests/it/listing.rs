@@ -200,6 +200,8 @@ impl Transport for Circle {
         let next = (last.unwrap_or(0) + 1) % 5;
         let root = if target.contains("versions=") {
             "ListVersionsResult"
+        } else if target.contains("?uploads") {
+            "ListMultipartUploadsResult"
         } else {
             "ListBucketResult"
         };
@@ -237,6 +239,13 @@ async fn a_listing_in_circles_is_an_error() {
         photos
             .list_versions()
             .versions()
+            .try_next()
+            .await
+            .map(drop)
+            .unwrap_err(),
+        photos
+            .list_multipart()
+            .stream()
             .try_next()
             .await
             .map(drop)

@@ -37,9 +37,9 @@ fn trailers<T>(req: &S3Request<T>) -> Option<TrailingHeaders> {
     checked.or(req.trailing_headers.as_ref()).cloned()
 }
 
-type S3Answer<T> = S3Result<S3Response<T>>;
+type Reply<T> = S3Result<S3Response<T>>;
 
-fn answer<T>(output: T) -> S3Answer<T> {
+fn answer<T>(output: T) -> Reply<T> {
     Ok(S3Response::new(output))
 }
 
@@ -57,7 +57,7 @@ impl Deref for Engine {
 
 #[async_trait::async_trait]
 impl S3 for Engine {
-    async fn list_buckets(&self, req: S3Request<ListBucketsInput>) -> S3Answer<ListBucketsOutput> {
+    async fn list_buckets(&self, req: S3Request<ListBucketsInput>) -> Reply<ListBucketsOutput> {
         let account = caller(&req).owner();
         let prefix = req.input.prefix.unwrap_or_default();
         let after = req.input.continuation_token.unwrap_or_default();
@@ -88,10 +88,7 @@ impl S3 for Engine {
         })
     }
 
-    async fn create_bucket(
-        &self,
-        req: S3Request<CreateBucketInput>,
-    ) -> S3Answer<CreateBucketOutput> {
+    async fn create_bucket(&self, req: S3Request<CreateBucketInput>) -> Reply<CreateBucketOutput> {
         let field = |name: &str| req.headers.get(name).and_then(|value| value.to_str().ok());
         if [".-", "-."]
             .iter()
@@ -157,7 +154,7 @@ impl S3 for Engine {
         })
     }
 
-    async fn head_bucket(&self, req: S3Request<HeadBucketInput>) -> S3Answer<HeadBucketOutput> {
+    async fn head_bucket(&self, req: S3Request<HeadBucketInput>) -> Reply<HeadBucketOutput> {
         self.bucket(&req.input.bucket)?;
         answer(HeadBucketOutput {
             bucket_region: Some("us-east-1".into()),
@@ -165,10 +162,7 @@ impl S3 for Engine {
         })
     }
 
-    async fn delete_bucket(
-        &self,
-        req: S3Request<DeleteBucketInput>,
-    ) -> S3Answer<DeleteBucketOutput> {
+    async fn delete_bucket(&self, req: S3Request<DeleteBucketInput>) -> Reply<DeleteBucketOutput> {
         self.delete(&req.input.bucket)?;
         Ok(S3Response::with_status(
             DeleteBucketOutput::default(),
@@ -179,7 +173,7 @@ impl S3 for Engine {
     async fn get_bucket_location(
         &self,
         req: S3Request<GetBucketLocationInput>,
-    ) -> S3Answer<GetBucketLocationOutput> {
+    ) -> Reply<GetBucketLocationOutput> {
         let location = self.bucket(&req.input.bucket)?.location.clone();
         answer(GetBucketLocationOutput {
             location_constraint: (!location.is_empty()).then(|| location.into()),
@@ -189,7 +183,7 @@ impl S3 for Engine {
     async fn get_bucket_versioning(
         &self,
         req: S3Request<GetBucketVersioningInput>,
-    ) -> S3Answer<GetBucketVersioningOutput> {
+    ) -> Reply<GetBucketVersioningOutput> {
         let status = self.bucket(&req.input.bucket)?.read().status;
         // A bucket that never was versioned says so by an empty document.
         let status = status.map(|status| match status {
@@ -205,7 +199,7 @@ impl S3 for Engine {
     async fn put_bucket_versioning(
         &self,
         req: S3Request<PutBucketVersioningInput>,
-    ) -> S3Answer<PutBucketVersioningOutput> {
+    ) -> Reply<PutBucketVersioningOutput> {
         let given = req.input.versioning_configuration.status;
         let status = match given.as_ref().map(BucketVersioningStatus::as_str) {
             Some(BucketVersioningStatus::ENABLED) => Status::Enabled,
@@ -238,22 +232,22 @@ impl S3 for Engine {
     async fn list_object_versions(
         &self,
         req: S3Request<ListObjectVersionsInput>,
-    ) -> S3Answer<ListObjectVersionsOutput> {
+    ) -> Reply<ListObjectVersionsOutput> {
         answer(list_versions::list(self, req.input)?)
     }
 
-    async fn list_objects(&self, req: S3Request<ListObjectsInput>) -> S3Answer<ListObjectsOutput> {
+    async fn list_objects(&self, req: S3Request<ListObjectsInput>) -> Reply<ListObjectsOutput> {
         answer(list::list(self, req.input)?)
     }
 
     async fn list_objects_v2(
         &self,
         req: S3Request<ListObjectsV2Input>,
-    ) -> S3Answer<ListObjectsV2Output> {
+    ) -> Reply<ListObjectsV2Output> {
         answer(list::list_v2(self, req.input)?)
     }
 
-    async fn put_object(&self, mut req: S3Request<PutObjectInput>) -> S3Answer<PutObjectOutput> {
+    async fn put_object(&self, mut req: S3Request<PutObjectInput>) -> Reply<PutObjectOutput> {
         if let Some(FormAcl(acl)) = req.extensions.get() {
             req.input.acl = Some(ObjectCannedACL::from(acl.clone()));
         }
@@ -268,11 +262,11 @@ impl S3 for Engine {
         answer(object::put(writer, req.input, trailers).await?)
     }
 
-    async fn get_object(&self, req: S3Request<GetObjectInput>) -> S3Answer<GetObjectOutput> {
+    async fn get_object(&self, req: S3Request<GetObjectInput>) -> Reply<GetObjectOutput> {
         answer(object::get(self, &req.input)?)
     }
 
-    async fn head_object(&self, req: S3Request<HeadObjectInput>) -> S3Answer<HeadObjectOutput> {
+    async fn head_object(&self, req: S3Request<HeadObjectInput>) -> Reply<HeadObjectOutput> {
         let tags = object::tag_count(self, &req.input)?;
         let mut response = S3Response::new(object::head(self, req.input)?);
         if tags > 0 {
@@ -282,7 +276,7 @@ impl S3 for Engine {
         Ok(response)
     }
 
-    async fn copy_object(&self, req: S3Request<CopyObjectInput>) -> S3Answer<CopyObjectOutput> {
+    async fn copy_object(&self, req: S3Request<CopyObjectInput>) -> Reply<CopyObjectOutput> {
         let caller = caller(&req);
         let writer = Writer {
             store: self,
@@ -291,10 +285,7 @@ impl S3 for Engine {
         answer(copy::copy(writer, req.input, &req.headers)?)
     }
 
-    async fn delete_object(
-        &self,
-        req: S3Request<DeleteObjectInput>,
-    ) -> S3Answer<DeleteObjectOutput> {
+    async fn delete_object(&self, req: S3Request<DeleteObjectInput>) -> Reply<DeleteObjectOutput> {
         Ok(S3Response::with_status(
             delete::delete(self, &req.input)?,
             hyper::StatusCode::NO_CONTENT,
@@ -304,38 +295,32 @@ impl S3 for Engine {
     async fn get_object_tagging(
         &self,
         req: S3Request<GetObjectTaggingInput>,
-    ) -> S3Answer<GetObjectTaggingOutput> {
+    ) -> Reply<GetObjectTaggingOutput> {
         answer(object_settings::get_tagging(self, &req.input)?)
     }
 
     async fn put_object_tagging(
         &self,
         req: S3Request<PutObjectTaggingInput>,
-    ) -> S3Answer<PutObjectTaggingOutput> {
+    ) -> Reply<PutObjectTaggingOutput> {
         answer(object_settings::put_tagging(self, req.input)?)
     }
 
     async fn delete_object_tagging(
         &self,
         req: S3Request<DeleteObjectTaggingInput>,
-    ) -> S3Answer<DeleteObjectTaggingOutput> {
+    ) -> Reply<DeleteObjectTaggingOutput> {
         Ok(S3Response::with_status(
             object_settings::delete_tagging(self, &req.input)?,
             hyper::StatusCode::NO_CONTENT,
         ))
     }
 
-    async fn get_object_acl(
-        &self,
-        req: S3Request<GetObjectAclInput>,
-    ) -> S3Answer<GetObjectAclOutput> {
+    async fn get_object_acl(&self, req: S3Request<GetObjectAclInput>) -> Reply<GetObjectAclOutput> {
         answer(object_settings::get_acl(self, &req.input)?)
     }
 
-    async fn put_object_acl(
-        &self,
-        req: S3Request<PutObjectAclInput>,
-    ) -> S3Answer<PutObjectAclOutput> {
+    async fn put_object_acl(&self, req: S3Request<PutObjectAclInput>) -> Reply<PutObjectAclOutput> {
         let caller = caller(&req);
         let writer = Writer {
             store: self,
@@ -347,49 +332,49 @@ impl S3 for Engine {
     async fn get_object_retention(
         &self,
         req: S3Request<GetObjectRetentionInput>,
-    ) -> S3Answer<GetObjectRetentionOutput> {
+    ) -> Reply<GetObjectRetentionOutput> {
         answer(lock::get_retention(self, &req.input)?)
     }
 
     async fn put_object_retention(
         &self,
         req: S3Request<PutObjectRetentionInput>,
-    ) -> S3Answer<PutObjectRetentionOutput> {
+    ) -> Reply<PutObjectRetentionOutput> {
         answer(lock::put_retention(self, &req.input)?)
     }
 
     async fn get_object_legal_hold(
         &self,
         req: S3Request<GetObjectLegalHoldInput>,
-    ) -> S3Answer<GetObjectLegalHoldOutput> {
+    ) -> Reply<GetObjectLegalHoldOutput> {
         answer(lock::get_hold(self, &req.input)?)
     }
 
     async fn put_object_legal_hold(
         &self,
         req: S3Request<PutObjectLegalHoldInput>,
-    ) -> S3Answer<PutObjectLegalHoldOutput> {
+    ) -> Reply<PutObjectLegalHoldOutput> {
         answer(lock::put_hold(self, &req.input)?)
     }
 
     async fn restore_object(
         &self,
         req: S3Request<RestoreObjectInput>,
-    ) -> S3Answer<RestoreObjectOutput> {
+    ) -> Reply<RestoreObjectOutput> {
         archive::restore(self, &req.input)
     }
 
     async fn get_object_attributes(
         &self,
         req: S3Request<GetObjectAttributesInput>,
-    ) -> S3Answer<GetObjectAttributesOutput> {
+    ) -> Reply<GetObjectAttributesOutput> {
         answer(object_settings::get_attributes(self, &req.input)?)
     }
 
     async fn delete_objects(
         &self,
         req: S3Request<DeleteObjectsInput>,
-    ) -> S3Answer<DeleteObjectsOutput> {
+    ) -> Reply<DeleteObjectsOutput> {
         let who = caller(&req);
         let bypass = req.input.bypass_governance_retention.unwrap_or(false);
         let Delete { objects, quiet } = req.input.delete;
@@ -448,7 +433,7 @@ impl S3 for Engine {
     async fn create_multipart_upload(
         &self,
         req: S3Request<CreateMultipartUploadInput>,
-    ) -> S3Answer<CreateMultipartUploadOutput> {
+    ) -> Reply<CreateMultipartUploadOutput> {
         let caller = caller(&req);
         let writer = Writer {
             store: self,
@@ -457,7 +442,7 @@ impl S3 for Engine {
         answer(multipart::create(writer, req.input)?)
     }
 
-    async fn upload_part(&self, req: S3Request<UploadPartInput>) -> S3Answer<UploadPartOutput> {
+    async fn upload_part(&self, req: S3Request<UploadPartInput>) -> Reply<UploadPartOutput> {
         let trailers = trailers(&req);
         answer(multipart::upload_part(self, req.input, trailers).await?)
     }
@@ -465,21 +450,21 @@ impl S3 for Engine {
     async fn upload_part_copy(
         &self,
         req: S3Request<UploadPartCopyInput>,
-    ) -> S3Answer<UploadPartCopyOutput> {
+    ) -> Reply<UploadPartCopyOutput> {
         answer(multipart::upload_part_copy(self, &req.input)?)
     }
 
     async fn complete_multipart_upload(
         &self,
         req: S3Request<CompleteMultipartUploadInput>,
-    ) -> S3Answer<CompleteMultipartUploadOutput> {
+    ) -> Reply<CompleteMultipartUploadOutput> {
         answer(multipart::complete(self, req.input)?)
     }
 
     async fn abort_multipart_upload(
         &self,
         req: S3Request<AbortMultipartUploadInput>,
-    ) -> S3Answer<AbortMultipartUploadOutput> {
+    ) -> Reply<AbortMultipartUploadOutput> {
         multipart::abort(self, &req.input)?;
         Ok(S3Response::with_status(
             AbortMultipartUploadOutput::default(),
@@ -487,14 +472,14 @@ impl S3 for Engine {
         ))
     }
 
-    async fn list_parts(&self, req: S3Request<ListPartsInput>) -> S3Answer<ListPartsOutput> {
+    async fn list_parts(&self, req: S3Request<ListPartsInput>) -> Reply<ListPartsOutput> {
         answer(list_uploads::list_parts(self, req.input)?)
     }
 
     async fn list_multipart_uploads(
         &self,
         req: S3Request<ListMultipartUploadsInput>,
-    ) -> S3Answer<ListMultipartUploadsOutput> {
+    ) -> Reply<ListMultipartUploadsOutput> {
         answer(list_uploads::list_uploads(self, req.input)?)
     }
 }
