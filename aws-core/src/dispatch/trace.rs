@@ -57,12 +57,12 @@ pub(crate) fn current() -> Span {
 }
 
 /// The span of an operation; the caller may drop that before it ends.
-struct Course {
+struct TracedCourse {
     span: Span,
     ended: bool,
 }
 
-impl Drop for Course {
+impl Drop for TracedCourse {
     fn drop(&mut self) {
         if !self.ended {
             self.span.record("outcome", "dropped");
@@ -72,7 +72,7 @@ impl Drop for Course {
 
 /// Runs an operation within its span, and notes there how it ended.
 pub(crate) async fn within<T>(span: Span, operation: impl Future<Output = Result<T>>) -> Result<T> {
-    let mut course = Course { span, ended: false };
+    let mut course = TracedCourse { span, ended: false };
     let outcome = operation.instrument(course.span.clone()).await;
     course.ended = true;
     let span = &course.span;

@@ -9,7 +9,7 @@ use super::content::SMALL;
 use super::folder::{Making, Obstacle};
 use super::store::Store;
 use super::task::{Direction, ObjectSide, Step, Task};
-use super::writing::Writer;
+use super::writing::FolderWriter;
 use crate::digest::Digest;
 use crate::error::{Error, Kind, Result};
 use crate::record::Record;
@@ -32,7 +32,7 @@ pub(crate) struct Mover {
     /// In a copy, the prefix of the source.
     pub(crate) from: Option<Store>,
     /// Who writes files, where files are written.
-    pub(crate) writer: Option<Writer>,
+    pub(crate) writer: Option<FolderWriter>,
     pub(crate) verify: bool,
     pub(crate) read_only: bool,
     pub(crate) large: Arc<Semaphore>,

@@ -15,7 +15,7 @@ use super::outlet::{Note, Outlet};
 use super::report::{Action, Listener, Report};
 use super::store::{Store, blocking};
 use super::task::{Direction, Task};
-use super::writing::Writer;
+use super::writing::FolderWriter;
 use crate::error::{Error, Kind, Result};
 use crate::listing::{self, Listing};
 use crate::names::Names;
@@ -93,7 +93,7 @@ async fn tree<'l>(
             let (path, fsync) = (root.to_owned(), options.fsync);
             let folder = blocking(move || Folder::open(&path, fsync)).await?;
             folds = folder.folds();
-            writer = Some(Writer::start(folder)?);
+            writer = Some(FolderWriter::start(folder)?);
         }
         names = Some(Names::new().folding(folds));
     }

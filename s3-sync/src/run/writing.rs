@@ -38,7 +38,7 @@ enum Order {
 
 /// Has files written.
 #[derive(Clone)]
-pub(crate) struct Writer {
+pub(crate) struct FolderWriter {
     orders: SyncSender<Order>,
     _thread: Arc<Thread>,
 }
@@ -46,7 +46,7 @@ pub(crate) struct Writer {
 /// Waits for the thread when nobody has orders for it any more.
 struct Thread(Option<JoinHandle<()>>);
 
-impl Writer {
+impl FolderWriter {
     /// Starts the thread.
     pub(crate) fn start(folder: Folder) -> Result<Self> {
         let (orders, taken) = sync_channel(WAITING);
@@ -135,7 +135,7 @@ impl Drop for Thread {
 
 /// A file that gets its content piece by piece. It is removed unless it is finished.
 pub(crate) struct Piecewise {
-    writer: Writer,
+    writer: FolderWriter,
     file: Option<NewFile>,
     data: Option<Arc<std::fs::File>>,
     making: Making,

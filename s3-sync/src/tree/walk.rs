@@ -21,30 +21,30 @@ use crate::names::MAX_KEY;
 /// The files of a tree in the byte order of their keys. What is no file is told to the function that it was made with.
 pub(crate) struct Walk<F> {
     tree: Tree,
-    open: Vec<Folder>,
+    open: Vec<WalkedFolder>,
     met: F,
     /// The real path of the root, which links must not lead out of.
     real: Option<std::path::PathBuf>,
 }
 
 /// A folder whose entries are on their way.
-struct Folder {
+struct WalkedFolder {
     handle: OwnedFd,
     /// Its key with a slash at the end; empty for the root.
     key: String,
     /// Device and inode, by which a circle of links is noticed.
     identity: (u64, u64),
-    entries: VecDeque<Entry>,
+    entries: VecDeque<WalkedEntry>,
 }
 
-struct Entry {
+struct WalkedEntry {
     /// With a slash at the end if it is a folder.
     name: Vec<u8>,
     is_link: bool,
     is_other: bool,
 }
 
-impl Entry {
+impl WalkedEntry {
     fn is_folder(&self) -> bool {
         self.name.last() == Some(&b'/')
     }
@@ -80,7 +80,7 @@ impl<F: FnMut(Met)> Walk<F> {
     }
 
     /// Reads the entries of a folder.
-    fn folder(&self, handle: OwnedFd, key: String) -> Result<Folder, Errno> {
+    fn folder(&self, handle: OwnedFd, key: String) -> Result<WalkedFolder, Errno> {
         let stat = rustix::fs::fstat(&handle)?;
         let mut entries = Vec::new();
         for entry in Dir::read_from(&handle)? {
@@ -92,7 +92,7 @@ impl<F: FnMut(Met)> Walk<F> {
             entries.extend(self.entry(&handle, name, entry.file_type())?);
         }
         entries.sort_unstable_by(|a, b| a.name.cmp(&b.name));
-        Ok(Folder {
+        Ok(WalkedFolder {
             handle,
             key,
             identity: (stat.st_dev, stat.st_ino),
@@ -105,7 +105,7 @@ impl<F: FnMut(Met)> Walk<F> {
         folder: &OwnedFd,
         name: &CStr,
         mut kind: FileType,
-    ) -> Result<Option<Entry>, Errno> {
+    ) -> Result<Option<WalkedEntry>, Errno> {
         if kind == FileType::Unknown {
             kind = match statat(folder, name, AtFlags::SYMLINK_NOFOLLOW) {
                 Ok(stat) => FileType::from_raw_mode(stat.st_mode),
@@ -124,7 +124,7 @@ impl<F: FnMut(Met)> Walk<F> {
         if kind == FileType::Directory {
             name.push(b'/');
         }
-        Ok(Some(Entry {
+        Ok(Some(WalkedEntry {
             name,
             is_link,
             is_other: !matches!(kind, FileType::Directory | FileType::RegularFile),
@@ -141,7 +141,7 @@ impl<F: FnMut(Met)> Walk<F> {
     }
 
     /// The file of an entry, or the folder that is now open; nothing if it is passed over.
-    fn take(&mut self, entry: &Entry) -> Option<File> {
+    fn take(&mut self, entry: &WalkedEntry) -> Option<File> {
         let folder = self.open.last()?;
         let bare = entry.bare();
         let Ok(name) = std::str::from_utf8(bare) else {
@@ -222,7 +222,7 @@ impl<F: FnMut(Met)> Walk<F> {
     }
 
     /// Opens a folder, whose entries come next.
-    fn enter(&mut self, entry: &Entry, mut key: String) {
+    fn enter(&mut self, entry: &WalkedEntry, mut key: String) {
         let Some(parent) = self.open.last() else {
             return;
         };
