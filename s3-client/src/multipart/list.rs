@@ -1,4 +1,4 @@
-//! Listing the uploads in parts that are unfinished: [`Bucket::list_multipart`].
+//! Listing the uploads in parts that are unfinished: [`Bucket::list_multipart`](crate::Bucket::list_multipart).
 
 use std::time::SystemTime;
 
@@ -11,7 +11,8 @@ use crate::idempotency::{self, Row};
 use crate::list::listing::sealed::{Kind, Parameters};
 use crate::list::{BucketListing, decoded, marker};
 
-/// A request to list the uploads in parts that have begun, by ListMultipartUploads; made by [`Bucket::list_multipart`].
+/// A request to list the uploads in parts that have begun, by ListMultipartUploads; made by
+/// [`Bucket::list_multipart`](crate::Bucket::list_multipart).
 ///
 /// Awaited it answers with one page; `stream` and `pages` go on to the end.
 pub type ListMultipart = BucketListing<UnfinishedUploads>;
@@ -25,7 +26,7 @@ pub type Multiparts = Items<ListMultipart>;
 /// The stream of the pages of a [`ListMultipart`].
 pub type MultipartPages = Pages<ListMultipart>;
 
-/// An upload in parts in a listing; [`Bucket::multipart`] gives a handle to it.
+/// An upload in parts in a listing; [`Bucket::multipart`](crate::Bucket::multipart) gives a handle to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MultipartInfo {

@@ -100,7 +100,7 @@ impl sealed::Outputs for IfChanged {
     }
 }
 
-/// A request for an object ([`Get`](super::Get)), or for what is known of it ([`Head`](super::Head)).
+/// A request for an object ([`Get`](crate::request::Get)), or for what is known of it ([`Head`](crate::request::Head)).
 ///
 /// [`if_none_match`](Self::if_none_match) and [`if_modified_since`](Self::if_modified_since) change what it answers
 /// with: [`Fetched`] or [`HeadFetched`] tell whether the object has changed.
