@@ -33,13 +33,14 @@ if [[ -z ${ADDRESS-} ]]; then
 fi
 export ADDRESS=${ADDRESS:?this machine has no address that others could reach}
 if [[ -z ${EJABBERD_CLOUD_REGION-} ]]; then
+    : "${EJABBERD_CLOUD_S3_ENDPOINT:=}"
     # What the metadata service of EC2 says, with a token, as machines that take nothing else want it.
     metadata=http://169.254.169.254/latest
     EJABBERD_CLOUD_REGION=${AWS_REGION-}
-    if [[ -z $EJABBERD_CLOUD_REGION ]] && token=$(curl -sf -m 2 -X PUT -H 'X-aws-ec2-metadata-token-ttl-seconds: 60' $metadata/api/token); then
+    if [[ -z $EJABBERD_CLOUD_REGION$EJABBERD_CLOUD_S3_ENDPOINT ]] && token=$(curl -sf -m 2 -X PUT -H 'X-aws-ec2-metadata-token-ttl-seconds: 60' $metadata/api/token); then
         EJABBERD_CLOUD_REGION=$(curl -sf -m 2 -H "X-aws-ec2-metadata-token: $token" $metadata/meta-data/placement/region || true)
     fi
-    if [[ -z $EJABBERD_CLOUD_REGION && -z ${EJABBERD_CLOUD_S3_ENDPOINT-} ]]; then
+    if [[ -z $EJABBERD_CLOUD_REGION$EJABBERD_CLOUD_S3_ENDPOINT ]]; then
         echo "$0: no region: set EJABBERD_CLOUD_REGION or AWS_REGION" >&2
         exit 1
     fi
