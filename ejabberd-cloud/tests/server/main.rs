@@ -16,6 +16,7 @@
     reason = "what was checked, and what a node said before it failed, is for whoever reads the test's output"
 )]
 
+mod cloud;
 #[allow(dead_code, reason = "others use more of it")]
 #[path = "../../../s3-client/tests/it/memcached.rs"]
 mod memcached;

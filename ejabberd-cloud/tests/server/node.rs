@@ -9,10 +9,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use emulator::Emulator;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
+use crate::cloud::Cloud;
 use crate::memcached::Server as Memcached;
 use crate::meter::Meter;
 use crate::tools::{package, shims};
@@ -55,7 +55,7 @@ impl Default for Plan {
 
 /// A node that runs until it is dropped.
 pub(crate) struct Node {
-    pub(crate) emulator: Arc<Emulator>,
+    pub(crate) emulator: Arc<Cloud>,
     pub(crate) meter: Meter,
     pub(crate) address: String,
     plan: Plan,
@@ -79,11 +79,7 @@ fn address() -> String {
 
 impl Node {
     pub(crate) fn start(plan: &Plan) -> Self {
-        let emulator = Emulator::builder()
-            .user("id", "secret")
-            .start_blocking()
-            .expect("an emulator");
-        let mut node = Self::spawn(plan, Arc::new(emulator), address());
+        let mut node = Self::spawn(plan, Arc::new(Cloud::start()), address());
         node.wait();
         node
     }
@@ -100,7 +96,10 @@ impl Node {
         let file = self.folder.path().join("run/certificate.pem");
         let mut set = Command::new(env!("CARGO_BIN_EXE_ejabberd-cloud"));
         set.args(["secret", "certificate", "--set", "--bucket", bucket]);
-        let set = on(&self.emulator, &mut set).stdin(File::open(file).expect("a certificate"));
+        let set = self
+            .emulator
+            .tell(&mut set)
+            .stdin(File::open(file).expect("a certificate"));
         assert!(
             set.status().expect("the program").success(),
             "it is not set"
@@ -109,17 +108,13 @@ impl Node {
 
     /// Nodes of one cluster, which start at the same time.
     pub(crate) fn cluster<const N: usize>(plans: [&Plan; N]) -> [Self; N] {
-        let emulator = Emulator::builder()
-            .user("id", "secret")
-            .start_blocking()
-            .expect("an emulator");
-        let emulator = Arc::new(emulator);
+        let emulator = Arc::new(Cloud::start());
         let mut nodes = plans.map(|plan| Self::spawn(plan, Arc::clone(&emulator), address()));
         nodes.iter_mut().for_each(Self::wait);
         nodes
     }
 
-    fn spawn(plan: &Plan, emulator: Arc<Emulator>, address: String) -> Self {
+    fn spawn(plan: &Plan, emulator: Arc<Cloud>, address: String) -> Self {
         let folder = TempDir::new().expect("a folder");
         let configuration = folder.path().join("plan.yml");
         std::fs::write(&configuration, configured(plan)).expect("a file");
@@ -139,7 +134,7 @@ impl Node {
             None => {
                 let mut node = Command::new(scripts.join("node.sh"));
                 node.arg(&run).arg(&configuration).env("COOKIE", "test");
-                node.env("EJABBERD_CLOUD_BUCKET", "chat");
+                node.env("EJABBERD_CLOUD_BUCKET", &emulator.bucket);
                 node
             }
         };
@@ -149,7 +144,7 @@ impl Node {
             node.env("EJABBERD_CLOUD_CACHE_SERVERS", &server.name);
             node.env("EJABBERD_CLOUD_CACHE_TTL", "3600");
         }
-        let child = on(&emulator, &mut node)
+        let child = emulator.tell(&mut node)
             .env("SHIMS", shims())
             .env("ADDRESS", &address)
             .env("NAME", plan.name.unwrap_or_default())
@@ -294,15 +289,6 @@ impl Drop for Node {
             eprintln!("the node said:\n{}", self.said());
         }
     }
-}
-
-/// Has a command find the stores.
-fn on<'a>(emulator: &Emulator, command: &'a mut Command) -> &'a mut Command {
-    command
-        .env("AWS_ACCESS_KEY_ID", "id")
-        .env("AWS_SECRET_ACCESS_KEY", "secret")
-        .env("EJABBERD_CLOUD_S3_ENDPOINT", emulator.url())
-        .env("EJABBERD_CLOUD_SDB_ENDPOINT", emulator.url())
 }
 
 /// The configuration that is shipped, with what is special about this node.

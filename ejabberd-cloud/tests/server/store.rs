@@ -1,11 +1,12 @@
 //! What is in the stores.
 
-use emulator::Emulator;
-use s3_client::{Bucket, Credentials, S3Client};
+use s3_client::Credentials;
 use sdb_client::SdbClient;
 
+use crate::cloud::Cloud;
+
 /// The keys of all objects, and the names and contents of all items.
-pub(crate) fn names(emulator: &Emulator) -> Vec<String> {
+pub(crate) fn names(emulator: &Cloud) -> Vec<String> {
     within(async {
         let keys = Credentials::new(emulator.access_key(), emulator.secret_key());
         let sdb = SdbClient::builder()
@@ -14,7 +15,7 @@ pub(crate) fn names(emulator: &Emulator) -> Vec<String> {
             .build()
             .expect("a client");
         let mut names = Vec::new();
-        let mut objects = bucket(emulator).list().objects();
+        let mut objects = emulator.bucket().list().objects();
         while let Some(object) = objects.try_next().await.expect("a list") {
             names.push(object.key);
         }
@@ -36,12 +37,12 @@ pub(crate) fn names(emulator: &Emulator) -> Vec<String> {
 }
 
 /// The object under this key, as one line.
-pub(crate) fn object(emulator: &Emulator, key: &str) -> String {
+pub(crate) fn object(emulator: &Cloud, key: &str) -> String {
     String::from_utf8_lossy(&bytes(emulator, key)).replace('\n', " ")
 }
 
 /// Writes the object under this key anew with one text in the place of another, as somebody else would.
-pub(crate) fn replace(emulator: &Emulator, key: &str, from: &str, to: &str) {
+pub(crate) fn replace(emulator: &Cloud, key: &str, from: &str, to: &str) {
     assert_eq!(from.len(), to.len(), "its lengths are told in the object");
     let mut bytes = bytes(emulator, key);
     let at = bytes
@@ -49,12 +50,12 @@ pub(crate) fn replace(emulator: &Emulator, key: &str, from: &str, to: &str) {
         .position(|part| part == from.as_bytes())
         .expect("the text in the object");
     bytes[at..at + from.len()].copy_from_slice(to.as_bytes());
-    within(async { bucket(emulator).put(key, bytes).await.expect("a put") });
+    within(async { emulator.bucket().put(key, bytes).await.expect("a put") });
 }
 
-fn bytes(emulator: &Emulator, key: &str) -> Vec<u8> {
+fn bytes(emulator: &Cloud, key: &str) -> Vec<u8> {
     within(async {
-        let object = bucket(emulator).get(key).await.expect("an object");
+        let object = emulator.bucket().get(key).await.expect("an object");
         object
             .body
             .bytes(1 << 20)
@@ -62,14 +63,6 @@ fn bytes(emulator: &Emulator, key: &str) -> Vec<u8> {
             .expect("its bytes")
             .to_vec()
     })
-}
-
-fn bucket(emulator: &Emulator) -> Bucket {
-    let keys = Credentials::new(emulator.access_key(), emulator.secret_key());
-    let s3 = S3Client::builder()
-        .endpoint(emulator.url())
-        .credentials(keys);
-    s3.build().expect("a client").bucket("chat")
 }
 
 fn within<T>(work: impl Future<Output = T>) -> T {
