@@ -201,7 +201,8 @@ CONF
 start_garage() {
     local root=$here/garage rpc node
     [[ -x $root/bin/garage ]] ||
-        cargo install --quiet --debug garage@2.5.0 --locked --no-default-features --features sqlite --root "$root" || return 1
+        cargo install --quiet --debug garage@2.5.0 --locked --no-default-features \
+            --features sqlite,bundled-libs --root "$root" || return 1
     version=$("$root/bin/garage" --version | awk '{ print $2 }')
     rm -rf "$root/meta" "$root/data"
     mkdir -p "$root/meta" "$root/data"
