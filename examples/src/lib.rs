@@ -4,7 +4,8 @@
 //! the cache while one of its servers dies, `chat_cloud` is a chat server with people in it, `observed` prints spans and
 //! metrics, `any_store` asks a store of S3 what it takes, `keys` is a store of buckets and keys beside Redis, `s3_basics` and
 //! `sdb_basics` are the programs of the README, `sdb`, `sdb_dump`, `sdb_restore` and `sdb_batcher` are tools for SimpleDB,
-//! `ec2_nodes` and `ec2_panes` for EC2.
+//! `ec2_nodes` and `ec2_panes` for EC2, `boot_server` has nodes follow
+//! releases.
 
 pub mod child;
 pub mod dump;

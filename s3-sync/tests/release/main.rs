@@ -1,6 +1,7 @@
 //! Releases on the emulator.
 #![allow(clippy::unwrap_used)]
 
+mod anywhere;
 mod follow;
 mod gc;
 mod hooks;

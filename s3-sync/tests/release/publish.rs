@@ -198,3 +198,38 @@ async fn a_signed_release_is_followed_and_another_is_not() {
     let link = std::fs::read_link(world.folder.path().join("n/current")).unwrap();
     assert_eq!(link.to_str(), Some("releases/1"));
 }
+
+/// Has a condition on a put be one that always holds, as with a store that does not know it.
+struct Deaf;
+
+impl s3_client::event::Middleware for Deaf {
+    fn before(
+        &self,
+        start: &s3_client::event::AttemptStart<'_>,
+        fields: &mut s3_client::event::Fields<'_>,
+    ) {
+        if start.operation == "PutObject" {
+            fields.set("if-none-match", "\"0\"");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_does_not_know_the_condition_is_found_out() {
+    let world = World::new().await;
+    let keys =
+        s3_client::Credentials::new(world.emulator.access_key(), world.emulator.secret_key());
+    let client = s3_client::S3Client::builder()
+        .endpoint(world.emulator.url())
+        .credentials(keys);
+    let client = client.middleware(Deaf).build().unwrap();
+    let app = s3_sync::release::App::new(&client, world.app.url());
+    let source = world.source(&tree(&[("a", "1")]));
+    let told = app.publish(source.path()).send().await.unwrap_err();
+    assert_eq!(told.kind(), Kind::Guard, "{told}");
+    assert!(told.to_string().contains("If-None-Match"), "{told}");
+    assert_eq!(
+        world.keys("current").await.len() + world.keys("history/").await.len(),
+        0
+    );
+}

@@ -2,7 +2,7 @@
 //!
 //! Each command is run once for a change, in the order in which they were told, by `sh -c`, in the folder of the release. Its
 //! environment has `RELEASE`, `PREVIOUS` (empty at first), and `CHANGED_FILES`: the name of a file with the paths that are
-//! new, have changed or are gone, one on a line.
+//! new, have changed or are gone, one on a line. What they print goes to standard error, as standard output has events.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -133,7 +133,8 @@ impl Hooks {
                 .arg("-c")
                 .arg(command)
                 .current_dir(&root)
-                .stdin(Stdio::null());
+                .stdin(Stdio::null())
+                .stdout(std::io::stderr());
             process
                 .env("RELEASE", change.to.to_string())
                 .env("PREVIOUS", from);

@@ -335,11 +335,12 @@ impl Follower {
 
     async fn prune(&self) {
         let memory = self.core.memory();
-        let needed: Vec<u64> = memory
-            .installed
-            .map(|target| target.release)
+        let installed = memory.installed.map(|target| target.release);
+        // What was begun of the release that is wanted is gone on with.
+        let wanted = memory.known.as_ref().map(|known| known.target.release);
+        let needed: Vec<u64> = [installed, memory.previous, wanted]
             .into_iter()
-            .chain(memory.previous)
+            .flatten()
             .collect();
         let (local, keep) = (Arc::clone(&self.local), self.keep);
         self.stage.steps.tell("prune", "old releases");

@@ -1,4 +1,7 @@
 //! Claiming the number of a release, by a create-only put of its manifest.
+//!
+//! *Problem:* A store that does not know `If-None-Match` stores the second manifest of a number over the first, and says
+//! nothing. *Decision:* The same put is sent once more after the claim, and has to be refused. *Cost:* One request.
 
 use crate::digest::Digest;
 use crate::error::{Error, Kind, Result};
@@ -44,7 +47,7 @@ async fn claim_this(app: &App, manifest: &Manifest, steps: &Steps) -> Result<Opt
     for tries in 0..MAX_LOST {
         steps.tell("claim", &key);
         match app.create(&key, bytes.clone()).await? {
-            Created::Done => return Ok(Some(digest)),
+            Created::Done => return is_refused(app, &key, bytes).await.map(|()| Some(digest)),
             Created::Taken if lost.is_none() => return Ok(None),
             Created::Taken => {}
             Created::Lost(error) => {
@@ -58,6 +61,18 @@ async fn claim_this(app: &App, manifest: &Manifest, steps: &Steps) -> Result<Opt
         }
     }
     Err(lost.unwrap_or_else(|| Error::new(Kind::Content, key, "it comes and goes")))
+}
+
+/// Whether a second put is refused, which changes nothing where it is not.
+async fn is_refused(app: &App, key: &str, bytes: bytes::Bytes) -> Result<()> {
+    match app.create(key, bytes).await? {
+        Created::Taken | Created::Lost(_) => Ok(()),
+        Created::Done => {
+            let what = "the store has taken a second object of this key: it does not know If-None-Match on puts, without which two \
+                        publishers may overwrite each other";
+            Err(Error::new(Kind::Guard, key, what))
+        }
+    }
 }
 
 fn everything() -> usize {
