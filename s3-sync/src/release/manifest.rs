@@ -98,7 +98,7 @@ pub struct Changes {
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Wire<'a> {
+struct ManifestWire<'a> {
     format: u32,
     number: u64,
     parent: Option<u64>,
@@ -124,7 +124,7 @@ struct WireFile {
 impl Manifest {
     /// The document, and its digest.
     pub(crate) fn encode(&self) -> Result<(Vec<u8>, Digest)> {
-        let head = Wire {
+        let head = ManifestWire {
             format: FORMAT,
             number: self.number,
             parent: self.parent,
@@ -163,7 +163,7 @@ impl Manifest {
         if Digest::of(body) != digest {
             return Err(lie("its content is not that of its SHA-256".into()));
         }
-        let wire: Wire<'_> = serde_json::from_slice(bytes)
+        let wire: ManifestWire<'_> = serde_json::from_slice(bytes)
             .map_err(|error| lie(format!("it is no manifest: {error}")))?;
         if wire.format != FORMAT {
             let format = wire.format;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::layout::Channel;
 use super::manifest::Bounds;
-use super::pointer::advance::{Outcome, Wanted};
+use super::pointer::advance::{Outcome, WantedMove};
 use super::pointer::{Cause, Place, Pointers, Target};
 use super::sign::SignKey;
 use super::step::Steps;
@@ -104,7 +104,7 @@ impl Move {
             To::Release(_) => Cause::Rollback,
             To::Channel(_) => Cause::Promote,
         };
-        let wanted = Wanted {
+        let wanted = WantedMove {
             target,
             at: None,
             cause,

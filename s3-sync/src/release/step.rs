@@ -21,9 +21,9 @@ impl fmt::Display for Step<'_> {
 
 /// Who is told of steps; nobody by default.
 #[derive(Clone, Default)]
-pub(crate) struct Steps(Option<Told>);
+pub(crate) struct Steps(Option<StepListener>);
 
-type Told = Arc<dyn Fn(Step<'_>) + Send + Sync>;
+type StepListener = Arc<dyn Fn(Step<'_>) + Send + Sync>;
 
 impl Steps {
     pub(crate) fn new(told: impl Fn(Step<'_>) + Send + Sync + 'static) -> Self {

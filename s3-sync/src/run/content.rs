@@ -10,7 +10,7 @@ use std::io::{self, Read as _};
 use bytes::Bytes;
 use rustix::fs::{CWD, Mode, OFlags, openat};
 
-use super::task::{Direction, FileSide, Step, Task};
+use super::task::{Direction, FileSide, Task, TaskStep};
 use crate::error::{Error, Kind, Result};
 use crate::etag::{Hasher, Md5Sum, Sums, Wanted};
 use crate::plan::compare::{Trust, Verdict, read_file_with_object};
@@ -60,15 +60,15 @@ impl FileReader {
         let keep = up && small && self.contents;
         let known = file.sums.is_some();
         let wanted = match task.step {
-            Step::ReadFile(wanted) => wanted,
-            Step::Verify => Wanted::Sha,
-            Step::ReadObject if !known => Wanted::Sha,
-            Step::Move if up && self.contents && (small || !known) => Wanted::Sha,
+            TaskStep::ReadFile(wanted) => wanted,
+            TaskStep::Verify => Wanted::Sha,
+            TaskStep::ReadObject if !known => Wanted::Sha,
+            TaskStep::Move if up && self.contents && (small || !known) => Wanted::Sha,
             _ => return,
         };
         match self.read(&task.key, file, wanted, keep) {
             Ok(content) => self.answer(task, content),
-            Err(error) => task.step = Step::Failed(error),
+            Err(error) => task.step = TaskStep::Failed(error),
         }
     }
 
@@ -89,7 +89,7 @@ impl FileReader {
         let Some(object) = &task.object else {
             return;
         };
-        let reread = matches!(task.step, Step::ReadFile(_));
+        let reread = matches!(task.step, TaskStep::ReadFile(_));
         if reread && file.stamp.size != object.size {
             // It has been changed since the walk.
             task.step = task.moving();
@@ -97,12 +97,12 @@ impl FileReader {
             let facts = object.facts();
             task.step =
                 match read_file_with_object(content.sums, &content.parts, &facts, self.trust) {
-                    Verdict::Same => Step::Same,
+                    Verdict::Same => TaskStep::Same,
                     Verdict::Differs | Verdict::ReadFile(_) => task.moving(),
-                    Verdict::ReadObject => Step::ReadObject,
+                    Verdict::ReadObject => TaskStep::ReadObject,
                 };
         }
-        if matches!(task.step, Step::Same) {
+        if matches!(task.step, TaskStep::Same) {
             task.content = None;
         }
     }

@@ -15,7 +15,7 @@ use super::ledger::{Ledger, Settled};
 use super::moves::{Did, Done, Mover};
 use super::outlet::{Note, Outlet, Pace};
 use super::report::{Action, Event, Listener, Report};
-use super::task::{Direction, Step, Task};
+use super::task::{Direction, Task, TaskStep};
 use crate::error::{Error, Kind, Result};
 use crate::plan::guard::Counts;
 use crate::record::{Record, Writer};
@@ -220,21 +220,21 @@ impl<'l> Drive<'l> {
         let number = task.number;
         self.report.seen += 1;
         let (in_source, in_target) = task.sides(direction);
-        if !matches!(task.step, Step::Pass) {
+        if !matches!(task.step, TaskStep::Pass) {
             self.counts.source += u64::from(in_source);
             self.counts.target += u64::from(in_target);
         }
         let settled = match &task.step {
-            Step::Same => {
+            TaskStep::Same => {
                 self.report.same += 1;
                 self.level(&task)
             }
-            Step::Pass => task.unchanged(direction),
-            Step::Keep => {
+            TaskStep::Pass => task.unchanged(direction),
+            TaskStep::Keep => {
                 self.report.kept += 1;
                 task.unchanged(direction)
             }
-            Step::Delete => {
+            TaskStep::Delete => {
                 self.counts.deletes += 1;
                 let record = task.to_delete(direction);
                 self.deletes
@@ -242,23 +242,23 @@ impl<'l> Drive<'l> {
                     .map_err(|cause| spooling(&cause))?;
                 None
             }
-            Step::Last => {
+            TaskStep::Last => {
                 self.has_last = true;
                 let record = task.to_repeat();
                 self.last.add(&record).map_err(|cause| spooling(&cause))?;
                 self.expect(&task);
                 None
             }
-            Step::Failed(error) => {
+            TaskStep::Failed(error) => {
                 let error = error.clone();
                 self.fail(&error)?;
                 task.unchanged(direction)
             }
-            Step::Move if self.read_only => {
+            TaskStep::Move if self.read_only => {
                 self.would_move(&task)?;
                 task.unchanged(direction)
             }
-            Step::Move | Step::ReadFile(_) | Step::ReadObject | Step::Verify => {
+            TaskStep::Move | TaskStep::ReadFile(_) | TaskStep::ReadObject | TaskStep::Verify => {
                 self.expect(&task);
                 return Ok(Some(task));
             }

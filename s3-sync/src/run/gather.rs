@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::outlet::{Note, Outlet};
-use super::task::{Direction, FileSide, ObjectSide, Step, Task};
+use super::task::{Direction, FileSide, ObjectSide, Task, TaskStep};
 use crate::error::{Error, Result};
 use crate::filter::{Filter, Patterns};
 use crate::index::IndexReader;
@@ -33,17 +33,17 @@ impl Rules {
         !self.read_only && self.last.as_ref().is_some_and(|last| !last.admit(key))
     }
 
-    fn moving(&self, key: &str) -> Step {
+    fn moving(&self, key: &str) -> TaskStep {
         match self.is_last(key) {
-            true => Step::Last,
-            false => Step::Move,
+            true => TaskStep::Last,
+            false => TaskStep::Move,
         }
     }
 
-    fn only_in_target(&self) -> Step {
+    fn only_in_target(&self) -> TaskStep {
         match self.delete {
-            true => Step::Delete,
-            false => Step::Keep,
+            true => TaskStep::Delete,
+            false => TaskStep::Keep,
         }
     }
 }
@@ -144,7 +144,7 @@ fn task(
     let step = step(rules, names, prefix, &key, file.as_ref(), object.as_ref());
     Task {
         number: 0,
-        last: matches!(step, Step::ReadFile(_) | Step::ReadObject) && rules.is_last(&key),
+        last: matches!(step, TaskStep::ReadFile(_) | TaskStep::ReadObject) && rules.is_last(&key),
         key,
         file,
         object,
@@ -161,10 +161,10 @@ fn step(
     key: &str,
     file: Option<&FileSide>,
     object: Option<&ObjectSide>,
-) -> Step {
+) -> TaskStep {
     let up = rules.direction == Direction::Up;
     if !rules.filter.admits_key(key) {
-        return Step::Pass;
+        return TaskStep::Pass;
     }
     let facts = match up {
         true => file.map(|file| (file.stamp.size, file.stamp.mtime)),
@@ -173,37 +173,37 @@ fn step(
     if let Some((size, mtime)) = facts
         && !rules.filter.admits(size, mtime)
     {
-        return Step::Pass;
+        return TaskStep::Pass;
     }
     if let (Some(names), Some(_)) = (names, object)
         && let Err(bad) = names.admit(key)
     {
-        return Step::Failed(bad.into());
+        return TaskStep::Failed(bad.into());
     }
     let most = crate::names::MAX_KEY;
     if up && file.is_some() && prefix + key.len() > most {
         let bytes = prefix + key.len();
         let what = format!("with the prefix its key has {bytes} bytes, and {most} are allowed");
-        return Step::Failed(Error::new(crate::Kind::Name, key, what));
+        return TaskStep::Failed(Error::new(crate::Kind::Name, key, what));
     }
     match (file, object) {
         (Some(file), Some(object)) if rules.verify => match file.stamp.size == object.size {
-            true => Step::Verify,
-            false => Step::Move,
+            true => TaskStep::Verify,
+            false => TaskStep::Move,
         },
         (Some(file), Some(object)) => {
             let size = file.stamp.size;
             match compare::file_with_object(size, file.sums, &object.facts(), rules.trust) {
-                Verdict::Same => Step::Same,
+                Verdict::Same => TaskStep::Same,
                 Verdict::Differs => rules.moving(key),
-                Verdict::ReadFile(wanted) => Step::ReadFile(wanted),
+                Verdict::ReadFile(wanted) => TaskStep::ReadFile(wanted),
                 // To fetch it is to read it.
-                Verdict::ReadObject if !up && !rules.read_only => Step::Move,
-                Verdict::ReadObject => Step::ReadObject,
+                Verdict::ReadObject if !up && !rules.read_only => TaskStep::Move,
+                Verdict::ReadObject => TaskStep::ReadObject,
             }
         }
         (Some(_), None) if up => rules.moving(key),
-        (None, Some(_)) if !up => Step::Move,
+        (None, Some(_)) if !up => TaskStep::Move,
         _ => rules.only_in_target(),
     }
 }
@@ -258,15 +258,15 @@ fn copy_task(rules: &Rules, from: Option<ObjectSide>, object: Option<ObjectSide>
     let key = key.map(|side| side.key.clone()).unwrap_or_default();
     let passes = |side: &ObjectSide| rules.filter.admits(side.size, side.mtime());
     let step = match (&from, &object) {
-        _ if !rules.filter.admits_key(&key) => Step::Pass,
-        (Some(from), _) if !passes(from) => Step::Pass,
+        _ if !rules.filter.admits_key(&key) => TaskStep::Pass,
+        (Some(from), _) if !passes(from) => TaskStep::Pass,
         (Some(from), Some(object)) if rules.verify => match from.size == object.size {
-            true => Step::Verify,
-            false => Step::Move,
+            true => TaskStep::Verify,
+            false => TaskStep::Move,
         },
         (Some(from), Some(object)) => {
             match compare::objects(&from.facts(), &object.facts(), rules.trust) {
-                Verdict::Same => Step::Same,
+                Verdict::Same => TaskStep::Same,
                 _ => rules.moving(&key),
             }
         }

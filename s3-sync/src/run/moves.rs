@@ -8,7 +8,7 @@ use tokio::sync::Semaphore;
 use super::content::SMALL;
 use super::folder::{Making, Obstacle};
 use super::store::Store;
-use super::task::{Direction, ObjectSide, Step, Task};
+use super::task::{Direction, ObjectSide, Task, TaskStep};
 use super::writing::FolderWriter;
 use crate::digest::Digest;
 use crate::error::{Error, Kind, Result};
@@ -82,23 +82,23 @@ impl Mover {
 
     async fn perform(&self, task: &mut Task) -> Did {
         let done = match (self.direction, &task.step) {
-            (Direction::Copy, Step::Verify) => self.verify_objects(task).await,
-            (_, Step::Verify) => self.compare(task).await.map(known),
-            (_, Step::ReadObject) if self.read_only => self.compare(task).await.map(known),
-            (Direction::Up, Step::ReadObject) => match self.compare(task).await {
+            (Direction::Copy, TaskStep::Verify) => self.verify_objects(task).await,
+            (_, TaskStep::Verify) => self.compare(task).await.map(known),
+            (_, TaskStep::ReadObject) if self.read_only => self.compare(task).await.map(known),
+            (Direction::Up, TaskStep::ReadObject) => match self.compare(task).await {
                 Ok(true) => Ok(Did::Same),
                 Ok(false) => self.upload(task).await,
                 Err(error) => Err(error),
             },
             // The reader has found that it differs.
-            (_, Step::Move) if self.read_only => Ok(Did::Differs),
-            (Direction::Up, Step::Move) => self.upload(task).await,
-            (Direction::Copy, Step::Move) => self.copy(task).await,
-            (Direction::Down, Step::Move | Step::ReadObject) => {
+            (_, TaskStep::Move) if self.read_only => Ok(Did::Differs),
+            (Direction::Up, TaskStep::Move) => self.upload(task).await,
+            (Direction::Copy, TaskStep::Move) => self.copy(task).await,
+            (Direction::Down, TaskStep::Move | TaskStep::ReadObject) => {
                 return self.download(task).await.into();
             }
-            (_, Step::Failed(error)) => Err(error.clone()),
-            (_, Step::Same) => Ok(Did::Same),
+            (_, TaskStep::Failed(error)) => Err(error.clone()),
+            (_, TaskStep::Same) => Ok(Did::Same),
             (_, step) => Err(Error::new(
                 Kind::Content,
                 &*task.key,

@@ -6,7 +6,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::content::SMALL;
-use super::task::{Step, Task};
+use super::task::{Task, TaskStep};
 use crate::error::Error;
 use crate::tree::Met;
 
@@ -89,7 +89,7 @@ impl Outlet {
     pub(crate) fn send(&mut self, mut task: Task) -> bool {
         task.number = self.number;
         self.number += 1;
-        if let (Some(file), false) = (&task.file, matches!(task.step, Step::Same)) {
+        if let (Some(file), false) = (&task.file, matches!(task.step, TaskStep::Same)) {
             self.bytes += file.stamp.size.min(SMALL);
         }
         self.batch.push(task);

@@ -24,7 +24,7 @@ pub(crate) struct Task {
     pub(crate) object: Option<ObjectSide>,
     /// In a copy, the object of the source.
     pub(crate) from: Option<ObjectSide>,
-    pub(crate) step: Step,
+    pub(crate) step: TaskStep,
     /// Whether it comes after all others, if it is moved.
     pub(crate) last: bool,
     /// All that the file has, if it is small and was read.
@@ -33,7 +33,7 @@ pub(crate) struct Task {
 
 /// What is to be done, or found out first.
 #[derive(Debug)]
-pub(crate) enum Step {
+pub(crate) enum TaskStep {
     /// Both sides have the same.
     Same,
     /// The source becomes the target.
@@ -184,10 +184,10 @@ impl Task {
     }
 
     /// What is done with it when it differs.
-    pub(crate) fn moving(&self) -> Step {
+    pub(crate) fn moving(&self) -> TaskStep {
         match self.last {
-            true => Step::Last,
-            false => Step::Move,
+            true => TaskStep::Last,
+            false => TaskStep::Move,
         }
     }
 
@@ -268,7 +268,7 @@ impl Task {
             file,
             object: None,
             from,
-            step: Step::Move,
+            step: TaskStep::Move,
             last: false,
             content: None,
         }

@@ -33,7 +33,7 @@ pub(super) struct Local {
 
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
-struct State {
+struct NodeState {
     pointer: Option<String>,
     previous: Option<u64>,
     ran: Option<u64>,
@@ -82,12 +82,12 @@ impl Local {
     /// What is remembered; what is in the link counts, and not what was remembered of it.
     pub(super) fn load(&self) -> Result<Memory> {
         let path = self.root.join(".follow/state.json");
-        let state: State = match fs::read(&path) {
+        let state: NodeState = match fs::read(&path) {
             Ok(bytes) => serde_json::from_slice(&bytes).map_err(|error| {
                 let what = format!("it is no state of a follower: {error}");
                 Error::new(Kind::Content, path.display().to_string(), what)
             })?,
-            Err(error) if error.kind() == ErrorKind::NotFound => State::default(),
+            Err(error) if error.kind() == ErrorKind::NotFound => NodeState::default(),
             Err(error) => return Err(Error::file("read", &path, &error)),
         };
         let about = path.display().to_string();
@@ -111,7 +111,7 @@ impl Local {
     }
 
     pub(super) fn save(&self, memory: &Memory) -> Result<()> {
-        let state = State {
+        let state = NodeState {
             pointer: memory.known.as_ref().map(Pointer::encode),
             previous: memory.previous,
             ran: memory.ran,

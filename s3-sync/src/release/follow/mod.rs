@@ -18,7 +18,7 @@ use futures_util::Stream;
 use futures_util::stream::unfold;
 use tokio::task::spawn_blocking;
 
-use self::core::{Action, Core, Event, Memory, Now};
+use self::core::{Core, FollowAction, FollowEvent, Memory, Now};
 use self::hooks::Change;
 pub use self::hooks::Hooks;
 use self::local::Local;
@@ -151,44 +151,46 @@ impl Follower {
     /// Does the next thing.
     async fn turn(&mut self, commands: bool) -> Result<Turn> {
         if std::mem::take(&mut self.handed) {
-            self.handle(Event::Ran(Ok(()))).await?;
+            self.handle(FollowEvent::Ran(Ok(()))).await?;
         }
         let action = self.core.action(self.now());
         let event = match action {
-            Action::Poll => self.poll().await,
-            Action::LookBehind(seq) => self.pointers.is_behind(seq).await.map(Event::Behind),
-            Action::ReadLast => self.read_last().await,
-            Action::Stage(target) => {
+            FollowAction::Poll => self.poll().await,
+            FollowAction::LookBehind(seq) => {
+                self.pointers.is_behind(seq).await.map(FollowEvent::Behind)
+            }
+            FollowAction::ReadLast => self.read_last().await,
+            FollowAction::Stage(target) => {
                 let staged = self.stage.run(target).await;
                 return self.staged(target.release, staged).await;
             }
-            Action::Swap(target) => {
+            FollowAction::Swap(target) => {
                 self.link(target.release).await?;
                 self.since = unix_now();
-                return self.handle(Event::Swapped).await.map(|()| Turn::On);
+                return self.handle(FollowEvent::Swapped).await.map(|()| Turn::On);
             }
-            Action::Run { from, to } => return self.change(from, to, commands).await,
-            Action::Return(to) => return self.go_back(to).await,
-            Action::Report(result) => {
+            FollowAction::Run { from, to } => return self.change(from, to, commands).await,
+            FollowAction::Return(to) => return self.go_back(to).await,
+            FollowAction::Report(result) => {
                 self.report(&result).await;
                 self.prune().await;
-                Ok(Event::Reported)
+                Ok(FollowEvent::Reported)
             }
-            Action::Sleep(time) => {
+            FollowAction::Sleep(time) => {
                 tokio::time::sleep(time).await;
                 return Ok(Turn::On);
             }
-            Action::End => return Ok(Turn::End),
+            FollowAction::End => return Ok(Turn::End),
         };
         match event {
-            Ok(Event::Missing) if self.once => {
+            Ok(FollowEvent::Missing) if self.once => {
                 let about = self.pointers.channel.to_string();
                 Err(Error::new(Kind::Content, about, "nothing is published yet"))
             }
             Ok(event) => self.handle(event).await.map(|()| Turn::On),
             Err(error) if self.once => Err(error),
             Err(error) => {
-                self.handle(Event::AskFailed).await?;
+                self.handle(FollowEvent::AskFailed).await?;
                 self.failed(error, commands)
             }
         }
@@ -203,32 +205,32 @@ impl Follower {
         Ok(Turn::On)
     }
 
-    async fn poll(&mut self) -> Result<Event> {
+    async fn poll(&mut self) -> Result<FollowEvent> {
         Ok(match self.pointers.poll(self.etag.as_deref()).await? {
-            Polled::Unchanged => Event::Unchanged,
-            Polled::Missing => Event::Missing,
+            Polled::Unchanged => FollowEvent::Unchanged,
+            Polled::Missing => FollowEvent::Missing,
             Polled::Pointer(pointer, etag) => {
                 self.etag = etag;
-                Event::Pointer(pointer)
+                FollowEvent::Pointer(pointer)
             }
         })
     }
 
-    async fn read_last(&self) -> Result<Event> {
+    async fn read_last(&self) -> Result<FollowEvent> {
         let known = self.core.memory().known.as_ref();
         let last = self.pointers.last(known).await?;
-        Ok(last.map_or(Event::Missing, Event::Pointer))
+        Ok(last.map_or(FollowEvent::Missing, FollowEvent::Pointer))
     }
 
     async fn staged(&mut self, release: u64, staged: Result<Moved>) -> Result<Turn> {
         let (event, error) = match staged {
             Ok(moved) => {
                 self.notice(Notice::Fetched { release, moved });
-                (Event::Staged, None)
+                (FollowEvent::Staged, None)
             }
             Err(error) => match error.kind() {
-                Kind::Store | Kind::File | Kind::Full => (Event::StageFailed, Some(error)),
-                _ => (Event::Refused, Some(error)),
+                Kind::Store | Kind::File | Kind::Full => (FollowEvent::StageFailed, Some(error)),
+                _ => (FollowEvent::Refused, Some(error)),
             },
         };
         self.handle(event).await?;
@@ -279,7 +281,7 @@ impl Follower {
             Ok(()) => self.notice(Notice::Changed(&release)),
             Err(why) => self.notice(Notice::CommandFailed { release: to, why }),
         }
-        self.handle(Event::Ran(result)).await?;
+        self.handle(FollowEvent::Ran(result)).await?;
         Ok(Turn::On)
     }
 
@@ -294,9 +296,9 @@ impl Follower {
                 self.link(to).await?;
                 self.since = unix_now();
                 self.notice(Notice::WentBack { to });
-                self.handle(Event::Returned(manifest)).await?;
+                self.handle(FollowEvent::Returned(manifest)).await?;
             }
-            None => self.handle(Event::Stays).await?,
+            None => self.handle(FollowEvent::Stays).await?,
         }
         Ok(Turn::On)
     }
@@ -308,7 +310,7 @@ impl Follower {
     }
 
     /// Tells the core, and writes down what it wants remembered.
-    async fn handle(&mut self, event: Event) -> Result<()> {
+    async fn handle(&mut self, event: FollowEvent) -> Result<()> {
         self.core.handle(self.now(), event);
         if *self.core.memory() == self.saved {
             return Ok(());

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use futures_util::{StreamExt as _, stream};
 
-use self::plan::{Keep, Listed, doomed};
+use self::plan::{Keep, ListedRelease, doomed};
 use super::layout::Channel;
 use super::manifest::{Bounds, Manifest};
 use super::pointer::{Place, Pointers};
@@ -182,7 +182,7 @@ impl Gc {
         while let Some(object) = objects.try_next().await? {
             if let Some(number) = layout.release_of(&object.key) {
                 let age = age(object.last_modified);
-                listed.push(Listed { number, age });
+                listed.push(ListedRelease { number, age });
             }
         }
         let pointed = self.pointed().await?;

@@ -25,7 +25,7 @@ const MAX_TAKEN: u32 = 100;
 
 /// What to ask the store.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Action {
+pub(crate) enum AdvanceAction {
     /// Read the last move, which is this one or a later one.
     Read { known: Option<Pointer> },
     /// Store the move under its number, if there is none.
@@ -40,7 +40,7 @@ pub(crate) enum Action {
 
 /// What the store said.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Event {
+pub(crate) enum AdvanceEvent {
     /// The last move, if there is any.
     Last(Option<Pointer>),
     /// The claim was done.
@@ -70,7 +70,7 @@ pub(crate) enum Outcome {
 
 /// What is wanted of the pointer.
 #[derive(Clone, Debug)]
-pub(crate) struct Wanted {
+pub(crate) struct WantedMove {
     pub(crate) target: Target,
     pub(crate) at: Option<u64>,
     pub(crate) cause: Cause,
@@ -82,14 +82,14 @@ pub(crate) struct Wanted {
 /// One moving of the pointer.
 #[derive(Debug)]
 pub(crate) struct Advance {
-    wanted: Wanted,
-    state: State,
+    wanted: WantedMove,
+    state: AdvanceState,
     lost: u32,
     taken: u32,
 }
 
 #[derive(Debug)]
-enum State {
+enum AdvanceState {
     Reading,
     /// Whether an answer to this claim was lost.
     Claiming(Pointer, bool),
@@ -100,72 +100,80 @@ enum State {
 }
 
 impl Advance {
-    pub(crate) fn new(wanted: Wanted) -> Self {
+    pub(crate) fn new(wanted: WantedMove) -> Self {
         Self {
             wanted,
-            state: State::Reading,
+            state: AdvanceState::Reading,
             lost: 0,
             taken: 0,
         }
     }
 
     /// What to ask next.
-    pub(crate) fn action(&self) -> Action {
+    pub(crate) fn action(&self) -> AdvanceAction {
         match &self.state {
-            State::Reading => Action::Read { known: None },
-            State::Claiming(pointer, _) => Action::Claim(pointer.clone()),
-            State::Settling(pointer) => Action::Settle(pointer.seq),
-            State::Announcing(pointer, _) => Action::Announce(pointer.clone()),
-            State::Checking(pointer, _) => Action::Read {
+            AdvanceState::Reading => AdvanceAction::Read { known: None },
+            AdvanceState::Claiming(pointer, _) => AdvanceAction::Claim(pointer.clone()),
+            AdvanceState::Settling(pointer) => AdvanceAction::Settle(pointer.seq),
+            AdvanceState::Announcing(pointer, _) => AdvanceAction::Announce(pointer.clone()),
+            AdvanceState::Checking(pointer, _) => AdvanceAction::Read {
                 known: Some(pointer.clone()),
             },
-            State::Done(outcome) => Action::Done(outcome.clone()),
+            AdvanceState::Done(outcome) => AdvanceAction::Done(outcome.clone()),
         }
     }
 
     /// Takes what the store said to the action.
-    pub(crate) fn handle(&mut self, event: Event) {
-        let state = std::mem::replace(&mut self.state, State::Reading);
+    pub(crate) fn handle(&mut self, event: AdvanceEvent) {
+        let state = std::mem::replace(&mut self.state, AdvanceState::Reading);
         self.state = match (state, event) {
-            (State::Reading, Event::Last(last)) => self.decide(last),
-            (State::Claiming(pointer, _), Event::Claimed) => Self::moved(pointer),
+            (AdvanceState::Reading, AdvanceEvent::Last(last)) => self.decide(last),
+            (AdvanceState::Claiming(pointer, _), AdvanceEvent::Claimed) => Self::moved(pointer),
             // It may be our own that was there before.
-            (State::Claiming(pointer, true), Event::Taken) => State::Settling(pointer),
-            (State::Claiming(..), Event::Taken) => self.taken(),
-            (State::Claiming(pointer, _), Event::Lost) => State::Settling(pointer),
-            (State::Settling(pointer), Event::Move(Some(found))) => match found.by == pointer.by {
-                true => Self::moved(pointer),
-                false => self.taken(),
-            },
-            (State::Settling(pointer), Event::Move(None)) => {
-                self.lost(|| State::Claiming(pointer, true), Outcome::Unknown)
+            (AdvanceState::Claiming(pointer, true), AdvanceEvent::Taken) => {
+                AdvanceState::Settling(pointer)
             }
-            (State::Announcing(pointer, outcome), Event::Announced) => {
-                State::Checking(pointer, outcome)
+            (AdvanceState::Claiming(..), AdvanceEvent::Taken) => self.taken(),
+            (AdvanceState::Claiming(pointer, _), AdvanceEvent::Lost) => {
+                AdvanceState::Settling(pointer)
             }
-            (State::Announcing(pointer, outcome), Event::Lost) => {
+            (AdvanceState::Settling(pointer), AdvanceEvent::Move(Some(found))) => {
+                match found.by == pointer.by {
+                    true => Self::moved(pointer),
+                    false => self.taken(),
+                }
+            }
+            (AdvanceState::Settling(pointer), AdvanceEvent::Move(None)) => {
+                self.lost(|| AdvanceState::Claiming(pointer, true), Outcome::Unknown)
+            }
+            (AdvanceState::Announcing(pointer, outcome), AdvanceEvent::Announced) => {
+                AdvanceState::Checking(pointer, outcome)
+            }
+            (AdvanceState::Announcing(pointer, outcome), AdvanceEvent::Lost) => {
                 // Whether it was stored or not: it is stored again, or the move is done and only its copy is late.
                 let ended = outcome.clone();
-                self.lost(|| State::Announcing(pointer, outcome), ended)
+                self.lost(|| AdvanceState::Announcing(pointer, outcome), ended)
             }
-            (State::Checking(pointer, outcome), Event::Last(Some(last)))
+            (AdvanceState::Checking(pointer, outcome), AdvanceEvent::Last(Some(last)))
                 if last.seq > pointer.seq =>
             {
-                State::Announcing(last, outcome)
+                AdvanceState::Announcing(last, outcome)
             }
-            (State::Checking(_, outcome), Event::Last(_)) => State::Done(outcome),
+            (AdvanceState::Checking(_, outcome), AdvanceEvent::Last(_)) => {
+                AdvanceState::Done(outcome)
+            }
             // No answer to what was asked: whoever drives this asks again.
             (state, _) => state,
         };
     }
 
-    fn decide(&self, last: Option<Pointer>) -> State {
+    fn decide(&self, last: Option<Pointer>) -> AdvanceState {
         let release = self.wanted.target.release;
         let seq = match last {
             None => 1,
             Some(last) if self.wanted.cause == Cause::Publish && last.target.release >= release => {
                 // Its author may have ended before `current` was written.
-                return State::Announcing(last.clone(), Outcome::Overtaken(last));
+                return AdvanceState::Announcing(last.clone(), Outcome::Overtaken(last));
             }
             Some(ref last) => last.seq.saturating_add(1),
         };
@@ -182,25 +190,25 @@ impl Advance {
             by: self.wanted.by.clone(),
             signature: None,
         };
-        State::Claiming(pointer, false)
+        AdvanceState::Claiming(pointer, false)
     }
 
-    fn moved(pointer: Pointer) -> State {
-        State::Announcing(pointer.clone(), Outcome::Moved(pointer))
+    fn moved(pointer: Pointer) -> AdvanceState {
+        AdvanceState::Announcing(pointer.clone(), Outcome::Moved(pointer))
     }
 
-    fn taken(&mut self) -> State {
+    fn taken(&mut self) -> AdvanceState {
         self.taken += 1;
         match self.taken > MAX_TAKEN {
-            true => State::Done(Outcome::Crowded),
-            false => State::Reading,
+            true => AdvanceState::Done(Outcome::Crowded),
+            false => AdvanceState::Reading,
         }
     }
 
-    fn lost(&mut self, again: impl FnOnce() -> State, ended: Outcome) -> State {
+    fn lost(&mut self, again: impl FnOnce() -> AdvanceState, ended: Outcome) -> AdvanceState {
         self.lost += 1;
         match self.lost > MAX_LOST {
-            true => State::Done(ended),
+            true => AdvanceState::Done(ended),
             false => again(),
         }
     }
@@ -211,8 +219,8 @@ mod tests {
     use super::super::tests::pointer;
     use super::*;
 
-    fn wanted(release: u64, cause: Cause) -> Wanted {
-        Wanted {
+    fn wanted(release: u64, cause: Cause) -> WantedMove {
+        WantedMove {
             target: pointer(1, release).target,
             at: None,
             cause,
@@ -221,7 +229,7 @@ mod tests {
         }
     }
 
-    fn after(cause: Cause, release: u64, events: Vec<Event>) -> Action {
+    fn after(cause: Cause, release: u64, events: Vec<AdvanceEvent>) -> AdvanceAction {
         let mut advance = Advance::new(wanted(release, cause));
         for event in events {
             advance.handle(event);
@@ -237,84 +245,110 @@ mod tests {
 
     #[test]
     fn the_next_number_is_claimed_and_announced() {
-        let last = Event::Last(Some(pointer(56, 41)));
+        let last = AdvanceEvent::Last(Some(pointer(56, 41)));
         let publish = |events| after(Cause::Publish, 42, events);
-        assert_eq!(publish(vec![]), Action::Read { known: None });
-        assert_eq!(publish(vec![last.clone()]), Action::Claim(mine(57, 42)));
-        assert_eq!(publish(vec![Event::Last(None)]), Action::Claim(mine(1, 42)));
-        let claimed = vec![last, Event::Claimed];
-        assert_eq!(publish(claimed.clone()), Action::Announce(mine(57, 42)));
-        let announced = [claimed, vec![Event::Announced]].concat();
+        assert_eq!(publish(vec![]), AdvanceAction::Read { known: None });
+        assert_eq!(
+            publish(vec![last.clone()]),
+            AdvanceAction::Claim(mine(57, 42))
+        );
+        assert_eq!(
+            publish(vec![AdvanceEvent::Last(None)]),
+            AdvanceAction::Claim(mine(1, 42))
+        );
+        let claimed = vec![last, AdvanceEvent::Claimed];
+        assert_eq!(
+            publish(claimed.clone()),
+            AdvanceAction::Announce(mine(57, 42))
+        );
+        let announced = [claimed, vec![AdvanceEvent::Announced]].concat();
         let known = Some(mine(57, 42));
-        assert_eq!(publish(announced.clone()), Action::Read { known });
-        let moved = Action::Done(Outcome::Moved(mine(57, 42)));
+        assert_eq!(publish(announced.clone()), AdvanceAction::Read { known });
+        let moved = AdvanceAction::Done(Outcome::Moved(mine(57, 42)));
         for end in [None, Some(mine(57, 42)), Some(pointer(3, 3))] {
-            let done = [announced.clone(), vec![Event::Last(end)]].concat();
+            let done = [announced.clone(), vec![AdvanceEvent::Last(end)]].concat();
             assert_eq!(publish(done), moved);
         }
         // Somebody's copy was overwritten by ours.
-        let later = vec![Event::Last(Some(pointer(58, 43)))];
+        let later = vec![AdvanceEvent::Last(Some(pointer(58, 43)))];
         let repair = [announced, later].concat();
-        assert_eq!(publish(repair.clone()), Action::Announce(pointer(58, 43)));
-        let done = [repair, vec![Event::Announced, Event::Last(None)]].concat();
+        assert_eq!(
+            publish(repair.clone()),
+            AdvanceAction::Announce(pointer(58, 43))
+        );
+        let done = [
+            repair,
+            vec![AdvanceEvent::Announced, AdvanceEvent::Last(None)],
+        ]
+        .concat();
         assert_eq!(publish(done), moved);
     }
 
     #[test]
     fn a_later_release_stays_and_a_rollback_goes_back() {
-        let last = || vec![Event::Last(Some(pointer(57, 43)))];
+        let last = || vec![AdvanceEvent::Last(Some(pointer(57, 43)))];
         let overtaken = after(Cause::Publish, 42, last());
-        assert_eq!(overtaken, Action::Announce(pointer(57, 43)));
-        let done = [last(), vec![Event::Announced, Event::Last(None)]].concat();
+        assert_eq!(overtaken, AdvanceAction::Announce(pointer(57, 43)));
+        let done = [
+            last(),
+            vec![AdvanceEvent::Announced, AdvanceEvent::Last(None)],
+        ]
+        .concat();
         let outcome = Outcome::Overtaken(pointer(57, 43));
-        assert_eq!(after(Cause::Publish, 42, done), Action::Done(outcome));
+        assert_eq!(
+            after(Cause::Publish, 42, done),
+            AdvanceAction::Done(outcome)
+        );
         for cause in [Cause::Rollback, Cause::Promote] {
             let mut back = mine(58, 42);
             back.cause = cause;
-            assert_eq!(after(cause, 42, last()), Action::Claim(back));
+            assert_eq!(after(cause, 42, last()), AdvanceAction::Claim(back));
         }
     }
 
     #[test]
     fn a_lost_answer_is_settled_by_reading() {
-        let publish = |events: &[Event]| {
-            let all = [&[Event::Last(None), Event::Lost], events].concat();
+        let publish = |events: &[AdvanceEvent]| {
+            let all = [&[AdvanceEvent::Last(None), AdvanceEvent::Lost], events].concat();
             after(Cause::Publish, 42, all)
         };
-        let claim = Action::Claim(mine(1, 42));
-        assert_eq!(publish(&[]), Action::Settle(1));
-        let ours = Event::Move(Some(mine(1, 42)));
+        let claim = AdvanceAction::Claim(mine(1, 42));
+        assert_eq!(publish(&[]), AdvanceAction::Settle(1));
+        let ours = AdvanceEvent::Move(Some(mine(1, 42)));
         assert_eq!(
             publish(std::slice::from_ref(&ours)),
-            Action::Announce(mine(1, 42))
+            AdvanceAction::Announce(mine(1, 42))
         );
-        let theirs = Event::Move(Some(pointer(1, 9)));
-        assert_eq!(publish(&[theirs]), Action::Read { known: None });
-        assert_eq!(publish(&[Event::Move(None)]), claim);
+        let theirs = AdvanceEvent::Move(Some(pointer(1, 9)));
+        assert_eq!(publish(&[theirs]), AdvanceAction::Read { known: None });
+        assert_eq!(publish(&[AdvanceEvent::Move(None)]), claim);
         // The first arrives late, and the second is refused because of it.
-        let late = [Event::Move(None), Event::Taken];
-        assert_eq!(publish(&late), Action::Settle(1));
+        let late = [AdvanceEvent::Move(None), AdvanceEvent::Taken];
+        assert_eq!(publish(&late), AdvanceAction::Settle(1));
         assert_eq!(
             publish(&[&late[..], &[ours]].concat()),
-            Action::Announce(mine(1, 42))
+            AdvanceAction::Announce(mine(1, 42))
         );
         let mut endless = vec![];
         for _ in 0..MAX_LOST {
-            endless.extend([Event::Move(None), Event::Lost]);
+            endless.extend([AdvanceEvent::Move(None), AdvanceEvent::Lost]);
         }
-        assert_eq!(publish(&endless), Action::Settle(1));
-        endless.push(Event::Move(None));
-        assert_eq!(publish(&endless), Action::Done(Outcome::Unknown));
+        assert_eq!(publish(&endless), AdvanceAction::Settle(1));
+        endless.push(AdvanceEvent::Move(None));
+        assert_eq!(publish(&endless), AdvanceAction::Done(Outcome::Unknown));
     }
 
     #[test]
     fn a_copy_that_is_never_stored_is_no_lost_move() {
-        let mut events = vec![Event::Last(None), Event::Claimed];
-        events.extend(vec![Event::Lost; MAX_LOST as usize]);
-        let publish = |events: &[Event]| after(Cause::Publish, 1, events.to_vec());
-        assert_eq!(publish(&events), Action::Announce(mine(1, 1)));
-        events.push(Event::Lost);
-        assert_eq!(publish(&events), Action::Done(Outcome::Moved(mine(1, 1))));
+        let mut events = vec![AdvanceEvent::Last(None), AdvanceEvent::Claimed];
+        events.extend(vec![AdvanceEvent::Lost; MAX_LOST as usize]);
+        let publish = |events: &[AdvanceEvent]| after(Cause::Publish, 1, events.to_vec());
+        assert_eq!(publish(&events), AdvanceAction::Announce(mine(1, 1)));
+        events.push(AdvanceEvent::Lost);
+        assert_eq!(
+            publish(&events),
+            AdvanceAction::Done(Outcome::Moved(mine(1, 1)))
+        );
     }
 
     #[test]
@@ -322,8 +356,8 @@ mod tests {
         let mut later = wanted(42, Cause::Publish);
         later.at = Some(99);
         let mut advance = Advance::new(later);
-        advance.handle(Event::Last(Some(pointer(56, 41))));
-        let Action::Claim(claim) = advance.action() else {
+        advance.handle(AdvanceEvent::Last(Some(pointer(56, 41))));
+        let AdvanceAction::Claim(claim) = advance.action() else {
             panic!("no claim")
         };
         assert_eq!(
@@ -338,8 +372,8 @@ mod tests {
         let mut later = wanted(42, Cause::Publish);
         later.at = Some(99);
         let mut advance = Advance::new(later);
-        advance.handle(Event::Last(Some(last)));
-        let Action::Claim(claim) = advance.action() else {
+        advance.handle(AdvanceEvent::Last(Some(last)));
+        let AdvanceAction::Claim(claim) = advance.action() else {
             panic!("no claim")
         };
         assert_eq!(claim.before, Some(pointer(1, 40).target));

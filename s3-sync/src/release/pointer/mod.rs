@@ -75,7 +75,7 @@ pub struct Pointer {
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Wire {
+struct PointerWire {
     seq: u64,
     release: u64,
     manifest: String,
@@ -92,7 +92,7 @@ struct Wire {
 impl Pointer {
     /// The document.
     pub(crate) fn encode(&self) -> String {
-        let wire = Wire {
+        let wire = PointerWire {
             seq: self.seq,
             release: self.target.release,
             manifest: self.target.manifest.to_string(),
@@ -118,7 +118,8 @@ impl Pointer {
                 text.len()
             )));
         }
-        let wire: Wire = serde_json::from_slice(text).map_err(|error| bad(error.to_string()))?;
+        let wire: PointerWire =
+            serde_json::from_slice(text).map_err(|error| bad(error.to_string()))?;
         let digest = |text: &str| text.parse().map_err(|error| bad(format!("{error}")));
         if wire.seq == 0 || wire.release == 0 {
             return Err(bad("its numbers begin at 1".into()));

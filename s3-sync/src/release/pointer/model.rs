@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use fastrand::Rng;
 
-use super::advance::{Action, Advance, Event, Outcome, Wanted};
+use super::advance::{Advance, AdvanceAction, AdvanceEvent, Outcome, WantedMove};
 use super::tests::pointer;
 use super::{Cause, Pointer};
 
@@ -19,13 +19,13 @@ enum Write {
 }
 
 #[derive(Debug, Default)]
-struct Store {
+struct ModelStore {
     moves: BTreeMap<u64, Pointer>,
     current: Option<Pointer>,
     late: Vec<Write>,
 }
 
-impl Store {
+impl ModelStore {
     /// Whether it was done.
     fn write(&mut self, write: Write) -> bool {
         match write {
@@ -43,22 +43,22 @@ impl Store {
 
 /// What becomes of a write, so far as its author can see.
 fn written(
-    store: &mut Store,
+    store: &mut ModelStore,
     random: &mut Rng,
     write: Write,
-    done: Event,
-    refused: Event,
-) -> Event {
+    done: AdvanceEvent,
+    refused: AdvanceEvent,
+) -> AdvanceEvent {
     match random.u8(0..10) {
         // Lost on the way there, or on the way back, or late.
-        0 => Event::Lost,
+        0 => AdvanceEvent::Lost,
         1 => {
             store.write(write);
-            Event::Lost
+            AdvanceEvent::Lost
         }
         2 => {
             store.late.push(write);
-            Event::Lost
+            AdvanceEvent::Lost
         }
         _ => match store.write(write) {
             true => done,
@@ -68,32 +68,38 @@ fn written(
 }
 
 /// What the store says to an action; nothing if there is none any more.
-fn answer(store: &mut Store, random: &mut Rng, action: Action) -> Option<Event> {
+fn answer(store: &mut ModelStore, random: &mut Rng, action: AdvanceAction) -> Option<AdvanceEvent> {
     Some(match action {
-        Action::Read { .. } => Event::Last(store.last().cloned()),
-        Action::Settle(seq) => Event::Move(store.moves.get(&seq).cloned()),
-        Action::Claim(pointer) => written(
+        AdvanceAction::Read { .. } => AdvanceEvent::Last(store.last().cloned()),
+        AdvanceAction::Settle(seq) => AdvanceEvent::Move(store.moves.get(&seq).cloned()),
+        AdvanceAction::Claim(pointer) => written(
             store,
             random,
             Write::Move(pointer),
-            Event::Claimed,
-            Event::Taken,
+            AdvanceEvent::Claimed,
+            AdvanceEvent::Taken,
         ),
-        Action::Announce(pointer) => {
-            let copied = Event::Announced;
-            written(store, random, Write::Copy(pointer), copied, Event::Lost)
+        AdvanceAction::Announce(pointer) => {
+            let copied = AdvanceEvent::Announced;
+            written(
+                store,
+                random,
+                Write::Copy(pointer),
+                copied,
+                AdvanceEvent::Lost,
+            )
         }
-        Action::Done(_) => return None,
+        AdvanceAction::Done(_) => return None,
     })
 }
 
 /// A follower as far as the order of moves goes.
 #[derive(Debug, Default)]
-struct Reader {
+struct ModelReader {
     known: Option<Pointer>,
 }
 
-impl Reader {
+impl ModelReader {
     fn learn(&mut self, found: Option<&Pointer>) {
         let Some(found) = found else { return };
         match &self.known {
@@ -110,11 +116,11 @@ impl Reader {
         }
     }
 
-    fn ask(&mut self, store: &Store) {
+    fn ask(&mut self, store: &ModelStore) {
         self.learn(store.current.as_ref());
     }
 
-    fn look_behind(&mut self, store: &Store) {
+    fn look_behind(&mut self, store: &ModelStore) {
         let Some(known) = &self.known else {
             return self.ask(store);
         };
@@ -126,8 +132,12 @@ impl Reader {
 
 fn run(seed: u64) -> (u64, u64) {
     let mut random = Rng::with_seed(seed);
-    let mut store = Store::default();
-    let mut readers = [Reader::default(), Reader::default(), Reader::default()];
+    let mut store = ModelStore::default();
+    let mut readers = [
+        ModelReader::default(),
+        ModelReader::default(),
+        ModelReader::default(),
+    ];
     let mut begun: Vec<Advance> = Vec::new();
     let mut ended = Vec::new();
     let (mut releases, mut late, mut stale, mut gave_up) = (0, 0, 0, false);
@@ -140,7 +150,7 @@ fn run(seed: u64) -> (u64, u64) {
                 false => releases + 1,
             };
             releases = releases.max(release);
-            begun.push(Advance::new(Wanted {
+            begun.push(Advance::new(WantedMove {
                 target: pointer(1, release).target,
                 at: None,
                 cause: if is_rollback {
@@ -163,11 +173,11 @@ fn run(seed: u64) -> (u64, u64) {
             _ if !begun.is_empty() => {
                 let at = random.usize(..begun.len());
                 let action = begun[at].action();
-                let copies = matches!(action, Action::Announce(_));
+                let copies = matches!(action, AdvanceAction::Announce(_));
                 match answer(&mut store, &mut random, action) {
                     Some(event) => {
                         begun[at].handle(event);
-                        gave_up |= copies && matches!(begun[at].action(), Action::Done(_));
+                        gave_up |= copies && matches!(begun[at].action(), AdvanceAction::Done(_));
                     }
                     None => ended.push(begun.swap_remove(at).action()),
                 }
@@ -180,9 +190,12 @@ fn run(seed: u64) -> (u64, u64) {
     }
     // The copy is that of the last move, unless a write of it is on its way or came late.
     if late == 0 && store.late.is_empty() && !gave_up {
-        let is_known = ended
-            .iter()
-            .all(|end| matches!(end, Action::Done(Outcome::Moved(_) | Outcome::Overtaken(_))));
+        let is_known = ended.iter().all(|end| {
+            matches!(
+                end,
+                AdvanceAction::Done(Outcome::Moved(_) | Outcome::Overtaken(_))
+            )
+        });
         assert!(
             !is_known || store.current.as_ref() == store.last(),
             "seed {seed}"
@@ -208,7 +221,9 @@ fn run(seed: u64) -> (u64, u64) {
         before = Some(found);
     }
     for end in ended {
-        let Action::Done(outcome) = end else { continue };
+        let AdvanceAction::Done(outcome) = end else {
+            continue;
+        };
         if let Outcome::Moved(pointer) | Outcome::Overtaken(pointer) = outcome {
             let there = &store.moves[&pointer.seq];
             assert_eq!(

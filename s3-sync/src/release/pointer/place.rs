@@ -6,7 +6,7 @@ use bytes::Bytes;
 use s3_client::answer::Fetched;
 use sdb_client::{Domain, Expected};
 
-use super::advance::{Action, Advance, Event, Outcome, Wanted};
+use super::advance::{Advance, AdvanceAction, AdvanceEvent, Outcome, WantedMove};
 use super::{MAX_POINTER, Pointer};
 use crate::error::{Error, Kind, Result};
 use crate::release::layout::Channel;
@@ -131,40 +131,40 @@ impl Pointers {
     }
 
     /// Moves the pointer.
-    pub(crate) async fn advance(&self, wanted: Wanted) -> Result<Outcome> {
+    pub(crate) async fn advance(&self, wanted: WantedMove) -> Result<Outcome> {
         let mut advance = Advance::new(wanted);
         let mut lost: Option<Error> = None;
         let mut tries = 0;
         loop {
             let event = match advance.action() {
-                Action::Read { known } => Event::Last(match (&self.place, known) {
+                AdvanceAction::Read { known } => AdvanceEvent::Last(match (&self.place, known) {
                     // There is no copy that could be older than the item.
                     (Place::SimpleDb { .. }, Some(known)) => Some(known),
                     (_, known) => self.last(known.as_ref()).await?,
                 }),
-                Action::Claim(pointer) => match self.claim(pointer).await? {
-                    Created::Done => Event::Claimed,
-                    Created::Taken => Event::Taken,
+                AdvanceAction::Claim(pointer) => match self.claim(pointer).await? {
+                    Created::Done => AdvanceEvent::Claimed,
+                    Created::Taken => AdvanceEvent::Taken,
                     Created::Lost(error) => {
                         lost = Some(error);
-                        Event::Lost
+                        AdvanceEvent::Lost
                     }
                 },
-                Action::Settle(seq) => Event::Move(self.settle(seq).await?),
-                Action::Announce(pointer) => match self.announce(&pointer).await {
-                    Ok(()) => Event::Announced,
-                    Err(error) if error.store().is_some_and(is_uncertain) => Event::Lost,
+                AdvanceAction::Settle(seq) => AdvanceEvent::Move(self.settle(seq).await?),
+                AdvanceAction::Announce(pointer) => match self.announce(&pointer).await {
+                    Ok(()) => AdvanceEvent::Announced,
+                    Err(error) if error.store().is_some_and(is_uncertain) => AdvanceEvent::Lost,
                     Err(error) => return Err(error),
                 },
-                Action::Done(Outcome::Unknown) => {
+                AdvanceAction::Done(Outcome::Unknown) => {
                     let about = self.channel.to_string();
                     let unknown =
                         || Error::new(Kind::Content, about, "it is not known whether it was moved");
                     return Err(lost.unwrap_or_else(unknown));
                 }
-                Action::Done(outcome) => return Ok(outcome),
+                AdvanceAction::Done(outcome) => return Ok(outcome),
             };
-            if event == Event::Lost {
+            if event == AdvanceEvent::Lost {
                 tokio::time::sleep(pause(tries)).await;
                 tries += 1;
             }

@@ -29,7 +29,7 @@ const TRIES: u32 = 2;
 
 /// A file that was read.
 #[derive(Debug)]
-pub(super) struct Content {
+pub(super) struct FileContent {
     pub(super) digest: Digest,
     pub(super) size: u64,
     /// Its bytes, if it is small.
@@ -37,7 +37,7 @@ pub(super) struct Content {
 }
 
 /// Reads a file and computes its digest.
-pub(super) fn read(path: &Path) -> Result<Content> {
+pub(super) fn read(path: &Path) -> Result<FileContent> {
     let failed = |error: io::Error| Error::file("read", path, &error);
     for _ in 0..TRIES {
         let mut file = File::open(path).map_err(failed)?;
@@ -80,18 +80,18 @@ fn state(file: &File) -> io::Result<(u64, i64, i64, i64, i64)> {
     ))
 }
 
-fn small(file: &mut File, size: u64) -> io::Result<Content> {
+fn small(file: &mut File, size: u64) -> io::Result<FileContent> {
     let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or_default() + 1);
     file.take(SMALL + 1).read_to_end(&mut bytes)?;
     let bytes = Bytes::from(bytes);
-    Ok(Content {
+    Ok(FileContent {
         digest: Digest::of(&bytes),
         size: bytes.len() as u64,
         bytes: Some(bytes),
     })
 }
 
-fn large(file: &mut File) -> io::Result<Content> {
+fn large(file: &mut File) -> io::Result<FileContent> {
     let mut hash = Sha256::new();
     let mut piece = vec![0; PIECE];
     let mut size = 0;
@@ -103,7 +103,7 @@ fn large(file: &mut File) -> io::Result<Content> {
         hash.update(&piece[..n]);
         size += n as u64;
     }
-    Ok(Content {
+    Ok(FileContent {
         digest: Digest::from_bytes(hash.finalize().into()),
         size,
         bytes: None,
@@ -117,7 +117,7 @@ pub(super) fn stream(
     digest: Digest,
 ) -> Result<impl Stream<Item = io::Result<Bytes>> + Send + use<>> {
     let file = File::open(path).map_err(|error| Error::file("read", path, &error))?;
-    let reading = Reading {
+    let reading = FileReading {
         file,
         hash: Sha256::new(),
         left: size,
@@ -136,14 +136,14 @@ pub(super) fn stream(
     }))
 }
 
-struct Reading {
+struct FileReading {
     file: File,
     hash: Sha256,
     left: u64,
     digest: Digest,
 }
 
-impl Reading {
+impl FileReading {
     fn piece(mut self) -> io::Result<(Bytes, Self)> {
         let want = self.left.min(PIECE as u64);
         let mut piece = BytesMut::zeroed(usize::try_from(want).map_err(io::Error::other)?);

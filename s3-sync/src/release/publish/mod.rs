@@ -26,7 +26,7 @@ use self::claim::claim;
 use self::send::Sender;
 use super::layout::Channel;
 use super::manifest::{Bounds, MAX_NOTE, Manifest};
-use super::pointer::advance::{Outcome, Wanted};
+use super::pointer::advance::{Outcome, WantedMove};
 use super::pointer::{Cause, Place, Pointer, Pointers, Target};
 use super::sign::SignKey;
 use super::step::{Step, Steps};
@@ -205,7 +205,7 @@ impl Publish {
         }
         let number = manifest.number;
         self.steps.tell("point to", &number.to_string());
-        let wanted = Wanted {
+        let wanted = WantedMove {
             target: Target {
                 release: number,
                 manifest: digest,

@@ -8,7 +8,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use s3_client::Source;
 use tokio::task::spawn_blocking;
 
-use super::content::{self, Content};
+use super::content::{self, FileContent};
 use super::scan::Found;
 use crate::digest::Digest;
 use crate::error::{Error, Kind, Result};
@@ -92,7 +92,7 @@ impl Sender {
         })
     }
 
-    async fn put(&self, found: &Found, content: &Content, mend: bool) -> Result<()> {
+    async fn put(&self, found: &Found, content: &FileContent, mend: bool) -> Result<()> {
         let key = self.app.layout.blob(&content.digest);
         let mut tries = 0;
         loop {

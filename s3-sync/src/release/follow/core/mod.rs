@@ -71,7 +71,7 @@ pub(crate) struct Memory {
 
 /// What to do next.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Action {
+pub(crate) enum FollowAction {
     /// Ask for the pointer.
     Poll,
     /// Ask whether there is a move after this one.
@@ -96,7 +96,7 @@ pub(crate) enum Action {
 
 /// What came of an action.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Event {
+pub(crate) enum FollowEvent {
     /// There is no pointer.
     Missing,
     Unchanged,
@@ -119,7 +119,7 @@ pub(crate) enum Event {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum State {
+enum FollowState {
     Idle,
     Asking,
     LookingBehind,
@@ -143,7 +143,7 @@ enum State {
 pub(crate) struct Core {
     config: Config,
     memory: Memory,
-    state: State,
+    state: FollowState,
     random: fastrand::Rng,
     /// When the next question is due.
     ask_at: Duration,
@@ -167,18 +167,18 @@ impl Core {
         let random = fastrand::Rng::with_seed(config.seed);
         let state = match (memory.installed, memory.previous) {
             // Killed between a failure and the link to the release before.
-            (Some(bad), Some(to)) if memory.bad.contains(&bad.release) => State::Returning {
+            (Some(bad), Some(to)) if memory.bad.contains(&bad.release) => FollowState::Returning {
                 to,
                 from: bad.release,
                 why: "its commands failed".to_owned(),
             },
             // Killed between the link and the end of the commands.
-            (Some(installed), _) if memory.ran != Some(installed.release) => State::Running {
+            (Some(installed), _) if memory.ran != Some(installed.release) => FollowState::Running {
                 from: memory.ran,
                 to: installed.release,
                 back: None,
             },
-            _ => State::Idle,
+            _ => FollowState::Idle,
         };
         let wanted = memory.known.as_ref().map(|known| known.target.release);
         let report = memory.installed.map(|installed| match wanted {
@@ -211,97 +211,99 @@ impl Core {
     }
 
     /// What to do next; the same until [`handle`](Self::handle) is called, but for sleep.
-    pub(crate) fn action(&mut self, now: Now) -> Action {
-        if self.state == State::Idle {
+    pub(crate) fn action(&mut self, now: Now) -> FollowAction {
+        if self.state == FollowState::Idle {
             self.state = self.choose(now);
         }
         match &self.state {
-            State::Idle => self.rest(now),
-            State::Asking => match &self.memory.known {
-                Some(_) if self.read_last => Action::ReadLast,
-                _ => Action::Poll,
+            FollowState::Idle => self.rest(now),
+            FollowState::Asking => match &self.memory.known {
+                Some(_) if self.read_last => FollowAction::ReadLast,
+                _ => FollowAction::Poll,
             },
-            State::LookingBehind => match &self.memory.known {
-                Some(known) => Action::LookBehind(known.seq),
-                None => Action::Poll,
+            FollowState::LookingBehind => match &self.memory.known {
+                Some(known) => FollowAction::LookBehind(known.seq),
+                None => FollowAction::Poll,
             },
-            State::Staging(target) => Action::Stage(*target),
-            State::Swapping(target) => Action::Swap(*target),
-            State::Running { from, to, .. } => Action::Run {
+            FollowState::Staging(target) => FollowAction::Stage(*target),
+            FollowState::Swapping(target) => FollowAction::Swap(*target),
+            FollowState::Running { from, to, .. } => FollowAction::Run {
                 from: *from,
                 to: *to,
             },
-            State::Returning { to, .. } => Action::Return(*to),
-            State::Reporting => Action::Report(self.report.clone().unwrap_or(Ok(0))),
+            FollowState::Returning { to, .. } => FollowAction::Return(*to),
+            FollowState::Reporting => FollowAction::Report(self.report.clone().unwrap_or(Ok(0))),
         }
     }
 
     /// Takes what came of the action.
-    pub(crate) fn handle(&mut self, now: Now, event: Event) {
-        let state = std::mem::replace(&mut self.state, State::Idle);
+    pub(crate) fn handle(&mut self, now: Now, event: FollowEvent) {
+        let state = std::mem::replace(&mut self.state, FollowState::Idle);
         match (state, event) {
-            (State::Asking | State::LookingBehind, Event::AskFailed) => self.asked(now),
-            (State::Asking, Event::Pointer(pointer)) => {
+            (FollowState::Asking | FollowState::LookingBehind, FollowEvent::AskFailed) => {
+                self.asked(now)
+            }
+            (FollowState::Asking, FollowEvent::Pointer(pointer)) => {
                 self.read_last = false;
                 self.asked(now);
                 self.learn(now, pointer);
             }
-            (State::Asking, Event::Missing | Event::Unchanged) => {
+            (FollowState::Asking, FollowEvent::Missing | FollowEvent::Unchanged) => {
                 self.read_last = false;
                 self.asked(now);
                 self.hurry(now);
             }
-            (State::LookingBehind, Event::Behind(behind)) => {
+            (FollowState::LookingBehind, FollowEvent::Behind(behind)) => {
                 self.looked_behind = true;
                 self.read_last = behind;
                 match behind {
-                    true => self.state = State::Asking,
+                    true => self.state = FollowState::Asking,
                     false => self.asked(now),
                 }
             }
-            (State::Staging(target), Event::Staged) => {
+            (FollowState::Staging(target), FollowEvent::Staged) => {
                 self.failures = 0;
                 self.staged = Some(target);
             }
-            (State::Staging(_), Event::StageFailed) => {
+            (FollowState::Staging(_), FollowEvent::StageFailed) => {
                 let pause = self.config.every * 2_u32.pow(self.failures.min(10));
                 self.stage_at = now.steady + pause.min(MAX_PAUSE);
                 self.failures += 1;
             }
-            (State::Staging(target), Event::Refused) => self.refused = Some(target),
-            (State::Swapping(target), Event::Swapped) => {
+            (FollowState::Staging(target), FollowEvent::Refused) => self.refused = Some(target),
+            (FollowState::Swapping(target), FollowEvent::Swapped) => {
                 let from = self.memory.installed.map(|installed| installed.release);
                 self.memory.previous = from;
                 self.memory.installed = Some(target);
                 self.staged = None;
                 let to = target.release;
-                self.state = State::Running {
+                self.state = FollowState::Running {
                     from,
                     to,
                     back: None,
                 };
             }
-            (State::Running { from, to, back }, Event::Ran(result)) => {
+            (FollowState::Running { from, to, back }, FollowEvent::Ran(result)) => {
                 self.ran(from, to, back, result);
             }
-            (State::Returning { to, from, why }, Event::Returned(manifest)) => {
+            (FollowState::Returning { to, from, why }, FollowEvent::Returned(manifest)) => {
                 let release = to;
                 self.memory.installed = Some(Target { release, manifest });
                 self.memory.previous = None;
-                self.state = State::Running {
+                self.state = FollowState::Running {
                     from: Some(from),
                     to,
                     back: Some(why),
                 };
             }
-            (State::Returning { to, from, why }, Event::Stays) => {
+            (FollowState::Returning { to, from, why }, FollowEvent::Stays) => {
                 self.memory.previous = None;
                 let what = format!(
                     "release {from} failed, and {to} is no longer there to go back to: {why}"
                 );
                 self.report = Some(Err(what));
             }
-            (State::Reporting, Event::Reported) => self.report = None,
+            (FollowState::Reporting, FollowEvent::Reported) => self.report = None,
             // No answer to what was asked: it is asked again.
             (state, _) => self.state = state,
         }
@@ -319,7 +321,7 @@ impl Core {
             (Some(why), Some(before), None) if self.config.go_back && before != to => {
                 self.memory.bad.insert(to);
                 self.memory.ran = Some(to);
-                self.state = State::Returning {
+                self.state = FollowState::Returning {
                     to: before,
                     from: to,
                     why,
@@ -338,34 +340,36 @@ impl Core {
     }
 
     /// The next thing to do when nothing is under way.
-    fn choose(&mut self, now: Now) -> State {
+    fn choose(&mut self, now: Now) -> FollowState {
         if self.report.is_some() {
-            return State::Reporting;
+            return FollowState::Reporting;
         }
         // What is remembered may be old: it is asked first. The answer is followed at once by the question whether it is the
         // last move.
         let is_due = now.steady >= self.ask_at;
         if is_due && self.asked == 0 {
-            return State::Asking;
+            return FollowState::Asking;
         }
         let first = self.asked > 0 && !self.looked_behind;
         if is_due && first && self.memory.known.is_some() {
-            return State::LookingBehind;
+            return FollowState::LookingBehind;
         }
         if let Some((target, due)) = self.wanted(now) {
             if self.staged != Some(target) {
                 if now.steady >= self.stage_at {
-                    return State::Staging(target);
+                    return FollowState::Staging(target);
                 }
             } else if now.unix >= due {
-                return State::Swapping(target);
+                return FollowState::Swapping(target);
             }
         }
         let turn = self.asked % LOOK_BEHIND == LOOK_BEHIND - 1;
         match is_due {
-            false => State::Idle,
-            true if turn && self.memory.known.is_some() && !self.read_last => State::LookingBehind,
-            true => State::Asking,
+            false => FollowState::Idle,
+            true if turn && self.memory.known.is_some() && !self.read_last => {
+                FollowState::LookingBehind
+            }
+            true => FollowState::Asking,
         }
     }
 
@@ -386,10 +390,10 @@ impl Core {
         (!unwanted).then_some((target, due))
     }
 
-    fn rest(&self, now: Now) -> Action {
+    fn rest(&self, now: Now) -> FollowAction {
         let wanted = self.wanted(now);
         if self.config.once && wanted.is_none() && self.looked_behind && self.asked > 0 {
-            return Action::End;
+            return FollowAction::End;
         }
         let mut until = self.ask_at;
         if let Some((target, due)) = wanted {
@@ -398,7 +402,7 @@ impl Core {
                 false => until.min(self.stage_at),
             };
         }
-        Action::Sleep(until.saturating_sub(now.steady))
+        FollowAction::Sleep(until.saturating_sub(now.steady))
     }
 
     fn asked(&mut self, now: Now) {

@@ -32,12 +32,12 @@ impl Node {
         }
     }
 
-    fn action(&mut self) -> Action {
+    fn action(&mut self) -> FollowAction {
         self.core.action(self.now)
     }
 
     /// Does what is expected, and nothing else.
-    fn does(&mut self, action: Action, event: Event) -> &mut Self {
+    fn does(&mut self, action: FollowAction, event: FollowEvent) -> &mut Self {
         assert_eq!(self.action(), action);
         self.core.handle(self.now, event);
         self
@@ -45,7 +45,7 @@ impl Node {
 
     /// Sleeps, and returns how long.
     fn sleeps(&mut self) -> Duration {
-        let Action::Sleep(time) = self.action() else {
+        let FollowAction::Sleep(time) = self.action() else {
             panic!("it does not sleep: {:?}", self.action());
         };
         self.pass(time);
@@ -59,17 +59,20 @@ impl Node {
 
     /// Swaps to a release and runs its commands.
     fn changes(&mut self, from: Option<u64>, to: u64) -> &mut Self {
-        self.does(Action::Swap(target(to)), Event::Swapped);
-        self.does(Action::Run { from, to }, Event::Ran(Ok(())));
-        self.does(Action::Report(Ok(to)), Event::Reported)
+        self.does(FollowAction::Swap(target(to)), FollowEvent::Swapped);
+        self.does(FollowAction::Run { from, to }, FollowEvent::Ran(Ok(())));
+        self.does(FollowAction::Report(Ok(to)), FollowEvent::Reported)
     }
 
     fn stages(&mut self, release: u64) -> &mut Self {
-        self.does(Action::Stage(target(release)), Event::Staged)
+        self.does(FollowAction::Stage(target(release)), FollowEvent::Staged)
     }
 
     fn learns(&mut self, seq: u64, release: u64) -> &mut Self {
-        self.does(Action::Poll, Event::Pointer(pointer(seq, release)))
+        self.does(
+            FollowAction::Poll,
+            FollowEvent::Pointer(pointer(seq, release)),
+        )
     }
 }
 
@@ -91,9 +94,9 @@ fn running() -> Memory {
 /// The same after its first questions.
 fn settled(config: Config) -> Node {
     let mut node = Node::new(config, running());
-    node.does(Action::Report(Ok(41)), Event::Reported)
-        .does(Action::Poll, Event::Unchanged)
-        .does(Action::LookBehind(56), Event::Behind(false));
+    node.does(FollowAction::Report(Ok(41)), FollowEvent::Reported)
+        .does(FollowAction::Poll, FollowEvent::Unchanged)
+        .does(FollowAction::LookBehind(56), FollowEvent::Behind(false));
     node
 }
 
@@ -101,25 +104,28 @@ fn settled(config: Config) -> Node {
 fn a_new_node_takes_the_last_move_whole() {
     let mut node = Node::new(config(), Memory::default());
     node.learns(57, 42)
-        .does(Action::LookBehind(57), Event::Behind(false))
+        .does(FollowAction::LookBehind(57), FollowEvent::Behind(false))
         .stages(42)
         .changes(None, 42);
     let time = node.sleeps();
     assert!((8..=12).contains(&time.as_secs()), "{time:?}");
-    node.does(Action::Poll, Event::Unchanged);
+    node.does(FollowAction::Poll, FollowEvent::Unchanged);
 }
 
 #[test]
 fn an_old_copy_of_the_pointer_is_not_believed_at_the_start() {
     let mut node = Node::new(config(), Memory::default());
     node.learns(56, 41)
-        .does(Action::LookBehind(56), Event::Behind(true))
-        .does(Action::ReadLast, Event::Pointer(pointer(58, 43)))
+        .does(FollowAction::LookBehind(56), FollowEvent::Behind(true))
+        .does(
+            FollowAction::ReadLast,
+            FollowEvent::Pointer(pointer(58, 43)),
+        )
         .stages(43)
         .changes(None, 43);
     node.sleeps();
     // It stays old, and nobody goes back.
-    node.does(Action::Poll, Event::Pointer(pointer(56, 41)));
+    node.does(FollowAction::Poll, FollowEvent::Pointer(pointer(56, 41)));
     node.sleeps();
 }
 
@@ -132,11 +138,11 @@ fn one_of_sixty_questions_is_for_a_later_move_and_each_is_one_request() {
         slept += node.sleeps();
         let action = node.action();
         let event = match action {
-            Action::Poll => Event::Unchanged,
-            Action::LookBehind(56) => Event::Behind(false),
+            FollowAction::Poll => FollowEvent::Unchanged,
+            FollowAction::LookBehind(56) => FollowEvent::Behind(false),
             ref other => panic!("{other:?}"),
         };
-        questions.push(action == Action::Poll);
+        questions.push(action == FollowAction::Poll);
         node.core.handle(node.now, event);
     }
     assert_eq!(questions.iter().filter(|poll| !**poll).count(), 10);
@@ -152,12 +158,14 @@ fn what_fails_is_tried_again_and_what_lies_is_not() {
     let mut pauses = Vec::new();
     for _ in 0..8 {
         let begun = node.now.steady;
-        node.does(Action::Stage(target(42)), Event::StageFailed);
-        while let Action::Sleep(time) = node.action() {
+        node.does(FollowAction::Stage(target(42)), FollowEvent::StageFailed);
+        while let FollowAction::Sleep(time) = node.action() {
             node.pass(time.max(Duration::from_millis(1)));
             match node.action() {
-                Action::Poll => node.core.handle(node.now, Event::Unchanged),
-                Action::LookBehind(57) => node.core.handle(node.now, Event::Behind(false)),
+                FollowAction::Poll => node.core.handle(node.now, FollowEvent::Unchanged),
+                FollowAction::LookBehind(57) => {
+                    node.core.handle(node.now, FollowEvent::Behind(false))
+                }
                 _ => {}
             }
         }
@@ -168,12 +176,12 @@ fn what_fails_is_tried_again_and_what_lies_is_not() {
         "{pauses:?}"
     );
     assert!(pauses[7] < 320, "{pauses:?}");
-    node.does(Action::Stage(target(42)), Event::Refused);
+    node.does(FollowAction::Stage(target(42)), FollowEvent::Refused);
     for _ in 0..100 {
         node.sleeps();
         let event = match node.action() {
-            Action::LookBehind(_) => Event::Behind(false),
-            _ => Event::Unchanged,
+            FollowAction::LookBehind(_) => FollowEvent::Behind(false),
+            _ => FollowEvent::Unchanged,
         };
         node.core.handle(node.now, event);
     }
@@ -186,10 +194,10 @@ fn a_question_that_fails_changes_nothing() {
     let mut node = settled(config());
     for _ in 0..3 {
         node.sleeps();
-        node.does(Action::Poll, Event::AskFailed);
+        node.does(FollowAction::Poll, FollowEvent::AskFailed);
     }
     node.sleeps();
-    node.does(Action::Poll, Event::Missing);
+    node.does(FollowAction::Poll, FollowEvent::Missing);
     node.sleeps();
     assert_eq!(node.core.memory(), &running());
 }
@@ -201,14 +209,15 @@ fn a_release_for_later_is_fetched_early_and_swapped_then() {
     let mut later = pointer(57, 42);
     later.at = Some(node.now.unix + 25);
     let at = node.now.unix + 25;
-    node.does(Action::Poll, Event::Pointer(later)).stages(42);
+    node.does(FollowAction::Poll, FollowEvent::Pointer(later))
+        .stages(42);
     let mut polls = 0;
     while node.now.unix < at {
         match node.action() {
-            Action::Sleep(time) => node.pass(time),
-            Action::Poll => {
+            FollowAction::Sleep(time) => node.pass(time),
+            FollowAction::Poll => {
                 polls += 1;
-                node.core.handle(node.now, Event::Unchanged);
+                node.core.handle(node.now, FollowEvent::Unchanged);
             }
             other => panic!("{other:?}"),
         }
@@ -223,7 +232,8 @@ fn a_later_move_takes_the_place_of_one_that_waits() {
     node.sleeps();
     let mut later = pointer(57, 42);
     later.at = Some(node.now.unix + 1000);
-    node.does(Action::Poll, Event::Pointer(later)).stages(42);
+    node.does(FollowAction::Poll, FollowEvent::Pointer(later))
+        .stages(42);
     node.sleeps();
     node.learns(58, 41);
     // It runs that one already.
@@ -236,8 +246,8 @@ fn a_new_node_runs_what_holds_until_then() {
     later.at = Some(2000);
     later.before = Some(target(41));
     let mut node = Node::new(config(), Memory::default());
-    node.does(Action::Poll, Event::Pointer(later))
-        .does(Action::LookBehind(57), Event::Behind(false))
+    node.does(FollowAction::Poll, FollowEvent::Pointer(later))
+        .does(FollowAction::LookBehind(57), FollowEvent::Behind(false))
         .stages(41)
         .changes(None, 41)
         .stages(42);
@@ -265,15 +275,15 @@ fn a_command_that_fails_is_told_and_its_release_stays() {
     let why = || "chat: exit status 1".to_owned();
     node.learns(57, 42)
         .stages(42)
-        .does(Action::Swap(target(42)), Event::Swapped)
+        .does(FollowAction::Swap(target(42)), FollowEvent::Swapped)
         .does(
-            Action::Run {
+            FollowAction::Run {
                 from: Some(41),
                 to: 42,
             },
-            Event::Ran(Err(why())),
+            FollowEvent::Ran(Err(why())),
         )
-        .does(Action::Report(Err(why())), Event::Reported);
+        .does(FollowAction::Report(Err(why())), FollowEvent::Reported);
     node.sleeps();
 }
 
@@ -287,23 +297,26 @@ fn a_command_that_fails_brings_back_the_release_before_and_marks_the_new_one() {
     let why = "release 42 failed, and this node went back to 41: no".to_owned();
     node.learns(57, 42)
         .stages(42)
-        .does(Action::Swap(target(42)), Event::Swapped)
+        .does(FollowAction::Swap(target(42)), FollowEvent::Swapped)
         .does(
-            Action::Run {
+            FollowAction::Run {
                 from: Some(41),
                 to: 42,
             },
-            Event::Ran(Err("no".into())),
+            FollowEvent::Ran(Err("no".into())),
         )
-        .does(Action::Return(41), Event::Returned(target(41).manifest))
         .does(
-            Action::Run {
+            FollowAction::Return(41),
+            FollowEvent::Returned(target(41).manifest),
+        )
+        .does(
+            FollowAction::Run {
                 from: Some(42),
                 to: 41,
             },
-            Event::Ran(Ok(())),
+            FollowEvent::Ran(Ok(())),
         )
-        .does(Action::Report(Err(why)), Event::Reported);
+        .does(FollowAction::Report(Err(why)), FollowEvent::Reported);
     node.sleeps();
     // Not even by another move, and not after a restart.
     node.learns(58, 42);
@@ -312,9 +325,9 @@ fn a_command_that_fails_brings_back_the_release_before_and_marks_the_new_one() {
     let mut again = Node::new(config(), memory);
     let told = "release 42 has failed on this node".to_owned();
     again
-        .does(Action::Report(Err(told)), Event::Reported)
-        .does(Action::Poll, Event::Unchanged)
-        .does(Action::LookBehind(58), Event::Behind(false));
+        .does(FollowAction::Report(Err(told)), FollowEvent::Reported)
+        .does(FollowAction::Poll, FollowEvent::Unchanged)
+        .does(FollowAction::LookBehind(58), FollowEvent::Behind(false));
     again.sleeps();
     again.learns(59, 43).stages(43).changes(Some(41), 43);
 }
@@ -327,14 +340,14 @@ fn commands_that_were_cut_short_are_run_again() {
     memory.previous = Some(39);
     let mut node = Node::new(config(), memory);
     node.does(
-        Action::Run {
+        FollowAction::Run {
             from: Some(40),
             to: 41,
         },
-        Event::Ran(Ok(())),
+        FollowEvent::Ran(Ok(())),
     )
-    .does(Action::Report(Ok(41)), Event::Reported)
-    .does(Action::Poll, Event::Unchanged);
+    .does(FollowAction::Report(Ok(41)), FollowEvent::Reported)
+    .does(FollowAction::Poll, FollowEvent::Unchanged);
 }
 
 #[test]
@@ -345,21 +358,21 @@ fn once_ends_when_it_runs_what_holds() {
         ..config()
     };
     let mut node = Node::new(once(), running());
-    node.does(Action::Report(Ok(41)), Event::Reported)
+    node.does(FollowAction::Report(Ok(41)), FollowEvent::Reported)
         .learns(57, 42)
-        .does(Action::LookBehind(57), Event::Behind(false))
+        .does(FollowAction::LookBehind(57), FollowEvent::Behind(false))
         .stages(42)
         .changes(Some(41), 42);
-    assert_eq!(node.action(), Action::End);
+    assert_eq!(node.action(), FollowAction::End);
 
     // What is for later is for later.
     let mut later = pointer(57, 42);
     (later.at, later.before) = (Some(2000), Some(target(41)));
     let mut node = Node::new(once(), running());
-    node.does(Action::Report(Ok(41)), Event::Reported)
-        .does(Action::Poll, Event::Pointer(later))
-        .does(Action::LookBehind(57), Event::Behind(false));
-    assert_eq!(node.action(), Action::End);
+    node.does(FollowAction::Report(Ok(41)), FollowEvent::Reported)
+        .does(FollowAction::Poll, FollowEvent::Pointer(later))
+        .does(FollowAction::LookBehind(57), FollowEvent::Behind(false));
+    assert_eq!(node.action(), FollowAction::End);
 }
 
 #[test]
@@ -368,7 +381,7 @@ fn a_rollback_is_a_later_move_to_an_earlier_release() {
     node.sleeps();
     let mut back = pointer(57, 40);
     back.cause = Cause::Rollback;
-    node.does(Action::Poll, Event::Pointer(back))
+    node.does(FollowAction::Poll, FollowEvent::Pointer(back))
         .stages(40)
         .changes(Some(41), 40);
 }
@@ -383,24 +396,27 @@ fn going_back_that_was_cut_short_is_done_again() {
         memory.bad.insert(42);
         memory
     };
-    let run = || Action::Run {
+    let run = || FollowAction::Run {
         from: Some(42),
         to: 41,
     };
     let went = "release 42 failed, and this node went back to 41: its commands failed".to_owned();
     // Before the link, and after it.
     Node::new(config(), failed(42))
-        .does(Action::Return(41), Event::Returned(target(41).manifest))
-        .does(run(), Event::Ran(Ok(())))
-        .does(Action::Report(Err(went)), Event::Reported)
-        .does(Action::Poll, Event::Unchanged);
+        .does(
+            FollowAction::Return(41),
+            FollowEvent::Returned(target(41).manifest),
+        )
+        .does(run(), FollowEvent::Ran(Ok(())))
+        .does(FollowAction::Report(Err(went)), FollowEvent::Reported)
+        .does(FollowAction::Poll, FollowEvent::Unchanged);
     Node::new(config(), failed(41))
-        .does(run(), Event::Ran(Ok(())))
-        .does(Action::Report(Ok(41)), Event::Reported);
+        .does(run(), FollowEvent::Ran(Ok(())))
+        .does(FollowAction::Report(Ok(41)), FollowEvent::Reported);
     // The one before is gone.
     let mut node = Node::new(config(), failed(42));
-    node.does(Action::Return(41), Event::Stays);
-    let Action::Report(Err(told)) = node.action() else {
+    node.does(FollowAction::Return(41), FollowEvent::Stays);
+    let FollowAction::Report(Err(told)) = node.action() else {
         panic!("{:?}", node.action());
     };
     assert!(told.contains("no longer there"), "{told}");
@@ -411,14 +427,14 @@ fn what_is_remembered_is_not_staged_before_it_was_asked_for() {
     let mut memory = running();
     memory.known = Some(pointer(57, 42));
     let mut node = Node::new(config(), memory.clone());
-    node.does(Action::Report(Ok(41)), Event::Reported)
+    node.does(FollowAction::Report(Ok(41)), FollowEvent::Reported)
         .learns(58, 43)
-        .does(Action::LookBehind(58), Event::Behind(false))
+        .does(FollowAction::LookBehind(58), FollowEvent::Behind(false))
         .stages(43);
     // If nobody answers, it is what is known.
     let mut node = Node::new(config(), memory);
-    node.does(Action::Report(Ok(41)), Event::Reported)
-        .does(Action::Poll, Event::AskFailed)
+    node.does(FollowAction::Report(Ok(41)), FollowEvent::Reported)
+        .does(FollowAction::Poll, FollowEvent::AskFailed)
         .stages(42)
         .changes(Some(41), 42);
 }
