@@ -2,6 +2,13 @@
 #![allow(clippy::unwrap_used)]
 
 mod common;
+// The tests of these files run here: cargo builds an example as a program or for its tests, and not both at once.
+#[allow(dead_code)]
+#[path = "../chat_cloud/ledger.rs"]
+mod ledger;
+#[allow(dead_code)]
+#[path = "../chat_cloud/xml.rs"]
+mod xml;
 
 use common::{example, outcome};
 
