@@ -173,30 +173,44 @@ impl OwnLease {
         &self.lease
     }
 
-    /// Renews the lease, so that it lasts for its length from `now` on. To be done each third of its length. One request.
+    /// Renews the lease, so that it lasts for its length from `now` on. To be done each third of its length. One request; three
+    /// after one that was done though its answer was lost.
     ///
     /// # Errors
     /// [`Kind::Conflict`] where it was lost: another process runs under this name, or another node removes this one. The
     /// node has to stop, and may [join](NodeLeases::join) as a new life. Otherwise as the store fails: it is to be tried
     /// again until the lease has run out.
     pub async fn renew(&mut self, now: SystemTime) -> Result<()> {
-        let renewals = self.lease.renewals + 1;
-        let terms = Terms {
-            renewals,
-            expires: now + self.length,
-            ..Terms::of(&self.lease)
-        };
         let work = async {
-            let renewed = terms.put(&self.stores, Some(&self.lease.tag)).await;
+            match self.put_again(&self.lease, now).await {
+                Err(error) if error.kind() == Kind::Conflict => {}
+                renewed => return renewed,
+            }
+            // An earlier renewal may have been done although it was told to have failed: nobody else has this life.
+            let lost = || Error::conflict("the lease was lost: another has taken or claimed it");
+            let there = NodeLeases(self.stores.clone())
+                .read(&self.lease.name)
+                .await?;
+            let own = there
+                .filter(|there| there.life == self.lease.life && there.remover.is_none())
+                .ok_or_else(lost)?;
+            let renewed = self.put_again(&own, now).await;
             renewed.map_err(|error| match error.kind() {
-                Kind::Conflict => {
-                    Error::conflict("the lease was lost: another has taken or claimed it")
-                }
+                Kind::Conflict => lost(),
                 _ => error,
             })
         };
         self.lease = self.stores.action("lease", &self.lease.name, work).await?;
         Ok(())
+    }
+
+    async fn put_again(&self, lease: &NodeLease, now: SystemTime) -> Result<NodeLease> {
+        let terms = Terms {
+            renewals: lease.renewals + 1,
+            expires: now + self.length,
+            ..Terms::of(lease)
+        };
+        terms.put(&self.stores, Some(&lease.tag)).await
     }
 
     /// Gives the lease back, unless it was lost already. One request.

@@ -32,7 +32,7 @@ impl NodeLeases {
     /// Sets the secret of this name, whatever there is. One request.
     ///
     /// # Errors
-    /// [`Kind::TooLarge`] for one of over [`MAX_SECRET`]; otherwise as the store fails.
+    /// [`Kind::TooLarge`] for one of over [`MAX_SECRET`], [`Kind::Invalid`] for one of no bytes; otherwise as the store fails.
     pub async fn set_secret(&self, name: &str, secret: Bytes) -> Result<()> {
         let key = self.0.key(CLUSTER, &[SECRET, name]);
         let work = async {
@@ -73,7 +73,8 @@ impl NodeLeases {
 
 fn check(secret: &Bytes) -> Result<()> {
     match secret.len() {
-        0..=MAX_SECRET => Ok(()),
+        0 => Err(Error::invalid("a secret is empty")),
+        1..=MAX_SECRET => Ok(()),
         bytes => Err(Error::too_large("a secret", bytes, "bytes", MAX_SECRET)),
     }
 }

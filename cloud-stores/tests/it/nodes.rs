@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use cloud_stores::nodes::{NodeEvent, NodeWatch};
 use cloud_stores::{Kind, Stores};
+use emulator::{Fault, Rule};
 use futures_util::future::join_all;
 use tokio::time::Instant;
 
@@ -163,6 +164,39 @@ async fn lost_answers_are_settled() {
 }
 
 #[tokio::test]
+async fn a_renewal_that_was_done_and_told_to_have_failed_costs_no_lease() {
+    let world = World::start().await;
+    let nodes = world.stores.nodes();
+    let mut own = nodes.join("n1", Bytes::new(), LENGTH, at(0)).await.unwrap();
+    // The answer is lost, and nobody can look at what became of it.
+    let lost = world.lose("PutObject");
+    let refused = Rule::new(Fault::error(403, "AccessDenied")).operation("GetObject");
+    let blind = world.faults().add(refused.times(1));
+    own.renew(at(10)).await.unwrap_err();
+    assert_eq!((lost.count(), blind.count()), (1, 1));
+    own.renew(at(20)).await.unwrap();
+    let there = nodes.list().await.unwrap();
+    assert_eq!((there[0].renewals, &there[0].life), (2, &own.lease().life));
+    assert!(there[0].is_current(at(20), Duration::ZERO));
+    // Another life under the same name is another's.
+    let mut second = nodes
+        .join("n1", Bytes::new(), LENGTH, at(21))
+        .await
+        .unwrap();
+    assert_eq!(own.renew(at(30)).await.unwrap_err().kind(), Kind::Conflict);
+    // So is one that is being removed.
+    let claimed = nodes
+        .claim(second.lease(), "n2", LENGTH, at(60))
+        .await
+        .unwrap();
+    assert!(claimed.is_some());
+    assert_eq!(
+        second.renew(at(61)).await.unwrap_err().kind(),
+        Kind::Conflict
+    );
+}
+
+#[tokio::test]
 async fn limits_are_named_and_an_outage_is_no_empty_cluster() {
     let world = World::start().await;
     let nodes = world.stores.nodes();
@@ -317,8 +351,17 @@ async fn all_nodes_have_the_same_secrets() {
         nodes.secret("tls").await.unwrap(),
         Some(certificate.clone())
     );
-    let there = nodes.secret_or("tls", Bytes::new()).await.unwrap();
+    let other = Bytes::from_static(b"another");
+    let there = nodes.secret_or("tls", other.clone()).await.unwrap();
     assert_eq!(there, certificate);
+    // Such as the answer of a command that has found no file.
+    for error in [
+        nodes.set_secret("tls", Bytes::new()).await.unwrap_err(),
+        nodes.secret_or("tls", Bytes::new()).await.unwrap_err(),
+    ] {
+        assert_eq!(error.kind(), Kind::Invalid, "{error}");
+    }
+    assert_eq!(nodes.secret("tls").await.unwrap(), Some(certificate));
     let long = Bytes::from(vec![0; 65_537]);
     for error in [
         nodes.set_secret("tls", long.clone()).await.unwrap_err(),
@@ -334,6 +377,6 @@ async fn all_nodes_have_the_same_secrets() {
     }
     // An outage is no absence: a node must not go on with a cookie of its own.
     world.outage();
-    let error = nodes.secret_or("cookie", Bytes::new()).await.unwrap_err();
+    let error = nodes.secret_or("cookie", other).await.unwrap_err();
     assert_eq!(error.kind(), Kind::Unavailable);
 }
