@@ -46,6 +46,9 @@ if [[ -z ${ERL_LIBS-} ]]; then
     fi
     ERL_LIBS=$(cd "$(dirname "$beam")/../.." && pwd)
 fi
+# Keys of whoever calls are in his home, which Erlang is about to have another of.
+[[ -n ${AWS_SHARED_CREDENTIALS_FILE-} || ! -r ~/.aws/credentials ]] || export AWS_SHARED_CREDENTIALS_FILE=~/.aws/credentials
+[[ -n ${AWS_CONFIG_FILE-} || ! -r ~/.aws/config ]] || export AWS_CONFIG_FILE=~/.aws/config
 export ERL_LIBS HOME=$run
 export EJABBERD_CONFIG_PATH=$run/ejabberd.yml EJABBERD_LOG_PATH=$run/log/ejabberd.log
 export CONTRIB_MODULES_PATH=$run/contrib ERL_CRASH_DUMP_BYTES=0

@@ -19,4 +19,4 @@ trap 'rm -rf "$folder"' EXIT
 mkdir -p "$folder/ejabberd-cloud/bin"
 cp "$PROGRAM" "$folder/ejabberd-cloud/bin/ejabberd-cloud"
 cp -R "$here/erlang" "$here/scripts" "$folder/ejabberd-cloud/"
-tar --create --gzip --owner root --group root --file "$1" --directory "$folder" ejabberd-cloud
+tar --create --gzip --owner root --group root --mode u=rwX,go=rX --file "$1" --directory "$folder" ejabberd-cloud

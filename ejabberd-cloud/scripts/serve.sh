@@ -82,6 +82,15 @@ fi
 sed -e "/$without/d; s/ *# with acme\$//; s/ *# with a certificate\$//" \
     -e "s/@DOMAIN@/$domain/g; s/@LISTEN@/$LISTEN/g; s/@HTTP_ADDRESS@/$HTTP_ADDRESS/g; s|@CERTIFICATE@|$certificate|g" \
     "$here/domain.yml" >"$RUN/domain.yml"
-# Mnesia's tables of an earlier life are of no use.
+# Mnesia's tables of an earlier life are of no use. What Let's Encrypt gave is beside them, and it gives five in a week
+# (https://letsencrypt.org/docs/rate-limits/).
+if [[ -d $RUN/node/db/acme ]]; then
+    rm -rf "$RUN/acme"
+    mv "$RUN/node/db/acme" "$RUN/acme"
+fi
 rm -rf "$RUN/node"
+if [[ -d $RUN/acme ]]; then
+    mkdir -p "$RUN/node/db"
+    mv "$RUN/acme" "$RUN/node/db/acme"
+fi
 exec "$here/node.sh" "$RUN/node" "$RUN/domain.yml"

@@ -78,7 +78,10 @@ fn clients<P: ProvideCredentials + 'static>(
         let memcached = Memcached::builder()
             .servers(&settings.cache_servers)
             .build()?;
-        let cache = Cache::builder(memcached, Duration::from_secs(settings.cache_ttl)).build()?;
+        let ttl = Duration::from_secs(settings.cache_ttl);
+        // Most people have no privacy lists and no vCard: that there is none is asked for the most. What comes to be is told to
+        // the cache as what changes is, so it is believed for as long.
+        let cache = Cache::builder(memcached, ttl).absent_ttl(ttl).build()?;
         s3 = s3.cache(cache.clone());
         sdb = sdb.cache(cache);
         reads = Reads::Cached;

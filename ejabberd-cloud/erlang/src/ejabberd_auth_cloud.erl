@@ -45,11 +45,10 @@ outage(Reason) ->
         false -> error({cloud, Reason})
     end.
 
+%% ejabberd passes an error by, removes all else, and says that it is done: so this raises, and nothing is removed.
 remove_user(User, Server) ->
-    case cloud:done({auth_del, cloud:bare(User, Server)}) of
-        ok -> ok;
-        {error, _} -> {error, db_failure}
-    end.
+    cloud:ask({auth_del, cloud:bare(User, Server)}),
+    ok.
 
 %% Options are `prefix', and `limit' with `offset', or `from' with `to'; offsets and `from' count from 1.
 get_users(Server, Options) ->

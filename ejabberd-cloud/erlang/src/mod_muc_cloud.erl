@@ -24,6 +24,8 @@
 -include("mod_muc.hrl").
 
 -define(ROOMS, cloud_rooms).
+%% Of how many contents of a room, whose fate is not known, it is remembered that they are its own.
+-define(TRIED, 8).
 
 init(_Host, _Options) -> cloud:start().
 import(_Server, _Table, _Row) -> ok.
@@ -52,7 +54,7 @@ store(Host, Name, Packed) ->
                    %% It is the one that we know: the program has forgotten it.
                    case cloud:call({muc_restore, Host, Name}) of
                        {ok, Stored} when is_binary(Stored) ->
-                           case known(Host, Name) == erlang:md5(Stored) of
+                           case lists:member(erlang:md5(Stored), known(Host, Name)) of
                                true -> cloud:done(Store);
                                false -> {error, conflict}
                            end;
@@ -61,18 +63,25 @@ store(Host, Name, Packed) ->
                    end;
                Other -> Other
            end,
-    Done == ok andalso know(Host, Name, Packed),
+    case Done of
+        ok -> know(Host, Name, Packed);
+        {error, conflict} -> ok;
+        %% It may be stored all the same, and is not another node's then.
+        {error, _} ->
+            Tried = [erlang:md5(Packed) | known(Host, Name)],
+            ets:insert(?ROOMS, {{Host, Name}, lists:sublist(Tried, ?TRIED)})
+    end,
     Done.
 
-know(Host, Name, Packed) -> ets:insert(?ROOMS, {{Host, Name}, erlang:md5(Packed)}).
+know(Host, Name, Packed) -> ets:insert(?ROOMS, {{Host, Name}, [erlang:md5(Packed)]}).
 
 known(Host, Name) ->
     case ets:lookup(?ROOMS, {Host, Name}) of
-        [{_, Hash}] -> Hash;
-        [] -> none
+        [{_, Hashes}] -> Hashes;
+        [] -> []
     end.
 
-%% During an outage mod_muc makes a new room. It cannot be stored over the one that is there, and ends then.
+%% An outage raises: `error' would be no room, and whoever comes would get a new one of that name, as its owner.
 restore_room(_Server, Host, Name) ->
     case cloud:call({muc_restore, Host, Name}) of
         {ok, none} -> error;
@@ -81,7 +90,7 @@ restore_room(_Server, Host, Name) ->
             mod_muc:opts_to_binary(binary_to_term(Packed));
         {error, Reason} ->
             ?LOG_ERROR("The room ~ts@~ts cannot be restored: ~p", [Name, Host, Reason]),
-            error
+            error({cloud, Reason})
     end.
 
 forget_room(_Server, Host, Name) ->

@@ -2,8 +2,9 @@
 %%%
 %%% Messages for people who are away: `mod_offline' with `db_type: cloud'.
 %%%
-%%% A message is stored before its sender hears nothing, and removed after it was handed to the session of its receiver,
-%%% one by one by its name: what arrives in between stays. What cannot be removed is delivered again, not lost.
+%%% A message is stored before its sender hears nothing, and removed one by one by its name: what arrives in between stays. What
+%%% cannot be removed is delivered again, not lost. mod_offline delivers what it was given right after it was removed, and has
+%%% no callback for later: a node that is killed between the two loses these messages.
 -module(mod_offline_cloud).
 -behaviour(mod_offline).
 
@@ -33,15 +34,24 @@ pop_messages(User, Server) ->
     case cloud:call({offline_all, cloud:bare(User, Server)}) of
         {ok, []} -> {ok, []};
         {ok, Found} ->
-            Ids = [{At, Expires} || {At, Expires, _, _, _} <- Found],
-            case cloud:done({offline_del, cloud:bare(User, Server), Ids}) of
+            %% Before they are removed: one that cannot be read must not take the others with it, and stays.
+            {Ids, Messages} = lists:unzip([Read || Stored <- Found, Read <- readable(User, Server, Stored)]),
+            case Ids == [] orelse cloud:done({offline_del, cloud:bare(User, Server), Ids}) of
+                true -> ok;
                 ok -> ok;
                 {error, Reason} ->
                     ?LOG_WARNING("~b messages for ~ts@~ts are delivered, and will be again, since they cannot be removed: ~p",
                                  [length(Ids), User, Server, Reason])
             end,
-            {ok, [message(User, Server, Stored) || Stored <- Found]};
+            {ok, Messages};
         {error, _} = Error -> Error
+    end.
+
+readable(User, Server, {At, Expires, _, _, _} = Stored) ->
+    try [{{At, Expires}, message(User, Server, Stored)}]
+    catch error:Why ->
+            ?LOG_ERROR("A message for ~ts@~ts cannot be read, and is left where it is: ~p", [User, Server, Why]),
+            []
     end.
 
 count_messages(User, Server) ->

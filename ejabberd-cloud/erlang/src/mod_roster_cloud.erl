@@ -15,6 +15,9 @@
 
 -include("mod_roster.hrl").
 
+%% How many bytes are kept of what comes with a request for a subscription.
+-define(MESSAGE, 1024).
+
 %% The transaction that this process is in: #{read := past the cache or not, seen := #{Key => {Expected, Item | none}},
 %% writes := [{Key, Expected, Write}], versions := [{{User, Server}, Version}]}, the newest first.
 -define(TRANSACTION, '$cloud_roster').
@@ -132,7 +135,15 @@ commit([{User, Server} = Person | People], Writes, Versions) ->
     end.
 
 entry(Contact, #roster{name = Name, subscription = Subscription, ask = Ask, askmessage = Message, groups = Groups}) ->
-    {jid:encode(Contact), Name, atom_to_binary(Subscription), atom_to_binary(Ask), iolist_to_binary(Message), Groups}.
+    {jid:encode(Contact), Name, atom_to_binary(Subscription), atom_to_binary(Ask), cut(iolist_to_binary(Message)), Groups}.
+
+%% Anybody may ask for a subscription, and all contacts are one answer: what he says with it is cut.
+cut(<<Head:?MESSAGE/binary, _, _/binary>>) ->
+    case unicode:characters_to_binary(Head) of
+        {incomplete, Whole, _} -> Whole;
+        Whole -> Whole
+    end;
+cut(Message) -> Message.
 
 item(User, Server, {Contact, Name, Subscription, Ask, Message, Groups}) ->
     JID = jid:tolower(jid:decode(Contact)),

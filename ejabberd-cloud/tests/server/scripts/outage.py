@@ -30,6 +30,8 @@ async def outage(ann):
         check("an outage is no empty roster", error.condition == "internal-server-error", error.condition)
     answer = await api("register", user="carl", host=HOST, password="secret")
     check("a registration during an outage is no success", "successfully" not in str(answer), answer)
+    answer = await api("unregister", user="bob", host=HOST)
+    check("nor is the removal of an account, which stays", "refused" in str(answer), answer)
     check("who was there is there still", ann.is_connected())
     ask("mend")
     check("afterwards people log in as before", await attempt(Client("bob")) == "in")

@@ -120,15 +120,19 @@ async def offline(ann, bob):
         bob.send_message(f"ann@{HOST}", text)
 
     await until(lambda: count_is("ann", 5), "five messages")
+    # A character that XML has no place for: the message is stored, and cannot be read again.
+    await api("send_message", type="chat", to=f"ann@{HOST}", subject="", body="\u0001", **{"from": f"bob@{HOST}"})
+    await until(lambda: count_is("ann", 6), "a message that nobody can read")
     ann = await Client("ann").login()
     got = [(await ann.next_message())["body"] for _ in texts]
     check("messages for who is away come in order", got == texts, got)
-    await until(lambda: count_is("ann", 0), "no message")
+    await until(lambda: count_is("ann", 1), "the end of all that could be read")
     await ann.logout()
     again = await Client("ann").login()
     bob.send_message(f"ann@{HOST}", "and now")
     message = await again.next_message()
     check("and come once", message["body"] == "and now", message)
+    check("and one that cannot be read stays where it is", await count_is("ann", 1))
     return again
 
 
