@@ -241,7 +241,7 @@ impl Core {
         let state = std::mem::replace(&mut self.state, FollowState::Idle);
         match (state, event) {
             (FollowState::Asking | FollowState::LookingBehind, FollowEvent::AskFailed) => {
-                self.asked(now)
+                self.asked(now);
             }
             (FollowState::Asking, FollowEvent::Pointer(pointer)) => {
                 self.read_last = false;

@@ -164,7 +164,7 @@ fn what_fails_is_tried_again_and_what_lies_is_not() {
             match node.action() {
                 FollowAction::Poll => node.core.handle(node.now, FollowEvent::Unchanged),
                 FollowAction::LookBehind(57) => {
-                    node.core.handle(node.now, FollowEvent::Behind(false))
+                    node.core.handle(node.now, FollowEvent::Behind(false));
                 }
                 _ => {}
             }
