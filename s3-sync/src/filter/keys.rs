@@ -59,7 +59,7 @@ impl Patterns {
         }
         !self
             .matcher
-            .matched_path_or_any_parents(key, false)
+            .matched_path_or_any_parents(relative(key), false)
             .is_ignore()
     }
 }
@@ -75,10 +75,18 @@ impl Pattern {
 
     pub(super) fn matches(&self, key: &str) -> bool {
         matches!(
-            self.0.matched_path_or_any_parents(key, false),
+            self.0.matched_path_or_any_parents(relative(key), false),
             Match::Ignore(_)
         )
     }
+}
+
+/// A key without what makes a path of it that begins at the root or here: the matcher refuses such paths by a panic.
+fn relative(mut key: &str) -> &str {
+    while let Some(rest) = key.strip_prefix('/').or_else(|| key.strip_prefix("./")) {
+        key = rest;
+    }
+    key
 }
 
 /// What `.gitignore` takes for a comment, for nothing or for the opposite is no pattern here.
@@ -123,6 +131,22 @@ mod tests {
             .unwrap();
         assert!(only.admit("a/b.html") && !only.admit("a/b.css"));
         assert!(Patterns::default().admit("x"));
+    }
+
+    #[test]
+    fn keys_that_begin_with_slashes_are_matched_without_them() {
+        let patterns = Patterns::default().exclude("/x").unwrap();
+        for (key, matches) in [
+            ("/x", true),
+            ("//x", true),
+            (".//./x", true),
+            ("/", false),
+            ("//", false),
+            ("t///x", false),
+        ] {
+            assert_eq!(patterns.admit(key), !matches, "{key}");
+            assert_eq!(Pattern::new("/x").unwrap().matches(key), matches, "{key}");
+        }
     }
 
     #[test]

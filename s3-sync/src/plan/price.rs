@@ -28,9 +28,34 @@ impl Price {
     }
 }
 
+/// The size of the parts of an upload, and how many it has at most.
+const PART: u64 = 8 << 20;
+const MOST_PARTS: u64 = 10_000;
+
+/// How many requests an upload of this size takes: beyond one part, it is begun and completed besides.
+pub(crate) fn puts(size: u64) -> u64 {
+    match size.div_ceil(PART) {
+        0 | 1 => 1,
+        parts => parts.min(MOST_PARTS) + 2,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_large_upload_takes_a_request_for_each_part_and_two() {
+        for (size, requests) in [
+            (0, 1),
+            (PART, 1),
+            (PART + 1, 4),
+            (5 * PART, 7),
+            (1 << 42, 10_002),
+        ] {
+            assert_eq!(puts(size), requests, "{size}");
+        }
+    }
 
     #[test]
     fn requests_and_bytes_that_leave_are_paid() {

@@ -66,20 +66,22 @@ impl FileReader {
             TaskStep::Move if up && self.contents && (small || !known) => Wanted::Sha,
             _ => return,
         };
+        // What is changed from now on may not be in what is read.
+        let read_at = state::now();
         match self.read(&task.key, file, wanted, keep) {
-            Ok(content) => self.answer(task, content),
+            Ok(content) => self.answer(task, content, read_at),
             Err(error) => task.step = TaskStep::Failed(error),
         }
     }
 
-    fn answer(&self, task: &mut Task, content: Content) {
+    fn answer(&self, task: &mut Task, content: Content, read_at: i64) {
         let Some(file) = &mut task.file else {
             return;
         };
         let known = file.sums.filter(|known| known.sha == content.sums.sha);
         let md5 = content.sums.md5.or_else(|| known?.md5);
         file.remembered &= known.is_some_and(|known| known.md5 == md5);
-        file.settled = !state::is_racy(&content.stamp, state::now());
+        file.settled = !state::is_racy(&content.stamp, read_at);
         file.stamp = content.stamp;
         file.sums = Some(Sums {
             md5,

@@ -8,17 +8,19 @@ use std::sync::{Mutex, PoisonError};
 
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use super::content::FileReader;
-use super::ledger::{Ledger, Settled};
+use super::ledger::{Later, Ledger, Settled};
 use super::moves::{Did, Done, Mover};
 use super::outlet::{Note, Outlet, Pace};
 use super::report::{Action, Event, Listener, Report};
 use super::task::{Direction, Task, TaskStep};
 use crate::error::{Error, Kind, Result};
+use crate::plan::compare::is_guess;
 use crate::plan::guard::Counts;
-use crate::record::{Record, Writer};
+use crate::plan::price;
+use crate::record::Record;
 use crate::tree::Met;
 
 /// How many threads read files.
@@ -39,10 +41,8 @@ pub(crate) struct Drive<'l> {
     /// Whether the index would be another than the one that was read.
     pub(crate) index_changed: bool,
     pub(crate) state_changed: bool,
-    /// What is to be deleted.
-    pub(crate) deletes: Writer,
-    /// What is to be moved after all else.
-    pub(crate) last: Writer,
+    /// What is to be moved or deleted after all else.
+    pub(crate) later: Later,
     pub(crate) has_last: bool,
     /// What could not be moved since something is in the way that may be deleted.
     pub(crate) blocked: Vec<(Task, Error)>,
@@ -56,11 +56,6 @@ impl<'l> Drive<'l> {
         read_only: bool,
         listener: &'l mut Listener<'l>,
     ) -> Result<Self> {
-        let spool = || {
-            tempfile::tempfile()
-                .map(Writer::new)
-                .map_err(|cause| spooling(&cause))
-        };
         Ok(Self {
             mover,
             concurrency,
@@ -70,8 +65,7 @@ impl<'l> Drive<'l> {
             listener,
             index_changed: false,
             state_changed: false,
-            deletes: spool()?,
-            last: spool()?,
+            later: Later::new().map_err(|cause| spooling(&cause))?,
             has_last: false,
             blocked: Vec::new(),
             told: 0,
@@ -109,7 +103,11 @@ impl<'l> Drive<'l> {
         drop(ready);
         drop(waiting);
         let outlet = Outlet::new(batches, notes, pace.clone());
-        start("s3-sync compares", move || gather(outlet))?;
+        let (end, ended) = oneshot::channel();
+        start("s3-sync compares", move || {
+            gather(outlet);
+            let _nobody_waits = end.send(());
+        })?;
 
         let mut ledger = Ledger::new().map_err(|cause| spooling(&cause))?;
         let mut running = FuturesUnordered::new();
@@ -140,6 +138,10 @@ impl<'l> Drive<'l> {
                 },
                 Some(done) = running.next(), if !running.is_empty() => self.end(done, &mut ledger)?,
             }
+        }
+        // That no more tasks come is their end only if the comparison has come to its own.
+        if ended.await.is_err() {
+            return Err(Error::new(Kind::Stopped, "", "the comparison broke off"));
         }
         self.progress()?;
         ledger.finish().map_err(|cause| spooling(&cause))
@@ -175,7 +177,7 @@ impl<'l> Drive<'l> {
         let price = &mut report.price;
         match action {
             Action::Upload => {
-                price.puts += 1;
+                price.puts += price::puts(size);
                 price.bytes_up += size;
             }
             Action::Copy => price.puts += 1,
@@ -227,36 +229,34 @@ impl<'l> Drive<'l> {
         let settled = match &task.step {
             TaskStep::Same => {
                 self.report.same += 1;
-                self.level(&task)
+                self.level(&task).into()
             }
-            TaskStep::Pass => task.unchanged(direction),
+            TaskStep::Pass => task.unchanged(direction).into(),
+            TaskStep::Keep if self.mover.verify => {
+                self.would_move(&task)?;
+                task.unchanged(direction).into()
+            }
             TaskStep::Keep => {
                 self.report.kept += 1;
-                task.unchanged(direction)
+                task.unchanged(direction).into()
             }
             TaskStep::Delete => {
                 self.counts.deletes += 1;
-                let record = task.to_delete(direction);
-                self.deletes
-                    .add(&record)
-                    .map_err(|cause| spooling(&cause))?;
-                None
+                Settled::Delete(task.to_delete(direction))
             }
             TaskStep::Last => {
                 self.has_last = true;
-                let record = task.to_repeat();
-                self.last.add(&record).map_err(|cause| spooling(&cause))?;
                 self.expect(&task);
-                None
+                Settled::Last(task.to_repeat())
             }
             TaskStep::Failed(error) => {
                 let error = error.clone();
                 self.fail(&error)?;
-                task.unchanged(direction)
+                task.unchanged(direction).into()
             }
             TaskStep::Move if self.read_only => {
                 self.would_move(&task)?;
-                task.unchanged(direction)
+                task.unchanged(direction).into()
             }
             TaskStep::Move | TaskStep::ReadFile(_) | TaskStep::ReadObject | TaskStep::Verify => {
                 self.expect(&task);
@@ -293,13 +293,19 @@ impl<'l> Drive<'l> {
             Direction::Copy => return task.unchanged(Direction::Copy),
             Direction::Up => {
                 let object = task.object.as_ref()?;
-                task.file_record(&object.etag)
+                // Others read the index, and must not take a guess for knowledge: what has no tag is not written there.
+                let etag = match is_guess(&object.facts(), self.mover.store.options.trust) {
+                    true => "",
+                    false => &object.etag,
+                };
+                task.file_record(etag)
             }
             Direction::Down => task.file_record(""),
         };
         self.state_changed |= task.has_news();
         if let (Some(record), Some(object), Direction::Up) =
             (&record, &task.object, self.mover.direction)
+            && !record.etag.is_empty()
         {
             self.index_changed |= object.record().is_none_or(|old| {
                 (old.sha, old.stamp.mtime, old.mode)
@@ -316,13 +322,17 @@ impl<'l> Drive<'l> {
         let settled = match did {
             Did::Same => {
                 self.report.same += 1;
-                self.level(&task)
+                self.level(&task).into()
+            }
+            Did::Later => {
+                self.has_last = true;
+                Settled::Last(task.to_repeat())
             }
             Did::Moved(record) => {
                 self.index_changed = true;
                 self.state_changed |= task.has_news();
                 self.did(direction.action(), &task.key, task.size(direction))?;
-                record
+                record.into()
             }
             Did::Differs if self.mover.verify => {
                 self.report.different += 1;
@@ -330,32 +340,28 @@ impl<'l> Drive<'l> {
                     key: &task.key,
                     what: "content",
                 })?;
-                task.unchanged(direction)
+                task.unchanged(direction).into()
             }
             Did::Differs => {
                 self.would_move(&task)?;
-                task.unchanged(direction)
+                task.unchanged(direction).into()
             }
             Did::InTheWay(error) => {
-                let settled = task.unchanged(direction);
+                let settled = task.unchanged(direction).into();
                 self.blocked.push((task, error));
                 settled
             }
             Did::Failed(error) => {
                 self.fail(&error)?;
-                task.unchanged(direction)
+                task.unchanged(direction).into()
             }
         };
         self.settle(number, settled, ledger)
     }
 
-    fn settle(&mut self, number: u64, record: Option<Record>, ledger: &mut Ledger) -> Result<()> {
-        let settled = match record {
-            Some(record) => Settled::Known(record),
-            None => Settled::Nothing,
-        };
+    fn settle(&mut self, number: u64, settled: Settled, ledger: &mut Ledger) -> Result<()> {
         ledger
-            .settle(number, settled)
+            .settle(number, settled, &mut self.later)
             .map_err(|cause| spooling(&cause))
     }
 }
@@ -385,4 +391,47 @@ fn start(name: &str, work: impl FnOnce() + Send + 'static) -> Result<()> {
 
 pub(crate) fn spooling(cause: &std::io::Error) -> Error {
     Error::file("write", &std::env::temp_dir(), cause)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::options::Options;
+    use crate::run::store::Store;
+    use crate::tree::Tree;
+    use s3_client::{Credentials, S3Client};
+
+    #[tokio::test]
+    async fn a_comparison_that_breaks_off_is_no_end() {
+        let client = S3Client::builder()
+            .endpoint("http://127.0.0.1:1")
+            .credentials(Credentials::new("key", "secret"))
+            .build();
+        let mover = Mover {
+            direction: Direction::Copy,
+            tree: Tree::new(std::path::Path::new("")),
+            store: Store {
+                bucket: client.unwrap().bucket("bucket"),
+                url: "s3://bucket/p".parse().unwrap(),
+                options: Arc::new(Options::default()),
+            },
+            from: None,
+            writer: None,
+            verify: false,
+            read_only: false,
+            large: Mover::large(),
+        };
+        let mut listener = |_: Event<'_>| ControlFlow::Continue(());
+        let mut drive = Drive::new(mover, 1, false, &mut listener).unwrap();
+        let nowhere = || {
+            let tree = Tree::new(std::path::Path::new(""));
+            FileReader::new(tree, Direction::Copy, Default::default(), false)
+        };
+        let ended = drive.pipeline(nowhere, |mut outlet| {
+            outlet.flush();
+        });
+        assert!(ended.await.is_ok());
+        let broken = drive.pipeline(nowhere, |_outlet| panic!("on purpose"));
+        assert_eq!(broken.await.unwrap_err().kind(), Kind::Stopped);
+    }
 }

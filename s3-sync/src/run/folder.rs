@@ -106,10 +106,14 @@ impl Folder {
     fn enter(&self, part: &str) -> Result<OwnedFd, Errno> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         match openat(self.here(), part, flags, Mode::empty()) {
-            Err(Errno::NOENT) => match mkdirat(self.here(), part, Mode::from_raw_mode(0o777)) {
-                Ok(()) | Err(Errno::EXIST) => openat(self.here(), part, flags, Mode::empty()),
-                Err(error) => Err(error),
-            },
+            Err(Errno::NOENT) => {
+                match mkdirat(self.here(), part, Mode::from_raw_mode(0o777)) {
+                    Ok(()) if self.fsync => rustix::fs::fsync(self.here())?,
+                    Ok(()) | Err(Errno::EXIST) => {}
+                    Err(error) => return Err(error),
+                }
+                openat(self.here(), part, flags, Mode::empty())
+            }
             opened => opened,
         }
     }

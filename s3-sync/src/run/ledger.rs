@@ -24,6 +24,31 @@ pub(crate) enum Settled {
     Nothing,
     /// This.
     Known(Record),
+    /// It is moved after all else.
+    Last(Record),
+    /// It is deleted after all else.
+    Delete(Record),
+}
+
+impl From<Option<Record>> for Settled {
+    fn from(record: Option<Record>) -> Self {
+        record.map_or(Self::Nothing, Self::Known)
+    }
+}
+
+/// What is done after all else, in the order of keys.
+pub(crate) struct Later {
+    pub(crate) last: Writer,
+    pub(crate) deletes: Writer,
+}
+
+impl Later {
+    pub(crate) fn new() -> io::Result<Self> {
+        Ok(Self {
+            last: Writer::new(tempfile::tempfile()?),
+            deletes: Writer::new(tempfile::tempfile()?),
+        })
+    }
 }
 
 impl Ledger {
@@ -41,17 +66,26 @@ impl Ledger {
     }
 
     /// Notes what became of a task.
-    pub(crate) fn settle(&mut self, number: u64, settled: Settled) -> io::Result<()> {
+    pub(crate) fn settle(
+        &mut self,
+        number: u64,
+        settled: Settled,
+        later: &mut Later,
+    ) -> io::Result<()> {
         let at = usize::try_from(number.saturating_sub(self.first)).unwrap_or(usize::MAX);
         if self.waiting.len() <= at {
             self.waiting.resize_with(at + 1, || None);
         }
         self.waiting[at] = Some(settled);
-        while let Some(Some(_)) = self.waiting.front() {
-            if let Some(Some(Settled::Known(record))) = self.waiting.pop_front() {
-                self.writer.add(&record)?;
-            }
+        while let Some(settled) = self.waiting.front_mut().and_then(Option::take) {
+            self.waiting.pop_front();
             self.first += 1;
+            match settled {
+                Settled::Nothing => {}
+                Settled::Known(record) => self.writer.add(&record)?,
+                Settled::Last(record) => later.last.add(&record)?,
+                Settled::Delete(record) => later.deletes.add(&record)?,
+            }
         }
         Ok(())
     }
@@ -71,28 +105,34 @@ mod tests {
 
     #[test]
     fn records_are_in_order_whatever_ends_first() {
-        let mut ledger = Ledger::new().unwrap();
+        let (mut ledger, mut later) = (Ledger::new().unwrap(), Later::new().unwrap());
         let mut numbers: Vec<u64> = (0..1000).collect();
         fastrand::Rng::with_seed(7).shuffle(&mut numbers);
         for number in numbers {
-            let settled = match number % 3 {
-                0 => Settled::Nothing,
-                _ => Settled::Known(Record {
-                    key: format!("{number:04}"),
-                    sha: Digest::of(b""),
-                    md5: None,
-                    stamp: Stamp::default(),
-                    mode: 0,
-                    etag: String::new(),
-                    settled: true,
-                }),
+            let record = Record {
+                key: format!("{number:04}"),
+                sha: Digest::of(b""),
+                md5: None,
+                stamp: Stamp::default(),
+                mode: 0,
+                etag: String::new(),
+                settled: true,
             };
-            ledger.settle(number, settled).unwrap();
+            let settled = match number % 4 {
+                0 => Settled::Nothing,
+                1 => Settled::Known(record),
+                2 => Settled::Last(record),
+                _ => Settled::Delete(record),
+            };
+            ledger.settle(number, settled, &mut later).unwrap();
         }
-        let records = Reader::new(ledger.finish().unwrap()).unwrap();
-        let keys: Vec<String> = records.map(|record| record.key).collect();
-        let expected = (0..1000).filter(|n| n % 3 != 0);
-        let expected: Vec<String> = expected.map(|n| format!("{n:04}")).collect();
-        assert_eq!(keys, expected);
+        let files = [ledger.finish(), later.last.finish(), later.deletes.finish()];
+        for (file, rest) in files.into_iter().zip(1..) {
+            let records = Reader::new(file.unwrap()).unwrap();
+            let keys: Vec<String> = records.map(|record| record.key).collect();
+            let expected = (0..1000).filter(|n| n % 4 == rest);
+            let expected: Vec<String> = expected.map(|n| format!("{n:04}")).collect();
+            assert_eq!(keys, expected);
+        }
     }
 }

@@ -49,6 +49,8 @@ pub(crate) enum Did {
     Same,
     /// The target has it, and this is known of it.
     Moved(Option<Record>),
+    /// It is not the same, and is moved after all else.
+    Later,
     /// It is not the same, and stays so.
     Differs,
     /// Something is in the way that may be deleted.
@@ -87,6 +89,7 @@ impl Mover {
             (_, TaskStep::ReadObject) if self.read_only => self.compare(task).await.map(known),
             (Direction::Up, TaskStep::ReadObject) => match self.compare(task).await {
                 Ok(true) => Ok(Did::Same),
+                Ok(false) if task.last => Ok(Did::Later),
                 Ok(false) => self.upload(task).await,
                 Err(error) => Err(error),
             },

@@ -15,7 +15,8 @@ pub struct Options {
     pub delete: bool,
     /// How many deletes are allowed. Defaults to 1,000 and half of the target.
     pub max_delete: MaxDelete,
-    /// What is uploaded after all else, such as pages that name what has to be there. Defaults to nothing.
+    /// What is uploaded after all else, such as pages that name what has to be there. Defaults to nothing. A download
+    /// refuses it.
     pub last: Option<Patterns>,
     /// Which keys are looked at. Defaults to all.
     pub patterns: Patterns,
@@ -27,7 +28,8 @@ pub struct Options {
     pub size: Option<SizeRange>,
     /// What a comparison may believe. Defaults to digests only.
     pub trust: Trust,
-    /// What is done with symbolic links of a tree that is uploaded. Defaults to passing them over.
+    /// What is done with symbolic links of a tree that is uploaded. Defaults to passing them over. All but
+    /// uploads refuse another choice.
     pub links: Links,
     /// How many requests are under way at most. Defaults to 64.
     pub concurrency: usize,
@@ -40,11 +42,11 @@ pub struct Options {
     /// The folder of the files that remember digests of local files. Defaults to `s3-sync` in the user's folder for caches;
     /// without one they are not kept.
     pub state: Option<PathBuf>,
-    /// The media types of keys, where they are not to be those of their suffixes.
+    /// The media types of keys, where they are not to be those of their suffixes. All but uploads refuse these rules.
     pub content_type: Rules,
-    /// `Cache-Control` of what is uploaded.
+    /// `Cache-Control` of what is uploaded. All but uploads refuse these rules.
     pub cache_control: Rules,
-    /// `Content-Encoding` of what is uploaded.
+    /// `Content-Encoding` of what is uploaded. All but uploads refuse these rules.
     pub content_encoding: Rules,
 }
 

@@ -1,5 +1,6 @@
 //! The phases of a run, one after the other.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -9,6 +10,7 @@ use super::drive::{Drive, spooling};
 use super::finish::{self, Spools};
 use super::folder::Folder;
 use super::gather::{Rules, TreeAndPrefix, TwoPrefixes};
+use super::ledger::Later;
 use super::moves::{Did, Mover};
 use super::options::Options;
 use super::outlet::{Note, Outlet};
@@ -20,9 +22,9 @@ use crate::error::{Error, Kind, Result};
 use crate::listing::{self, Listing};
 use crate::names::Names;
 use crate::plan::guard;
-use crate::record::Reader;
+use crate::record::{Reader, Record};
 use crate::state::StateFile;
-use crate::tree::Tree;
+use crate::tree::{Links, Tree};
 
 /// How many keys a page of a listing has.
 const PAGE: u64 = 1000;
@@ -67,6 +69,26 @@ fn rules(direction: Direction, options: &Options) -> Rules {
     }
 }
 
+/// Whether all that is wished has a meaning in this direction.
+fn check(direction: Direction, options: &Options) -> Result<()> {
+    let headers = [
+        &options.cache_control,
+        &options.content_encoding,
+        &options.content_type,
+    ];
+    let what = match direction {
+        Direction::Down | Direction::Copy if headers.iter().any(|rules| !rules.is_empty()) => {
+            "--cache-control, --content-encoding and --content-type are for uploads"
+        }
+        Direction::Down | Direction::Copy if options.links == Links::Follow => {
+            "--follow-links is for uploads"
+        }
+        Direction::Down if options.last.is_some() => "--last and --site are for uploads and copies",
+        _ => return Ok(()),
+    };
+    Err(Error::usage(what))
+}
+
 /// A tree and a prefix, whichever way.
 async fn tree<'l>(
     direction: Direction,
@@ -75,12 +97,13 @@ async fn tree<'l>(
     listener: &'l mut Listener<'l>,
 ) -> Result<Report> {
     let options = store.options.clone();
+    check(direction, &options)?;
     let read_only = options.is_read_only();
     let mut tree = Tree::new(root);
     tree.links = match direction {
         Direction::Up => options.links,
         // What is not followed in writing must not be followed in reading.
-        _ => crate::tree::Links::Skip,
+        _ => Links::Skip,
     };
     if direction == Direction::Up && !root.is_dir() {
         let what = "the source is no folder that can be read";
@@ -152,6 +175,7 @@ async fn tree<'l>(
 /// Two prefixes of one store.
 async fn copy<'l>(from: Store, store: Store, listener: &'l mut Listener<'l>) -> Result<Report> {
     let options = store.options.clone();
+    check(Direction::Copy, &options)?;
     let read_only = options.is_read_only();
     let (a, b) = (from.url.clone(), store.url.clone());
     if a.bucket() == b.bucket()
@@ -218,9 +242,10 @@ async fn after(
     spools: &mut Spools,
 ) -> Result<()> {
     let direction = drive.mover.direction;
+    let later = Later::new().map_err(|cause| spooling(&cause))?;
+    let Later { last, deletes } = std::mem::replace(&mut drive.later, later);
     if drive.has_last {
-        let last = std::mem::replace(&mut drive.last, empty()?).finish();
-        let last = last.map_err(|cause| spooling(&cause))?;
+        let last = last.finish().map_err(|cause| spooling(&cause))?;
         match drive.counts.failures {
             0 => spools.add(move_last(drive, reader, last).await?),
             _ => {
@@ -229,8 +254,8 @@ async fn after(
             }
         }
     }
-    let deletes = std::mem::replace(&mut drive.deletes, empty()?).finish();
-    let deletes = deletes.map_err(|cause| spooling(&cause))?;
+    let deletes = deletes.finish().map_err(|cause| spooling(&cause))?;
+    drive.counts.failures += stuck(&drive.blocked, &deletes)?;
     let max = store.options.max_delete;
     match guard::judge(drive.counts, max) {
         Ok(()) if drive.counts.deletes == 0 => {}
@@ -257,15 +282,32 @@ async fn after(
                 )?;
             }
             Did::InTheWay(error) | Did::Failed(error) => drive.fail(&error)?,
-            Did::Same | Did::Differs => {}
+            Did::Same | Did::Differs | Did::Later => {}
         }
     }
     Ok(())
 }
 
-fn empty() -> Result<crate::record::Writer> {
-    let file = tempfile::tempfile().map_err(|cause| spooling(&cause))?;
-    Ok(crate::record::Writer::new(file))
+/// How many of those that something is in the way of no delete makes room for.
+fn stuck(blocked: &[(Task, Error)], deletes: &std::fs::File) -> Result<u64> {
+    let mut stuck: BTreeSet<String> = blocked.iter().map(|(task, _)| task.key.clone()).collect();
+    if stuck.is_empty() {
+        return Ok(0);
+    }
+    let records = deletes.try_clone().and_then(Reader::new);
+    for Record { key, .. } in records.map_err(|cause| spooling(&cause))? {
+        // A folder gives way to a file when what is in it goes, and a file to a folder.
+        for (at, _) in key.match_indices('/') {
+            stuck.remove(&key[..at]);
+        }
+        // The keys below it are those up to its own with the character that comes after the slash.
+        let below = stuck.range(format!("{key}/")..format!("{key}0"));
+        let below: Vec<String> = below.cloned().collect();
+        below.iter().for_each(|key| {
+            stuck.remove(key);
+        });
+    }
+    Ok(stuck.len() as u64)
 }
 
 /// Moves what was kept for the end.

@@ -45,7 +45,7 @@ pub enum Event<'a> {
         /// How many bytes it has.
         size: u64,
     },
-    /// Both sides have it, and it is not the same: told by a run that [verifies](super::Options::verify).
+    /// It is not the same on both sides, or one of them lacks it: told by a run that [verifies](super::Options::verify).
     Differs {
         /// Its key.
         key: &'a str,

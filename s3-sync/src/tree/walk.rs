@@ -272,10 +272,10 @@ impl<F: FnMut(Met)> Iterator for Walk<F> {
     }
 }
 
-/// Whether a key is kept for the index, or for what is not whole yet.
+/// Whether a key has a name that is kept for the index, or for what is not whole yet, as its own or as that of a folder.
 pub(crate) fn is_reserved(key: &str) -> bool {
-    let name = key.rsplit('/').next().unwrap_or(key);
-    name == INDEX_NAME || name.starts_with(TEMPORARY)
+    key.split('/')
+        .any(|name| name == INDEX_NAME || name.starts_with(TEMPORARY))
 }
 
 #[cfg(test)]

@@ -10,6 +10,10 @@ async fn keys_that_are_no_names_are_told() {
     for key in ["p/../up", "p/a", "p/a/b", "p/B", "p/b", "q/.."] {
         world.bucket.put(key, "x").await.unwrap();
     }
+    // What stands for a folder is no name.
+    for key in ["p/", "p/d/"] {
+        world.bucket.put(key, "").await.unwrap();
+    }
     let ran = world.run(&["names", "s3://bucket/p"]).await;
     assert_eq!(ran.code, Some(1), "{ran:?}");
     let lines: Vec<&str> = ran.out.lines().collect();
@@ -31,4 +35,20 @@ async fn keys_that_are_no_names_are_told() {
 
     let ran = world.run(&["names", "s3://bucket/nothing"]).await;
     assert_eq!(ran.code, Some(0), "{ran:?}");
+}
+
+#[tokio::test]
+async fn a_key_outside_of_the_prefix_is_judged_as_it_is() {
+    let world = World::start().await;
+    let page = "<ListBucketResult><IsTruncated>false</IsTruncated><Contents><Key>x\u{e9}</Key><Size>1</Size></Contents>\
+                </ListBucketResult>";
+    let answer = format!(
+        "HTTP/1.1 200 OK\r\ncontent-type: application/xml\r\ncontent-length: {}\r\n\r\n{page}",
+        page.len()
+    );
+    let rule = emulator::Rule::new(emulator::Fault::garbage(answer));
+    world.emulator.faults().add(rule.operation("ListObjectsV2"));
+    let ran = world.run(&["names", "s3://bucket/p"]).await;
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert_eq!(ran.out, "1 keys, 0 of them no names of files\n");
 }

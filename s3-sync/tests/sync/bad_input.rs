@@ -71,6 +71,81 @@ async fn folders_of_objects_are_passed_over() {
 }
 
 #[tokio::test]
+async fn keys_that_begin_with_slashes_go_through_patterns() {
+    let world = World::start().await;
+    for key in ["p///x", "p/t18///x", "p/z"] {
+        world.bucket.put(key, "1").await.unwrap();
+    }
+    write(&world.tree("t"), &[("only here", "1"), ("z", "1")]);
+    let options = Options {
+        patterns: s3_sync::Patterns::default().exclude("*.map").unwrap(),
+        ..deleting(&world)
+    };
+    let told = world.run("p", "tree:t", options).await;
+    assert_eq!((told.report.same, told.report.deleted), (1, 0), "{told:?}");
+    assert_eq!(told.report.failed, 3, "{told:?}");
+}
+
+#[tokio::test]
+async fn keys_below_names_that_are_reserved_are_left_alone() {
+    let world = World::start().await;
+    let keys = ["p/.s3-sync/x", "p/d/.s3-sync.part-1/y"];
+    for key in keys {
+        world.bucket.put(key, "1").await.unwrap();
+    }
+    write(&world.tree("t"), &[("a", "1")]);
+    let told = world.run("p", "tree:u", world.options()).await;
+    assert_eq!((told.report.moved, told.report.failed), (0, 0), "{told:?}");
+    let told = world.run("tree:t", "p", deleting(&world)).await;
+    assert_eq!(
+        (told.report.deleted, told.report.failed),
+        (0, 0),
+        "{told:?}"
+    );
+    for key in keys {
+        world.bucket.head(key).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn what_has_no_meaning_in_a_direction_is_refused() {
+    let world = World::start().await;
+    let usual = || world.options();
+    let last = || Options {
+        last: Some(s3_sync::Patterns::default().exclude("*.html").unwrap()),
+        ..usual()
+    };
+    let rule = || s3_sync::Rules::default().rule("*=x").unwrap();
+    let of_uploads = || {
+        [
+            Options {
+                links: s3_sync::Links::Follow,
+                ..usual()
+            },
+            Options {
+                cache_control: rule(),
+                ..usual()
+            },
+            Options {
+                content_encoding: rule(),
+                ..usual()
+            },
+            Options {
+                content_type: rule(),
+                ..usual()
+            },
+        ]
+    };
+    let down = of_uploads().into_iter().chain([last()]);
+    let down = down.map(|options| ("tree:t", options));
+    for (target, options) in down.chain(of_uploads().map(|options| ("q", options))) {
+        let refused = world.try_run("p", target, options).await.unwrap_err();
+        assert_eq!(refused.kind(), Kind::Usage, "{target}: {refused}");
+    }
+    world.run("p", "q", last()).await;
+}
+
+#[tokio::test]
 async fn a_name_that_is_no_key_is_named_and_nothing_is_deleted() {
     let world = World::start().await;
     write(&world.tree("t"), &[("a", "1"), ("d/b", "2"), ("e", "3")]);

@@ -1,6 +1,6 @@
 //! From prefix to prefix within the store.
 
-use s3_sync::Options;
+use s3_sync::{Options, Trust};
 
 use crate::common::{World, pairs, write};
 
@@ -34,6 +34,32 @@ async fn the_store_copies_what_differs() {
     };
     let told = world.run("p", "q", verify).await;
     assert_eq!((told.report.same, told.report.different), (3, 0));
+}
+
+#[tokio::test]
+async fn tags_of_different_kinds_tell_nothing() {
+    let world = World::start().await;
+    let content = "0123456789abcdef".repeat(1 << 20);
+    let upload = world.bucket.upload("p/a", content.clone());
+    upload.part_size(8 << 20).await.unwrap();
+    world.bucket.put("q/a", content).await.unwrap();
+    let dry = Options {
+        dry_run: true,
+        ..world.options()
+    };
+    let lax = Options {
+        trust: Trust {
+            size: true,
+            opaque_etags: false,
+        },
+        ..world.options()
+    };
+    for options in [dry, lax] {
+        let told = world.run("p", "q", options).await;
+        assert_eq!((told.report.same, told.report.moved), (1, 0), "{told:?}");
+    }
+    let told = world.run("p", "q", world.options()).await;
+    assert_eq!(told.did, ["copy a"]);
 }
 
 #[tokio::test]

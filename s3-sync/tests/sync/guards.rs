@@ -141,6 +141,25 @@ async fn a_listing_that_fails_deletes_nothing() {
 }
 
 #[tokio::test]
+async fn a_link_in_the_way_deletes_nothing() {
+    let world = World::start().await;
+    write(&world.tree("b"), &[("a", "1"), ("old", "2")]);
+    std::fs::create_dir(world.tree("out")).unwrap();
+    std::os::unix::fs::symlink(world.tree("out"), world.tree("b").join("link")).unwrap();
+    world.bucket.put("p/a", "1").await.unwrap();
+    world.bucket.put("p/link/new", "3").await.unwrap();
+    let told = world.run("p", "tree:b", deleting(&world)).await;
+    // The link that is in the way, and that nothing is deleted.
+    assert_eq!(
+        (told.report.moved, told.report.deleted, told.report.failed),
+        (0, 0, 2),
+        "{told:?}"
+    );
+    assert!(world.tree("b").join("old").exists());
+    assert!(files(&world.tree("out")).is_empty());
+}
+
+#[tokio::test]
 async fn a_file_gives_way_to_a_folder_and_a_folder_to_a_file() {
     let world = World::start().await;
     write(&world.tree("b"), &[("x", "1"), ("y/z", "2"), ("same", "3")]);

@@ -303,14 +303,20 @@ async fn a_dry_run_tells_the_price_and_verify_reads_all() {
     assert_eq!((told.report.same, told.report.different), (2, 0));
     world.bucket.put("p/a", "9").await.unwrap();
     world.bucket.put("p/c", "3").await.unwrap();
-    for (source, target) in [("tree:a", "p"), ("p", "tree:a")] {
+    for (source, target, lacks) in [("tree:a", "p", "target"), ("p", "tree:a", "source")] {
         let told = world.run(source, target, verify()).await;
         assert_eq!((told.report.same, told.report.failed), (1, 0), "{told:?}");
         assert!(
             told.did.contains(&"differs a: content".to_owned()),
             "{told:?}"
         );
-        assert_eq!(told.report.different + told.report.kept, 2, "{told:?}");
+        let only = format!("differs c: only in the {lacks}");
+        assert!(told.did.contains(&only), "{told:?}");
+        assert_eq!(
+            (told.report.different, told.report.kept),
+            (2, 0),
+            "{told:?}"
+        );
     }
     assert_eq!(files(&world.tree("a")), pairs(&[("a", "1"), ("b", "22")]));
 }

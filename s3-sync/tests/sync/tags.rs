@@ -99,3 +99,48 @@ async fn objects_are_read_where_nothing_tells_their_content() {
     );
     assert_eq!(files(&world.tree("b")), pairs(&[("a", "1"), ("b", "3")]));
 }
+
+#[tokio::test]
+async fn what_is_taken_for_the_same_by_its_size_is_not_in_the_index() {
+    let world = World::start().await;
+    let stored = "0123456789abcdef".repeat(1 << 20);
+    let upload = world.bucket.upload("p/a", stored.clone());
+    upload.part_size(8 << 20).await.unwrap();
+    let other = stored.replace('0', "x");
+    write(&world.tree("a"), &[("a", &other)]);
+    let lax = Options {
+        trust: Trust {
+            opaque_etags: false,
+            size: true,
+        },
+        ..world.options()
+    };
+    let told = world.run("tree:a", "p", lax).await;
+    assert_eq!((told.report.same, told.report.moved), (1, 0), "{told:?}");
+    let told = world.run("tree:a", "p", world.options()).await;
+    assert_eq!(told.did, ["upload a"]);
+}
+
+#[tokio::test]
+async fn last_is_last_if_only_the_object_tells_that_it_differs() {
+    let world = World::start().await;
+    foreign(&world, &[("a.html", "1"), ("z.js", "1")]).await;
+    write(&world.tree("a"), &[("a.html", "2"), ("z.js", "2")]);
+    let options = Options {
+        last: Some(s3_sync::Patterns::default().exclude("*.html").unwrap()),
+        concurrency: 1,
+        ..opaque(&world)
+    };
+    let mut order = Vec::new();
+    let run = s3_sync::sync(world.side("tree:a"), world.side("p")).options(options);
+    let report = run.run_with(|event| {
+        if let s3_sync::Event::Did { key, .. } = event {
+            order.push(key.to_owned());
+        }
+        std::ops::ControlFlow::Continue(())
+    });
+    assert_eq!(report.await.unwrap().moved, 2);
+    assert_eq!(order, ["z.js", "a.html"]);
+    let told = world.run("tree:a", "p", opaque(&world)).await;
+    assert_eq!((told.report.same, told.report.moved), (2, 0), "{told:?}");
+}

@@ -62,10 +62,11 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    /// Tells it, and gives the exit code. That nobody reads the output on, as behind `| head`, is no failure.
+    /// Tells it, and gives the exit code. That nobody reads the output on, as behind `| head`, is told by the code alone: what was
+    /// not done yet is not done.
     pub(crate) fn exit(self) -> ExitCode {
         match self {
-            Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+            Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::from(1),
             Self::Output(error) => {
                 say(format_args!("{error}"));
                 ExitCode::from(1)

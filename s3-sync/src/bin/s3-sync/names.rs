@@ -29,10 +29,15 @@ impl Args {
         let mut objects = bucket.list().prefix(self.prefix.prefix()).objects();
         let (mut all, mut bytes, mut bad) = (0, 0, 0);
         while let Some(object) = objects.try_next().await? {
+            let key = &*object.key;
+            let name = key.strip_prefix(self.prefix.prefix()).unwrap_or(key);
+            // It stands for a folder, and a run passes it over.
+            if (name.is_empty() || name.ends_with('/')) && object.size == 0 {
+                continue;
+            }
             all += 1;
             bytes += object.size;
             progress.set((all, all), (bytes, bytes));
-            let name = &object.key[self.prefix.prefix().len().min(object.key.len())..];
             if let Err(error) = names.admit(name) {
                 bad += 1;
                 output.tell(

@@ -25,7 +25,7 @@ impl Args {
         let mut options = self.choice.options()?;
         options.verify = true;
         let report = running::run(common, output, self.source, self.target, options).await?;
-        let differ = report.different + report.kept;
+        let differ = report.different;
         if !common.quiet {
             output.tell(
                 format_args!("{differ} differ, {} are the same, {} failed", report.same, report.failed),
