@@ -49,7 +49,8 @@ impl App {
         self.to(To::Release(release))
     }
 
-    /// Has all nodes run what this channel runs.
+    /// Has all nodes run what this channel runs. An earlier release than the current one is refused: that is a rollback. With a
+    /// [key](Move::sign_key), the pointer of the channel has to be signed by it, too.
     pub fn promote(&self, from: Channel) -> Move {
         self.to(To::Channel(from))
     }
@@ -136,10 +137,7 @@ impl Move {
     async fn target(&self) -> Result<Target> {
         let number = match &self.to {
             To::Channel(from) => {
-                let last = self.pointers(from).last(None).await?;
-                let none =
-                    || Error::new(Kind::Usage, from.to_string(), "nothing is published there");
-                return last.map(|last| last.target).ok_or_else(none);
+                return self.promoted(from).await;
             }
             To::Release(Some(number)) => *number,
             To::Release(None) => self.before().await?,
@@ -151,6 +149,24 @@ impl Move {
                 manifest,
             }),
             None => Err(Error::new(Kind::Usage, key, "there is no such release")),
+        }
+    }
+
+    /// What another channel runs, unless this one runs something later.
+    async fn promoted(&self, from: &Channel) -> Result<Target> {
+        let mut other = self.pointers(from);
+        // Whoever signs it here answers for it: what somebody else has put there is not signed.
+        other.trust = self.sign.iter().map(|key| key.public()).collect();
+        let none = || Error::new(Kind::Usage, from.to_string(), "nothing is published there");
+        let target = other.last(None).await?.ok_or_else(none)?.target;
+        let current = self.pointers(&self.channel).last(None).await?;
+        match current.map(|current| current.target.release) {
+            Some(current) if current > target.release => {
+                let to = target.release;
+                let what = format!("it is at release {current}: to go to {to} is a rollback");
+                Err(Error::new(Kind::Guard, self.channel.to_string(), what))
+            }
+            _ => Ok(target),
         }
     }
 

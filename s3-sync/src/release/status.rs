@@ -46,7 +46,7 @@ impl App {
     /// Reads which release is pointed at, and what all nodes say: one request for each node, and a few.
     ///
     /// # Errors
-    /// As the store says, and when the pointer or a report is none.
+    /// As the store says, and when the pointer is none. A report that is none is shown as a failure of its node.
     pub async fn status(&self, place: &Place, channel: &Channel) -> Result<Status> {
         let pointers = Pointers {
             app: self.clone(),
@@ -102,8 +102,24 @@ pub(super) async fn reports(app: &App, keys: Vec<String>) -> Result<Vec<NodeRepo
     while let Some((key, object)) = objects.next().await {
         match object {
             Ok(object) => {
-                let bytes = object.body.bytes(MAX_REPORT).await?;
-                reports.push(NodeReport::decode(&key, &bytes)?);
+                // Each node is named by its key, whatever its report says.
+                let Some(name) = app.layout.node_of(&key) else {
+                    continue;
+                };
+                let size = object.head.size().unwrap_or_default();
+                let read = match size > MAX_REPORT as u64 {
+                    true => Err(format!(
+                        "its report has {size} bytes, and {MAX_REPORT} are allowed"
+                    )),
+                    false => {
+                        let bytes = object.body.bytes(MAX_REPORT).await?;
+                        NodeReport::decode(&key, &bytes).map_err(|error| error.to_string())
+                    }
+                };
+                let mut report =
+                    read.unwrap_or_else(|why| NodeReport::new(name, None, None, 0, &Err(why)));
+                report.node = name.to_owned();
+                reports.push(report);
             }
             Err(error) if is_missing(&error) => {}
             Err(error) => return Err(error.into()),

@@ -269,3 +269,79 @@ async fn two_followers_of_one_folder_and_a_bucket_that_was_begun_anew_are_told()
     assert!(told.contains("another release of this number"), "{told}");
     assert_eq!(world.used("n"), tree(&[("a", "1")]));
 }
+
+#[tokio::test]
+async fn a_node_that_changes_its_channel_takes_what_is_there() {
+    let world = World::new().await;
+    for i in 1..=3 {
+        world.publish(&tree(&[("a", &i.to_string())])).await;
+    }
+    once(world.node("n")).await.unwrap();
+    let canary: Channel = "canary".parse().unwrap();
+    let files = tree(&[("a", "canary")]);
+    let source = world.source(&files);
+    let publish = world.app.publish(source.path()).channel(canary.clone());
+    // The number of this move is smaller than what the node knows of the other pointer.
+    assert_eq!(publish.send().await.unwrap().seq, 1);
+    once(world.node("n").channel(canary)).await.unwrap();
+    assert_eq!(world.used("n"), files);
+    once(world.node("n")).await.unwrap();
+    assert_eq!(world.used("n"), tree(&[("a", "3")]));
+}
+
+#[tokio::test]
+async fn a_content_that_is_mended_is_taken_by_a_node_that_runs() {
+    let world = World::new().await;
+    world.publish(&tree(&[("a", "1")])).await;
+    let key = &world.keys("blobs/").await[0];
+    world.bucket.put(key, "X").await.unwrap();
+    let failures = std::sync::Arc::new(std::sync::atomic::AtomicU64::new(0));
+    let counted = std::sync::Arc::clone(&failures);
+    let node = world.node("n").on_notice(move |_| {
+        counted.fetch_add(1, Ordering::Relaxed);
+    });
+    let (task, seen) = following(node);
+    until("a refusal", || failures.load(Ordering::Relaxed) > 0).await;
+    assert!(seen.lock().unwrap().is_empty());
+    world.bucket.put(key, "1").await.unwrap();
+    until("the release", || seen.lock().unwrap().last() == Some(&1)).await;
+    task.abort();
+}
+
+#[tokio::test]
+async fn one_bad_report_stops_nobody_and_a_node_speaks_for_itself_only() {
+    let world = World::new().await;
+    world.publish(&tree(&[("a", "1")])).await;
+    once(world.node("n1")).await.unwrap();
+    let report = world.text("nodes/n1.json").await;
+    for (name, text) in [
+        ("bad", "[]".to_owned()),
+        ("liar", report),
+        ("vast", "x".repeat(20_000)),
+    ] {
+        let key = format!("app/nodes/{name}.json");
+        world.bucket.put(key, text).await.unwrap();
+    }
+    let status = world
+        .app
+        .status(&Place::Bucket, &Channel::main())
+        .await
+        .unwrap();
+    let nodes: Vec<_> = status
+        .nodes
+        .iter()
+        .map(|node| (&*node.node, node.is_ok()))
+        .collect();
+    assert_eq!(
+        nodes,
+        [
+            ("bad", false),
+            ("liar", true),
+            ("n1", true),
+            ("vast", false)
+        ]
+    );
+    assert!(status.nodes[0].result.contains("no report of a node"));
+    assert!(status.nodes[3].result.contains("20000 bytes"));
+    world.app.gc().send().await.unwrap();
+}

@@ -253,3 +253,22 @@ async fn collections_and_publishers_at_once_lose_nothing_that_is_pointed_at() {
     stop.store(true, Ordering::Relaxed);
     assert!(collecting.await.unwrap() > 0);
 }
+
+#[tokio::test]
+async fn releases_that_no_pointer_names_are_no_garbage() {
+    let world = World::new().await;
+    // A bucket without a release has no garbage, either.
+    assert_eq!(gc(&world).send().await.unwrap().blobs, 0);
+    for i in 1..=3 {
+        world.publish(&tree(&[("a", &i.to_string())])).await;
+    }
+    // As if it were kept elsewhere.
+    for key in world.keys("history/").await {
+        world.bucket.delete(key).await.unwrap();
+    }
+    world.bucket.delete("app/current").await.unwrap();
+    let told = gc(&world).send().await.unwrap_err();
+    assert_eq!(told.kind(), Kind::Guard, "{told}");
+    assert_eq!(world.keys("releases/").await.len(), 3);
+    assert_eq!(world.keys("blobs/").await.len(), 3);
+}

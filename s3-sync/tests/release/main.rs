@@ -7,8 +7,11 @@ mod gc;
 mod hooks;
 mod lies;
 mod moves;
+#[cfg(feature = "cli")]
+mod program;
 mod publish;
 mod publishers;
 mod requests;
 mod simpledb;
+mod trust;
 mod world;

@@ -107,3 +107,20 @@ async fn a_canary_goes_first_and_the_others_after_it() {
     once(world.node("late").channel(canary)).await.unwrap();
     assert_eq!(world.used("late"), new);
 }
+
+#[tokio::test]
+async fn an_earlier_release_is_not_promoted() {
+    let world = World::new().await;
+    let canary: Channel = "canary".parse().unwrap();
+    let source = world.source(&tree(&[("a", "1")]));
+    let publish = world.app.publish(source.path()).channel(canary.clone());
+    publish.send().await.unwrap();
+    world.publish(&tree(&[("a", "2")])).await;
+    let told = world.app.promote(canary.clone()).send().await.unwrap_err();
+    assert_eq!(told.kind(), Kind::Guard, "{told}");
+    assert!(told.to_string().contains("is a rollback"), "{told}");
+    // After a rollback it is a later one, and the same is no step back.
+    world.app.rollback(Some(1)).send().await.unwrap();
+    let moved = world.app.promote(canary).send().await.unwrap();
+    assert_eq!((moved.release, moved.seq), (1, 3));
+}

@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use emulator::{Fault, Rule};
 use s3_sync::Kind;
-use s3_sync::release::{PublishEnd, SignKey};
+use s3_sync::release::PublishEnd;
 
-use crate::world::{World, once, tree};
+use crate::world::{World, key, once, tree};
 
 fn blobs(seen: &emulator::Seen) -> bool {
     seen.method == "PUT"
@@ -159,16 +159,6 @@ async fn a_file_that_changes_between_two_looks_is_named() {
 
 #[tokio::test]
 async fn a_signed_release_is_followed_and_another_is_not() {
-    let key = |seed: u8| {
-        let der = [
-            &b"\x30\x2e\x02\x01\x00\x30\x05\x06\x03\x2b\x65\x70\x04\x22\x04\x20"[..],
-            &[seed; 32],
-        ]
-        .concat();
-        let text = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, der);
-        let pem = format!("-----BEGIN PRIVATE KEY-----\n{text}\n-----END PRIVATE KEY-----\n");
-        Arc::new(SignKey::from_pem(&pem).unwrap())
-    };
     let world = World::new().await;
     let files = tree(&[("a", "1")]);
     let source = world.source(&files);
@@ -197,6 +187,63 @@ async fn a_signed_release_is_followed_and_another_is_not() {
     once(node().trust_key(key(2).public())).await.unwrap();
     let link = std::fs::read_link(world.folder.path().join("n/current")).unwrap();
     assert_eq!(link.to_str(), Some("releases/1"));
+}
+
+#[tokio::test]
+async fn a_copy_that_was_not_written_is_written_by_the_next_publishing() {
+    let world = World::new().await;
+    world.publish(&tree(&[("a", "1")])).await;
+    let old = world.text("current").await;
+    let files = tree(&[("a", "2")]);
+    world.publish(&files).await;
+    let last = world.text("history/000000000002.json").await;
+    let key = "app/current";
+    for left in [Some(&*old), Some("{}"), None] {
+        match left {
+            Some(left) => drop(world.bucket.put(key, left.to_owned()).await.unwrap()),
+            None => drop(world.bucket.delete(key).await.unwrap()),
+        }
+        let again = world.publish(&files).await;
+        assert_eq!((again.seq, again.end), (2, PublishEnd::Unchanged));
+        assert_eq!(world.text("current").await, last);
+    }
+}
+
+#[tokio::test]
+async fn files_that_are_for_later_or_not_signed_are_no_reason_to_do_nothing() {
+    let world = World::new().await;
+    let source = world.source(&tree(&[("a", "1")]));
+    let publish = || world.app.publish(source.path());
+    publish().send().await.unwrap();
+    for (sign, release, end) in [
+        (key(1), 2, PublishEnd::Current),
+        (key(1), 2, PublishEnd::Unchanged),
+        (key(2), 3, PublishEnd::Current),
+    ] {
+        let published = publish().sign_key(sign).send().await.unwrap();
+        assert_eq!((published.release, published.end), (release, end));
+    }
+    let at = std::time::SystemTime::now() + std::time::Duration::from_secs(3600);
+    publish().at(at).send().await.unwrap();
+    assert!(world.text("current").await.contains("\"at\""));
+    let now = publish().send().await.unwrap();
+    assert_eq!((now.release, now.end), (5, PublishEnd::Current));
+    assert!(!world.text("current").await.contains("\"at\""));
+}
+
+#[tokio::test]
+async fn after_the_last_number_there_is_an_error_and_nothing_is_overwritten() {
+    let world = World::new().await;
+    let last = u64::MAX;
+    for below in ["releases", "sweeps"] {
+        let key = format!("app/{below}/{last}.json");
+        world.bucket.put(key, "{}").await.unwrap();
+    }
+    let source = world.source(&tree(&[("a", "1")]));
+    let told = world.app.publish(source.path()).send().await.unwrap_err();
+    assert_eq!(told.kind(), Kind::Content, "{told}");
+    let told = world.app.gc().send().await.unwrap_err();
+    assert_eq!(told.kind(), Kind::Content, "{told}");
 }
 
 /// Has a condition on a put be one that always holds, as with a store that does not know it.

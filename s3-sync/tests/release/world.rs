@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use emulator::{Emulator, Fault, Rule, Seen};
 use s3_client::{Bucket, Credentials, S3Client};
-use s3_sync::release::{App, Follow, Release};
+use s3_sync::release::{App, Follow, Release, SignKey};
 use tempfile::TempDir;
 
 /// A tree: the content of each file, and whether it can be run.
@@ -91,6 +91,13 @@ impl World {
         keys
     }
 
+    /// The text of an object below the application's prefix.
+    pub(crate) async fn text(&self, below: &str) -> String {
+        let object = self.bucket.get(format!("app/{below}")).await.unwrap();
+        let bytes = object.body.bytes(1 << 20).await.unwrap();
+        String::from_utf8(bytes.to_vec()).unwrap()
+    }
+
     /// Counts requests for which this is true.
     pub(crate) fn count(
         &self,
@@ -105,6 +112,15 @@ impl World {
         self.emulator.faults().add(rule);
         count
     }
+}
+
+/// A private key that this number decides.
+pub(crate) fn key(seed: u8) -> Arc<SignKey> {
+    let head = &b"\x30\x2e\x02\x01\x00\x30\x05\x06\x03\x2b\x65\x70\x04\x22\x04\x20"[..];
+    let der = [head, &[seed; 32]].concat();
+    let text = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, der);
+    let pem = format!("-----BEGIN PRIVATE KEY-----\n{text}\n-----END PRIVATE KEY-----\n");
+    Arc::new(SignKey::from_pem(&pem).unwrap())
 }
 
 /// A tree of these files.

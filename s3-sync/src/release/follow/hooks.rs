@@ -10,7 +10,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use globset::{GlobBuilder, GlobMatcher};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
 use crate::error::{Error, Result};
 use crate::release::manifest::Changes;
@@ -88,7 +88,7 @@ impl Hooks {
         Ok(self)
     }
 
-    /// How long one command may take; then it is killed, and has failed. Defaults to 10 minutes.
+    /// How long one command may take; then it is killed with all that it has started, and has failed. Defaults to 10 minutes.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
@@ -139,9 +139,16 @@ impl Hooks {
                 .env("RELEASE", change.to.to_string())
                 .env("PREVIOUS", from);
             process.env("CHANGED_FILES", &list).kill_on_drop(true);
-            let status = process.status();
+            process.process_group(0);
             let told = |what: String| format!("{command}: {what}");
-            match tokio::time::timeout(self.timeout, status).await {
+            let mut child = process.spawn().map_err(|error| told(error.to_string()))?;
+            let mut group = Group(child.id());
+            let ended = tokio::time::timeout(self.timeout, child.wait()).await;
+            if ended.is_ok() {
+                // What it has left to run in the background may go on.
+                group.0 = None;
+            }
+            match ended {
                 Err(_) => return Err(told(format!("it did not end in {:?}", self.timeout))),
                 Ok(Err(error)) => return Err(told(error.to_string())),
                 Ok(Ok(status)) if !status.success() => return Err(told(status.to_string())),
@@ -151,6 +158,19 @@ impl Hooks {
         match &self.signal {
             Some((signal, file)) => send(*signal, file),
             None => Ok(()),
+        }
+    }
+}
+
+/// The processes of a command, which are killed when this is dropped before the command has ended.
+struct Group(Option<u32>);
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        let leader = self.0.and_then(|pid| i32::try_from(pid).ok());
+        if let Some(leader) = leader.and_then(Pid::from_raw) {
+            // Those that are gone already need no signal.
+            let _gone = kill_process_group(leader, Signal::KILL);
         }
     }
 }
@@ -237,6 +257,25 @@ mod tests {
             .timeout(Duration::from_millis(20));
         let told = slow.run(&change(None)).await.unwrap_err();
         assert!(told.contains("did not end in 20ms"), "{told}");
+    }
+
+    #[tokio::test]
+    async fn what_a_command_has_started_is_killed_with_it() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir_all(folder.path().join("releases/42")).unwrap();
+        fs::create_dir_all(folder.path().join(".follow")).unwrap();
+        let change = Change {
+            folder: folder.path(),
+            from: None,
+            to: 42,
+            changes: &Changes::default(),
+        };
+        let slow = Hooks::new()
+            .then("(sleep 1; echo late > late) & wait")
+            .timeout(Duration::from_millis(100));
+        slow.run(&change).await.unwrap_err();
+        tokio::time::sleep(Duration::from_millis(1500)).await;
+        assert!(!folder.path().join("releases/42/late").exists());
     }
 
     #[tokio::test]

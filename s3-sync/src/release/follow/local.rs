@@ -7,6 +7,7 @@
 //! DIR/releases/43.tmp/           one that is being fetched
 //! DIR/releases/39.old/           one that is being removed
 //! DIR/.follow/state.json         what the follower remembers
+//! DIR/.follow/of                 whose pointer that is: the application, the channel, and where the pointer is kept
 //! DIR/.follow/lock               held by the follower
 //! ```
 
@@ -119,6 +120,28 @@ impl Local {
         };
         let text = serde_json::to_vec(&state).unwrap_or_default();
         self.replace(&self.root.join(".follow/state.json"), &text)
+    }
+
+    /// Forgets the move that is known if it is not of this pointer, and writes down which pointer it is of from now on.
+    ///
+    /// The numbers of moves of two pointers say nothing of each other. The first line is the application: another one has
+    /// other releases of the same numbers.
+    pub(super) fn adopt(&self, of: &str, memory: &mut Memory) -> Result<()> {
+        let path = self.root.join(".follow/of");
+        let was = match fs::read(&path) {
+            Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+            Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
+            Err(error) => return Err(Error::file("read", &path, &error)),
+        };
+        if was == of {
+            return Ok(());
+        }
+        if was.lines().next() != of.lines().next() {
+            memory.bad.clear();
+        }
+        memory.known = None;
+        self.save(memory)?;
+        self.replace(&path, of.as_bytes())
     }
 
     /// The release that the link names.

@@ -73,7 +73,7 @@ pub enum Notice<'a> {
         /// Which one it runs again.
         to: u64,
     },
-    /// Something failed; it is tried again, unless the error says that a release is not as it must be.
+    /// Something failed; it is tried again, unless the error says that a release is larger than is allowed here.
     Failed(&'a Error),
 }
 
@@ -229,8 +229,9 @@ impl Follower {
                 (FollowEvent::Staged, None)
             }
             Err(error) => match error.kind() {
-                Kind::Store | Kind::File | Kind::Full => (FollowEvent::StageFailed, Some(error)),
-                _ => (FollowEvent::Refused, Some(error)),
+                // What is larger than is allowed here stays so; all else may be mended, in the store or on this node.
+                Kind::Guard => (FollowEvent::Refused, Some(error)),
+                _ => (FollowEvent::StageFailed, Some(error)),
             },
         };
         self.handle(event).await?;

@@ -175,7 +175,17 @@ impl Follow {
             ));
         }
         let local = Arc::new(Local::open(&self.root)?);
-        let memory = local.load()?;
+        let mut memory = local.load()?;
+        local.adopt(&self.of(), &mut memory)?;
+        let (prefix, trust) = (self.app.layout.prefix(), &self.trust);
+        let is_trusted = memory
+            .known
+            .as_ref()
+            .is_none_or(|known| known.is_trusted(prefix, &self.channel, trust));
+        if !is_trusted {
+            memory.known = None;
+            local.save(&memory)?;
+        }
         let config = Config {
             every: self.every,
             offset: offset(
@@ -218,6 +228,17 @@ impl Follow {
             since: unix_now(),
             handed: false,
         })
+    }
+}
+
+impl Follow {
+    /// Whose pointer this is, one thing a line.
+    fn of(&self) -> String {
+        let place = match &self.place {
+            Place::Bucket => "bucket".to_owned(),
+            Place::SimpleDb { domain, item } => format!("sdb:{}/{item}", domain.name()),
+        };
+        format!("{}\n{}\n{place}\n", self.app.url(), self.channel)
     }
 }
 

@@ -116,7 +116,8 @@ impl Gc {
     /// Collects it.
     ///
     /// # Errors
-    /// When another collection is under way, when a manifest or a pointer that counts cannot be read, and as the store says.
+    /// When another collection is under way, when a manifest or a pointer that counts cannot be read, when there are releases
+    /// and no pointer names one, and as the store says.
     pub async fn send(self) -> Result<Collected> {
         let begun = Instant::now();
         let sweep = match self.dry {
@@ -153,8 +154,12 @@ impl Gc {
     /// Claims the number of this collection, before anything is read that it decides on.
     async fn announce(&self) -> Result<u64> {
         let sweeps = Sweeps::look(&self.app).await?;
-        let number = sweeps.last + 1;
-        let key = self.app.layout.sweep(number);
+        let layout = &self.app.layout;
+        let number = sweeps.last.checked_add(1).ok_or_else(|| {
+            let what = "this number is the last that there is, and the next collection has none";
+            Error::new(Kind::Content, layout.sweep(sweeps.last), what)
+        })?;
+        let key = layout.sweep(number);
         let other = |what: String| Err(Error::new(Kind::Guard, &key, what));
         if let Some(until) = sweeps.until {
             let left = until
@@ -185,7 +190,12 @@ impl Gc {
                 listed.push(ListedRelease { number, age });
             }
         }
-        let pointed = self.pointed().await?;
+        let named = self.named().await?;
+        if named.is_empty() && !listed.is_empty() {
+            let what = "there are releases and no pointer that names one, which may be kept elsewhere: nothing is removed";
+            return Err(Error::new(Kind::Guard, layout.releases(), what));
+        }
+        let pointed = self.pointed(named).await?;
         for number in &pointed {
             if !listed.iter().any(|release| release.number == *number) {
                 let what = "a pointer names it, and it is not there: nothing is removed";
@@ -197,17 +207,21 @@ impl Gc {
     }
 
     /// The releases that pointers name.
-    async fn pointed(&self) -> Result<BTreeSet<u64>> {
-        let layout = &self.app.layout;
-        let mut pointed = BTreeSet::new();
+    async fn named(&self) -> Result<BTreeSet<u64>> {
+        let mut named = BTreeSet::new();
         for channel in self.channels().await? {
             let pointers = self.pointers(channel);
             if let Some(last) = pointers.last(None).await? {
-                pointed.insert(last.target.release);
-                pointed.extend(last.before.map(|before| before.release));
+                named.insert(last.target.release);
+                named.extend(last.before.map(|before| before.release));
             }
         }
-        // What nodes say that they run: they may start anew.
+        Ok(named)
+    }
+
+    /// These releases, and those that nodes say that they run: they may start anew.
+    async fn pointed(&self, mut pointed: BTreeSet<u64>) -> Result<BTreeSet<u64>> {
+        let layout = &self.app.layout;
         let keys = self.app.keys(layout.nodes(), None).await?;
         let keys = keys.into_iter().filter(|key| layout.node_of(key).is_some());
         let reports = super::status::reports(&self.app, keys.collect()).await?;

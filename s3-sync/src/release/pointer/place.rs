@@ -134,28 +134,49 @@ impl Pointers {
     pub(crate) async fn advance(&self, wanted: WantedMove) -> Result<Outcome> {
         let mut advance = Advance::new(wanted);
         let mut lost: Option<Error> = None;
+        // Only what this call has claimed itself is signed here: anybody who writes to the bucket may have put other moves.
+        let mut own: Option<Pointer> = None;
+        let mut last_is_ours = true;
         let mut tries = 0;
         loop {
             let event = match advance.action() {
                 AdvanceAction::Read { known } => AdvanceEvent::Last(match (&self.place, known) {
                     // There is no copy that could be older than the item.
                     (Place::SimpleDb { .. }, Some(known)) => Some(known),
-                    (_, known) => self.last(known.as_ref()).await?,
-                }),
-                AdvanceAction::Claim(pointer) => match self.claim(pointer).await? {
-                    Created::Done => AdvanceEvent::Claimed,
-                    Created::Taken => AdvanceEvent::Taken,
-                    Created::Lost(error) => {
-                        lost = Some(error);
-                        AdvanceEvent::Lost
+                    (_, known) => {
+                        let last = self.last(known.as_ref()).await?;
+                        last_is_ours = last.as_ref().is_none_or(|last| self.is_own_key(last));
+                        last
                     }
-                },
+                }),
+                AdvanceAction::Claim(mut pointer) => {
+                    if !last_is_ours {
+                        pointer.before = None;
+                    }
+                    if let Some(key) = &self.sign {
+                        pointer.sign(self.app.layout.prefix(), &self.channel, key);
+                    }
+                    let claimed = self.claim(&pointer).await?;
+                    own = Some(pointer);
+                    match claimed {
+                        Created::Done => AdvanceEvent::Claimed,
+                        Created::Taken => AdvanceEvent::Taken,
+                        Created::Lost(error) => {
+                            lost = Some(error);
+                            AdvanceEvent::Lost
+                        }
+                    }
+                }
                 AdvanceAction::Settle(seq) => AdvanceEvent::Move(self.settle(seq).await?),
-                AdvanceAction::Announce(pointer) => match self.announce(&pointer).await {
-                    Ok(()) => AdvanceEvent::Announced,
-                    Err(error) if error.store().is_some_and(is_uncertain) => AdvanceEvent::Lost,
-                    Err(error) => return Err(error),
-                },
+                AdvanceAction::Announce(pointer) => {
+                    let is_it = |own: &&Pointer| own.seq == pointer.seq && own.by == pointer.by;
+                    let copy = own.as_ref().filter(is_it).unwrap_or(&pointer);
+                    match self.announce(copy).await {
+                        Ok(()) => AdvanceEvent::Announced,
+                        Err(error) if error.store().is_some_and(is_uncertain) => AdvanceEvent::Lost,
+                        Err(error) => return Err(error),
+                    }
+                }
                 AdvanceAction::Done(Outcome::Unknown) => {
                     let about = self.channel.to_string();
                     let unknown =
@@ -172,10 +193,26 @@ impl Pointers {
         }
     }
 
-    async fn claim(&self, mut pointer: Pointer) -> Result<Created> {
-        if let Some(key) = &self.sign {
-            pointer.sign(self.app.layout.prefix(), &self.channel, key);
+    /// Whether the key that signs here has signed this pointer; true where nothing is signed.
+    pub(crate) fn is_own_key(&self, pointer: &Pointer) -> bool {
+        let key: Vec<TrustKey> = self.sign.iter().map(|key| key.public()).collect();
+        pointer.is_trusted(self.app.layout.prefix(), &self.channel, &key)
+    }
+
+    /// Whether `current` is the copy of this move, which is the last one.
+    pub(crate) async fn is_announced(&self, last: &Pointer) -> Result<bool> {
+        if let Place::SimpleDb { .. } = &self.place {
+            return Ok(true);
         }
+        let key = self.app.layout.current(&self.channel);
+        match self.app.read(&key, MAX_POINTER).await {
+            Ok(text) => Ok(text.is_some_and(|text| text == last.encode().as_bytes())),
+            Err(error) if error.kind() == Kind::Content => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn claim(&self, pointer: &Pointer) -> Result<Created> {
         let text = pointer.encode();
         let Place::SimpleDb { domain, item } = &self.place else {
             let key = self.app.layout.entry(&self.channel, pointer.seq);
@@ -205,14 +242,10 @@ impl Pointers {
         }
     }
 
-    /// Writes `current`. The copy is that of the object itself, with its signature.
+    /// Writes `current`: the copy has the signature that the move has, and gets none here.
     async fn announce(&self, pointer: &Pointer) -> Result<()> {
         if let Place::SimpleDb { .. } = &self.place {
             return Ok(());
-        }
-        let mut pointer = pointer.clone();
-        if let (Some(key), None) = (&self.sign, &pointer.signature) {
-            pointer.sign(self.app.layout.prefix(), &self.channel, key);
         }
         let key = self.app.layout.current(&self.channel);
         self.steps.tell("put", &key);

@@ -25,7 +25,10 @@ pub(super) async fn claim(app: &App, manifest: &mut Manifest, steps: &Steps) -> 
         .max();
     manifest.number = last.unwrap_or(0);
     for _ in 0..MAX_TAKEN {
-        manifest.number += 1;
+        manifest.number = manifest.number.checked_add(1).ok_or_else(|| {
+            let what = "this number is the last that there is, and the next release has none";
+            Error::new(Kind::Content, app.layout.release(u64::MAX), what)
+        })?;
         if let Some(digest) = claim_this(app, manifest, steps).await? {
             return Ok(digest);
         }

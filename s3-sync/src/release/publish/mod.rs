@@ -139,7 +139,7 @@ impl Publish {
     }
 
     /// Whether a release is made also if the current one has these very files. Defaults to no; where a time is
-    /// [said](Self::at), it is always made.
+    /// [said](Self::at), or the current one is for later or not signed by the [key](Self::sign_key), it is always made.
     pub fn even_unchanged(mut self, yes: bool) -> Self {
         self.even_unchanged = yes;
         self
@@ -182,8 +182,13 @@ impl Publish {
             files,
         };
         if let Some(last) = &last
-            && self.is_current(last, &manifest).await?
+            && self.is_current(&pointers, last, &manifest).await?
         {
+            // Whoever made this move may have ended before `current` was written.
+            if !pointers.is_announced(last).await? {
+                let copied = self.wanted(last.target, manifest.id.clone());
+                pointers.advance(copied).await?;
+            }
             return Ok(published(
                 last.target.release,
                 last.seq,
@@ -205,16 +210,11 @@ impl Publish {
         }
         let number = manifest.number;
         self.steps.tell("point to", &number.to_string());
-        let wanted = WantedMove {
-            target: Target {
-                release: number,
-                manifest: digest,
-            },
-            at: self.at.map(seconds),
-            cause: Cause::Publish,
-            by: manifest.id.clone(),
-            now: unix_now(),
+        let target = Target {
+            release: number,
+            manifest: digest,
         };
+        let wanted = self.wanted(target, manifest.id.clone());
         let (seq, end) = match pointers.advance(wanted).await? {
             Outcome::Moved(pointer) => (pointer.seq, PublishEnd::Current),
             Outcome::Overtaken(later) => (later.seq, PublishEnd::Overtaken),
@@ -229,6 +229,17 @@ impl Publish {
         Ok(published(number, seq, &manifest, &sender, end))
     }
 
+    /// The move to this release; where a move to it is the last one already, only `current` is written.
+    fn wanted(&self, target: Target, by: String) -> WantedMove {
+        WantedMove {
+            target,
+            at: self.at.map(seconds),
+            cause: Cause::Publish,
+            by,
+            now: unix_now(),
+        }
+    }
+
     fn pointers(&self) -> Pointers {
         Pointers {
             app: self.app.clone(),
@@ -240,9 +251,15 @@ impl Publish {
         }
     }
 
-    /// Whether the release that is pointed at has these very files.
-    async fn is_current(&self, last: &Pointer, manifest: &Manifest) -> Result<bool> {
-        if self.even_unchanged || self.at.is_some() {
+    /// Whether the release that is pointed at has these very files, is to be used now, and is signed as is wanted.
+    async fn is_current(
+        &self,
+        pointers: &Pointers,
+        last: &Pointer,
+        manifest: &Manifest,
+    ) -> Result<bool> {
+        let is_later = last.at.is_some_and(|at| at > unix_now());
+        if self.even_unchanged || self.at.is_some() || is_later || !pointers.is_own_key(last) {
             return Ok(false);
         }
         let limit = Bounds {

@@ -1,6 +1,8 @@
 //! `s3-sync release follow`.
 
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use s3_sync::release::{Bounds, Hooks, Notice, TrustKey};
@@ -88,6 +90,8 @@ impl Args {
         let app = app(common, &self.url)?;
         let hooks = self.hooks()?;
         let (json, quiet) = (common.json, common.quiet);
+        let failed = Arc::new(AtomicBool::new(false));
+        let has_failed = Arc::clone(&failed);
         let mut follow = app
             .follow(&self.folder)
             .every(self.every)
@@ -104,7 +108,11 @@ impl Args {
             .fsync(!self.no_fsync)
             .hooks(hooks)
             .rollback_on_failure(self.rollback_on_failure)
-            .on_notice(move |notice| tell(notice, json, quiet));
+            .on_notice(move |notice| {
+                let failure = matches!(notice, Notice::CommandFailed { .. });
+                has_failed.fetch_or(failure, Ordering::Relaxed);
+                tell(notice, json, quiet);
+            });
         for file in &self.trust_key {
             follow = follow.trust_key(TrustKey::read(file)?);
         }
@@ -115,7 +123,10 @@ impl Args {
             });
         }
         follow.start()?.run().await?;
-        Ok(Outcome::Done)
+        Ok(match failed.load(Ordering::Relaxed) {
+            true => Outcome::InPart,
+            false => Outcome::Done,
+        })
     }
 
     fn hooks(&self) -> Result<Hooks, Failure> {

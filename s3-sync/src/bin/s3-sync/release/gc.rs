@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use s3_sync::Url;
+use s3_sync::{Error, Url};
 use serde_json::json;
 
 use super::options::{PointerArgs, app, span};
@@ -35,6 +35,10 @@ pub(crate) struct Args {
 
 impl Args {
     pub(crate) async fn run(self, common: &Common, output: &Output) -> Result<Outcome, Failure> {
+        if self.pointer.channel.is_some() {
+            let what = "--channel: a collection looks at the pointers of all channels";
+            return Err(Error::usage(what).into());
+        }
         let keep = usize::try_from(self.keep).unwrap_or(usize::MAX);
         let gc = app(common, &self.url)?
             .gc()

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use ec2_client::{Ec2Client, Metadata};
 use s3_sync::Error;
+use s3_sync::release::check_node;
 
 use super::options::span;
 use crate::common::Failure;
@@ -29,7 +30,10 @@ impl WaitArgs {
         let mut names = Vec::new();
         for node in &self.nodes {
             match node.strip_prefix("ec2:") {
-                None => names.push(node.clone()),
+                None => {
+                    check_node(node)?;
+                    names.push(node.clone());
+                }
                 Some(filter) => names.extend(instances(node, filter).await?),
             }
         }

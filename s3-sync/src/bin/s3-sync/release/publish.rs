@@ -60,9 +60,11 @@ impl Args {
         if let Some(key) = self.sign.key()? {
             publish = publish.sign_key(key);
         }
+        // Wrong names are told before anything is stored.
+        let who = self.wait.who().await?;
         let published = publish.send().await?;
         tell(&published, output)?;
-        let Some((nodes, most)) = self.wait.who().await? else {
+        let Some((nodes, most)) = who else {
             return Ok(Outcome::Done);
         };
         let waited = app.wait_for(published.release, published.seq, &nodes, most);

@@ -12,7 +12,7 @@
 //!          │ a later move                                                                       │
 //!          ▼                                                                                    │
 //!       Staging: manifest and contents, to a folder of its own ── failed: again later, longer ──┤
-//!          │ whole                                             └── it lies: not before the next move
+//!          │ whole                                             └── too large: not before the next move
 //!          ▼                                                                                    │
 //!       Idle until its time, with questions going on; a later move takes its place              │
 //!          ▼                                                                                    │
@@ -163,8 +163,12 @@ pub(crate) struct Core {
 }
 
 impl Core {
-    pub(crate) fn new(config: Config, memory: Memory) -> Self {
+    pub(crate) fn new(config: Config, mut memory: Memory) -> Self {
         let random = fastrand::Rng::with_seed(config.seed);
+        let is_wanted = |installed: Target| {
+            let known = memory.known.as_ref();
+            known.is_some_and(|known| known.target == installed || known.before == Some(installed))
+        };
         let state = match (memory.installed, memory.previous) {
             // Killed between a failure and the link to the release before.
             (Some(bad), Some(to)) if memory.bad.contains(&bad.release) => FollowState::Returning {
@@ -173,11 +177,20 @@ impl Core {
                 why: "its commands failed".to_owned(),
             },
             // Killed between the link and the end of the commands.
-            (Some(installed), _) if memory.ran != Some(installed.release) => FollowState::Running {
-                from: memory.ran,
-                to: installed.release,
-                back: None,
-            },
+            (Some(installed), _) if memory.ran != Some(installed.release) => {
+                let bad = memory.ran.filter(|ran| memory.bad.contains(ran));
+                // After a bad release the link names what the pointer wants next, or what was gone back to.
+                let back = bad
+                    .filter(|_| !is_wanted(installed))
+                    .map(|_| "its commands failed".to_owned());
+                // The link may have been changed without a word of it: this is the one to go back to.
+                memory.previous = memory.ran.filter(|_| back.is_none());
+                FollowState::Running {
+                    from: memory.ran,
+                    to: installed.release,
+                    back,
+                }
+            }
             _ => FollowState::Idle,
         };
         let wanted = memory.known.as_ref().map(|known| known.target.release);
@@ -240,7 +253,14 @@ impl Core {
     pub(crate) fn handle(&mut self, now: Now, event: FollowEvent) {
         let state = std::mem::replace(&mut self.state, FollowState::Idle);
         match (state, event) {
-            (FollowState::Asking | FollowState::LookingBehind, FollowEvent::AskFailed) => {
+            (FollowState::Asking, FollowEvent::AskFailed) => {
+                self.read_last = false;
+                self.asked(now);
+            }
+            // It may fail for good, such as by a refusal: `current` is asked all the same, and this again in its turn.
+            (FollowState::LookingBehind, FollowEvent::AskFailed) => {
+                self.looked_behind = true;
+                self.read_last = false;
                 self.asked(now);
             }
             (FollowState::Asking, FollowEvent::Pointer(pointer)) => {

@@ -1,5 +1,7 @@
 //! The follower's decisions in virtual time.
 
+mod restart;
+
 use super::*;
 use crate::release::pointer::Cause;
 use crate::release::pointer::tests::pointer;
@@ -11,6 +13,13 @@ fn config() -> Config {
         once: false,
         go_back: false,
         seed: 1,
+    }
+}
+
+fn going_back() -> Config {
+    Config {
+        go_back: true,
+        ..config()
     }
 }
 
@@ -333,24 +342,6 @@ fn a_command_that_fails_brings_back_the_release_before_and_marks_the_new_one() {
 }
 
 #[test]
-fn commands_that_were_cut_short_are_run_again() {
-    // The link was changed, and nothing of it was remembered.
-    let mut memory = running();
-    memory.ran = Some(40);
-    memory.previous = Some(39);
-    let mut node = Node::new(config(), memory);
-    node.does(
-        FollowAction::Run {
-            from: Some(40),
-            to: 41,
-        },
-        FollowEvent::Ran(Ok(())),
-    )
-    .does(FollowAction::Report(Ok(41)), FollowEvent::Reported)
-    .does(FollowAction::Poll, FollowEvent::Unchanged);
-}
-
-#[test]
 fn once_ends_when_it_runs_what_holds() {
     let once = || Config {
         once: true,
@@ -387,39 +378,39 @@ fn a_rollback_is_a_later_move_to_an_earlier_release() {
 }
 
 #[test]
-fn going_back_that_was_cut_short_is_done_again() {
-    let failed = |installed: u64| {
-        let mut memory = running();
-        memory.known = Some(pointer(57, 42));
-        memory.installed = Some(target(installed));
-        (memory.previous, memory.ran) = (Some(41), Some(42));
-        memory.bad.insert(42);
-        memory
+fn a_look_behind_that_is_refused_stops_no_questions() {
+    let start = || {
+        let mut node = Node::new(config(), running());
+        node.does(FollowAction::Report(Ok(41)), FollowEvent::Reported)
+            .does(FollowAction::Poll, FollowEvent::Unchanged);
+        node
     };
-    let run = || FollowAction::Run {
-        from: Some(42),
-        to: 41,
-    };
-    let went = "release 42 failed, and this node went back to 41: its commands failed".to_owned();
-    // Before the link, and after it.
-    Node::new(config(), failed(42))
-        .does(
-            FollowAction::Return(41),
-            FollowEvent::Returned(target(41).manifest),
-        )
-        .does(run(), FollowEvent::Ran(Ok(())))
-        .does(FollowAction::Report(Err(went)), FollowEvent::Reported)
-        .does(FollowAction::Poll, FollowEvent::Unchanged);
-    Node::new(config(), failed(41))
-        .does(run(), FollowEvent::Ran(Ok(())))
-        .does(FollowAction::Report(Ok(41)), FollowEvent::Reported);
-    // The one before is gone.
-    let mut node = Node::new(config(), failed(42));
-    node.does(FollowAction::Return(41), FollowEvent::Stays);
-    let FollowAction::Report(Err(told)) = node.action() else {
-        panic!("{:?}", node.action());
-    };
-    assert!(told.contains("no longer there"), "{told}");
+    let mut refused = start();
+    refused.does(FollowAction::LookBehind(56), FollowEvent::AskFailed);
+    // There is a move that nobody whom this node trusts has signed.
+    let mut untrusted = start();
+    untrusted
+        .does(FollowAction::LookBehind(56), FollowEvent::Behind(true))
+        .does(FollowAction::ReadLast, FollowEvent::AskFailed);
+    for mut node in [refused, untrusted] {
+        let mut looks = 0;
+        for _ in 0..120 {
+            node.sleeps();
+            match node.action() {
+                FollowAction::LookBehind(56) => {
+                    looks += 1;
+                    node.core.handle(node.now, FollowEvent::AskFailed);
+                }
+                action => {
+                    assert_eq!(action, FollowAction::Poll);
+                    node.core.handle(node.now, FollowEvent::Unchanged);
+                }
+            }
+        }
+        assert_eq!(looks, 2);
+        node.sleeps();
+        node.learns(57, 42).stages(42).changes(Some(41), 42);
+    }
 }
 
 #[test]
