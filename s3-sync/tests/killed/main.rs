@@ -281,6 +281,14 @@ async fn a_publisher_leaves_a_store_in_order_at_each_kill() -> u64 {
             (6 - there, 6),
             "killed at {at}"
         );
+        // Nodes that ask for nothing but `current` see the last move.
+        let text = async |below: &str| {
+            let key = format!("app{at}/{below}");
+            let object = world.bucket.get(key).await.unwrap();
+            object.body.bytes(1024).await.unwrap()
+        };
+        let last = text(&format!("history/{:012}.json", again.seq)).await;
+        assert_eq!(text("current").await, last, "killed at {at}");
         once(app.follow(&node)).await.unwrap();
         assert_eq!(read(&node.join("current")), after(), "killed at {at}");
         if ended {

@@ -320,6 +320,37 @@ mod tests {
     }
 
     #[test]
+    fn what_is_known_of_another_pointer_is_forgotten() {
+        let folder = tempfile::tempdir().unwrap();
+        let local = Local::open(folder.path()).unwrap();
+        let mut kept = Memory {
+            known: Some(pointer(57, 42)),
+            ran: Some(41),
+            bad: [42].into(),
+            ..Memory::default()
+        };
+        for (of, knows, has_bad) in [
+            ("app\ncurrent\n", false, false),
+            ("app\ncurrent\n", true, true),
+            // A release that is bad here is so in each channel, and says nothing of another application.
+            ("app\ncurrent@canary\n", false, true),
+            ("other\ncurrent@canary\n", false, false),
+        ] {
+            kept.known = Some(pointer(57, 42));
+            kept.bad.insert(42);
+            local.save(&kept).unwrap();
+            let mut memory = local.load().unwrap();
+            local.adopt(of, &mut memory).unwrap();
+            assert_eq!(
+                (memory.known.is_some(), memory.bad.contains(&42)),
+                (knows, has_bad),
+                "{of}"
+            );
+            assert_eq!(local.load().unwrap(), memory);
+        }
+    }
+
+    #[test]
     fn old_releases_and_leftovers_are_removed_and_what_is_needed_stays() {
         let folder = tempfile::tempdir().unwrap();
         let local = Local::open(folder.path()).unwrap();
