@@ -36,13 +36,14 @@ get_password(User, Server) ->
     end.
 
 %% ejabberd asks for a password at a login, and also to find out whether there is such a person at all, as for a message to
-%% somebody who is away. At a login an outage must not look like a wrong password, which makes clients forget it: the error
-%% ends the stream, and the client comes back. For a message it must look like nobody, so that the sender is told; an error
+%% somebody who is away. At a login an outage must not look like a wrong password, which makes clients forget it: the exit
+%% ends the stream, and the client comes back. For a message it must look like nobody, so that the sender is told; an exit
 %% would lose the message in silence. Which of the two it is, only the stack of the caller tells.
 outage(Reason) ->
     case cloud:is_within([{ejabberd_auth, db_user_exists, 3}, {ejabberd_auth, user_exists, 2}]) of
         true -> {nocache, error};
-        false -> error({cloud, Reason})
+        %% No error: what a process that crashes has, and so a password, would stand in the log.
+        false -> exit({shutdown, {cloud, Reason}})
     end.
 
 %% ejabberd passes an error by, removes all else, and says that it is done: so this raises, and nothing is removed.
