@@ -3,10 +3,10 @@
 
 mod common;
 // The tests of these files run here: cargo builds an example as a program or for its tests, and not both at once.
-#[allow(dead_code)]
+#[allow(dead_code, reason = "the program uses all of it")]
 #[path = "../chat_cloud/ledger.rs"]
 mod ledger;
-#[allow(dead_code)]
+#[allow(dead_code, reason = "the program uses all of it")]
 #[path = "../chat_cloud/xml.rs"]
 mod xml;
 

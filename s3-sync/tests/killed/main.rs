@@ -5,7 +5,7 @@
 #![allow(clippy::unwrap_used)]
 
 #[path = "../release/world.rs"]
-#[allow(dead_code)]
+#[allow(dead_code, reason = "the tests of releases use all of it")]
 mod world;
 
 use std::fs;
