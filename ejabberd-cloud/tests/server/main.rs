@@ -26,6 +26,8 @@ mod script;
 mod store;
 mod tools;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use node::{Node, Plan};
 use script::{act, run, run_with};
 
@@ -56,6 +58,16 @@ fn an_outage_is_no_wrong_password_and_a_killed_program_comes_back() {
         ..Plan::default()
     });
     run("outage", &node);
+    // A process that crashes writes what it has into the log, such as the answer of a client to PLAIN: its name and password.
+    let said = node.said();
+    assert!(
+        said.contains("authentication for bob"),
+        "it is no log: {said}"
+    );
+    assert!(
+        !said.contains(&STANDARD.encode("\0bob\0secret")),
+        "a password is in the log: {said}"
+    );
 }
 
 #[test]
