@@ -11,6 +11,7 @@ use s3_sync::{
 };
 use serde_json::json;
 
+use crate::Outcome;
 use crate::common::{Common, Failure};
 use crate::output::{Output, say};
 use crate::progress::Progress;
@@ -40,6 +41,43 @@ impl Place {
             Self::Folder(path) => Side::Folder(path),
             Self::Prefix(url) => Side::prefix(client.bucket(url.bucket()), url),
         }
+    }
+}
+
+/// Two sides that are compared, of which neither is changed.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Comparison {
+    /// A folder or s3://bucket/prefix.
+    source: Place,
+    /// The other: s3://bucket/prefix or a folder.
+    target: Place,
+    #[command(flatten)]
+    choice: Choice,
+}
+
+impl Comparison {
+    /// Compares them as `set` has it, and tells how many differ, which `differing` reads from the report.
+    pub(crate) async fn run(
+        self,
+        common: &Common,
+        output: &Output,
+        set: impl FnOnce(&mut Options),
+        differing: impl FnOnce(&Report) -> u64,
+    ) -> Result<Outcome, Failure> {
+        let mut options = self.choice.options()?;
+        set(&mut options);
+        let report = run(common, output, self.source, self.target, options).await?;
+        let differ = differing(&report);
+        if !common.quiet {
+            output.tell(
+                format_args!("{differ} differ, {} are the same, {} failed", report.same, report.failed),
+                || json!({"event": "end", "differ": differ, "same": report.same, "failed": report.failed}),
+            )?;
+        }
+        Ok(match differ == 0 && report.failed == 0 {
+            true => Outcome::Done,
+            false => Outcome::InPart,
+        })
     }
 }
 
