@@ -111,8 +111,6 @@ mod tests {
     use cloud_stores::Stores;
     use ec2_client::{Credentials, Ec2Client};
     use emulator::Emulator;
-    use s3_client::S3Client;
-    use sdb_client::SdbClient;
 
     use super::*;
 
@@ -124,21 +122,10 @@ mod tests {
 
     impl World {
         async fn start() -> Self {
-            let emulator = Emulator::start_blocking().expect("an emulator");
-            let keys = Credentials::new(emulator.access_key(), emulator.secret_key());
-            let s3 = S3Client::builder()
-                .endpoint(emulator.url())
-                .credentials(keys.clone())
-                .build();
-            let sdb = SdbClient::builder()
-                .endpoint(emulator.url())
-                .credentials(keys)
-                .build();
-            let bucket = s3.expect("a client").bucket("chat");
-            bucket.create().await.expect("a bucket");
-            let stores = Stores::builder(bucket, sdb.expect("a client")).shards(1);
+            let (emulator, stores) = super::super::testing::stores().await;
+            let stores = stores.open();
             Self {
-                stores: stores.open().await.expect("stores"),
+                stores: stores.await.expect("stores"),
                 emulator,
                 start: Instant::now(),
             }

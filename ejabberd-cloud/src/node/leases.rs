@@ -170,8 +170,6 @@ impl LeaseView {
 mod tests {
     use cloud_stores::Stores;
     use emulator::{Emulator, Fault, Rule};
-    use s3_client::{Credentials, S3Client};
-    use sdb_client::SdbClient;
 
     use super::*;
 
@@ -185,24 +183,11 @@ mod tests {
 
     impl World {
         async fn start() -> Self {
-            let emulator = Emulator::start_blocking().expect("an emulator");
-            let keys = Credentials::new(emulator.access_key(), emulator.secret_key());
-            let s3 = S3Client::builder()
-                .endpoint(emulator.url())
-                .credentials(keys.clone())
-                .build();
-            let sdb = SdbClient::builder()
-                .endpoint(emulator.url())
-                .credentials(keys)
-                .build();
-            let bucket = s3.expect("a client").bucket("chat");
-            bucket.create().await.expect("a bucket");
-            let stores = Stores::builder(bucket, sdb.expect("a client"))
-                .deadline(Duration::from_secs(2))
-                .shards(1);
+            let (emulator, stores) = super::super::testing::stores().await;
+            let stores = stores.deadline(Duration::from_secs(2)).open();
             Self {
                 emulator,
-                stores: stores.open().await.expect("stores"),
+                stores: stores.await.expect("stores"),
                 start: Instant::now(),
             }
         }

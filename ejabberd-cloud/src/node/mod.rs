@@ -20,6 +20,8 @@
 mod instances;
 mod leases;
 mod message;
+#[cfg(test)]
+mod testing;
 
 use std::collections::VecDeque;
 use std::io;
