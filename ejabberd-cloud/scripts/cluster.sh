@@ -15,13 +15,17 @@
 # CONFIGURATION  ejabberd's, by default ejabberd.yml beside this script
 #
 # Everything else is as scripts/node.sh says. All of it ends on SIGINT and SIGTERM. A node that is killed is started again by
-#   NAME=a ADDRESS=127.0.0.1 COOKIE=loopback scripts/node.sh RUN/again
+#   NAME=a ADDRESS=127.0.0.1 COOKIE=loopback DIST_PORT=14369 scripts/node.sh RUN/again
+# with the same SHIMS and PATH, and with the variables of the stores and the keys that the others have. With the emulator these are
+#   AWS_ACCESS_KEY_ID=id AWS_SECRET_ACCESS_KEY=secret EJABBERD_CLOUD_BUCKET=chat
+#   EJABBERD_CLOUD_S3_ENDPOINT=http://127.0.0.1:7480 EJABBERD_CLOUD_SDB_ENDPOINT=http://127.0.0.1:7480
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 if (($# < 1 || $# > 2)) || [[ ! ${2:-2} =~ ^[1-9]$ ]]; then
     sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//;p}' "$0" >&2
     exit 2
 fi
+: "${SHIMS:?is not set; it names the folder that erlang/build.sh was given}"
 run=$1 count=${2:-2}
 mkdir -p "$run"
 

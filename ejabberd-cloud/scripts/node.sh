@@ -23,10 +23,14 @@ if (($# < 1 || $# > 2)); then
     sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//;p}' "$0" >&2
     exit 2
 fi
-: "${SHIMS:?names the folder that erlang/build.sh was given}"
+: "${SHIMS:?is not set; it names the folder that erlang/build.sh was given}"
 : "${ADDRESS:=127.0.0.1}" "${C2S_PORT:=5222}" "${HTTP_PORT:=5280}" "${DIST_PORT:=4369}" "${NAME=}" "${ERL_EXTRA=}"
 if ! command -v erl >/dev/null; then
     echo "$0: Erlang is missing: apt-get install --no-install-recommends ejabberd" >&2
+    exit 1
+fi
+if ! grep -q '^[^#]*program:' "${2:-$here/ejabberd.yml}" && [[ -z $(type -P ejabberd-cloud) ]]; then
+    echo "$0: ejabberd-cloud is not on PATH: cargo build --release -p ejabberd-cloud, and add target/release to PATH" >&2
     exit 1
 fi
 if [[ ! -e $SHIMS/cloud.beam ]]; then
