@@ -1,5 +1,9 @@
 //! Answers of every framing, cut anywhere.
 
+use std::pin::Pin;
+
+use futures_core::Stream;
+
 use super::*;
 use crate::http1::check::{LIMITS, Run, run};
 
@@ -207,6 +211,33 @@ fn a_reader_that_has_gone_is_followed_to_a_limit() {
     }
     assert_eq!(read, 0);
     assert!(decoder.drained > drain && decoder.drained <= drain + 16);
+}
+
+#[test]
+fn a_body_under_way_fails_with_its_connection() {
+    let mut decoder = Decoder::new(LIMITS);
+    decoder.abort(&Error::new(Kind::Closed, "there is no body to fail"));
+    let head = format!("{OK}content-length: 100\r\n\r\nhello");
+    let mut input = BytesMut::from(head.as_bytes());
+    let Ok(Decoded::Open(mut reply)) = decoder.decode(Method::Get, &mut input, false) else {
+        panic!("it opens");
+    };
+    assert!(matches!(
+        decoder.decode(Method::Get, &mut input, false),
+        Ok(Decoded::More)
+    ));
+    assert!(decoder.is_amid() && !decoder.is_deserted());
+    decoder.abort(&Error::new(Kind::Timeout, "it took too long"));
+    let cx = &mut Context::from_waker(std::task::Waker::noop());
+    let mut next = || match Pin::new(reply.body_mut()).poll_next(cx) {
+        Poll::Ready(next) => next,
+        Poll::Pending => panic!("nothing more comes"),
+    };
+    assert_eq!(next().unwrap().unwrap(), "hello");
+    let error = next().unwrap().unwrap_err();
+    assert_eq!(error.kind(), Kind::Timeout);
+    assert!(error.may_have_been_sent());
+    assert!(next().is_none());
 }
 
 #[test]

@@ -237,3 +237,6 @@ fn length(out: &mut Outbox, mut n: u64) {
     out.put(&digits[at..]);
     out.put(b"\r\n\r\n");
 }
+
+#[cfg(test)]
+mod tests;
