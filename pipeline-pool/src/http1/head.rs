@@ -207,6 +207,8 @@ mod tests {
             b"content-length: 1\r\n 2",
             b"content-length:\r\n 5",
             b"Content-Length: 5\r\n ",
+            b"a: b\r\ncontent-length: 5\r\n ",
+            b"a: b\r\n c\r\nconnection:\r\n close",
             b"transfer-encoding:\r\n chunked",
             b"transfer-encoding: chunked\r\n\t",
             b"connection: keep-alive,\r\n close",

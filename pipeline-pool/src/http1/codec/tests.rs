@@ -117,8 +117,8 @@ fn what_is_large_or_may_run_once_has_its_connection_alone() {
     for (request, repeatable, alone) in [
         (request(Method::Get), true, false),
         (request(Method::Post), false, true),
-        (with_body(MAX_PIPELINED_BODY), true, false),
-        (with_body(MAX_PIPELINED_BODY + 1), true, true),
+        (with_body(16_384), true, false),
+        (with_body(16_385), true, true),
         (streamed(Some(1), &["a"]), false, true),
         (told(|get| get.alone(true)), true, true),
         (told(|get| get.repeatable(false)), false, true),
