@@ -23,8 +23,8 @@
 # target/mutants. What has run for a commit is kept in target/mutants/COMMIT.tsv, so that a run that was ended goes on
 # where it was. A change hangs when its tests take six times as long as without it, and at least 20 seconds (three times
 # that while other programs have the processor); it counts as noticed, in a column of its own. One that no test notices
-# has to stand in ci/mutants.accepted, with the reason why that is right. The exit status is 1 where a room notices fewer than 90 of 100 changes that compile, or where one that is not
-# noticed has no reason; it is 2 where it could not run.
+# has to stand in ci/mutants.accepted, with the reason why that is right. The exit status is 1 where a room notices fewer
+# than 90 of 100 changes that compile, or where one that is not noticed has no reason; it is 2 where it could not run.
 #
 # It needs cargo-mutants (cargo install --locked cargo-mutants) and Python 3.11 with tree-sitter and tree-sitter-rust
 # (--setup). Builds link with what Cargo's configuration says; mold makes them quicker.

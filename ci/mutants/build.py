@@ -29,7 +29,7 @@ _OF_TYPES = {"E0277", "E0308", "E0369", "E0599", "E0624"}
 
 @dataclass(frozen=True)
 class Built:
-    """The test programs; which changes are not in them, and which of these would not compile without switches either."""
+    """The test programs; which changes are not in them, and which of these would not compile without switches."""
 
     programs: list[Program]
     apart: set[int]
@@ -99,7 +99,7 @@ class Builder:
         for file, start, end in failure.spans:
             if file in files:
                 shift = len(switch.ALLOWED) if file == root else 0
-                if region := files[file].region_at(start - shift, end - shift):
+                if region := files[file].region_at(start - shift, end - shift, failure.code):
                     return region
         return None
 

@@ -25,6 +25,9 @@ _IDLE = 5.0
 _FAILED = re.compile(rb"^test .* \.\.\. FAILED$", re.MULTILINE)
 _OUTPUT = 1 << 20
 
+# Parts of the names of the tests that are to run.
+Filters = tuple[str, ...]
+
 
 class JudgeError(Exception):
     """The tests do not pass unchanged, or not with a number that is no change's."""
@@ -40,7 +43,7 @@ class Cost:
 
 @dataclass(frozen=True)
 class Limits:
-    """When a run of one program has hung: `wall` seconds are over, and the processor has not only been busy elsewhere."""
+    """When a run of one program has hung: `wall` seconds are over, and the processor was not only busy elsewhere."""
 
     wall: float
     processor: float
@@ -60,31 +63,36 @@ class Judge:
     folder: Path
     least: float = LEAST
 
-    def unchanged(self, programs: list[Program]) -> dict[str, Limits]:
-        """What each program may take with a change, from a run without one."""
+    def unchanged(self, programs: list[Program], costs: dict[tuple[Program, Filters], Cost]) -> dict[str, Limits]:
+        """What each program may take with a change, from a run without one; `costs` has those that have run."""
         limits = {}
         for program in self._own(programs):
-            status, cost = self._run(program, None, Limits(_UNCHANGED_LIMIT, _UNCHANGED_LIMIT))
-            if status != 0:
-                raise JudgeError(f"the tests of {self.room.name} do not pass unchanged: {program.path}")
-            limits[program.target] = Limits.after(cost, self.least)
+            run = program, self.room.filters
+            if run not in costs:
+                status, costs[run] = self._run(*run, None, Limits(_UNCHANGED_LIMIT, _UNCHANGED_LIMIT))
+                if status != 0:
+                    raise JudgeError(f"the tests of {self.room.name} do not pass unchanged: {program.path}")
+            limits[program.target] = Limits.after(costs[run], self.least)
         return limits
 
     def changed(self, programs: list[Program], number: int | None, limits: dict[str, Limits]) -> str:
         """How the tests end with the change behind switch `number`, or with that which `programs` were built with."""
-        for program in self._own(programs):
-            status, _ = self._run(program, number, limits[program.target])
-            if status is None:
-                return TIMEOUT
-            if status != 0:
-                return CAUGHT
+        for filters in (self.room.likely, self.room.filters) if self.room.likely else (self.room.filters,):
+            for program in self._own(programs):
+                status, _ = self._run(program, filters, number, limits[program.target])
+                if status is None:
+                    return TIMEOUT
+                if status != 0:
+                    return CAUGHT
         return MISSED
 
     def _own(self, programs: list[Program]) -> list[Program]:
         own = {program.target: program for program in programs}
         return [own[target] for target in self.room.targets]
 
-    def _run(self, program: Program, number: int | None, limits: Limits) -> tuple[int | None, Cost]:
+    def _run(
+        self, program: Program, filters: Filters, number: int | None, limits: Limits
+    ) -> tuple[int | None, Cost]:
         """The exit status, none if it hung."""
         settings = {
             "CARGO_MANIFEST_DIR": str(self.folder),
@@ -96,7 +104,7 @@ class Judge:
         output = tempfile.TemporaryFile()
         began = time.monotonic()
         process = subprocess.Popen(
-            ["nice", "-n", "10", program.path, *self.room.filters],
+            ["nice", "-n", "10", program.path, *filters],
             cwd=self.folder,
             env=os.environ | settings,
             stdin=subprocess.DEVNULL,

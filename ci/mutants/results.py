@@ -56,7 +56,8 @@ def reasons(accepted: Path) -> dict[str, str]:
 def table(results: list[Result], rooms: tuple[Room, ...], why: dict[str, str]) -> tuple[str, bool]:
     """The table, and whether each room holds what it has to."""
     row = "{:10} {:>7} {:>7} {:>9} {:>7} {:>8} {:>7} {:>8}"
-    lines, good, bare = [row.format("room", "run", "caught", "timeout", "missed", "reasons", "unviable", "share")], True, []
+    lines = [row.format("room", "run", "caught", "timeout", "missed", "reasons", "unviable", "share")]
+    good, bare = True, []
     total: Counter[str] = Counter()
     for room in rooms:
         own = [result for result in results if result.room == room.name]

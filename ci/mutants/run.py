@@ -4,9 +4,9 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from typing import Callable
 
-from build import Builder
+from build import Builder, Program
 from changes import Change
-from judge import UNVIABLE, Judge, Limits
+from judge import UNVIABLE, Cost, Filters, Judge, Limits
 from rooms import Room
 
 # Tells how a change of a room ended.
@@ -29,7 +29,8 @@ class Package:
             if number in built.unviable:
                 ended(room, change, UNVIABLE)
         judges = {room: self._judge(room) for room in wanted}
-        limits = {room: judge.unchanged(built.programs) for room, judge in judges.items()}
+        costs: dict[tuple[Program, Filters], Cost] = {}
+        limits = {room: judge.unchanged(built.programs, costs) for room, judge in judges.items()}
         with ThreadPoolExecutor(self.jobs) as pool:
             runs = {
                 pool.submit(judges[room].changed, built.programs, number, limits[room]): (room, change)

@@ -4,8 +4,8 @@ Problem: a build for each change takes most of the time of a run, since a test t
 Decision: `a < b` becomes `(if on(7) { a <= b } else { a < b })`, so that one build has all changes of a package, and
 the variable MUTANT says which of them a run of the tests has. The text of a variant has no switches inside, so that
 changes within each other do not multiply.
-Cost: what stands where no call may (a constant, a macro) and what only compiles without the other branch (a function that
-returns `impl Trait`) cannot be switched; it is written plainly and built alone.
+Cost: what stands where no call may (a constant, a macro) and what only compiles without the other branch (a function
+that returns `impl Trait`) cannot be switched; it is written plainly and built alone.
 """
 
 from collections import defaultdict
@@ -94,13 +94,19 @@ class Switched:
         self._write(0, len(text), sorted(self._ranges, key=lambda range_: (range_[0], -range_[1])))
         self.text = bytes(self._out)
 
-    def region_at(self, start: int, end: int) -> Region | None:
-        """Whose fault an error is that a compiler reports at these bytes: the innermost region, or the nearest before."""
+    def region_at(self, start: int, end: int, code: str) -> Region | None:
+        """Whose fault an error is that a compiler reports at these bytes: the innermost region, or the nearest before.
+
+        A `match` that lacks an arm is reported at its head (E0004), and the arm is behind it.
+        """
         around = [region for region in self.regions if region.start <= start and end <= region.end]
-        if around:
+        if around and code != "E0004":
             return min(around, key=lambda region: region.end - region.start)
         before = [region for region in self.regions if region.start <= start]
+        behind = [region for region in self.regions if region.start > start]
         nearest = max(before, key=lambda region: region.start, default=None)
+        if behind and (nearest is None or code == "E0004"):
+            nearest = min(behind, key=lambda region: region.start)
         return nearest and replace(nearest, typed=False)
 
     def _place(self, number: int, change: Change) -> bool:
@@ -130,7 +136,8 @@ class Switched:
                 return False
         if whole is None:
             return False
-        variant = self._source[whole.start_byte : start] + change.replacement.encode() + self._source[end : whole.end_byte]
+        before, behind = self._source[whole.start_byte : start], self._source[end : whole.end_byte]
+        variant = before + change.replacement.encode() + behind
         self._ranges[whole.start_byte, whole.end_byte].variants.append((number, variant))
         return True
 
@@ -159,7 +166,7 @@ class Switched:
         return True
 
     def _write(self, start: int, end: int, ranges: list[tuple[int, int]]) -> None:
-        """Writes the bytes from `start` to `end`, in which `ranges` are switched; they are in order, outer ones first."""
+        """Writes the bytes from `start` to `end`, in which `ranges` are switched: in order, and outer ones first."""
         at = start
         while ranges:
             outer = ranges[0]
