@@ -32,6 +32,8 @@ pub enum Kind {
     Guard,
     /// Whoever listens to a run has broken it off.
     Stopped,
+    /// This program has a defect: one of its threads has panicked. Nothing is deleted after it.
+    Defect,
 }
 
 /// Why something could not be done: of what [kind](Kind) the failure is, what it is about, and what happened.
@@ -75,6 +77,14 @@ impl Error {
         };
         let about = path.display().to_string();
         Self::new(kind, about, format!("cannot {what} it: {cause}"))
+    }
+
+    /// The same error with what it is about, unless it knows that.
+    pub(crate) fn or_about(mut self, about: &str) -> Self {
+        if self.0.about.is_empty() {
+            about.clone_into(&mut self.0.about);
+        }
+        self
     }
 
     /// What kind of failure it is.
@@ -155,6 +165,8 @@ mod tests {
         let name = Error::new(Kind::Name, "a\nb", "it is odd");
         assert_eq!(name.to_string(), "a\\nb: it is odd");
         assert_eq!(Error::usage("no").to_string(), "no");
+        assert_eq!(Error::usage("no").or_about("k").to_string(), "k: no");
+        assert_eq!(full.or_about("k").about(), "a/b");
     }
 
     #[test]

@@ -28,8 +28,9 @@ pub(crate) struct Listed {
     pub(crate) modified: i64,
 }
 
-/// The pages of a listing, to be read by a thread that may wait.
-pub(crate) struct Pages(mpsc::Receiver<Result<ListPage, s3_client::Error>>);
+/// The pages of a listing, to be read by a thread that may wait. The end is said: a task that ends without a word has not
+/// come to the end of the listing.
+pub(crate) struct Pages(mpsc::Receiver<Result<Option<ListPage>>>);
 
 /// Begins to list what lies below a prefix.
 pub(crate) fn start(bucket: &Bucket, prefix: &str) -> Pages {
@@ -37,13 +38,9 @@ pub(crate) fn start(bucket: &Bucket, prefix: &str) -> Pages {
     let mut pages = bucket.list().prefix(prefix).pages();
     tokio::spawn(async move {
         loop {
-            let page = match pages.try_next().await {
-                Ok(Some(page)) => Ok(page),
-                Ok(None) => return,
-                Err(error) => Err(error),
-            };
-            let failed = page.is_err();
-            if sender.send(page).await.is_err() || failed {
+            let page = pages.try_next().await.map_err(Error::from);
+            let ended = !matches!(page, Ok(Some(_)));
+            if sender.send(page).await.is_err() || ended {
                 return;
             }
         }
@@ -68,14 +65,20 @@ impl Listing<Pages> {
 }
 
 impl Iterator for Pages {
-    type Item = Result<ListPage, s3_client::Error>;
+    type Item = Result<ListPage>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.0.blocking_recv()
+        match self.0.blocking_recv() {
+            Some(page) => page.transpose(),
+            None => {
+                let what = "a defect of this program broke off the listing";
+                Some(Err(Error::new(Kind::Defect, "", what)))
+            }
+        }
     }
 }
 
-impl<P: Iterator<Item = Result<ListPage, s3_client::Error>>> Listing<P> {
+impl<P: Iterator<Item = Result<ListPage>>> Listing<P> {
     fn of(pages: P, prefix: &str) -> Self {
         Self {
             pages,
@@ -121,7 +124,7 @@ impl<P: Iterator<Item = Result<ListPage, s3_client::Error>>> Listing<P> {
     }
 }
 
-impl<P: Iterator<Item = Result<ListPage, s3_client::Error>>> Iterator for Listing<P> {
+impl<P: Iterator<Item = Result<ListPage>>> Iterator for Listing<P> {
     type Item = Result<Listed>;
 
     fn next(&mut self) -> Option<Result<Listed>> {
@@ -140,7 +143,7 @@ impl<P: Iterator<Item = Result<ListPage, s3_client::Error>>> Iterator for Listin
                 Some(Ok(page)) => self.page = page.objects.into_iter(),
                 Some(Err(error)) => {
                     self.ended = true;
-                    return Some(Err(error.into()));
+                    return Some(Err(error));
                 }
                 None => self.ended = true,
             }
@@ -203,6 +206,21 @@ mod tests {
             assert_eq!(error.kind(), Kind::Content);
             assert_eq!(error.about(), keys[2]);
             assert!(!found.is_empty());
+        }
+    }
+
+    #[test]
+    fn a_listing_that_breaks_off_has_no_end() {
+        for (said, fault) in [(true, None), (false, Some(Kind::Defect))] {
+            let (sender, receiver) = mpsc::channel(1);
+            if said {
+                sender.try_send(Ok(None)).unwrap();
+            }
+            drop(sender);
+            let mut listing = Listing::new(Pages(receiver), "p/");
+            let next = listing.next().map(|listed| listed.unwrap_err().kind());
+            assert_eq!(next, fault);
+            assert!(listing.next().is_none());
         }
     }
 }

@@ -27,3 +27,19 @@ pub(crate) struct Record {
     /// Whether the file is known to have had this content when it had this stamp, and so the next run need not read it.
     pub(crate) settled: bool,
 }
+
+#[cfg(test)]
+impl Record {
+    /// A record of this key alone.
+    pub(crate) fn of_key(key: &str) -> Self {
+        Self {
+            key: key.to_owned(),
+            sha: Digest::of(b""),
+            md5: None,
+            stamp: Stamp::default(),
+            mode: 0,
+            etag: String::new(),
+            settled: true,
+        }
+    }
+}

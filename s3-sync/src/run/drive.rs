@@ -4,16 +4,15 @@ use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
-use std::sync::{Mutex, PoisonError};
 
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::{mpsc, oneshot};
 
-use super::content::FileReader;
 use super::ledger::{Later, Ledger, Settled};
 use super::moves::{Did, Done, Mover};
 use super::outlet::{Note, Outlet, Pace};
+use super::readers::{self, start_thread};
 use super::report::{Action, Event, Listener, Report};
 use super::task::{Direction, Task, TaskStep};
 use crate::error::{Error, Kind, Result};
@@ -23,8 +22,6 @@ use crate::plan::price;
 use crate::record::Record;
 use crate::tree::Met;
 
-/// How many threads read files.
-const READERS: usize = 2;
 /// How many batches wait for them, and for the requests.
 const BATCHES: usize = 4;
 /// After so many files the progress is told.
@@ -73,38 +70,23 @@ impl<'l> Drive<'l> {
     }
 
     /// Does what a thread makes tasks of, to the end; the records are in the order of keys.
-    pub(crate) async fn pipeline(
+    pub(crate) async fn pipeline<P>(
         &mut self,
-        reader: impl Fn() -> FileReader,
+        prepare: impl Fn() -> P,
         gather: impl FnOnce(Outlet) + Send + 'static,
-    ) -> Result<std::fs::File> {
+    ) -> Result<std::fs::File>
+    where
+        P: FnMut(&mut Task) + Send + 'static,
+    {
         let pace = Arc::new(Pace::default());
         let _over = Over(pace.clone());
         let (ready, mut taken) = mpsc::channel(BATCHES);
         let (notes, mut noted) = mpsc::unbounded_channel();
         let (batches, waiting) = sync_channel::<Vec<Task>>(BATCHES);
-        let waiting = Arc::new(Mutex::new(waiting));
-        for _ in 0..READERS {
-            let (waiting, ready, mut reader) = (waiting.clone(), ready.clone(), reader());
-            start("s3-sync reads", move || {
-                loop {
-                    let batch = waiting
-                        .lock()
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .recv();
-                    let Ok(mut batch) = batch else { return };
-                    batch.iter_mut().for_each(|task| reader.prepare(task));
-                    if ready.blocking_send(batch).is_err() {
-                        return;
-                    }
-                }
-            })?;
-        }
-        drop(ready);
-        drop(waiting);
+        readers::start(prepare, waiting, ready)?;
         let outlet = Outlet::new(batches, notes, pace.clone());
         let (end, ended) = oneshot::channel();
-        start("s3-sync compares", move || {
+        start_thread("s3-sync compares", move || {
             gather(outlet);
             let _nobody_waits = end.send(());
         })?;
@@ -141,7 +123,8 @@ impl<'l> Drive<'l> {
         }
         // That no more tasks come is their end only if the comparison has come to its own.
         if ended.await.is_err() {
-            return Err(Error::new(Kind::Stopped, "", "the comparison broke off"));
+            let what = "a defect of this program broke off the comparison";
+            return Err(Error::new(Kind::Defect, "", what));
         }
         self.progress()?;
         ledger.finish().map_err(|cause| spooling(&cause))
@@ -352,7 +335,7 @@ impl<'l> Drive<'l> {
                 settled
             }
             Did::Failed(error) => {
-                self.fail(&error)?;
+                self.fail(&error.or_about(&task.key))?;
                 task.unchanged(direction).into()
             }
         };
@@ -375,20 +358,6 @@ impl Drop for Over {
     }
 }
 
-fn start(name: &str, work: impl FnOnce() + Send + 'static) -> Result<()> {
-    let thread = std::thread::Builder::new()
-        .name(name.to_owned())
-        .spawn(work);
-    match thread {
-        Ok(_runs) => Ok(()),
-        Err(cause) => Err(Error::new(
-            Kind::File,
-            "",
-            format!("cannot start a thread: {cause}"),
-        )),
-    }
-}
-
 pub(crate) fn spooling(cause: &std::io::Error) -> Error {
     Error::file("write", &std::env::temp_dir(), cause)
 }
@@ -401,14 +370,13 @@ mod tests {
     use crate::tree::Tree;
     use s3_client::{Credentials, S3Client};
 
-    #[tokio::test]
-    async fn a_comparison_that_breaks_off_is_no_end() {
+    fn mover() -> Mover {
         let client = S3Client::builder()
             .endpoint("http://127.0.0.1:1")
             .credentials(Credentials::new("key", "secret"))
             .build();
-        let mover = Mover {
-            direction: Direction::Copy,
+        Mover {
+            direction: Direction::Up,
             tree: Tree::new(std::path::Path::new("")),
             store: Store {
                 bucket: client.unwrap().bucket("bucket"),
@@ -420,18 +388,64 @@ mod tests {
             verify: false,
             read_only: false,
             large: Mover::large(),
-        };
+        }
+    }
+
+    #[tokio::test]
+    async fn a_comparison_that_breaks_off_is_no_end() {
         let mut listener = |_: Event<'_>| ControlFlow::Continue(());
-        let mut drive = Drive::new(mover, 1, false, &mut listener).unwrap();
-        let nowhere = || {
-            let tree = Tree::new(std::path::Path::new(""));
-            FileReader::new(tree, Direction::Copy, Default::default(), false)
-        };
-        let ended = drive.pipeline(nowhere, |mut outlet| {
+        let mut drive = Drive::new(mover(), 1, false, &mut listener).unwrap();
+        let idle = || |_: &mut Task| ();
+        let ended = drive.pipeline(idle, |mut outlet| {
             outlet.flush();
         });
         assert!(ended.await.is_ok());
-        let broken = drive.pipeline(nowhere, |_outlet| panic!("on purpose"));
-        assert_eq!(broken.await.unwrap_err().kind(), Kind::Stopped);
+        let broken = drive.pipeline(idle, |_outlet| panic!("on purpose"));
+        assert_eq!(broken.await.unwrap_err().kind(), Kind::Defect);
+    }
+
+    #[tokio::test]
+    async fn a_panic_while_a_file_is_read_fails_with_its_name_and_nothing_is_lost() {
+        let mut failed = Vec::new();
+        let mut listener = |event: Event<'_>| {
+            if let Event::Failed(error) = event {
+                failed.push((error.kind(), error.to_string()));
+            }
+            ControlFlow::Continue(())
+        };
+        let mut drive = Drive::new(mover(), 1, false, &mut listener).unwrap();
+        let panics = || {
+            |task: &mut Task| match &*task.key {
+                "0070" => panic!("on purpose"),
+                "0170" => panic!("on purpose, in {}", task.key),
+                _ => {}
+            }
+        };
+        // Several batches, more than there are threads.
+        let done = drive.pipeline(panics, |mut outlet| {
+            for number in 0..300 {
+                let record = Record::of_key(&format!("{number:04}"));
+                let mut task = Task::repeated(record, Direction::Up);
+                task.step = TaskStep::Same;
+                assert!(outlet.send(task));
+            }
+            outlet.flush();
+        });
+        done.await.unwrap();
+        let (report, failures) = (drive.report.clone(), drive.counts.failures);
+        drop(drive);
+        assert_eq!((report.seen, report.same, report.failed), (300, 298, 2));
+        // The guard that deletes nothing after a failure counts them.
+        assert_eq!(failures, 2);
+        failed.sort_unstable_by(|a, b| a.1.cmp(&b.1));
+        let [(kind, first), (_, second)] = &failed[..] else {
+            panic!("{failed:?}");
+        };
+        assert_eq!(*kind, Kind::Defect);
+        assert!(
+            first.starts_with("0070: ") && first.ends_with(": on purpose"),
+            "{first}"
+        );
+        assert!(second.ends_with(": on purpose, in 0170"), "{second}");
     }
 }

@@ -106,9 +106,7 @@ impl Spools {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::digest::Digest;
     use crate::record::Writer;
-    use crate::tree::Stamp;
 
     #[test]
     fn spools_are_merged() {
@@ -116,16 +114,7 @@ mod tests {
         for keys in [&["b", "d", "e"][..], &["a", "c", "f"], &[]] {
             let mut writer = Writer::new(tempfile::tempfile().unwrap());
             for key in keys {
-                let record = Record {
-                    key: (*key).to_owned(),
-                    sha: Digest::of(b""),
-                    md5: None,
-                    stamp: Stamp::default(),
-                    mode: 0,
-                    etag: String::new(),
-                    settled: false,
-                };
-                writer.add(&record).unwrap();
+                writer.add(&Record::of_key(key)).unwrap();
             }
             spools.add(writer.finish().unwrap());
         }

@@ -277,6 +277,13 @@ pub(crate) struct NewFile {
     path: PathBuf,
 }
 
+impl NewFile {
+    /// Where it will be.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -360,11 +367,9 @@ mod tests {
 
     #[test]
     fn a_full_disk_leaves_no_half_file() {
-        // Where there is none to be had, the device that is always full stands in: it is the write that fails.
+        // The device that is always full stands in for a disk: it is the write that fails.
         let full = std::fs::OpenOptions::new().write(true).open("/dev/full");
-        let Ok(full) = full else {
-            return;
-        };
+        let full = full.expect("/dev/full is there, without which no disk of this test is full");
         let root = tempfile::tempdir().unwrap();
         let mut folder = Folder::open(root.path(), false).unwrap();
         let mut new = folder.begin("a", MAKING).unwrap();

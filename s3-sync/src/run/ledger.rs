@@ -99,9 +99,7 @@ impl Ledger {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::digest::Digest;
     use crate::record::Reader;
-    use crate::tree::Stamp;
 
     #[test]
     fn records_are_in_order_whatever_ends_first() {
@@ -109,15 +107,7 @@ mod tests {
         let mut numbers: Vec<u64> = (0..1000).collect();
         fastrand::Rng::with_seed(7).shuffle(&mut numbers);
         for number in numbers {
-            let record = Record {
-                key: format!("{number:04}"),
-                sha: Digest::of(b""),
-                md5: None,
-                stamp: Stamp::default(),
-                mode: 0,
-                etag: String::new(),
-                settled: true,
-            };
+            let record = Record::of_key(&format!("{number:04}"));
             let settled = match number % 4 {
                 0 => Settled::Nothing,
                 1 => Settled::Known(record),

@@ -26,6 +26,7 @@ mod moves;
 mod options;
 mod outlet;
 mod phases;
+mod readers;
 mod report;
 mod store;
 mod task;

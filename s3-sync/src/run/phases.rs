@@ -151,13 +151,16 @@ async fn tree<'l>(
         prefix: store.url.prefix().len(),
     };
     let trust = options.trust;
-    let reader = move || FileReader::new(tree.clone(), direction, trust, !read_only);
+    let prepare = move || {
+        let mut reader = FileReader::new(tree.clone(), direction, trust, !read_only);
+        move |task: &mut Task| reader.prepare(task)
+    };
     let main = drive
-        .pipeline(&reader, move |outlet| sides.run(outlet))
+        .pipeline(&prepare, move |outlet| sides.run(outlet))
         .await?;
     let mut spools = Spools::default();
     spools.add(main);
-    after(&mut drive, &store, reader, &mut spools).await?;
+    after(&mut drive, &store, prepare, &mut spools).await?;
     if !read_only {
         if drive.state_changed
             && let Some(state) = state
@@ -203,15 +206,14 @@ async fn copy<'l>(from: Store, store: Store, listener: &'l mut Listener<'l>) -> 
         source: (Listing::new(source, a.prefix()), source_index),
         target: (Listing::new(target, b.prefix()), target_index),
     };
-    let trust = options.trust;
-    let nowhere = Tree::new(Path::new(""));
-    let reader = move || FileReader::new(nowhere.clone(), Direction::Copy, trust, false);
+    // Nothing of this machine is read.
+    let prepare = || |_: &mut Task| ();
     let main = drive
-        .pipeline(&reader, move |outlet| sides.run(outlet))
+        .pipeline(&prepare, move |outlet| sides.run(outlet))
         .await?;
     let mut spools = Spools::default();
     spools.add(main);
-    after(&mut drive, &store, reader, &mut spools).await?;
+    after(&mut drive, &store, prepare, &mut spools).await?;
     if !read_only && drive.index_changed {
         write_index(&mut drive, &store, spools).await?;
     }
@@ -235,19 +237,22 @@ fn end(drive: Drive<'_>) -> Report {
 }
 
 /// What comes after the first uploads: those that are last, and the deletes.
-async fn after(
+async fn after<P>(
     drive: &mut Drive<'_>,
     store: &Store,
-    reader: impl Fn() -> FileReader,
+    prepare: impl Fn() -> P,
     spools: &mut Spools,
-) -> Result<()> {
+) -> Result<()>
+where
+    P: FnMut(&mut Task) + Send + 'static,
+{
     let direction = drive.mover.direction;
     let later = Later::new().map_err(|cause| spooling(&cause))?;
     let Later { last, deletes } = std::mem::replace(&mut drive.later, later);
     if drive.has_last {
         let last = last.finish().map_err(|cause| spooling(&cause))?;
         match drive.counts.failures {
-            0 => spools.add(move_last(drive, reader, last).await?),
+            0 => spools.add(move_last(drive, prepare, last).await?),
             _ => {
                 let what = "those that are to be last are held back, since something failed before";
                 drive.fail(&Error::new(Kind::Guard, "", what))?;
@@ -281,7 +286,9 @@ async fn after(
                     done.task.size(direction),
                 )?;
             }
-            Did::InTheWay(error) | Did::Failed(error) => drive.fail(&error)?,
+            Did::InTheWay(error) | Did::Failed(error) => {
+                drive.fail(&error.or_about(&done.task.key))?;
+            }
             Did::Same | Did::Differs | Did::Later => {}
         }
     }
@@ -311,16 +318,19 @@ fn stuck(blocked: &[(Task, Error)], deletes: &std::fs::File) -> Result<u64> {
 }
 
 /// Moves what was kept for the end.
-async fn move_last(
+async fn move_last<P>(
     drive: &mut Drive<'_>,
-    reader: impl Fn() -> FileReader,
+    prepare: impl Fn() -> P,
     last: std::fs::File,
-) -> Result<std::fs::File> {
+) -> Result<std::fs::File>
+where
+    P: FnMut(&mut Task) + Send + 'static,
+{
     let direction = drive.mover.direction;
     // They have been counted once.
     let (counts, report) = (drive.counts, drive.report.clone());
     let moved = drive
-        .pipeline(reader, move |mut outlet: Outlet| {
+        .pipeline(prepare, move |mut outlet: Outlet| {
             let records = match Reader::new(last) {
                 Ok(records) => records,
                 Err(cause) => return outlet.note(Note::Fatal(spooling(&cause))),
@@ -367,7 +377,10 @@ async fn delete(drive: &mut Drive<'_>, store: &Store, deletes: std::fs::File) ->
     while let Some((id, removed)) = results.next().await {
         match removed {
             Ok(_) => drive.did(Action::Delete, id.key.get(prefix..).unwrap_or(&id.key), 0)?,
-            Err(error) => drive.fail(&error.into())?,
+            Err(error) => {
+                let key = id.key.get(prefix..).unwrap_or(&id.key);
+                drive.fail(&Error::from(error).or_about(key))?;
+            }
         }
     }
     drive.report.price.deletes += drive.report.deleted.div_ceil(PAGE);

@@ -5,6 +5,7 @@
 //! enough for tens of thousands of small files a second where the disk does not wait.
 
 use std::os::unix::fs::FileExt as _;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
@@ -65,9 +66,9 @@ impl FolderWriter {
         let (answer, answered) = oneshot::channel();
         let gone = || {
             Obstacle::Failed(Error::new(
-                Kind::Stopped,
+                Kind::Defect,
                 "",
-                "the thread that writes has ended",
+                "a defect of this program has ended the thread that writes",
             ))
         };
         // There are fewer tasks than may wait, so that this does not block.
@@ -95,6 +96,7 @@ impl FolderWriter {
             .await?;
         let clone = file.file.try_clone();
         let mut piecewise = Piecewise {
+            path: file.path().to_owned(),
             writer: self.clone(),
             file: Some(file),
             data: None,
@@ -106,10 +108,10 @@ impl FolderWriter {
                 piecewise.data = Some(Arc::new(data));
                 Ok(piecewise)
             }
-            Err(cause) => Err(Obstacle::Failed(Error::new(
-                Kind::File,
-                "",
-                cause.to_string(),
+            Err(cause) => Err(Obstacle::Failed(Error::file(
+                "write",
+                &piecewise.path,
+                &cause,
             ))),
         }
     }
@@ -138,6 +140,8 @@ pub(crate) struct Piecewise {
     writer: FolderWriter,
     file: Option<NewFile>,
     data: Option<Arc<std::fs::File>>,
+    /// Where it will be.
+    path: PathBuf,
     making: Making,
     at: u64,
 }
@@ -148,12 +152,11 @@ impl Piecewise {
         let Some(data) = self.data.clone() else {
             return Ok(());
         };
-        let at = self.at;
+        let (at, path) = (self.at, self.path.clone());
         self.at += bytes.len() as u64;
         super::store::blocking(move || {
             let wrote = data.write_all_at(&bytes, at);
-            wrote
-                .map_err(|cause| Error::file("write", std::path::Path::new("the new file"), &cause))
+            wrote.map_err(|cause| Error::file("write", &path, &cause))
         })
         .await
     }
