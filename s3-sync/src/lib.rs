@@ -14,6 +14,7 @@ mod record;
 pub mod release;
 mod run;
 mod state;
+mod step;
 mod tree;
 mod url;
 
@@ -24,5 +25,6 @@ pub use plan::compare::Trust;
 pub use plan::guard::MaxDelete;
 pub use plan::price::Price;
 pub use run::{Action, Event, Options, Report, Side, Sync, keys_of, sync};
+pub use step::Step;
 pub use tree::{Links, Skipped};
 pub use url::Url;

@@ -21,7 +21,6 @@ mod pointer;
 mod publish;
 mod sign;
 mod status;
-mod step;
 mod store;
 mod sweeps;
 
@@ -34,5 +33,5 @@ pub use self::pointer::{Cause, Place, Pointer, Target};
 pub use self::publish::{Publish, PublishEnd, Published};
 pub use self::sign::{SignKey, TrustKey};
 pub use self::status::{Status, Waited};
-pub use self::step::Step;
 pub use self::store::App;
+pub use crate::step::Step;

@@ -7,10 +7,10 @@ use super::manifest::Bounds;
 use super::pointer::advance::{Outcome, WantedMove};
 use super::pointer::{Cause, Place, Pointers, Target};
 use super::sign::SignKey;
-use super::step::Steps;
 use super::store::{App, random_id, unix_now};
 use super::sweeps::Sweeps;
 use crate::error::{Error, Kind, Result};
+use crate::step::Steps;
 
 /// A request to move the pointer; made by [`App::rollback`] and [`App::promote`].
 #[derive(Clone, Debug)]

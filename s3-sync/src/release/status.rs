@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 use super::follow::{MAX_REPORT, NodeReport};
 use super::layout::{Channel, check_node};
 use super::pointer::{Place, Pointer, Pointers};
-use super::step::Steps;
 use super::store::{App, is_missing};
 use crate::error::Result;
+use crate::step::Steps;
 
 /// The first pause between two looks at what nodes say, and the longest.
 const FIRST_LOOK: Duration = Duration::from_millis(100);

@@ -367,6 +367,7 @@ mod tests {
     use super::*;
     use crate::run::options::Options;
     use crate::run::store::Store;
+    use crate::step::Steps;
     use crate::tree::Tree;
     use s3_client::{Credentials, S3Client};
 
@@ -382,6 +383,7 @@ mod tests {
                 bucket: client.unwrap().bucket("bucket"),
                 url: "s3://bucket/p".parse().unwrap(),
                 options: Arc::new(Options::default()),
+                steps: Steps::default(),
             },
             from: None,
             writer: None,

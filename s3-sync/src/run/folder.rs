@@ -12,12 +12,13 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{
-    AtFlags, CWD, Mode, OFlags, RenameFlags, Timespec, Timestamps, UTIME_OMIT, mkdirat, openat,
-    renameat, renameat_with, unlinkat,
+    AtFlags, CWD, FlockOperation, Mode, OFlags, RenameFlags, Timespec, Timestamps, UTIME_OMIT,
+    flock, mkdirat, openat, renameat, renameat_with, unlinkat,
 };
 use rustix::io::Errno;
 
 use crate::error::{Error, Kind, Result};
+use crate::step::Steps;
 use crate::tree::TEMPORARY;
 
 /// A folder to write into.
@@ -27,6 +28,7 @@ pub(crate) struct Folder {
     /// The folders on the way to the last file, with their names.
     open: Vec<(String, OwnedFd)>,
     fsync: bool,
+    steps: Steps,
 }
 
 /// How a file is made.
@@ -50,16 +52,23 @@ pub(crate) enum Obstacle {
 }
 
 impl Folder {
-    /// Opens a folder, and makes it if it is not there.
-    pub(crate) fn open(path: &Path, fsync: bool) -> Result<Self> {
+    /// Opens a folder, and makes it if it is not there. No other run writes into it as long as this value lives.
+    pub(crate) fn open(path: &Path, fsync: bool, steps: Steps) -> Result<Self> {
         std::fs::create_dir_all(path).map_err(|cause| Error::file("make", path, &cause))?;
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let root = openat(CWD, path, flags, Mode::empty());
+        let root = root.map_err(|cause| Error::file("open", path, &cause.into()))?;
+        // Two runs would take each other's files for strangers in the way. A file system without locks has no such guard.
+        if flock(&root, FlockOperation::NonBlockingLockExclusive) == Err(Errno::WOULDBLOCK) {
+            let what = "another run writes into this folder";
+            return Err(Error::new(Kind::Guard, path.display().to_string(), what));
+        }
         Ok(Self {
             path: path.to_owned(),
-            root: root.map_err(|cause| Error::file("open", path, &cause.into()))?,
+            root,
             open: Vec::new(),
             fsync,
+            steps,
         })
     }
 
@@ -107,6 +116,7 @@ impl Folder {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         match openat(self.here(), part, flags, Mode::empty()) {
             Err(Errno::NOENT) => {
+                self.steps.tell("make", part);
                 match mkdirat(self.here(), part, Mode::from_raw_mode(0o777)) {
                     Ok(()) if self.fsync => rustix::fs::fsync(self.here())?,
                     Ok(()) | Err(Errno::EXIST) => {}
@@ -152,6 +162,7 @@ impl Folder {
     pub(crate) fn begin(&mut self, key: &str, making: Making) -> Result<NewFile, Obstacle> {
         let name = self.place(key)?.to_owned();
         let path = self.path.join(key);
+        self.steps.tell("begin", key);
         loop {
             let temporary = format!("{TEMPORARY}{:016x}", fastrand::u64(..));
             let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
@@ -205,6 +216,7 @@ impl Folder {
             return Err(self.give_up(new, &cause));
         }
         let folder = new.folder.as_ref().unwrap_or_else(|| self.here());
+        self.steps.tell("rename", &new.name);
         let renamed = match making.replaces {
             true => renameat(folder, &new.temporary, folder, &new.name),
             false => {
@@ -253,6 +265,7 @@ impl Folder {
             Ok(name) => name,
             Err(Obstacle::InTheWay(error) | Obstacle::Failed(error)) => return Err(error),
         };
+        self.steps.tell("remove", key);
         match unlinkat(self.here(), name, AtFlags::empty()) {
             Ok(()) | Err(Errno::NOENT) => {}
             Err(cause) => return Err(failed(cause)),
@@ -307,7 +320,7 @@ mod tests {
     #[test]
     fn files_are_whole_and_have_time_and_mode() {
         let root = tempfile::tempdir().unwrap();
-        let mut folder = Folder::open(&root.path().join("new"), true).unwrap();
+        let mut folder = Folder::open(&root.path().join("new"), true, Steps::default()).unwrap();
         for key in ["a/b/c", "a/b/d", "a/e", "f"] {
             folder.write(key, key.as_bytes(), MAKING).unwrap();
             let path = root.path().join("new").join(key);
@@ -338,7 +351,7 @@ mod tests {
         let (outside, inside) = (root.path().join("outside"), root.path().join("inside"));
         std::fs::create_dir(&outside).unwrap();
         std::fs::write(outside.join("file"), "old").unwrap();
-        let mut folder = Folder::open(&inside, false).unwrap();
+        let mut folder = Folder::open(&inside, false, Steps::default()).unwrap();
         symlink(&outside, inside.join("link")).unwrap();
         symlink(outside.join("file"), inside.join("file")).unwrap();
         std::fs::create_dir_all(inside.join("folder/x")).unwrap();
@@ -366,12 +379,24 @@ mod tests {
     }
 
     #[test]
+    fn one_run_at_a_time_writes_into_a_folder() {
+        let root = tempfile::tempdir().unwrap();
+        let open = || Folder::open(root.path(), false, Steps::default());
+        let first = open().unwrap();
+        let error = open().err().expect("the second is refused");
+        assert_eq!(error.kind(), Kind::Guard);
+        assert!(error.to_string().contains("another run"), "{error}");
+        drop(first);
+        assert!(open().is_ok());
+    }
+
+    #[test]
     fn a_full_disk_leaves_no_half_file() {
         // The device that is always full stands in for a disk: it is the write that fails.
         let full = std::fs::OpenOptions::new().write(true).open("/dev/full");
         let full = full.expect("/dev/full is there, without which no disk of this test is full");
         let root = tempfile::tempdir().unwrap();
-        let mut folder = Folder::open(root.path(), false).unwrap();
+        let mut folder = Folder::open(root.path(), false, Steps::default()).unwrap();
         let mut new = folder.begin("a", MAKING).unwrap();
         new.file = full;
         let cause = new.file.write_all(b"x").unwrap_err();

@@ -42,6 +42,7 @@ pub use options::Options;
 pub use report::{Action, Event, Report};
 
 use crate::error::{Error, Result};
+use crate::step::{Step, Steps};
 use crate::url::Url;
 
 /// One side of a comparison.
@@ -72,6 +73,7 @@ pub struct Sync {
     source: Side,
     target: Side,
     options: Options,
+    steps: Steps,
 }
 
 /// Brings a target level with a source by content: only what differs moves. One of them has to be a prefix; two have to be of one
@@ -105,6 +107,7 @@ pub fn sync(source: Side, target: Side) -> Sync {
         source,
         target,
         options: Options::default(),
+        steps: Steps::default(),
     }
 }
 
@@ -112,6 +115,12 @@ impl Sync {
     /// What it is told besides.
     pub fn options(mut self, options: Options) -> Self {
         self.options = options;
+        self
+    }
+
+    /// Whom to tell of each step before it is done, from whichever thread does it.
+    pub fn on_step(mut self, told: impl Fn(Step<'_>) + Send + std::marker::Sync + 'static) -> Self {
+        self.steps = Steps::new(told);
         self
     }
 
@@ -136,6 +145,7 @@ impl Sync {
         if self.options.concurrency == 0 {
             return Err(Error::usage("a concurrency of 0 moves nothing"));
         }
-        phases::run(self.source, self.target, self.options, &mut listener).await
+        let steps = self.steps;
+        phases::run(self.source, self.target, self.options, steps, &mut listener).await
     }
 }

@@ -24,7 +24,8 @@ use crate::names::Names;
 use crate::plan::guard;
 use crate::record::{Reader, Record};
 use crate::state::StateFile;
-use crate::tree::{Links, Tree};
+use crate::step::Steps;
+use crate::tree::{INDEX_NAME, Links, Tree};
 
 /// How many keys a page of a listing has.
 const PAGE: u64 = 1000;
@@ -33,6 +34,7 @@ pub(crate) async fn run<'l>(
     source: Side,
     target: Side,
     options: Options,
+    steps: Steps,
     listener: &'l mut Listener<'l>,
 ) -> Result<Report> {
     let options = Arc::new(options);
@@ -40,6 +42,7 @@ pub(crate) async fn run<'l>(
         bucket,
         url,
         options: options.clone(),
+        steps: steps.clone(),
     };
     match (source, target) {
         (Side::Folder(root), Side::Prefix(bucket, url)) => {
@@ -109,19 +112,20 @@ async fn tree<'l>(
         let what = "the source is no folder that can be read";
         return Err(Error::new(Kind::File, root.display().to_string(), what));
     }
+    let pages = listing::start(&store.bucket, store.url.prefix());
+    let index = finish::read_index(&store).await?;
     let (mut writer, mut names) = (None, None);
+    // The folder is made when the store has answered.
     if direction == Direction::Down {
         let mut folds = false;
         if !read_only {
-            let (path, fsync) = (root.to_owned(), options.fsync);
-            let folder = blocking(move || Folder::open(&path, fsync)).await?;
+            let (path, fsync, steps) = (root.to_owned(), options.fsync, store.steps.clone());
+            let folder = blocking(move || Folder::open(&path, fsync, steps)).await?;
             folds = folder.folds();
             writer = Some(FolderWriter::start(folder)?);
         }
         names = Some(Names::new().folding(folds));
     }
-    let pages = listing::start(&store.bucket, store.url.prefix());
-    let index = finish::read_index(&store).await?;
     let state = options
         .state
         .as_deref()
@@ -164,9 +168,11 @@ async fn tree<'l>(
     if !read_only {
         if drive.state_changed
             && let Some(state) = state
-            && let Err(error) = finish::write_state(state, spools.again()?).await
         {
-            drive.warn(&format!("what was read cannot be remembered: {error}"))?;
+            store.steps.tell("save", "what was read");
+            if let Err(error) = finish::write_state(state, spools.again()?).await {
+                drive.warn(&format!("what was read cannot be remembered: {error}"))?;
+            }
         }
         if direction == Direction::Up && drive.index_changed {
             write_index(&mut drive, &store, spools).await?;
@@ -222,6 +228,7 @@ async fn copy<'l>(from: Store, store: Store, listener: &'l mut Listener<'l>) -> 
 
 async fn write_index(drive: &mut Drive<'_>, store: &Store, spools: Spools) -> Result<()> {
     drive.report.price.puts += 1;
+    store.steps.tell("put", INDEX_NAME);
     match finish::write_index(store, spools).await {
         Ok(()) => Ok(()),
         // What was moved is there; the next run compares by tags.
@@ -371,6 +378,7 @@ async fn delete(drive: &mut Drive<'_>, store: &Store, deletes: std::fs::File) ->
     }
     drive.index_changed = true;
     let url = store.url.clone();
+    store.steps.tell("delete", url.prefix());
     let keys = records.map(move |record| url.key(&record.key));
     let mut results = store.bucket.delete_many(keys).results();
     let prefix = store.url.prefix().len();

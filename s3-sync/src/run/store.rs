@@ -11,6 +11,7 @@ use super::options::Options;
 use super::task::{ObjectSide, Task};
 use crate::digest::Digest;
 use crate::error::{Error, Kind, Result};
+use crate::step::Steps;
 use crate::tree::Tree;
 use crate::url::Url;
 
@@ -27,6 +28,7 @@ pub(crate) struct Store {
     pub(crate) bucket: Bucket,
     pub(crate) url: Url,
     pub(crate) options: Arc<Options>,
+    pub(crate) steps: Steps,
 }
 
 impl Store {
@@ -36,6 +38,7 @@ impl Store {
             return Err(Error::new(Kind::Content, &*task.key, "there is no file"));
         };
         let key = self.url.key(&task.key);
+        self.steps.tell("put", &key);
         let options = &self.options;
         let content_type = options.content_type.value(&task.key);
         let content_type = content_type.or_else(|| mime_guess::from_path(&task.key).first_raw());
@@ -108,6 +111,7 @@ impl Store {
     /// Copies an object of another prefix of the same store; the answer is the tag of the copy.
     pub(crate) async fn copy(&self, from: &Url, object: &ObjectSide) -> Result<String> {
         let (source, target) = (from.key(&object.key), self.url.key(&object.key));
+        self.steps.tell("copy", &target);
         let tag = format!("\"{}\"", object.etag);
         if object.size > MAX_COPY {
             return self.copy_in_parts(from, object, source, target, &tag).await;

@@ -1,24 +1,24 @@
-//! Kills a publisher, a follower and a collection of garbage at each of their steps, by SIGKILL.
+//! Kills a publisher, a follower, a collection of garbage and runs of `sync` at each of their steps, by SIGKILL.
 //!
 //! The verbs tell each step before they do it. A child process, which is this program with the argument `child`, counts them and
 //! kills itself at one of them; the parent looks at what is left, and has it be finished.
 #![allow(clippy::unwrap_used)]
 
+mod release;
+mod sync;
 #[path = "../release/world.rs"]
 #[allow(dead_code, reason = "the tests of releases use all of it")]
 mod world;
 
-use std::fs;
 use std::path::Path;
 use std::process::Command;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use s3_client::{Credentials, S3Client};
-use s3_sync::release::{App, Step};
+use s3_sync::Step;
 
-use crate::world::{Tree, World, once, read, tree, write};
+use crate::world::World;
 
 /// More steps than any of them has.
 const ENOUGH: u64 = 200;
@@ -35,20 +35,19 @@ fn main() {
         // What a harness would list.
         Some("--list") => {}
         _ => {
-            let kills = [
-                runtime.block_on(a_follower_is_whole_at_each_kill()),
-                runtime.block_on(a_follower_that_is_killed_again_and_again_comes_to_its_end()),
-                runtime.block_on(a_publisher_leaves_a_store_in_order_at_each_kill()),
-                runtime.block_on(a_collection_leaves_all_that_is_pointed_at_at_each_kill()),
-            ];
-            // So many at least, so that a verb that tells no steps is noticed.
-            assert!(
-                kills[0] >= 15 && kills[1] >= 5 && kills[2] >= 6 && kills[3] >= 5,
-                "{kills:?}"
-            );
+            let mut kills = Vec::new();
+            kills.extend(runtime.block_on(release::kills()));
+            kills.extend(runtime.block_on(sync::kills()));
+            for (what, times, least) in &kills {
+                // So many at least, so that a verb that tells no steps is noticed.
+                assert!(times >= least, "{what} was killed {times} times");
+            }
+            let told = kills
+                .iter()
+                .map(|(what, times, _)| format!("{what} {times}"));
             eprint(&format!(
-                "killed: follow {}, again {}, publish {}, gc {}\n",
-                kills[0], kills[1], kills[2], kills[3]
+                "killed: {}\n",
+                told.collect::<Vec<_>>().join(", ")
             ));
         }
     }
@@ -70,8 +69,8 @@ async fn child(args: &[String]) {
         .credentials(keys)
         .build()
         .unwrap();
-    let app = App::new(&client, &url.parse().unwrap());
-    let (at, count) = (at.parse::<u64>().unwrap(), Arc::new(AtomicU64::new(0)));
+    let (url, folder) = (url.parse().unwrap(), Path::new(folder));
+    let (at, count) = (at.parse::<u64>().unwrap(), AtomicU64::new(0));
     let kill = move |_: Step<'_>| {
         if count.fetch_add(1, Ordering::SeqCst) + 1 == at {
             let own = rustix::process::getpid();
@@ -81,28 +80,8 @@ async fn child(args: &[String]) {
         }
     };
     match verb.as_str() {
-        "follow" => {
-            let follow = app
-                .follow(folder)
-                .name("n")
-                .once(true)
-                .on_step(kill)
-                .concurrency(2);
-            follow.start().unwrap().run().await.unwrap();
-        }
-        "publish" => {
-            app.publish(folder)
-                .concurrency(2)
-                .on_step(kill)
-                .send()
-                .await
-                .unwrap();
-        }
-        "gc" => {
-            let gc = app.gc().keep(1).older(Duration::ZERO).young(Duration::ZERO);
-            gc.on_step(kill).send().await.unwrap();
-        }
-        other => panic!("{other}"),
+        "up" | "down" | "copy" => sync::child(verb, &client, url, folder, kill).await,
+        _ => release::child(verb, &client, &url, folder, kill).await,
     }
 }
 
@@ -128,234 +107,4 @@ async fn run(world: &World, verb: &str, url: &str, folder: &Path, at: u64) -> bo
         "{verb} at step {at}: {status}"
     );
     status.success()
-}
-
-fn before() -> Tree {
-    tree(&[
-        ("same", "s"),
-        ("a/changed", "old"),
-        ("gone", "g"),
-        ("run.sh", "x"),
-    ])
-}
-
-fn after() -> Tree {
-    tree(&[
-        ("same", "s"),
-        ("a/changed", "new"),
-        ("b/c/added", "2"),
-        ("run.sh", "x"),
-        ("b/twin", "2"),
-    ])
-}
-
-/// Every whole release is whole, and the link names one of them.
-fn look(node: &Path, trees: &[(u64, Tree)], what: &str) -> u64 {
-    for entry in fs::read_dir(node.join("releases")).unwrap() {
-        let name = entry.unwrap().file_name().into_string().unwrap();
-        if let Ok(number) = name.parse::<u64>() {
-            let (_, tree) = trees.iter().find(|(of, _)| *of == number).unwrap();
-            assert_eq!(
-                &read(&node.join("releases").join(&name)),
-                tree,
-                "{what}: release {name}"
-            );
-        }
-    }
-    let link = fs::read_link(node.join("current")).unwrap();
-    let number = link.file_name().unwrap().to_str().unwrap().parse().unwrap();
-    let (_, tree) = trees.iter().find(|(of, _)| *of == number).unwrap();
-    assert_eq!(&read(&node.join("current")), tree, "{what}");
-    number
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let (source, target) = (entry.path(), to.join(entry.file_name()));
-        let kind = entry.file_type().unwrap();
-        if kind.is_dir() {
-            copy(&source, &target);
-        } else if kind.is_symlink() {
-            std::os::unix::fs::symlink(fs::read_link(&source).unwrap(), &target).unwrap();
-        } else {
-            fs::copy(&source, &target).unwrap();
-        }
-    }
-}
-
-async fn two_releases() -> (World, Vec<(u64, Tree)>) {
-    let world = World::new().await;
-    world.publish(&before()).await;
-    once(world.node("template")).await.unwrap();
-    world.publish(&after()).await;
-    (world, vec![(1, before()), (2, after())])
-}
-
-async fn a_follower_is_whole_at_each_kill() -> u64 {
-    let (world, trees) = two_releases().await;
-    let gets = world.count(|seen| {
-        seen.operation == "GetObject"
-            && seen.key.as_ref().is_some_and(|key| key.contains("/blobs/"))
-    });
-    let template = world.folder.path().join("template");
-    let mut seen = [0; 3];
-    for at in 1..ENOUGH {
-        let name = format!("n{at}");
-        let node = world.folder.path().join(&name);
-        copy(&template, &node);
-        gets.store(0, Ordering::Relaxed);
-        let ended = run(&world, "follow", "s3://releases/app", &node, at).await;
-        let number = look(&node, &trees, &format!("killed at {at}"));
-        seen[number as usize] += 1;
-        once(world.node(&name)).await.unwrap();
-        assert_eq!(look(&node, &trees, "at the end"), 2);
-        // Two contents lack; what was fetched by the one that was killed is fetched again only if it was not whole.
-        let fetched = gets.load(Ordering::Relaxed);
-        assert!(fetched <= 4, "{fetched} contents fetched");
-        let left = fs::read_dir(node.join("releases")).unwrap().count();
-        assert_eq!(left, 4, "two releases and their manifests");
-        if ended {
-            assert_eq!(fetched, 2);
-            assert!(seen[1] > 5 && seen[2] > 2, "{seen:?}");
-            return at - 1;
-        }
-    }
-    panic!("it does not end");
-}
-
-async fn a_follower_that_is_killed_again_and_again_comes_to_its_end() -> u64 {
-    let (world, trees) = two_releases().await;
-    let node = world.folder.path().join("n");
-    copy(&world.folder.path().join("template"), &node);
-    let mut kills = 0;
-    // Each gets a little further.
-    for at in 1..ENOUGH {
-        for step in [at, at + 1] {
-            if run(&world, "follow", "s3://releases/app", &node, step).await {
-                assert_eq!(look(&node, &trees, "at the end"), 2);
-                return kills;
-            }
-            kills += 1;
-            look(&node, &trees, &format!("killed for the {kills}th time"));
-        }
-    }
-    panic!("it does not end");
-}
-
-async fn a_publisher_leaves_a_store_in_order_at_each_kill() -> u64 {
-    let world = World::new().await;
-    let source = tempfile::tempdir_in(world.folder.path()).unwrap();
-    for at in 1..ENOUGH {
-        let url = format!("s3://releases/app{at}");
-        let app = App::new(&world::client(&world.emulator), &url.parse().unwrap());
-        let publish = async |tree: &Tree| {
-            let _gone = fs::remove_dir_all(source.path());
-            write(source.path(), tree);
-            app.publish(source.path()).send().await.unwrap()
-        };
-        publish(&before()).await;
-        let _gone = fs::remove_dir_all(source.path());
-        write(source.path(), &after());
-        let ended = run(&world, "publish", &url, source.path(), at).await;
-        // Whoever comes now gets the one or the other, whole.
-        let node = world.folder.path().join(format!("p{at}"));
-        once(app.follow(&node)).await.unwrap();
-        let used = read(&node.join("current"));
-        assert!(used == before() || used == after(), "killed at {at}");
-        let blobs = async || {
-            let list = world
-                .bucket
-                .list()
-                .prefix(format!("app{at}/blobs/"))
-                .send()
-                .await
-                .unwrap();
-            list.objects.len() as u64
-        };
-        let there = blobs().await;
-        let again = publish(&after()).await;
-        assert_eq!(
-            (again.sent, blobs().await),
-            (6 - there, 6),
-            "killed at {at}"
-        );
-        // Nodes that ask for nothing but `current` see the last move.
-        let text = async |below: &str| {
-            let key = format!("app{at}/{below}");
-            let object = world.bucket.get(key).await.unwrap();
-            object.body.bytes(1024).await.unwrap()
-        };
-        let last = text(&format!("history/{:012}.json", again.seq)).await;
-        assert_eq!(text("current").await, last, "killed at {at}");
-        once(app.follow(&node)).await.unwrap();
-        assert_eq!(read(&node.join("current")), after(), "killed at {at}");
-        if ended {
-            assert_eq!(again.end, s3_sync::release::PublishEnd::Unchanged);
-            return at - 1;
-        }
-    }
-    panic!("it does not end");
-}
-
-async fn a_collection_leaves_all_that_is_pointed_at_at_each_kill() -> u64 {
-    let world = World::new().await;
-    let source = tempfile::tempdir_in(world.folder.path()).unwrap();
-    for at in 1..ENOUGH {
-        let url = format!("s3://releases/gc{at}");
-        let app = App::new(&world::client(&world.emulator), &url.parse().unwrap());
-        for tree in [before(), tree(&[("other", "1")]), after()] {
-            let _gone = fs::remove_dir_all(source.path());
-            write(source.path(), &tree);
-            app.publish(source.path()).send().await.unwrap();
-        }
-        let ended = run(&world, "gc", &url, source.path(), at).await;
-        let node = world.folder.path().join(format!("g{at}"));
-        once(app.follow(&node)).await.unwrap();
-        assert_eq!(read(&node.join("current")), after(), "killed at {at}");
-        // Each release whose manifest is there has its contents: the pointer can be moved to it.
-        let keys = async |below: &str| {
-            let list = world
-                .bucket
-                .list()
-                .prefix(format!("gc{at}/{below}"))
-                .send()
-                .await
-                .unwrap();
-            list.objects
-                .into_iter()
-                .map(|object| object.key)
-                .collect::<Vec<_>>()
-        };
-        // As if the hour were over, for which one that was killed counts as under way.
-        for key in keys("sweeps/").await {
-            world.bucket.delete(key).await.unwrap();
-        }
-        for key in keys("releases/").await {
-            let number = key
-                .rsplit_once('/')
-                .unwrap()
-                .1
-                .strip_suffix(".json")
-                .unwrap()
-                .parse()
-                .unwrap();
-            app.rollback(Some(number)).send().await.unwrap();
-        }
-        app.rollback(Some(3)).send().await.unwrap();
-        let gc = app.gc().keep(1).older(Duration::ZERO).young(Duration::ZERO);
-        gc.send().await.unwrap();
-        assert_eq!(
-            (keys("releases/").await.len(), keys("blobs/").await.len()),
-            (1, 4),
-            "killed at {at}"
-        );
-        once(app.follow(&node)).await.unwrap();
-        assert_eq!(read(&node.join("current")), after());
-        if ended {
-            return at - 1;
-        }
-    }
-    panic!("it does not end");
 }

@@ -14,8 +14,8 @@ use crate::release::layout::{Channel, check_node};
 use crate::release::manifest::Bounds;
 use crate::release::pointer::{Place, Pointers};
 use crate::release::sign::TrustKey;
-use crate::release::step::{Step, Steps};
 use crate::release::store::{App, unix_now};
+use crate::step::{Step, Steps};
 
 /// The shortest interval between two questions.
 const MIN_EVERY: Duration = Duration::from_millis(10);

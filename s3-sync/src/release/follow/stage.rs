@@ -22,8 +22,8 @@ use crate::digest::Digest;
 use crate::error::{Error, Kind, Result};
 use crate::release::manifest::{Bounds, FileEntry, Manifest};
 use crate::release::pointer::Target;
-use crate::release::step::Steps;
 use crate::release::store::{App, is_missing};
+use crate::step::Steps;
 
 /// The largest content that is held in memory.
 const SMALL: u64 = 1 << 20;

@@ -19,11 +19,11 @@ use self::plan::{Keep, ListedRelease, doomed};
 use super::layout::Channel;
 use super::manifest::{Bounds, Manifest};
 use super::pointer::{Place, Pointers};
-use super::step::{Step, Steps};
 use super::store::{App, Created, is_uncertain};
 use super::sweeps::{SWEEP_TIME, Sweeps};
 use crate::digest::Digest;
 use crate::error::{Error, Kind, Result};
+use crate::step::{Step, Steps};
 
 /// How many objects one request removes.
 const BATCH: usize = 1000;

@@ -11,8 +11,8 @@ use super::{MAX_POINTER, Pointer};
 use crate::error::{Error, Kind, Result};
 use crate::release::layout::Channel;
 use crate::release::sign::{SignKey, TrustKey};
-use crate::release::step::Steps;
 use crate::release::store::{App, Created, is_missing, is_uncertain, pause};
+use crate::step::Steps;
 
 /// The attributes of an item that is a pointer.
 const SEQ: &str = "seq";

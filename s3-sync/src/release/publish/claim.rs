@@ -6,8 +6,8 @@
 use crate::digest::Digest;
 use crate::error::{Error, Kind, Result};
 use crate::release::manifest::{Bounds, Manifest};
-use crate::release::step::Steps;
 use crate::release::store::{App, Created, pause};
+use crate::step::Steps;
 
 /// How often the put of one number is sent whose answer is lost.
 const MAX_LOST: u32 = 5;

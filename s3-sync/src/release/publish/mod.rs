@@ -29,10 +29,10 @@ use super::manifest::{Bounds, MAX_NOTE, Manifest};
 use super::pointer::advance::{Outcome, WantedMove};
 use super::pointer::{Cause, Place, Pointer, Pointers, Target};
 use super::sign::SignKey;
-use super::step::{Step, Steps};
 use super::store::{App, random_id, unix_now};
 use super::sweeps::Sweeps;
 use crate::error::{Error, Kind, Result};
+use crate::step::{Step, Steps};
 
 /// A request to publish a folder; made by [`App::publish`].
 #[derive(Clone, Debug)]

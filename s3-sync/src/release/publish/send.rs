@@ -13,8 +13,8 @@ use super::scan::Found;
 use crate::digest::Digest;
 use crate::error::{Error, Kind, Result};
 use crate::release::manifest::FileEntry;
-use crate::release::step::Steps;
 use crate::release::store::{App, Created, created, pause};
+use crate::step::Steps;
 
 /// How often a put is sent whose answer is lost.
 const MAX_LOST: u32 = 5;
