@@ -77,6 +77,11 @@ impl ObjectHead {
         self.0.header("content-type")
     }
 
+    /// From when on proxies look for the object again (`Expires`); nothing if that is no date.
+    pub fn expires(&self) -> Option<SystemTime> {
+        parse_http(self.0.header("expires")?)
+    }
+
     /// The value of one entry of the user's metadata; the name in any case, without `x-amz-meta-`.
     pub fn metadata(&self, name: &str) -> Option<&str> {
         self.all_metadata()

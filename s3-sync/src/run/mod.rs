@@ -17,6 +17,7 @@
 //! ```
 
 mod content;
+mod copying;
 mod drive;
 mod finish;
 mod folder;

@@ -128,7 +128,7 @@ impl Mover {
         let (Some(from), Some(source)) = (&self.from, &task.from) else {
             return Err(nothing(task));
         };
-        let etag = self.store.copy(&from.url, source).await?;
+        let etag = self.store.copy(from, source).await?;
         let record = source.record().map(|record| Record { etag, ..record });
         Ok(Did::Moved(record))
     }

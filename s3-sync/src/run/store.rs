@@ -17,11 +17,6 @@ use crate::url::Url;
 
 /// How often a body that was cut goes on.
 const RESUMES: u32 = 5;
-/// The most bytes that one request copies.
-const MAX_COPY: u64 = 5 << 30;
-/// The size of the parts of larger copies.
-const COPY_PART: u64 = 1 << 30;
-
 /// A prefix of a bucket, and how objects in it are made.
 #[derive(Clone)]
 pub(crate) struct Store {
@@ -107,50 +102,6 @@ impl Store {
             len: 0,
         })
     }
-
-    /// Copies an object of another prefix of the same store; the answer is the tag of the copy.
-    pub(crate) async fn copy(&self, from: &Url, object: &ObjectSide) -> Result<String> {
-        let (source, target) = (from.key(&object.key), self.url.key(&object.key));
-        self.steps.tell("copy", &target);
-        let tag = format!("\"{}\"", object.etag);
-        if object.size > MAX_COPY {
-            return self.copy_in_parts(from, object, source, target, &tag).await;
-        }
-        let copy = self.bucket.copy(source, target).from_bucket(from.bucket());
-        let copied = copy.from_if_match(tag).send().await?;
-        Ok(crate::etag::bare(copied.etag().unwrap_or_default()).to_owned())
-    }
-
-    async fn copy_in_parts(
-        &self,
-        from: &Url,
-        object: &ObjectSide,
-        source: String,
-        target: String,
-        tag: &str,
-    ) -> Result<String> {
-        let upload = self.bucket.create_multipart(target).send().await?;
-        let size = COPY_PART.max(object.size.div_ceil(10_000));
-        let copy = async {
-            let mut parts = Vec::new();
-            let mut begin = 0;
-            while begin < object.size {
-                let end = object.size.min(begin + size);
-                let number = parts.len() as u32 + 1;
-                let part = upload.copy_part(number, from.bucket(), source.clone());
-                parts.push(part.range(begin..end).from_if_match(tag).send().await?);
-                begin = end;
-            }
-            upload.complete(parts).send().await
-        };
-        match copy.await {
-            Ok(completed) => Ok(crate::etag::bare(completed.etag().unwrap_or_default()).to_owned()),
-            Err(error) => {
-                let _left_behind = upload.abort().send().await;
-                Err(error.into())
-            }
-        }
-    }
 }
 
 /// An object that is read piece by piece.
@@ -181,7 +132,7 @@ impl Reading {
 }
 
 /// Whether an answer is of the object that was listed.
-fn check_tag(object: &ObjectSide, etag: Option<&str>) -> Result<()> {
+pub(crate) fn check_tag(object: &ObjectSide, etag: Option<&str>) -> Result<()> {
     match etag.map(crate::etag::bare) {
         Some(etag) if etag != object.etag && !object.etag.is_empty() => Err(Error::new(
             Kind::Changed,
