@@ -26,5 +26,5 @@ pub use plan::guard::MaxDelete;
 pub use plan::price::Price;
 pub use run::{Action, Event, Options, Report, Side, Sync, keys_of, sync};
 pub use step::Step;
-pub use tree::{Links, Skipped};
+pub use tree::{INDEX_NAME, Links, Skipped};
 pub use url::Url;

@@ -51,6 +51,13 @@ impl FromStr for Url {
                 "{text} is not of the form s3://bucket/prefix"
             )));
         }
+        let good = |byte: u8| byte.is_ascii_alphanumeric() || b".-_".contains(&byte);
+        if !(3..=255).contains(&bucket.len()) || !bucket.bytes().all(good) {
+            let bucket = bucket.escape_debug();
+            return Err(Error::usage(format!(
+                "the bucket {bucket} does not have 3 to 255 letters, digits, dots, hyphens and underscores"
+            )));
+        }
         let mut prefix = prefix.to_owned();
         if !prefix.is_empty() && !prefix.ends_with('/') {
             prefix.push('/');
@@ -75,17 +82,25 @@ mod tests {
     #[test]
     fn a_prefix_stands_for_a_folder() {
         for (text, bucket, prefix) in [
-            ("s3://b", "b", ""),
-            ("s3://b/", "b", ""),
-            ("s3://b/a", "b", "a/"),
-            ("s3://b/a/b/", "b", "a/b/"),
+            ("s3://box", "box", ""),
+            ("s3://box/", "box", ""),
+            ("s3://box/a", "box", "a/"),
+            ("s3://box/a/b/", "box", "a/b/"),
         ] {
             let url: Url = text.parse().unwrap();
             assert_eq!((url.bucket(), url.prefix()), (bucket, prefix), "{text}");
             assert_eq!(url.key("x"), format!("{prefix}x"));
             assert_eq!(url.to_string().parse::<Url>().ok(), Some(url));
         }
-        for text in ["", "b/a", "s3:/b", "s3://", "s3:///a"] {
+        for text in [
+            "",
+            "box/a",
+            "s3:/box",
+            "s3://",
+            "s3:///a",
+            "s3://b/a",
+            "s3://b:x/a",
+        ] {
             assert!(text.parse::<Url>().is_err(), "{text}");
         }
     }

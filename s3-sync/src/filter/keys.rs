@@ -1,5 +1,6 @@
 //! Patterns that include or exclude keys, in the forms of `.gitignore`.
 
+use globset::GlobBuilder;
 use ignore::Match;
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 
@@ -46,6 +47,11 @@ impl Patterns {
             Error::usage(format!("the pattern {}: {error}", pattern.escape_debug()))
         };
         check(pattern)?;
+        // The builder takes what git does: a class that does not end matches nothing.
+        GlobBuilder::new(pattern).build().map_err(|error| {
+            let (pattern, what) = (pattern.escape_debug(), error.kind());
+            Error::usage(format!("the pattern {pattern}: {what}"))
+        })?;
         let line = format!("{before}{pattern}");
         self.builder.add_line(None, &line).map_err(wrong)?;
         self.matcher = self.builder.build().map_err(wrong)?;

@@ -11,13 +11,19 @@ impl Rules {
     /// Adds a rule `pattern=value`, whose pattern has [the forms of `.gitignore`](super::Patterns). It ends at the first `=`.
     ///
     /// # Errors
-    /// When the rule has no pattern or no value.
+    /// When the rule has no pattern, or no value that a header may have.
     pub fn rule(mut self, rule: &str) -> Result<Self> {
         let (pattern, value) = rule.split_once('=').unwrap_or((rule, ""));
         if value.is_empty() {
             let rule = rule.escape_debug();
             return Err(Error::usage(format!(
                 "{rule} is not of the form pattern=value"
+            )));
+        }
+        if let Some(odd) = value.chars().find(|c| !matches!(c, ' '..='~')) {
+            let (rule, odd) = (rule.escape_debug(), odd.escape_debug());
+            return Err(Error::usage(format!(
+                "{rule}: the value has the character '{odd}', and a header has printable ASCII only"
             )));
         }
         self.0.push((Pattern::new(pattern)?, value.to_owned()));
@@ -50,7 +56,7 @@ mod tests {
             rules.value("assets/x/y"),
             Some("max-age=31536000,immutable")
         );
-        for rule in ["", "x", "x=", "=y"] {
+        for rule in ["", "x", "x=", "=y", "x=\u{e4}", "x=a\nb", "[=y"] {
             assert!(Rules::default().rule(rule).is_err(), "{rule}");
         }
         assert_eq!(Rules::default().value("x"), None);

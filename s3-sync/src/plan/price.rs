@@ -24,7 +24,9 @@ impl Price {
     /// [Amazon S3 pricing](https://aws.amazon.com/s3/pricing/).
     pub fn dollars(&self) -> f64 {
         let requests = self.puts as f64 * 5e-6 + self.gets as f64 * 4e-7;
-        requests + self.bytes_down as f64 / 1e9 * 0.09
+        let all = requests + self.bytes_down as f64 / 1e9 * 0.09;
+        // No digits that only the arithmetic of binary numbers makes.
+        (all * 1e9).round() / 1e9
     }
 }
 

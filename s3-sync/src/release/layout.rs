@@ -204,7 +204,7 @@ mod tests {
     use super::*;
 
     fn layout() -> Layout {
-        Layout::new(&"s3://b/app".parse().unwrap())
+        Layout::new(&"s3://box/app".parse().unwrap())
     }
 
     #[test]

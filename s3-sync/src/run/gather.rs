@@ -82,6 +82,7 @@ impl TreeAndPrefix {
         };
         let files = walk.into_iter().flatten().map(Ok);
         let (mut old_index, mut old_state) = (false, false);
+        let mut unseen = rules.filter.only.clone();
         for pair in Merge::new(files, listing) {
             let (file, listed) = match pair {
                 Ok(Pair::Source(file)) => (Some(file), None),
@@ -104,6 +105,9 @@ impl TreeAndPrefix {
                 listed,
                 entry,
             );
+            if let Some(unseen) = &mut unseen {
+                unseen.remove(&task.key);
+            }
             if !out.send(task) {
                 return;
             }
@@ -111,6 +115,7 @@ impl TreeAndPrefix {
         if !out.flush() {
             return;
         }
+        out.unseen(unseen);
         if let Some(fault) = index.fault() {
             let warning = format!(
                 "the index {} is not used to its end: {fault}",
@@ -224,6 +229,7 @@ impl TwoPrefixes {
             target: (target, mut target_index),
         } = self;
         let mut old_index = false;
+        let mut unseen = rules.filter.only.clone();
         for pair in Merge::new(source, target) {
             let (source, target) = match pair {
                 Ok(Pair::Source(source)) => (Some(source), None),
@@ -239,13 +245,18 @@ impl TwoPrefixes {
                 let entry = target_index.seek(&listed.key, || old_index = true);
                 ObjectSide::new(listed, entry)
             });
-            if !out.send(copy_task(&rules, from, object)) {
+            let task = copy_task(&rules, from, object);
+            if let Some(unseen) = &mut unseen {
+                unseen.remove(&task.key);
+            }
+            if !out.send(task) {
                 return;
             }
         }
         if !out.flush() {
             return;
         }
+        out.unseen(unseen);
         out.note(Note::Ended {
             index: old_index || target_index.has_more() || target_index.fault().is_some(),
             state: false,

@@ -33,7 +33,7 @@ pub struct Options {
     pub links: Links,
     /// How many requests are under way at most. Defaults to 64.
     pub concurrency: usize,
-    /// Whether files are on the disk before a run ends (`fsync`). Defaults to no.
+    /// Whether files are on the disk before a run ends (`fsync`). Defaults to no. All but downloads refuse it.
     pub fsync: bool,
     /// Whether only a plan is made. Defaults to no.
     pub dry_run: bool,

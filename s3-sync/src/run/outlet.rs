@@ -1,5 +1,6 @@
 //! How tasks go from the thread that makes them to those that read files: in batches, and not too far ahead.
 
+use std::collections::HashSet;
 use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
@@ -8,7 +9,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use super::content::SMALL;
 use super::task::{Task, TaskStep};
 use crate::error::Error;
-use crate::tree::Met;
+use crate::tree::{Met, Skipped};
 
 /// How many tasks go together, and with how many bytes of small files.
 const BATCH: usize = 64;
@@ -114,6 +115,16 @@ impl Outlet {
         let notes = self.notes.clone();
         move |met| {
             let _nobody_listens = notes.send(Note::Met(met));
+        }
+    }
+
+    /// Tells of the keys that were to be looked at and are on neither side, in their order.
+    pub(crate) fn unseen(&self, keys: Option<HashSet<String>>) {
+        let mut keys: Vec<String> = keys.into_iter().flatten().collect();
+        keys.sort_unstable();
+        for key in keys {
+            let reason = "it is in the list of keys, and on neither side";
+            self.note(Note::Met(Met::Skipped(Skipped { key, reason })));
         }
     }
 

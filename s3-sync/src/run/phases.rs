@@ -86,10 +86,23 @@ fn check(direction: Direction, options: &Options) -> Result<()> {
         Direction::Down | Direction::Copy if options.links == Links::Follow => {
             "--follow-links is for uploads"
         }
+        Direction::Up | Direction::Copy if options.fsync => "--fsync is for downloads",
         Direction::Down if options.last.is_some() => "--last and --site are for uploads and copies",
         _ => return Ok(()),
     };
     Err(Error::usage(what))
+}
+
+/// Whether the source is a folder.
+fn source(root: &Path) -> Result<()> {
+    match std::fs::metadata(root) {
+        Ok(about) if about.is_dir() => Ok(()),
+        Ok(_) => {
+            let what = "the source is no folder: give the folder that it is in, and --files-from or --include";
+            Err(Error::new(Kind::File, root.display().to_string(), what))
+        }
+        Err(cause) => Err(Error::file("read", root, &cause)),
+    }
 }
 
 /// A tree and a prefix, whichever way.
@@ -108,9 +121,8 @@ async fn tree<'l>(
         // What is not followed in writing must not be followed in reading.
         _ => Links::Skip,
     };
-    if direction == Direction::Up && !root.is_dir() {
-        let what = "the source is no folder that can be read";
-        return Err(Error::new(Kind::File, root.display().to_string(), what));
+    if direction == Direction::Up {
+        source(root)?;
     }
     let pages = listing::start(&store.bucket, store.url.prefix());
     let index = finish::read_index(&store).await?;

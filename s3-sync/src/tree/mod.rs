@@ -9,7 +9,7 @@ use crate::error::Error;
 pub(crate) use walk::{Walk, is_reserved};
 
 /// The name that the index has beside the objects, and that is no file's anywhere in a tree.
-pub(crate) const INDEX_NAME: &str = ".s3-sync";
+pub const INDEX_NAME: &str = ".s3-sync";
 /// What the names of files begin with that are not whole yet.
 pub(crate) const TEMPORARY: &str = ".s3-sync.part-";
 

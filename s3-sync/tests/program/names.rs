@@ -20,7 +20,7 @@ async fn keys_that_are_no_names_are_told() {
     assert_eq!(lines.len(), 3, "{ran:?}");
     assert!(lines[0].starts_with("../up: "), "{ran:?}");
     assert!(lines[1].starts_with("a/b: "), "{ran:?}");
-    assert_eq!(lines[2], "5 keys, 2 of them no names of files");
+    assert_eq!(lines[2], "5 keys, of which 2 cannot be names of files");
 
     let ran = world
         .run(&["names", "s3://bucket/p", "--folding", "--json", "-q"])
@@ -50,5 +50,5 @@ async fn a_key_outside_of_the_prefix_is_judged_as_it_is() {
     world.emulator.faults().add(rule.operation("ListObjectsV2"));
     let ran = world.run(&["names", "s3://bucket/p"]).await;
     assert_eq!(ran.code, Some(0), "{ran:?}");
-    assert_eq!(ran.out, "1 keys, 0 of them no names of files\n");
+    assert_eq!(ran.out, "1 keys, of which 0 cannot be names of files\n");
 }

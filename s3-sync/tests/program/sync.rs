@@ -166,3 +166,95 @@ async fn an_unreadable_folder_is_named_and_nothing_is_deleted() {
         world.bucket.head(key).await.unwrap();
     }
 }
+
+#[tokio::test]
+async fn a_source_that_is_none_is_named_and_a_wrong_bucket_leaves_no_folder() {
+    let world = World::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    std::fs::write(path("file"), "1").unwrap();
+    for (source, why) in [
+        (
+            path("nosuch"),
+            "nosuch: cannot read it: No such file or directory",
+        ),
+        (path("file"), "file: the source is no folder"),
+    ] {
+        let ran = world
+            .run(&["sync", &source, "s3://bucket", "--no-state"])
+            .await;
+        assert_eq!(ran.code, Some(1), "{ran:?}");
+        assert!(ran.err.contains(why), "{ran:?}");
+    }
+    let target = path("new");
+    let ran = world
+        .run(&["sync", "s3://missing", &target, "--no-state"])
+        .await;
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert!(!folder.path().join("new").exists(), "{ran:?}");
+}
+
+#[tokio::test]
+async fn each_failure_and_each_action_is_told_with_its_key() {
+    let world = World::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    std::fs::create_dir_all(path("tree/d")).unwrap();
+    for name in ["tree/a", "tree/d/b"] {
+        std::fs::write(path(name), name).unwrap();
+    }
+    std::fs::write(path("list"), "a\nd/b\nd/c\n").unwrap();
+    let (tree, list) = (path("tree"), path("list"));
+    let refused = emulator::Rule::new(emulator::Fault::error(403, "AccessDenied"));
+    let refused = refused.operation("PutObject").key("p/d/b");
+    world.emulator.faults().add(refused);
+    let args = [
+        "sync",
+        &tree,
+        "s3://bucket/p",
+        "--no-state",
+        "--files-from",
+        &list,
+    ];
+
+    let ran = world.run(&[&args[..], &["--json"]].concat()).await;
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    let told = events(&ran);
+    let failed = told
+        .iter()
+        .find(|event| event["event"] == "failed")
+        .unwrap();
+    assert_eq!(failed["about"], "d/b");
+    let skipped = told
+        .iter()
+        .find(|event| event["event"] == "skipped")
+        .unwrap();
+    assert_eq!(skipped["key"], "d/c");
+
+    let ran = world.run(&[&args[..], &["--verbose"]].concat()).await;
+    assert!(ran.err.contains("s3-sync: d/b: S3 PutObject"), "{ran:?}");
+    assert!(
+        ran.err.contains("d/c is passed over: it is in the list"),
+        "{ran:?}"
+    );
+    world.emulator.faults().clear();
+    std::fs::remove_file(path("tree/a")).unwrap();
+    let args = [
+        "sync",
+        &tree,
+        "s3://bucket/p",
+        "--no-state",
+        "--delete",
+        "--max-delete=1",
+        "-v",
+    ];
+    let ran = world.run(&args).await;
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert!(
+        ran.out.starts_with("upload d/b\ndelete a\n1 moved"),
+        "{ran:?}"
+    );
+    // The index is none of the keys.
+    let ran = world.run(&["names", "s3://bucket/p"]).await;
+    assert_eq!(ran.out, "1 keys, of which 0 cannot be names of files\n");
+}

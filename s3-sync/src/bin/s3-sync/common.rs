@@ -10,6 +10,7 @@ use crate::output::say;
 
 /// What all subcommands are told.
 #[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Of all commands")]
 pub(crate) struct Common {
     /// The address of the store, such as http://127.0.0.1:9000. Defaults to what the environment says.
     #[arg(long, global = true, value_name = "URL")]
@@ -41,9 +42,14 @@ impl Common {
         if self.anonymous {
             builder = builder.anonymous();
         }
-        builder
-            .build()
-            .map_err(|error| Failure::Error(Error::usage(error.to_string())))
+        builder.build().map_err(|error| {
+            let cure = match self.endpoint {
+                // Whatever else is wrong: a store that is named here needs no region and no profile.
+                None => "; --endpoint URL names a store",
+                Some(_) => "",
+            };
+            Failure::Error(Error::usage(format!("{error}{cure}")))
+        })
     }
 
     /// The bucket of a URL.
@@ -57,7 +63,7 @@ impl Common {
 pub(crate) enum Failure {
     /// Something could not be done.
     Error(Error),
-    /// Nothing can be printed, or there is no runtime.
+    /// Nothing can be printed.
     Output(io::Error),
 }
 
@@ -68,7 +74,7 @@ impl Failure {
         match self {
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::from(1),
             Self::Output(error) => {
-                say(format_args!("{error}"));
+                say(format_args!("cannot write to standard output: {error}"));
                 ExitCode::from(1)
             }
             Self::Error(error) => {

@@ -15,6 +15,7 @@ mod verify;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use s3_sync::{Error, Kind};
 
 use crate::common::{Common, Failure};
 use crate::output::Output;
@@ -74,7 +75,10 @@ fn main() -> ExitCode {
         .build();
     let ended = match runtime {
         Ok(runtime) => runtime.block_on(Box::pin(args.command.run(&args.common, &output))),
-        Err(error) => Err(Failure::Output(error)),
+        Err(cause) => {
+            let what = format!("cannot start: {cause}");
+            Err(Failure::Error(Error::new(Kind::File, "", what)))
+        }
     };
     match ended {
         Ok(Outcome::Done) => ExitCode::SUCCESS,

@@ -31,8 +31,9 @@ impl Args {
         while let Some(object) = objects.try_next().await? {
             let key = &*object.key;
             let name = key.strip_prefix(self.prefix.prefix()).unwrap_or(key);
-            // It stands for a folder, and a run passes it over.
-            if (name.is_empty() || name.ends_with('/')) && object.size == 0 {
+            // It is the index, or stands for a folder: a run passes it over.
+            let is_index = name.rsplit('/').next() == Some(s3_sync::INDEX_NAME);
+            if is_index || (name.is_empty() || name.ends_with('/')) && object.size == 0 {
                 continue;
             }
             all += 1;
@@ -48,7 +49,7 @@ impl Args {
         }
         if !common.quiet {
             output.tell(
-                format_args!("{all} keys, {bad} of them no names of files"),
+                format_args!("{all} keys, of which {bad} cannot be names of files"),
                 || json!({"event": "end", "keys": all, "bad": bad}),
             )?;
         }

@@ -30,9 +30,24 @@ impl FromStr for Place {
         match Url::is_one(text) {
             true => Ok(Self::Prefix(text.parse()?)),
             false if text.is_empty() => Err(Error::usage("a folder has a name")),
+            // A slip of the pen is no folder that is to be made.
+            false if is_like_a_url(text) => {
+                let text = text.escape_debug();
+                Err(Error::usage(format!(
+                    "{text} is not of the form s3://bucket/prefix; a folder of this name is ./{text}"
+                )))
+            }
             false => Ok(Self::Folder(text.into())),
         }
     }
+}
+
+/// Whether a text was meant to be an address: `https://x`, `S3://x`, `s3:/x`.
+fn is_like_a_url(text: &str) -> bool {
+    let scheme = text.split_once(":/").map(|(scheme, _)| scheme);
+    scheme.is_some_and(|scheme| {
+        !scheme.is_empty() && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    })
 }
 
 impl Place {
@@ -66,7 +81,7 @@ impl Comparison {
     ) -> Result<Outcome, Failure> {
         let mut options = self.choice.options()?;
         set(&mut options);
-        let report = run(common, output, self.source, self.target, options).await?;
+        let report = run(common, output, self.source, self.target, options, false).await?;
         let differ = differing(&report);
         if !common.quiet {
             output.tell(
@@ -85,17 +100,17 @@ impl Comparison {
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Choice {
     /// Leave out what matches, in the forms of .gitignore. Of all --exclude and --include the last that matches counts.
-    #[arg(long, value_name = "PATTERN")]
+    #[arg(long, value_name = "PATTERN", value_parser = pattern)]
     exclude: Vec<String>,
     /// Take in again what matches.
-    #[arg(long, value_name = "PATTERN")]
+    #[arg(long, value_name = "PATTERN", value_parser = pattern)]
     include: Vec<String>,
     /// Look only at the keys in this file, one a line; - is standard input.
     #[arg(long, value_name = "FILE")]
     files_from: Option<PathBuf>,
     /// Look only at files of the source that were changed within this time, such as 90s, 30m, 12h or 7d.
-    #[arg(long, value_name = "AGE")]
-    newer: Option<String>,
+    #[arg(long, value_name = "AGE", value_parser = |age: &str| Newer::within(age, SystemTime::now()))]
+    newer: Option<Newer>,
     /// Look only at files of the source of these sizes, such as ..1M or 10K...
     #[arg(long, value_name = "RANGE")]
     size: Option<SizeRange>,
@@ -128,9 +143,7 @@ impl Choice {
         if let Some(path) = &self.files_from {
             options.only = Some(s3_sync::keys_of(&read(path)?)?);
         }
-        if let Some(age) = &self.newer {
-            options.newer = Some(Newer::within(age, SystemTime::now())?);
-        }
+        options.newer = self.newer;
         options.size = self.size;
         if self.follow_links {
             options.links = Links::Follow;
@@ -179,7 +192,12 @@ fn read(path: &std::path::Path) -> Result<String, Failure> {
         true => io::read_to_string(io::stdin()),
         false => std::fs::read_to_string(path),
     };
-    read.map_err(|cause| Failure::Error(Error::usage(format!("{}: {cause}", path.display()))))
+    read.map_err(|cause| {
+        let path = path.display();
+        Failure::Error(Error::usage(format!(
+            "--files-from {path}: cannot read it: {cause}"
+        )))
+    })
 }
 
 /// The patterns of what comes last.
@@ -199,6 +217,18 @@ pub(crate) fn last(given: &[String], site: bool) -> Result<Option<Patterns>, Err
     Ok(last)
 }
 
+/// A pattern that has a meaning, for the command line to be refused otherwise.
+pub(crate) fn pattern(text: &str) -> Result<String, Error> {
+    Patterns::default().exclude(text)?;
+    Ok(text.to_owned())
+}
+
+/// A rule `pattern=value` that has a meaning.
+pub(crate) fn rule(text: &str) -> Result<String, Error> {
+    Rules::default().rule(text)?;
+    Ok(text.to_owned())
+}
+
 /// The rules `pattern=value`.
 pub(crate) fn rules(given: &[String]) -> Result<Rules, Error> {
     given
@@ -213,15 +243,16 @@ pub(crate) async fn run(
     source: Place,
     target: Place,
     options: Options,
+    verbose: bool,
 ) -> Result<Report, Failure> {
     let client = common.client()?;
-    let dry_run = options.dry_run;
+    let each = verbose || options.dry_run;
     let run = sync(source.side(&client), target.side(&client)).options(options);
     let progress = Progress::new(common);
     let mut broken = None;
     let ran = run
         .run_with(
-            |event| match tell(common, output, &progress, dry_run, &event) {
+            |event| match tell(common, output, &progress, each, &event) {
                 Ok(()) => ControlFlow::Continue(()),
                 Err(error) => {
                     broken = Some(error);
@@ -240,12 +271,12 @@ fn tell(
     common: &Common,
     output: &Output,
     progress: &Progress,
-    dry_run: bool,
+    each: bool,
     event: &Event<'_>,
 ) -> io::Result<()> {
     match event {
-        // Each of many files in text would bury what matters: it is told where it is the answer.
-        Event::Did { action, key, size } if dry_run || output.is_json() => {
+        // Each of many files in text would bury what matters: it is told where it is the answer, or was asked for.
+        Event::Did { action, key, size } if each || output.is_json() => {
             let action = action.as_str();
             output.tell(
                 format_args!("{action} {}", key.escape_debug()),

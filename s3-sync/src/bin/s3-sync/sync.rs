@@ -25,22 +25,22 @@ pub(crate) struct Args {
     #[arg(long)]
     delete: bool,
     /// How many deletes are allowed: a number, or a share of the target such as 80%. Defaults to 1,000 and to half of the target.
-    #[arg(long, value_name = "N|N%")]
+    #[arg(long, value_name = "N|N%", requires = "delete")]
     max_delete: Option<s3_sync::MaxDelete>,
     /// Upload what matches this after all else, such as pages that name what has to be there. May be given several times.
-    #[arg(long, value_name = "PATTERN")]
+    #[arg(long, value_name = "PATTERN", value_parser = running::pattern)]
     last: Vec<String>,
     /// The target is a website: upload *.html, index.json and sw.js after all else.
     #[arg(long)]
     site: bool,
     /// Set the Cache-Control of what matches: PATTERN=VALUE. The last that matches counts.
-    #[arg(long, value_name = "PATTERN=VALUE")]
+    #[arg(long, value_name = "PATTERN=VALUE", value_parser = running::rule)]
     cache_control: Vec<String>,
     /// Set the Content-Encoding of what matches, such as '*.gz=gzip'.
-    #[arg(long, value_name = "PATTERN=VALUE")]
+    #[arg(long, value_name = "PATTERN=VALUE", value_parser = running::rule)]
     content_encoding: Vec<String>,
     /// Set the media type of what matches. Defaults to that of the suffix.
-    #[arg(long, value_name = "PATTERN=VALUE")]
+    #[arg(long, value_name = "PATTERN=VALUE", value_parser = running::rule)]
     content_type: Vec<String>,
     /// Have files on the disk before it ends (fsync).
     #[arg(long)]
@@ -48,6 +48,9 @@ pub(crate) struct Args {
     /// Print what would be done and what it would cost at Amazon, and do nothing.
     #[arg(long, short = 'n')]
     dry_run: bool,
+    /// Print a line for each file or object that is moved or deleted.
+    #[arg(long, short, conflicts_with = "quiet")]
+    verbose: bool,
 }
 
 impl Args {
@@ -61,7 +64,8 @@ impl Args {
         options.content_type = running::rules(&self.content_type)?;
         options.fsync = self.fsync;
         options.dry_run = self.dry_run;
-        let report = running::run(common, output, self.source, self.target, options).await?;
+        let (source, target) = (self.source, self.target);
+        let report = running::run(common, output, source, target, options, self.verbose).await?;
         if self.dry_run || !common.quiet {
             tell(&report, self.dry_run, output)?;
         }
@@ -88,7 +92,7 @@ fn tell(report: &Report, dry_run: bool, output: &Output) -> Result<(), Failure> 
         json!({
             "event": "end", "dry_run": dry_run, "same": same, "moved": moved, "bytes": bytes, "deleted": deleted,
             "kept": kept, "skipped": skipped, "failed": failed, "puts": price.puts, "gets": price.gets,
-            "deletes": price.deletes, "dollars": price.dollars(),
+            "delete_requests": price.deletes, "dollars": price.dollars(),
         })
     };
     let would = if dry_run { "would be " } else { "" };

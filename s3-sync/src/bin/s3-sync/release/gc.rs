@@ -27,7 +27,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "TIME", default_value = "1d", value_parser = span)]
     young: Duration,
     /// Tell what would be removed, and remove nothing.
-    #[arg(long)]
+    #[arg(long, short = 'n')]
     dry_run: bool,
     #[command(flatten)]
     pointer: PointerArgs,

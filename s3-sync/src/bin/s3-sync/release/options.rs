@@ -93,14 +93,16 @@ pub(crate) fn app(common: &Common, url: &Url) -> Result<App, Failure> {
 
 /// A span of time, such as `10s`, `5m`, `7d` or `1h 30m`.
 pub(crate) fn span(text: &str) -> Result<Duration, String> {
-    humantime::parse_duration(text).map_err(|error| error.to_string())
+    humantime::parse_duration(text)
+        .map_err(|_| "it is no span of time such as 90s, 5m or 1h 30m".to_owned())
 }
 
 /// A moment, such as `2026-11-30T21:00:00Z`, or a span from now on, such as `+5m`.
 pub(crate) fn moment(text: &str) -> Result<SystemTime, String> {
     match text.strip_prefix('+') {
         Some(rest) => Ok(SystemTime::now() + span(rest)?),
-        None => humantime::parse_rfc3339_weak(text).map_err(|error| error.to_string()),
+        None => humantime::parse_rfc3339_weak(text)
+            .map_err(|_| "it is no moment such as 2026-11-30T21:00:00Z or +5m".to_owned()),
     }
 }
 
