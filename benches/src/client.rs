@@ -18,6 +18,7 @@ use crate::clients::pool::{Pool, PoolSettings};
 use crate::clients::reqwest::Reqwest;
 use crate::clients::s3::S3;
 use crate::clients::{Client, Puts, Writer, raw};
+use crate::jobs::{self, Job};
 use crate::keys::{Keys, VARIABLE};
 use crate::load::{Meter, Sample, spawn};
 use crate::machine;
@@ -65,12 +66,21 @@ pub struct Work {
     /// What to GET.
     #[arg(long, default_value = "/bench/object")]
     pub target: String,
-    /// Bytes that each body must have.
+    /// Bytes that each body must have, or keys that a listing must have.
     #[arg(long, default_value_t = 1024)]
     pub body: usize,
     /// PUT bodies of that many bytes there instead.
     #[arg(long)]
     pub put: bool,
+    /// A long job in place of small requests, for the S3 client and object_store.
+    #[arg(long, value_enum, conflicts_with_all = ["put", "burst"])]
+    pub job: Option<Job>,
+    /// The S3 client does not compare the bytes of a large object with what the store says of them.
+    #[arg(long, requires = "job")]
+    pub unverified: bool,
+    /// The S3 client signs by Version 4.
+    #[arg(long)]
+    pub v4: bool,
     /// Tasks with one request at a time each. The raw loop has a task per connection instead.
     #[arg(long, default_value_t = 256)]
     pub tasks: usize,
@@ -193,6 +203,24 @@ impl Work {
         F: Future<Output = Result<T, BoxError>> + Send,
         T: Send,
     {
+        let meter = Arc::new(Meter::new(self.body)?);
+        let (warm_up, time) = (self.warm_up, self.time);
+        self.clone().in_runtime(async move {
+            let started = start(self, meter.clone()).await?;
+            let mut sample = meter.measure(warm_up, time).await?;
+            end(started, &mut sample);
+            Ok(sample)
+        })
+    }
+
+    /// Sets this process up, and does this on a runtime.
+    ///
+    /// # Errors
+    /// When the process cannot be set up, and those of `what`.
+    pub fn in_runtime<T: Send + 'static>(
+        self,
+        what: impl Future<Output = Result<T, BoxError>> + Send + 'static,
+    ) -> Result<T, BoxError> {
         machine::pin(&self.cores)?;
         if let Some(files) = self.files {
             machine::limit_files(files)?;
@@ -206,18 +234,10 @@ impl Work {
                 .enable_all()
                 .build(),
         }?;
-        let measure = async move {
-            let meter = Arc::new(Meter::new(self.body)?);
-            let (warm_up, time) = (self.warm_up, self.time);
-            let started = start(self, meter.clone()).await?;
-            let mut sample = meter.measure(warm_up, time).await?;
-            end(started, &mut sample);
-            Ok(sample)
-        };
         // The measuring task runs on a worker as well, so that no thread more than needed is awake.
-        let sample = runtime.block_on(async { tokio::spawn(measure).await? });
+        let done = runtime.block_on(async { tokio::spawn(what).await? });
         runtime.shutdown_background();
-        sample
+        done
     }
 }
 
@@ -227,6 +247,9 @@ impl Work {
 /// When the process cannot be set up; failed requests are counted in the sample instead.
 pub fn run(args: &Args) -> Result<Sample, BoxError> {
     let which = args.client;
+    if let Some(job) = args.work.job {
+        return jobs::run(which, job, &args.work);
+    }
     args.work.clone().run(
         move |work, meter| async move { start(which, &work, &meter) },
         |pool: Option<Pool>, sample| {
@@ -258,6 +281,11 @@ fn start(which: Which, work: &Work, meter: &Arc<Meter>) -> Result<Option<Pool>, 
         Which::S3 => {
             let keys = work.keys();
             let client = S3::new(&endpoint, target, &keys, work.connections, work.depth)?;
+            let client = if work.v4 {
+                client.by_v4(&keys)?
+            } else {
+                client
+            };
             work.spawn(&client, meter);
             let pool = client.pool().clone();
             meter.at_begin(move || pool.mark());

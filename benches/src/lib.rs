@@ -16,6 +16,7 @@ pub mod child;
 pub mod client;
 pub mod clients;
 pub mod goal;
+pub mod jobs;
 pub mod keys;
 pub mod load;
 pub mod machine;

@@ -187,6 +187,28 @@ impl Meter {
         self.sample(seconds, cpu)
     }
 
+    /// Measures requests that follow one another, from the beginning of the first to the end of the last; none begins
+    /// after the time.
+    ///
+    /// # Errors
+    /// When the system does not tell what the process uses.
+    pub async fn one_after_another(
+        &self,
+        session: &mut impl Session,
+        time: Duration,
+    ) -> Result<Sample, BoxError> {
+        self.recording.store(true, Relaxed);
+        let (first, cpu) = (Instant::now(), machine::cpu_time());
+        let mut start = first;
+        while start - first < time {
+            let result = session.get().await;
+            let now = Instant::now();
+            self.done(now - start, &result);
+            start = now;
+        }
+        self.sample((start - first).as_secs_f64(), machine::cpu_time() - cpu)
+    }
+
     fn sample(&self, seconds: f64, cpu: Duration) -> Result<Sample, BoxError> {
         let mut times = Histogram::<u32>::new_with_bounds(1, 1_000_000_000, 2)?;
         let mut over = 0;

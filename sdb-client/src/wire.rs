@@ -294,7 +294,7 @@ pub(crate) fn read_envelope(
                 while let Some(tag) = xml.child()? {
                     match tag.name() {
                         "RequestId" | "RequestID" => usage.request_id = Some(xml.text()?),
-                        "BoxUsage" => usage.box_usage = hours(&xml.text()?)?,
+                        "BoxUsage" => usage.box_usage = hours(&xml.text_in_place()?)?,
                         _ => xml.skip()?,
                     }
                 }

@@ -2,8 +2,7 @@
 
 use std::fmt::Write as _;
 
-use quick_xml::events::Event;
-
+use super::scan::{self, Token};
 use super::{Tag, Xml, XmlError};
 use crate::error::Error;
 
@@ -53,10 +52,10 @@ impl Element {
         let root = xml.root()?;
         let element = read(&mut xml, &root, &mut Vec::new())?;
         loop {
-            match xml.reader.read_event()? {
-                Event::Eof => return Ok(element),
-                Event::Text(text) if text.trim_ascii().is_empty() => {}
-                Event::Comment(_) | Event::PI(_) => {}
+            match xml.scanner.token()? {
+                Token::Eof => return Ok(element),
+                Token::Text(text) if text.trim_ascii().is_empty() => {}
+                Token::Other => {}
                 _ => return Err(XmlError::new("there is something behind its end")),
             }
         }
@@ -212,17 +211,19 @@ fn read(
         element.attributes.push((name, value));
     }
     loop {
-        match xml.event()? {
-            Event::Start(tag) => {
+        match xml.token()? {
+            Token::Start(tag) => {
                 let tag = xml.enter(tag)?;
                 let child = read(xml, &tag, scope)?;
                 element.children.push(child);
             }
-            Event::End(_) => {
+            Token::End => {
                 xml.depth -= 1;
                 break;
             }
-            other => xml.push_text(&mut element.text, other)?,
+            Token::Text(text) => scan::push_text(&mut element.text, text)?,
+            Token::Cdata(text) => scan::push_lines(&mut element.text, text),
+            Token::Other | Token::Eof => {}
         }
     }
     if !element.children.is_empty() {

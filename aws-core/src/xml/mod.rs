@@ -2,15 +2,16 @@
 //! and written.
 
 mod element;
+mod scan;
 
+use std::borrow::Cow;
 use std::fmt;
 
-use quick_xml::Reader;
 use quick_xml::XmlVersion;
-use quick_xml::escape::resolve_xml_entity;
-use quick_xml::events::{BytesStart, Event};
+use quick_xml::events::BytesStart;
 
 pub use element::Element;
+use scan::{Scanner, Token};
 
 /// How deeply elements may be nested.
 const MAX_DEPTH: usize = 32;
@@ -66,24 +67,37 @@ impl From<XmlError> for crate::Error {
 /// # Ok::<(), aws_core::xml::XmlError>(())
 /// ```
 pub struct Xml<'a> {
-    reader: Reader<&'a [u8]>,
+    scanner: Scanner<'a>,
     depth: usize,
 }
 
 /// An element that was entered: its name and attributes.
 #[derive(Debug)]
-pub struct Tag<'a>(BytesStart<'a>);
+pub struct Tag<'a> {
+    /// What stands between the brackets.
+    content: &'a str,
+    /// How long the name is, with its prefix.
+    name: usize,
+}
 
-impl Tag<'_> {
+impl<'a> Tag<'a> {
     /// The name without its namespace prefix.
-    pub fn name(&self) -> &str {
-        let name = self.0.name().0;
-        name.rsplit_once(':').map_or(name, |(_, local)| local)
+    pub fn name(&self) -> &'a str {
+        let name = &self.content[..self.name];
+        let prefix = name.bytes().rposition(|b| b == b':');
+        prefix.map_or(name, |at| &name[at + 1..])
+    }
+
+    fn start(&self) -> BytesStart<'a> {
+        BytesStart::from_content(self.content, self.name)
     }
 
     /// Whether the attribute is there and has this value.
     pub fn has(&self, name: &str, value: &str) -> bool {
-        self.0
+        if self.content.len() == self.name {
+            return false;
+        }
+        self.start()
             .try_get_attribute(name)
             .ok()
             .flatten()
@@ -97,7 +111,7 @@ impl Tag<'_> {
             let value = attribute.normalized_value(XmlVersion::Implicit1_0)?;
             Ok((attribute.key.0.to_owned(), value.into_owned()))
         };
-        self.0.attributes().map(read).collect()
+        self.start().attributes().map(read).collect()
     }
 }
 
@@ -108,9 +122,8 @@ impl<'a> Xml<'a> {
     /// When the text is not UTF-8.
     pub fn new(text: &'a [u8]) -> Result<Self, XmlError> {
         let text = std::str::from_utf8(text).map_err(|_| XmlError::new("it is not UTF-8"))?;
-        let mut reader = Reader::from_str(text.strip_prefix('\u{feff}').unwrap_or(text));
-        reader.config_mut().expand_empty_elements = true;
-        Ok(Self { reader, depth: 0 })
+        let scanner = Scanner::new(text.strip_prefix('\u{feff}').unwrap_or(text));
+        Ok(Self { scanner, depth: 0 })
     }
 
     /// Enters the root element.
@@ -119,11 +132,11 @@ impl<'a> Xml<'a> {
     /// When there is none.
     pub fn root(&mut self) -> Result<Tag<'a>, XmlError> {
         loop {
-            match self.reader.read_event()? {
-                Event::Start(tag) => return self.enter(tag),
-                Event::Text(text) if text.trim_ascii().is_empty() => {}
-                Event::Decl(_) | Event::Comment(_) | Event::PI(_) => {}
-                Event::Eof => return Err(XmlError::new("it is empty")),
+            match self.scanner.token()? {
+                Token::Start(tag) => return self.enter(tag),
+                Token::Text(text) if text.trim_ascii().is_empty() => {}
+                Token::Other => {}
+                Token::Eof => return Err(XmlError::new("it is empty")),
                 _ => return Err(XmlError::new("it does not begin with an element")),
             }
         }
@@ -149,9 +162,9 @@ impl<'a> Xml<'a> {
     /// When the text is not well-formed or nested too deeply.
     pub fn child(&mut self) -> Result<Option<Tag<'a>>, XmlError> {
         loop {
-            match self.event()? {
-                Event::Start(tag) => return self.enter(tag).map(Some),
-                Event::End(_) => {
+            match self.token()? {
+                Token::Start(tag) => return self.enter(tag).map(Some),
+                Token::End => {
                     self.depth -= 1;
                     return Ok(None);
                 }
@@ -166,15 +179,28 @@ impl<'a> Xml<'a> {
     /// # Errors
     /// When there is an element within it, or an entity that XML does not define.
     pub fn text(&mut self) -> Result<String, XmlError> {
-        let mut all = String::new();
+        self.text_in_place().map(Cow::into_owned)
+    }
+
+    /// As [`text`](Self::text), without a copy where the text stands for itself.
+    ///
+    /// # Errors
+    /// As [`text`](Self::text).
+    pub fn text_in_place(&mut self) -> Result<Cow<'a, str>, XmlError> {
+        let mut all = Cow::Borrowed("");
         loop {
-            match self.event()? {
-                Event::Start(_) => return Err(XmlError::new("an element where text should be")),
-                Event::End(_) => {
+            match self.token()? {
+                Token::Start(_) => return Err(XmlError::new("an element where text should be")),
+                Token::End => {
                     self.depth -= 1;
                     return Ok(all);
                 }
-                other => self.push_text(&mut all, other)?,
+                Token::Text(text) if all.is_empty() && scan::is_plain(text) => {
+                    all = Cow::Borrowed(text);
+                }
+                Token::Text(text) => scan::push_text(all.to_mut(), text)?,
+                Token::Cdata(text) => scan::push_lines(all.to_mut(), text),
+                Token::Other | Token::Eof => {}
             }
         }
     }
@@ -184,7 +210,7 @@ impl<'a> Xml<'a> {
     /// # Errors
     /// As [`text`](Self::text), or when the value is not of its type.
     pub fn value<T: std::str::FromStr>(&mut self) -> Result<T, XmlError> {
-        let text = self.text()?;
+        let text = self.text_in_place()?;
         text.trim().parse().map_err(|_| {
             let start: String = text.chars().take(64).collect();
             XmlError(format!("{start:?} is not a legal value"))
@@ -198,50 +224,33 @@ impl<'a> Xml<'a> {
     pub fn skip(&mut self) -> Result<(), XmlError> {
         let outer = self.depth;
         while self.depth >= outer {
-            match self.event()? {
-                Event::Start(tag) => {
+            match self.token()? {
+                Token::Start(tag) => {
                     self.enter(tag)?;
                 }
-                Event::End(_) => self.depth -= 1,
+                Token::End => self.depth -= 1,
                 _ => {}
             }
         }
         Ok(())
     }
 
-    fn enter(&mut self, tag: BytesStart<'a>) -> Result<Tag<'a>, XmlError> {
+    fn enter(&mut self, tag: Tag<'a>) -> Result<Tag<'a>, XmlError> {
         self.depth += 1;
         if self.depth > MAX_DEPTH {
             return Err(XmlError::new("it is nested too deeply"));
         }
-        Ok(Tag(tag))
+        Ok(tag)
     }
 
-    /// Appends what an event within an element says in text; nothing for comments and the like.
-    fn push_text(&self, all: &mut String, event: Event<'_>) -> Result<(), XmlError> {
-        match event {
-            Event::Text(text) => all.push_str(&text.xml10_content()),
-            Event::CData(text) => all.push_str(&text.xml10_content()),
-            Event::GeneralRef(entity) => match entity.resolve_char_ref()? {
-                Some(c) => all.push(c),
-                None => match resolve_xml_entity(&entity) {
-                    Some(text) => all.push_str(text),
-                    None => return Err(XmlError::new("an unknown entity")),
-                },
-            },
-            _ => {}
-        }
-        Ok(())
-    }
-
-    fn event(&mut self) -> Result<Event<'a>, XmlError> {
+    /// The next token within the root element.
+    fn token(&mut self) -> Result<Token<'a>, XmlError> {
         if self.depth == 0 {
             return Err(XmlError::new("it ends too early"));
         }
-        match self.reader.read_event()? {
-            Event::Eof => Err(XmlError::new("it is cut off")),
-            Event::DocType(_) => Err(XmlError::new("it has a document type definition")),
-            event => Ok(event),
+        match self.scanner.token()? {
+            Token::Eof => Err(XmlError::new("it is cut off")),
+            token => Ok(token),
         }
     }
 }

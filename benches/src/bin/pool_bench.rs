@@ -74,9 +74,9 @@ struct Args {
     /// For rgw and far: what to GET, such as the path and query of a presigned link.
     #[arg(long, default_value = "/bench/object")]
     target: String,
-    /// For rgw and far: the bytes of that object.
-    #[arg(long, default_value_t = 1024)]
-    body: usize,
+    /// The bytes of each body, or the keys of a listing, in place of the scenario's own.
+    #[arg(long)]
+    body: Option<usize>,
     /// For rgw and far: ACCESS:SECRET, for the whole clients, and for links that the others GET.
     /// Better given in the environment, where nobody else sees it.
     #[arg(long, env = VARIABLE, hide_env_values = true)]
@@ -146,11 +146,12 @@ fn main() -> Result<(), BoxError> {
         let report = match scenario {
             Some(scenario) => measure(name, scenario, &args, &progress),
             None => {
+                let usual = contest::Args::default();
                 let work = contest::Args {
-                    body: args.body,
+                    body: args.body.unwrap_or(usual.body),
                     warm_up: args.warm_up,
                     time: args.time,
-                    ..contest::Args::default()
+                    ..usual
                 };
                 contest::measure(&work, args.reps, MEMCACHED_CLIENT, &progress)
             }
@@ -219,15 +220,16 @@ fn measure(
     progress: &Progress,
 ) -> Result<Report, BoxError> {
     let given = matches!(scenario.target, Target::Given);
+    let body = args.body.unwrap_or(scenario.size);
     let server = match &scenario.target {
         Target::Own(mode) => {
             let mode = Mode {
-                body: args.body,
+                body,
                 ..mode.clone()
             };
             Some(Running::own(&mode, &[0])?)
         }
-        Target::Nginx { puts } => Some(Running::nginx(&args.target, args.body, *puts, &[0])?),
+        Target::Nginx { puts } => Some(Running::nginx(&args.target, body, *puts, &[0])?),
         Target::Given => None,
     };
     let addr = match (&server, &args.endpoint) {
@@ -238,13 +240,13 @@ fn measure(
     // Our own server takes any keys, and is not to see others.
     let keys = args.keys.as_ref().filter(|_| given);
     let unsigned = match keys {
-        Some(keys) => prepare(addr, args, keys)?,
+        Some(keys) => prepare(addr, args, body, keys)?,
         None => args.target.clone(),
     };
     let counted = matches!(scenario.target, Target::Own(_));
     let common: Vec<OsString> = vec![
         format!("--server={addr}").into(),
-        format!("--body={}", args.body).into(),
+        format!("--body={body}").into(),
         format!("--warm-up={}", args.warm_up.as_secs_f64() * 1e3).into(),
         format!("--time={}", args.time.as_secs_f64() * 1e3).into(),
     ];
@@ -285,14 +287,14 @@ fn measure(
 }
 
 /// Stores the object if that is asked for. Returns what clients GET that do not sign.
-fn prepare(addr: SocketAddr, args: &Args, keys: &Keys) -> Result<String, BoxError> {
+fn prepare(addr: SocketAddr, args: &Args, body: usize, keys: &Keys) -> Result<String, BoxError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
     runtime.block_on(async {
         let s3 = S3::new(&format!("http://{addr}"), &args.target, keys, Some(1), None)?;
         if args.upload {
-            s3.upload(args.body).await?;
+            s3.upload(body).await?;
         }
         s3.link().await
     })

@@ -58,6 +58,11 @@ impl Store {
             permits: Arc::new(Semaphore::new(connections)),
         })
     }
+
+    /// The store itself, and the path of the target.
+    pub fn into_parts(self) -> (Arc<AmazonS3>, Path) {
+        (self.store, self.path)
+    }
 }
 
 impl Client for Store {

@@ -87,6 +87,11 @@ impl Pool {
         &self.pool
     }
 
+    /// The server's URL.
+    pub fn endpoint(&self) -> String {
+        self.origin.to_string()
+    }
+
     /// The depth that connections are pipelined to now.
     pub fn depth(&self) -> usize {
         let stats = self.pool.stats();

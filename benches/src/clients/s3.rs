@@ -38,18 +38,23 @@ impl S3 {
     ) -> Result<Self, BoxError> {
         let (bucket, key) = bucket_and_key(target)?;
         let pool = Pool::new(endpoint, target, connections, depth)?;
-        let http: HttpPool = pool.inner().clone();
-        let client = S3Client::builder()
-            .endpoint(endpoint)
-            .addressing(Addressing::Path)
-            .signature(Signature::V2)
-            .credentials(Credentials::new(keys.access()?, keys.secret()?))
-            .pool(http)
-            .build()?;
         Ok(Self {
-            bucket: client.bucket(bucket),
+            bucket: signing(&pool, endpoint, keys, Signature::V2)?.bucket(bucket),
             key: key.to_owned(),
             pool,
+        })
+    }
+
+    /// The same, signing by Version 4 with these keys.
+    ///
+    /// # Errors
+    /// When the keys are none.
+    pub fn by_v4(self, keys: &Keys) -> Result<Self, BoxError> {
+        let endpoint = self.pool.endpoint();
+        let client = signing(&self.pool, &endpoint, keys, Signature::v4("us-east-1"))?;
+        Ok(Self {
+            bucket: client.bucket(self.bucket.name()),
+            ..self
         })
     }
 
@@ -83,6 +88,23 @@ impl S3 {
     pub fn pool(&self) -> &Pool {
         &self.pool
     }
+}
+
+/// A client over this pool that signs so.
+fn signing(
+    pool: &Pool,
+    endpoint: &str,
+    keys: &Keys,
+    signature: Signature,
+) -> Result<S3Client, BoxError> {
+    let http: HttpPool = pool.inner().clone();
+    let builder = S3Client::builder().endpoint(endpoint).pool(http);
+    let credentials = Credentials::new(keys.access()?, keys.secret()?);
+    let builder = builder.addressing(Addressing::Path);
+    Ok(builder
+        .signature(signature)
+        .credentials(credentials)
+        .build()?)
 }
 
 impl Client for S3 {

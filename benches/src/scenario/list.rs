@@ -34,7 +34,7 @@ pub(super) fn named(name: &str, options: &Options) -> Option<Scenario> {
 }
 
 /// Our own server, with this latency in milliseconds unless another is asked for.
-fn own(options: &Options, latency: f64, mode: Mode) -> Target {
+pub(super) fn own(options: &Options, latency: f64, mode: Mode) -> Target {
     let usual = Duration::from_secs_f64(latency / 1e3);
     let latency = options.latency.unwrap_or(usual);
     Target::Own(Mode { latency, ..mode })

@@ -1,5 +1,6 @@
 //! The scenarios: which server, which clients, which goals.
 
+mod large;
 mod list;
 
 use std::ffi::OsString;
@@ -9,7 +10,7 @@ use crate::goal::{Bound, Goal, Metric};
 use crate::server::Mode;
 
 /// The names of all scenarios.
-pub const NAMES: [&str; 17] = [
+pub const NAMES: [&str; 21] = [
     "fast",
     "nginx",
     "put",
@@ -25,6 +26,10 @@ pub const NAMES: [&str; 17] = [
     "closing",
     "burst",
     "nagle",
+    "listing",
+    "down",
+    "up",
+    "put4k",
     "rgw",
     "far",
 ];
@@ -102,6 +107,8 @@ pub struct Scenario {
     pub about: &'static str,
     /// The server.
     pub target: Target,
+    /// Bytes of each body, or keys of a listing, unless another size is asked for.
+    pub size: usize,
     /// The clients.
     pub contenders: Vec<Contender>,
     /// The goals.
@@ -111,16 +118,22 @@ pub struct Scenario {
 impl Scenario {
     /// The scenario of this name, if there is one.
     pub fn named(name: &str, options: &Options) -> Option<Self> {
-        list::named(name, options)
+        list::named(name, options).or_else(|| large::named(name, options))
     }
 
     fn new(about: &'static str, target: Target) -> Self {
         Self {
             about,
             target,
+            size: 1024,
             contenders: Vec::new(),
             goals: Vec::new(),
         }
+    }
+
+    fn of_size(mut self, size: usize) -> Self {
+        self.size = size;
+        self
     }
 
     fn contender(mut self, name: &'static str, program: Program, args: &str, signs: bool) -> Self {
@@ -170,6 +183,13 @@ impl Scenario {
         self.when(cfg!(feature = "peers"), |s| {
             s.contender("object_store V4", Program::This, &args, true)
         })
+    }
+
+    /// Adds object_store, unsigned and signing, if it is built in.
+    fn stores(self, args: &str) -> Self {
+        let line = format!("object-store {args}");
+        self.when(cfg!(feature = "peers"), |s| s.run("object_store", &line))
+            .signed(args)
     }
 
     /// Adds the AWS SDK, if there is a program that runs it.

@@ -5,7 +5,9 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::{Mode, Server, Tail, millis};
+use clap::ValueEnum as _;
+
+use super::{Content, Mode, Server, Tail, millis};
 use crate::{BoxError, machine};
 
 /// How to serve.
@@ -17,9 +19,12 @@ pub struct Args {
     /// The cores to run on, all without it.
     #[arg(long, value_delimiter = ',')]
     pub cores: Vec<usize>,
-    /// Bytes of each body.
+    /// Bytes of each body, or keys of the listing.
     #[arg(long, default_value_t = 1024)]
     pub body: usize,
+    /// What there is of that size.
+    #[arg(long, value_enum, default_value = "body")]
+    pub content: Content,
     /// Work the requests of one connection at once, and answer in order (the default).
     #[arg(long, conflicts_with = "serial")]
     pub concurrent: bool,
@@ -48,6 +53,7 @@ impl Args {
     pub fn mode(&self) -> Mode {
         Mode {
             body: self.body,
+            content: self.content,
             serial: self.serial,
             latency: self.latency,
             tail: self.tail,
@@ -60,6 +66,9 @@ impl Args {
     /// The options that make up this mode, on these cores.
     pub fn of(mode: &Mode, cores: &[usize]) -> Vec<OsString> {
         let mut args: Vec<String> = vec![format!("--body={}", mode.body)];
+        if let Some(content) = mode.content.to_possible_value() {
+            args.push(format!("--content={}", content.get_name()));
+        }
         let millis = |d: Duration| d.as_secs_f64() * 1e3;
         if !cores.is_empty() {
             let cores: Vec<String> = cores.iter().map(ToString::to_string).collect();
@@ -121,6 +130,7 @@ mod tests {
     fn a_mode_survives_the_command_line() {
         let mode = Mode {
             body: 10,
+            content: Content::Listing,
             serial: true,
             latency: Duration::from_micros(250),
             tail: Some("0.5:100".parse().unwrap()),

@@ -13,15 +13,21 @@ use memchr::{memchr, memmem};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-use super::{STATS_PATH, Shared};
+use super::content::{BYTE, Made, PATTERN};
+use super::{Content, STATS_PATH, Shared};
 
 const READ: usize = 64 * 1024;
+/// Room for requests with large bodies.
+const LARGE_READ: usize = 512 * 1024;
+/// What large bodies are written from.
+static BYTES: [u8; PATTERN] = [BYTE; PATTERN];
 /// No more is read while this much waits to be written.
 const BACKLOG: usize = 1024 * 1024;
 
-#[derive(Clone, Copy)]
 enum Kind {
     Get,
+    /// What was made for this request.
+    Made(Made),
     /// A head only: HEAD, PUT and DELETE.
     Empty,
     Stats {
@@ -43,6 +49,12 @@ pub(super) struct Conn {
     filled: usize,
     /// Bytes of a request's body that are still to come.
     skip: usize,
+    /// The request whose body that is, or whose head was read just now.
+    waiting: Option<Kind>,
+    /// There may be requests in the input that were not looked at, behind a large answer.
+    unparsed: bool,
+    /// Bytes of a large body that come behind the output.
+    rest: u64,
     queue: VecDeque<Slot>,
     last_due: Option<Instant>,
     armed: Option<Instant>,
@@ -61,12 +73,16 @@ pub(super) struct Conn {
 impl Conn {
     pub(super) fn new(stream: TcpStream, shared: Arc<Shared>, number: u64) -> Self {
         let made_most = shared.opened();
+        let large = shared.mode.content == Content::Large;
         Self {
             stream,
             rng: fastrand::Rng::with_seed(number),
-            input: vec![0; READ],
+            input: vec![0; if large { LARGE_READ } else { READ }],
             filled: 0,
             skip: 0,
+            waiting: None,
+            unparsed: false,
+            rest: 0,
             queue: VecDeque::new(),
             last_due: None,
             armed: None,
@@ -96,8 +112,13 @@ impl Conn {
             if self.closing && flushed.is_ready() {
                 return Poll::Ready(Ok(()));
             }
-            if self.closing || self.output.len() - self.written > BACKLOG {
+            let backlog = self.output.len() - self.written > BACKLOG || self.rest > 0;
+            if self.closing || backlog {
                 return Poll::Pending;
+            }
+            if self.unparsed {
+                self.parse()?;
+                continue;
             }
             if ready!(self.read(cx))? == 0 {
                 return Poll::Ready(Ok(()));
@@ -146,47 +167,57 @@ impl Conn {
         }
         self.output.clear();
         self.written = 0;
+        while self.rest > 0 {
+            let out = &BYTES[..self.rest.min(PATTERN as u64) as usize];
+            let Poll::Ready(n) = Pin::new(&mut self.stream).poll_write(cx, out)? else {
+                return Ok(Poll::Pending);
+            };
+            self.rest -= n as u64;
+        }
         Ok(Poll::Ready(()))
     }
 
-    /// Takes all whole requests out of the input.
+    /// Takes whole requests out of the input: all of them, or those up to one with a large answer.
     fn parse(&mut self) -> io::Result<()> {
         let now = self.shared.delays.then(Instant::now);
         let mut at = 0;
+        self.unparsed = false;
         loop {
             let body = self.skip.min(self.filled - at);
             at += body;
             self.skip -= body;
+            if self.skip > 0 {
+                break;
+            }
+            if let Some(kind) = self.waiting.take() {
+                match now {
+                    Some(now) => self.enqueue(now, kind),
+                    None => self.write(kind),
+                }
+                if self.rest > 0 {
+                    self.unparsed = true;
+                    break;
+                }
+            }
             let rest = &self.input[at..self.filled];
             let Some(end) = memmem::find(rest, b"\r\n\r\n") else {
                 break;
             };
             let head = &rest[..end + 2];
             at += end + 4;
-            let kind =
-                if head.starts_with(b"GET /__") && head[4..].starts_with(STATS_PATH.as_bytes()) {
-                    let reset = head[4 + STATS_PATH.len()..].starts_with(b"?reset");
-                    Kind::Stats { reset }
-                } else if head.starts_with(b"GET ") {
-                    Kind::Get
-                } else {
-                    self.skip = content_length(head)?;
-                    Kind::Empty
-                };
+            let (kind, skip) = self.shared.kind(head)?;
+            self.skip = skip;
             if matches!(kind, Kind::Stats { .. }) {
                 self.watch();
             } else {
                 self.shared.requests.fetch_add(1, Relaxed);
             }
-            match now {
-                Some(now) => self.enqueue(now, kind),
-                None => self.write(kind),
-            }
+            self.waiting = Some(kind);
         }
         self.input.copy_within(at..self.filled, 0);
         self.filled -= at;
         if self.filled == self.input.len() {
-            return Err(io::Error::other("head over 64 KiB"));
+            return Err(io::Error::other("a head that is too long"));
         }
         Ok(())
     }
@@ -214,7 +245,9 @@ impl Conn {
             return;
         }
         let now = Instant::now();
-        while let Some(slot) = self.queue.pop_front_if(|slot| slot.due <= now) {
+        while self.rest == 0
+            && let Some(slot) = self.queue.pop_front_if(|slot| slot.due <= now)
+        {
             self.write(slot.kind);
         }
         if let Some(next) = self.queue.front()
@@ -235,6 +268,14 @@ impl Conn {
         self.closing = mode.close_after.is_some_and(|after| self.answers >= after);
         let last = self.closing && mode.announce;
         let answer = match kind {
+            Kind::Made(made) => {
+                self.output.extend_from_slice(&made.bytes);
+                self.rest = made.rest;
+                if mode.nagle {
+                    self.pieces.push_back(made.bytes.len());
+                }
+                return;
+            }
             Kind::Get if last => &shared.get_last,
             Kind::Get => &shared.get,
             Kind::Empty if last => &shared.empty_last,
@@ -270,6 +311,24 @@ impl Drop for Conn {
         if !self.watcher {
             self.shared.closed();
         }
+    }
+}
+
+impl Shared {
+    /// What a request of this head is answered with, and how many bytes its body has.
+    fn kind(&self, head: &[u8]) -> io::Result<(Kind, usize)> {
+        if head.starts_with(b"GET /__") && head[4..].starts_with(STATS_PATH.as_bytes()) {
+            let reset = head[4 + STATS_PATH.len()..].starts_with(b"?reset");
+            return Ok((Kind::Stats { reset }, 0));
+        }
+        let is_get = head.starts_with(b"GET ");
+        let sent = if is_get { 0 } else { content_length(head)? };
+        let kind = match self.ready.answer(head, sent) {
+            Some(made) => Kind::Made(made),
+            None if is_get => Kind::Get,
+            None => Kind::Empty,
+        };
+        Ok((kind, sent))
     }
 }
 

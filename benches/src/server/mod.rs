@@ -3,6 +3,7 @@
 
 mod args;
 mod conn;
+mod content;
 mod timer;
 
 use std::fmt;
@@ -18,6 +19,8 @@ use tokio::net::TcpListener;
 
 pub use args::Args;
 use conn::Conn;
+pub use content::Content;
+use content::Ready;
 use timer::Timer;
 
 /// The path that answers with [`Counts`] as JSON; with `?reset` the counts start anew after it.
@@ -26,8 +29,10 @@ pub const STATS_PATH: &str = "/__stats";
 /// How a server answers.
 #[derive(Clone, Debug)]
 pub struct Mode {
-    /// Bytes of the body of every answer to a GET. Defaults to 1,024.
+    /// Bytes of the body of every answer to a GET, or keys of the listing. Defaults to 1,024.
     pub body: usize,
+    /// What there is of that size. Defaults to one small body.
+    pub content: Content,
     /// Whether the requests of one connection are worked one after another, as most servers do;
     /// else they are worked at once, and answered in order. Defaults to false.
     pub serial: bool,
@@ -48,6 +53,7 @@ impl Default for Mode {
     fn default() -> Self {
         Self {
             body: 1024,
+            content: Content::Body,
             serial: false,
             latency: Duration::ZERO,
             tail: None,
@@ -170,6 +176,7 @@ struct Shared {
     get_last: Answer,
     empty: Answer,
     empty_last: Answer,
+    ready: Ready,
     timer: Timer,
     open: AtomicU64,
     most: AtomicU64,
@@ -225,7 +232,11 @@ impl Answer {
 
 impl Shared {
     fn new(mode: Mode) -> Self {
-        let body = vec![b'x'; mode.body];
+        let small = match mode.content {
+            Content::Body => mode.body,
+            Content::Listing | Content::Large => 0,
+        };
+        let body = vec![b'x'; small];
         let kind = "application/octet-stream";
         Self {
             delays: !mode.latency.is_zero() || mode.tail.is_some(),
@@ -233,6 +244,7 @@ impl Shared {
             get_last: Answer::new(kind, &body, true),
             empty: Answer::new(kind, b"", false),
             empty_last: Answer::new(kind, b"", true),
+            ready: Ready::new(mode.content, mode.body),
             timer: Timer::default(),
             open: AtomicU64::new(0),
             most: AtomicU64::new(0),

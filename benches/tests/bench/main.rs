@@ -4,4 +4,5 @@
 #![allow(clippy::unwrap_used)]
 
 mod clients;
+mod jobs;
 mod server;

@@ -11,22 +11,23 @@ use aws_core::xml::{Element, Xml, XmlError};
 
 /// The text of the current element; nothing if it is empty. Blanks count, since keys may consist of them.
 pub(crate) fn text(xml: &mut Xml<'_>) -> Result<Option<String>, XmlError> {
-    Ok(Some(xml.text()?).filter(|text| !text.is_empty()))
+    let text = xml.text_in_place()?;
+    Ok((!text.is_empty()).then(|| text.into_owned()))
 }
 
 /// The value of the current element; nothing if there are blanks at most.
 pub(crate) fn value<T: FromStr>(xml: &mut Xml<'_>) -> Result<Option<T>, XmlError> {
-    parsed(&xml.text()?)
+    parsed(&xml.text_in_place()?)
 }
 
 /// The time of the current element; nothing if it is empty or none that is known.
 pub(crate) fn time(xml: &mut Xml<'_>) -> Result<Option<SystemTime>, XmlError> {
-    Ok(parse_iso8601(&xml.text()?))
+    Ok(parse_iso8601(&xml.text_in_place()?))
 }
 
 /// Whether the current element says yes; an empty one does not.
 pub(crate) fn flag(xml: &mut Xml<'_>) -> Result<bool, XmlError> {
-    Ok(parsed_flag(&xml.text()?)?.unwrap_or(false))
+    Ok(parsed_flag(&xml.text_in_place()?)?.unwrap_or(false))
 }
 
 /// The text of an element of this name, if there is one and it is not empty.

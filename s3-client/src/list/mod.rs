@@ -8,7 +8,7 @@ mod versions;
 
 pub use listing::{BucketListing, Listed};
 pub use page::{ListPage, ObjectInfo, RestoreStatus};
-pub(crate) use page::{decoded, marker};
+pub(crate) use page::{decode, marker};
 pub use v1::{ListV1, ObjectPagesV1, ObjectsByMarker, ObjectsV1};
 pub use v2::{List, ObjectPages, Objects, ObjectsByToken};
 pub use versions::{

@@ -90,10 +90,10 @@ pub(super) fn objects(text: &[u8]) -> Result<Read, XmlError> {
     }
     if encoded {
         for object in &mut page.objects {
-            object.key = decoded(&object.key)?;
+            decode(&mut object.key)?;
         }
         for prefix in &mut page.prefixes {
-            *prefix = decoded(prefix)?;
+            decode(prefix)?;
         }
         next_marker = next_marker.map(|next| {
             let keys = page.objects.iter().map(|object| &object.key);
@@ -180,6 +180,17 @@ pub(crate) fn marker<'a>(text: String, names: impl Iterator<Item = &'a String>) 
     };
     let named = names.filter(|name| **name == meant || **name == text);
     named.max().cloned().unwrap_or(meant)
+}
+
+/// Decodes a key where it stands: most have nothing that was encoded.
+///
+/// # Errors
+/// When it is not UTF-8.
+pub(crate) fn decode(key: &mut String) -> Result<(), XmlError> {
+    if key.bytes().any(|b| matches!(b, b'+' | b'%')) {
+        *key = decoded(key)?;
+    }
+    Ok(())
 }
 
 /// A key as a form field encodes it: some stores write a space as `+`, all write a plus as `%2B`. A percent sign that

@@ -8,7 +8,7 @@ use aws_core::{Error, Result};
 
 use super::listing::BucketListing;
 use super::listing::sealed::{Kind, Parameters, TellsRestores};
-use super::page::{ObjectInfo, RestoreStatus, decoded, field, marker, prefixes};
+use super::page::{ObjectInfo, RestoreStatus, decode, field, marker, prefixes};
 use crate::answer::values;
 use crate::bucket::Bucket;
 use crate::config::Owner;
@@ -188,10 +188,10 @@ fn read(text: &[u8]) -> Result<VersionsPage, XmlError> {
     }
     if encoded {
         for version in &mut page.versions {
-            version.key = decoded(&version.key)?;
+            decode(&mut version.key)?;
         }
         for prefix in &mut page.prefixes {
-            *prefix = decoded(prefix)?;
+            decode(prefix)?;
         }
         page.next_key = page.next_key.map(|key| {
             let keys = page.versions.iter().map(|version| &version.key);

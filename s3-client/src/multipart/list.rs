@@ -9,7 +9,7 @@ use aws_core::xml::{Xml, XmlError};
 use crate::answer::values;
 use crate::idempotency::{self, Row};
 use crate::list::listing::sealed::{Kind, Parameters};
-use crate::list::{BucketListing, decoded, marker};
+use crate::list::{BucketListing, decode, marker};
 
 /// A request to list the uploads in parts that have begun, by ListMultipartUploads; made by
 /// [`Bucket::list_multipart`](crate::Bucket::list_multipart).
@@ -125,10 +125,10 @@ fn read(text: &[u8]) -> Result<MultipartPage, XmlError> {
     }
     if encoded {
         for upload in &mut page.uploads {
-            upload.key = decoded(&upload.key)?;
+            decode(&mut upload.key)?;
         }
         for prefix in &mut page.prefixes {
-            *prefix = decoded(prefix)?;
+            decode(prefix)?;
         }
         let keys = page.uploads.iter().map(|upload| &upload.key);
         next.0 = marker(next.0, keys.chain(&page.prefixes));

@@ -19,6 +19,9 @@ use futures_core::Stream;
 use super::request::BodyStream;
 use crate::error::{Error, Kind, Sent};
 
+/// For so many bytes of a body that is read whole room is made before they come.
+const ROOM: usize = 1 << 20;
+
 /// The body of an answer.
 ///
 /// A small one is here whole; a large one is a [`Stream`] that reads from its connection only as
@@ -91,6 +94,9 @@ impl Body {
             return Ok(Bytes::new());
         };
         let mut all = BytesMut::from(first);
+        // What is announced need not come: a little room is made for it at once, and more as it does.
+        let announced = self.remaining().unwrap_or(0).min(ROOM as u64);
+        all.reserve(announced as usize);
         while let Some(chunk) = self.chunk().await.transpose()? {
             if all.len() + chunk.len() > limit {
                 return Err(over());
