@@ -18,6 +18,7 @@ use bytes::{Bytes, BytesMut};
 use futures_core::Stream;
 
 use crate::error::{Error, Result, Site};
+use crate::visibility::KeyVisibility;
 
 /// A body: here whole when it is small, else a [`Stream`] read from its connection as fast as it is consumed.
 ///
@@ -80,6 +81,14 @@ impl Body {
             site,
             inspector: None,
             resuming: None,
+        }
+    }
+
+    /// Has its errors name the key of the object that it is of, where keys are shown. One that came whole with its answer
+    /// does not know it, so that nothing is allocated for it.
+    pub fn name_key(&mut self, key: String, keys: KeyVisibility) {
+        if keys.in_errors() && self.site.key.is_none() {
+            self.site.key = Some(key.into_boxed_str());
         }
     }
 

@@ -1,5 +1,6 @@
 //! Where a service is.
 
+use std::fmt;
 use std::sync::Arc;
 
 use pipeline_pool::Origin;
@@ -79,6 +80,13 @@ impl Endpoint {
     }
 }
 
+/// As a URL, such as `https://h/storage/v1/s3`.
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.origin, self.path)
+    }
+}
+
 /// What is wrong with the path of an endpoint.
 fn bad_path(path: &str) -> Option<&'static str> {
     // RFC 3986, 3.3: unreserved, sub-delims, ':', '@', and percent-encoded octets.
@@ -134,6 +142,7 @@ mod tests {
             let endpoint = Endpoint::parse(url).unwrap();
             let found = (endpoint.origin().authority(), endpoint.path());
             assert_eq!(found, (authority, path), "{url}");
+            assert_eq!(endpoint.to_string(), format!("http://{authority}{path}"));
         }
     }
 

@@ -54,7 +54,8 @@ macro_rules! settings {
             /// Takes what it is not told from the environment of the process and the files under `~/.aws`, as the SDKs of
             /// AWS do: keys by the [standard chain](crate::credentials::Chain::standard), the region, the endpoint, how
             /// attempts are repeated, which certificates are trusted and which proxies requests go through. Setters
-            /// count first, in whatever order they are called; a pool or a transport goes its own way. The tables of
+            /// count first, in whatever order they are called; a pool or a transport that is given goes its own way, and
+            /// certificates and proxies of the environment that it passes over are named in a warning. The tables of
             /// names are in [`shared_config`](crate::shared_config). The variables are read by this call, and the
             /// files, which are small, by `build`; what is wrong with them is an error of `build`.
             pub fn from_env(self) -> Self {
@@ -70,6 +71,23 @@ macro_rules! settings {
             /// Sends over this pool, which other clients can share. Defaults to one of its own.
             pub fn pool(self, pool: ::pipeline_pool::HttpPool) -> Self {
                 self.transport(pool)
+            }
+
+            /// Sets up the client's own pool, such as the number of its connections: `.pool_with(|pool|
+            /// pool.max_connections(8))`. What the environment says of certificates and proxies holds in it, where this says
+            /// nothing else. Not together with [`pool`](Self::pool) or [`transport`](Self::transport). Defaults to the pool's
+            /// defaults.
+            pub fn pool_with(
+                mut self,
+                set_up: impl FnOnce(
+                    ::pipeline_pool::HttpPoolBuilder,
+                ) -> ::pipeline_pool::HttpPoolBuilder
+                + Send
+                + Sync
+                + 'static,
+            ) -> Self {
+                self.dispatch.pool_with(set_up);
+                self
             }
 
             /// Sends over this transport instead of a pool.

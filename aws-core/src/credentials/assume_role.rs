@@ -148,8 +148,10 @@ impl Role {
         }
         let region = self.region.clone().map(|region| ("the region", region));
         let site = StsEndpoint::new(lookup, region)?;
-        site.keys(fetch, "AssumeRole", &fields, Some((keys, now)))
-            .await
+        let provided = site
+            .keys(fetch, "AssumeRole", &fields, Some((keys, now)))
+            .await?;
+        Ok(provided.from_source(format!("the role {}", self.arn)))
     }
 }
 

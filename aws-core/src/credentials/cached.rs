@@ -1,6 +1,6 @@
 //! A source of keys that is asked once for all who wait, and again before its keys expire.
 
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
 use super::{Credentials, CredentialsError, ProvideCredentials, ProvideFuture, Provided};
@@ -129,6 +129,17 @@ impl<P: ProvideCredentials> ProvideCredentials for Cached<P> {
         self.inner
             .ready(now)
             .or_else(|| self.read(|kept| kept.fresh(now).map(|p| p.credentials.clone())))
+    }
+
+    fn source_of(&self, used: &Credentials) -> Option<Arc<str>> {
+        let kept = self.read(|kept| {
+            let provided = kept.provided.as_ref()?;
+            provided
+                .source
+                .clone()
+                .filter(|_| provided.credentials == *used)
+        });
+        kept.or_else(|| self.inner.source_of(used))
     }
 
     fn forget(&self, used: &Credentials, now: SystemTime) -> bool {

@@ -133,7 +133,7 @@ impl Container {
         let answer = self.fetch.send(&origin, request, |_| false).await;
         let answer = answer.map_err(|lost| lost.broken(format!("no keys from {NAME}")))?;
         if answer.is_ok() {
-            return keys(NAME, &answer.body);
+            return Ok(keys(NAME, &answer.body)?.from_source("the role of this container"));
         }
         let members = json::scalars(&answer.body).unwrap_or_default();
         let code = members.iter().find(|(name, _)| name == "code");

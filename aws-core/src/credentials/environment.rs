@@ -24,7 +24,7 @@ impl Environment {
         Self(VariableLookup::process())
     }
 
-    /// VariableLookup found by this function.
+    /// Variables found by this function.
     pub fn from_fn(lookup: impl Fn(&str) -> Option<String> + Send + Sync + 'static) -> Self {
         Self(VariableLookup::from_fn(lookup))
     }
@@ -43,10 +43,11 @@ impl Environment {
             match (self.0.get(&id_name), self.0.get(&secret_name)) {
                 (Some(id), Some(secret)) => {
                     let credentials = Credentials::new(id, secret);
-                    return match prefix {
-                        "AWS" => self.temporary(credentials),
-                        _ => Ok(credentials.into()),
+                    let provided = match prefix {
+                        "AWS" => self.temporary(credentials)?,
+                        _ => credentials.into(),
                     };
+                    return Ok(provided.from_source(format!("the variable {id_name}")));
                 }
                 (Some(_), None) => return Err(lacks(&id_name, &secret_name)),
                 (None, Some(_)) => return Err(lacks(&secret_name, &id_name)),

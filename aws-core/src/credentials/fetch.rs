@@ -177,6 +177,7 @@ pub(super) fn provided(
     Provided {
         credentials,
         expires,
+        source: None,
     }
 }
 

@@ -112,7 +112,7 @@ impl Instance {
         aws_sigv2::escape::push_component(&mut path, role);
         let answer = service.answer(&path).await?;
         good(answer.status())?;
-        keys(NAME, &answer.body)
+        Ok(keys(NAME, &answer.body)?.from_source("the role of this instance"))
     }
 }
 

@@ -58,6 +58,17 @@ pub struct Provided {
     pub credentials: Credentials,
     /// When they expire; nothing for permanent ones.
     pub expires: Option<SystemTime>,
+    /// Where they come from, for errors: `the profile work`. Holds no secret. Nothing where the program has given them.
+    pub source: Option<Arc<str>>,
+}
+
+impl Provided {
+    /// The same keys, told where they come from.
+    #[must_use]
+    pub fn from_source(mut self, source: impl Into<Arc<str>>) -> Self {
+        self.source = Some(source.into());
+        self
+    }
 }
 
 impl From<Credentials> for Provided {
@@ -65,6 +76,7 @@ impl From<Credentials> for Provided {
         Self {
             credentials,
             expires: None,
+            source: None,
         }
     }
 }
@@ -82,6 +94,13 @@ pub trait ProvideCredentials: fmt::Debug + Send + Sync {
     /// for each request, so it must be quick.
     fn ready(&self, now: SystemTime) -> Option<Credentials> {
         let _ = now;
+        None
+    }
+
+    /// Where these keys come from that it has given, in the words of [`Provided::source`]: an error tells it that says
+    /// that a service does not know or allow them. Defaults to nothing.
+    fn source_of(&self, used: &Credentials) -> Option<Arc<str>> {
+        let _ = used;
         None
     }
 
@@ -110,6 +129,10 @@ impl<P: ProvideCredentials + ?Sized> ProvideCredentials for Arc<P> {
 
     fn ready(&self, now: SystemTime) -> Option<Credentials> {
         (**self).ready(now)
+    }
+
+    fn source_of(&self, used: &Credentials) -> Option<Arc<str>> {
+        (**self).source_of(used)
     }
 
     fn forget(&self, used: &Credentials, now: SystemTime) -> bool {

@@ -52,6 +52,8 @@ const WEB: &str = "web_identity_token_file";
 
 /// Where the first keys come from, and the roles that are taken with them, the last one first.
 struct Plan {
+    /// The profile that was asked for.
+    profile: String,
     base: Base,
     roles: Vec<Role>,
 }
@@ -103,7 +105,11 @@ impl Profile {
     }
 
     async fn fetch(&self, now: SystemTime) -> Fetched<Provided> {
-        let Plan { base, mut roles } = self.plan()?;
+        let Plan {
+            profile,
+            base,
+            mut roles,
+        } = self.plan()?;
         let mut provided = match base {
             Base::Keys(keys) => keys,
             Base::Process(line) => process::keys(&line).await?,
@@ -116,7 +122,11 @@ impl Profile {
             let keys = &provided.credentials;
             provided = role.take(&self.lookup, &self.fetch, keys, now).await?;
         }
-        Ok(provided)
+        let source = match &provided.source {
+            Some(role) => format!("{role} of the profile {profile}"),
+            None => format!("the profile {profile}"),
+        };
+        Ok(provided.from_source(source))
     }
 
     fn plan(&self) -> Fetched<Plan> {
@@ -125,7 +135,8 @@ impl Profile {
             None => profile_asked(&self.lookup)?,
         };
         let files = Files::read(&self.lookup)?;
-        let mut name = asked.clone().unwrap_or_else(|| "default".to_owned());
+        let profile = asked.clone().unwrap_or_else(|| "default".to_owned());
+        let mut name = profile.clone();
         let mut seen: Vec<String> = Vec::new();
         let mut roles = Vec::new();
         loop {
@@ -134,7 +145,7 @@ impl Profile {
                 return Err(match (&asked, seen.last()) {
                     (None, None) => CredentialsError::absent("there is no default profile"),
                     // One that was asked for by name and is not there is a fault: other keys would surprise.
-                    _ => CredentialsError::broken(format!("there is no profile {name}")),
+                    _ => CredentialsError::broken(files.lack(&name)),
                 });
             }
             let bad = |why: String| CredentialsError::broken(format!("the profile {name} {why}"));
@@ -157,7 +168,11 @@ impl Profile {
                     }
                     (None, None) => return Err(bad(format!("has no {ID} to take a role with"))),
                 };
-                return Ok(Plan { base, roles });
+                return Ok(Plan {
+                    profile,
+                    base,
+                    roles,
+                });
             };
             if seen.contains(&name) {
                 return Err(bad("is a source of itself by way of others".to_owned()));
@@ -182,6 +197,7 @@ impl Profile {
                     })?;
                     roles.push(role);
                     return Ok(Plan {
+                        profile,
                         base: Base::Other(other),
                         roles,
                     });
@@ -199,6 +215,7 @@ impl Profile {
                         role,
                     );
                     return Ok(Plan {
+                        profile,
                         base: Base::Other(Box::new(web)),
                         roles,
                     });
@@ -229,7 +246,9 @@ impl Sections {
             ("login_session", "a login"),
         ] {
             if self.get(name).is_some() {
-                return Err(format!("wants {what} ({name}), which is not done here"));
+                return Err(format!(
+                    "wants {what} ({name}), which is not done here: give the builder .credentials(…) of the SDK's provider, by `Sdk` of the feature aws-credential-types"
+                ));
             }
         }
         if self.get("role_arn").is_none() {

@@ -67,6 +67,7 @@ impl<P: SdkProvider> ProvideCredentials for Sdk<P> {
             Ok(Provided {
                 credentials,
                 expires: theirs.expiry(),
+                source: Some("the provider of the SDK".into()),
             })
         })
     }

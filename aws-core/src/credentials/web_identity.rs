@@ -105,8 +105,10 @@ impl WebIdentity {
         ];
         let region = role.region.map(|region| ("the region", region));
         let site = StsEndpoint::new(&self.lookup, region)?;
-        site.keys(&self.fetch, "AssumeRoleWithWebIdentity", &fields, None)
-            .await
+        let provided = site
+            .keys(&self.fetch, "AssumeRoleWithWebIdentity", &fields, None)
+            .await?;
+        Ok(provided.from_source(format!("the role {}", role.arn)))
     }
 }
 

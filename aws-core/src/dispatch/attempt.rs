@@ -9,7 +9,7 @@ use pipeline_pool::{Head, Method, Origin, Request, Sent};
 use tokio::time::{Instant, timeout_at};
 use tracing::Instrument as _;
 
-use super::beside::{foreign_text, request_id, retry_after, text_of};
+use super::beside::{foreign_text, is_about_keys, request_id, retry_after, text_of};
 use super::run::Run;
 use super::verdict::{Failure, is_move};
 use super::{Shared, after, trace};
@@ -339,7 +339,7 @@ impl<O: Operation> Run<'_, O> {
         {
             return Err(self.refused(signed, &head, bytes));
         }
-        // What came whole costs no allocation here, and so has no key.
+        // What came whole costs no allocation here, and is told its key by whoever has it (`Body::name_key`).
         let site = match body.as_whole() {
             Some(_) => Site::of(operation, self.origin()),
             None => Site::keyed(operation, self.origin(), self.shared().keys),
@@ -366,10 +366,15 @@ impl<O: Operation> Run<'_, O> {
             Some(signed.lesson),
         );
         let server_date = head.header("date").and_then(parse_http);
-        let error = match is_skewed(head.status(), error.code(), signed.now, server_date) {
+        let mut error = match is_skewed(head.status(), error.code(), signed.now, server_date) {
             true => error.with_class(Class::Skewed),
             false => error,
         };
+        if is_about_keys(&error)
+            && let Some(source) = self.shared().credentials.source_of(&signed.credentials)
+        {
+            error.add_hint(&format!("(The keys are those of {source}.)"));
+        }
         Failed {
             error,
             server_date,

@@ -1,9 +1,12 @@
-//! What an answer says beside its result: its identifier, when to come again, and what stands in it in place of an error.
+//! What an answer says beside its result: its identifier, when to come again, what stands in it in place of an error, and
+//! whether an error is about keys.
 
 use std::time::{Duration, SystemTime};
 
 use pipeline_pool::Head;
 
+use crate::classify::Class;
+use crate::error::Error;
 use crate::operation::stated;
 use crate::time::parse_http;
 
@@ -39,9 +42,49 @@ pub(super) fn foreign_text(bytes: &[u8]) -> Option<String> {
     (!short.is_empty()).then(|| format!("an answer that is no error of the service: {short:?}"))
 }
 
+/// Whether an error may come from requests being signed by other keys than were meant.
+pub(super) fn is_about_keys(error: &Error) -> bool {
+    let denied = matches!(error.class(), Class::Denied | Class::ExpiredToken);
+    denied || error.status() == Some(401)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::envelope::ErrorBody;
+
+    #[test]
+    fn refusals_are_about_keys_and_other_errors_are_not() {
+        let of = |status, code: &str| {
+            is_about_keys(&Error::service(status, ErrorBody::new(code, ""), None))
+        };
+        for (status, code) in [
+            (403, "InvalidAccessKeyId"),
+            (403, "SignatureDoesNotMatch"),
+            (403, "AccessDenied"),
+            (400, "ExpiredToken"),
+            (401, "Unauthorized"),
+        ] {
+            assert!(of(status, code), "{code}");
+        }
+        for (status, code) in [
+            (404, "NoSuchKey"),
+            (403, "RequestTimeTooSkewed"),
+            (503, "SlowDown"),
+            (400, "InvalidArgument"),
+        ] {
+            assert!(!of(status, code), "{code}");
+        }
+        // An answer to HEAD has no code.
+        assert!(is_about_keys(&Error::service(
+            403,
+            ErrorBody::default(),
+            None
+        )));
+        // A service may take a code for that of a clock that is off.
+        let error = Error::service(401, ErrorBody::new("AuthFailure", ""), Some(Class::Skewed));
+        assert!(is_about_keys(&error));
+    }
 
     #[test]
     fn the_last_element_of_a_name_is_read() {

@@ -22,12 +22,12 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use pipeline_pool::HttpPool;
+use pipeline_pool::{HttpPool, HttpPoolBuilder};
 use tokio::time::Instant;
 
 #[cfg(feature = "cache")]
 pub(crate) use self::attempt::{MAX_ERROR, service_error};
-use self::pool::pool_of;
+use self::pool::{PoolSetUp, names_proxy, pool_of};
 use self::run::Run;
 use crate::clock::Clock;
 use crate::credentials::{Cached, Chain, Credentials, ProvideCredentials, VariableLookup};
@@ -44,6 +44,7 @@ use crate::visibility::KeyVisibility;
 #[derive(Debug)]
 pub struct DispatchBuilder {
     transport: Option<Arc<dyn Transport>>,
+    pool: Option<PoolSetUp>,
     credentials: Option<Arc<dyn ProvideCredentials>>,
     retry: Option<RetryConfig>,
     timeout: Duration,
@@ -57,6 +58,14 @@ impl DispatchBuilder {
     /// Carries requests over this. Defaults to an [`HttpPool`] of its own.
     pub fn transport(&mut self, transport: impl Transport + 'static) {
         self.transport = Some(Arc::new(transport));
+    }
+
+    /// Sets up the pool that is made where no transport is given, after what the environment says of it.
+    pub fn pool_with(
+        &mut self,
+        set_up: impl FnOnce(HttpPoolBuilder) -> HttpPoolBuilder + Send + Sync + 'static,
+    ) {
+        self.pool = Some(PoolSetUp::new(set_up));
     }
 
     /// Signs with the keys of this provider, which are kept as [`Cached`] says. Has no default.
@@ -95,16 +104,28 @@ impl DispatchBuilder {
         let mut config = SharedConfig::load(variables, service)?;
         let carries = self.transport.is_none() || self.credentials.is_none();
         let told = match carries {
-            true => pool_of(variables, &config)?.map(|pool| Arc::new(pool) as Arc<dyn Transport>),
+            true => pool_of(variables, &config)?,
             false => None,
         };
+        // One that was set up is meant for requests, not for the service of keys alone.
+        let set_up = match (&self.transport, &told) {
+            (None, Some(_)) => self.pool.take(),
+            _ => None,
+        };
+        let told =
+            told.map(|builder| Arc::new(PoolSetUp::build(set_up, builder)) as Arc<dyn Transport>);
         if self.transport.is_none() {
             self.transport.clone_from(&told);
-        } else if let Some(file) = &config.ca_bundle {
-            let file = file.display().to_string();
-            config.warn(format!(
-                "the certificates of {file} are not used for requests, whose pool or transport was given"
-            ));
+        } else {
+            const ELSEWHERE: &str = "are not used for requests, whose pool or transport was given: \
+                 pool_with(…) sets up the client's own";
+            if let Some(file) = &config.ca_bundle {
+                let file = file.display().to_string();
+                config.warn(format!("the certificates of {file} {ELSEWHERE}"));
+            }
+            if names_proxy(variables) {
+                config.warn(format!("the proxies of the environment {ELSEWHERE}"));
+            }
         }
         if self.credentials.is_none() {
             let lookup = VariableLookup::of(config.for_providers(variables));
@@ -155,19 +176,26 @@ impl DispatchBuilder {
     /// Builds the dispatcher of these settings.
     ///
     /// # Errors
-    /// [`Kind::Invalid`](crate::Kind::Invalid) when there is no provider of credentials, or the timeout is zero.
+    /// [`Kind::Invalid`](crate::Kind::Invalid) when there is no provider of credentials, the timeout is zero, or a pool is
+    /// set up and another transport given.
     pub fn build(self) -> Result<Dispatch> {
         let Some(credentials) = self.credentials else {
             return Err(Error::invalid(
-                "no credentials are set: give the builder keys, or a provider such as Chain::standard()",
+                "no credentials are set: give the builder credentials(…), or have it read the environment and the profile by from_env()",
             ));
         };
         if self.timeout.is_zero() {
             return Err(Error::invalid("the timeout is zero"));
         }
-        let transport = self
-            .transport
-            .unwrap_or_else(|| Arc::new(HttpPool::builder().build()) as Arc<dyn Transport>);
+        let transport = match (self.transport, self.pool) {
+            (Some(_), Some(_)) => {
+                return Err(Error::invalid(
+                    "a pool is set up by pool_with(…), and another one or a transport is given: leave one of them out",
+                ));
+            }
+            (Some(transport), None) => transport,
+            (None, set_up) => Arc::new(PoolSetUp::build(set_up, HttpPool::builder())),
+        };
         let retry = self.retry.unwrap_or_default();
         Ok(Dispatch(Arc::new(Shared {
             keeps_deadlines: transport.keeps_deadlines(),
@@ -206,6 +234,7 @@ impl Dispatch {
     pub fn builder() -> DispatchBuilder {
         DispatchBuilder {
             transport: None,
+            pool: None,
             credentials: None,
             retry: None,
             timeout: Duration::from_secs(30),

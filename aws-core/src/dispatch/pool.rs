@@ -1,5 +1,6 @@
 //! The pool that the environment asks for: certificates that it trusts, and proxies on its way.
 
+use std::fmt;
 use std::path::Path;
 
 use pipeline_pool::{HttpPool, HttpPoolBuilder, Proxy};
@@ -17,13 +18,41 @@ const PROXIES: [&str; 6] = [
     "ALL_PROXY",
 ];
 
-/// A pool with what was said of it; nothing if nothing was.
+/// What a program sets of the pool that a client makes for itself.
+pub(super) struct PoolSetUp(Box<dyn FnOnce(HttpPoolBuilder) -> HttpPoolBuilder + Send + Sync>);
+
+impl PoolSetUp {
+    pub(super) fn new(
+        set_up: impl FnOnce(HttpPoolBuilder) -> HttpPoolBuilder + Send + Sync + 'static,
+    ) -> Self {
+        Self(Box::new(set_up))
+    }
+
+    /// The pool of this builder, with what was set.
+    pub(super) fn build(this: Option<Self>, builder: HttpPoolBuilder) -> HttpPool {
+        match this {
+            Some(Self(set_up)) => set_up(builder).build(),
+            None => builder.build(),
+        }
+    }
+}
+
+impl fmt::Debug for PoolSetUp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PoolSetUp")
+    }
+}
+
+/// A builder of a pool with what was said of it; nothing if nothing was.
 ///
 /// # Errors
 /// When the file of certificates cannot be used, or a proxy cannot be read; the latter names the variable and not its
 /// value, which may hold a password.
-pub(super) fn pool_of(variables: &Variables, config: &SharedConfig) -> Result<Option<HttpPool>> {
-    let proxied = PROXIES.iter().any(|name| variables.get(name).is_some());
+pub(super) fn pool_of(
+    variables: &Variables,
+    config: &SharedConfig,
+) -> Result<Option<HttpPoolBuilder>> {
+    let proxied = names_proxy(variables);
     if config.ca_bundle.is_none() && !proxied {
         return Ok(None);
     }
@@ -34,7 +63,12 @@ pub(super) fn pool_of(variables: &Variables, config: &SharedConfig) -> Result<Op
     if proxied {
         builder = builder.proxy(proxy(variables)?);
     }
-    Ok(Some(builder.build()))
+    Ok(Some(builder))
+}
+
+/// Whether a variable names a proxy.
+pub(super) fn names_proxy(variables: &Variables) -> bool {
+    PROXIES.iter().any(|name| variables.get(name).is_some())
 }
 
 /// A builder of pools that trust the certificates in this file.
@@ -81,7 +115,8 @@ mod tests {
 
     fn pool(variables: &[(&str, &str)]) -> Result<Option<HttpPool>> {
         let variables = variables.iter().copied().collect();
-        pool_of(&variables, &SharedConfig::default())
+        let builder = pool_of(&variables, &SharedConfig::default())?;
+        Ok(builder.map(HttpPoolBuilder::build))
     }
 
     #[test]

@@ -222,7 +222,11 @@ impl Error {
     /// Adds a sentence to what the service said.
     pub(crate) fn add_hint(&mut self, hint: &str) {
         let said = self.message();
-        let gap = if said.is_empty() { "" } else { "; " };
+        let gap = match said.chars().next_back() {
+            None => "",
+            Some('.' | ')') => " ",
+            Some(_) => "; ",
+        };
         let message = format!("{said}{gap}{hint}");
         self.0.body.message = Some(message);
     }
@@ -294,8 +298,7 @@ impl Error {
     }
 
     /// The key of the object, or the name of the item, that it was about, whole and as it was given; nothing where the
-    /// operation was about none or about many, where [`KeyVisibility`](crate::KeyVisibility) hides it, and in errors of
-    /// reading a body that came whole with its answer.
+    /// operation was about none or about many, and where [`KeyVisibility`](crate::KeyVisibility) hides it.
     pub fn key(&self) -> Option<&str> {
         self.0.site.as_ref()?.key.as_deref()
     }

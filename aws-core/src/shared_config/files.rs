@@ -65,7 +65,11 @@ pub(crate) fn profile_asked(lookup: &VariableLookup) -> Result<Option<String>, F
 
 /// The texts of those of the two files that are there.
 #[derive(Default)]
-pub(crate) struct Files(Vec<File>);
+pub(crate) struct Files {
+    files: Vec<File>,
+    /// Where files were looked for.
+    looked: Vec<PathBuf>,
+}
 
 struct File {
     path: PathBuf,
@@ -91,8 +95,9 @@ impl Files {
             };
             let gone =
                 |e: &io::Error| matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory);
+            files.looked.push(path.clone());
             match std::fs::read_to_string(&path) {
-                Ok(text) => files.0.push(File { path, form, text }),
+                Ok(text) => files.files.push(File { path, form, text }),
                 Err(error) if gone(&error) && !asked => {}
                 Err(error) => {
                     let of = if asked { variable } else { "the profiles" };
@@ -114,10 +119,24 @@ impl Files {
             form,
             text: text.to_owned(),
         };
-        Self(vec![
-            file("credentials", Form::Name, credentials),
-            file("config", Form::Profile, config),
-        ])
+        Self {
+            files: vec![
+                file("credentials", Form::Name, credentials),
+                file("config", Form::Profile, config),
+            ],
+            looked: vec!["credentials".into(), "config".into()],
+        }
+    }
+
+    /// That there is no profile of this name, and where it was looked for.
+    pub(crate) fn lack(&self, name: &str) -> String {
+        let paths = self.looked.iter().map(|path| path.display().to_string());
+        match &*paths.collect::<Vec<_>>() {
+            [] => {
+                format!("there is no profile {name}: no HOME says where the files of profiles are")
+            }
+            paths => format!("there is no profile {name} in {}", paths.join(" or ")),
+        }
     }
 
     /// What the files say of a profile.
@@ -135,7 +154,7 @@ impl Files {
         find: impl Fn(&File) -> Result<Option<Section>, BadLine>,
     ) -> Result<Sections, FileTrouble> {
         let mut sections = Sections::default();
-        for file in &self.0 {
+        for file in &self.files {
             let found = find(file).map_err(|bad| FileTrouble::of_line(&file.path, &bad))?;
             sections
                 .0

@@ -54,6 +54,7 @@ const VARIABLES: &[(&str, Treatment)] = &[
     // Version 1 of the metadata service is never asked.
     ("AWS_EC2_METADATA_V1_DISABLED", Harmless),
     ("AWS_ENABLE_ENDPOINT_DISCOVERY", Harmless),
+    ("AWS_ENDPOINT", Unsupported("it is called AWS_ENDPOINT_URL")),
     ("AWS_ENDPOINT_URL", Heeded),
     ("AWS_ENDPOINT_URL_EC2", Heeded),
     ("AWS_ENDPOINT_URL_S3", Heeded),
@@ -76,6 +77,7 @@ const VARIABLES: &[(&str, Treatment)] = &[
     ("AWS_MAX_ATTEMPTS", Heeded),
     ("AWS_METADATA_SERVICE_NUM_ATTEMPTS", Unsupported(METADATA)),
     ("AWS_METADATA_SERVICE_TIMEOUT", Unsupported(METADATA)),
+    ("AWS_NODEJS_CONNECTION_REUSE_ENABLED", Harmless),
     ("AWS_PAGER", Harmless),
     ("AWS_PROFILE", Heeded),
     ("AWS_REGION", Heeded),
@@ -96,17 +98,26 @@ const VARIABLES: &[(&str, Treatment)] = &[
     ("AWS_ROLE_SESSION_NAME", Heeded),
     ("AWS_S3_DISABLE_EXPRESS_SESSION_AUTH", Harmless),
     ("AWS_S3_DISABLE_MULTIREGION_ACCESS_POINTS", Harmless),
+    (
+        "AWS_S3_FORCE_PATH_STYLE",
+        Unsupported("it is called AWS_S3_ADDRESSING_STYLE, with the value path"),
+    ),
     ("AWS_S3_USE_ARN_REGION", Only("false", ARNS)),
     ("AWS_S3_US_EAST_1_REGIONAL_ENDPOINT", Heeded),
+    // Both files are always read.
+    ("AWS_SDK_LOAD_CONFIG", Harmless),
     ("AWS_SDK_UA_APP_ID", Unsupported("no User-Agent is sent")),
     ("AWS_SECRET_ACCESS_KEY", Heeded),
     ("AWS_SECURITY_TOKEN", Heeded),
+    // Of programs that hand keys on, which also set AWS_CREDENTIAL_EXPIRATION or renew them.
+    ("AWS_SESSION_EXPIRATION", Harmless),
     ("AWS_SESSION_TOKEN", Heeded),
     ("AWS_SHARED_CREDENTIALS_FILE", Heeded),
     ("AWS_SIGV4A_SIGNING_REGION_SET", Unsupported(SIGV4A)),
     ("AWS_STS_REGIONAL_ENDPOINTS", Only("regional", STS)),
     ("AWS_USE_DUALSTACK_ENDPOINT", Heeded),
     ("AWS_USE_FIPS_ENDPOINT", Heeded),
+    ("AWS_VAULT", Harmless),
     ("AWS_WEB_IDENTITY_TOKEN_FILE", Heeded),
 ];
 
@@ -249,12 +260,26 @@ mod tests {
             ("AWS_ENDPOINT_URL_DYNAMODB", Some(Harmless)),
             ("AWS_LAMBDA_FUNCTION_NAME", Some(Harmless)),
             ("PATH", Some(Harmless)),
-            ("AWS_ENDPOINT", None),
+            // What other programs set for themselves.
+            ("AWS_VAULT", Some(Harmless)),
+            ("AWS_SDK_LOAD_CONFIG", Some(Harmless)),
+            ("AWS_SESSION_EXPIRATION", Some(Harmless)),
+            ("AWS_NODEJS_CONNECTION_REUSE_ENABLED", Some(Harmless)),
             ("AWS_REGOIN", None),
         ] {
             assert_eq!(variable(name), expected, "{name}");
         }
-        let sdb = variable("AWS_ENDPOINT_URL_SDB");
-        assert!(matches!(sdb, Some(Unsupported(why)) if why.contains("SIMPLEDB")));
+        // Names that others have for what is called something else here.
+        for (name, right) in [
+            ("AWS_ENDPOINT_URL_SDB", "AWS_ENDPOINT_URL_SIMPLEDB"),
+            ("AWS_ENDPOINT", "AWS_ENDPOINT_URL"),
+            ("AWS_S3_FORCE_PATH_STYLE", "AWS_S3_ADDRESSING_STYLE"),
+        ] {
+            let told = variable(name);
+            assert!(
+                matches!(told, Some(Unsupported(why)) if why.contains(right)),
+                "{name}: {told:?}"
+            );
+        }
     }
 }

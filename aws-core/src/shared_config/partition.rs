@@ -161,7 +161,8 @@ pub fn choose_endpoint(
 ) -> Result<Endpoint> {
     match told {
         Some(_) if variant != Variant::default() => Err(Error::invalid(
-            "FIPS and dual stack choose among Amazon's endpoints, and an endpoint of its own is set: say one of them",
+            "FIPS (fips(…), AWS_USE_FIPS_ENDPOINT) and dual stack (dual_stack(…), AWS_USE_DUALSTACK_ENDPOINT) choose among \
+             Amazon's endpoints, and an endpoint of its own is set: leave one of them out",
         )),
         Some(url) => Endpoint::parse(url),
         None => Endpoint::parse(&endpoint_of(

@@ -93,7 +93,7 @@ impl<'a> Sources<'a> {
         let name = asked.clone().unwrap_or_else(|| "default".to_owned());
         let profile = files.profile(&name)?;
         if profile.is_empty() && asked.is_some() {
-            return Err(Error::invalid(format!("there is no profile {name}")));
+            return Err(Error::invalid(files.lack(&name)));
         }
         let services = match profile.get("services") {
             Some(section) => {

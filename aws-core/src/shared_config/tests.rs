@@ -298,7 +298,7 @@ fn what_is_not_heeded_is_warned_of_by_its_name() {
                 [profile other]\nnobody = asks\n";
     let config = s3(&vars, file);
     let expected = [
-        "AWS_ENDPOINT: is not known here, and passed over",
+        "AWS_ENDPOINT: is not heeded here: it is called AWS_ENDPOINT_URL",
         "AWS_ENDPOINT_URL_SDB: is not heeded here: it is called AWS_ENDPOINT_URL_SIMPLEDB",
         "AWS_REGOIN: is not known here, and passed over",
         "AWS_RETRY_MODE: legacy is not done here, and standard is used in its place",

@@ -155,6 +155,11 @@ async fn profiles_lead_to_roles() {
             .map_or("B".to_owned(), |(_, role)| format!("ASIA{role}"));
         assert_eq!(provided.credentials.access_key(), last);
         assert_eq!(provided.expires.is_some(), !taken.is_empty());
+        let source = match taken.last() {
+            Some((_, role)) => format!("the role arn:aws:iam::1:role/{role} of the profile {name}"),
+            None => format!("the profile {name}"),
+        };
+        assert_eq!(provided.source.as_deref(), Some(&*source));
         let asked = server.asked();
         assert_eq!(asked.len(), taken.len());
         for (asked, (key, role)) in asked.iter().zip(taken) {

@@ -43,9 +43,12 @@ impl ProvideCredentials for Gated {
                 return Err(CredentialsError::broken(format!("failure {call}")));
             }
             let credentials = Credentials::new(format!("K{call}"), "hidden");
+            let expires = self.lifetime.map(|l| now + l);
+            let source = Some(format!("the call {call}").into());
             Ok(Provided {
                 credentials,
-                expires: self.lifetime.map(|l| now + l),
+                expires,
+                source,
             })
         })
     }
@@ -65,7 +68,11 @@ async fn all_waiters_share_one_fetch() {
             .all(|p| p.as_ref().unwrap().credentials.access_key() == "K0")
     );
     assert_eq!(source.calls(), 1);
-    assert_eq!(cached.ready(now).unwrap().access_key(), "K0");
+    let keys = cached.ready(now).unwrap();
+    assert_eq!(keys.access_key(), "K0");
+    assert_eq!(cached.source_of(&keys).as_deref(), Some("the call 0"));
+    let others = Credentials::new("K1", "hidden");
+    assert_eq!(cached.source_of(&others), None, "it has not given them");
     let decades = now + Duration::from_secs(1 << 30);
     assert!(cached.ready(decades).is_some());
 }

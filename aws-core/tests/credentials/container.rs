@@ -24,6 +24,8 @@ async fn keys_by_path_and_by_address() {
     );
     let ecs = container(vec![relative]).endpoint(&server.url);
     let provided = ecs.provide(now()).await.unwrap();
+    let source = provided.source.as_deref();
+    assert_eq!(source, Some("the role of this container"));
     assert_eq!(provided.credentials.access_key(), "ASIA");
     assert_eq!(provided.credentials.session_token(), Some("hidden token"));
     assert!(provided.expires.is_some());

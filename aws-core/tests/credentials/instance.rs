@@ -37,6 +37,8 @@ fn well(asked: &Asked, token: &str) -> (u16, String) {
 async fn keys_of_the_role() {
     let server = Server::start(|asked, _| well(asked, "tok")).await;
     let provided = at(&server).provide(now()).await.unwrap();
+    let source = provided.source.as_deref();
+    assert_eq!(source, Some("the role of this instance"));
     assert_eq!(provided.credentials.access_key(), "ASIA");
     assert_eq!(provided.credentials.secret_key(), "hidden secret");
     assert_eq!(provided.credentials.session_token(), Some("hidden token"));

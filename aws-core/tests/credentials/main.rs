@@ -21,7 +21,7 @@ use std::time::SystemTime;
 
 use aws_core::Credentials;
 use aws_core::credentials::{
-    Chain, CredentialsError, Environment, Profile, ProvideCredentials, Provided,
+    Cached, Chain, CredentialsError, Environment, Profile, ProvideCredentials, Provided,
 };
 
 /// What is in all secrets of these tests, and in nothing that is shown.
@@ -85,6 +85,12 @@ impl Drop for Home {
 async fn access_key(provider: impl ProvideCredentials) -> Result<String, CredentialsError> {
     let provided = provider.provide(SystemTime::now()).await?;
     Ok(provided.credentials.access_key().to_owned())
+}
+
+/// Where a provider says that its keys come from.
+async fn source(provider: impl ProvideCredentials) -> String {
+    let provided = provider.provide(now()).await.unwrap();
+    provided.source.unwrap().to_string()
 }
 
 const CREDENTIALS: &str = "[default]\naws_access_key_id = D\naws_secret_access_key = hiddenD\n\
@@ -187,6 +193,8 @@ async fn no_setting_is_passed_over() {
         ),
         ("region = x\n  role_arn = r\n", &[], "line 3"),
         ("sso_session = s\n", &[], "sso_session"),
+        // The cure is said, too.
+        ("sso_session = s\n", &[], "aws-credential-types"),
         ("sso_start_url = https://x\n", &[], "sso_start_url"),
         ("login_session = s\n", &[], "login_session"),
         ("aws_session_token = hidden\n", &[], "line 2"),
@@ -252,6 +260,37 @@ async fn no_setting_is_passed_over() {
 }
 
 #[tokio::test]
+async fn keys_say_where_they_come_from() {
+    let home = Home::new(&[("credentials", CREDENTIALS)]);
+    assert_eq!(source(home.profile(&[])).await, "the profile default");
+    let work = home.profile(&[("AWS_PROFILE", "work")]);
+    assert_eq!(source(work.clone()).await, "the profile work");
+    let nobody = Environment::from_fn(|_| None);
+    let chain = Cached::new(Chain::new().or(nobody).or(work));
+    let given = chain.provide(now()).await.unwrap().credentials;
+    assert_eq!(chain.source_of(&given).as_deref(), Some("the profile work"));
+    for name in ["AWS_ACCESS_KEY_ID", "AMAZON_ACCESS_KEY_ID"] {
+        let pair = [
+            name,
+            if name.starts_with("AWS") {
+                SECRET[0]
+            } else {
+                SECRET[1]
+            },
+        ];
+        let set = Environment::from_fn(move |asked| pair.contains(&asked).then(|| "hidden".into()));
+        assert_eq!(source(set).await, format!("the variable {name}"));
+    }
+    // What a program gives, it knows.
+    let own = Cached::new(Credentials::new("own", "hidden"));
+    let given = own.provide(now()).await.unwrap().credentials;
+    assert_eq!(own.source_of(&given), None);
+}
+
+/// The variables of secret keys.
+const SECRET: [&str; 2] = ["AWS_SECRET_ACCESS_KEY", "AMAZON_SECRET_ACCESS_KEY"];
+
+#[tokio::test]
 async fn what_is_missing_is_said() {
     let home = Home::new(&[("credentials", CREDENTIALS)]);
     let error = access_key(home.profile(&[("AWS_PROFILE", "nobody")]))
@@ -261,7 +300,15 @@ async fn what_is_missing_is_said() {
         !error.is_absent(),
         "a profile asked for by name must be there"
     );
-    assert_eq!(error.to_string(), "there is no profile nobody");
+    let folder = home.0.join(".aws");
+    let told = format!(
+        "there is no profile nobody in {0}/credentials or {0}/config",
+        folder.display()
+    );
+    assert_eq!(error.to_string(), told);
+    let homeless = Profile::from_fn(|name| (name == "AWS_PROFILE").then(|| "nobody".to_owned()));
+    let error = access_key(homeless).await.unwrap_err().to_string();
+    assert!(error.contains("no HOME"), "{error}");
     let empty = Home::new(&[]);
     assert!(
         access_key(empty.profile(&[]))

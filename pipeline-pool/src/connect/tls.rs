@@ -9,7 +9,8 @@ use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use tokio_rustls::rustls::{
-    self, AlertDescription, CertificateError, ClientConfig, ClientConnection, RootCertStore, crypto,
+    self, AlertDescription, CertificateError, ClientConfig, ClientConnection, InvalidMessage,
+    RootCertStore, crypto,
 };
 
 use crate::error::{Error, Kind};
@@ -146,6 +147,10 @@ fn reason(error: &io::Error) -> Option<&'static str> {
         },
         rustls::Error::AlertReceived(AlertDescription::NoApplicationProtocol) => {
             "it does not speak HTTP/1.1"
+        }
+        // What answers without TLS begins with other bytes than a record does.
+        rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType) => {
+            "it does not speak TLS there: is it http:// that is meant?"
         }
         _ => return None,
     })
