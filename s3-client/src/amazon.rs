@@ -116,6 +116,19 @@ mod tests {
     const FIPS: Variant = variant(true, false);
     const DUAL: Variant = variant(false, true);
 
+    #[test]
+    fn the_settings_that_are_heeded_are_in_the_documentation() {
+        let page = include_str!("settings.rs");
+        let rows = page.lines().filter(|line| line.starts_with("//! | `"));
+        let told: Vec<&str> = rows.filter_map(|line| line.split('`').nth(1)).collect();
+        let heeded = S3.settings.iter().filter(|(_, what)| *what == Heeded);
+        let heeded: Vec<&str> = heeded.map(|(name, _)| *name).collect();
+        assert!(heeded.len() >= 6);
+        for name in heeded {
+            assert!(told.contains(&name), "{name} is not in {told:?}");
+        }
+    }
+
     /// Hosts as botocore 1.43.11 makes them for the same settings.
     #[test]
     fn endpoints_of_all_partitions() {

@@ -15,6 +15,8 @@ use aws_sigv2::s3::SubResources;
 use crate::amazon;
 use crate::bucket::Bucket;
 use crate::bucket::ListBuckets;
+use crate::cached::CachedOperation;
+use crate::operation::Call;
 use crate::request::options::Options;
 use crate::resolve::{Chosen, Told};
 use crate::route::{Addressing, BucketAddress, Redirects};
@@ -221,18 +223,21 @@ impl S3Client {
         clippy::manual_async_fn,
         reason = "an async fn would hold its argument twice"
     )]
-    pub(crate) fn read<O: Cacheable<Service = S3> + 'static>(
-        ready: Result<(Self, O)>,
+    pub(crate) fn read<O: CachedOperation + 'static>(
+        ready: Result<(Self, Call<O>)>,
     ) -> impl Future<Output = Result<O::Output>> {
         async move {
-            match ready {
+            let (output, keys) = match ready {
                 #[cfg(feature = "cache")]
-                Ok((client, operation)) if client.0.cache.is_some() => {
-                    Box::pin(client.read_through(operation)).await
+                Ok((client, call)) if client.0.cache.is_some() => {
+                    return Box::pin(client.read_through(call)).await;
                 }
-                Ok((ref client, ref operation)) => client.call(operation).await,
-                Err(error) => Err(error.of_operation::<O>()),
-            }
+                Ok((ref client, ref call)) => (client.call(call).await?, client.key_visibility()),
+                Err(error) => return Err(error.of_operation::<Call<O>>()),
+            };
+            // The key is not needed any more, so that it costs no allocation to hand it on.
+            let key = ready.ok().and_then(|(_, call)| call.wire.into_key());
+            Ok(O::with_key(output, key, keys))
         }
     }
 
@@ -243,14 +248,13 @@ impl S3Client {
     }
 
     #[cfg(feature = "cache")]
-    async fn read_through<O: Cacheable<Service = S3> + 'static>(
-        self,
-        operation: O,
-    ) -> Result<O::Output> {
-        match &self.0.cache {
-            Some(cache) => cache.read(SharedClient(self.0.clone()), operation).await,
-            None => self.call(&operation).await,
-        }
+    async fn read_through<O: CachedOperation + 'static>(self, call: Call<O>) -> Result<O::Output> {
+        let key = call.wire.key().filter(|_| O::STREAMS).map(str::to_owned);
+        let output = match &self.0.cache {
+            Some(cache) => cache.read(SharedClient(self.0.clone()), call).await?,
+            None => self.call(&call).await?,
+        };
+        Ok(O::with_key(output, key, self.key_visibility()))
     }
 
     /// Runs an operation that writes, and has the cache keep what it wrote, if there is one that is written through.

@@ -10,8 +10,9 @@ use std::time::Duration;
 use aws_core::dispatch::Dispatch;
 use aws_core::idempotency::Row;
 use aws_core::operation::{self, Answer, Attempt, Before, Held, Redirect};
-use aws_core::{Idempotency, Operation, Overrides, Result, RetryConfig};
+use aws_core::{Idempotency, KeyVisibility, Operation, Overrides, Result, RetryConfig};
 use pipeline_pool::{Method, Origin, Request};
+use tokio::time::Instant;
 
 use crate::bucket::Bucket;
 use crate::route::BucketAddress;
@@ -49,6 +50,12 @@ pub(crate) trait S3Operation: Send + Sync {
 
     /// Reads the answer of the store.
     fn parse(&self, answer: Answer) -> Result<Self::Output>;
+
+    /// The same output, whose body names this key in its errors, where keys are shown. Defaults to an output without a body.
+    fn with_key(output: Self::Output, key: Option<String>, keys: KeyVisibility) -> Self::Output {
+        let _ = (key, keys);
+        output
+    }
 
     /// The things that it changes in the store. Defaults to what [`CHANGES`](Self::CHANGES) says.
     fn changes<'a>(&'a self, wire: &'a UnsignedRequest) -> operation::Changes<'a> {
@@ -145,7 +152,10 @@ impl<O: S3Operation> Operation for Call<O> {
                 None
             })),
             Entry::First(first) => Some(Box::pin(async {
+                let may_ask =
+                    || self.wire.is_lost_by_refusal() || service.gate.may_ask(Instant::now());
                 if !self.wire.may_be_refused()
+                    && may_ask()
                     && let Some(wire) = self.wire.ask_location()
                 {
                     ask_ahead(wire, service, dispatch).await;
@@ -209,4 +219,5 @@ async fn ask_ahead(mut wire: UnsignedRequest, service: &S3, dispatch: &Dispatch)
     wire.options(options);
     // What it answers is of no interest: the request that follows reports what is wrong.
     let _answer = dispatch.call(service, &Call::new(wire, AskLocation)).await;
+    service.gate.asked(Instant::now());
 }

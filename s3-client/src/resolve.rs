@@ -80,13 +80,19 @@ impl Told {
         let (url, accelerated) = match (self.endpoint.or(config.endpoint), &region) {
             (Some(url), _) => {
                 for (said, what) in [
-                    (variant.fips, "FIPS"),
-                    (variant.dual_stack, "dual stack"),
-                    (accelerate, "transfer acceleration"),
+                    (variant.fips, "FIPS (fips(…), AWS_USE_FIPS_ENDPOINT)"),
+                    (
+                        variant.dual_stack,
+                        "dual stack (dual_stack(…), AWS_USE_DUALSTACK_ENDPOINT)",
+                    ),
+                    (
+                        accelerate,
+                        "transfer acceleration (accelerate(…), AWS_S3_USE_ACCELERATE_ENDPOINT)",
+                    ),
                 ] {
                     if said {
                         return Err(Error::invalid(format!(
-                            "{what} chooses among Amazon's endpoints, and an endpoint of its own is set: say one of them"
+                            "{what} chooses among Amazon's endpoints, and an endpoint of its own is set: leave one of them out"
                         )));
                     }
                 }

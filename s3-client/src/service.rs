@@ -160,6 +160,12 @@ impl S3 {
             return;
         }
         let Some(code) = error.code.as_deref() else {
+            // An answer to HEAD has no code, and may be a refusal of the version.
+            if status == 403
+                && let Some(doubt) = self.agreement.doubt(&self.memory, bucket)
+            {
+                error.add_hint(&doubt);
+            }
             return;
         };
         if !matches!(status, 400 | 401 | 403) {

@@ -132,8 +132,17 @@ impl fmt::Debug for Delete {
 }
 
 /// What the store says of an object that it has removed.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Deleted(ObjectHead);
+
+/// Without what belongs to an object that is there.
+impl fmt::Debug for Deleted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Deleted")
+            .field("version_id", &self.version_id())
+            .finish_non_exhaustive()
+    }
+}
 
 impl Deleted {
     /// The version removed, or that of the marker put in its place, in a bucket that keeps versions.

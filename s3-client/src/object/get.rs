@@ -5,7 +5,7 @@ use std::ops::RangeBounds;
 
 use aws_core::cache::{Lookup, Snapshot};
 use aws_core::operation::Answer;
-use aws_core::{Error, Result, awaitable};
+use aws_core::{Error, KeyVisibility, Result, awaitable};
 use pipeline_pool::Method;
 
 use crate::answer::object::{Object, ObjectHead};
@@ -221,6 +221,13 @@ impl<M: Mode> S3Operation for GetObject<M> {
 
     fn accepts(&self, status: u16) -> bool {
         matches!(status, 200 | 206) || (status == 304 && M::MAY_BE_UNCHANGED)
+    }
+
+    fn with_key(mut output: M::Object, key: Option<String>, keys: KeyVisibility) -> M::Object {
+        if let (Some(object), Some(key)) = (M::object_mut(&mut output), key) {
+            object.body.name_key(key, keys);
+        }
+        output
     }
 
     fn parse(&self, answer: Answer) -> Result<M::Object> {

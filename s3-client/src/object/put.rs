@@ -339,7 +339,7 @@ impl fmt::Debug for Put {
 }
 
 /// What the store says of an object that it has stored.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Stored(ObjectHead);
 
 impl Stored {
@@ -370,6 +370,16 @@ impl Stored {
     /// The service's identifier of the request.
     pub fn request_id(&self) -> Option<&str> {
         self.0.request_id()
+    }
+}
+
+/// Without length and media type, which are those of the answer and not of the object.
+impl fmt::Debug for Stored {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stored")
+            .field("etag", &self.etag())
+            .field("version_id", &self.version_id())
+            .finish_non_exhaustive()
     }
 }
 

@@ -49,6 +49,8 @@ pub(crate) mod sealed {
 
         /// The output of an answer with an object.
         fn object(object: Object) -> Self::Object;
+        /// The object in the output of a GET, if there is one.
+        fn object_mut(output: &mut Self::Object) -> Option<&mut Object>;
         /// The output of 304 to a GET, if that is an answer.
         fn unchanged(head: ObjectHead) -> Option<Self::Object>;
         /// The output of a HEAD; `unchanged` says that the answer is 304.
@@ -70,6 +72,10 @@ impl sealed::Outputs for Always {
         object
     }
 
+    fn object_mut(output: &mut Object) -> Option<&mut Object> {
+        Some(output)
+    }
+
     fn unchanged(_: ObjectHead) -> Option<Object> {
         None
     }
@@ -86,6 +92,13 @@ impl sealed::Outputs for IfChanged {
 
     fn object(object: Object) -> Fetched {
         Fetched::Object(object)
+    }
+
+    fn object_mut(output: &mut Fetched) -> Option<&mut Object> {
+        match output {
+            Fetched::Object(object) => Some(object),
+            Fetched::NotModified(_) => None,
+        }
     }
 
     fn unchanged(head: ObjectHead) -> Option<Fetched> {

@@ -4,7 +4,9 @@
 //! that can be read only once is lost by a refusal, while the answer to HEAD has no words that tell why it is refused.
 //! *Decision:* One request goes first, and the others wait until the store has answered it, for [`MAX_WAIT`] at most;
 //! should it fail without an answer they go too, so that an outage does not make them queue. A request that cannot go
-//! first has a small one sent ahead, which asks where the bucket is. *Cost:* A program that begins with an upload of a
+//! first has a small one sent ahead, which asks where the bucket is. Where that has told nothing, since the store is busy or
+//! answers with an error of something on the way, requests that can be sent again go without one for
+//! [`MIN_PAUSE`]. *Cost:* A program that begins with an upload of a
 //! stream makes one request more.
 
 use std::mem;
@@ -16,13 +18,17 @@ use aws_core::Result;
 use aws_core::idempotency::Row;
 use aws_core::operation::Answer;
 use tokio::sync::watch;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use crate::idempotency;
 use crate::operation::S3Operation;
 
 /// How long a request waits for another one to be answered, and how long a small one that is sent ahead may take.
 pub(crate) const MAX_WAIT: Duration = Duration::from_secs(5);
+
+/// How long no small request is sent ahead of one that can be sent again, after one that was answered with nothing to learn
+/// from.
+pub(crate) const MIN_PAUSE: Duration = Duration::from_secs(5);
 
 /// Lets one request go first as long as nothing is settled; cheap to clone.
 #[derive(Clone, Debug)]
@@ -33,6 +39,8 @@ struct GateState {
     settled: AtomicBool,
     /// The request that goes first; those that wait for it hear of the sender's drop.
     first: Mutex<Option<watch::Sender<()>>>,
+    /// When a small request was sent ahead last that has told nothing.
+    in_vain: Mutex<Option<Instant>>,
 }
 
 /// What a request does that comes to the gate.
@@ -51,6 +59,7 @@ impl Gate {
         Self(Arc::new(GateState {
             settled: AtomicBool::new(settled),
             first: Mutex::default(),
+            in_vain: Mutex::default(),
         }))
     }
 
@@ -64,6 +73,26 @@ impl Gate {
             self.0.settled.store(true, Ordering::Release);
             drop(self.0.lock().take());
         }
+    }
+
+    /// Whether a small request is worth its while at this time.
+    pub(crate) fn may_ask(&self, now: Instant) -> bool {
+        self.in_vain()
+            .is_none_or(|last| now.saturating_duration_since(last) >= MIN_PAUSE)
+    }
+
+    /// Notes that a small request has ended at this time, which is in vain if the gate is closed still.
+    pub(crate) fn asked(&self, now: Instant) {
+        if !self.is_open() {
+            *self.in_vain() = Some(now);
+        }
+    }
+
+    fn in_vain(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.0
+            .in_vain
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn enter(&self) -> Entry {
@@ -125,7 +154,6 @@ impl S3Operation for AskLocation {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tokio::time::Instant;
 
     fn first(gate: &Gate) -> First {
         match gate.enter() {
@@ -159,6 +187,22 @@ mod tests {
         drop(leader);
         assert!(gate.is_open());
         assert!(matches!(Gate::new(true).enter(), Entry::Open));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_asked_in_vain_is_asked_again_after_a_pause() {
+        let gate = Gate::new(false);
+        let begun = Instant::now();
+        assert!(gate.may_ask(begun));
+        gate.asked(begun);
+        assert!(!gate.may_ask(begun));
+        assert!(!gate.may_ask(begun + MIN_PAUSE - Duration::from_millis(1)));
+        assert!(gate.may_ask(begun + MIN_PAUSE));
+        // One that has settled it was not in vain.
+        let gate = Gate::new(false);
+        gate.open();
+        gate.asked(begun);
+        assert!(gate.may_ask(begun));
     }
 
     #[tokio::test(start_paused = true)]

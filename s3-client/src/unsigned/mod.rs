@@ -194,6 +194,11 @@ impl UnsignedRequest {
         self.target.key()
     }
 
+    /// That key, owned.
+    pub(crate) fn into_key(self) -> Option<String> {
+        self.target.into_key()
+    }
+
     /// The fields that the operation itself has set.
     pub(crate) fn own_fields(&self) -> &[Field] {
         &self.fields
@@ -216,10 +221,15 @@ impl UnsignedRequest {
         Some(ask)
     }
 
+    /// Whether a refusal loses the body, which can be read once only.
+    pub(crate) fn is_lost_by_refusal(&self) -> bool {
+        self.payload.is_once()
+    }
+
     /// Whether a refusal says why, and costs no more than a small request: it has words, and the body can be sent
     /// again.
     pub(crate) fn may_be_refused(&self) -> bool {
-        self.method != Method::Head && !self.payload.is_once() && self.extra_time().is_zero()
+        self.method != Method::Head && !self.is_lost_by_refusal() && self.extra_time().is_zero()
     }
 
     /// The same request, sent to another place.

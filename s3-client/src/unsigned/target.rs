@@ -132,6 +132,11 @@ impl Target {
     pub(super) fn key(&self) -> Option<&str> {
         self.key.as_deref()
     }
+
+    /// The key of the object, owned.
+    pub(super) fn into_key(self) -> Option<String> {
+        self.key
+    }
 }
 
 #[cfg(test)]

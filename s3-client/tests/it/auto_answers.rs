@@ -212,3 +212,27 @@ async fn a_small_request_is_sent_ahead_once_and_not_repeated() {
     photos.head("k").await.unwrap();
     assert_eq!(lines(&peer)[3..], ["DELETE /photos/k", "HEAD /photos/k"]);
 }
+
+/// A store of which nothing can be learnt costs one small request, not one for each request; but a body that would be
+/// lost by a refusal has one sent ahead each time.
+#[tokio::test]
+async fn what_teaches_nothing_is_not_asked_for_each_request() {
+    let peer = Peer::start(|heard| match heard.line.as_str() {
+        line if line.starts_with("HEAD") => answer(403, "", ""),
+        _ => refusal(503, "SlowDown", "Later."),
+    })
+    .await;
+    let builder = peer.builder().retry(RetryConfig::none());
+    let photos = builder.build().unwrap().bucket("photos");
+    for _ in 0..3 {
+        let error = photos.head("k").await.unwrap_err().to_string();
+        // Nobody knows whether it is the version that was refused.
+        assert!(error.contains("Signature::v4(\"us-east-1\")"), "{error}");
+    }
+    for _ in 0..2 {
+        photos.put("k", once("x")).await.unwrap_err();
+    }
+    let lines: Vec<String> = peer.heard().into_iter().map(|h| h.line).collect();
+    let (ask, head, put) = ("GET /photos/?location", "HEAD /photos/k", "PUT /photos/k");
+    assert_eq!(lines, [ask, head, head, head, ask, put, ask, put]);
+}

@@ -11,7 +11,8 @@ use std::time::{Duration, SystemTime};
 use s3_client::credentials::{ProvideCredentials, ProvideFuture};
 use s3_client::request::RetryConfig;
 use s3_client::settings::KeyVisibility;
-use s3_client::{Credentials, Error, HttpPool, Kind, S3Builder, S3Client, Source};
+use s3_client::shared_config::Variables;
+use s3_client::{Credentials, Error, HttpPool, Kind, S3Builder, S3Client, Signature, Source};
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpListener;
 
@@ -135,20 +136,74 @@ async fn what_breaks_a_limit_is_named_unless_keys_are_hidden() {
 
 #[tokio::test]
 async fn the_error_of_a_body_names_the_key_it_is_of() {
-    let large = "x".repeat(100_000);
-    let peer = Peer::start(move |_| answer(200, "ETag: \"a\"\r\n", &large)).await;
-    let get = peer
-        .builder()
-        .build()
-        .unwrap()
-        .bucket("photos")
-        .get("k")
-        .await
-        .unwrap();
-    let error = get.body.bytes(10).await.unwrap_err();
-    assert_eq!((error.kind(), error.key()), (Kind::Protocol, Some("k")));
-    let told = error.to_string();
-    assert!(told.contains("over the limit of 10 bytes"), "{told}");
+    // One that comes whole with its answer, and one that streams.
+    for size in [20, 100_000] {
+        let body = "x".repeat(size);
+        let peer = Peer::start(move |_| answer(200, "ETag: \"a\"\r\n", &body)).await;
+        for (keys, named) in [
+            (KeyVisibility::Errors, Some("k")),
+            (KeyVisibility::Hidden, None),
+        ] {
+            let client = peer.builder().show_keys(keys).build().unwrap();
+            let photos = client.bucket("photos");
+            let get = photos.get("k").await.unwrap();
+            let error = get.body.bytes(10).await.unwrap_err();
+            assert_eq!((error.kind(), error.key()), (Kind::Protocol, named));
+            let told = error.to_string();
+            assert!(told.contains("over the limit of 10 bytes"), "{told}");
+            let fetched = photos.get("k").if_none_match("\"b\"").await.unwrap();
+            let error = fetched.object().unwrap().body.bytes(10).await.unwrap_err();
+            assert_eq!(error.key(), named, "{size}");
+        }
+    }
+}
+
+/// Who keys belong to that a store does not know or allow: a profile that was not meant, as a rule.
+#[tokio::test]
+async fn a_refusal_says_where_the_keys_come_from() {
+    let home = tempfile::tempdir().unwrap();
+    std::fs::create_dir(home.path().join(".aws")).unwrap();
+    let file = "[work]\naws_access_key_id = AKID\naws_secret_access_key = hidden\n";
+    std::fs::write(home.path().join(".aws/credentials"), file).unwrap();
+    let own = [
+        ("AWS_ACCESS_KEY_ID", "AKID"),
+        ("AWS_SECRET_ACCESS_KEY", "hidden"),
+    ];
+    for (code, named) in [
+        ("InvalidAccessKeyId", true),
+        ("AccessDenied", true),
+        ("NoSuchKey", false),
+    ] {
+        let status = if named { 403 } else { 404 };
+        let peer = Peer::start(move |_| refusal(status, code, "Said.")).await;
+        for (variables, source) in [
+            (&[("AWS_PROFILE", "work")][..], "the profile work"),
+            (&own[..], "the variable AWS_ACCESS_KEY_ID"),
+        ] {
+            let variables: Variables = variables.iter().copied().collect();
+            let s3 = S3Client::builder()
+                .from_variables(variables.with("HOME", home.path().to_str().unwrap()))
+                .endpoint(peer.url())
+                .signature(Signature::V2);
+            let photos = s3.build().unwrap().bucket("photos");
+            let error = photos.get("k").await.unwrap_err();
+            let told = format!(" {code}: Said. (The keys are those of {source}.)");
+            let shown = format!("{error} {error:?}");
+            assert_eq!(error.to_string().ends_with(&told), named, "{error}");
+            assert_eq!(shown.contains("The keys are"), named, "{error}");
+            assert!(
+                !shown.contains("hidden") && !shown.contains("AKID"),
+                "{shown}"
+            );
+            // The answer to HEAD has no words of its own.
+            let error = photos.head("k").await.unwrap_err().to_string();
+            assert_eq!(error.contains(source), named, "{error}");
+        }
+        // Keys that the program has given need no source.
+        let photos = peer.builder().build().unwrap().bucket("photos");
+        let error = photos.get("k").await.unwrap_err().to_string();
+        assert!(!error.contains("The keys are"), "{error}");
+    }
 }
 
 #[tokio::test]

@@ -12,7 +12,8 @@ use std::sync::{Arc, Mutex};
 use emulator::Emulator;
 use s3_client::request::RetryConfig;
 use s3_client::shared_config::Variables;
-use s3_client::{Credentials, Kind, S3Builder, S3Client};
+use s3_client::transport::Proxy;
+use s3_client::{Credentials, HttpPool, Kind, S3Builder, S3Client};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -101,6 +102,49 @@ async fn requests_go_through_the_proxy_of_the_environment() {
         let shown = format!("{s3:?}");
         assert!(!secret(&shown), "{shown}");
     }
+}
+
+/// A pool of a program's own goes its own way, and one that it sets up does not.
+#[tokio::test]
+async fn a_pool_that_is_set_up_goes_through_the_proxy_of_the_environment() {
+    let (address, asked) = proxy(true).await;
+    let url = url(address);
+    let client = || {
+        let client = builder(&[("http_proxy", &url)]).endpoint("http://store.invalid:9000");
+        client.credentials(Credentials::new("id", "secret"))
+    };
+    let s3 = client().pool_with(|pool| pool.max_connections(1));
+    let photos = s3.build().unwrap().bucket("photos");
+    let puts = (0..3).map(|n| photos.put(format!("{n}"), "").send());
+    for put in futures_util::future::join_all(puts).await {
+        put.unwrap();
+    }
+    let tunnels = |asked: &Asked| {
+        let asked = asked.lock().unwrap();
+        asked
+            .iter()
+            .filter(|(line, _)| line.starts_with("CONNECT"))
+            .count()
+    };
+    assert_eq!(tunnels(&asked), 1, "of one connection");
+    // What the program says of the proxy counts first.
+    let (other, asked_other) = proxy(true).await;
+    let own = Proxy::http(&format!("http://{other}")).unwrap();
+    let s3 = client().pool_with(|pool| pool.proxy(own)).build().unwrap();
+    s3.bucket("photos").put("k", "").await.unwrap();
+    assert_eq!((tunnels(&asked), tunnels(&asked_other)), (1, 1));
+    // Without an environment it is the client's own pool, too.
+    let own = Proxy::http(&format!("http://{other}")).unwrap();
+    let s3 = S3Client::builder().endpoint("http://store.invalid:9000");
+    let s3 = s3.credentials(Credentials::new("id", "secret"));
+    let s3 = s3.pool_with(|pool| pool.proxy(own)).build().unwrap();
+    s3.bucket("photos").put("k", "").await.unwrap();
+    assert_eq!(tunnels(&asked_other), 2);
+    let both = client()
+        .pool_with(|pool| pool)
+        .pool(HttpPool::builder().build());
+    let error = both.build().unwrap_err().to_string();
+    assert!(error.contains("pool_with("), "{error}");
 }
 
 #[cfg(feature = "tls")]
