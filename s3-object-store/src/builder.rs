@@ -5,18 +5,17 @@
 //! name with what to do instead; none is passed over. *Cost:* A configuration with options of other clients stops here
 //! with an error.
 
-use std::collections::BTreeMap;
 use std::fmt;
-use std::time::Duration;
 
 use object_store::path::Path;
 use object_store::{Error, Result};
 use s3_client::shared_config::Variables;
 use s3_client::transport::Proxy;
-use s3_client::{Addressing, Checksum, HttpPool, S3Builder, S3Client};
+use s3_client::{Addressing, Checksum, S3Builder, S3Client};
 
 use crate::error::{STORE, any};
 use crate::options::{self, Taken};
+use crate::said::{Said, boolean};
 use crate::store::S3Store;
 use crate::url::Place;
 
@@ -49,7 +48,7 @@ const ALLOW_HTTP: &str = "AWS_ALLOW_HTTP";
 pub struct S3StoreBuilder {
     place: Place,
     variables: Variables,
-    options: BTreeMap<Taken, String>,
+    options: Said,
     client: S3Builder,
 }
 
@@ -66,7 +65,7 @@ impl S3StoreBuilder {
         Ok(Self {
             place: Place::parse(url)?,
             variables: Variables::default(),
-            options: BTreeMap::new(),
+            options: Said::default(),
             client: S3Client::builder(),
         })
     }
@@ -115,7 +114,7 @@ impl S3StoreBuilder {
                 key: key.to_owned(),
             }),
             Some(Ok(taken)) => {
-                self.options.insert(taken, value);
+                self.options.insert(taken, name, value);
                 Ok(self)
             }
             Some(Err(refused)) if refused.is_done(&value) => Ok(self),
@@ -138,7 +137,9 @@ impl S3StoreBuilder {
         })
     }
 
-    /// Sets the client up further: its pool, its cache, how it signs. Options come after it, where both say something.
+    /// Sets the client up further: its pool, its cache, how it signs. Options come after it, where both say something;
+    /// those of connections (`connect_timeout`, `pool_idle_timeout`, `proxy_url`) are for the client's own pool, and exclude
+    /// one that is given here.
     pub fn client(mut self, set_up: impl FnOnce(S3Builder) -> S3Builder) -> Self {
         self.client = set_up(self.client);
         self
@@ -152,98 +153,19 @@ impl S3StoreBuilder {
     pub fn build(self) -> Result<(S3Store, Path)> {
         let Self {
             place,
-            mut variables,
+            variables,
             options,
-            mut client,
+            client,
         } = self;
-        let said = |taken: Taken| {
-            options
-                .get(&taken)
-                .map(String::as_str)
-                .filter(|v| !v.is_empty())
+        let bucket = options.text(Taken::Bucket).unwrap_or(&place.bucket);
+        let http_allowed = match (options.flag(Taken::AllowHttp)?, variables.get(ALLOW_HTTP)) {
+            (Some(said), _) => said,
+            (None, Some(value)) => boolean(ALLOW_HTTP, value)?,
+            (None, None) => false,
         };
-        let flag = |taken: Taken| said(taken).map(|value| boolean(taken, value)).transpose();
-        let time = |taken: Taken| said(taken).map(|value| duration(taken, value)).transpose();
-        let bucket = said(Taken::Bucket).unwrap_or(&place.bucket);
-        let http_allowed = match flag(Taken::AllowHttp)? {
-            Some(said) => said,
-            None => variables
-                .get(ALLOW_HTTP)
-                .map(|value| boolean(Taken::AllowHttp, value))
-                .transpose()?
-                .unwrap_or(false),
-        };
-        // It is no variable of AWS's, of which the client would warn.
-        variables = variables.without(ALLOW_HTTP);
-        if said(Taken::AccessKeyId).is_some() {
-            for other in [
-                "AWS_SESSION_TOKEN",
-                "AWS_SECURITY_TOKEN",
-                "AWS_CREDENTIAL_EXPIRATION",
-            ] {
-                variables = variables.without(other);
-            }
-        }
-        for (taken, variable) in options::VARIABLES {
-            if let Some(value) = said(*taken) {
-                variables = variables.with(*variable, value);
-            }
-        }
-        client = client.from_variables(variables);
-        let region = place.region.as_deref();
-        if let Some(region) = region
-            .or_else(|| said(Taken::Region))
-            .or_else(|| said(Taken::DefaultRegion))
-        {
-            client = client.region(region);
-        }
-        let in_host = match place.in_host {
-            Some(by_url) => Some(by_url),
-            None => flag(Taken::VirtualHosted)?,
-        };
-        let endpoint = said(Taken::S3Endpoint)
-            .or(place.endpoint.as_deref())
-            .or_else(|| said(Taken::Endpoint));
-        if let Some(url) = endpoint {
-            let behind = format!("://{bucket}.");
-            client = client.endpoint(match in_host {
-                Some(true) => url.replacen(&behind, "://", 1),
-                _ => url.to_owned(),
-            });
-        }
-        client = match in_host {
-            Some(true) => client.addressing(Addressing::VirtualHost),
-            Some(false) => client.addressing(Addressing::Path),
-            None => client,
-        };
-        if let Some(unsigned) = flag(Taken::UnsignedPayload)? {
-            client = client.sign_bodies(!unsigned);
-        }
-        if flag(Taken::SkipSignature)? == Some(true) {
-            client = client.anonymous();
-        }
-        if let Some(limit) = time(Taken::Timeout)? {
-            client = client.timeout(limit);
-        }
-        let (connect, idle) = (time(Taken::ConnectTimeout)?, time(Taken::PoolIdleTimeout)?);
-        let proxy = said(Taken::ProxyUrl);
-        if connect.is_some() || idle.is_some() || proxy.is_some() {
-            let mut pool = HttpPool::builder();
-            if let Some(limit) = connect {
-                pool = pool.connect_timeout(limit);
-            }
-            if let Some(limit) = idle {
-                pool = pool.idle_timeout(limit);
-            }
-            if let Some(url) = proxy {
-                let proxy = Proxy::http(url);
-                // The URL may have a password.
-                pool =
-                    pool.proxy(proxy.map_err(|_| any("the option proxy_url is no proxy's URL"))?);
-            }
-            client = client.pool(pool.build());
-        }
-        let client = client.build().map_err(any)?;
+        let client = client.from_variables(variables_with(variables, &options));
+        let client = placed(client, &place, bucket, &options)?;
+        let client = told(client, &options)?.build().map_err(any)?;
         let origin = client.endpoint().origin();
         if !http_allowed && !origin.is_tls() && origin.unix_path().is_none() {
             return Err(any(format!(
@@ -251,29 +173,99 @@ impl S3StoreBuilder {
             )));
         }
         let mut store = S3Store::new(client.bucket(bucket));
-        match said(Taken::Checksum)
-            .map(str::to_ascii_lowercase)
-            .as_deref()
-        {
-            Some("sha256") => store = store.checksum(Checksum::Sha256),
-            Some(_) => return Err(any("the option checksum_algorithm is not sha256")),
-            None => {}
+        if options.word(Taken::Checksum, &["sha256"])?.is_some() {
+            store = store.checksum(Checksum::Sha256);
         }
-        match said(Taken::ConditionalPut)
-            .map(str::to_ascii_lowercase)
-            .as_deref()
-        {
-            Some("etag") => store = store.updates(true),
-            Some("disabled") => store = store.updates(false),
-            Some(_) => {
-                return Err(any(
-                    "the option conditional_put is neither etag nor disabled",
-                ));
-            }
-            None => {}
+        if let Some(word) = options.word(Taken::ConditionalPut, &["etag", "disabled"])? {
+            store = store.updates(word == "etag");
         }
         Ok((store, place.path))
     }
+}
+
+/// The variables that the client reads: those of options come before those of the environment.
+fn variables_with(mut variables: Variables, options: &Said) -> Variables {
+    // It is no variable of AWS's, of which the client would warn.
+    variables = variables.without(ALLOW_HTTP);
+    if options.text(Taken::AccessKeyId).is_some() {
+        for other in [
+            "AWS_SESSION_TOKEN",
+            "AWS_SECURITY_TOKEN",
+            "AWS_CREDENTIAL_EXPIRATION",
+        ] {
+            variables = variables.without(other);
+        }
+    }
+    for (taken, variable) in options::VARIABLES {
+        if let Some(value) = options.text(*taken) {
+            variables = variables.with(*variable, value);
+        }
+    }
+    variables
+}
+
+/// The client, told where the store is.
+fn placed(mut client: S3Builder, place: &Place, bucket: &str, options: &Said) -> Result<S3Builder> {
+    let region = place.region.as_deref();
+    if let Some(region) = region
+        .or_else(|| options.text(Taken::Region))
+        .or_else(|| options.text(Taken::DefaultRegion))
+    {
+        client = client.region(region);
+    }
+    let in_host = match place.in_host {
+        Some(by_url) => Some(by_url),
+        None => options.flag(Taken::VirtualHosted)?,
+    };
+    let endpoint = options
+        .text(Taken::S3Endpoint)
+        .or(place.endpoint.as_deref())
+        .or_else(|| options.text(Taken::Endpoint));
+    if let Some(url) = endpoint {
+        let behind = format!("://{bucket}.");
+        client = client.endpoint(match in_host {
+            Some(true) => url.replacen(&behind, "://", 1),
+            _ => url.to_owned(),
+        });
+    }
+    Ok(match in_host {
+        Some(true) => client.addressing(Addressing::VirtualHost),
+        Some(false) => client.addressing(Addressing::Path),
+        None => client,
+    })
+}
+
+/// The client, told how it signs, and of its connections.
+fn told(mut client: S3Builder, options: &Said) -> Result<S3Builder> {
+    if let Some(unsigned) = options.flag(Taken::UnsignedPayload)? {
+        client = client.sign_bodies(!unsigned);
+    }
+    if options.flag(Taken::SkipSignature)? == Some(true) {
+        client = client.anonymous();
+    }
+    if let Some(limit) = options.time(Taken::Timeout)? {
+        client = client.timeout(limit);
+    }
+    let connect = options.time(Taken::ConnectTimeout)?;
+    let idle = options.time(Taken::PoolIdleTimeout)?;
+    // The URL may have a password.
+    let proxy = options.text(Taken::ProxyUrl).map(Proxy::http).transpose();
+    let proxy = proxy.map_err(|_| any("the option proxy_url is no proxy's URL"))?;
+    if connect.is_some() || idle.is_some() || proxy.is_some() {
+        client = client.pool_with(move |mut pool| {
+            if let Some(limit) = connect {
+                pool = pool.connect_timeout(limit);
+            }
+            if let Some(limit) = idle {
+                pool = pool.idle_timeout(limit);
+            }
+            match proxy {
+                Some(proxy) => pool.proxy(proxy),
+                None => pool,
+            }
+        });
+    }
+    Ok(client)
 }
 
 impl fmt::Debug for S3StoreBuilder {
@@ -281,66 +273,7 @@ impl fmt::Debug for S3StoreBuilder {
         f.debug_struct("S3StoreBuilder")
             .field("place", &self.place)
             .field("variables", &self.variables)
-            .field("options", &self.options.keys())
+            .field("options", &self.options)
             .finish_non_exhaustive()
-    }
-}
-
-fn boolean(taken: Taken, value: &str) -> Result<bool> {
-    options::yes_or_no(value)
-        .ok_or_else(|| any(format!("the option {taken:?} is neither true nor false")))
-}
-
-/// A number with a unit, as `30s`, `500 ms`, `5 minutes`.
-fn duration(taken: Taken, value: &str) -> Result<Duration> {
-    let value = value.trim();
-    let end = value
-        .find(|c: char| !c.is_ascii_digit())
-        .unwrap_or(value.len());
-    let (number, unit) = value.split_at(end);
-    let millis = match unit.trim() {
-        "ms" | "msec" | "millis" => Some(1),
-        "s" | "sec" | "second" | "seconds" => Some(1000),
-        "m" | "min" | "minute" | "minutes" => Some(60_000),
-        "h" | "hr" | "hour" | "hours" => Some(3_600_000),
-        _ => None,
-    };
-    let number = number.parse::<u64>().ok();
-    let time = number
-        .zip(millis)
-        .and_then(|(number, millis)| number.checked_mul(millis));
-    time.map(Duration::from_millis)
-        .ok_or_else(|| any(format!("the option {taken:?} is no time such as 30s")))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn times_have_a_unit() {
-        for (text, millis) in [
-            ("500 ms", 500),
-            ("30s", 30_000),
-            (" 2 seconds ", 2_000),
-            ("5 minutes", 300_000),
-            ("1m", 60_000),
-            ("2 hours", 7_200_000),
-        ] {
-            let time = duration(Taken::Timeout, text).unwrap();
-            assert_eq!(time, Duration::from_millis(millis), "{text}");
-        }
-        for text in [
-            "",
-            "30",
-            "s",
-            "1 day",
-            "-1s",
-            "1.5s",
-            "99999999999999999999s",
-            "18446744073709551615h",
-        ] {
-            assert!(duration(Taken::Timeout, text).is_err(), "{text}");
-        }
     }
 }

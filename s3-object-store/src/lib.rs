@@ -48,6 +48,7 @@ mod list;
 mod multipart;
 mod options;
 mod read;
+mod said;
 #[cfg(feature = "signer")]
 mod signer;
 mod store;

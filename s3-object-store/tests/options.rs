@@ -7,8 +7,11 @@
 
 use emulator::Emulator;
 use object_store::{Error, ObjectStoreExt as _};
+use s3_client::S3Builder;
+use s3_client::request::RetryConfig;
 use s3_client::shared_config::Variables;
 use s3_object_store::S3StoreBuilder;
+use tokio::io::AsyncReadExt as _;
 
 /// All names that `AmazonS3ConfigKey` and `ClientConfigKey` of `object_store` 0.14.2 have, without `aws_`, and a value
 /// with which the option is taken; nothing where none is.
@@ -115,6 +118,73 @@ fn each_option_is_taken_or_refused_by_its_name() {
             named && !format!("{error} {error:?}").contains("hidden"),
             "{error}"
         );
+    }
+}
+
+/// An option that cannot be read is called what it was called.
+#[test]
+fn an_option_is_named_as_it_was_said() {
+    for (name, value) in [
+        ("timeout", "soon"),
+        ("connect_timeout", "5"),
+        ("AWS_POOL_IDLE_TIMEOUT", "never"),
+        ("aws_allow_http", "perhaps"),
+        ("aws_unsigned_payload", "perhaps"),
+        ("checksum_algorithm", "crc32"),
+        ("aws_conditional_put", "perhaps"),
+    ] {
+        let place = builder().option("endpoint", "http://h").unwrap();
+        let built = place.option(name, value).unwrap().build();
+        let told = format!("the option {} is n", name.to_lowercase());
+        let error = built.unwrap_err().to_string();
+        assert!(error.contains(&told), "{name}: {error}");
+    }
+}
+
+/// A server that takes connections and says nothing on them, so that no session of TLS begins.
+#[tokio::test(start_paused = true)]
+async fn a_connection_is_given_up_after_the_time_that_the_option_says() {
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("https://{}", silent.local_addr().unwrap());
+    let options = [
+        ("endpoint", url.as_str()),
+        ("connect_timeout", "123 ms"),
+        ("access_key_id", "AKID"),
+        ("secret_access_key", "secret"),
+    ];
+    let once = |client: S3Builder| client.retry(RetryConfig::none());
+    let built = builder().options(options).unwrap().client(once).build();
+    let (store, _) = built.unwrap();
+    let begun = tokio::time::Instant::now();
+    let error = store.get(&"cat".into()).await.unwrap_err();
+    assert_eq!(begun.elapsed().as_millis(), 123, "{error}");
+}
+
+/// The pool that options set up goes through the proxy of the environment like any other.
+#[tokio::test]
+async fn options_of_connections_leave_the_proxy_of_the_environment() {
+    let proxy = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", proxy.local_addr().unwrap());
+    let said = Variables::from_iter([("http_proxy", url.as_str())]);
+    let options = [
+        ("endpoint", "http://store.invalid"),
+        ("connect_timeout", "5s"),
+        ("access_key_id", "AKID"),
+        ("secret_access_key", "secret"),
+    ];
+    let built = builder().from_variables(said).options(options).unwrap();
+    let (store, _) = built.build().unwrap();
+    let asked = async {
+        let (mut socket, _) = proxy.accept().await.unwrap();
+        let mut line = vec![0; "CONNECT store.invalid:80 ".len()];
+        socket.read_exact(&mut line).await.unwrap();
+        String::from_utf8(line).unwrap()
+    };
+    let cat = "cat".into();
+    let get = store.get(&cat);
+    tokio::select! {
+        line = asked => assert_eq!(line, "CONNECT store.invalid:80 "),
+        _ = get => panic!("nobody answers"),
     }
 }
 
