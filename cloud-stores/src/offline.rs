@@ -20,7 +20,7 @@ use bytes::Bytes;
 use crate::error::{Error, Kind, Result};
 use crate::jid::{self, BareJid};
 use crate::record::Record;
-use crate::stores::{Body, Freshness, Stores, check_document};
+use crate::stores::{Body, Document, Freshness, Stores, check_document};
 
 /// The first part of the keys, and the kind of the records.
 const STORE: &str = "offline";
@@ -53,6 +53,15 @@ pub struct OfflineId {
     pub at: u64,
     /// When it expires, in microseconds since 1970; 0 is never.
     pub expires: u64,
+}
+
+/// The first of some messages.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OfflinePart {
+    /// The messages.
+    pub messages: Vec<(OfflineId, OfflineMessage)>,
+    /// Which come next.
+    pub rest: Vec<OfflineId>,
 }
 
 /// Messages for people who are away; made by [`Stores::offline`].
@@ -106,14 +115,25 @@ impl Offline {
     pub async fn waiting(&self, jid: &BareJid) -> Result<Vec<(OfflineId, OfflineMessage)>> {
         self.act(jid, async {
             let keys = self.0.list_keys(&self.folder(jid)).await?;
-            let found = self.0.get_objects(keys, Freshness::Once).await?;
-            let message = |(key, stored): (String, crate::stores::Document)| {
-                let id = id(&key).ok_or_else(|| foreign(&key))?;
-                Ok((id, decode(id, &stored.body)?))
-            };
-            found.into_iter().map(message).collect()
+            Ok(self.read(keys, usize::MAX).await?.messages)
         })
         .await
+    }
+
+    /// The first of these messages of a person, up to so many bytes, but at least one that is there; in this order, and
+    /// without those that are not there. They stay until they are [deleted](Self::delete). One request for each, and up to 31
+    /// for others that do not fit.
+    ///
+    /// # Errors
+    /// As the store fails.
+    pub async fn some(
+        &self,
+        jid: &BareJid,
+        ids: &[OfflineId],
+        bytes: usize,
+    ) -> Result<OfflinePart> {
+        let keys = ids.iter().map(|id| self.key(jid, *id)).collect();
+        self.act(jid, self.read(keys, bytes)).await
     }
 
     /// Which messages a person has, in the order of their times. A list.
@@ -194,6 +214,21 @@ impl Offline {
     /// As the store fails; some may be removed then.
     pub async fn remove_older(&self, host: &str, before: u64) -> Result<usize> {
         self.sweep(host, |id| id.at < before).await
+    }
+
+    async fn read(&self, keys: Vec<String>, bytes: usize) -> Result<OfflinePart> {
+        let portion = self.0.get_some(keys, Freshness::Once, bytes).await?;
+        let named = |key: &str| id(key).ok_or_else(|| foreign(key));
+        let message = |(key, stored): (String, Document)| {
+            let id = named(&key)?;
+            Ok((id, decode(id, &stored.body)?))
+        };
+        let messages = portion.found.into_iter().map(message);
+        let rest = portion.rest.iter().map(|key| named(key));
+        Ok(OfflinePart {
+            messages: messages.collect::<Result<_>>()?,
+            rest: rest.collect::<Result<_>>()?,
+        })
     }
 
     async fn sweep(&self, host: &str, which: impl Fn(OfflineId) -> bool + Send) -> Result<usize> {

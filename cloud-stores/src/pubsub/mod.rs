@@ -36,7 +36,8 @@ use std::sync::Arc;
 pub use self::commit::{Commit, MAX_COMMIT_ITEMS, MAX_COMMIT_STATES};
 pub use self::index::{MAX_NODE_NAME, NodeIndex};
 pub use self::items::{
-    Item, ItemPage, ItemRef, Listing, MAX_ITEM_ID, MAX_PAYLOAD, Page, PageStart, creator_hash,
+    Item, ItemPage, ItemPart, ItemRef, Listing, MAX_ITEM_ID, MAX_PAYLOAD, Page, PageStart,
+    creator_hash,
 };
 pub use self::nodes::{MAX_OPTIONS, MAX_OWNERS, MAX_PARENTS, Node, NodeContent};
 pub use self::states::{

@@ -86,6 +86,13 @@ pub(crate) struct Document {
     pub(crate) tag: Tag,
 }
 
+/// The first of some objects.
+pub(crate) struct Portion {
+    pub(crate) found: Vec<(String, Document)>,
+    /// The keys that come next.
+    pub(crate) rest: Vec<String>,
+}
+
 impl Versioned for Document {
     fn version(&self) -> &Version {
         &self.tag.version
@@ -138,14 +145,37 @@ impl Stores {
         keys: Vec<String>,
         freshness: Freshness,
     ) -> Result<Vec<(String, Document)>> {
-        let read = stream::iter(keys).map(|key| async move {
+        Ok(self.get_some(keys, freshness, usize::MAX).await?.found)
+    }
+
+    /// As [`get_objects`](Self::get_objects), until the next one would make them more than so many bytes. The first one is
+    /// read however large it is, so that asking for the rest, again and again, comes to an end.
+    pub(crate) async fn get_some(
+        &self,
+        mut keys: Vec<String>,
+        freshness: Freshness,
+        bytes: usize,
+    ) -> Result<Portion> {
+        let read = stream::iter(keys.clone()).map(async |key| {
             let there = self.get_object(&key, freshness).await?;
-            Ok(there.map(|document| (key, document)))
+            Ok::<_, Error>((key, there))
         });
-        let read = read.buffered(PARALLEL);
-        read.try_filter_map(|there: Option<_>| async move { Ok(there) })
-            .try_collect()
-            .await
+        let mut read = read.buffered(PARALLEL);
+        let (mut found, mut room, mut done) = (Vec::new(), bytes, 0);
+        while let Some((key, there)) = read.try_next().await? {
+            if let Some(there) = there {
+                let size = there.body.len();
+                if size > room && !found.is_empty() {
+                    break;
+                }
+                room = room.saturating_sub(size);
+                found.push((key, there));
+            }
+            done += 1;
+        }
+        drop(read);
+        let rest = keys.split_off(done);
+        Ok(Portion { found, rest })
     }
 
     /// Stores an object, whatever is there.

@@ -17,6 +17,7 @@ mod muc_log;
 mod nodes;
 mod offline;
 mod opening;
+mod portions;
 mod privacy;
 mod private;
 mod pubsub;

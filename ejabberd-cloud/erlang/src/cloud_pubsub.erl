@@ -11,7 +11,7 @@
 %%% the lists of the states are made of it.
 -module(cloud_pubsub).
 
--export([run/1, run_new/3, run_states/1, last/2, pending/2, has_read/1]).
+-export([run/1, run_new/3, run_states/1, run_items/1, last/2, pending/2, has_read/1]).
 %% The access module.
 -export([lock/4, read/5, write/5, delete/5, delete_object/5, match_object/5, index_read/6, table_info/4]).
 
@@ -21,7 +21,8 @@
 %% The activity that this process is in, a map:
 %%   states  #{{JID, Node} => {Before, Affiliation, Subscriptions}}, Before being what the store said, for a commit
 %%   seen    #{{JID, Node} => true}: what a rule has asked for by name
-%%   items   #{Node => [{Id, Creator, Keys}]}, the newest first; or none, where nobody wants to know
+%%   items   #{Node => [{Id, Creator, Keys, Created}]}, the newest first; or none, where nobody wants to know
+%%   later   true, if there: what items have is read once the rule has chosen some
 %%   creators #{BareJID => Creator}: how the list of items names who has published
 %%   loaded  #{{Node, BareJID | all | items} => true}
 %%   writes  #{Node => #{{state, JID} | {item, Id} => Change}}
@@ -65,6 +66,16 @@ run_states(Rule) ->
         _ -> Rule()
     end.
 
+%% For a rule that chooses items by when they were published first: only those that it chooses are read.
+run_items(Rule) ->
+    run(fun() ->
+                put(?ACTIVITY, (get(?ACTIVITY))#{later => true}),
+                case Rule() of
+                    {result, {Items, Page}} -> {result, {read_items(Items), Page}};
+                    {error, _} = Error -> Error
+                end
+        end).
+
 run(Rule, States, Rounds) -> run(Rule, States, #{}, Rounds).
 
 run(_, _, _, 0) -> {error, conflict};
@@ -85,7 +96,10 @@ run(Rule, States, Items, Rounds) ->
     case Done of
         {done, Value} -> Value;
         {refused, Value} -> Value;
-        {error, conflict} -> run(Rule, States, Items, Rounds - 1);
+        {error, conflict} ->
+            %% Its owners may be others by now.
+            erase(?NODE),
+            run(Rule, States, Items, Rounds - 1);
         {error, _} -> Done
     end.
 
@@ -119,7 +133,7 @@ read(_, _, pubsub_state, {JID, Node} = Id, _) ->
     state(Id);
 read(_, _, pubsub_item, {Id, Node}, _) ->
     case lists:keyfind(Id, 1, items(Node)) of
-        {_, _, Keys} when Keys /= none ->
+        {_, _, Keys, _} when Keys /= none ->
             case ask({pubsub_item, Node, Keys}) of
                 none -> [];
                 Item -> [item(Node, Item)]
@@ -129,7 +143,7 @@ read(_, _, pubsub_item, {Id, Node}, _) ->
 read(_, _, pubsub_orphan, Node, _) ->
     %% Items of those who have no state at the node any more.
     Owned = [creator(JID) || #pubsub_state{stateid = {JID, _}} <- all_states(Node)],
-    case [Id || {Id, Creator, _} <- items(Node), not lists:member(Creator, Owned)] of
+    case [Id || {Id, Creator, _, _} <- items(Node), not lists:member(Creator, Owned)] of
         [] -> [];
         Ids -> [#pubsub_orphan{nodeid = Node, items = Ids}]
     end.
@@ -140,7 +154,7 @@ write(_, _, pubsub_state, #pubsub_state{stateid = {JID, Node}, affiliation = Aff
 write(_, _, pubsub_item, #pubsub_item{itemid = {Id, Node}, creation = {Created, Creator}, modification = {Modified, Modifier},
                                       payload = Payload}, _) ->
     Keys = case lists:keyfind(Id, 1, items(Node)) of
-               {_, _, Known} -> Known;
+               {_, _, Known, _} -> Known;
                false -> none
            end,
     Item = {Id, cloud:usec(Created), jid:encode(Creator), cloud:usec(Modified), jid:encode(Modifier),
@@ -152,7 +166,7 @@ delete(_, _, pubsub_state, {JID, Node}, _) ->
     change_state(JID, Node, none, []);
 delete(_, _, pubsub_item, {Id, Node}, _) ->
     case lists:keytake(Id, 1, items(Node)) of
-        {value, {_, _, Keys}, Others} ->
+        {value, {_, _, Keys, _}, Others} ->
             #{items := Items} = Activity = get(?ACTIVITY),
             put(?ACTIVITY, Activity#{items := Items#{Node => Others}}),
             change(Node, {item, Id}, {remove, Keys});
@@ -164,8 +178,22 @@ delete_object(_, _, _, _, _) -> ok.
 
 index_read(_, _, pubsub_state, Node, _, _) -> all_states(Node);
 index_read(_, _, pubsub_item, Node, _, _) ->
-    {Items, _, _} = ask({pubsub_page, Node, first, none}),
-    [item(Node, Item) || Item <- Items].
+    Items = [#pubsub_item{itemid = {Id, Node}, nodeidx = Node, creation = {cloud:timestamp(Created), Keys}}
+             || {Id, _, Keys, Created} <- lists:reverse(items(Node))],
+    case get(?ACTIVITY) of
+        #{later := true} -> Items;
+        _ -> read_items(Items)
+    end.
+
+%% These items of one node, of which the list has told when they were made, and by which keys they are found.
+read_items([]) -> [];
+read_items([#pubsub_item{nodeidx = Node} | _] = Items) ->
+    read_items(Node, [Keys || #pubsub_item{creation = {_, Keys}} <- Items]).
+
+read_items(_, []) -> [];
+read_items(Node, Wanted) ->
+    {Found, Next} = ask({pubsub_some, Node, Wanted}),
+    [item(Node, Item) || Item <- Found] ++ read_items(Node, Next).
 
 %% All states of a person, or of one of his JIDs, as the pattern says.
 match_object(_, _, pubsub_state, #pubsub_state{stateid = {{User, Server, _}, _}} = Pattern, _) ->
@@ -260,7 +288,7 @@ state({JID, Node} = Id) ->
     {_, Affiliation, Subscriptions} = maps:get(Id, States, {absent, none, []}),
     Items = case creator(JID) of
                 none -> [];
-                Creator -> [Item || {Item, By, _} <- items(Node), By == Creator]
+                Creator -> [Item || {Item, By, _, _} <- items(Node), By == Creator]
             end,
     case {Affiliation, Subscriptions, Items} of
         {none, [], []} -> [];

@@ -31,7 +31,7 @@ store_message(#offline_msg{us = {User, Server}, timestamp = At, expire = Expire,
                 cloud:xml(xmpp:encode(Packet))}).
 
 pop_messages(User, Server) ->
-    case cloud:call({offline_all, cloud:bare(User, Server)}) of
+    case waiting(User, Server) of
         {ok, []} -> {ok, []};
         {ok, Found} ->
             %% Before they are removed: one that cannot be read must not take the others with it, and stays.
@@ -47,6 +47,15 @@ pop_messages(User, Server) ->
         {error, _} = Error -> Error
     end.
 
+%% All that wait. Those that are too much for one answer come in further ones.
+waiting(User, Server) ->
+    JID = cloud:bare(User, Server),
+    waiting(JID, cloud:call({offline_all, JID}), []).
+
+waiting(_, {ok, {Found, []}}, Before) -> {ok, lists:append(lists:reverse([Found | Before]))};
+waiting(JID, {ok, {Found, Next}}, Before) -> waiting(JID, cloud:call({offline_some, JID, Next}), [Found | Before]);
+waiting(_, {error, _} = Error, _) -> Error.
+
 readable(User, Server, {At, Expires, _, _, _} = Stored) ->
     try [{{At, Expires}, message(User, Server, Stored)}]
     catch error:Why ->
@@ -61,10 +70,13 @@ count_messages(User, Server) ->
     end.
 
 read_all_messages(User, Server) ->
-    [message(User, Server, Stored) || Stored <- cloud:ask({offline_all, cloud:bare(User, Server)})].
+    case waiting(User, Server) of
+        {ok, Found} -> [message(User, Server, Stored) || Stored <- Found];
+        {error, Reason} -> error({cloud, Reason})
+    end.
 
 read_message_headers(User, Server) ->
-    case cloud:call({offline_all, cloud:bare(User, Server)}) of
+    case waiting(User, Server) of
         {ok, Found} -> [header(message(User, Server, Stored), Stored) || Stored <- Found];
         {error, _} -> error
     end.

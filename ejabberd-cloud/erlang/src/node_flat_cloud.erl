@@ -69,8 +69,8 @@ get_state(Node, JID) -> ?RUN(get_state(Node, JID)).
 set_state(State) -> ?RUN(set_state(State)).
 
 get_items(Node, JID, Access, Presence, Roster, SubId, Page) ->
-    ?RUN(get_items(Node, JID, Access, Presence, Roster, SubId, Page)).
-get_items(Node, From, Page) -> ?RUN(get_items(Node, From, Page)).
+    cloud_pubsub:run_items(fun() -> node_flat:get_items(Node, JID, Access, Presence, Roster, SubId, Page) end).
+get_items(Node, From, Page) -> cloud_pubsub:run_items(fun() -> node_flat:get_items(Node, From, Page) end).
 get_last_items(Node, _From, Count) -> cloud_pubsub:last(Node, Count).
 get_only_item(Node, _From) -> cloud_pubsub:last(Node, 1).
 get_item(Node, Id, JID, Access, Presence, Roster, SubId) ->

@@ -66,6 +66,10 @@ impl From<Error> for Failure {
 /// What a call gives.
 type Done = Result<Term, Failure>;
 
+/// How many bytes of messages or items are given in one answer, unless the first has more: much less than an answer may have
+/// (`MAX_ANSWER`), and more than one of them can have. Whoever wants the others asks for them.
+const PORTION: usize = 16 << 20;
+
 /// How often what was said in rooms is written to its pages.
 const LOG_PAUSE: Duration = Duration::from_secs(5);
 

@@ -3,7 +3,8 @@
 //! | call | gives |
 //! |---|---|
 //! | `{offline_put, Jid, At, Expires, From, To, Xml}` | `done` |
-//! | `{offline_all, Jid}` | `[{At, Expires, From, To, Xml}]`, by time |
+//! | `{offline_all, Jid}` | `{[{At, Expires, From, To, Xml}], [{At, Expires}]}`: the first messages by time, and which come next |
+//! | `{offline_some, Jid, [{At, Expires}]}` | the same of these |
 //! | `{offline_get, Jid, At, Expires}` | one of those or `none` |
 //! | `{offline_del, Jid, [{At, Expires}]}` | `done` |
 //! | `{offline_count, Jid}` | a number |
@@ -13,10 +14,10 @@
 //!
 //! Times are in microseconds since 1970; a message that never expires has 0. Both together name a message.
 
-use cloud_stores::offline::{Offline, OfflineId, OfflineMessage};
+use cloud_stores::offline::{Offline, OfflineId, OfflineMessage, OfflinePart};
 
 use super::args::{Args, done, number, or_none, unknown};
-use super::{Done, Failure};
+use super::{Done, Failure, PORTION};
 use crate::etf::Term;
 
 pub(super) async fn call(offline: &Offline, verb: &str, mut args: Args) -> Done {
@@ -38,13 +39,13 @@ pub(super) async fn call(offline: &Offline, verb: &str, mut args: Args) -> Done 
         "all" => {
             let jid = args.jid()?;
             args.end()?;
-            let waiting = offline.waiting(&jid).await?;
-            Ok(Term::List(
-                waiting
-                    .into_iter()
-                    .map(|(id, message)| give(id, message))
-                    .collect(),
-            ))
+            let ids = offline.ids(&jid).await?;
+            Ok(give_part(offline.some(&jid, &ids, PORTION).await?))
+        }
+        "some" => {
+            let (jid, ids) = (args.jid()?, args.tuples(id)?);
+            args.end()?;
+            Ok(give_part(offline.some(&jid, &ids, PORTION).await?))
         }
         "get" => {
             let (jid, id) = (args.jid()?, id(&mut args)?);
@@ -92,6 +93,14 @@ fn id(args: &mut Args) -> Result<OfflineId, Failure> {
         at: args.number()?,
         expires: args.number()?,
     })
+}
+
+fn give_part(part: OfflinePart) -> Term {
+    let messages = part.messages.into_iter();
+    let messages = messages.map(|(id, message)| give(id, message)).collect();
+    let name = |id: &OfflineId| Term::Tuple(vec![number(id.at), number(id.expires)]);
+    let rest = part.rest.iter().map(name).collect();
+    Term::Tuple(vec![Term::List(messages), Term::List(rest)])
 }
 
 fn give(id: OfflineId, message: OfflineMessage) -> Term {

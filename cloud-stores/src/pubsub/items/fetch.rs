@@ -6,7 +6,7 @@ use futures_util::TryStreamExt as _;
 use s3_client::answer::ObjectInfo;
 
 use super::listing::is_key_name;
-use super::{Item, ItemPage, ItemRef, Listing, Page};
+use super::{Item, ItemPage, ItemPart, ItemRef, Listing, Page};
 use crate::error::{Error, Result};
 use crate::pubsub::{NodeIndex, PubSub};
 use crate::stores::Freshness;
@@ -34,13 +34,42 @@ impl PubSub {
     /// [`Kind::Invalid`](crate::Kind::Invalid) where these are no keys; otherwise as the store fails.
     pub async fn item(&self, index: &NodeIndex, keys: &str) -> Result<Option<Item>> {
         let work = async {
-            let newest = key_names(keys)?.next().unwrap_or_default();
-            let key = self.item_folder(index) + newest;
+            let key = self.item_folder(index) + newest(keys)?;
             let there = self.stores.get_object(&key, Freshness::AsSet).await?;
             there.map(|there| Item::decode(&there.body)).transpose()
         };
         self.stores
             .action("item of node", &index.to_string(), work)
+            .await
+    }
+
+    /// The first of the items that the [list](Self::items) has under these keys, up to so many bytes, but at least one that is
+    /// there; in this order, and without those that are gone. One request for each, or none where the cache has it, and up to
+    /// 31 for others that do not fit.
+    ///
+    /// # Errors
+    /// [`Kind::Invalid`](crate::Kind::Invalid) where these are no keys; otherwise as the store fails.
+    pub async fn some_items(
+        &self,
+        index: &NodeIndex,
+        keys: Vec<String>,
+        bytes: usize,
+    ) -> Result<ItemPart> {
+        let work = async {
+            let folder = self.item_folder(index);
+            let key = |keys: &String| Ok(folder.clone() + newest(keys)?);
+            let whole: Vec<String> = keys.iter().map(key).collect::<Result<_>>()?;
+            let portion = self.stores.get_some(whole, Freshness::AsSet, bytes).await?;
+            let items = portion.found.iter();
+            let items = items.map(|(_, there)| Item::decode(&there.body));
+            let rest = keys.len() - portion.rest.len();
+            Ok(ItemPart {
+                items: items.collect::<Result<_>>()?,
+                rest: keys.into_iter().skip(rest).collect(),
+            })
+        };
+        self.stores
+            .action("items of node", &index.to_string(), work)
             .await
     }
 
@@ -140,6 +169,11 @@ impl PubSub {
     pub(super) fn last_key(&self, index: &NodeIndex) -> String {
         self.stores.key(LAST, &[index.incarnation()])
     }
+}
+
+/// The key of the newest of several objects of one item.
+fn newest(keys: &str) -> Result<&str> {
+    Ok(key_names(keys)?.next().unwrap_or_default())
 }
 
 /// The last parts of keys, as [`ItemRef::keys`] has them. Whoever made them up reaches nothing but items of the node.

@@ -46,6 +46,15 @@ pub struct Item {
     pub payload: Bytes,
 }
 
+/// The first of some items.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ItemPart {
+    /// The items.
+    pub items: Vec<Item>,
+    /// The keys of those that come next.
+    pub rest: Vec<String>,
+}
+
 const ITEM: &str = "item";
 
 impl Item {

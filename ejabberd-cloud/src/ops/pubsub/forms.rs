@@ -45,6 +45,7 @@ pub(super) fn give_refs(listing: &Listing) -> Term {
             Term::binary(item.id.clone()),
             Term::binary(item.creator.clone()),
             Term::binary(item.keys.clone()),
+            number(item.created),
         ])
     };
     Term::List(listing.items().iter().rev().map(reference).collect())

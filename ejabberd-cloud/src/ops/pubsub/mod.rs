@@ -14,13 +14,13 @@
 //! | `{pubsub_states_of, Jid}` | `[{Index, State}]` |
 //! | `{pubsub_items, Index}` | references |
 //! | `{pubsub_item, Index, Keys}` | an item or `none` |
-//! | `{pubsub_page, Index, first, Max \| none}` | `{[Item], First, Count}`, the oldest first |
+//! | `{pubsub_some, Index, [Keys]}` | `{[Item], [Keys]}`: the first items of these, and the keys of those that come next |
 //! | `{pubsub_last, Index, Count}` | items, the last one first |
 //! | `{pubsub_commit, Index, [State], [{State, Affiliation, [Subscription]}], [{Item, Keys \| none}], [Keys]}` | `done`, or the error `conflict` |
 //!
 //! A host is the JID of a service or of a person. A node is `{Index, Host, Name, Content}`, its content `{Plugin, [Owner],
 //! [Parent], Options}`. A state is `{Jid, Affiliation, [{SubscriptionState, Id}], Seen}`, where `Seen` is for a commit. A
-//! reference is `{Id, Creator, Keys}`, the newest first; `Creator` is how the list names a bare JID. An item is `{Id,
+//! reference is `{Id, Creator, Keys, Created}`, the newest first; `Creator` is how the list names a bare JID. An item is `{Id,
 //! Created, Creator, Modified, Modifier, Payload}` with times in microseconds and JIDs. A commit has the states that were
 //! read and stay, those that are written with what they become, the items that are put with the keys that they replace,
 //! and the keys that are removed. The owners of a node are those of one that was read just now; without them it is read.
@@ -28,10 +28,10 @@
 mod forms;
 
 use cloud_stores::BareJid;
-use cloud_stores::pubsub::{Commit, NodeIndex, Page, PageStart, PubSub, creator_hash};
+use cloud_stores::pubsub::{Commit, NodeIndex, PubSub, creator_hash};
 
-use super::args::{Args, binaries, done, flag, number, or_none, unknown};
-use super::{Done, Failure};
+use super::args::{Args, binaries, done, flag, or_none, unknown};
+use super::{Done, Failure, PORTION};
 use crate::etf::Term;
 use forms::{
     give_item, give_node, give_refs, give_state, take_content, take_item, take_state,
@@ -43,7 +43,7 @@ pub(super) async fn call(pubsub: &PubSub, verb: &str, args: Args) -> Done {
         "node" | "node_at" | "nodes" | "people" | "create" | "set" | "delete" | "clean" => {
             nodes(pubsub, verb, args).await
         }
-        "items" | "item" | "page" | "last" => items(pubsub, verb, args).await,
+        "items" | "item" | "some" | "last" => items(pubsub, verb, args).await,
         "load" | "states" | "states_of" => states(pubsub, verb, args).await,
         "commit" => commit(pubsub, args).await,
         _ => unknown(),
@@ -125,28 +125,12 @@ async fn items(pubsub: &PubSub, verb: &str, mut args: Args) -> Done {
             args.end()?;
             Ok(or_none(pubsub.item(&index, &keys).await?.map(give_item)))
         }
-        "page" => {
-            let (start, max) = (args.atom()?, args.optional(Args::number)?);
+        "some" => {
+            let keys = args.texts()?;
             args.end()?;
-            let start = match start.as_str() {
-                "first" => PageStart::First,
-                _ => return Err(Failure::invalid("a page begins nowhere that is known")),
-            };
-            let page = pubsub
-                .page(
-                    &index,
-                    Page {
-                        start,
-                        max: max.unwrap_or(usize::MAX),
-                    },
-                )
-                .await?;
-            let items = Term::List(page.items.into_iter().map(give_item).collect());
-            Ok(Term::Tuple(vec![
-                items,
-                number(page.first),
-                number(page.count),
-            ]))
+            let part = pubsub.some_items(&index, keys, PORTION).await?;
+            let items = part.items.into_iter().map(give_item).collect();
+            Ok(Term::Tuple(vec![Term::List(items), binaries(part.rest)]))
         }
         "last" => {
             let count = args.number()?;
