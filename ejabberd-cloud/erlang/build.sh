@@ -1,16 +1,17 @@
 #!/usr/bin/env bash
-# Compiles the shims into FOLDER, for the ejabberd that is installed on this machine.
+# Compiles the shims into FOLDER, for the ejabberd that is installed on this machine, and other modules with them.
 #
-#   erlang/build.sh FOLDER
+#   erlang/build.sh FOLDER [MODULE.erl...]
 #
 # ejabberd's own files are looked for where Debian's package has them, or where ERL_LIBS says.
 set -euo pipefail
-if (($# != 1)); then
-    echo "usage: $0 FOLDER" >&2
+if (($# < 1)); then
+    echo "usage: $0 FOLDER [MODULE.erl...]" >&2
     exit 2
 fi
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 out=$1
+shift
 
 if ! command -v erlc >/dev/null; then
     echo "$0: erlc is missing: apt-get install erlang-base, which ejabberd brings as well" >&2
@@ -43,4 +44,4 @@ xmpp=$(folder xmpp p1_xmpp)
 xml=$(folder fast_xml p1_xml)
 
 mkdir -p "$out"
-exec erlc -Werror -I "$ejabberd/include" -I "$xmpp/include" -I "$xml/include" -pa "$ejabberd/ebin" -o "$out" "$here"/src/*.erl
+exec erlc -Werror -I "$ejabberd/include" -I "$xmpp/include" -I "$xml/include" -pa "$ejabberd/ebin" -o "$out" "$here"/src/*.erl "$@"

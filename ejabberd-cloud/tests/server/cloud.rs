@@ -19,7 +19,8 @@ pub(crate) struct Cloud {
     s3: String,
     /// The bucket; on a real server it has to be removed.
     pub(crate) bucket: String,
-    is_real: bool,
+    /// Whether S3 is on a real server, where nothing fails that is to.
+    pub(crate) is_real: bool,
     access_key: String,
     secret_key: String,
 }

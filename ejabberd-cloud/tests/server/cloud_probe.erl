@@ -5,6 +5,9 @@
 -module(cloud_probe).
 -export([start/0, process/2]).
 
+-include("xmpp.hrl").
+-include("pubsub.hrl").
+
 start() -> spawn(fun watch/0).
 
 watch() ->
@@ -17,12 +20,13 @@ watch() ->
 %% Pages of ejabberd's web server: which nodes it knows and which of them run; the end of its connection to another one;
 %% and a line for each table of Mnesia, its name, its kind and its size. Two come when no process has had anything to do
 %% several times in a row, within the time that an answer may take: `waiting' also if some wait for the program, `quiet' only
-%% if none does.
+%% if none does. `rule' runs a rule of pubsub.
 process([<<"nodes">>], _) ->
     Names = fun(Key) -> [io_lib:format(" ~s", [Node]) || Node <- lists:sort(mnesia:system_info(Key))] end,
     text(["knows", Names(db_nodes), "; runs", Names(running_db_nodes)]);
 process([<<"cut">>, Node], _) ->
     text(io_lib:format("~p", [erlang:disconnect_node(binary_to_atom(Node))]));
+process([<<"rule">>, Name], _) -> text(rule(nodetree_tree_cloud:get_node(<<"pubsub.localhost">>, Name)));
 process([<<"waiting">>], _) -> text(quiet(fun busy/0));
 process([<<"quiet">>], _) -> text(quiet(fun() -> busy() ++ ets:tab2list(cloud_calls) end));
 process(_, _) ->
@@ -45,3 +49,24 @@ quiet(Busy, Times, Left) ->
 
 %% One that waits for a certain message may have others, and still has nothing to do.
 busy() -> [P || P <- processes(), P /= self(), {status, Status} <- [process_info(P, status)], Status /= waiting].
+
+%% A rule that makes an owner a member. When it has found for the first time that he is one, he ceases to be; and it looks at
+%% all states before it writes. It tells how often it ran, and what he was when it did for the last time.
+rule(#pubsub_node{id = Index, owners = [Owner | Others]} = Node) ->
+    put(rounds, 0),
+    Seen = cloud_pubsub:run(fun() ->
+        Read = mnesia:read({pubsub_state, {Owner, Index}}),
+        put(rounds, get(rounds) + 1),
+        get(rounds) > 1 orelse elsewhere(fun() ->
+            {result, _} = node_flat_cloud:set_affiliation(Index, Owner, none),
+            ok = nodetree_tree_cloud:set_node(Node#pubsub_node{owners = Others})
+        end),
+        mnesia:index_read(pubsub_state, Index, #pubsub_state.nodeidx),
+        mnesia:write(#pubsub_state{stateid = {Owner, Index}, nodeidx = Index, affiliation = member}),
+        [Affiliation || #pubsub_state{affiliation = Affiliation} <- Read]
+    end),
+    io_lib:format("~b ~p", [get(rounds), Seen]).
+
+elsewhere(Work) ->
+    {_, Monitor} = spawn_monitor(Work),
+    receive {'DOWN', Monitor, process, _, Why} -> normal = Why end.

@@ -17,6 +17,7 @@
 )]
 
 mod cloud;
+mod faults;
 #[allow(dead_code, reason = "others use more of it")]
 #[path = "../../../s3-client/tests/it/memcached.rs"]
 mod memcached;

@@ -13,6 +13,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 use crate::cloud::Cloud;
+use crate::faults::Held;
 use crate::memcached::Server as Memcached;
 use crate::meter::Meter;
 use crate::tools::{package, shims};
@@ -57,6 +58,7 @@ impl Default for Plan {
 pub(crate) struct Node {
     pub(crate) emulator: Arc<Cloud>,
     pub(crate) meter: Meter,
+    pub(crate) held: Held,
     pub(crate) address: String,
     plan: Plan,
     child: Child,
@@ -160,6 +162,7 @@ impl Node {
             .expect("bash is needed");
         Self {
             meter: Meter::default(),
+            held: Held::default(),
             emulator,
             address,
             plan: plan.clone(),

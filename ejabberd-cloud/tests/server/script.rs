@@ -3,8 +3,7 @@
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
 
-use emulator::{Fault, Rule};
-
+use crate::faults;
 use crate::node::Node;
 use crate::store;
 use crate::tools::{package, python};
@@ -56,40 +55,43 @@ impl Drop for Ended {
     }
 }
 
-/// Does what a script asks for.
+/// Does what a script asks for: the first word says what, and tabs are between the words that follow.
 pub(crate) fn act(what: &str, node: &Node) -> String {
-    match what {
-        "outage" => {
-            node.emulator
-                .faults()
-                .add(Rule::new(Fault::error(503, "ServiceUnavailable")));
-            "done".to_owned()
-        }
-        "mend" => {
-            node.emulator.faults().clear();
-            "done".to_owned()
-        }
-        "program" => node.program().map_or_else(String::new, |id| id.to_string()),
-        "count" => node.meter.begin(&node.emulator),
-        "quiet" => node.meter.wait(&node.address),
-        "counted" => node.meter.end(&node.emulator),
-        "waves" => node.meter.hold(&node.emulator, &node.address),
-        "wave" => node.meter.waves(),
-        "waved" => node.meter.release(&node.emulator),
-        _ if what.starts_with("delay ") => {
-            let milliseconds = what["delay ".len()..].parse().expect("milliseconds");
+    let (verb, rest) = what.split_once(' ').unwrap_or((what, ""));
+    let rest: Vec<&str> = rest.split('\t').filter(|word| !word.is_empty()).collect();
+    match (verb, &rest[..]) {
+        ("outage", []) => faults::outage(&node.emulator),
+        ("refuse", [operation, text]) => faults::refuse(&node.emulator, operation, text),
+        ("lose", [operation, text]) => faults::lose(&node.emulator, operation, text),
+        ("hold", [operation, text]) => node.held.next(&node.emulator, operation, text),
+        ("held", []) => node.held.wait(),
+        ("release", []) => node.held.release(),
+        ("mend", []) => node.emulator.faults().clear(),
+        ("replace", [key, from, to]) => store::replace(&node.emulator, key, from, to),
+        ("remove", [key]) => store::remove(&node.emulator, key),
+        _ => return answer(verb, &rest, node),
+    }
+    "done".to_owned()
+}
+
+/// What a script wants to know.
+fn answer(verb: &str, rest: &[&str], node: &Node) -> String {
+    match (verb, rest) {
+        ("can", ["fail"]) => if node.emulator.is_real { "no" } else { "yes" }.to_owned(),
+        ("program", []) => node.program().map_or_else(String::new, |id| id.to_string()),
+        ("count", []) => node.meter.begin(&node.emulator),
+        ("quiet", []) => node.meter.wait(&node.address),
+        ("counted", []) => node.meter.end(&node.emulator),
+        ("waves", []) => node.meter.hold(&node.emulator, &node.address),
+        ("wave", []) => node.meter.waves(),
+        ("waved", []) => node.meter.release(&node.emulator),
+        ("delay", [milliseconds]) => {
+            let milliseconds = milliseconds.parse().expect("milliseconds");
             node.meter.delay(&node.emulator, milliseconds)
         }
-        "names" => store::names(&node.emulator).join("\t"),
-        _ if what.starts_with("object ") => store::object(&node.emulator, &what["object ".len()..]),
-        _ if what.starts_with("replace ") => {
-            let [key, from, to] = what["replace ".len()..].split('\t').collect::<Vec<_>>()[..]
-            else {
-                panic!("the script asks for {what:?}")
-            };
-            store::replace(&node.emulator, key, from, to);
-            "done".to_owned()
-        }
-        _ => panic!("the script asks for {what:?}"),
+        ("probe", [page]) => node.http(&format!("/probe/{page}"), "{}"),
+        ("names", []) => store::names(&node.emulator).join("\t"),
+        ("object", [key]) => store::object(&node.emulator, key),
+        _ => panic!("the script asks for {verb:?} {rest:?}"),
     }
 }

@@ -53,6 +53,11 @@ pub(crate) fn replace(emulator: &Cloud, key: &str, from: &str, to: &str) {
     within(async { emulator.bucket().put(key, bytes).await.expect("a put") });
 }
 
+/// Removes the object under this key, as somebody else would.
+pub(crate) fn remove(emulator: &Cloud, key: &str) {
+    within(async { emulator.bucket().delete(key).await.expect("a removal") });
+}
+
 fn bytes(emulator: &Cloud, key: &str) -> Vec<u8> {
     within(async {
         let object = emulator.bucket().get(key).await.expect("an object");

@@ -61,7 +61,7 @@ BUDGET = {
     "subscribe to a node": (10, 8, 7, 7),
     "publish to a node, the first time": (11, 8, 6, 6),
     "publish to a node": (10, 7, 4, 4),
-    "read three items": (9, 7, 6, 6),
+    "read three items": (8, 6, 5, 5),
     "take an item back": (10, 7, 4, 4),
     "unsubscribe from a node": (9, 6, 5, 5),
     "remove a node": (18, 16, 11, 11),

@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 
-from checks import HOST, Client, api, ask, attempt, check, main, register, until
+from checks import HOST, Client, api, ask, attempt, check, main, names_with, register, until
 from slixmpp.exceptions import IqError, IqTimeout
 
 
@@ -38,6 +38,44 @@ async def outage(ann):
     await ann.update_roster("y@example.org", name="Y")
     contacts = await ann.fetch_contacts()
     check("and change things", "y@example.org" in contacts, contacts)
+
+
+async def message_not_kept(ann):
+    """The store takes no message, and all else works: its sender is told, and nothing is there that was not kept."""
+    ask("refuse PutObject\t/offline/")
+    ann.send_message(f"bob@{HOST}", "not kept")
+    answer = await ann.next_message()
+    check("whose message is not kept is told so", answer["type"] == "error" and answer["body"] == "not kept", answer)
+    count = await api("get_offline_count", user="bob", host=HOST)
+    check("and nothing is said to wait", count == {"value": 0}, count)
+    ask("mend")
+    check("as nothing does", names_with("/offline/") == [], names_with("/offline/"))
+    ann.send_message(f"bob@{HOST}", "kept")
+    await until(lambda: names_with("/offline/"), "a message")
+    bob = await Client("bob").login()
+    message = await bob.next_message()
+    check("the next message is kept, and comes", message["body"] == "kept", message)
+    await bob.logout()
+
+
+async def message_not_read(ann):
+    """Messages that cannot be read now are neither given up nor removed."""
+    ann.send_message(f"bob@{HOST}", "later")
+    await until(lambda: names_with("/offline/"), "a message")
+    for operation, about in (("GetObject", "offline"), ("ListObjectsV2", "offline"), ("DeleteObjects", "delete")):
+        ask(f"refuse {operation}\t{about}")
+        bob = await Client("bob").login()
+        if operation == "DeleteObjects":
+            message = await bob.next_message()
+            check("a message that cannot be removed is delivered", message["body"] == "later", message)
+        await bob.logout()
+        ask("mend")
+        check(f"and stays, without {operation}", len(names_with("/offline/")) == 1, names_with("/offline/"))
+    bob = await Client("bob").login()
+    message = await bob.next_message()
+    check("it comes in the end", message["body"] == "later", message)
+    await until(lambda: names_with("/offline/") == [], "its removal")
+    await bob.logout()
 
 
 async def program():
@@ -96,6 +134,9 @@ async def scenario():
     ann = await Client("ann").login()
     await ann.update_roster("before@example.org", name="Before")
     await outage(ann)
+    if ask("can fail") == "yes":
+        await message_not_kept(ann)
+        await message_not_read(ann)
     await killed(ann)
     await stuck(ann)
     await ann.logout()

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from checks import HOST, Client, api, attempt, check, left_of, main, names_with, register, until
+from checks import HOST, PATIENCE, Client, api, attempt, check, left_of, main, names_with, register, until
 from slixmpp.exceptions import IqError
 
 
@@ -57,6 +57,27 @@ async def contacts(ann, bob):
     return ann
 
 
+async def requests():
+    """What comes with a request for a subscription waits with it, cut to 1,024 bytes of whole characters."""
+    await register("dan", "fay")
+    fay = await Client("fay").login()
+    fay.make_presence(pto=f"dan@{HOST}", ptype="subscribe", pstatus="x" + "é" * 1000).send()
+
+    async def asked():
+        return (await fay.fetch_contacts()).get(f"dan@{HOST}", {}).get("ask") == "subscribe"
+
+    await until(asked, "the request")
+    await until(lambda: names_with(f" dan@{HOST}|fay@{HOST}"), "the request in dan's roster")
+    dan = Client("dan")
+    dan.auto_authorize = None
+    request = asyncio.get_running_loop().create_future()
+    dan.add_event_handler("presence_subscribe", lambda presence: request.done() or request.set_result(presence))
+    await dan.login()
+    said = (await asyncio.wait_for(request, PATIENCE))["status"]
+    check("what comes with a request is cut where a character ends", said == "x" + "é" * 511, (len(said), said[-3:]))
+    await asyncio.gather(dan.logout(), fay.logout())
+
+
 async def data(ann, bob):
     await ann.query('<query xmlns="jabber:iq:private"><x xmlns="a:b"><d>ü1</d></x></query>', "set")
     await ann.query('<query xmlns="jabber:iq:private"><y xmlns="c:d"/></query>', "set")
@@ -108,14 +129,82 @@ async def privacy(ann, bob):
     check("and is not once that is over", f"bob@{HOST}" not in str(answer), answer)
 
 
+async def lists(ann):
+    """Each rule is for what it names, and for nothing else."""
+    kinds = {"iq", "message", "presence-in", "presence-out"}
+    rules = "".join(
+        f'<item type="jid" value="{kind}@example.org" action="deny" order="{n}"><{kind}/></item>'
+        for n, kind in enumerate(sorted(kinds), 1)
+    )
+    rules += '<item type="subscription" value="from" action="allow" order="8"/><item type="group" value="Friends &amp; more" action="deny" order="9"/>'
+    rules += '<item action="allow" order="10"/>'
+    await ann.query(f'<query xmlns="jabber:iq:privacy"><list name="kinds">{rules}</list></query>', "set")
+    answer = await ann.query('<query xmlns="jabber:iq:privacy"><list name="kinds"/></query>')
+    items = answer.xml.findall(".//{jabber:iq:privacy}item")
+    found = {item.get("value"): [child.tag.split("}")[1] for child in item] for item in items}
+    expected = {f"{kind}@example.org": [kind] for kind in kinds} | {"from": [], "Friends & more": [], None: []}
+    check("each rule is for what it names", found == expected, found)
+    orders = [(item.get("order"), item.get("action"), item.get("type")) for item in items]
+    of_kinds = [(str(n), "deny", "jid") for n in range(1, 5)]
+    check("and they are in their order", orders == [*of_kinds, ("8", "allow", "subscription"), ("9", "deny", "group"), ("10", "allow", None)],
+          orders)
+    await ann.query('<query xmlns="jabber:iq:privacy"><list name="kinds"/></query>', "set")
+    answer = str(await ann.query('<query xmlns="jabber:iq:privacy"/>'))
+    check("a list that was removed is gone", '"kinds"' not in answer, answer)
+
+
+FLEXIBLE = "http://jabber.org/protocol/offline"
+
+
+async def one_by_one(bob):
+    """Messages are listed, seen and removed one by one (XEP-0013)."""
+    await register("gil")
+    texts = [f"one by one {n}" for n in range(4)]
+    for text in texts:
+        bob.send_message(f"gil@{HOST}", text)
+    await until(lambda: count_is("gil", 4), "four messages")
+    gil = await Client("gil", presence=False).login()
+    headers = await gil.plugin["xep_0030"].get_items(f"gil@{HOST}", FLEXIBLE)
+    items = headers.xml.findall(".//{http://jabber.org/protocol/disco#items}item")
+    nodes = [item.get("node") for item in items]
+    senders = {item.get("name").split("/")[0] for item in items}
+    check("each message is listed, with who has sent it", len(set(nodes)) == 4 and senders == {f"bob@{HOST}"}, headers)
+    check("in their order", nodes == sorted(nodes), nodes)
+
+    async def do(action, number, kind):
+        await gil.query(f'<offline xmlns="{FLEXIBLE}"><item action="{action}" node="{nodes[number]}"/></offline>', kind)
+
+    for number in (2, 0):
+        await do("view", number, "get")
+        message = await gil.next_message()
+        check("one is seen that was asked for", message["body"] == texts[number], message)
+    await do("remove", 1, "set")
+    check("and one is removed", await count_is("gil", 3))
+    try:
+        await do("view", 1, "get")
+        check("which cannot be seen then", False)
+    except IqError as error:
+        check("which cannot be seen then", error.condition == "item-not-found", error.condition)
+    gil.send_presence()
+    await gil.query(f'<offline xmlns="{FLEXIBLE}"><fetch/></offline>')
+    got = [(await gil.next_message())["body"] for _ in range(3)]
+    check("the others come all at once, and in their order", got == [texts[0], *texts[2:]], got)
+    check("and stay until they are removed", await count_is("gil", 3))
+    await gil.query(f'<offline xmlns="{FLEXIBLE}"><purge/></offline>', "set")
+    check("at last all of them", await count_is("gil", 0) and names_with("/gil@") == [], names_with("/gil@"))
+    await gil.logout()
+
+
 async def offline(ann, bob):
+    ann.send_presence(ptype="unavailable", pstatus="gone for a <walk> é")
     await ann.logout()
     texts = [f"while you were away {n}" for n in range(5)]
 
     async def away():
         return await seen("ann")
 
-    await until(away, "ann's absence")
+    last = await until(away, "ann's absence")
+    check("what somebody said when he left is kept", last["status"] == "gone for a <walk> é", last)
     for text in texts:
         bob.send_message(f"ann@{HOST}", text)
 
@@ -134,6 +223,21 @@ async def offline(ann, bob):
     check("and come once", message["body"] == "and now", message)
     check("and one that cannot be read stays where it is", await count_is("ann", 1))
     return again
+
+
+async def too_many_for_one_answer(bob):
+    """Messages of 18 MiB together, of which one answer of the program has 16 at most."""
+    await register("ida")
+    texts = [f"large {n} " + "x" * (3 << 20) for n in range(6)]
+    for text in texts:
+        await api("send_message", type="chat", to=f"ida@{HOST}", subject="", body=text, **{"from": f"bob@{HOST}"})
+    await until(lambda: count_is("ida", 6), "six messages")
+    ida = await Client("ida").login()
+    got = [(await ida.next_message())["body"] for _ in texts]
+    check("more messages than one answer may have come all the same, in their order", got == texts, [text[:8] for text in got])
+    await until(lambda: count_is("ida", 0), "their removal")
+    check("and once", names_with("/ida@") == [], names_with("/ida@"))
+    await ida.logout()
 
 
 async def count_is(user, count):
@@ -165,8 +269,12 @@ async def scenario():
     await logins()
     ann, bob = await Client("ann").login(), await Client("bob").login()
     ann = await contacts(ann, bob)
+    await requests()
     await data(ann, bob)
     await privacy(ann, bob)
+    await lists(ann)
+    await one_by_one(bob)
+    await too_many_for_one_answer(bob)
     ann = await offline(ann, bob)
     await leaving(ann, bob)
     await bob.logout()

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from checks import HOST, Client, api, ask, check, left_of, main, names_with, register, until
+from checks import HOST, PATIENCE, Client, api, ask, check, left_of, main, names_with, register, until
 from slixmpp.exceptions import IqError
 from slixmpp.xmlstream import ET
 
@@ -97,6 +97,94 @@ async def service(gus, hal):
     await reader.subscribe(SERVICE, "news")
 
 
+async def of_one_person(gus, hal):
+    """What somebody is, and has subscribed, is told for each node, and for the one that he asks about."""
+    owner, reader = gus.plugin["xep_0060"], hal.plugin["xep_0060"]
+    await owner.create_node(SERVICE, "more")
+    await reader.subscribe(SERVICE, "more")
+    await owner.modify_affiliations(SERVICE, "more", [(f"hal@{HOST}", "member")])
+
+    def nodes(answer, what):
+        return {(item.get("node"), item.get(what)) for item in answer.xml.iter() if item.get(what)}
+
+    answer = await reader.get_affiliations(SERVICE)
+    check("affiliations are told for each node", nodes(answer, "affiliation") == {("news", "publisher"), ("more", "member")}, answer)
+    answer = await reader.get_subscriptions(SERVICE)
+    check("and subscriptions", nodes(answer, "subscription") == {("news", "subscribed"), ("more", "subscribed")}, answer)
+    answer = await reader.get_subscriptions(SERVICE, "more")
+    check("also those of one node", nodes(answer, "subscription") == {(None, "subscribed")}, answer)
+    await owner.delete_node(SERVICE, "more")
+    answer = await reader.get_subscriptions(SERVICE)
+    check("but for one that is gone", nodes(answer, "subscription") == {("news", "subscribed")}, answer)
+
+
+async def decided_again(gus, hal):
+    """A decision that was based on what is no more is made again: here, that of an owner who is about to be none."""
+    await gus.plugin["xep_0060"].create_node(SERVICE, "ours")
+    # The owner that was added last is the first.
+    await gus.plugin["xep_0060"].modify_affiliations(SERVICE, "ours", [(f"hal@{HOST}", "owner")])
+    seen = await asyncio.to_thread(ask, "probe rule/ours")
+    check("a decision is made again when what it was based on is no more", seen == "2 []", seen)
+    await gus.plugin["xep_0060"].delete_node(SERVICE, "ours")
+
+
+async def pages(gus, hal):
+    """A client that wants a part of the items gets it (XEP-0059), or so many of the last ones."""
+    owner, reader = gus.plugin["xep_0060"], hal.plugin["xep_0060"]
+    await owner.create_node(SERVICE, "long")
+    for n in range(7):
+        await owner.publish(SERVICE, "long", id=f"l{n}", payload=payload(f"long {n}"))
+
+    def ids(answer):
+        return [item["id"] for item in answer["pubsub"]["items"]]
+
+    async def page(inner):
+        rsm = f'<set xmlns="http://jabber.org/protocol/rsm">{inner}</set>'
+        query = f'<pubsub xmlns="http://jabber.org/protocol/pubsub"><items node="long"/>{rsm}</pubsub>'
+        answer = await hal.query(query, to=SERVICE)
+        told = {element.tag.split("}")[1]: element.text for element in answer.xml.iter() if "rsm}" in element.tag}
+        index = [element.get("index") for element in answer.xml.iter() if "rsm}first" in element.tag]
+        return ids(answer), told, index
+
+    first, told, index = await page("<max>3</max>")
+    check("the first page has the oldest items", first == ["l0", "l1", "l2"] and index == ["0"], (first, told, index))
+    check("and tells how many there are", told["count"] == "7", told)
+    second, told, index = await page(f"<max>3</max><after>{told['last']}</after>")
+    check("the next one those that follow", second == ["l3", "l4", "l5"] and index == ["3"], (second, told, index))
+    back, _, index = await page(f"<max>2</max><before>{told['first']}</before>")
+    check("a page goes back from an item", back == ["l1", "l2"] and index == ["1"], (back, index))
+    last, _, index = await page("<max>2</max><before/>")
+    check("the last page has the newest items", last == ["l5", "l6"] and index == ["5"], (last, index))
+    middle, _, index = await page("<max>2</max><index>4</index>")
+    check("a page begins at a number", middle == ["l4", "l5"] and index == ["4"], (middle, index))
+    none, told, _ = await page("<max>0</max>")
+    check("no items are the number of items", none == [] and told["count"] == "7", (none, told))
+    newest = ids(await reader.get_items(SERVICE, "long", max_items="2"))
+    check("so many of the last items", newest == ["l5", "l6"], newest)
+    chosen = ids(await reader.get_items(SERVICE, "long", item_ids=["l1", "l4"]))
+    check("items by their names", chosen == ["l1", "l4"], chosen)
+    everything = ids(await reader.get_items(SERVICE, "long"))
+    check("and all of them", everything == [f"l{n}" for n in range(7)], everything)
+    await owner.delete_node(SERVICE, "long")
+
+
+async def too_many_for_one_answer(gus, hal):
+    """Items of 17 MB together, of which one answer of the program has 16 MiB at most."""
+    owner = gus.plugin["xep_0060"]
+    await owner.create_node(SERVICE, "large")
+    form = (await owner.get_node_config(SERVICE, "large"))["pubsub_owner"]["configure"]["form"]
+    form["type"] = "submit"
+    form.set_values(form.get_values() | {"pubsub#max_items": "100"})
+    await owner.set_node_config(SERVICE, "large", form)
+    ids = [f"l{n:02}" for n in range(70)]
+    for id_ in ids:
+        await owner.publish(SERVICE, "large", id=id_, payload=payload("x" * 245_000))
+    items = await hal.plugin["xep_0060"].get_items(SERVICE, "large", timeout=PATIENCE)
+    found = [item["id"] for item in items["pubsub"]["items"]]
+    check("more items than one answer may have come all the same", found == ids, found)
+    await owner.delete_node(SERVICE, "large")
+
+
 async def many_at_once(gus, hal):
     owner = gus.plugin["xep_0060"]
     writes = [owner.publish(SERVICE, "news", id=f"p{n}", payload=payload(f"at once {n}")) for n in range(20)]
@@ -153,6 +241,10 @@ async def scenario():
     gus, hal = await Client("gus").login(), await Client("hal").login()
     gus = await personal(gus, hal)
     await service(gus, hal)
+    await of_one_person(gus, hal)
+    await decided_again(gus, hal)
+    await pages(gus, hal)
+    await too_many_for_one_answer(gus, hal)
     await many_at_once(gus, hal)
     await outage(gus, hal)
     await ends(gus, hal)

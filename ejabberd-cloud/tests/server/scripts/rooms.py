@@ -1,24 +1,60 @@
 """Rooms that outlive their visitors, nicknames, logs of rooms, and groups that share a roster."""
 
 import asyncio
+import os
+import signal
 
-from checks import HOST, Client, api, ask, check, main, names_with, register, until
-from slixmpp.exceptions import IqError, IqTimeout
+from checks import HOST, PATIENCE, Client, api, ask, check, main, names_with, register, until
+from slixmpp.exceptions import IqError
+from slixmpp.xmlstream.handler import Callback
+from slixmpp.xmlstream.matcher import MatchXPath
 
 ROOM = f"den@conference.{HOST}"
 
 
-async def configure(client, **fields):
+async def form_with(client, **fields):
+    """The form of the room's settings, with these changed."""
     form = await client.plugin["xep_0045"].get_room_config(ROOM)
     form["type"] = "submit"
     values = form.get_values()
     values.update({f"muc#roomconfig_{name}": value for name, value in fields.items()})
     form.set_values(values)
-    await client.plugin["xep_0045"].set_room_config(ROOM, form)
+    return form
+
+
+async def configure(client, **fields):
+    await client.plugin["xep_0045"].set_room_config(ROOM, await form_with(client, **fields))
+
+
+async def try_to_configure(client, **fields):
+    """Sets the room to something, or ends it: then there is no answer."""
+    form = await form_with(client, **fields)
+    task = asyncio.ensure_future(client.plugin["xep_0045"].set_room_config(ROOM, form))
+    # Its answer comes after the form has come.
+    await client.fetch_contacts()
+    await asyncio.to_thread(ask, "quiet")
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 async def join(client, nick):
     await client.plugin["xep_0045"].join_muc_wait(ROOM, nick, timeout=30, maxstanzas=0)
+
+
+async def is_gone():
+    """Whether the process of the room has ended."""
+    return await api("muc_online_rooms", service=f"conference.{HOST}") == []
+
+
+async def end_process():
+    """The process of the room ends on this node, as it does with a node. What is stored is not touched."""
+    await api("restart_module", host=HOST, module="mod_muc")
+    await until(is_gone, "the end of the room's process")
+
+
+def stored():
+    """The room as it is stored."""
+    return ask(f"object {names_with('/muc/')[0]}")
 
 
 async def told(client, text):
@@ -40,12 +76,9 @@ async def rooms():
     check("what is said in a room is heard", True)
     await ann.plugin["xep_0045"].set_affiliation(ROOM, "member", jid="carl@example.org")
 
-    async def destroyed():
-        return await api("muc_online_rooms", service=f"conference.{HOST}") == []
-
-    # The process of the room ends on this node, as it does with a node. What is stored is not touched.
-    await api("restart_module", host=HOST, module="mod_muc")
-    await until(destroyed, "the end of the room's process")
+    await end_process()
+    if ask("can fail") == "yes":
+        await out_of_reach(bob)
     await join(bob, "Bo")
     info = await bob.plugin["xep_0030"].get_info(ROOM)
     check("a room comes back with its name", "The Den &lt;&amp;&gt;" in str(info), info)
@@ -63,34 +96,51 @@ async def rooms():
     return ann, bob
 
 
+async def out_of_reach(bob):
+    """A room that cannot be read is no room that is not there: whoever comes would get a new one, and own it."""
+    ask("refuse GetObject\t/muc/")
+    bob.make_presence(pto=f"{ROOM}/Bo").send()
+    await asyncio.to_thread(ask, "quiet")
+    check("a room that cannot be read is not made anew", await is_gone())
+    ask("mend")
+
+
 async def program_started_anew(ann):
     """The program has forgotten which rooms run here; that is no reason to take the room for somebody else's."""
-    import os
-    import signal
-
     before = ask("program")
     os.kill(int(before), signal.SIGKILL)
     await until(lambda: ask("program") not in ("", before), "another program")
 
-    async def stored():
+    async def is_stored():
         await configure(ann, roomname="The Den, again")
-        names = names_with("/muc/")
-        return "The Den, again" in ask(f"object {names[0]}")
+        return "The Den, again" in stored()
 
-    await until(stored, "the new name")
+    await until(is_stored, "the new name")
     check("a room goes on with a program that was started anew", True)
+
+
+async def lost(ann, name):
+    """The room is set to something: it is stored, and nobody can tell."""
+    ask("lose PutObject\t/muc/")
+    ask("refuse GetObject\t/muc/")
+    await configure(ann, roomname=name)
+    ask("mend")
+    check(f"{name!r} is stored though its answer was lost", name in stored(), stored())
+
+
+async def answer_lost(ann):
+    """What is there then may be what the room wanted, which is no reason to take it for another node's."""
+    await lost(ann, "The Den, lost")
+    await try_to_configure(ann, roomname="The Den, found")
+    check("a room goes on after an answer that was lost", "The Den, found" in stored(), stored())
+    await configure(ann, roomname="The Den, again")
 
 
 async def two_nodes(ann):
     """Another node has stored the room: it runs there, and ends here instead of undoing what was done there."""
-    names = names_with("/muc/")
-    ask(f"replace {names[0]}\tThe Den, again\tThe Den, other")
-    try:
-        # The room may end before it answers.
-        await asyncio.wait_for(configure(ann, roomname="The Den, mine!"), 5)
-    except (IqError, IqTimeout, asyncio.TimeoutError):
-        pass
-    await until(lambda: "The Den, other" in ask(f"object {names[0]}"), "the room of the other node")
+    ask(f"replace {names_with('/muc/')[0]}\tThe Den, again\tThe Den, other")
+    await try_to_configure(ann, roomname="The Den, mine!")
+    check("a room that another node has stored is not overwritten", "The Den, other" in stored(), stored())
     ann.plugin["xep_0045"].leave_muc(ROOM, "Al")
 
     async def restored():
@@ -98,9 +148,34 @@ async def two_nodes(ann):
         return "The Den, other" in str(await ann.plugin["xep_0030"].get_info(ROOM))
 
     await until(restored, "the room of the other node")
-    check("a room that another node has stored is taken from there", True)
-    await configure(ann, roomname="The Den, at last")
-    check("and can be set then", "The Den, at last" in ask(f"object {names[0]}"))
+    check("but taken from there", True)
+    await configure(ann, roomname="The Den, again")
+    check("and can be set then", "The Den, again" in stored())
+
+
+async def destroyed_elsewhere(ann):
+    """A room that was destroyed on another node is not written back by this one."""
+    ask(f"remove {names_with('/muc/')[0]}")
+    await try_to_configure(ann, roomname="The Den, back")
+    check("a room that was destroyed elsewhere stays so", names_with("/muc/") == [], names_with("/muc/"))
+    ann.plugin["xep_0045"].leave_muc(ROOM, "Al")
+    await join(ann, "Al")
+
+
+async def call_oneself(client, nick):
+    """Whether somebody in the room may have this nickname there: `yes`, or the condition of the refusal."""
+    answer = asyncio.get_running_loop().create_future()
+
+    def heard(presence):
+        if presence["from"] == f"{ROOM}/{nick}" and not answer.done():
+            answer.set_result(presence["error"]["condition"] if presence["type"] == "error" else "yes")
+
+    client.register_handler(Callback("nickname", MatchXPath("{jabber:client}presence"), heard))
+    client.make_presence(pto=f"{ROOM}/{nick}").send()
+    try:
+        return await asyncio.wait_for(answer, PATIENCE)
+    finally:
+        client.remove_handler("nickname")
 
 
 async def nicknames(ann, bob):
@@ -116,7 +191,13 @@ async def nicknames(ann, bob):
     except IqError as error:
         check("and is nobody else's", error.condition == "conflict", error.condition)
     await ann.query(form.format("Another"), "set", service)
+    check("who has a nickname may use it", await call_oneself(ann, "Another") == "yes")
     await bob.query(form.format("Ann of the Den"), "set", service)
+    check("and nobody else", await call_oneself(ann, "Ann of the Den") == "conflict")
+    check("one that nobody has may be used", await call_oneself(ann, "Al") == "yes")
+    ask("refuse GetAttributes\tn|")
+    check("but none while it cannot be known whose it is", await call_oneself(ann, "Another") == "conflict")
+    ask("mend")
     answer = str(await bob.query('<query xmlns="jabber:iq:register"/>', "get", service))
     check("until it is given up", "Ann of the Den" in answer, answer)
 
@@ -161,7 +242,11 @@ async def scenario():
     await log()
     await nicknames(ann, bob)
     await program_started_anew(ann)
+    if ask("can fail") == "yes":
+        await answer_lost(ann)
+        await lost(ann, "The Den, again")
     await two_nodes(ann)
+    await destroyed_elsewhere(ann)
     await groups()
     await ann.plugin["xep_0045"].destroy(ROOM)
     await until(lambda: not names_with("/muc/"), "the end of the room")
