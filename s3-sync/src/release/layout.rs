@@ -7,7 +7,8 @@
 //! PREFIX/current                     a copy of the last of them, which followers ask for
 //! PREFIX/current@canary              the same for a channel, whose moves are below history@canary/
 //! PREFIX/nodes/NAME.json             what a node runs
-//! PREFIX/sweeps/000007.json          a collection of garbage that has begun, and 000007.done when it has ended
+//! PREFIX/sweeps/000007.json          a collection of garbage that has begun; 000007.done when it has ended, 000007.stop when
+//!                                    it is to stop
 //! ```
 
 use std::fmt;
@@ -184,6 +185,11 @@ impl Layout {
     /// What says that a sweep has ended.
     pub(crate) fn sweep_end(&self, number: u64) -> String {
         format!("{}sweeps/{number:06}.done", self.prefix)
+    }
+
+    /// What tells a sweep to stop.
+    pub(crate) fn sweep_stop(&self, number: u64) -> String {
+        format!("{}sweeps/{number:06}.stop", self.prefix)
     }
 
     pub(crate) fn sweep_of(&self, key: &str) -> Option<u64> {

@@ -78,6 +78,14 @@ impl Default for Bounds {
 }
 
 impl Bounds {
+    /// No bounds: for what is read by who publishes it.
+    pub(crate) const fn none() -> Self {
+        Self {
+            max_files: u64::MAX,
+            max_bytes: u64::MAX,
+        }
+    }
+
     /// The most bytes that a manifest within these bounds can have.
     pub(crate) fn manifest_bytes(&self) -> usize {
         let lines = self.max_files.saturating_mul(LINE_MAX);

@@ -2,7 +2,7 @@
 //!
 //! [`App`] is an application below a prefix of a bucket. [`App::publish`] makes a release of a folder, [`App::follow`] has a
 //! node run what the pointer names, [`App::rollback`] and [`App::promote`] move the pointer, [`App::status`] tells who runs
-//! what, and [`App::gc`] removes what no release has.
+//! what, [`App::releases`] which releases there are, and [`App::gc`] removes what no release has.
 //!
 //! ```text
 //!   publish ──► blobs/ ──► releases/N ──► history/S ──► current ──► follow: N.tmp ──► N ──► current@ ──► commands
@@ -15,6 +15,7 @@
 mod follow;
 mod gc;
 mod layout;
+mod list;
 mod manifest;
 mod moves;
 mod pointer;
@@ -27,6 +28,7 @@ mod sweeps;
 pub use self::follow::{Follow, Follower, Hooks, Moved, NodeReport, Notice, Release};
 pub use self::gc::{Collected, Gc};
 pub use self::layout::{Channel, check_node};
+pub use self::list::{AboutRelease, ListedRelease};
 pub use self::manifest::{Bounds, Changes, FileEntry, Manifest};
 pub use self::moves::{Move, Moving};
 pub use self::pointer::{Cause, Place, Pointer, Target};
@@ -34,4 +36,5 @@ pub use self::publish::{Publish, PublishEnd, Published};
 pub use self::sign::{SignKey, TrustKey};
 pub use self::status::{Status, Waited};
 pub use self::store::App;
+pub use self::sweeps::Waiting;
 pub use crate::step::Step;

@@ -8,19 +8,16 @@ use super::pointer::advance::{Outcome, WantedMove};
 use super::pointer::{Cause, Place, Pointers, Target};
 use super::sign::SignKey;
 use super::store::{App, random_id, unix_now};
-use super::sweeps::Sweeps;
+use super::sweeps::{Sweeps, Waiting, Waits};
 use crate::error::{Error, Kind, Result};
-use crate::step::Steps;
 
 /// A request to move the pointer; made by [`App::rollback`] and [`App::promote`].
 #[derive(Clone, Debug)]
 #[must_use = "nothing is moved until send() is awaited"]
 pub struct Move {
-    app: App,
+    pointers: Pointers,
     to: To,
-    channel: Channel,
-    place: Place,
-    sign: Option<Arc<SignKey>>,
+    waits: Waits,
 }
 
 #[derive(Clone, Debug)]
@@ -57,11 +54,9 @@ impl App {
 
     fn to(&self, to: To) -> Move {
         Move {
-            app: self.clone(),
+            pointers: Pointers::of(self),
             to,
-            channel: Channel::main(),
-            place: Place::Bucket,
-            sign: None,
+            waits: Waits::default(),
         }
     }
 }
@@ -69,19 +64,25 @@ impl App {
 impl Move {
     /// Which pointer is moved. Defaults to that of all nodes.
     pub fn channel(mut self, channel: Channel) -> Self {
-        self.channel = channel;
+        self.pointers.channel = channel;
         self
     }
 
     /// Where the pointer is. Defaults to the bucket.
     pub fn place(mut self, place: Place) -> Self {
-        self.place = place;
+        self.pointers.place = place;
         self
     }
 
     /// Signs the pointer. Defaults to no signature.
     pub fn sign_key(mut self, key: Arc<SignKey>) -> Self {
-        self.sign = Some(key);
+        self.pointers.sign = Some(key);
+        self
+    }
+
+    /// Whom to tell before each pause in which this waits for the end of a collection of garbage.
+    pub fn on_wait(mut self, told: impl Fn(Waiting) + Send + Sync + 'static) -> Self {
+        self.waits = Waits::new(told);
         self
     }
 
@@ -112,14 +113,18 @@ impl Move {
             by: random_id(),
             now: unix_now(),
         };
-        let moved = match self.pointers(&self.channel).advance(wanted).await? {
+        let moved = match self.pointers.advance(wanted).await? {
             Outcome::Moved(pointer) | Outcome::Overtaken(pointer) => Moving {
                 release: pointer.target.release,
                 seq: pointer.seq,
             },
             Outcome::Crowded | Outcome::Unknown => {
                 let what = "others move the pointer too often";
-                return Err(Error::new(Kind::Guard, self.channel.to_string(), what));
+                return Err(Error::new(
+                    Kind::Guard,
+                    self.pointers.channel.to_string(),
+                    what,
+                ));
             }
         };
         let after = self.quiet().await?;
@@ -131,7 +136,8 @@ impl Move {
     }
 
     async fn quiet(&self) -> Result<Sweeps> {
-        Sweeps::quiet(&self.app, || {}).await
+        let Pointers { app, steps, .. } = &self.pointers;
+        Sweeps::quiet(app, steps, &self.waits).await
     }
 
     async fn target(&self) -> Result<Target> {
@@ -142,29 +148,38 @@ impl Move {
             To::Release(Some(number)) => *number,
             To::Release(None) => self.before().await?,
         };
-        let key = self.app.layout.release(number);
-        match self.app.manifest(number, &everything()).await? {
+        let key = self.pointers.app.layout.release(number);
+        match self.pointers.app.manifest(number, &Bounds::none()).await? {
             Some((_, manifest, _)) => Ok(Target {
                 release: number,
                 manifest,
             }),
-            None => Err(Error::new(Kind::Usage, key, "there is no such release")),
+            None => Err(Error::new(
+                Kind::Usage,
+                key,
+                "there is no such release; `s3-sync release list` tells which there are",
+            )),
         }
     }
 
     /// What another channel runs, unless this one runs something later.
     async fn promoted(&self, from: &Channel) -> Result<Target> {
-        let mut other = self.pointers(from);
+        let mut other = self.pointers.clone();
+        other.channel = from.clone();
         // Whoever signs it here answers for it: what somebody else has put there is not signed.
-        other.trust = self.sign.iter().map(|key| key.public()).collect();
-        let none = || Error::new(Kind::Usage, from.to_string(), "nothing is published there");
-        let target = other.last(None).await?.ok_or_else(none)?.target;
-        let current = self.pointers(&self.channel).last(None).await?;
+        other.trust = self.pointers.sign.iter().map(|key| key.public()).collect();
+        let last = other.last(None).await?;
+        let target = last.ok_or_else(|| other.nothing())?.target;
+        let current = self.pointers.last(None).await?;
         match current.map(|current| current.target.release) {
             Some(current) if current > target.release => {
                 let to = target.release;
                 let what = format!("it is at release {current}: to go to {to} is a rollback");
-                Err(Error::new(Kind::Guard, self.channel.to_string(), what))
+                Err(Error::new(
+                    Kind::Guard,
+                    self.pointers.channel.to_string(),
+                    what,
+                ))
             }
             _ => Ok(target),
         }
@@ -172,34 +187,39 @@ impl Move {
 
     /// The last release before the one that is current.
     async fn before(&self) -> Result<u64> {
-        let last = self.pointers(&self.channel).last(None).await?;
-        let about = self.channel.to_string();
-        let none = |what: &str| Error::new(Kind::Usage, about.clone(), what);
-        let current = last
-            .ok_or_else(|| none("nothing is published yet"))?
-            .target
-            .release;
-        let keys = self.app.keys(self.app.layout.releases(), None).await?;
+        let last = self.pointers.last(None).await?;
+        let last = last.ok_or_else(|| self.pointers.nothing())?;
+        let current = last.target.release;
+        let keys = self
+            .pointers
+            .app
+            .keys(self.pointers.app.layout.releases(), None)
+            .await?;
         let numbers = keys
             .iter()
-            .filter_map(|key| self.app.layout.release_of(key));
+            .filter_map(|key| self.pointers.app.layout.release_of(key));
         let before = numbers.filter(|number| *number < current).max();
-        before.ok_or_else(|| none("there is no release before the current one"))
+        let what = "there is no release before the current one";
+        before.ok_or_else(|| Error::new(Kind::Content, self.pointers.channel.to_string(), what))
     }
 
     /// Whether all contents of a release are there.
     async fn check(&self, target: Target) -> Result<()> {
-        let layout = &self.app.layout;
+        let layout = &self.pointers.app.layout;
         let key = layout.release(target.release);
         let lacks = |what: String| Err(Error::new(Kind::Content, key.clone(), what));
-        let Some((manifest, digest, _)) = self.app.manifest(target.release, &everything()).await?
+        let Some((manifest, digest, _)) = self
+            .pointers
+            .app
+            .manifest(target.release, &Bounds::none())
+            .await?
         else {
             return lacks("it was removed".to_owned());
         };
         if digest != target.manifest {
             return lacks("it is not the manifest that the pointer names".to_owned());
         }
-        let keys = self.app.keys(layout.blobs(), None).await?;
+        let keys = self.pointers.app.keys(layout.blobs(), None).await?;
         let there: std::collections::HashSet<_> =
             keys.iter().filter_map(|key| layout.blob_of(key)).collect();
         match manifest
@@ -213,23 +233,5 @@ impl Move {
             )),
             None => Ok(()),
         }
-    }
-
-    fn pointers(&self, channel: &Channel) -> Pointers {
-        Pointers {
-            app: self.app.clone(),
-            place: self.place.clone(),
-            channel: channel.clone(),
-            sign: self.sign.clone(),
-            trust: Vec::new(),
-            steps: Steps::default(),
-        }
-    }
-}
-
-fn everything() -> Bounds {
-    Bounds {
-        max_files: u64::MAX,
-        max_bytes: u64::MAX,
     }
 }

@@ -7,7 +7,6 @@ use super::layout::{Channel, check_node};
 use super::pointer::{Place, Pointer, Pointers};
 use super::store::{App, is_missing};
 use crate::error::Result;
-use crate::step::Steps;
 
 /// The first pause between two looks at what nodes say, and the longest.
 const FIRST_LOOK: Duration = Duration::from_millis(100);
@@ -33,12 +32,19 @@ pub struct Waited {
     pub failed: Vec<(String, String)>,
     /// Those that have said nothing of it.
     pub missing: Vec<String>,
+    /// Those whose word cannot be read, and why.
+    pub unreadable: Vec<(String, String)>,
 }
 
 impl Waited {
     /// Whether all nodes run it.
     pub fn is_done(&self) -> bool {
-        self.failed.is_empty() && self.missing.is_empty()
+        self.failed.is_empty() && self.is_known()
+    }
+
+    /// Whether all nodes have said how it went.
+    fn is_known(&self) -> bool {
+        self.missing.is_empty() && self.unreadable.is_empty()
     }
 }
 
@@ -49,12 +55,9 @@ impl App {
     /// As the store says, and when the pointer is none. A report that is none is shown as a failure of its node.
     pub async fn status(&self, place: &Place, channel: &Channel) -> Result<Status> {
         let pointers = Pointers {
-            app: self.clone(),
             place: place.clone(),
             channel: channel.clone(),
-            sign: None,
-            trust: Vec::new(),
-            steps: Steps::default(),
+            ..Pointers::of(self)
         };
         let pointer = pointers.last(None).await?;
         let keys = self.keys(self.layout.nodes(), None).await?;
@@ -86,7 +89,7 @@ impl App {
             let keys = nodes.iter().map(|node| self.layout.node(node)).collect();
             let waited = judge(release, seq, nodes, &reports(self, keys).await?);
             let left = most.saturating_sub(begun.elapsed());
-            if waited.missing.is_empty() || left.is_zero() {
+            if waited.is_known() || left.is_zero() {
                 return Ok(waited);
             }
             tokio::time::sleep(pause.min(left)).await;
@@ -116,8 +119,7 @@ pub(super) async fn reports(app: &App, keys: Vec<String>) -> Result<Vec<NodeRepo
                         NodeReport::decode(&key, &bytes).map_err(|error| error.to_string())
                     }
                 };
-                let mut report =
-                    read.unwrap_or_else(|why| NodeReport::new(name, None, None, 0, &Err(why)));
+                let mut report = read.unwrap_or_else(|why| NodeReport::unreadable(name, why));
                 report.node = name.to_owned();
                 reports.push(report);
             }
@@ -133,11 +135,15 @@ pub(super) async fn reports(app: &App, keys: Vec<String>) -> Result<Vec<NodeRepo
 fn judge(release: u64, seq: u64, nodes: &[String], reports: &[NodeReport]) -> Waited {
     let mut waited = Waited::default();
     for node in nodes {
+        let said = reports.iter().find(|report| report.node == *node);
         // What was said of an earlier move is no word about this one.
-        let said = reports
-            .iter()
-            .find(|report| report.node == *node && report.seq >= Some(seq));
+        let said = said.filter(|report| report.is_unreadable() || report.seq >= Some(seq));
         match said {
+            Some(report) if report.is_unreadable() => {
+                waited
+                    .unreadable
+                    .push((node.clone(), report.result.clone()));
+            }
             Some(report) if report.is_ok() && report.release == Some(release) => {
                 waited.there.push(node.clone());
             }
@@ -150,6 +156,7 @@ fn judge(release: u64, seq: u64, nodes: &[String], reports: &[NodeReport]) -> Wa
     waited.there.sort_unstable();
     waited.failed.sort_unstable();
     waited.missing.sort_unstable();
+    waited.unreadable.sort_unstable();
     waited
 }
 
@@ -169,7 +176,7 @@ mod tests {
 
     #[test]
     fn only_what_was_said_of_this_move_counts() {
-        let nodes: Vec<String> = ["c", "a", "b", "d", "e"].map(str::to_owned).into();
+        let nodes: Vec<String> = ["c", "a", "b", "d", "e", "f"].map(str::to_owned).into();
         let reports = [
             says("a", 42, 57, Ok(42)),
             says("b", 41, 57, Err("no")),
@@ -177,12 +184,16 @@ mod tests {
             says("c", 41, 56, Err("then")),
             says("d", 42, 56, Ok(42)),
             says("x", 42, 57, Ok(42)),
+            NodeReport::unreadable("f", "it is no report".to_owned()),
         ];
         let waited = judge(42, 57, &nodes, &reports);
         assert_eq!(waited.there, ["a"]);
         assert_eq!(waited.failed, [("b".to_owned(), "no".to_owned())]);
         assert_eq!(waited.missing, ["c", "d", "e"]);
+        let unreadable = [("f".to_owned(), "it is no report".to_owned())];
+        assert_eq!(waited.unreadable, unreadable);
         assert!(!waited.is_done());
+        assert!(!judge(42, 57, &nodes[5..], &reports).is_done());
         assert!(judge(42, 57, &nodes[1..2], &reports).is_done());
     }
 }

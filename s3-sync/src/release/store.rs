@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use s3_client::{Bucket, Kind as StoreKind, S3Client};
 
-use super::layout::Layout;
+use super::layout::{Channel, Layout};
 use super::manifest::{Bounds, Manifest};
 use crate::digest::Digest;
 use crate::error::{Error, Kind, Result};
@@ -88,6 +88,20 @@ impl App {
             keys.push(object.key);
         }
         Ok(keys)
+    }
+
+    /// The channels whose pointers are in the bucket, and that of all nodes in any case.
+    pub(crate) async fn channels(&self) -> Result<Vec<Channel>> {
+        let main = Channel::main();
+        let keys = self.keys(self.layout.current(&main), None).await?;
+        let mut channels: Vec<Channel> = keys
+            .iter()
+            .filter_map(|key| self.layout.channel_of(key))
+            .collect();
+        if !channels.contains(&main) {
+            channels.push(main);
+        }
+        Ok(channels)
     }
 
     /// The manifest of a release, and its digest, if there is one.

@@ -13,10 +13,13 @@
 //! more. *Cost:* Two listings of one page for each publishing, and two small objects for each collection. *What remains:* A
 //! store that does not look at the dates of requests, and delivers one later than that.
 
+use std::fmt;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::store::App;
 use crate::error::Result;
+use crate::step::Steps;
 
 /// How long a collection removes anything, by its own clock.
 pub(crate) const SWEEP_TIME: Duration = Duration::from_secs(30 * 60);
@@ -32,8 +35,36 @@ const LAST_LOOK: Duration = Duration::from_secs(5);
 pub(crate) struct Sweeps {
     /// The number of the last one that has begun; 0 if there was none.
     pub(crate) last: u64,
-    /// Until when one may be under way; nothing if none is.
-    pub(crate) until: Option<SystemTime>,
+    /// The one that may be under way longest; nothing if none is.
+    pub(crate) open: Option<Waiting>,
+}
+
+/// A collection of garbage whose end is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Waiting {
+    /// Its number: it has begun by `sweeps/NUMBER.json`.
+    pub sweep: u64,
+    /// When it counts as ended at the latest, if it says nothing.
+    pub until: SystemTime,
+}
+
+/// Who is told of waiting; nobody by default.
+#[derive(Clone, Default)]
+pub(crate) struct Waits(Option<WaitListener>);
+
+type WaitListener = Arc<dyn Fn(Waiting) + Send + Sync>;
+
+impl Waits {
+    pub(crate) fn new(told: impl Fn(Waiting) + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(told)))
+    }
+}
+
+impl fmt::Debug for Waits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Waits").field(&self.0.is_some()).finish()
+    }
 }
 
 impl Sweeps {
@@ -41,27 +72,35 @@ impl Sweeps {
     fn of(begun: &[(u64, Option<SystemTime>)], ended: &[u64], now: SystemTime) -> Self {
         let open = begun.iter().filter(|(number, _)| !ended.contains(number));
         // A store that does not say when one began: it has just begun.
-        let ends = open.map(|(_, at)| at.unwrap_or(now) + ENDS_AFTER);
+        let open = open.map(|(sweep, at)| Waiting {
+            sweep: *sweep,
+            until: at.unwrap_or(now) + ENDS_AFTER,
+        });
         Self {
             last: begun.iter().map(|(number, _)| *number).max().unwrap_or(0),
-            until: ends.filter(|end| *end > now).max(),
+            open: open
+                .filter(|open| open.until > now)
+                .max_by_key(|open| open.until),
         }
     }
 
     /// Whether no collection can have missed a manifest that was stored between these two looks.
     pub(crate) fn none_between(before: &Self, after: &Self) -> bool {
-        before.until.is_none() && after.until.is_none() && before.last == after.last
+        before.open.is_none() && after.open.is_none() && before.last == after.last
     }
 
-    /// Waits until none is under way. `told` is called before each pause.
-    pub(crate) async fn quiet(app: &App, told: impl Fn()) -> Result<Self> {
+    /// Waits until none is under way, and tells it before each pause.
+    pub(crate) async fn quiet(app: &App, steps: &Steps, waits: &Waits) -> Result<Self> {
         let mut pause = FIRST_LOOK;
         loop {
             let sweeps = Self::look(app).await?;
-            if sweeps.until.is_none() {
+            let Some(open) = sweeps.open else {
                 return Ok(sweeps);
+            };
+            steps.tell("wait for", &app.layout.sweep(open.sweep));
+            if let Some(told) = &waits.0 {
+                told(open);
             }
-            told();
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(LAST_LOOK);
         }
@@ -100,13 +139,18 @@ mod tests {
             ended,
             Sweeps {
                 last: 7,
-                until: None
+                open: None
             }
         );
         let open = Sweeps::of(&[(7, ago(59)), (8, ago(10))], &[8], now);
-        let until = Some(now + Duration::from_secs(60));
-        assert_eq!(open, Sweeps { last: 8, until });
-        assert!(Sweeps::of(&[(7, None)], &[], now).until.is_some());
+        let until = now + Duration::from_secs(60);
+        let under_way = Some(Waiting { sweep: 7, until });
+        let seven = Sweeps {
+            last: 8,
+            open: under_way,
+        };
+        assert_eq!(open, seven);
+        assert!(Sweeps::of(&[(7, None)], &[], now).open.is_some());
 
         assert!(Sweeps::none_between(&none, &none) && Sweeps::none_between(&ended, &ended));
         // One has begun and ended in between; one is under way before, or after.
@@ -115,9 +159,15 @@ mod tests {
             &open,
             &Sweeps {
                 last: 8,
-                until: None
+                open: None
             }
         ));
-        assert!(!Sweeps::none_between(&ended, &Sweeps { last: 7, until }));
+        assert!(!Sweeps::none_between(
+            &ended,
+            &Sweeps {
+                last: 7,
+                open: under_way
+            }
+        ));
     }
 }

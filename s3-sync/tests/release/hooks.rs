@@ -65,6 +65,7 @@ async fn a_release_whose_command_fails_is_left_and_marked() {
                 Notice::Changed(release) => format!("changed {}", release.number),
                 Notice::CommandFailed { release, .. } => format!("failed {release}"),
                 Notice::WentBack { to } => format!("back to {to}"),
+                Notice::Stands { release, wrong } => format!("stands {release}: {wrong:?}"),
                 other => format!("{other:?}"),
             });
         })
@@ -81,10 +82,12 @@ async fn a_release_whose_command_fails_is_left_and_marked() {
     let expected = [
         "fetched 1",
         "changed 1",
+        "stands 1: None",
         "fetched 2",
         "failed 2",
         "back to 1",
         "changed 1",
+        "stands 1: Some(\"release 2 has failed on this node\")",
     ];
     assert_eq!(said, expected);
     let waited = world

@@ -1,7 +1,7 @@
 //! Rollbacks, channels, and what is not there to go to.
 
 use s3_sync::Kind;
-use s3_sync::release::{Channel, PublishEnd};
+use s3_sync::release::{Channel, Place, PublishEnd};
 
 use crate::world::{World, following, once, tree, until};
 
@@ -87,7 +87,7 @@ async fn a_canary_goes_first_and_the_others_after_it() {
         .await
         .unwrap_err();
     assert!(
-        told.to_string().contains("nothing is published there"),
+        told.to_string().contains("nothing is published yet"),
         "{told}"
     );
     // What a channel names is not garbage.
@@ -123,4 +123,45 @@ async fn an_earlier_release_is_not_promoted() {
     world.app.rollback(Some(1)).send().await.unwrap();
     let moved = world.app.promote(canary).send().await.unwrap();
     assert_eq!((moved.release, moved.seq), (1, 3));
+}
+
+#[tokio::test]
+async fn releases_are_listed_with_what_their_manifests_tell() {
+    let world = World::new().await;
+    let main = [Channel::main()];
+    let list = async |last| {
+        let listed = world.app.releases(last, &Place::Bucket, &main).await;
+        listed.unwrap()
+    };
+    assert!(list(9).await.is_empty());
+    for (i, note) in ["one", "two", "three"].into_iter().enumerate() {
+        let source = world.source(&tree(&[("a", &"x".repeat(i)), ("b", "same")]));
+        let publish = world.app.publish(source.path()).note(note);
+        match i {
+            2 => publish.channel("canary".parse().unwrap()).send().await,
+            _ => publish.send().await,
+        }
+        .unwrap();
+    }
+    world
+        .bucket
+        .put("app/releases/000001.json", "{}")
+        .await
+        .unwrap();
+    let listed = list(9).await;
+    let numbers: Vec<u64> = listed.iter().map(|release| release.number).collect();
+    assert_eq!(numbers, [1, 2, 3]);
+    let error = listed[0].about.as_ref().unwrap_err();
+    assert_eq!(error.about(), "app/releases/000001.json");
+    assert!(listed[0].current.is_empty());
+    let two = listed[1].about.as_ref().unwrap();
+    assert_eq!((&*two.note, two.files, two.bytes), ("two", 2, 5));
+    assert_eq!(two.parent, Some(1));
+    assert_eq!(listed[1].current, main);
+    let three = listed[2].about.as_ref().unwrap();
+    assert_eq!((&*three.note, three.bytes), ("three", 6));
+    assert_eq!(listed[2].current, ["canary".parse().unwrap()]);
+    let status = world.app.status(&Place::Bucket, &main[0]).await.unwrap();
+    assert_eq!(status.pointer.unwrap().target.manifest, two.manifest);
+    assert_eq!(list(1).await.len(), 1);
 }

@@ -112,4 +112,29 @@ async fn what_verbs_cost() {
     assert_eq!(taken(), 3 + 4 + 2 + 5);
     app.status(&Place::Bucket, &Channel::main()).await.unwrap();
     assert_eq!(taken(), 3);
+    let main = [Channel::main()];
+    app.releases(9, &Place::Bucket, &main).await.unwrap();
+    // The channels, the pointer and its moves, manifests, and each of two manifests.
+    assert_eq!(taken(), 4 + 2);
+    let gc = app.gc().keep(1).older(Duration::ZERO).young(Duration::ZERO);
+    let collected = gc.send().await.unwrap();
+    assert_eq!((&collected.releases[..], collected.blobs), (&[][..], 0));
+    // Of two releases that stay: 2 manifests and 1 listing of contents, 13 more, and 2 for old moves: whether to stop, and
+    // their removal.
+    let idle = taken();
+    app.rollback(Some(2)).send().await.unwrap();
+    for content in ["x", "y"] {
+        files.insert("f3".into(), (content.into(), false));
+        crate::world::write(source.path(), &files);
+        app.publish(source.path()).send().await.unwrap();
+    }
+    taken();
+    let gc = app.gc().keep(1).older(Duration::ZERO).young(Duration::ZERO);
+    let collected = gc.send().await.unwrap();
+    assert_eq!(
+        (&collected.releases[..], collected.blobs),
+        (&[1, 2, 3][..], 3)
+    );
+    // One manifest less; the same two for manifests that go and for contents; and what is left of the collection before.
+    assert_eq!((idle, taken()), (2 + 1 + 13 + 2, 1 + 1 + 13 + 3 * 2 + 1));
 }

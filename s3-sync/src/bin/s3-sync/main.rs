@@ -6,6 +6,7 @@ mod common;
 mod diff;
 mod names;
 mod output;
+mod patterns;
 mod progress;
 mod release;
 mod running;
@@ -64,6 +65,16 @@ enum Outcome {
     Done,
     /// The rest was done, and what was not has been told: exit code 1.
     InPart,
+}
+
+impl Outcome {
+    /// What two of them come to.
+    fn and(self, other: Self) -> Self {
+        match self {
+            Self::Done => other,
+            Self::InPart => self,
+        }
+    }
 }
 
 fn main() -> ExitCode {

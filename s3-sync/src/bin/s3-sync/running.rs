@@ -14,6 +14,7 @@ use serde_json::json;
 use crate::Outcome;
 use crate::common::{Common, Failure};
 use crate::output::{Output, say};
+use crate::patterns::PatternArgs;
 use crate::progress::Progress;
 
 /// A folder or a prefix.
@@ -99,12 +100,8 @@ impl Comparison {
 /// Which files are looked at, and how they are compared.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Choice {
-    /// Leave out what matches, in the forms of .gitignore. Of all --exclude and --include the last that matches counts.
-    #[arg(long, value_name = "PATTERN", value_parser = pattern)]
-    exclude: Vec<String>,
-    /// Take in again what matches.
-    #[arg(long, value_name = "PATTERN", value_parser = pattern)]
-    include: Vec<String>,
+    #[command(flatten)]
+    patterns: PatternArgs,
     /// Look only at the keys in this file, one a line; - is standard input.
     #[arg(long, value_name = "FILE")]
     files_from: Option<PathBuf>,
@@ -137,7 +134,7 @@ pub(crate) struct Choice {
 impl Choice {
     pub(crate) fn options(&self) -> Result<Options, Failure> {
         let mut options = Options {
-            patterns: patterns()?,
+            patterns: self.patterns.patterns()?,
             ..Options::default()
         };
         if let Some(path) = &self.files_from {
@@ -161,30 +158,6 @@ impl Choice {
         }
         Ok(options)
     }
-}
-
-/// The patterns in the order in which they were given, which clap does not keep between two options.
-fn patterns() -> Result<Patterns, Error> {
-    let mut patterns = Patterns::default();
-    let mut args = std::env::args_os()
-        .skip(1)
-        .filter_map(|arg| arg.into_string().ok());
-    while let Some(arg) = args.next() {
-        if arg == "--" {
-            break;
-        }
-        let (name, value) = match arg.split_once('=') {
-            Some((name, value)) => (name, Some(value.to_owned())),
-            None => (&*arg, None),
-        };
-        let mut value = || value.clone().or_else(|| args.next()).unwrap_or_default();
-        patterns = match name {
-            "--exclude" => patterns.exclude(&value())?,
-            "--include" => patterns.include(&value())?,
-            _ => patterns,
-        };
-    }
-    Ok(patterns)
 }
 
 fn read(path: &std::path::Path) -> Result<String, Failure> {
@@ -215,12 +188,6 @@ pub(crate) fn last(given: &[String], site: bool) -> Result<Option<Patterns>, Err
         last = Some(last.unwrap_or_else(Patterns::default).exclude(pattern)?);
     }
     Ok(last)
-}
-
-/// A pattern that has a meaning, for the command line to be refused otherwise.
-pub(crate) fn pattern(text: &str) -> Result<String, Error> {
-    Patterns::default().exclude(text)?;
-    Ok(text.to_owned())
 }
 
 /// A rule `pattern=value` that has a meaning.

@@ -6,6 +6,7 @@ use serde_json::json;
 use crate::Outcome;
 use crate::common::{Common, Failure};
 use crate::output::Output;
+use crate::patterns::pattern;
 use crate::running::{self, Choice, Place};
 
 /// Brings a target level with a source by content: what differs is moved, and nothing else.
@@ -28,7 +29,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N|N%", requires = "delete")]
     max_delete: Option<s3_sync::MaxDelete>,
     /// Upload what matches this after all else, such as pages that name what has to be there. May be given several times.
-    #[arg(long, value_name = "PATTERN", value_parser = running::pattern)]
+    #[arg(long, value_name = "PATTERN", value_parser = pattern)]
     last: Vec<String>,
     /// The target is a website: upload *.html, index.json and sw.js after all else.
     #[arg(long)]

@@ -38,6 +38,7 @@ struct NodeState {
     pointer: Option<String>,
     previous: Option<u64>,
     ran: Option<u64>,
+    failed: Option<String>,
     bad: BTreeSet<u64>,
 }
 
@@ -54,7 +55,7 @@ impl Local {
         flock(&lock, FlockOperation::NonBlockingLockExclusive).map_err(|_| {
             let about = root.display().to_string();
             Error::new(
-                Kind::Usage,
+                Kind::Guard,
                 about,
                 "another follower is at work in this folder",
             )
@@ -107,6 +108,7 @@ impl Local {
             installed,
             previous: state.previous,
             ran: state.ran,
+            failed: state.failed,
             bad: state.bad,
         })
     }
@@ -116,6 +118,7 @@ impl Local {
             pointer: memory.known.as_ref().map(Pointer::encode),
             previous: memory.previous,
             ran: memory.ran,
+            failed: memory.failed.clone(),
             bad: memory.bad.clone(),
         };
         let text = serde_json::to_vec(&state).unwrap_or_default();
@@ -138,6 +141,7 @@ impl Local {
         }
         if was.lines().next() != of.lines().next() {
             memory.bad.clear();
+            memory.failed = None;
         }
         memory.known = None;
         self.save(memory)?;
@@ -297,6 +301,7 @@ mod tests {
             }),
             previous: Some(41),
             ran: Some(42),
+            failed: Some("no".to_owned()),
             bad: [40].into(),
         };
         local.save(&memory).unwrap();

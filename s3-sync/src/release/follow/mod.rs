@@ -73,6 +73,13 @@ pub enum Notice<'a> {
         /// Which one it runs again.
         to: u64,
     },
+    /// A follower that runs once has come to its end.
+    Stands {
+        /// The release that this node runs.
+        release: u64,
+        /// What is wrong with it, or with the one that it shall run: commands that have failed, maybe in an earlier run.
+        wrong: Option<&'a str>,
+    },
     /// Something failed; it is tried again, unless the error says that a release is larger than is allowed here.
     Failed(&'a Error),
 }
@@ -180,13 +187,13 @@ impl Follower {
                 tokio::time::sleep(time).await;
                 return Ok(Turn::On);
             }
-            FollowAction::End => return Ok(Turn::End),
+            FollowAction::End => {
+                self.stands();
+                return Ok(Turn::End);
+            }
         };
         match event {
-            Ok(FollowEvent::Missing) if self.once => {
-                let about = self.pointers.channel.to_string();
-                Err(Error::new(Kind::Content, about, "nothing is published yet"))
-            }
+            Ok(FollowEvent::Missing) if self.once => Err(self.pointers.nothing()),
             Ok(event) => self.handle(event).await.map(|()| Turn::On),
             Err(error) if self.once => Err(error),
             Err(error) => {
@@ -327,12 +334,24 @@ impl Follower {
         let memory = self.core.memory();
         let release = memory.installed.map(|installed| installed.release);
         let seq = memory.known.as_ref().map(|known| known.seq);
-        let report = NodeReport::new(name, release, seq, self.since, result);
+        let mut report = NodeReport::new(name, release, seq, self.since, result);
+        let channel = self.pointers.channel.name();
+        report.channel = (!channel.is_empty()).then(|| channel.to_owned());
         let app = &self.stage.app;
         self.stage.steps.tell("put", "the report");
         // Not every node may write, and none stops because of that.
         if let Err(error) = app.put(&app.layout.node(name), report.encode()).await {
             self.notice(Notice::Failed(&error));
+        }
+    }
+
+    /// Tells how it stands with what this node runs.
+    fn stands(&self) {
+        let memory = self.core.memory();
+        if let (Some(installed), Some(verdict)) = (memory.installed, memory.verdict()) {
+            let wrong = verdict.as_ref().err().map(String::as_str);
+            let release = installed.release;
+            self.notice(Notice::Stands { release, wrong });
         }
     }
 

@@ -23,6 +23,12 @@ pub struct NodeReport {
     pub since: u64,
     /// `ok`, or what went wrong.
     pub result: String,
+    /// The channel that it follows; nothing for that of all nodes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub channel: Option<String>,
+    /// Whether this stands for a report that cannot be read.
+    #[serde(skip)]
+    unreadable: bool,
 }
 
 impl NodeReport {
@@ -47,7 +53,22 @@ impl NodeReport {
             seq,
             since,
             result,
+            channel: None,
+            unreadable: false,
         }
+    }
+
+    /// What stands for the report of a node that cannot be read, and why.
+    pub(crate) fn unreadable(node: &str, why: String) -> Self {
+        Self {
+            unreadable: true,
+            ..Self::new(node, None, None, 0, &Err(why))
+        }
+    }
+
+    /// Whether the report of this node cannot be read; the result then says why.
+    pub fn is_unreadable(&self) -> bool {
+        self.unreadable
     }
 
     /// Whether nothing went wrong.

@@ -24,13 +24,10 @@ const MIN_EVERY: Duration = Duration::from_millis(10);
 #[derive(Clone)]
 #[must_use = "nothing is followed until start() is called"]
 pub struct Follow {
-    app: App,
+    pointers: Pointers,
     root: PathBuf,
     every: Duration,
     once: bool,
-    channel: Channel,
-    place: Place,
-    trust: Vec<TrustKey>,
     name: Option<String>,
     stagger: Duration,
     bounds: Bounds,
@@ -39,7 +36,6 @@ pub struct Follow {
     fsync: bool,
     hooks: Hooks,
     go_back: bool,
-    steps: Steps,
     on_notice: Option<OnNotice>,
 }
 
@@ -47,13 +43,10 @@ impl App {
     /// Follows the releases of this application in a folder, which is made if it is not there.
     pub fn follow(&self, folder: impl AsRef<Path>) -> Follow {
         Follow {
-            app: self.clone(),
+            pointers: Pointers::of(self),
             root: folder.as_ref().to_owned(),
             every: Duration::from_secs(10),
             once: false,
-            channel: Channel::main(),
-            place: Place::Bucket,
-            trust: Vec::new(),
             name: None,
             stagger: Duration::ZERO,
             bounds: Bounds::default(),
@@ -62,7 +55,6 @@ impl App {
             fsync: true,
             hooks: Hooks::new(),
             go_back: false,
-            steps: Steps::default(),
             on_notice: None,
         }
     }
@@ -84,19 +76,19 @@ impl Follow {
 
     /// Which pointer is followed. Defaults to that of all nodes.
     pub fn channel(mut self, channel: Channel) -> Self {
-        self.channel = channel;
+        self.pointers.channel = channel;
         self
     }
 
     /// Where the pointer is. Defaults to the bucket.
     pub fn place(mut self, place: Place) -> Self {
-        self.place = place;
+        self.pointers.place = place;
         self
     }
 
     /// Follows only what this key has signed, or another that is told. Defaults to what whoever has put.
     pub fn trust_key(mut self, key: TrustKey) -> Self {
-        self.trust.push(key);
+        self.pointers.trust.push(key);
         self
     }
 
@@ -152,7 +144,7 @@ impl Follow {
 
     /// Whom to tell of each step before it is done.
     pub fn on_step(mut self, told: impl Fn(Step<'_>) + Send + Sync + 'static) -> Self {
-        self.steps = Steps::new(told);
+        self.pointers.steps = Steps::new(told);
         self
     }
 
@@ -177,11 +169,12 @@ impl Follow {
         let local = Arc::new(Local::open(&self.root)?);
         let mut memory = local.load()?;
         local.adopt(&self.of(), &mut memory)?;
-        let (prefix, trust) = (self.app.layout.prefix(), &self.trust);
+        let Pointers { app, channel, .. } = &self.pointers;
+        let (prefix, trust) = (app.layout.prefix(), &self.pointers.trust);
         let is_trusted = memory
             .known
             .as_ref()
-            .is_none_or(|known| known.is_trusted(prefix, &self.channel, trust));
+            .is_none_or(|known| known.is_trusted(prefix, channel, trust));
         if !is_trusted {
             memory.known = None;
             local.save(&memory)?;
@@ -197,27 +190,19 @@ impl Follow {
             seed: fastrand::u64(..),
         };
         let stage = Stage {
-            app: self.app.clone(),
+            app: app.clone(),
             local: Arc::clone(&local),
             bounds: self.bounds,
             concurrency: self.concurrency,
             fsync: self.fsync,
-            steps: self.steps,
-        };
-        let pointers = Pointers {
-            app: self.app,
-            place: self.place,
-            channel: self.channel,
-            sign: None,
-            trust: self.trust,
-            steps: Steps::default(),
+            steps: self.pointers.steps.clone(),
         };
         Ok(Follower {
             saved: memory.clone(),
             core: Core::new(config, memory),
             local,
             stage,
-            pointers,
+            pointers: self.pointers,
             hooks: self.hooks,
             name: self.name,
             keep: self.keep,
@@ -234,11 +219,17 @@ impl Follow {
 impl Follow {
     /// Whose pointer this is, one thing a line.
     fn of(&self) -> String {
-        let place = match &self.place {
+        let Pointers {
+            app,
+            place,
+            channel,
+            ..
+        } = &self.pointers;
+        let place = match place {
             Place::Bucket => "bucket".to_owned(),
             Place::SimpleDb { domain, item } => format!("sdb:{}/{item}", domain.name()),
         };
-        format!("{}\n{}\n{place}\n", self.app.url(), self.channel)
+        format!("{}\n{channel}\n{place}\n", app.url())
     }
 }
 
@@ -255,7 +246,7 @@ fn offset(name: &str, stagger: u64) -> u64 {
 impl std::fmt::Debug for Follow {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Follow")
-            .field("app", &self.app)
+            .field("app", &self.pointers.app)
             .field("root", &self.root)
             .finish_non_exhaustive()
     }

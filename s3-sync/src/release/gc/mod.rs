@@ -15,7 +15,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use futures_util::{StreamExt as _, stream};
 
-use self::plan::{Keep, ListedRelease, doomed};
+use self::plan::{Keep, OldRelease, doomed};
 use super::layout::Channel;
 use super::manifest::{Bounds, Manifest};
 use super::pointer::{Place, Pointers};
@@ -27,6 +27,8 @@ use crate::step::{Step, Steps};
 
 /// How many objects one request removes.
 const BATCH: usize = 1000;
+/// The most bytes of what tells a collection to stop.
+const STOP_MAX: usize = 1024;
 /// How many manifests are read at once.
 const READS: usize = 8;
 
@@ -39,7 +41,16 @@ pub struct Gc {
     keep: Keep,
     young: Duration,
     dry: bool,
+    take_over: Option<Duration>,
     steps: Steps,
+}
+
+/// A collection that is under way.
+#[derive(Clone, Copy, Debug)]
+struct Sweep {
+    /// Its number; none if nothing is removed.
+    number: Option<u64>,
+    begun: Instant,
 }
 
 /// What was removed, or would be.
@@ -69,6 +80,7 @@ impl App {
             keep: Keep::default(),
             young: Duration::from_secs(24 * 3600),
             dry: false,
+            take_over: None,
             steps: Steps::default(),
         }
     }
@@ -107,6 +119,16 @@ impl Gc {
         self
     }
 
+    /// Ends a collection that has begun and not said that it has ended: it is told to stop, and counts as ended after this
+    /// time. Defaults to no: such a one is an error for an hour.
+    ///
+    /// One whose process is there stops before its next removal. What it has sent has to arrive within this time: a removal that
+    /// arrives later may take a content that a publisher counts on. A minute is more than a request of this client takes.
+    pub fn take_over(mut self, after: Duration) -> Self {
+        self.take_over = Some(after);
+        self
+    }
+
     /// Whom to tell of each step before it is done.
     pub fn on_step(mut self, told: impl Fn(Step<'_>) + Send + Sync + 'static) -> Self {
         self.steps = Steps::new(told);
@@ -119,24 +141,42 @@ impl Gc {
     /// When another collection is under way, when a manifest or a pointer that counts cannot be read, when there are releases
     /// and no pointer names one, and as the store says.
     pub async fn send(self) -> Result<Collected> {
+        if let Some(after) = self.take_over.filter(|_| !self.dry) {
+            self.end_others(after).await?;
+        }
         let begun = Instant::now();
-        let sweep = match self.dry {
+        let number = match self.dry {
             true => None,
             false => Some(self.announce().await?),
         };
-        let collected = self.collect(begun).await;
+        let collected = self.collect(Sweep { number, begun }).await;
         // What is not known to have ended counts as under way.
         let has_ended = match &collected {
             Ok(_) => true,
             Err(error) => !error.store().is_some_and(is_uncertain),
         };
-        if let Some(number) = sweep.filter(|_| has_ended) {
+        if let Some(number) = number.filter(|_| has_ended) {
             self.end(number).await?;
         }
         collected
     }
 
-    async fn collect(&self, begun: Instant) -> Result<Collected> {
+    /// Tells those that have not ended to stop, and says after a while that they have ended.
+    async fn end_others(&self, after: Duration) -> Result<()> {
+        while let Some(open) = Sweeps::look(&self.app).await?.open {
+            let layout = &self.app.layout;
+            let stop = layout.sweep_stop(open.sweep);
+            self.steps.tell("put", &stop);
+            self.app.put(&stop, "{}").await?;
+            tokio::time::sleep(after).await;
+            let end = layout.sweep_end(open.sweep);
+            self.steps.tell("put", &end);
+            self.app.put(&end, "{}").await?;
+        }
+        Ok(())
+    }
+
+    async fn collect(&self, sweep: Sweep) -> Result<Collected> {
         let mut collected = Collected::default();
         self.releases(&mut collected).await?;
         let wanted = self.wanted(&collected.releases).await?;
@@ -144,10 +184,10 @@ impl Gc {
             .releases
             .iter()
             .map(|number| self.app.layout.release(*number));
-        self.remove(manifests.collect(), begun, &mut collected)
+        self.remove(manifests.collect(), sweep, &mut collected)
             .await?;
-        self.blobs(&wanted, begun, &mut collected).await?;
-        self.moves(begun, &mut collected).await?;
+        self.blobs(&wanted, sweep, &mut collected).await?;
+        self.moves(sweep, &mut collected).await?;
         Ok(collected)
     }
 
@@ -161,13 +201,12 @@ impl Gc {
         })?;
         let key = layout.sweep(number);
         let other = |what: String| Err(Error::new(Kind::Guard, &key, what));
-        if let Some(until) = sweeps.until {
-            let left = until
-                .duration_since(SystemTime::now())
-                .unwrap_or_default()
-                .as_secs();
+        if let Some(open) = sweeps.open {
+            let left = open.until.duration_since(SystemTime::now());
+            let (of, left) = (layout.sweep(open.sweep), left.unwrap_or_default().as_secs());
             return other(format!(
-                "another collection is under way, or was killed; it counts as ended in {left} s"
+                "another collection is under way, or was killed: {of} counts as ended in {left} s; `release gc --take-over 1m` \
+                 ends it"
             ));
         }
         self.steps.tell("claim", &key);
@@ -187,7 +226,7 @@ impl Gc {
         while let Some(object) = objects.try_next().await? {
             if let Some(number) = layout.release_of(&object.key) {
                 let age = age(object.last_modified);
-                listed.push(ListedRelease { number, age });
+                listed.push(OldRelease { number, age });
             }
         }
         let named = self.named().await?;
@@ -209,7 +248,7 @@ impl Gc {
     /// The releases that pointers name.
     async fn named(&self) -> Result<BTreeSet<u64>> {
         let mut named = BTreeSet::new();
-        for channel in self.channels().await? {
+        for channel in self.app.channels().await? {
             let pointers = self.pointers(channel);
             if let Some(last) = pointers.last(None).await? {
                 named.insert(last.target.release);
@@ -235,30 +274,11 @@ impl Gc {
         Ok(pointed)
     }
 
-    async fn channels(&self) -> Result<Vec<Channel>> {
-        let layout = &self.app.layout;
-        let keys = self
-            .app
-            .keys(layout.current(&Channel::main()), None)
-            .await?;
-        let mut channels: Vec<Channel> = keys
-            .iter()
-            .filter_map(|key| layout.channel_of(key))
-            .collect();
-        if !channels.contains(&Channel::main()) {
-            channels.push(Channel::main());
-        }
-        Ok(channels)
-    }
-
     fn pointers(&self, channel: Channel) -> Pointers {
         Pointers {
-            app: self.app.clone(),
             place: self.place.clone(),
             channel,
-            sign: None,
-            trust: Vec::new(),
-            steps: Steps::default(),
+            ..Pointers::of(&self.app)
         }
     }
 
@@ -268,14 +288,8 @@ impl Gc {
         let keys = self.app.keys(layout.releases(), None).await?;
         let stay = keys.iter().filter_map(|key| layout.release_of(key));
         let stay: Vec<u64> = stay.filter(|number| !doomed.contains(number)).collect();
-        let all = Bounds {
-            max_files: u64::MAX,
-            max_bytes: u64::MAX,
-        };
-        let reads = stream::iter(stay).map(|number| {
-            let all = &all;
-            async move { self.app.manifest(number, all).await }
-        });
+        let reads = stream::iter(stay)
+            .map(|number| async move { self.app.manifest(number, &Bounds::none()).await });
         let mut reads = reads.buffer_unordered(READS);
         let mut wanted = HashSet::new();
         while let Some(read) = reads.next().await {
@@ -290,7 +304,7 @@ impl Gc {
     async fn blobs(
         &self,
         wanted: &HashSet<Digest>,
-        begun: Instant,
+        sweep: Sweep,
         collected: &mut Collected,
     ) -> Result<()> {
         let layout = &self.app.layout;
@@ -311,18 +325,18 @@ impl Gc {
             collected.bytes += object.size;
             batch.push(object.key);
             if batch.len() == BATCH {
-                self.remove(std::mem::take(&mut batch), begun, collected)
+                self.remove(std::mem::take(&mut batch), sweep, collected)
                     .await?;
             }
         }
-        self.remove(batch, begun, collected).await
+        self.remove(batch, sweep, collected).await
     }
 
     /// Removes moves of pointers that are older than releases may be, but for the last ones.
-    async fn moves(&self, begun: Instant, collected: &mut Collected) -> Result<()> {
+    async fn moves(&self, sweep: Sweep, collected: &mut Collected) -> Result<()> {
         let layout = &self.app.layout;
         let mut keys = Vec::new();
-        for channel in self.channels().await? {
+        for channel in self.app.channels().await? {
             let mut objects = self
                 .app
                 .bucket
@@ -344,7 +358,7 @@ impl Gc {
         }
         collected.moves = keys.len() as u64;
         for keys in keys.chunks(BATCH) {
-            self.remove(keys.to_vec(), begun, collected).await?;
+            self.remove(keys.to_vec(), sweep, collected).await?;
         }
         Ok(())
     }
@@ -353,15 +367,20 @@ impl Gc {
     async fn remove(
         &self,
         keys: Vec<String>,
-        begun: Instant,
+        sweep: Sweep,
         collected: &mut Collected,
     ) -> Result<()> {
         let Some(first) = keys.first() else {
             return Ok(());
         };
-        collected.unfinished |= begun.elapsed() >= SWEEP_TIME;
-        if self.dry || collected.unfinished {
+        collected.unfinished |= sweep.begun.elapsed() >= SWEEP_TIME;
+        let Some(number) = sweep.number.filter(|_| !collected.unfinished) else {
             return Ok(());
+        };
+        let stop = self.app.layout.sweep_stop(number);
+        if self.app.read(&stop, STOP_MAX).await?.is_some() {
+            let what = "another collection has taken over: this one stops";
+            return Err(Error::new(Kind::Guard, stop, what));
         }
         self.steps.tell("remove", first);
         // Each is sent once, so that no removal can arrive after this collection has said that it has ended.

@@ -23,19 +23,18 @@ impl Default for Keep {
 
 /// A release as it was listed.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct ListedRelease {
+pub(super) struct OldRelease {
     pub(super) number: u64,
     pub(super) age: Duration,
 }
 
 /// The releases that go: neither among the last, nor young, nor named by a pointer, nor run by a node.
-pub(super) fn doomed(listed: &[ListedRelease], pointed: &BTreeSet<u64>, keep: &Keep) -> Vec<u64> {
-    let mut all: Vec<ListedRelease> = listed.to_vec();
+pub(super) fn doomed(listed: &[OldRelease], pointed: &BTreeSet<u64>, keep: &Keep) -> Vec<u64> {
+    let mut all: Vec<OldRelease> = listed.to_vec();
     all.sort_unstable_by_key(|release| release.number);
     let old = all.len().saturating_sub(keep.last);
-    let goes = |release: &&ListedRelease| {
-        release.age >= keep.younger && !pointed.contains(&release.number)
-    };
+    let goes =
+        |release: &&OldRelease| release.age >= keep.younger && !pointed.contains(&release.number);
     all.iter()
         .take(old)
         .filter(goes)
@@ -52,9 +51,9 @@ mod tests {
     #[test]
     fn the_last_the_young_and_those_in_use_stay() {
         // Release n was made 20 - n days ago.
-        let listed: Vec<ListedRelease> = (1..=20)
+        let listed: Vec<OldRelease> = (1..=20)
             .rev()
-            .map(|n| ListedRelease {
+            .map(|n| OldRelease {
                 number: n,
                 age: DAY * (20 - n as u32),
             })

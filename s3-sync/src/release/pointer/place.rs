@@ -58,6 +58,24 @@ pub(crate) enum Polled {
 }
 
 impl Pointers {
+    /// The pointer of all nodes, in the bucket, of whomever it is.
+    pub(crate) fn of(app: &App) -> Self {
+        Self {
+            app: app.clone(),
+            place: Place::Bucket,
+            channel: Channel::main(),
+            sign: None,
+            trust: Vec::new(),
+            steps: Steps::default(),
+        }
+    }
+
+    /// That nothing is published there, as an error.
+    pub(crate) fn nothing(&self) -> Error {
+        let about = format!("{}{}", self.app.url(), self.channel);
+        Error::new(Kind::Content, about, "nothing is published yet")
+    }
+
     /// The last move, which is that one that is known or a later one.
     pub(crate) async fn last(&self, known: Option<&Pointer>) -> Result<Option<Pointer>> {
         match &self.place {

@@ -30,24 +30,23 @@ use super::pointer::advance::{Outcome, WantedMove};
 use super::pointer::{Cause, Place, Pointer, Pointers, Target};
 use super::sign::SignKey;
 use super::store::{App, random_id, unix_now};
-use super::sweeps::Sweeps;
+use super::sweeps::{Sweeps, Waiting, Waits};
 use crate::error::{Error, Kind, Result};
+use crate::filter::Patterns;
 use crate::step::{Step, Steps};
 
 /// A request to publish a folder; made by [`App::publish`].
 #[derive(Clone, Debug)]
 #[must_use = "nothing is sent until send() is awaited"]
 pub struct Publish {
-    app: App,
+    pointers: Pointers,
     root: PathBuf,
+    patterns: Patterns,
     note: String,
     at: Option<SystemTime>,
-    channel: Channel,
-    place: Place,
-    sign: Option<Arc<SignKey>>,
     concurrency: usize,
     even_unchanged: bool,
-    steps: Steps,
+    waits: Waits,
 }
 
 /// What became of a publishing.
@@ -86,16 +85,14 @@ impl App {
     /// Publishes the files of a folder as a new release.
     pub fn publish(&self, root: impl AsRef<Path>) -> Publish {
         Publish {
-            app: self.clone(),
+            pointers: Pointers::of(self),
             root: root.as_ref().to_owned(),
+            patterns: Patterns::default(),
             note: String::new(),
             at: None,
-            channel: Channel::main(),
-            place: Place::Bucket,
-            sign: None,
             concurrency: 64,
             even_unchanged: false,
-            steps: Steps::default(),
+            waits: Waits::default(),
         }
     }
 }
@@ -115,19 +112,19 @@ impl Publish {
 
     /// Which pointer is moved. Defaults to that of all nodes.
     pub fn channel(mut self, channel: Channel) -> Self {
-        self.channel = channel;
+        self.pointers.channel = channel;
         self
     }
 
     /// Where the pointer is. Defaults to the bucket.
     pub fn place(mut self, place: Place) -> Self {
-        self.place = place;
+        self.pointers.place = place;
         self
     }
 
     /// Signs the pointer. Defaults to no signature.
     pub fn sign_key(mut self, key: Arc<SignKey>) -> Self {
-        self.sign = Some(key);
+        self.pointers.sign = Some(key);
         self
     }
 
@@ -147,7 +144,19 @@ impl Publish {
 
     /// Whom to tell of each step before it is done.
     pub fn on_step(mut self, told: impl Fn(Step<'_>) + Send + Sync + 'static) -> Self {
-        self.steps = Steps::new(told);
+        self.pointers.steps = Steps::new(told);
+        self
+    }
+
+    /// Which files of the folder belong to the release. Defaults to all.
+    pub fn patterns(mut self, patterns: Patterns) -> Self {
+        self.patterns = patterns;
+        self
+    }
+
+    /// Whom to tell before each pause in which this waits for the end of a collection of garbage.
+    pub fn on_wait(mut self, told: impl Fn(Waiting) + Send + Sync + 'static) -> Self {
+        self.waits = Waits::new(told);
         self
     }
 
@@ -163,14 +172,15 @@ impl Publish {
                 "the note has {bytes} bytes, and {MAX_NOTE} are allowed"
             )));
         }
-        let root = self.root.clone();
-        let found = tokio::task::spawn_blocking(move || scan::scan(&root)).await;
+        let (root, patterns) = (self.root.clone(), self.patterns.clone());
+        let found = tokio::task::spawn_blocking(move || scan::scan(&root, &patterns)).await;
         let found = found.map_err(|error| Error::new(Kind::File, "", error.to_string()))??;
 
-        let pointers = self.pointers();
+        let Pointers { app, steps, .. } = &self.pointers;
+        let pointers = &self.pointers;
         let last = pointers.last(None).await?;
-        let before = Sweeps::look(&self.app).await?;
-        let sender = Sender::new(&self.app, self.concurrency, self.steps.clone());
+        let before = Sweeps::look(app).await?;
+        let sender = Sender::new(app, self.concurrency, steps.clone());
         sender.look().await?;
         let files = sender.send(&found).await?;
         let mut manifest = Manifest {
@@ -182,7 +192,7 @@ impl Publish {
             files,
         };
         if let Some(last) = &last
-            && self.is_current(&pointers, last, &manifest).await?
+            && self.is_current(last, &manifest).await?
         {
             // Whoever made this move may have ended before `current` was written.
             if !pointers.is_announced(last).await? {
@@ -197,11 +207,10 @@ impl Publish {
                 PublishEnd::Unchanged,
             ));
         }
-        let digest = claim(&self.app, &mut manifest, &self.steps).await?;
-        let after = Sweeps::look(&self.app).await?;
+        let digest = claim(app, &mut manifest, steps).await?;
+        let after = Sweeps::look(app).await?;
         if !Sweeps::none_between(&before, &after) {
-            let told = || self.steps.tell("wait for", "a collection of garbage");
-            Sweeps::quiet(&self.app, told).await?;
+            Sweeps::quiet(app, steps, &self.waits).await?;
             sender.look().await?;
             let again = sender.send(&found).await?;
             if again != manifest.files {
@@ -209,7 +218,7 @@ impl Publish {
             }
         }
         let number = manifest.number;
-        self.steps.tell("point to", &number.to_string());
+        steps.tell("point to", &number.to_string());
         let target = Target {
             release: number,
             manifest: digest,
@@ -219,7 +228,7 @@ impl Publish {
             Outcome::Moved(pointer) => (pointer.seq, PublishEnd::Current),
             Outcome::Overtaken(later) => (later.seq, PublishEnd::Overtaken),
             Outcome::Crowded | Outcome::Unknown => {
-                let about = self.channel.to_string();
+                let about = pointers.channel.to_string();
                 let what = format!(
                     "release {number} is there, and others move the pointer too often to name it"
                 );
@@ -240,33 +249,18 @@ impl Publish {
         }
     }
 
-    fn pointers(&self) -> Pointers {
-        Pointers {
-            app: self.app.clone(),
-            place: self.place.clone(),
-            channel: self.channel.clone(),
-            sign: self.sign.clone(),
-            trust: Vec::new(),
-            steps: self.steps.clone(),
-        }
-    }
-
     /// Whether the release that is pointed at has these very files, is to be used now, and is signed as is wanted.
-    async fn is_current(
-        &self,
-        pointers: &Pointers,
-        last: &Pointer,
-        manifest: &Manifest,
-    ) -> Result<bool> {
+    async fn is_current(&self, last: &Pointer, manifest: &Manifest) -> Result<bool> {
+        let pointers = &self.pointers;
         let is_later = last.at.is_some_and(|at| at > unix_now());
         if self.even_unchanged || self.at.is_some() || is_later || !pointers.is_own_key(last) {
             return Ok(false);
         }
-        let limit = Bounds {
-            max_files: u64::MAX,
-            max_bytes: u64::MAX,
-        };
-        match self.app.manifest(last.target.release, &limit).await {
+        match pointers
+            .app
+            .manifest(last.target.release, &Bounds::none())
+            .await
+        {
             Ok(Some((current, ..))) => Ok(current.files == manifest.files),
             Ok(None) => Ok(false),
             // One that cannot be read is replaced.

@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Kind, Result};
+use crate::filter::Patterns;
 use crate::names::Names;
 use crate::release::manifest::odd;
 
@@ -18,11 +19,11 @@ pub(super) struct Found {
     pub(super) mode: u32,
 }
 
-/// All regular files below a folder, in the order of the bytes of their paths.
+/// All regular files below a folder whose paths are among these patterns, in the order of the bytes of their paths.
 ///
 /// # Errors
 /// When a folder cannot be read, when there is a thing that a release cannot have, and when there is no file.
-pub(super) fn scan(root: &Path) -> Result<Vec<Found>> {
+pub(super) fn scan(root: &Path, patterns: &Patterns) -> Result<Vec<Found>> {
     let mut files = Vec::new();
     let mut folders = vec![(root.to_owned(), String::new())];
     while let Some((folder, prefix)) = folders.pop() {
@@ -42,6 +43,8 @@ pub(super) fn scan(root: &Path) -> Result<Vec<Found>> {
             let path = format!("{prefix}{name}");
             if about.is_dir() {
                 folders.push((file, format!("{path}/")));
+            } else if !patterns.admit(&path) {
+                continue;
             } else if about.is_file() {
                 if let Some(what) = odd(&path) {
                     return refused(what);
@@ -49,7 +52,9 @@ pub(super) fn scan(root: &Path) -> Result<Vec<Found>> {
                 let mode = about.permissions().mode() & 0o777;
                 files.push(Found { path, file, mode });
             } else if about.is_symlink() {
-                return refused("it is a symbolic link, and a release has none");
+                return refused(
+                    "it is a symbolic link, and a release has none: leave it out by --exclude",
+                );
             } else {
                 return refused("it is no regular file, and a release has no others");
             }
@@ -81,9 +86,19 @@ mod tests {
             fs::write(file, path).unwrap();
         }
         fs::create_dir(tree.path().join("empty")).unwrap();
-        let found = scan(tree.path()).unwrap();
-        let paths: Vec<_> = found.iter().map(|found| &*found.path).collect();
-        assert_eq!(paths, ["a-b", "a.txt", "a/x", "a0", "b/c/d"]);
+        let paths = |patterns: &Patterns| -> Vec<String> {
+            let found = scan(tree.path(), patterns).unwrap();
+            found.into_iter().map(|found| found.path).collect()
+        };
+        assert_eq!(
+            paths(&Patterns::default()),
+            ["a-b", "a.txt", "a/x", "a0", "b/c/d"]
+        );
+        // What is left out may be what a release cannot have.
+        std::os::unix::fs::symlink("/etc", tree.path().join("b/out")).unwrap();
+        let some = Patterns::default().exclude("out").unwrap();
+        let some = some.exclude("a*").unwrap().include("a0").unwrap();
+        assert_eq!(paths(&some), ["a0", "b/c/d"]);
     }
 
     #[test]
@@ -92,7 +107,9 @@ mod tests {
             let tree = tempfile::tempdir().unwrap();
             fs::write(tree.path().join("good"), "").unwrap();
             make(tree.path());
-            let told = scan(tree.path()).unwrap_err().to_string();
+            let told = scan(tree.path(), &Patterns::default())
+                .unwrap_err()
+                .to_string();
             assert!(told.contains(said), "{told}");
         };
         let link = |tree: &Path| std::os::unix::fs::symlink("/etc", tree.join("out")).unwrap();
@@ -111,9 +128,9 @@ mod tests {
 
         let empty = tempfile::tempdir().unwrap();
         fs::create_dir(empty.path().join("folder")).unwrap();
-        let told = scan(empty.path()).unwrap_err();
+        let told = scan(empty.path(), &Patterns::default()).unwrap_err();
         assert_eq!(told.kind(), Kind::Guard);
-        let told = scan(&empty.path().join("gone")).unwrap_err();
+        let told = scan(&empty.path().join("gone"), &Patterns::default()).unwrap_err();
         assert!(told.to_string().contains("gone: cannot read it"), "{told}");
     }
 }

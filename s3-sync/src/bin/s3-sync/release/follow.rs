@@ -92,6 +92,7 @@ impl Args {
         let (json, quiet) = (common.json, common.quiet);
         let failed = Arc::new(AtomicBool::new(false));
         let has_failed = Arc::clone(&failed);
+        let told = AtomicBool::new(false);
         let mut follow = app
             .follow(&self.folder)
             .every(self.every)
@@ -109,9 +110,17 @@ impl Args {
             .hooks(hooks)
             .rollback_on_failure(self.rollback_on_failure)
             .on_notice(move |notice| {
-                let failure = matches!(notice, Notice::CommandFailed { .. });
+                let failure = matches!(
+                    notice,
+                    Notice::CommandFailed { .. } | Notice::Stands { wrong: Some(_), .. }
+                );
                 has_failed.fetch_or(failure, Ordering::Relaxed);
-                tell(notice, json, quiet);
+                let change = matches!(notice, Notice::CommandFailed { .. } | Notice::Changed(_));
+                let again = told.fetch_or(change, Ordering::Relaxed) && !json;
+                // What a person has just read of this change is not said again.
+                if !(again && matches!(notice, Notice::Stands { .. })) {
+                    tell(notice, json, quiet);
+                }
             });
         for file in &self.trust_key {
             follow = follow.trust_key(TrustKey::read(file)?);
@@ -169,7 +178,20 @@ fn tell(notice: Notice<'_>, json: bool, quiet: bool) {
             ));
             Ok(())
         }
+        Notice::Stands {
+            release,
+            wrong: Some(why),
+        } if !json => {
+            say(format_args!(
+                "this node runs release {release}, and something failed when it was to change: {why}"
+            ));
+            Ok(())
+        }
         _ if quiet => Ok(()),
+        Notice::Stands { release, wrong } => output.tell(
+            format_args!("this node runs release {release}"),
+            || json!({"event": "runs", "release": release, "result": wrong.unwrap_or("ok")}),
+        ),
         Notice::Fetched { release, moved } => output.tell(
             format_args!(
                 "release {release} is here: {} contents fetched, {} bytes; {} files reused",

@@ -29,6 +29,10 @@ pub(crate) struct Args {
     /// Tell what would be removed, and remove nothing.
     #[arg(long, short = 'n')]
     dry_run: bool,
+    /// End a collection that was killed: it is told to stop, and counts as ended after this time, within which all that it has
+    /// sent has to arrive. Defaults to waiting for its hour to be over.
+    #[arg(long, value_name = "TIME", value_parser = span, conflicts_with = "dry_run")]
+    take_over: Option<Duration>,
     #[command(flatten)]
     pointer: PointerArgs,
 }
@@ -45,7 +49,10 @@ impl Args {
             .keep(keep)
             .older(self.older)
             .young(self.young);
-        let gc = gc.place(self.pointer.place()?).dry_run(self.dry_run);
+        let mut gc = gc.place(self.pointer.place()?).dry_run(self.dry_run);
+        if let Some(after) = self.take_over {
+            gc = gc.take_over(after);
+        }
         let collected = gc.send().await?;
         let (releases, blobs) = (collected.releases.len(), collected.blobs);
         let verb = if self.dry_run {

@@ -2,6 +2,7 @@
 
 mod follow;
 mod gc;
+mod list;
 mod moves;
 mod nodes;
 mod options;
@@ -28,6 +29,7 @@ enum Verb {
     Rollback(moves::Rollback),
     Promote(moves::Promote),
     Status(status::Args),
+    List(list::Args),
     Gc(gc::Args),
 }
 
@@ -39,6 +41,7 @@ impl Args {
             Verb::Rollback(args) => Box::pin(args.run(common, output)).await,
             Verb::Promote(args) => Box::pin(args.run(common, output)).await,
             Verb::Status(args) => Box::pin(args.run(common, output)).await,
+            Verb::List(args) => Box::pin(args.run(common, output)).await,
             Verb::Gc(args) => Box::pin(args.run(common, output)).await,
         }
     }

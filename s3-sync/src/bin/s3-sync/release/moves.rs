@@ -4,7 +4,7 @@ use s3_sync::Url;
 use s3_sync::release::{Channel, Move};
 use serde_json::json;
 
-use super::options::{PointerArgs, SignArgs, app};
+use super::options::{PointerArgs, SignArgs, app, on, waits};
 use crate::Outcome;
 use crate::common::{Common, Failure};
 use crate::output::Output;
@@ -39,6 +39,7 @@ pub(crate) struct Promote {
 impl Rollback {
     pub(crate) async fn run(self, common: &Common, output: &Output) -> Result<Outcome, Failure> {
         let moving = app(common, &self.url)?.rollback(self.release);
+        let moving = moving.on_wait(waits(&self.url, common.json));
         run(moving, &self.pointer, &self.sign, output).await
     }
 }
@@ -46,6 +47,7 @@ impl Rollback {
 impl Promote {
     pub(crate) async fn run(self, common: &Common, output: &Output) -> Result<Outcome, Failure> {
         let moving = app(common, &self.url)?.promote(self.from);
+        let moving = moving.on_wait(waits(&self.url, common.json));
         run(moving, &self.pointer, &self.sign, output).await
     }
 }
@@ -62,9 +64,11 @@ async fn run(
     }
     let moved = moving.send().await?;
     let (release, seq) = (moved.release, moved.seq);
+    let channel = pointer.channel();
+    let on = on(&channel);
     output.tell(
-        format_args!("release {release} is current, by move {seq}"),
-        || json!({"event": "moved", "release": release, "seq": seq}),
+        format_args!("release {release} is current{on}, by move {seq}"),
+        || json!({"event": "moved", "release": release, "channel": channel.name(), "seq": seq}),
     )?;
     Ok(Outcome::Done)
 }

@@ -2,13 +2,16 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
-use s3_sync::release::{App, Channel, Place, SignKey};
+use s3_sync::release::{App, Channel, Place, SignKey, Waiting};
 use s3_sync::{Error, Url};
 use sdb_client::SdbClient;
+use serde_json::json;
 
 use crate::common::{Common, Failure};
+use crate::output::{Output, say};
 
 /// Which pointer is meant.
 #[derive(Clone, Debug, clap::Args)]
@@ -69,6 +72,38 @@ impl PointerArgs {
             domain: client.domain(&*item.domain),
             item: item.name.clone(),
         })
+    }
+}
+
+/// ` on canary`, behind what is said of the pointer of that channel; nothing behind that of all nodes.
+pub(crate) fn on(channel: &Channel) -> String {
+    match channel.name() {
+        "" => String::new(),
+        name => format!(" on {name}"),
+    }
+}
+
+/// Tells that a collection of garbage is waited for, once.
+pub(crate) fn waits(url: &Url, json: bool) -> impl Fn(Waiting) + Send + Sync + 'static {
+    let (url, told) = (url.clone(), AtomicU64::new(0));
+    move |waiting| {
+        let sweep = waiting.sweep;
+        if told.swap(sweep, Ordering::Relaxed) == sweep {
+            return;
+        }
+        let until = humantime::format_rfc3339_seconds(waiting.until).to_string();
+        let event = || json!({"event": "waiting", "sweep": sweep, "until": until});
+        // That nobody reads it is no reason to stop.
+        let _unread = match json {
+            true => Output::new(true).tell(format_args!(""), event),
+            false => {
+                say(format_args!(
+                    "waits for the collection of garbage sweeps/{sweep:06}.json, which has not said that it has ended; it counts \
+                     as ended at {until}. If it was killed, `s3-sync release gc {url} --take-over 1m` ends it"
+                ));
+                Ok(())
+            }
+        };
     }
 }
 

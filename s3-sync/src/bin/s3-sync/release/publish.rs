@@ -4,15 +4,16 @@ use std::path::PathBuf;
 use std::time::SystemTime;
 
 use s3_sync::Url;
-use s3_sync::release::{PublishEnd, Published};
+use s3_sync::release::{Channel, PublishEnd, Published};
 use serde_json::json;
 
 use super::nodes::WaitArgs;
-use super::options::{PointerArgs, SignArgs, app, moment};
+use super::options::{PointerArgs, SignArgs, app, moment, on, waits};
 use super::status::told;
 use crate::Outcome;
 use crate::common::{Common, Failure};
 use crate::output::Output;
+use crate::patterns::PatternArgs;
 
 /// Make a release of a folder, and have nodes run it.
 ///
@@ -33,6 +34,8 @@ pub(crate) struct Args {
     /// Make a release also if the current one has these very files.
     #[arg(long)]
     force: bool,
+    #[command(flatten)]
+    patterns: PatternArgs,
     /// How many files are read and sent at once.
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=1024))]
     concurrency: u16,
@@ -50,6 +53,8 @@ impl Args {
         let mut publish = app
             .publish(&self.folder)
             .note(self.note)
+            .patterns(self.patterns.patterns()?)
+            .on_wait(waits(&self.url, common.json))
             .channel(self.pointer.channel())
             .place(self.pointer.place()?)
             .even_unchanged(self.force)
@@ -63,7 +68,7 @@ impl Args {
         // Wrong names are told before anything is stored.
         let who = self.wait.who().await?;
         let published = publish.send().await?;
-        tell(&published, output)?;
+        tell(&published, &self.pointer.channel(), output)?;
         let Some((nodes, most)) = who else {
             return Ok(Outcome::Done);
         };
@@ -72,7 +77,7 @@ impl Args {
     }
 }
 
-fn tell(published: &Published, output: &Output) -> std::io::Result<()> {
+fn tell(published: &Published, channel: &Channel, output: &Output) -> std::io::Result<()> {
     let Published {
         release,
         seq,
@@ -82,17 +87,18 @@ fn tell(published: &Published, output: &Output) -> std::io::Result<()> {
         sent_bytes,
         ..
     } = published;
+    let on = on(channel);
     let (end, line) = match published.end {
-        PublishEnd::Current => ("current", format!("release {release} is current")),
+        PublishEnd::Current => ("current", format!("release {release} is current{on}")),
         PublishEnd::Overtaken => (
             "overtaken",
             format!(
-                "release {release} is there; a later one, published at the same time, is current"
+                "release {release} is there; a later one, published at the same time, is current{on}"
             ),
         ),
         PublishEnd::Unchanged => (
             "unchanged",
-            format!("release {release} is current and has these files already"),
+            format!("release {release} is current{on} and has these files already"),
         ),
         _ => ("ended", format!("release {release} is there")),
     };
@@ -100,7 +106,7 @@ fn tell(published: &Published, output: &Output) -> std::io::Result<()> {
         format_args!("{line}: {files} files, {bytes} bytes; {sent} contents sent, {sent_bytes} bytes"),
         || {
             json!({
-                "event": "published", "release": release, "seq": seq, "end": end, "files": files, "bytes": bytes,
+                "event": "published", "release": release, "channel": channel.name(), "seq": seq, "end": end, "files": files, "bytes": bytes,
                 "sent": sent, "sent_bytes": sent_bytes,
             })
         },

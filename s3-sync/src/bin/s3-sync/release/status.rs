@@ -1,11 +1,11 @@
 //! `s3-sync release status`.
 
 use s3_sync::release::Waited;
-use s3_sync::{Error, Url};
+use s3_sync::{Error, Kind, Url};
 use serde_json::json;
 
 use super::nodes::WaitArgs;
-use super::options::{PointerArgs, app, date};
+use super::options::{PointerArgs, app, date, on};
 use crate::Outcome;
 use crate::common::{Common, Failure};
 use crate::output::{Output, say};
@@ -28,7 +28,8 @@ impl Args {
             .status(&self.pointer.place()?, &self.pointer.channel())
             .await?;
         let Some(pointer) = status.pointer else {
-            return Err(Error::usage(format!("{}: nothing is published yet", self.url)).into());
+            let about = format!("{}{}", self.url, self.pointer.channel());
+            return Err(Error::new(Kind::Content, about, "nothing is published yet").into());
         };
         let (release, seq) = (pointer.target.release, pointer.seq);
         let at = pointer.at.map(date);
@@ -36,20 +37,37 @@ impl Args {
             .as_ref()
             .map(|at| format!(", from {at} on"))
             .unwrap_or_default();
+        let channel = self.pointer.channel();
+        let on = on(&channel);
         output.tell(
-            format_args!("release {release} is current, by move {seq}{line}"),
-            || json!({"event": "current", "release": release, "seq": seq, "at": at}),
+            format_args!("release {release} is current{on}, by move {seq}{line}"),
+            || json!({"event": "current", "release": release, "channel": channel.name(), "seq": seq, "at": at}),
         )?;
         for node in &status.nodes {
             let runs = node
                 .release
                 .map_or("nothing".to_owned(), |release| format!("release {release}"));
-            let since = date(node.since);
-            let (name, result) = (&node.node, node.result.escape_debug().to_string());
-            output.tell(format_args!("{name} runs {runs} since {since}: {result}"), || {
+            let (name, since) = (&node.node, date(node.since));
+            let result = match node.is_ok() {
+                true => node.result.clone(),
+                false => format!("it has failed: {}", node.result.escape_debug()),
+            };
+            let of = node
+                .channel
+                .as_deref()
+                .map(|channel| format!(" of {channel}"));
+            let of = of.unwrap_or_default();
+            let line = match node.is_unreadable() {
+                true => format!(
+                    "the report of {name} cannot be read: {}",
+                    node.result.escape_debug()
+                ),
+                false => format!("{name} runs {runs}{of} since {since}: {result}"),
+            };
+            output.tell(format_args!("{line}"), || {
                 json!({
-                    "event": "node", "node": name, "release": node.release, "seq": node.seq, "since": since,
-                    "result": node.result,
+                    "event": "node", "node": name, "release": node.release, "channel": node.channel, "seq": node.seq,
+                    "since": since, "result": node.result, "unreadable": node.is_unreadable(),
                 })
             })?;
         }
@@ -70,10 +88,17 @@ pub(super) fn told(waited: &Waited, release: u64, output: &Output) -> Result<Out
         json!({
             "event": "waited", "release": release, "there": waited.there, "missing": waited.missing,
             "failed": waited.failed.iter().map(|(node, _)| node).collect::<Vec<_>>(),
+            "unreadable": waited.unreadable.iter().map(|(node, _)| node).collect::<Vec<_>>(),
         })
     })?;
     for (node, why) in &waited.failed {
         say(format_args!("{node} has failed: {}", why.escape_debug()));
+    }
+    for (node, why) in &waited.unreadable {
+        say(format_args!(
+            "what {node} says of itself cannot be read, so that it is not known to run release {release}: {}",
+            why.escape_debug()
+        ));
     }
     for node in &waited.missing {
         say(format_args!(

@@ -65,8 +65,25 @@ pub(crate) struct Memory {
     pub(crate) previous: Option<u64>,
     /// The release whose commands were run last, to their end.
     pub(crate) ran: Option<u64>,
+    /// How they have failed, if they have.
+    pub(crate) failed: Option<String>,
     /// Releases whose commands have failed here.
     pub(crate) bad: BTreeSet<u64>,
+}
+
+impl Memory {
+    /// How it stands with what this node runs, if it runs anything: the release, or what is wrong with it.
+    pub(crate) fn verdict(&self) -> Option<Result<u64, String>> {
+        let installed = self.installed?.release;
+        let wanted = self.known.as_ref().map(|known| known.target.release);
+        Some(match (wanted, &self.failed) {
+            (Some(bad), _) if self.bad.contains(&bad) => {
+                Err(format!("release {bad} has failed on this node"))
+            }
+            (_, Some(why)) if self.ran == Some(installed) => Err(why.clone()),
+            _ => Ok(installed),
+        })
+    }
 }
 
 /// What to do next.
@@ -193,13 +210,7 @@ impl Core {
             }
             _ => FollowState::Idle,
         };
-        let wanted = memory.known.as_ref().map(|known| known.target.release);
-        let report = memory.installed.map(|installed| match wanted {
-            Some(bad) if memory.bad.contains(&bad) => {
-                Err(format!("release {bad} has failed on this node"))
-            }
-            _ => Ok(installed.release),
-        });
+        let report = memory.verdict();
         Self {
             config,
             memory,
@@ -337,14 +348,14 @@ impl Core {
         result: Result<(), String>,
     ) {
         let failed = result.err();
-        match (failed, from, back) {
+        match (&failed, from, back) {
             (Some(why), Some(before), None) if self.config.go_back && before != to => {
                 self.memory.bad.insert(to);
                 self.memory.ran = Some(to);
                 self.state = FollowState::Returning {
                     to: before,
                     from: to,
-                    why,
+                    why: why.clone(),
                 };
                 return;
             }
@@ -353,9 +364,10 @@ impl Core {
                     "release {bad} failed, and this node went back to {to}: {why}"
                 )));
             }
-            (Some(why), ..) => self.report = Some(Err(why)),
+            (Some(why), ..) => self.report = Some(Err(why.clone())),
             (None, ..) => self.report = Some(Ok(to)),
         }
+        self.memory.failed = failed;
         self.memory.ran = Some(to);
     }
 

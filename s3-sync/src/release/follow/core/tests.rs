@@ -96,6 +96,7 @@ fn running() -> Memory {
         installed: Some(target(41)),
         previous: Some(40),
         ran: Some(41),
+        failed: None,
         bad: BTreeSet::new(),
     }
 }

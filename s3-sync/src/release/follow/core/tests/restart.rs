@@ -89,3 +89,35 @@ fn who_was_killed_twice_goes_back_to_the_release_that_ran() {
     let mut again = Node::new(going_back(), node.core.memory().clone());
     assert_eq!(again.action(), FollowAction::Return(41));
 }
+
+#[test]
+fn a_failure_that_stays_is_told_again_after_a_restart() {
+    let mut node = settled(config());
+    node.sleeps();
+    node.learns(57, 42).stages(42);
+    node.does(FollowAction::Swap(target(42)), FollowEvent::Swapped);
+    let run = FollowAction::Run {
+        from: Some(41),
+        to: 42,
+    };
+    node.does(run, FollowEvent::Ran(Err("no".to_owned())));
+    let memory = node.core.memory().clone();
+    assert_eq!(memory.verdict(), Some(Err("no".to_owned())));
+    let mut again = Node::new(config(), memory);
+    again.does(
+        FollowAction::Report(Err("no".to_owned())),
+        FollowEvent::Reported,
+    );
+    // The commands of the next release go well.
+    again
+        .does(FollowAction::Poll, FollowEvent::Pointer(pointer(58, 43)))
+        .does(FollowAction::LookBehind(58), FollowEvent::Behind(false))
+        .stages(43);
+    again.does(FollowAction::Swap(target(43)), FollowEvent::Swapped);
+    let run = FollowAction::Run {
+        from: Some(42),
+        to: 43,
+    };
+    again.does(run, FollowEvent::Ran(Ok(())));
+    assert_eq!(again.core.memory().verdict(), Some(Ok(43)));
+}
