@@ -3,7 +3,7 @@
 use bytes::{Buf, Bytes, BytesMut};
 
 use super::head::violation;
-use super::request::is_token;
+use super::octets::{is_text, is_token};
 use crate::error::Error;
 
 /// Bytes that the line of a chunk's size may have, extensions included.
@@ -122,7 +122,7 @@ fn size(line: &[u8]) -> Result<(u64, usize), Error> {
     let rest = &line[digits + blanks..];
     // The grammar has blanks before an extension only, but servers pad the size with them too.
     let ends = rest.is_empty() || rest.first() == Some(&b';');
-    if digits == 0 || digits > 15 || !ends || !rest.iter().all(|&b| is_text(b)) {
+    if digits == 0 || digits > 15 || !ends || !is_text(rest) {
         return Err(violation("a bad chunk size"));
     }
     let n = line[..digits].iter().fold(0, |n, &d| {
@@ -133,15 +133,11 @@ fn size(line: &[u8]) -> Result<(u64, usize), Error> {
 
 fn is_field(line: &[u8]) -> bool {
     let name = line.iter().take_while(|&&b| is_token(b)).count();
-    name > 0 && line.get(name) == Some(&b':') && line[name..].iter().all(|&b| is_text(b))
+    name > 0 && line.get(name) == Some(&b':') && is_text(&line[name..])
 }
 
 fn is_blank(b: u8) -> bool {
     b == b' ' || b == b'\t'
-}
-
-fn is_text(b: u8) -> bool {
-    b == b'\t' || (b >= 0x20 && b != 0x7f)
 }
 
 #[cfg(test)]

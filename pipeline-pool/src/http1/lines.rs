@@ -4,7 +4,7 @@
 //! the line in its place there needs no second look; one with the same name needs none at its name.
 
 use super::head::{bare_lf, violation};
-use super::request::is_token;
+use super::octets::{is_text, is_token};
 use crate::error::Error;
 
 /// The longest head, in bytes, that the next one is compared with.
@@ -71,6 +71,49 @@ pub(super) struct Lines {
 impl Lines {
     /// Reads the head at the front of the input; nothing when its end is not here yet.
     pub(super) fn read(&mut self, input: &[u8]) -> Result<Option<Parsed>, Fault> {
+        match self.read_alike(input) {
+            Some(parsed) => Ok(Some(parsed)),
+            None => self.read_by_line(input),
+        }
+    }
+
+    /// Reads a head whose lines are as long as those of the head before, and have the same names, as most heads of a server
+    /// are. Nothing if this is no such head: what is wrong with it, if anything, is then found line by line.
+    fn read_alike(&mut self, input: &[u8]) -> Option<Parsed> {
+        let (head, end) = input.split_at_checked(self.text.len())?;
+        if head.is_empty() || !end.starts_with(b"\r\n") {
+            return None;
+        }
+        let mut parsed = self.start?;
+        let (mut rest, mut before) = (head, &mut self.text[..]);
+        for line in &self.lines {
+            let (new, old);
+            (new, rest) = rest.split_at_checked(line.len)?;
+            (old, before) = before.split_at_mut_checked(line.len)?;
+            if new != old {
+                // The status line has no name, and is not expected to change.
+                if line.name == 0 || new[..=line.name] != old[..=line.name] {
+                    return None;
+                }
+                let value = new[line.name + 1..].strip_suffix(b"\r\n")?;
+                // A line end within would be no text.
+                if !is_text(value) {
+                    return None;
+                }
+                old.copy_from_slice(new);
+            }
+            if let Some(framing) = line.frames {
+                parsed
+                    .field(framing, &new[line.name + 1..line.len - 2])
+                    .ok()?;
+            }
+        }
+        parsed.end = head.len() + 2;
+        let framed_twice = parsed.chunked && (parsed.length.is_some() || parsed.http10);
+        (!framed_twice).then_some(parsed)
+    }
+
+    fn read_by_line(&mut self, input: &[u8]) -> Result<Option<Parsed>, Fault> {
         // It is put back once a head has been read: what is noted on the way fits no other.
         let text = std::mem::take(&mut self.text);
         if text.is_empty() {
@@ -245,31 +288,6 @@ fn status_line(line: &[u8]) -> Result<Parsed, Error> {
         fields: line.len() + 2,
         end: 0,
     })
-}
-
-/// Whether these bytes may stand in a value: no control character but the tab.
-fn is_text(value: &[u8]) -> bool {
-    let (words, rest) = value.as_chunks::<8>();
-    let mut last = [b' '; 8];
-    last[..rest.len()].copy_from_slice(rest);
-    let found = words
-        .iter()
-        .chain([&last])
-        .fold(0, |found, word| found | controls(u64::from_ne_bytes(*word)));
-    // It finds tabs too, and those are rare.
-    found == 0
-        || value
-            .iter()
-            .all(|&b| b == b'\t' || (b >= 0x20 && b != 0x7f))
-}
-
-/// Not zero if one of eight bytes is below 0x20, or 0x7f.
-fn controls(word: u64) -> u64 {
-    const ONES: u64 = u64::from_ne_bytes([1; 8]);
-    let low = word.wrapping_sub(ONES * 0x20) & !word;
-    let other = word ^ (ONES * 0x7f);
-    let delete = other.wrapping_sub(ONES) & !other;
-    (low | delete) & (ONES * 0x80)
 }
 
 /// A value without the blanks around it.

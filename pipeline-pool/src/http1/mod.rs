@@ -6,6 +6,7 @@ pub(crate) mod codec;
 pub(crate) mod decode;
 pub(crate) mod head;
 mod lines;
+mod octets;
 pub(crate) mod request;
 pub(crate) mod response;
 #[cfg(any(test, fuzzing))]

@@ -21,7 +21,7 @@ impl Head {
     pub fn new<'a>(status: u16, headers: impl IntoIterator<Item = (&'a str, &'a [u8])>) -> Self {
         let mut fields = BytesMut::new();
         for (name, value) in headers {
-            let legal = !name.is_empty() && name.bytes().all(super::request::is_token);
+            let legal = !name.is_empty() && name.bytes().all(super::octets::is_token);
             if legal && !value.iter().any(|b| matches!(b, b'\r' | b'\n' | 0)) {
                 fields.extend_from_slice(name.as_bytes());
                 fields.extend_from_slice(b": ");
@@ -43,7 +43,7 @@ impl Head {
                 let end = memchr::memchr(b'\n', rest)?;
                 let line = rest[..end].strip_suffix(b"\r")?;
                 let name = &line[..memchr::memchr(b':', line)?];
-                let token = !name.is_empty() && name.iter().all(|&b| super::request::is_token(b));
+                let token = !name.is_empty() && name.iter().all(|&b| super::octets::is_token(b));
                 if !token || memchr::memchr2(b'\r', 0, line).is_some() {
                     return None;
                 }

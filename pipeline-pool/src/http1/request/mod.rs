@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use futures_core::Stream;
 
+use super::octets::{is_target, is_text, is_token};
 use crate::error::{Error, Kind};
 use crate::origin::Origin;
 
@@ -92,12 +93,8 @@ impl Request {
     /// [`Kind::Invalid`] when the target does not begin with `/` (or is not `*`, with OPTIONS) or
     /// has a space, a `#`, a control character or a byte over 126.
     pub fn new(method: Method, origin: &Origin, target: &str) -> Result<Self, Error> {
-        // Without a way out in the middle the compiler takes many bytes at a time.
-        let legal = !target.bytes().fold(false, |bad, b| {
-            bad | !(0x21..0x7f).contains(&b) | (b == b'#')
-        });
         let asterisk = target == "*" && method == Method::Options;
-        if !(target.starts_with('/') || asterisk) || !legal {
+        if !(target.starts_with('/') || asterisk) || !is_target(target.as_bytes()) {
             // The target stays out of the text: its query may hold a signature.
             return Err(Error::new(Kind::Invalid, "illegal request target"));
         }
@@ -150,8 +147,7 @@ impl Request {
                 format!("the header {name} is written by the pool"),
             ));
         }
-        let illegal = |bad, b| bad | ((b < 0x20) & (b != b'\t')) | (b == 0x7f);
-        if value.bytes().fold(false, illegal) {
+        if !is_text(value.as_bytes()) {
             // The value stays out of the text: it may be a secret.
             return Err(Error::new(
                 Kind::Invalid,
@@ -320,27 +316,6 @@ impl Request {
         self.timeout
     }
 }
-
-/// Whether a byte may stand in a token ([RFC 9110, 5.6.2](https://www.rfc-editor.org/rfc/rfc9110#section-5.6.2)).
-pub(crate) fn is_token(b: u8) -> bool {
-    TOKEN[usize::from(b)]
-}
-
-const TOKEN: [bool; 256] = {
-    let mut table = [false; 256];
-    let mut b = 0;
-    while b < 128 {
-        table[b] = (b as u8).is_ascii_alphanumeric();
-        b += 1;
-    }
-    let marks = b"!#$%&'*+-.^_`|~";
-    let mut i = 0;
-    while i < marks.len() {
-        table[marks[i] as usize] = true;
-        i += 1;
-    }
-    table
-};
 
 /// Shows the method and the names of the header fields: values, target and body may hold secrets.
 impl fmt::Debug for Request {
