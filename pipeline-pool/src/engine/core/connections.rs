@@ -92,13 +92,8 @@ impl<P: Protocol> Connections<P> {
         };
         self.ranks.set(id.0, wait);
         let room = match open {
-            Some(c) if c.load() > 0 && c.load() < setting.pack => setting.pack - c.load(),
-            _ => usize::MAX,
-        };
-        let room = if room == usize::MAX {
-            f64::INFINITY
-        } else {
-            room as f64
+            Some(c) if c.load() > 0 && c.load() < setting.pack => (setting.pack - c.load()) as f64,
+            _ => f64::INFINITY,
         };
         self.packing.set(id.0, room);
     }

@@ -113,8 +113,8 @@ impl<P: Protocol> Ticket<P> {
     /// Appends it to what is to be written.
     pub(crate) fn encode(&mut self, protocol: &mut P, out: &mut Outbox) -> Encoded {
         match &mut *self.call.request() {
-            Some(request) => protocol.encode(request, out),
-            None => Encoded::Wholly,
+            Some(request) if !self.call.is_answered() => protocol.encode(request, out),
+            _ => Encoded::Wholly,
         }
     }
 
@@ -125,6 +125,9 @@ impl<P: Protocol> Ticket<P> {
         out: &mut Outbox,
         cx: &mut Context<'_>,
     ) -> Poll<Result<bool, Error>> {
+        if self.call.is_answered() {
+            return Poll::Ready(Ok(true));
+        }
         // Where it comes from is the caller's code, which runs with nothing locked.
         let taken = self.call.request().take();
         let more = match taken {
@@ -150,10 +153,10 @@ impl<P: Protocol> Ticket<P> {
 
     /// Whether it can be encoded from its beginning though a part of it was.
     pub(crate) fn is_untouched(&self) -> bool {
-        self.call.request().as_ref().is_some_and(P::is_untouched)
+        !self.call.is_answered() && self.call.request().as_ref().is_some_and(P::is_untouched)
     }
 
-    /// Reads what answers it. Once that is here, what the request holds is free.
+    /// Reads what answers it. Once that is here, nothing of the request is sent any more.
     pub(crate) fn decode(
         &mut self,
         protocol: &mut P,
@@ -161,12 +164,18 @@ impl<P: Protocol> Ticket<P> {
         eof: bool,
     ) -> Result<Decoded<P::Reply>, Error> {
         let mut place = self.call.request();
-        let Some(request) = &*place else {
+        let Some(request) = place.as_ref().filter(|_| !self.call.is_answered()) else {
             return Err(Error::new(Kind::Closed, "the request was lost"));
         };
         let decoded = protocol.decode(request, input, eof)?;
         let done = match decoded {
-            Decoded::Reply { .. } | Decoded::End { .. } => place.take(),
+            // Its caller has not heard of it yet, and takes the request when it does.
+            Decoded::Reply { .. } => {
+                self.call.note_answer();
+                None
+            }
+            // Its caller has heard of the beginning already.
+            Decoded::End { .. } => place.take(),
             _ => None,
         };
         drop(place);
@@ -230,6 +239,9 @@ impl<P: Protocol> Ticket<P> {
             return None;
         }
         self.hedged = true;
+        if self.call.is_answered() {
+            return None;
+        }
         let request = self.call.request().as_ref().and_then(P::duplicate)?;
         // Whatever becomes of the copy, the request has been sent.
         let history = History {

@@ -36,7 +36,10 @@ pub(crate) struct Call<P: Protocol> {
     order: Order,
     /// Nobody waits for an outcome any more.
     over: AtomicBool,
-    /// The request, until it is done with. Only those who serve it take this lock.
+    /// The whole answer to the request is here. The request stays where it is until its caller hears of that, so that its
+    /// memory is given back where the next request takes some, and not for all answers of one read at once.
+    answered: AtomicBool,
+    /// The request, until it is done with. Only those who serve it take this lock before it is answered.
     request: Mutex<Option<P::Request>>,
     state: Mutex<CallState<P>>,
     /// The call whose request this is a second copy of: its caller hears what comes of this one.
@@ -87,6 +90,7 @@ impl<P: Protocol> Call<P> {
         Self {
             order,
             over: AtomicBool::new(false),
+            answered: AtomicBool::new(false),
             request: Mutex::new(Some(request)),
             state: Mutex::new(CallState {
                 waker: None,
@@ -112,6 +116,16 @@ impl<P: Protocol> Call<P> {
 
     pub(super) fn request(&self) -> MutexGuard<'_, Option<P::Request>> {
         self.request.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the whole answer to the request is here, so that nothing of it is sent any more.
+    pub(super) fn is_answered(&self) -> bool {
+        self.answered.load(Ordering::Acquire)
+    }
+
+    /// The whole answer to the request is here.
+    pub(super) fn note_answer(&self) {
+        self.answered.store(true, Ordering::Release);
     }
 
     fn state(&self) -> MutexGuard<'_, CallState<P>> {
@@ -305,6 +319,12 @@ impl<P: Protocol> Caller<P> {
             let mut state = self.call.state();
             if let Some(outcome) = state.outcome.take() {
                 self.heard = true;
+                drop(state);
+                if self.call.is_answered() {
+                    // What the request holds is free when its caller hears of the answer.
+                    let request = self.call.request().take();
+                    drop(request);
+                }
                 return Poll::Ready(outcome);
             }
             let known = state.waker.as_ref();

@@ -3,7 +3,7 @@
 use bytes::BytesMut;
 
 use super::*;
-use crate::engine::core::testing::Probe;
+use crate::engine::core::testing::{Ask, Probe, Toy, ask};
 use crate::error::Sent;
 use crate::outbox::Outbox;
 use crate::protocol::{Decoded, Encoded, Treatment};
@@ -217,4 +217,32 @@ fn how_a_copy_failed_is_forgotten_when_the_request_is_handed_in_again() {
         (error.kind(), error.sent()),
         (Kind::WaitTimeout, Sent::Part)
     );
+}
+
+/// The body of a request may be a stream that its caller waits to see dropped.
+#[test]
+fn what_a_request_holds_is_free_when_its_caller_hears_of_the_answer() {
+    let held = Arc::new(());
+    let request = Ask {
+        held: Some(Box::new(held.clone())),
+        ..ask()
+    };
+    let mut caller = Caller::<Toy>::new(request, Instant::now());
+    let order = *caller.order();
+    let mut ticket = caller.hand_in(order, Waker::noop()).unwrap();
+    let mut input = BytesMut::from(&b"5"[..]);
+    let Ok(Decoded::Reply { reply, .. }) = ticket.decode(&mut Toy, &mut input, false) else {
+        panic!("no reply");
+    };
+    assert!(!ticket.is_untouched() && ticket.hedge().is_none());
+    let again = ticket.decode(&mut Toy, &mut BytesMut::from(&b"6"[..]), false);
+    assert_eq!(again.err().map(|error| error.kind()), Some(Kind::Closed));
+    drop(ticket.reply(reply));
+    assert!(
+        Arc::strong_count(&held) == 2,
+        "the caller has not heard yet"
+    );
+    let told = caller.poll(&mut Context::from_waker(Waker::noop()));
+    assert!(matches!(told, Poll::Ready(Outcome::Done(Ok(b'5')))));
+    assert_eq!(Arc::strong_count(&held), 1);
 }

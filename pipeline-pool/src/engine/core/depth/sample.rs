@@ -17,6 +17,9 @@ pub(crate) struct Sample {
     pub(crate) response: Duration,
     /// How many of these times were above [`Marks::slow_after`].
     pub(crate) slow: u64,
+    /// When the last of these requests was sent, when its reply came, and the time between: it is the same for all that
+    /// were written together and answered together.
+    pub(crate) last: Option<(Instant, Instant, Duration)>,
 }
 
 /// The times that replies are held against.
@@ -38,7 +41,11 @@ impl Sample {
         marks: &Marks,
         now: Instant,
     ) {
-        let latency = now.saturating_duration_since(sent_at);
+        let latency = match self.last {
+            Some((sent, answered, latency)) if (sent, answered) == (sent_at, now) => latency,
+            _ => now.saturating_duration_since(sent_at),
+        };
+        self.last = Some((sent_at, now, latency));
         self.replies += 1;
         self.latency += latency;
         self.longest = self.longest.max(latency);
@@ -133,5 +140,17 @@ mod tests {
         assert_eq!((sample.replies, sample.heard, sample.slow), (2, 1, 1));
         assert_eq!((sample.latency, sample.response), (ms(40), ms(30)));
         assert_eq!(sample.longest, ms(30));
+    }
+
+    #[test]
+    fn each_reply_counts_by_its_own_times() {
+        let (start, ms) = (Instant::now(), Duration::from_millis);
+        let mut sample = Sample::default();
+        for (sent, answered) in [(0, 10), (0, 10), (5, 10), (5, 12), (0, 12)] {
+            let (sent, answered) = (start + ms(sent), start + ms(answered));
+            sample.answered(None, sent, &Marks::default(), answered);
+        }
+        assert_eq!(sample.latency, ms(10 + 10 + 5 + 7 + 12));
+        assert_eq!(sample.longest, ms(12));
     }
 }

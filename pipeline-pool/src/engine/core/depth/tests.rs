@@ -78,6 +78,7 @@ impl<F: Fn(Setting) -> Gets> Formula<F> {
                 heard: replies,
                 response: response * replies as u32,
                 slow,
+                ..Sample::default()
             };
             let room = self.connections * setting.depth;
             let load = Load {

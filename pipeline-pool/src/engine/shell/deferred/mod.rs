@@ -32,7 +32,10 @@ struct Deferred<P: Protocol>(Vec<Action<P>>);
 
 impl<P: Protocol> Drop for Deferred<P> {
     fn drop(&mut self) {
-        self.0.drain(..).for_each(perform);
+        // Most changes wake nobody.
+        if !self.0.is_empty() {
+            self.0.drain(..).for_each(perform);
+        }
     }
 }
 

@@ -201,6 +201,22 @@ impl<P: Protocol> Endpoint<P> {
     }
 
     pub(super) fn open_wanted(&self, mut scheduler: Locked<'_, P>, now: Instant) {
+        if scheduler.poll_opening(now) {
+            return self.open_now(scheduler, now);
+        }
+        // Most requests that wait do so behind others, with no connection to open and nothing to watch that is not watched.
+        let next_look = scheduler.poll_timeout(now);
+        drop(scheduler);
+        if let Some(at) = next_look
+            && self.next_look().is_none_or(|planned| planned > at)
+            && let Some(this) = self.this.upgrade()
+        {
+            self.watch(this, at);
+        }
+    }
+
+    #[cold]
+    fn open_now(&self, mut scheduler: Locked<'_, P>, now: Instant) {
         let Some(this) = self.this.upgrade() else {
             return;
         };
