@@ -18,6 +18,13 @@ pub(crate) struct Reading {
     pub(crate) bucket: Bucket,
     pub(crate) key: String,
     fields: Vec<Field>,
+    /// Nothing in most requests, whose futures are moved with all that is in them.
+    rare: Option<Box<Rare>>,
+}
+
+/// The things that few requests are told.
+#[derive(Clone, Default)]
+struct Rare {
     version: Option<String>,
     part: Option<u32>,
     responses: Vec<Field>,
@@ -32,12 +39,12 @@ impl Reading {
             bucket,
             key,
             fields: Vec::new(),
-            version: None,
-            part: None,
-            responses: Vec::new(),
-            customer_key: None,
-            wrong: None,
+            rare: None,
         }
+    }
+
+    fn rare(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_default()
     }
 
     pub(crate) fn field(&mut self, name: &'static str, value: impl Into<String>) {
@@ -51,23 +58,23 @@ impl Reading {
     }
 
     pub(crate) fn version(&mut self, id: String) {
-        self.version = Some(id);
+        self.rare().version = Some(id);
     }
 
     pub(crate) fn part(&mut self, number: u32) {
-        self.part = Some(number);
+        self.rare().part = Some(number);
     }
 
     pub(crate) fn is_part(&self) -> bool {
-        self.part.is_some()
+        self.rare.as_ref().is_some_and(|rare| rare.part.is_some())
     }
 
     pub(crate) fn customer_key(&mut self, key: CustomerKey) {
-        self.customer_key = Some(key);
+        self.rare().customer_key = Some(key);
     }
 
     pub(crate) fn response(&mut self, name: &'static str, value: String) {
-        put(&mut self.responses, name, value);
+        put(&mut self.rare().responses, name, value);
     }
 
     pub(crate) fn response_expires(&mut self, time: SystemTime) {
@@ -80,7 +87,7 @@ impl Reading {
         match limits::time(name, time) {
             Ok(()) => Some(http_date(time).as_ref().to_owned()),
             Err(error) => {
-                self.wrong = self.wrong.take().or(Some(error));
+                self.rare().wrong.get_or_insert(error);
                 None
             }
         }
@@ -89,8 +96,10 @@ impl Reading {
     /// The same object, if it still has this entity tag; no part of it, and no other condition.
     pub(crate) fn again_if(&self, etag: &str) -> Self {
         let mut again = self.clone();
-        again.part = None;
-        again.responses.clear();
+        if let Some(rare) = &mut again.rare {
+            rare.part = None;
+            rare.responses.clear();
+        }
         again.fields.retain(|(name, _)| {
             !name.starts_with("if-") && name != "range" && name != "x-amz-checksum-mode"
         });
@@ -100,10 +109,21 @@ impl Reading {
 
     /// The request, and the client to send it by.
     pub(crate) fn into_unsigned(mut self, method: Method) -> Result<(S3Client, UnsignedRequest)> {
-        if let Some(error) = self.wrong {
+        if let Some(error) = self.rare.as_mut().and_then(|rare| rare.wrong.take()) {
             return Err(error);
         }
         let (client, mut wire) = UnsignedRequest::object_of(method, self.bucket, self.key)?;
+        if let Some(rare) = self.rare {
+            rare.put(&mut wire, &mut self.fields)?;
+        }
+        wire.fields(self.fields)?;
+        Ok((client, wire))
+    }
+}
+
+impl Rare {
+    /// Tells the request, and adds the fields of the customer's key to those that are to be sent.
+    fn put(&self, wire: &mut UnsignedRequest, fields: &mut Vec<Field>) -> Result<()> {
         if let Some(part) = self.part {
             limits::part(part).map_err(|error| wire.refused(error))?;
             wire.query("partNumber", &part.to_string());
@@ -116,9 +136,8 @@ impl Reading {
             wire.version(version)?;
         }
         if let Some(key) = &self.customer_key {
-            key.put_fields(Of::Object, wire.origin(), &mut self.fields)?;
+            key.put_fields(Of::Object, wire.origin(), fields)?;
         }
-        wire.fields(self.fields)?;
-        Ok((client, wire))
+        Ok(())
     }
 }

@@ -163,7 +163,10 @@ impl UnsignedRequest {
 
     /// Time beyond that of a small request: with it a line of one megabit a second is not too slow for the body.
     pub(crate) fn extra_time(&self) -> Duration {
-        self.server_time + Duration::from_secs(self.payload.len() >> 17)
+        match self.payload.len() >> 17 {
+            0 => self.server_time,
+            secs => self.server_time + Duration::from_secs(secs),
+        }
     }
 
     /// Whether the body can be sent once more.

@@ -52,9 +52,10 @@ impl Target {
         encoded.push('/');
         if !bucket_in_host {
             // Of what a legal name is made of only the colon behind a tenant needs an escape.
-            match bucket.split_once(':') {
-                None => encoded.push_str(&bucket),
-                Some(_) => escape::push_component(&mut encoded, &bucket),
+            if bucket.as_bytes().contains(&b':') {
+                escape::push_component(&mut encoded, &bucket);
+            } else {
+                encoded.push_str(&bucket);
             }
             encoded.push('/');
         }
