@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use benches::BoxError;
-use benches::clients::pool::Pool;
+use benches::clients::pool::{Pool, PoolSettings};
 use benches::clients::s3::S3;
 use benches::clients::{Client, Session};
 use benches::keys::Keys;
@@ -41,7 +41,7 @@ struct Args {
     /// The most connections.
     #[arg(long, default_value_t = 8)]
     connections: usize,
-    /// The most requests in flight on one.
+    /// The requests in flight on one. The number is set: while it is learnt, two runs differ.
     #[arg(long, default_value_t = 32)]
     depth: usize,
 }
@@ -52,7 +52,7 @@ fn main() -> Result<(), BoxError> {
         .enable_all()
         .build()?;
     runtime.block_on(async {
-        let (connections, depth) = (Some(args.connections), Some(args.depth));
+        let connections = Some(args.connections);
         if let Some(memcached) = args.memcached {
             let ours = Ours::new(memcached, connections)?;
             let store = args.endpoint.trim_start_matches("http://").parse()?;
@@ -63,18 +63,21 @@ fn main() -> Result<(), BoxError> {
                 (false, false) => send(&ours, &args).await,
                 (false, true) => send(&cached, &args).await,
             }
-        } else if args.s3 {
-            let s3 = S3::new(
-                &args.endpoint,
-                &args.target,
-                &Keys::default(),
-                connections,
-                depth,
-            )?;
-            send(&s3, &args).await
         } else {
-            let pool = Pool::new(&args.endpoint, &args.target, connections, depth)?;
-            send(&pool, &args).await
+            let settings = PoolSettings {
+                connections,
+                depth: Some(args.depth),
+                fixed: true,
+                ..PoolSettings::default()
+            };
+            let pool = Pool::with(&args.endpoint, &args.target, &settings)?;
+            match args.s3 {
+                true => {
+                    let s3 = S3::over(pool, &args.endpoint, &args.target, &Keys::default())?;
+                    send(&s3, &args).await
+                }
+                false => send(&pool, &args).await,
+            }
         }
     })
 }

@@ -36,8 +36,20 @@ impl S3 {
         connections: Option<usize>,
         depth: Option<usize>,
     ) -> Result<Self, BoxError> {
+        Self::over(
+            Pool::new(endpoint, target, connections, depth)?,
+            endpoint,
+            target,
+            keys,
+        )
+    }
+
+    /// A client of its own with these keys, over this pool.
+    ///
+    /// # Errors
+    /// When the target is not `/bucket/key`, or the endpoint cannot be read.
+    pub fn over(pool: Pool, endpoint: &str, target: &str, keys: &Keys) -> Result<Self, BoxError> {
         let (bucket, key) = bucket_and_key(target)?;
-        let pool = Pool::new(endpoint, target, connections, depth)?;
         Ok(Self {
             bucket: signing(&pool, endpoint, keys, Signature::V2)?.bucket(bucket),
             key: key.to_owned(),
