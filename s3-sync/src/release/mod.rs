@@ -20,6 +20,7 @@ mod manifest;
 mod moves;
 mod pointer;
 mod publish;
+mod reports;
 mod sign;
 mod status;
 mod store;

@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use super::follow::{MAX_REPORT, NodeReport};
+use super::follow::NodeReport;
 use super::layout::{Channel, check_node};
 use super::pointer::{Place, Pointer, Pointers};
-use super::store::{App, is_missing};
+use super::store::App;
 use crate::error::Result;
 
 /// The first pause between two looks at what nodes say, and the longest.
@@ -49,7 +49,8 @@ impl Waited {
 }
 
 impl App {
-    /// Reads which release is pointed at, and what all nodes say: one request for each node, and a few.
+    /// Reads which release is pointed at, and what all nodes say: one request for each node, and a few; of
+    /// [nodes in SimpleDB](Self::reports_in) one in all.
     ///
     /// # Errors
     /// As the store says, and when the pointer is none. A report that is none is shown as a failure of its node.
@@ -60,11 +61,7 @@ impl App {
             ..Pointers::of(self)
         };
         let pointer = pointers.last(None).await?;
-        let keys = self.keys(self.layout.nodes(), None).await?;
-        let keys = keys
-            .into_iter()
-            .filter(|key| self.layout.node_of(key).is_some());
-        let nodes = reports(self, keys.collect()).await?;
+        let nodes = self.all_reports().await?;
         Ok(Status { pointer, nodes })
     }
 
@@ -86,8 +83,7 @@ impl App {
         let begun = Instant::now();
         let mut pause = FIRST_LOOK;
         loop {
-            let keys = nodes.iter().map(|node| self.layout.node(node)).collect();
-            let waited = judge(release, seq, nodes, &reports(self, keys).await?);
+            let waited = judge(release, seq, nodes, &self.reports_of(nodes).await?);
             let left = most.saturating_sub(begun.elapsed());
             if waited.is_known() || left.is_zero() {
                 return Ok(waited);
@@ -96,39 +92,6 @@ impl App {
             pause = (pause * 2).min(LAST_LOOK);
         }
     }
-}
-
-/// What those nodes say that have said anything.
-pub(super) async fn reports(app: &App, keys: Vec<String>) -> Result<Vec<NodeReport>> {
-    let mut objects = app.bucket.get_many(keys).results();
-    let mut reports = Vec::new();
-    while let Some((key, object)) = objects.next().await {
-        match object {
-            Ok(object) => {
-                // Each node is named by its key, whatever its report says.
-                let Some(name) = app.layout.node_of(&key) else {
-                    continue;
-                };
-                let size = object.head.size().unwrap_or_default();
-                let read = match size > MAX_REPORT as u64 {
-                    true => Err(format!(
-                        "its report has {size} bytes, and {MAX_REPORT} are allowed"
-                    )),
-                    false => {
-                        let bytes = object.body.bytes(MAX_REPORT).await?;
-                        NodeReport::decode(&key, &bytes).map_err(|error| error.to_string())
-                    }
-                };
-                let mut report = read.unwrap_or_else(|why| NodeReport::unreadable(name, why));
-                report.node = name.to_owned();
-                reports.push(report);
-            }
-            Err(error) if is_missing(&error) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    reports.sort_unstable_by(|a, b| a.node.cmp(&b.node));
-    Ok(reports)
 }
 
 /// What nodes have come to, by what they say.

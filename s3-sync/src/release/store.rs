@@ -4,6 +4,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use s3_client::{Bucket, Kind as StoreKind, S3Client};
+use sdb_client::Domain;
 
 use super::layout::{Channel, Layout};
 use super::manifest::{Bounds, Manifest};
@@ -19,6 +20,8 @@ const FIRST_PAUSE: Duration = Duration::from_millis(50);
 pub struct App {
     pub(crate) bucket: Bucket,
     pub(crate) layout: Layout,
+    /// Where nodes tell what they run; nothing for the bucket.
+    pub(crate) reports: Option<Domain>,
     url: Url,
 }
 
@@ -39,6 +42,7 @@ impl App {
         Self {
             bucket: client.bucket(url.bucket()),
             layout: Layout::new(url),
+            reports: None,
             url: url.clone(),
         }
     }

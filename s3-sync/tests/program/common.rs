@@ -1,9 +1,15 @@
 //! An emulator, a bucket in it, and the program with the keys for it.
 
+use std::fs;
+use std::path::Path;
 use std::process::{Command, Output};
 
 use emulator::Emulator;
 use s3_client::{Bucket, Credentials, S3Client};
+use serde_json::Value;
+
+/// Where releases are published.
+pub(crate) const APP: &str = "s3://bucket/app";
 
 /// An emulator with a bucket `bucket`.
 pub(crate) struct World {
@@ -75,4 +81,28 @@ impl Ran {
             err: String::from_utf8_lossy(&stderr).into_owned(),
         }
     }
+}
+
+impl Ran {
+    /// The events that it has printed.
+    pub(crate) fn events(&self) -> Vec<Value> {
+        let lines = self.out.lines();
+        lines
+            .map(|line| serde_json::from_str(line).expect("an event"))
+            .collect()
+    }
+}
+
+/// Writes files of these contents below a folder.
+pub(crate) fn write(folder: &Path, files: &[(&str, &str)]) {
+    for (path, content) in files {
+        let file = folder.join(path);
+        fs::create_dir_all(file.parent().expect("a folder")).expect("a folder");
+        fs::write(file, content).expect("a file");
+    }
+}
+
+/// A path as an argument.
+pub(crate) fn text(path: &Path) -> &str {
+    path.to_str().expect("a name in UTF-8")
 }

@@ -4,4 +4,5 @@ mod common;
 mod names;
 mod release;
 mod sync;
+mod told;
 mod use_of_it;

@@ -1,33 +1,8 @@
 //! `s3-sync release`, from the first release to the collection of the old ones.
 
 use std::fs;
-use std::path::Path;
 
-use serde_json::Value;
-
-use crate::common::{Ran, World, program};
-
-const APP: &str = "s3://bucket/app";
-
-fn write(folder: &Path, files: &[(&str, &str)]) {
-    for (path, content) in files {
-        let file = folder.join(path);
-        fs::create_dir_all(file.parent().expect("a folder")).expect("a folder");
-        fs::write(file, content).expect("a file");
-    }
-}
-
-fn text(path: &Path) -> &str {
-    path.to_str().expect("a name in UTF-8")
-}
-
-/// The events that a run has printed.
-fn events(ran: &Ran) -> Vec<Value> {
-    let lines = ran.out.lines();
-    lines
-        .map(|line| serde_json::from_str(line).expect("an event"))
-        .collect()
-}
+use crate::common::{APP, Ran, World, program, text, write};
 
 #[tokio::test]
 async fn a_release_goes_out_is_taken_back_and_the_old_ones_are_collected() {
@@ -62,7 +37,7 @@ async fn a_release_goes_out_is_taken_back_and_the_old_ones_are_collected() {
     );
     write(&source, &[("mail/b", "new")]);
     let ran = publish(&["--json", "--note", "mail"]).await;
-    assert_eq!(events(&ran)[0]["sent"], 1, "{ran:?}");
+    assert_eq!(ran.events()[0]["sent"], 1, "{ran:?}");
     let quiet = [&follow[..], &["--quiet"]].concat();
     let ran = world.run(&quiet).await;
     assert_eq!((ran.code, &*ran.out, &*ran.err), (Some(0), "", ""));
@@ -91,7 +66,7 @@ async fn a_release_goes_out_is_taken_back_and_the_old_ones_are_collected() {
     let ran = world
         .run(&["release", "list", APP, "--json", "--last", "1"])
         .await;
-    let told = events(&ran);
+    let told = ran.events();
     assert_eq!(
         (told.len(), &told[0]["note"]),
         (1, &"mail".into()),
@@ -120,7 +95,7 @@ async fn a_release_goes_out_is_taken_back_and_the_old_ones_are_collected() {
         ])
         .await;
     assert_eq!(ran.code, Some(0), "{ran:?}");
-    assert_eq!(events(&ran)[2]["there"][0], "n1");
+    assert_eq!(ran.events()[2]["there"][0], "n1");
 
     let gc = [
         "release", "gc", APP, "--keep", "1", "--older", "0s", "--young", "0s",
@@ -285,6 +260,11 @@ async fn wrong_use_is_told_before_anything_is_done() {
             "lower-case letters",
         ),
         (&["publish", ".", APP, "--pointer", "x"], "sdb:DOMAIN/ITEM"),
+        (&["status", APP, "--reports", "x"], "sdb:DOMAIN"),
+        (
+            &["status", APP, "--sdb-endpoint", "http://h"],
+            "--pointer or --reports",
+        ),
         (
             &["publish", ".", APP, "--sign-key", "/nonexistent"],
             "/nonexistent",
@@ -313,156 +293,6 @@ async fn wrong_use_is_told_before_anything_is_done() {
         assert!(ran.err.contains(said), "{args:?} {ran:?}");
     }
     assert!(!folder.path().join("node").exists());
-}
-
-#[tokio::test]
-async fn nothing_that_is_published_is_a_failure_and_no_wrong_use() {
-    let world = World::start().await;
-    let folder = tempfile::tempdir().expect("a folder");
-    let node = folder.path().join("node");
-    for args in [
-        &["status", APP][..],
-        &["rollback", APP],
-        &["follow", APP, text(&node), "--once", "--silent"],
-        &["promote", APP],
-    ] {
-        let ran = world.run(&[&["release"], args].concat()).await;
-        assert_eq!(ran.code, Some(1), "{args:?} {ran:?}");
-        let said = "s3://bucket/app/current";
-        assert!(ran.err.contains(said), "{args:?} {ran:?}");
-        assert!(
-            ran.err.contains("nothing is published yet"),
-            "{args:?} {ran:?}"
-        );
-    }
-}
-
-#[tokio::test]
-async fn a_command_that_has_failed_is_said_again_by_the_next_run() {
-    let world = World::start().await;
-    let folder = tempfile::tempdir().expect("a folder");
-    let (source, node) = (folder.path().join("source"), folder.path().join("node"));
-    write(&source, &[("a", "1")]);
-    let publish = ["release", "publish", text(&source), APP];
-    let follow = |more: &[&'static str]| {
-        let (node, more) = (node.clone(), more.to_vec());
-        let world = &world;
-        async move {
-            let args = [
-                "release",
-                "follow",
-                APP,
-                text(&node),
-                "--once",
-                "--name",
-                "n",
-            ];
-            world.run(&[&args[..], &more].concat()).await
-        }
-    };
-    world.run(&publish).await;
-    for more in [&["--then", "false"][..], &[]] {
-        let ran = follow(more).await;
-        assert_eq!(ran.code, Some(1), "{ran:?}");
-        assert!(ran.err.contains("false: exit status: 1"), "{ran:?}");
-        assert_eq!(ran.err.lines().count(), 1, "{ran:?}");
-        let ran = world.run(&["release", "status", APP]).await;
-        assert!(
-            ran.out.contains(": it has failed: false: exit status"),
-            "{ran:?}"
-        );
-    }
-    // A release that has gone well, and one that is gone back from and never taken again.
-    write(&source, &[("a", "2")]);
-    world.run(&publish).await;
-    assert_eq!(follow(&["--then", "true"]).await.code, Some(0));
-    write(&source, &[("a", "3"), ("bad", "")]);
-    world.run(&publish).await;
-    let back = ["--then", "! test -e bad", "--rollback-on-failure"];
-    assert_eq!(follow(&back).await.code, Some(1));
-    let ran = follow(&back).await;
-    assert_eq!(ran.code, Some(1), "{ran:?}");
-    assert!(ran.err.contains("this node runs release 2, and"), "{ran:?}");
-    assert!(
-        ran.err.contains("release 3 has failed on this node"),
-        "{ran:?}"
-    );
-    let ran = follow(&["--json"]).await;
-    assert_eq!(events(&ran)[0]["release"], 2, "{ran:?}");
-}
-
-#[tokio::test]
-async fn what_is_waited_for_is_said_and_a_report_that_cannot_be_read_is_named() {
-    let world = World::start().await;
-    let folder = tempfile::tempdir().expect("a folder");
-    write(folder.path(), &[("a", "1"), (".git/b", "2")]);
-    let publish = [
-        "release",
-        "publish",
-        text(folder.path()),
-        APP,
-        "--exclude",
-        ".git/",
-    ];
-    let ran = world
-        .run(&[&publish[..], &["--channel", "canary"]].concat())
-        .await;
-    assert!(
-        ran.out
-            .starts_with("release 1 is current on canary: 1 files, 1 bytes"),
-        "{ran:?}"
-    );
-    let report = world.bucket.put("app/nodes/n1.json", "{");
-    report.await.expect("a report");
-    let wait = ["--force", "--wait", "0s", "--nodes", "n1,n2"];
-    let ran = world.run(&[&publish[..], &wait].concat()).await;
-    assert_eq!(ran.code, Some(1), "{ran:?}");
-    assert!(
-        ran.err.contains("what n1 says of itself cannot be read"),
-        "{ran:?}"
-    );
-    assert!(
-        ran.err.contains("n2 has not changed to release 2"),
-        "{ran:?}"
-    );
-    let ran = world.run(&["release", "status", APP]).await;
-    assert!(
-        ran.out.contains("the report of n1 cannot be read"),
-        "{ran:?}"
-    );
-
-    // A collection that was killed: the publisher says so, until another one takes over.
-    let begun = world.bucket.put("app/sweeps/000001.json", "{}");
-    begun.await.expect("a sweep");
-    let gc = ["release", "gc", APP];
-    let ran = world.run(&gc).await;
-    assert_eq!(ran.code, Some(1), "{ran:?}");
-    assert!(
-        ran.err.contains("`release gc --take-over 1m` ends it"),
-        "{ran:?}"
-    );
-    let mut command = world.program(&[&publish[..], &["--force"]].concat());
-    command
-        .stderr(std::process::Stdio::piped())
-        .stdout(std::process::Stdio::null());
-    let mut child = command.spawn().expect("the program");
-    let mut err = std::io::BufReader::new(child.stderr.take().expect("a pipe"));
-    let first = tokio::task::spawn_blocking(move || {
-        let mut line = String::new();
-        std::io::BufRead::read_line(&mut err, &mut line).map(|_| line)
-    });
-    let first = first.await.expect("no panic").expect("a line");
-    assert!(
-        first.contains("waits for the collection of garbage sweeps/000001.json"),
-        "{first}"
-    );
-    assert!(first.contains("gc s3://bucket/app/ --take-over"), "{first}");
-    let ran = world
-        .run(&[&gc[..], &["--take-over", "10ms"]].concat())
-        .await;
-    assert_eq!(ran.code, Some(0), "{ran:?}");
-    let ended = tokio::task::spawn_blocking(move || child.wait());
-    assert!(ended.await.expect("no panic").expect("it ends").success());
 }
 
 /// A disk that takes no more: what is larger than a block is refused by the limit of the shell.

@@ -3,16 +3,7 @@
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt};
 use std::os::unix::process::CommandExt as _;
 
-use serde_json::Value;
-
 use crate::common::{Ran, World};
-
-fn events(ran: &Ran) -> Vec<Value> {
-    let lines = ran.out.lines();
-    lines
-        .map(|line| serde_json::from_str(line).expect("JSON"))
-        .collect()
-}
 
 #[tokio::test]
 async fn a_tree_goes_up_is_compared_and_comes_down() {
@@ -64,7 +55,7 @@ async fn a_tree_goes_up_is_compared_and_comes_down() {
     assert!(ran.out.contains("$0.0000"), "{ran:?}");
     let ran = run(&["sync", "--json", "--site"], &a, url).await;
     assert_eq!(ran.code, Some(0), "{ran:?}");
-    let told = events(&ran);
+    let told = ran.events();
     assert_eq!(told.len(), 4, "{ran:?}");
     assert_eq!(
         (&told[2]["event"], &told[2]["key"]),
@@ -219,7 +210,7 @@ async fn each_failure_and_each_action_is_told_with_its_key() {
 
     let ran = world.run(&[&args[..], &["--json"]].concat()).await;
     assert_eq!(ran.code, Some(1), "{ran:?}");
-    let told = events(&ran);
+    let told = ran.events();
     let failed = told
         .iter()
         .find(|event| event["event"] == "failed")

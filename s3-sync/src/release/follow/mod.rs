@@ -340,7 +340,7 @@ impl Follower {
         let app = &self.stage.app;
         self.stage.steps.tell("put", "the report");
         // Not every node may write, and none stops because of that.
-        if let Err(error) = app.put(&app.layout.node(name), report.encode()).await {
+        if let Err(error) = app.put_report(&report).await {
             self.notice(Notice::Failed(&error));
         }
     }

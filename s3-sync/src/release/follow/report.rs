@@ -43,10 +43,7 @@ impl NodeReport {
             Ok(_) => "ok".to_owned(),
             Err(why) => why.clone(),
         };
-        let end = (0..=MAX_RESULT.min(result.len()))
-            .rev()
-            .find(|end| result.is_char_boundary(*end));
-        result.truncate(end.unwrap_or_default());
+        cut(&mut result, MAX_RESULT);
         Self {
             node: node.to_owned(),
             release,
@@ -81,7 +78,28 @@ impl NodeReport {
         serde_json::to_string(self).unwrap_or_default()
     }
 
-    pub(crate) fn decode(key: &str, bytes: &[u8]) -> Result<Self> {
+    /// The same in so many bytes at most, for which the result is cut.
+    pub(crate) fn encode_within(&self, most: usize) -> String {
+        let mut short = self.clone();
+        loop {
+            let text = short.encode();
+            if text.len() <= most || short.result.is_empty() {
+                return text;
+            }
+            let half = short.result.len() / 2;
+            cut(&mut short.result, half);
+        }
+    }
+
+    /// Reads what this node says, or why that cannot be read.
+    pub(crate) fn read(node: &str, key: &str, bytes: &[u8]) -> Self {
+        let read = Self::decode(key, bytes);
+        let mut report = read.unwrap_or_else(|error| Self::unreadable(node, error.to_string()));
+        node.clone_into(&mut report.node);
+        report
+    }
+
+    fn decode(key: &str, bytes: &[u8]) -> Result<Self> {
         serde_json::from_slice(bytes).map_err(|error| {
             Error::new(
                 Kind::Content,
@@ -89,6 +107,18 @@ impl NodeReport {
                 format!("it is no report of a node: {error}"),
             )
         })
+    }
+}
+
+/// Cuts a text that is longer than so many bytes, and shows that it did: what is cut is never the word that all is well.
+fn cut(text: &mut String, most: usize) {
+    if text.len() <= most {
+        return;
+    }
+    let end = (0..=most).rev().find(|end| text.is_char_boundary(*end));
+    text.truncate(end.unwrap_or_default());
+    if !text.is_empty() {
+        text.push('\u{2026}');
     }
 }
 

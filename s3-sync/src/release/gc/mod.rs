@@ -261,9 +261,7 @@ impl Gc {
     /// These releases, and those that nodes say that they run: they may start anew.
     async fn pointed(&self, mut pointed: BTreeSet<u64>) -> Result<BTreeSet<u64>> {
         let layout = &self.app.layout;
-        let keys = self.app.keys(layout.nodes(), None).await?;
-        let keys = keys.into_iter().filter(|key| layout.node_of(key).is_some());
-        let reports = super::status::reports(&self.app, keys.collect()).await?;
+        let reports = self.app.all_reports().await?;
         let there = self.app.keys(layout.releases(), None).await?;
         let there: HashSet<u64> = there
             .iter()

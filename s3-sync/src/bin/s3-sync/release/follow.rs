@@ -10,7 +10,7 @@ use s3_sync::{Error, Url};
 use serde_json::json;
 
 use super::nodes::own_instance;
-use super::options::{PointerArgs, app, span};
+use super::options::{PointerArgs, ReportArgs, app, span};
 use crate::Outcome;
 use crate::common::{Common, Failure};
 use crate::output::{Output, say};
@@ -83,11 +83,13 @@ pub(crate) struct Args {
     no_fsync: bool,
     #[command(flatten)]
     pointer: PointerArgs,
+    #[command(flatten)]
+    reports: ReportArgs,
 }
 
 impl Args {
     pub(crate) async fn run(self, common: &Common, _: &Output) -> Result<Outcome, Failure> {
-        let app = app(common, &self.url)?;
+        let app = app(common, &self.url, &self.pointer, &self.reports)?;
         let hooks = self.hooks()?;
         let (json, quiet) = (common.json, common.quiet);
         let failed = Arc::new(AtomicBool::new(false));

@@ -5,7 +5,7 @@ use std::time::Duration;
 use s3_sync::{Error, Url};
 use serde_json::json;
 
-use super::options::{PointerArgs, app, span};
+use super::options::{PointerArgs, ReportArgs, app, span};
 use crate::Outcome;
 use crate::common::{Common, Failure};
 use crate::output::Output;
@@ -35,6 +35,8 @@ pub(crate) struct Args {
     take_over: Option<Duration>,
     #[command(flatten)]
     pointer: PointerArgs,
+    #[command(flatten)]
+    reports: ReportArgs,
 }
 
 impl Args {
@@ -44,7 +46,7 @@ impl Args {
             return Err(Error::usage(what).into());
         }
         let keep = usize::try_from(self.keep).unwrap_or(usize::MAX);
-        let gc = app(common, &self.url)?
+        let gc = app(common, &self.url, &self.pointer, &self.reports)?
             .gc()
             .keep(keep)
             .older(self.older)

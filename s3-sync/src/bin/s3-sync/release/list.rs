@@ -4,7 +4,7 @@ use s3_sync::Url;
 use s3_sync::release::ListedRelease;
 use serde_json::json;
 
-use super::options::{PointerArgs, app, date};
+use super::options::{PointerArgs, ReportArgs, app, date};
 use crate::Outcome;
 use crate::common::{Common, Failure};
 use crate::output::{Output, say};
@@ -25,7 +25,7 @@ pub(crate) struct Args {
 
 impl Args {
     pub(crate) async fn run(self, common: &Common, output: &Output) -> Result<Outcome, Failure> {
-        let app = app(common, &self.url)?;
+        let app = app(common, &self.url, &self.pointer, &ReportArgs::default())?;
         let last = usize::try_from(self.last).unwrap_or(usize::MAX);
         let channels = [self.pointer.channel()];
         let place = self.pointer.place()?;

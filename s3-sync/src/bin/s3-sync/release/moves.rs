@@ -4,7 +4,7 @@ use s3_sync::Url;
 use s3_sync::release::{Channel, Move};
 use serde_json::json;
 
-use super::options::{PointerArgs, SignArgs, app, on, waits};
+use super::options::{PointerArgs, ReportArgs, SignArgs, app, on, waits};
 use crate::Outcome;
 use crate::common::{Common, Failure};
 use crate::output::Output;
@@ -38,7 +38,8 @@ pub(crate) struct Promote {
 
 impl Rollback {
     pub(crate) async fn run(self, common: &Common, output: &Output) -> Result<Outcome, Failure> {
-        let moving = app(common, &self.url)?.rollback(self.release);
+        let moving =
+            app(common, &self.url, &self.pointer, &ReportArgs::default())?.rollback(self.release);
         let moving = moving.on_wait(waits(&self.url, common.json));
         run(moving, &self.pointer, &self.sign, output).await
     }
@@ -46,7 +47,8 @@ impl Rollback {
 
 impl Promote {
     pub(crate) async fn run(self, common: &Common, output: &Output) -> Result<Outcome, Failure> {
-        let moving = app(common, &self.url)?.promote(self.from);
+        let moving =
+            app(common, &self.url, &self.pointer, &ReportArgs::default())?.promote(self.from);
         let moving = moving.on_wait(waits(&self.url, common.json));
         run(moving, &self.pointer, &self.sign, output).await
     }

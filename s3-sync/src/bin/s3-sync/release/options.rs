@@ -24,7 +24,7 @@ pub(crate) struct PointerArgs {
     #[arg(long, value_name = "PLACE")]
     pub(crate) pointer: Option<Item>,
     /// The address of SimpleDB. Defaults to what the environment says.
-    #[arg(long, value_name = "URL", requires = "pointer")]
+    #[arg(long, value_name = "URL")]
     pub(crate) sdb_endpoint: Option<String>,
 }
 
@@ -61,17 +61,45 @@ impl PointerArgs {
         let Some(item) = &self.pointer else {
             return Ok(Place::Bucket);
         };
+        Ok(Place::SimpleDb {
+            domain: self.sdb()?.domain(&*item.domain),
+            item: item.name.clone(),
+        })
+    }
+
+    fn sdb(&self) -> Result<SdbClient, Failure> {
         let mut builder = SdbClient::builder().from_env();
         if let Some(endpoint) = &self.sdb_endpoint {
             builder = builder.endpoint(endpoint);
         }
-        let client = builder
-            .build()
-            .map_err(|error| Failure::Error(Error::usage(error.to_string())))?;
-        Ok(Place::SimpleDb {
-            domain: client.domain(&*item.domain),
-            item: item.name.clone(),
-        })
+        let built = builder.build();
+        built.map_err(|error| Failure::Error(Error::usage(error.to_string())))
+    }
+}
+
+/// Where nodes tell what they run.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub(crate) struct ReportArgs {
+    /// Keep what nodes tell of themselves in items of a domain of SimpleDB, in place of objects: sdb:DOMAIN. Nodes, who waits
+    /// for them and gc have to be told the same. The domain has to be there.
+    #[arg(long, value_name = "PLACE")]
+    reports: Option<ReportDomain>,
+}
+
+/// A domain of SimpleDB.
+#[derive(Clone, Debug)]
+struct ReportDomain(String);
+
+impl std::str::FromStr for ReportDomain {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.strip_prefix("sdb:") {
+            Some(domain) if !domain.is_empty() && !domain.contains('/') => {
+                Ok(Self(domain.to_owned()))
+            }
+            _ => Err("it is not of the form sdb:DOMAIN".to_owned()),
+        }
     }
 }
 
@@ -122,8 +150,22 @@ impl SignArgs {
     }
 }
 
-pub(crate) fn app(common: &Common, url: &Url) -> Result<App, Failure> {
-    Ok(App::new(&common.client()?, url))
+/// The application, whose nodes tell what they run where `reports` says.
+pub(crate) fn app(
+    common: &Common,
+    url: &Url,
+    pointer: &PointerArgs,
+    reports: &ReportArgs,
+) -> Result<App, Failure> {
+    if pointer.sdb_endpoint.is_some() && pointer.pointer.is_none() && reports.reports.is_none() {
+        let what = "--sdb-endpoint is of no use without --pointer or --reports";
+        return Err(Error::usage(what).into());
+    }
+    let app = App::new(&common.client()?, url);
+    Ok(match &reports.reports {
+        Some(ReportDomain(domain)) => app.reports_in(pointer.sdb()?.domain(&**domain)),
+        None => app,
+    })
 }
 
 /// A span of time, such as `10s`, `5m`, `7d` or `1h 30m`.

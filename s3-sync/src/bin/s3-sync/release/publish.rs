@@ -8,7 +8,7 @@ use s3_sync::release::{Channel, PublishEnd, Published};
 use serde_json::json;
 
 use super::nodes::WaitArgs;
-use super::options::{PointerArgs, SignArgs, app, moment, on, waits};
+use super::options::{PointerArgs, ReportArgs, SignArgs, app, moment, on, waits};
 use super::status::told;
 use crate::Outcome;
 use crate::common::{Common, Failure};
@@ -44,12 +44,14 @@ pub(crate) struct Args {
     #[command(flatten)]
     pointer: PointerArgs,
     #[command(flatten)]
+    reports: ReportArgs,
+    #[command(flatten)]
     sign: SignArgs,
 }
 
 impl Args {
     pub(crate) async fn run(self, common: &Common, output: &Output) -> Result<Outcome, Failure> {
-        let app = app(common, &self.url)?;
+        let app = app(common, &self.url, &self.pointer, &self.reports)?;
         let mut publish = app
             .publish(&self.folder)
             .note(self.note)

@@ -5,7 +5,7 @@ use s3_sync::{Error, Kind, Url};
 use serde_json::json;
 
 use super::nodes::WaitArgs;
-use super::options::{PointerArgs, app, date, on};
+use super::options::{PointerArgs, ReportArgs, app, date, on};
 use crate::Outcome;
 use crate::common::{Common, Failure};
 use crate::output::{Output, say};
@@ -19,11 +19,13 @@ pub(crate) struct Args {
     wait: WaitArgs,
     #[command(flatten)]
     pointer: PointerArgs,
+    #[command(flatten)]
+    reports: ReportArgs,
 }
 
 impl Args {
     pub(crate) async fn run(self, common: &Common, output: &Output) -> Result<Outcome, Failure> {
-        let app = app(common, &self.url)?;
+        let app = app(common, &self.url, &self.pointer, &self.reports)?;
         let status = app
             .status(&self.pointer.place()?, &self.pointer.channel())
             .await?;
