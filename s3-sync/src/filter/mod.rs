@@ -7,6 +7,7 @@ mod rules;
 pub use bounds::{Newer, SizeRange};
 pub use keys::Patterns;
 pub use rules::Rules;
+pub(crate) use rules::media_type;
 
 use std::collections::HashSet;
 

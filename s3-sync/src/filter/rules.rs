@@ -43,6 +43,12 @@ impl Rules {
     }
 }
 
+/// The media type of a key: what these rules say, or else that of its suffix.
+pub(crate) fn media_type<'r>(rules: &'r Rules, key: &str) -> Option<&'r str> {
+    let told = rules.value(key);
+    told.or_else(|| mime_guess::from_path(key).first_raw())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

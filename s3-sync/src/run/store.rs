@@ -11,6 +11,7 @@ use super::options::Options;
 use super::task::{ObjectSide, Task};
 use crate::digest::Digest;
 use crate::error::{Error, Kind, Result};
+use crate::filter::media_type;
 use crate::step::Steps;
 use crate::tree::Tree;
 use crate::url::Url;
@@ -35,8 +36,7 @@ impl Store {
         let key = self.url.key(&task.key);
         self.steps.tell("put", &key);
         let options = &self.options;
-        let content_type = options.content_type.value(&task.key);
-        let content_type = content_type.or_else(|| mime_guess::from_path(&task.key).first_raw());
+        let content_type = media_type(&options.content_type, &task.key);
         let cache_control = options.cache_control.value(&task.key);
         let content_encoding = options.content_encoding.value(&task.key);
         let etag = match task.content.take() {

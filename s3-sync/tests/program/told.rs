@@ -25,6 +25,32 @@ async fn nothing_that_is_published_is_a_failure_and_no_wrong_use() {
 }
 
 #[tokio::test]
+async fn a_release_for_a_web_server_is_copied_and_said() {
+    let world = World::start().await;
+    let folder = tempfile::tempdir().expect("a folder");
+    write(folder.path(), &[("page.html", "1")]);
+    world
+        .run(&["release", "publish", text(folder.path()), APP])
+        .await;
+    let expand = [
+        "release",
+        "expand",
+        APP,
+        "s3://bucket/site",
+        "--cache-control",
+        "*=no-cache",
+    ];
+    for copied in [1, 0] {
+        let ran = world.run(&expand).await;
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        let said = "release 1 is in s3://bucket/site/1/: 1 files, 1 bytes";
+        assert_eq!(ran.out, format!("{said}; {copied} files copied\n"));
+    }
+    let page = world.bucket.head("site/1/page.html").await.expect("a page");
+    assert_eq!(page.header("cache-control"), Some("no-cache"));
+}
+
+#[tokio::test]
 async fn a_command_that_has_failed_is_said_again_by_the_next_run() {
     let world = World::start().await;
     let folder = tempfile::tempdir().expect("a folder");

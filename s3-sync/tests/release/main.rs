@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod anywhere;
+mod expand;
 mod follow;
 mod gc;
 mod hooks;

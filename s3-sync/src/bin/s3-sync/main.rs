@@ -4,6 +4,7 @@
 
 mod common;
 mod diff;
+mod headers;
 mod names;
 mod output;
 mod patterns;

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use std::time::SystemTime;
 
 use s3_sync::{
-    Error, Event, Links, Newer, Options, Patterns, Report, Rules, Side, SizeRange, Trust, Url, sync,
+    Error, Event, Links, Newer, Options, Patterns, Report, Side, SizeRange, Trust, Url, sync,
 };
 use serde_json::json;
 
@@ -188,19 +188,6 @@ pub(crate) fn last(given: &[String], site: bool) -> Result<Option<Patterns>, Err
         last = Some(last.unwrap_or_else(Patterns::default).exclude(pattern)?);
     }
     Ok(last)
-}
-
-/// A rule `pattern=value` that has a meaning.
-pub(crate) fn rule(text: &str) -> Result<String, Error> {
-    Rules::default().rule(text)?;
-    Ok(text.to_owned())
-}
-
-/// The rules `pattern=value`.
-pub(crate) fn rules(given: &[String]) -> Result<Rules, Error> {
-    given
-        .iter()
-        .try_fold(Rules::default(), |rules, rule| rules.rule(rule))
 }
 
 /// Runs, and tells what happens.

@@ -5,6 +5,7 @@ use serde_json::json;
 
 use crate::Outcome;
 use crate::common::{Common, Failure};
+use crate::headers::HeaderArgs;
 use crate::output::Output;
 use crate::patterns::pattern;
 use crate::running::{self, Choice, Place};
@@ -34,15 +35,8 @@ pub(crate) struct Args {
     /// The target is a website: upload *.html, index.json and sw.js after all else.
     #[arg(long)]
     site: bool,
-    /// Set the Cache-Control of what matches: PATTERN=VALUE. The last that matches counts.
-    #[arg(long, value_name = "PATTERN=VALUE", value_parser = running::rule)]
-    cache_control: Vec<String>,
-    /// Set the Content-Encoding of what matches, such as '*.gz=gzip'.
-    #[arg(long, value_name = "PATTERN=VALUE", value_parser = running::rule)]
-    content_encoding: Vec<String>,
-    /// Set the media type of what matches. Defaults to that of the suffix.
-    #[arg(long, value_name = "PATTERN=VALUE", value_parser = running::rule)]
-    content_type: Vec<String>,
+    #[command(flatten)]
+    headers: HeaderArgs,
     /// Have files on the disk before it ends (fsync).
     #[arg(long)]
     fsync: bool,
@@ -60,9 +54,9 @@ impl Args {
         options.delete = self.delete;
         options.max_delete = self.max_delete.unwrap_or_default();
         options.last = running::last(&self.last, self.site)?;
-        options.cache_control = running::rules(&self.cache_control)?;
-        options.content_encoding = running::rules(&self.content_encoding)?;
-        options.content_type = running::rules(&self.content_type)?;
+        options.cache_control = self.headers.cache_control()?;
+        options.content_encoding = self.headers.content_encoding()?;
+        options.content_type = self.headers.content_type()?;
         options.fsync = self.fsync;
         options.dry_run = self.dry_run;
         let (source, target) = (self.source, self.target);

@@ -1,5 +1,6 @@
 //! `s3-sync release`: publishing trees as releases, and following them.
 
+mod expand;
 mod follow;
 mod gc;
 mod list;
@@ -30,6 +31,7 @@ enum Verb {
     Promote(moves::Promote),
     Status(status::Args),
     List(list::Args),
+    Expand(expand::Args),
     Gc(gc::Args),
 }
 
@@ -42,6 +44,7 @@ impl Args {
             Verb::Promote(args) => Box::pin(args.run(common, output)).await,
             Verb::Status(args) => Box::pin(args.run(common, output)).await,
             Verb::List(args) => Box::pin(args.run(common, output)).await,
+            Verb::Expand(args) => Box::pin(args.run(common, output)).await,
             Verb::Gc(args) => Box::pin(args.run(common, output)).await,
         }
     }
