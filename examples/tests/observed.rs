@@ -63,6 +63,9 @@ fn spans_and_metrics_are_printed() {
         r#"aws_client_retries_total{service="S3",operation="PutObject"} 1"#,
         r#"aws_client_errors_total{service="S3",operation="PutObject",class="throttled"} 1"#,
         r#"aws_client_operations_total{service="S3",operation="HeadObject",outcome="not_found"} 1"#,
+        // One of two was answered by the cache, and is no operation that was sent.
+        r#"aws_client_operations_total{service="S3",operation="GetObject",outcome="ok"} 1"#,
+        r#"aws_client_attempts_total{service="S3",operation="GetObject"} 1"#,
         r#"aws_client_cache_reads_total{service="S3",operation="GetObject",result="hit"} 1"#,
         r#"aws_client_cache_reads_total{service="S3",operation="GetObject",result="miss"} 1"#,
         r#"aws_client_cost{service="SimpleDB",operation="PutAttributes"} 0.0000"#,

@@ -12,10 +12,11 @@ use emulator::{Emulator, Fault, Gate, Rule};
 use s3_client::request::RetryConfig;
 use s3_client::settings::KeyVisibility;
 use s3_client::{Credentials, S3Client, Signature};
-use tracing::field::{Field, Visit};
+use tracing::field::{Empty, Field, Visit};
 use tracing::span::{Attributes, Id, Record};
-use tracing::{Event, Subscriber};
+use tracing::{Event, Instrument as _, Subscriber};
 use tracing_subscriber::Registry;
+use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
 
 /// Writes down the fields of all spans and events.
@@ -96,6 +97,35 @@ async fn spans_show_keys_by_choice_and_secrets_never() {
         }
     }
     dropped_operations_say_so(&notes, &emulator).await;
+    callers_spans_are_left_alone(&notes, &emulator).await;
+}
+
+/// Where the spans of operations are turned off, and a caller's with such fields is around, nothing is noted in that: also
+/// in the same test.
+async fn callers_spans_are_left_alone(notes: &Notes, emulator: &Emulator) {
+    let own = Credentials::new(emulator.access_key(), emulator.secret_key());
+    let builder = S3Client::builder().endpoint(emulator.url());
+    let photos = builder.credentials(own).build().unwrap().bucket("photos");
+    for turned_off in [false, true] {
+        let listened = filter_fn(move |metadata| {
+            let ours = metadata.target().starts_with("s3_client");
+            !(turned_off && ours) && metadata.is_span()
+        });
+        let heard = Registry::default().with(notes.clone().with_filter(listened));
+        let _guard = tracing::subscriber::set_default(heard);
+        for caller in [
+            tracing::debug_span!("upload", attempts = Empty, outcome = Empty),
+            tracing::debug_span!("operation", attempts = Empty, outcome = Empty),
+        ] {
+            notes.take();
+            let put = photos.put("cat.jpg", "meow").send();
+            put.instrument(caller).await.unwrap();
+            let text = notes.take();
+            let noted = ["attempts = ", "outcome = "].map(|field| text.matches(field).count());
+            let expected = if turned_off { [0, 0] } else { [1, 1] };
+            assert_eq!(noted, expected, "{text}");
+        }
+    }
 }
 
 /// In the same test, since what is listened to is decided for the process.

@@ -46,12 +46,15 @@ pub(crate) fn span_of<O: Operation>(
 /// The name of the span of an operation, for subscribers that do not know `otel.name`.
 const NAME: &str = "operation";
 
+/// A field that such a span has, whatever its service, and one of the caller's that is called the same has not.
+const FIELD: &str = "rpc.method";
+
 /// The span of the operation that goes on here; a span without fields where that is turned off, and another one, for
 /// example the caller's, is around.
 pub(crate) fn current() -> Span {
     let span = Span::current();
     match span.metadata() {
-        Some(metadata) if metadata.name() == NAME => span,
+        Some(own) if own.name() == NAME && own.fields().field(FIELD).is_some() => span,
         _ => Span::none(),
     }
 }

@@ -8,6 +8,7 @@
 mod attempts;
 #[path = "../common/mod.rs"]
 mod common;
+mod environment;
 mod hooks;
 mod redirects;
 mod slow;

@@ -17,7 +17,7 @@ use s3_client::answer::Fetched;
 use s3_client::cache_layer::Cache;
 use s3_client::config::Tagging;
 use s3_client::request::CacheMode;
-use s3_client::{Bucket, Credentials, S3Client};
+use s3_client::{Bucket, Credentials, S3Client, Signature};
 
 use crate::memcached::Server;
 use crate::store::Store;
@@ -97,6 +97,33 @@ async fn what_was_read_once_is_answered_without_a_request() {
     let stats = a.cache.stats();
     assert_eq!((stats.misses, stats.fills), (3, 3));
     assert_eq!(b.cache.stats().saved[0].operation, "GetObject");
+}
+
+/// What the cache answers says nothing of what the store takes.
+#[tokio::test]
+async fn an_answer_of_the_cache_is_no_proof_of_a_signature() {
+    let (store, server) = (Store::emulator().await, Server::start());
+    let bucket = store.bucket().await;
+    bucket.put("k", "meow").await.unwrap();
+    let read = async |cache: Cache| {
+        let client = store.builder().cache(cache).build().unwrap();
+        let object = client.bucket(bucket.name()).get("k").await.unwrap();
+        assert_eq!(object.body.bytes(9).await.unwrap(), "meow");
+        client.signature()
+    };
+    let by_store = read(server.cache().build().unwrap()).await;
+    let requests = store.requests();
+    let by_cache = read(server.cache().build().unwrap()).await;
+    assert_eq!(store.requests(), requests, "nobody asked the store");
+    // With `S3_TEST_REGION` it was said.
+    let said = std::env::var("S3_TEST_REGION").is_ok();
+    let unknown = if said {
+        by_store.clone()
+    } else {
+        Signature::Auto
+    };
+    assert_ne!(by_store, Signature::Auto);
+    assert_eq!(by_cache, unknown);
 }
 
 #[tokio::test]
