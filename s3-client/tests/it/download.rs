@@ -202,18 +202,27 @@ async fn a_download_that_is_dropped_leaves_nothing() {
     let bucket = store.bucket().await;
     let folder = Folder::new();
     bucket.put("k", noise(8 << 20)).await.unwrap();
-    let told = Told::default();
-    let download = bucket
-        .download("k")
-        .part_size(64 << 10)
-        .parallel(1)
-        .progress(told.report());
-    let running = tokio::spawn(download.to_file(folder.file("down")).send());
-    while told.0.lock().unwrap().len() < 2 {
-        tokio::task::yield_now().await;
+    // A file that was there before stays as it was.
+    for before in [None, Some("before")] {
+        if let Some(text) = before {
+            std::fs::write(folder.file("down"), text).unwrap();
+        }
+        let there = folder.names();
+        let told = Told::default();
+        let download = bucket
+            .download("k")
+            .part_size(64 << 10)
+            .parallel(1)
+            .progress(told.report());
+        let running = tokio::spawn(download.to_file(folder.file("down")).send());
+        while told.0.lock().unwrap().len() < 2 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(folder.names().len(), there.len() + 1);
+        running.abort();
+        assert!(running.await.unwrap_err().is_cancelled());
+        assert_eq!(folder.names(), there);
+        let left = std::fs::read_to_string(folder.file("down")).ok();
+        assert_eq!(left.as_deref(), before);
     }
-    assert_eq!(folder.names().len(), 1);
-    running.abort();
-    assert!(running.await.unwrap_err().is_cancelled());
-    assert!(folder.names().is_empty());
 }

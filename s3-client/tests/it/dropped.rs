@@ -79,6 +79,18 @@ async fn a_get_leaves_its_connection_to_others() {
 }
 
 #[tokio::test]
+async fn what_was_never_polled_is_never_sent() {
+    let held = Held::start("none").await;
+    let before = held.emulator.stats().requests;
+    drop(held.bucket.put("new", "meow").send());
+    drop(held.bucket.delete("there").send());
+    drop(held.bucket.upload("new", "meow").send());
+    assert!(held.bucket.head("new").await.unwrap_err().is_not_found());
+    held.bucket.head("there").await.unwrap();
+    assert_eq!(held.emulator.stats().requests, before + 2);
+}
+
+#[tokio::test]
 async fn what_waits_for_a_connection_is_never_sent() {
     let held = Held::start("GetObject").await;
     let first = tokio::spawn(held.bucket.get("there").send());

@@ -444,17 +444,20 @@ async fn a_dropped_download_leaves_nothing() {
     ))
     .await;
     let folder = Folder::new();
-    let save = client
-        .bucket("photos")
-        .get("k")
-        .to_file(folder.file("down"));
-    let mut save = Box::pin(save.send());
-    // Until the temporary file is there.
-    while folder.names().is_empty() {
-        let turn = std::future::poll_fn(|cx| std::task::Poll::Ready(save.as_mut().poll(cx)));
-        assert!(turn.await.is_pending());
-        tokio::task::yield_now().await;
+    std::fs::write(folder.file("before"), "before").unwrap();
+    for name in ["down", "before"] {
+        let there = folder.names();
+        let save = client.bucket("photos").get("k").to_file(folder.file(name));
+        let mut save = Box::pin(save.send());
+        // Until the temporary file is there.
+        while folder.names() == there {
+            let turn = std::future::poll_fn(|cx| std::task::Poll::Ready(save.as_mut().poll(cx)));
+            assert!(turn.await.is_pending());
+            tokio::task::yield_now().await;
+        }
+        drop(save);
+        assert_eq!(folder.names(), there, "{name}");
     }
-    drop(save);
-    assert!(folder.names().is_empty());
+    let left = std::fs::read_to_string(folder.file("before")).unwrap();
+    assert_eq!(left, "before");
 }

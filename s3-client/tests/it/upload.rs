@@ -1,11 +1,14 @@
 //! Whole objects go up in parts.
 
 use std::io;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _, stream};
 use pipeline_pool::{Method, Request};
-use s3_client::{Kind, Source};
+use s3_client::transport::{Head, Origin, Response, ResponseFuture, Transport};
+use s3_client::{Credentials, Kind, S3Client, Signature, Source};
 
 use crate::files::{Folder, noise};
 use crate::meddler::{How, Meddler, with};
@@ -250,4 +253,68 @@ async fn an_upload_that_is_dropped_leaves_no_parts() {
     running.abort();
     assert!(running.await.unwrap_err().is_cancelled());
     while uploads(&bucket).await != 0 {}
+}
+
+/// A store that takes parts, and has no answer to a request to abort an upload; what such requests hold.
+#[derive(Clone, Debug, Default)]
+struct NeverAborts(Arc<Mutex<Option<Arc<()>>>>);
+
+impl NeverAborts {
+    /// Whether a request to abort waits for its answer.
+    fn waits(&self) -> bool {
+        let held = self.0.lock().expect("a lock");
+        held.as_ref()
+            .is_some_and(|held| Arc::strong_count(held) > 1)
+    }
+}
+
+impl Transport for NeverAborts {
+    fn send(&self, _: &Origin, request: Request) -> ResponseFuture {
+        let xml =
+            "<InitiateMultipartUploadResult><UploadId>7</UploadId></InitiateMultipartUploadResult>";
+        let body = match request.method() {
+            Method::Post => xml,
+            Method::Delete => {
+                let held = Arc::new(());
+                *self.0.lock().expect("a lock") = Some(held.clone());
+                return ResponseFuture::new(async move {
+                    let _held = held;
+                    std::future::pending().await
+                });
+            }
+            _ => "",
+        };
+        let head = Head::new(200, [("etag", &b"\"a\""[..])]);
+        ResponseFuture::ready(Ok(Response::new(head, Bytes::from_static(body.as_bytes()))))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dropped_upload_is_cleaned_up_for_a_minute_at_most() {
+    let store = NeverAborts::default();
+    let client = S3Client::builder()
+        .endpoint("http://store.example")
+        .credentials(Credentials::new("AKID", "secret"))
+        .signature(Signature::V2)
+        .transport(store.clone());
+    let bucket = client.build().unwrap().bucket("photos");
+    let told = Told::default();
+    let endless = pieces(&noise(MIN), 1 << 20).chain(stream::pending());
+    let upload = bucket
+        .upload("k", Source::unsized_stream(endless))
+        .part_size(MIN as u64)
+        .timeout(Duration::from_secs(3600));
+    let running = tokio::spawn(upload.progress(told.report()).send());
+    while told.0.lock().unwrap().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    running.abort();
+    assert!(running.await.unwrap_err().is_cancelled());
+    while !store.waits() {
+        tokio::task::yield_now().await;
+    }
+    tokio::time::sleep(Duration::from_secs(59)).await;
+    assert!(store.waits());
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert!(!store.waits());
 }

@@ -208,17 +208,26 @@ async fn a_dropped_put_is_taken_out_unless_it_is_under_way() {
             )
         })
     };
-    let batcher = offline(&held).max_wait(Duration::ZERO).start().unwrap();
+    let batcher = offline(&held).max_items(2).max_wait(Duration::MAX);
+    let batcher = batcher.start().unwrap();
     let mut put = Box::pin(batcher.put(item("u", "1")).send());
     assert!(is_pending(&mut put).await);
+    let beside = spawn(&batcher, vec![item("beside", "1")]).await;
     while held.seen().is_empty() {
         tokio::task::yield_now().await;
     }
     drop(put);
-    let next = spawn(&batcher, vec![item("u", "2")]).await;
+    let next = spawn(&batcher, vec![item("u", "2"), item("last", "2")]).await;
     gate.add_permits(2);
-    assert!(next.join_all().await[0].1.is_ok());
-    assert_eq!(held.seen().len(), 2);
+    // The batch of the one that was dropped comes to its end, with both.
+    assert!(beside.join_all().await[0].1.is_ok());
+    assert!(next.join_all().await.iter().all(|(_, put)| put.is_ok()));
+    let seen = held.seen();
+    assert_eq!(seen.len(), 2);
+    assert!(
+        seen[0].contains("=u&") && seen[0].contains("=beside&"),
+        "{seen:?}"
+    );
 }
 
 #[tokio::test(start_paused = true)]
