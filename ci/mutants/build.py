@@ -14,13 +14,8 @@ class BuildError(Exception):
     """What is built without changes, or with changes whose fault it cannot be, does not build."""
 
 
-@dataclass(frozen=True)
-class Program:
-    """A test program: the argument of `cargo test` that builds it, and where it is."""
-
-    target: str
-    path: Path
-
+# The test programs, by the arguments of `cargo test` that build them.
+Programs = dict[str, Path]
 
 # Errors of types, which text has with a switch and without: a trait or a method is missing, or is private, an operator
 # has no such operands, or the type is another.
@@ -31,7 +26,7 @@ _OF_TYPES = {"E0277", "E0308", "E0369", "E0599", "E0624"}
 class Built:
     """The test programs; which changes are not in them, and which of these would not compile without switches."""
 
-    programs: list[Program]
+    programs: Programs
     apart: set[int]
     unviable: set[int]
 
@@ -55,7 +50,7 @@ class Builder:
     target_dir: Path
     log: Path
 
-    def switched(self, changes: dict[int, Change], targets: list[str]) -> Built:
+    def switched(self, changes: dict[int, Change], targets: tuple[str, ...]) -> Built:
         """All changes behind switches that build together."""
         apart: set[int] = set()
         unviable: set[int] = set()
@@ -85,7 +80,7 @@ class Builder:
         finally:
             self._restore(originals)
 
-    def alone(self, change: Change, targets: list[str]) -> list[Program] | None:
+    def alone(self, change: Change, targets: tuple[str, ...]) -> Programs | None:
         """The tests with one change that has no switch; none if it does not compile."""
         original = (self.tree / change.file).read_bytes()
         try:
@@ -112,7 +107,7 @@ class Builder:
         for file, text in originals.items():
             self._write(file, text)
 
-    def _cargo(self, targets: list[str]) -> tuple[list[Program], list[_Failure]]:
+    def _cargo(self, targets: tuple[str, ...]) -> tuple[Programs, list[_Failure]]:
         command = ["cargo", "test", "--no-run", "--quiet", "--message-format=json", "--package", self.package, *targets]
         settings = {"CARGO_TARGET_DIR": str(self.target_dir), "CARGO_PROFILE_DEV_DEBUG": "0", "CARGO_INCREMENTAL": "1"}
         with self.log.open("ab") as log:
@@ -123,7 +118,7 @@ class Builder:
                 log.write(failure.text.encode() + b"\n")
         if run.returncode != 0 and not failures:
             raise BuildError(f"cargo could not build {self.package}: see {self.log}")
-        programs = [p for m in messages if m["reason"] == "compiler-artifact" if (p := _program(m))]
+        programs = dict(p for m in messages if m["reason"] == "compiler-artifact" if (p := _program(m)))
         return programs, failures
 
 
@@ -135,8 +130,8 @@ def _failure(message: dict) -> _Failure | None:
     return _Failure(message["rendered"], code, tuple((s["file_name"], s["byte_start"], s["byte_end"]) for s in spans))
 
 
-def _program(artifact: dict) -> Program | None:
+def _program(artifact: dict) -> tuple[str, Path] | None:
     if not artifact["profile"]["test"] or artifact["executable"] is None:
         return None
     kinds, name = artifact["target"]["kind"], artifact["target"]["name"]
-    return Program(f"--test={name}" if "test" in kinds else "--lib", Path(artifact["executable"]))
+    return f"--test={name}" if "test" in kinds else "--lib", Path(artifact["executable"])

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from build import Program
-from rooms import Room
+from build import Programs
+from rooms import Room, Step
 
 CAUGHT, MISSED, TIMEOUT, UNVIABLE = "caught", "missed", "timeout", "unviable"
 
@@ -24,9 +24,6 @@ _IDLE = 5.0
 # A line of the harness of tests, in the first bytes of its output.
 _FAILED = re.compile(rb"^test .* \.\.\. FAILED$", re.MULTILINE)
 _OUTPUT = 1 << 20
-
-# Parts of the names of the tests that are to run.
-Filters = tuple[str, ...]
 
 
 class JudgeError(Exception):
@@ -63,35 +60,27 @@ class Judge:
     folder: Path
     least: float = LEAST
 
-    def unchanged(self, programs: list[Program], costs: dict[tuple[Program, Filters], Cost]) -> dict[str, Limits]:
-        """What each program may take with a change, from a run without one; `costs` has those that have run."""
-        limits = {}
-        for program in self._own(programs):
-            run = program, self.room.filters
-            if run not in costs:
-                status, costs[run] = self._run(*run, None, Limits(_UNCHANGED_LIMIT, _UNCHANGED_LIMIT))
+    def unchanged(self, programs: Programs, costs: dict[Step, Cost]) -> dict[Step, Limits]:
+        """What each step may take with a change, from a run without one; `costs` has those that have run."""
+        for step in self.room.steps:
+            if step not in costs:
+                status, costs[step] = self._run(programs, step, None, Limits(_UNCHANGED_LIMIT, _UNCHANGED_LIMIT))
                 if status != 0:
-                    raise JudgeError(f"the tests of {self.room.name} do not pass unchanged: {program.path}")
-            limits[program.target] = Limits.after(costs[run], self.least)
-        return limits
+                    raise JudgeError(f"the tests of {self.room.name} do not pass unchanged: {programs[step.target]}")
+        return {step: Limits.after(costs[step], self.least) for step in self.room.steps}
 
-    def changed(self, programs: list[Program], number: int | None, limits: dict[str, Limits]) -> str:
+    def changed(self, programs: Programs, number: int | None, limits: dict[Step, Limits]) -> str:
         """How the tests end with the change behind switch `number`, or with that which `programs` were built with."""
-        for filters in (self.room.likely, self.room.filters) if self.room.likely else (self.room.filters,):
-            for program in self._own(programs):
-                status, _ = self._run(program, filters, number, limits[program.target])
-                if status is None:
-                    return TIMEOUT
-                if status != 0:
-                    return CAUGHT
+        for step in self.room.steps:
+            status, _ = self._run(programs, step, number, limits[step])
+            if status is None:
+                return TIMEOUT
+            if status != 0:
+                return CAUGHT
         return MISSED
 
-    def _own(self, programs: list[Program]) -> list[Program]:
-        own = {program.target: program for program in programs}
-        return [own[target] for target in self.room.targets]
-
     def _run(
-        self, program: Program, filters: Filters, number: int | None, limits: Limits
+        self, programs: Programs, step: Step, number: int | None, limits: Limits
     ) -> tuple[int | None, Cost]:
         """The exit status, none if it hung."""
         settings = {
@@ -104,7 +93,7 @@ class Judge:
         output = tempfile.TemporaryFile()
         began = time.monotonic()
         process = subprocess.Popen(
-            ["nice", "-n", "10", program.path, *filters],
+            ["nice", "-n", "10", programs[step.target], *step.filters],
             cwd=self.folder,
             env=os.environ | settings,
             stdin=subprocess.DEVNULL,
@@ -130,6 +119,8 @@ class Judge:
         while True:
             try:
                 process.wait(timeout=0.2)
+                if process.returncode in (-signal.SIGKILL, -signal.SIGTERM):
+                    raise JudgeError(f"a run of {self.room.name} was killed from outside; run this again")
                 return process.returncode, Cost(time.monotonic() - began, busy)
             except subprocess.TimeoutExpired:
                 now, used = time.monotonic(), _processor(process.pid)

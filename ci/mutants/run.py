@@ -4,10 +4,10 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from typing import Callable
 
-from build import Builder, Program
+from build import Builder
 from changes import Change
-from judge import UNVIABLE, Cost, Filters, Judge, Limits
-from rooms import Room
+from judge import UNVIABLE, Cost, Judge, Limits
+from rooms import Room, Step
 
 # Tells how a change of a room ended.
 Ended = Callable[[Room, Change, str], None]
@@ -23,13 +23,13 @@ class Package:
 
     def run(self, wanted: dict[Room, list[Change]], ended: Ended) -> None:
         numbered = list(enumerate(((room, change) for room, changes in wanted.items() for change in changes), 1))
-        targets = sorted({target for room in wanted for target in room.targets})
+        targets = tuple(sorted({target for room in wanted for target in room.targets}))
         built = self.builder.switched({number: change for number, (_, change) in numbered}, targets)
         for number, (room, change) in numbered:
             if number in built.unviable:
                 ended(room, change, UNVIABLE)
         judges = {room: self._judge(room) for room in wanted}
-        costs: dict[tuple[Program, Filters], Cost] = {}
+        costs: dict[Step, Cost] = {}
         limits = {room: judge.unchanged(built.programs, costs) for room, judge in judges.items()}
         with ThreadPoolExecutor(self.jobs) as pool:
             runs = {
@@ -51,6 +51,6 @@ class Package:
     def _judge(self, room: Room) -> Judge:
         return Judge(room, self.builder.tree / self.builder.folder, self.least)
 
-    def _alone(self, judge: Judge, change: Change, limits: dict[str, Limits]) -> str:
-        programs = self.builder.alone(change, list(judge.room.targets))
+    def _alone(self, judge: Judge, change: Change, limits: dict[Step, Limits]) -> str:
+        programs = self.builder.alone(change, judge.room.targets)
         return UNVIABLE if programs is None else judge.changed(programs, None, limits)

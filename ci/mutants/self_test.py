@@ -13,11 +13,11 @@ import switch
 from build import Builder
 from judge import CAUGHT, MISSED, TIMEOUT, UNVIABLE
 from results import Result, table
-from rooms import Room
+from rooms import room
 from run import Package
 
 _TOY = Path(__file__).resolve().parent / "toy"
-_ROOM = Room("toy", "toy", ("src/**/*.rs",), ("--lib",))
+_ROOM = room("toy", "toy", "src/**/*.rs", "--lib")
 # How all changes end that are not caught.
 _OTHERS = {
     "src/lib.rs:7:7: replace < with <= in is_small": MISSED,
@@ -49,7 +49,7 @@ def runs(known: list[changes.Change]) -> None:
         Package(builder, 2, 2.0).run({_ROOM: known}, lambda _, change, kind: ended.update({change.name: kind}))
         check("the source is as before", (tree / "src/lib.rs").read_bytes(), (_TOY / "src/lib.rs").read_bytes())
         numbered = dict(enumerate(known, 1))
-        built = builder.switched(numbered, ["--lib"])
+        built = builder.switched(numbered, ("--lib",))
     alone = {number for number, change in numbered.items() if change.name.startswith(_ALONE)}
     check("what is built alone", built.apart - built.unviable, alone)
     for change in known:

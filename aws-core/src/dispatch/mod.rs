@@ -360,3 +360,35 @@ impl fmt::Debug for Dispatch {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn client(keys: KeyVisibility) -> Dispatch {
+        let mut builder = Dispatch::builder();
+        builder.credentials(Credentials::new("id", "topsecret"));
+        builder.show_keys(keys);
+        builder.build().unwrap()
+    }
+
+    #[test]
+    fn keys_are_shown_where_the_builder_was_told() {
+        for keys in [
+            KeyVisibility::Hidden,
+            KeyVisibility::Errors,
+            KeyVisibility::ErrorsAndSpans,
+        ] {
+            assert_eq!(client(keys).keys(), keys);
+        }
+    }
+
+    #[cfg(feature = "cache")]
+    #[test]
+    fn a_clone_has_the_address_of_its_original_and_another_client_has_not() {
+        let one = client(KeyVisibility::default());
+        let clones = [one.clone(), one.clone()];
+        assert!(clones.iter().all(|clone| clone.address() == one.address()));
+        assert_ne!(one.address(), client(KeyVisibility::default()).address());
+    }
+}

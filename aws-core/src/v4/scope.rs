@@ -160,6 +160,26 @@ mod tests {
     use super::*;
 
     #[test]
+    fn scopes_are_equal_that_sign_alike() {
+        let scope = Scope::s3("eu-west-1");
+        assert_eq!(scope, scope.clone());
+        assert_eq!(scope, Scope::s3("eu-west-1"));
+        for other in [
+            Scope::s3("eu-west-2"),
+            Scope::new("eu-west-1", "s3"),
+            scope.clone().with_normalized_path(true),
+            scope.clone().with_content_sha256(false),
+        ] {
+            assert_ne!(scope, other);
+        }
+        let other = Scope::new("eu-west-1", "sdb");
+        assert_eq!((other.region(), other.service()), ("eu-west-1", "sdb"));
+        assert_eq!(other, Scope::new("eu-west-1", "sdb"));
+        assert_ne!(other, Scope::new("eu-west-1", "iam"));
+        assert_ne!(other, Scope::new("us-east-1", "sdb"));
+    }
+
+    #[test]
     fn debug_shows_no_key() {
         let scope = Scope::s3("eu-west-1");
         let keys = Credentials::new("AKID", "hush");

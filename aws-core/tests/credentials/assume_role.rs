@@ -1,9 +1,11 @@
 //! Keys of roles, and those that another program prints.
 
-use std::time::{Duration, UNIX_EPOCH};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_core::Credentials;
-use aws_core::credentials::{AssumeRole, Cached, Profile, ProvideCredentials};
+use aws_core::credentials::{AssumeRole, Cached, Profile, ProvideCredentials, ProvideFuture};
 
 use crate::server::{Asked, Server};
 use crate::{HIDDEN, Home, now};
@@ -283,6 +285,49 @@ async fn keys_that_are_refused_are_fetched_anew() {
     assert!(cached.ready(at).is_none());
     cached.provide(at).await.unwrap();
     assert_eq!(server.lines().len(), 2);
+}
+
+/// Keys at hand, and how often they were refused.
+#[derive(Debug, Default)]
+struct Refused(AtomicUsize);
+
+impl ProvideCredentials for Refused {
+    fn provide(&self, _: SystemTime) -> ProvideFuture<'_> {
+        Box::pin(std::future::ready(Ok(Credentials::new("A", HIDDEN).into())))
+    }
+
+    fn ready(&self, _: SystemTime) -> Option<Credentials> {
+        Some(Credentials::new("A", HIDDEN))
+    }
+
+    fn forget(&self, _: &Credentials, _: SystemTime) -> bool {
+        self.0.fetch_add(1, Ordering::Relaxed) > 0
+    }
+}
+
+#[test]
+fn roles_and_profiles_have_other_keys_when_some_were_refused() {
+    let keys = Credentials::new("A", HIDDEN);
+    let source = Arc::new(Refused::default());
+    assert_eq!(source.ready(now()), Some(keys.clone()));
+    // What the source says of its own does not matter: those of the role are others.
+    let role = AssumeRole::new(source.clone(), "role/R");
+    assert!(role.forget(&keys, now()));
+    assert_eq!(source.0.load(Ordering::Relaxed), 1);
+    assert!(source.forget(&keys, now()));
+    assert!(Profile::from_fn(|_| None).forget(&keys, now()));
+    // Keys that are fixed stay what they are.
+    assert!(!keys.forget(&keys, now()));
+}
+
+#[test]
+fn debug_of_a_role_tells_the_time_limit_and_no_secret() {
+    let role = AssumeRole::new(Credentials::new("A", HIDDEN), "role/R");
+    let shown = format!("{:?}", role.timeout(Duration::from_millis(1234)));
+    assert!(
+        shown.contains("1.234s") && !shown.contains(HIDDEN),
+        "{shown}"
+    );
 }
 
 #[cfg(unix)]

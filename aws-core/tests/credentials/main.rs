@@ -309,6 +309,14 @@ async fn what_is_missing_is_said() {
     let homeless = Profile::from_fn(|name| (name == "AWS_PROFILE").then(|| "nobody".to_owned()));
     let error = access_key(homeless).await.unwrap_err().to_string();
     assert!(error.contains("no HOME"), "{error}");
+    // A profile may be there for other settings: a chain goes on to its next source.
+    let other = Home::new(&[("config", "[default]\nregion = eu-west-1\n")]);
+    let error = access_key(other.profile(&[])).await.unwrap_err();
+    assert!(error.is_absent(), "{error}");
+    assert_eq!(
+        error.to_string(),
+        "the profile default has no aws_access_key_id"
+    );
     let empty = Home::new(&[]);
     assert!(
         access_key(empty.profile(&[]))

@@ -5,10 +5,12 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
 use aws_core::Idempotency::{Once, Repeatable};
-use aws_core::{Class, Credentials, Dispatch, Error, Kind, RetryConfig};
-use pipeline_pool::{HttpPool, Kind as Pool, Origin, Sent};
+use aws_core::operation::{Answer, Attempt};
+use aws_core::{Class, Credentials, Dispatch, Error, Idempotency, Kind, Operation, RetryConfig};
+use pipeline_pool::{HttpPool, Kind as Pool, Origin, Request, Sent};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
+use tokio::time::Instant;
 
 use crate::common::{Do, Script, Step, Toy};
 use crate::{BUSY, EXPIRED, SLOW_DOWN};
@@ -120,4 +122,46 @@ async fn an_expectation_that_was_refused_is_given_up() {
     let error = dispatch.call(&Toy, &op).await.unwrap_err();
     assert_eq!((error.status(), error.class()), (Some(417), Class::Other));
     assert_eq!(script.seen.lock().unwrap().expects, [true, false]);
+}
+
+/// As [`Do`], with an answer that is handed on as it comes.
+struct Watch(Do);
+
+impl Operation for Watch {
+    type Service = Toy;
+    type Output = Answer;
+    const NAME: &'static str = "Watch";
+    const STREAMS: bool = true;
+
+    fn idempotency(&self) -> Idempotency {
+        Repeatable
+    }
+
+    fn origin(&self) -> &Origin {
+        self.0.origin()
+    }
+
+    fn resource(&self) -> Option<&Arc<str>> {
+        None
+    }
+
+    fn request(&self, service: &Toy, attempt: &Attempt<'_>) -> Result<Request, Error> {
+        self.0.request(service, attempt)
+    }
+
+    fn parse(&self, _: &Toy, answer: Answer) -> Result<Answer, Error> {
+        Ok(answer)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_is_handed_on_before_its_end() {
+    let script = Script::new([Step::Stuck(200)]);
+    let dispatch = script.dispatch(RetryConfig::none());
+    let start = Instant::now();
+    let answer = dispatch
+        .call(&Toy, &Watch(Do::new(Repeatable)))
+        .await
+        .unwrap();
+    assert!(answer.body.as_whole().is_none() && start.elapsed().is_zero());
 }

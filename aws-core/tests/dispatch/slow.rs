@@ -12,7 +12,7 @@ use aws_core::Idempotency::Repeatable;
 use aws_core::transport::{ResponseFuture, Transport};
 use aws_core::{Credentials, Dispatch, RetryConfig};
 use bytes::Bytes;
-use pipeline_pool::{Head, Origin, Request, Response};
+use pipeline_pool::{Head, Kind as Pool, Origin, Request, Response, Sent};
 use std::sync::Mutex;
 use tokio::time::{Instant, timeout};
 
@@ -217,4 +217,24 @@ async fn nothing_is_slower_after_a_few_refusals() {
         dispatch.call(&Toy, &Do::new(Repeatable)).await.unwrap();
     }
     assert!(start.elapsed() <= Duration::from_secs(1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_refuses_no_request_slows_nothing_down() {
+    let failures = [
+        || Step::Lost(Pool::Closed, Sent::All),
+        || Step::Lost(Pool::Connect, Sent::No),
+        || Step::Answer(404, &[], ""),
+        || Step::Answer(500, &[], ""),
+    ];
+    for failure in failures {
+        let script = Script::new((0..40).map(|_| failure()));
+        let dispatch = script.dispatch(RetryConfig::none());
+        let start = Instant::now();
+        for _ in 0..40 {
+            let failed = dispatch.call(&Toy, &Do::new(Repeatable)).await;
+            assert!(failed.is_err());
+        }
+        assert!(start.elapsed().is_zero() && script.count() == 40);
+    }
 }
