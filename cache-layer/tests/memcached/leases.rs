@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use cache_layer::memcached::{Kind, Leased, Stored};
 
-use crate::server::{Server, client};
+use crate::server::{Server, client, patient};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -164,4 +164,35 @@ async fn a_lease_is_of_the_server_that_granted_it() {
     let error = cache.fill(lease, "old").await.unwrap_err();
     assert_eq!(error.kind(), Kind::Gone);
     assert_eq!(servers[0].raw("get a\r\n"), "VALUE a 0 0");
+}
+
+#[tokio::test]
+async fn a_large_value_fills_in_pieces_by_choice_and_else_is_refused_here() {
+    let server = Server::start();
+    let value: Vec<u8> = (0..3_000_000u32).map(|i| (i / 251) as u8).collect();
+    for split in [true, false] {
+        let cache = patient()
+            .servers([&server.name])
+            .split(split)
+            .build()
+            .unwrap();
+        let key = if split { "pieces" } else { "whole" };
+        let Leased::Miss(lease) = cache.get_lease(key).await.unwrap() else {
+            panic!("it is asked to fill");
+        };
+        // With the highest bit the pieces are told from other values.
+        let marked = cache.fill(lease.clone(), "x").flags(1 << 31).await;
+        let filled = cache.fill(lease, value.clone()).flags(3).await;
+        if split {
+            assert_eq!(marked.unwrap_err().kind(), Kind::Config);
+            assert_eq!(filled.unwrap(), Stored::Stored);
+            let read = cache.get(key).await.unwrap().unwrap();
+            assert_eq!((read.data == value, read.flags), (true, 3));
+        } else {
+            assert_eq!(marked.unwrap(), Stored::Stored);
+            let error = filled.unwrap_err();
+            assert_eq!(error.kind(), Kind::TooLarge);
+            assert!(error.to_string().contains("of 3000000 bytes"), "{error}");
+        }
+    }
 }

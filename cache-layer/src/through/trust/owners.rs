@@ -263,6 +263,19 @@ mod tests {
     }
 
     #[test]
+    fn the_owners_of_all_groups_together_have_a_limit() {
+        let mut owners = Owners::new(2);
+        let name = |i: u32| Name::new("t:0:", &i.to_string(), &[&format!("{}/", i / 50)], "k");
+        for i in 0..10_000 {
+            assert_eq!(owners.meet(&name(i), at(0)), Standing::Sure);
+        }
+        let stranger = owners.meet(&name(10_000), at(1));
+        assert_eq!(stranger, Standing::Unsure(u64::MAX));
+        // Those of the past make room.
+        assert_eq!(owners.meet(&name(10_000), at(60)), Standing::Sure);
+    }
+
+    #[test]
     fn what_has_no_room_is_unsure() {
         let mut owners = Owners::new(2);
         for i in 0..MAX_OWNERS_OF_GROUP {
