@@ -108,7 +108,9 @@ class Builder:
             self._write(file, text)
 
     def _cargo(self, targets: tuple[str, ...]) -> tuple[Programs, list[_Failure]]:
-        command = ["cargo", "test", "--no-run", "--quiet", "--message-format=json", "--package", self.package, *targets]
+        # What a feature hides would be missed by all tests.
+        options = ["--all-features", "--no-run", "--quiet", "--message-format=json"]
+        command = ["cargo", "test", "--package", self.package, *options, *targets]
         settings = {"CARGO_TARGET_DIR": str(self.target_dir), "CARGO_PROFILE_DEV_DEBUG": "0", "CARGO_INCREMENTAL": "1"}
         with self.log.open("ab") as log:
             run = subprocess.run(command, cwd=self.tree, env=os.environ | settings, stdout=subprocess.PIPE, stderr=log)

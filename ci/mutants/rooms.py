@@ -49,6 +49,7 @@ ROOMS = (
         "aws-core/src/dispatch/**/*.rs aws-core/src/classify.rs aws-core/src/retry.rs aws-core/src/idempotency/**/*.rs",
         "--lib dispatch classify retry idempotency",
         "--test=dispatch",
+        "--test=metrics",
     ),
     room("signing4", "aws-core", "aws-core/src/v4/**/*.rs", "--lib v4", "--test=v4"),
     room("expiry", "aws-core", "aws-core/src/credentials/**/*.rs", "--lib credentials", "--test=credentials"),

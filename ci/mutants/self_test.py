@@ -46,7 +46,7 @@ def runs(known: list[changes.Change]) -> None:
         shutil.copytree(_TOY, tree)
         builder = Builder(tree, "toy", ".", Path(folder, "build"), Path(folder, "log"))
         ended: dict[str, str] = {}
-        Package(builder, 2, 2.0).run({_ROOM: known}, lambda _, change, kind: ended.update({change.name: kind}))
+        Package(builder, 2, 10.0).run({_ROOM: known}, lambda _, change, kind: ended.update({change.name: kind}))
         check("the source is as before", (tree / "src/lib.rs").read_bytes(), (_TOY / "src/lib.rs").read_bytes())
         numbered = dict(enumerate(known, 1))
         built = builder.switched(numbered, ("--lib",))

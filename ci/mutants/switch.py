@@ -128,6 +128,8 @@ class Switched:
                 if whole is None or whole.child_by_field_name("operator") != node:
                     return False
                 whole = _outermost(whole)
+                if whole.parent is not None and whole.parent.type == "let_chain":
+                    return False
             case "UnaryOperator":
                 whole = _ancestor(node, {"unary_expression"})
             case "StructField":
