@@ -86,6 +86,7 @@ mod record;
 mod remove;
 pub mod roster;
 pub mod shared_roster;
+mod snapshots;
 mod stores;
 pub mod vcard;
 mod version;

@@ -2,6 +2,11 @@
 //!
 //! All is in one domain, `shared`: an item `g|HOST|GROUP` for a group, and an item `u|HOST|K|GROUP` for each member, with
 //! the host, the person and the group as attributes, so that members of a group and groups of a person are one selection.
+//! They change seldom, and are asked for at each presence: where reads come from a cache, a process keeps what it selected for
+//! as long as the generation of the host, an item `v|HOST`, is the same.
+
+use std::fmt;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use sdb_client::query::{Filter, attr};
@@ -11,6 +16,7 @@ use crate::error::{Error, Result};
 use crate::jid::{BareJid, MAX_JID};
 use crate::layout::{DomainKind, item_name};
 use crate::names::escape;
+use crate::snapshots::{Generation, Snapshots};
 use crate::stores::{Freshness, Stores, check_item, long, replace_long};
 
 /// The most bytes of the name of a group.
@@ -32,9 +38,16 @@ const NAME: &str = "n";
 const JID: &str = "j";
 const OPTIONS: &str = "o";
 
-/// Shared groups of rosters; made by [`Stores::shared_roster`].
-#[derive(Clone, Debug)]
-pub struct SharedRoster(Stores);
+/// How many groups and members are kept at most, over all hosts.
+const MAX_KEPT: usize = 100_000;
+
+/// Shared groups of rosters; made by [`Stores::shared_roster`]. Clones share what they keep in memory, which is up to 100,000
+/// groups and members.
+#[derive(Clone)]
+pub struct SharedRoster {
+    stores: Stores,
+    snapshots: Arc<Snapshots<Item>>,
+}
 
 /// A shared group.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,23 +59,28 @@ pub struct SharedGroup {
 }
 
 impl Stores {
-    /// Shared groups of rosters.
+    /// Shared groups of rosters. Make it once and clone it: one that is made anew keeps nothing in memory yet.
     pub fn shared_roster(&self) -> SharedRoster {
-        SharedRoster(self.clone())
+        SharedRoster {
+            stores: self.clone(),
+            snapshots: Arc::new(Snapshots::new(MAX_KEPT)),
+        }
     }
 }
 
 impl SharedRoster {
-    /// All groups of a host, in no order. One selection for each 2,500 of them.
+    /// All groups of a host, in no order. One selection for each 2,500 of them, or none where this process has them and the
+    /// cache says that they are still good.
     ///
     /// # Errors
     /// As the service fails.
     pub async fn groups(&self, host: &str) -> Result<Vec<SharedGroup>> {
         let work = async {
-            let items = self.select(of(host, IS_GROUP)).await?;
+            let name = item_name(&["groups", host]);
+            let items = self.select(host, name, of(host, IS_GROUP)).await?;
             items.iter().map(group).collect()
         };
-        self.0.action("shared groups", host, work).await
+        self.stores.action("shared groups", host, work).await
     }
 
     /// What a group is set to, if there is one. One request.
@@ -72,17 +90,17 @@ impl SharedRoster {
     pub async fn get(&self, host: &str, name: &str) -> Result<Option<Bytes>> {
         let work = async {
             let there = self
-                .0
+                .stores
                 .get_item(&self.domain(), &group_name(host, name), Freshness::AsSet)
                 .await?;
             there.map(|item| Ok(group(&item)?.options)).transpose()
         };
-        self.0
+        self.stores
             .action("shared group", &about(host, name), work)
             .await
     }
 
-    /// Makes a group, or sets one anew. One request.
+    /// Makes a group, or sets one anew. Two requests.
     ///
     /// # Errors
     /// [`Kind::TooLarge`](crate::Kind::TooLarge) for what is over [`MAX_GROUP`] or [`MAX_GROUP_OPTIONS`]; otherwise as the
@@ -107,60 +125,69 @@ impl SharedRoster {
                 2 * MAX_GROUP_OPTIONS,
             )?;
             check_item(&put, &[])?;
-            self.0.put_item(&self.domain(), put).await
+            self.change(host, self.stores.put_item(&self.domain(), put))
+                .await
         };
-        self.0
+        self.stores
             .action("shared group", &about(host, name), work)
             .await
     }
 
     /// Removes a group and its members; one that is not there is no error. A selection, a request for each 25 members, and
-    /// one for the group, after which it looks for members once more.
+    /// one for the group, after which it looks for members once more; and one to tell other processes.
     ///
     /// # Errors
     /// As the service fails: the group is still there, or only members are left, and it can be done again.
     pub async fn remove(&self, host: &str, name: &str) -> Result<()> {
         let work = async {
             self.remove_members(host, name).await?;
-            self.0
+            self.stores
                 .delete_item(&self.domain(), &group_name(host, name))
                 .await?;
             // Who was added meanwhile would be in a group of this name that is made later.
             self.remove_members(host, name).await
         };
-        self.0
+        let work = self.change(host, work);
+        self.stores
             .action("shared group", &about(host, name), work)
             .await
     }
 
-    /// The members of a group that were [added](Self::add), in no order. One selection for each 2,500 of them.
+    /// The members of a group that were [added](Self::add), in no order. Requests as for [`groups`](Self::groups).
     ///
     /// # Errors
     /// As the service fails.
     pub async fn members(&self, host: &str, name: &str) -> Result<Vec<BareJid>> {
         let work = async {
-            let items = self.select(members_of(host, name)).await?;
+            let filter = members_of(host, name);
+            let name = item_name(&["members", host, name]);
+            let items = self.select(host, name, filter).await?;
             items
                 .iter()
                 .map(|item| BareJid::parse(long(item, JID)?))
                 .collect()
         };
-        self.0
+        self.stores
             .action("shared group", &about(host, name), work)
             .await
     }
 
-    /// The groups of a host that a person was [added](Self::add) to, in no order. One selection.
+    /// The groups of a host that a person was [added](Self::add) to, in no order. Requests as for
+    /// [`groups`](Self::groups).
     ///
     /// # Errors
     /// As the service fails.
     pub async fn groups_of(&self, host: &str, person: &BareJid) -> Result<Vec<String>> {
         let work = async {
             let his = attr(PERSON).eq(escape(person.as_str()));
-            let items = self.select(his.and(of(host, IS_MEMBER))).await?;
+            let name = item_name(&["of", host, person.as_str()]);
+            let filter = his.and(of(host, IS_MEMBER));
+            let items = self.select(host, name, filter).await?;
             items.iter().map(|item| long(item, NAME)).collect()
         };
-        self.0.action("shared groups", person.as_str(), work).await
+        self.stores
+            .action("shared groups", person.as_str(), work)
+            .await
     }
 
     /// Whether a person was [added](Self::add) to a group. One request.
@@ -171,17 +198,17 @@ impl SharedRoster {
         let work = async {
             let item = member_name(host, name, person);
             Ok(self
-                .0
+                .stores
                 .get_item(&self.domain(), &item, Freshness::AsSet)
                 .await?
                 .is_some())
         };
-        self.0
+        self.stores
             .action("shared group", &about(host, name), work)
             .await
     }
 
-    /// Adds a person to a group, whether or not that is there. One request.
+    /// Adds a person to a group, whether or not that is there. Two requests.
     ///
     /// # Errors
     /// [`Kind::TooLarge`](crate::Kind::TooLarge) for a name over [`MAX_GROUP`]; otherwise as the service fails.
@@ -195,22 +222,23 @@ impl SharedRoster {
             let put = replace_long(put, NAME, name, "the name of a group", MAX_GROUP)?;
             let put = replace_long(put, JID, person.as_str(), "the JID of a member", MAX_JID)?;
             check_item(&put, &[])?;
-            self.0.put_item(&self.domain(), put).await
+            self.change(host, self.stores.put_item(&self.domain(), put))
+                .await
         };
-        self.0
+        self.stores
             .action("shared group", &about(host, name), work)
             .await
     }
 
-    /// Takes a person out of a group; one who is not in it is no error. One request.
+    /// Takes a person out of a group; one who is not in it is no error. Two requests.
     ///
     /// # Errors
     /// As the service fails.
     pub async fn take_out(&self, host: &str, name: &str, person: &BareJid) -> Result<()> {
         let item = member_name(host, name, person);
         let domain = self.domain();
-        let work = self.0.delete_item(&domain, &item);
-        self.0
+        let work = self.change(host, self.stores.delete_item(&domain, &item));
+        self.stores
             .action("shared group", &about(host, name), work)
             .await
     }
@@ -219,23 +247,52 @@ impl SharedRoster {
         let domain = self.domain();
         let filter = members_of(host, name);
         let members = self
-            .0
+            .stores
             .select_names(&domain, filter, Freshness::Newest)
             .await?;
         match members.is_empty() {
             true => Ok(()),
-            false => self.0.delete_items(&domain, members).await,
+            false => self.stores.delete_items(&domain, members).await,
         }
     }
 
-    async fn select(&self, filter: Filter) -> Result<Vec<Item>> {
-        self.0
-            .select_items(&self.domain(), filter, Freshness::AsSet)
+    /// What this filter finds, or has found before under this name.
+    async fn select(&self, host: &str, name: String, filter: Filter) -> Result<Vec<Item>> {
+        let domain = self.domain();
+        let select = self.stores.select_items(&domain, filter, Freshness::AsSet);
+        if !self.stores.is_cached() {
+            return select.await;
+        }
+        let generation = self.generation(host);
+        self.snapshots
+            .read(&self.stores, &name, &generation, select)
             .await
     }
 
+    /// Does a change, and tells all processes, also where it failed: it may be done in part.
+    async fn change(&self, host: &str, work: impl Future<Output = Result<()>>) -> Result<()> {
+        let done = work.await;
+        let told = self.stores.renew(self.generation(host)).await;
+        done.and(told)
+    }
+
+    fn generation(&self, host: &str) -> Generation {
+        Generation {
+            domain: self.domain(),
+            item: item_name(&["v", host]),
+        }
+    }
+
     fn domain(&self) -> Domain {
-        self.0.domain(DomainKind::Shared, "")
+        self.stores.domain(DomainKind::Shared, "")
+    }
+}
+
+impl fmt::Debug for SharedRoster {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SharedRoster")
+            .field("stores", &self.stores)
+            .finish_non_exhaustive()
     }
 }
 

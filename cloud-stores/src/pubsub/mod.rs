@@ -44,6 +44,7 @@ pub use self::states::{
     Affiliation, Loaded, MAX_STATES_OF_A_PERSON, MAX_SUBSCRIPTION_ID, MAX_SUBSCRIPTIONS, Seen,
     State, StateSubscription, SubscriptionState,
 };
+use crate::snapshots::Snapshots;
 use crate::stores::Stores;
 
 /// Nodes, items and states; made by [`Stores::pubsub`]. Clones share what they keep in memory, which is up to 100,000
@@ -51,7 +52,7 @@ use crate::stores::Stores;
 #[derive(Clone)]
 pub struct PubSub {
     stores: Stores,
-    snapshots: Arc<states::Snapshots>,
+    snapshots: Arc<Snapshots<State>>,
 }
 
 impl Stores {
@@ -59,7 +60,7 @@ impl Stores {
     pub fn pubsub(&self) -> PubSub {
         PubSub {
             stores: self.clone(),
-            snapshots: Arc::new(states::Snapshots::new()),
+            snapshots: Arc::new(Snapshots::new(states::MAX_KEPT)),
         }
     }
 }

@@ -61,6 +61,11 @@ impl Stores {
         self.0.deadline
     }
 
+    /// Whether reads come from the caches of the clients.
+    pub(crate) fn is_cached(&self) -> bool {
+        self.0.reads == Reads::Cached
+    }
+
     /// The same stores, read in this way.
     pub(crate) fn reading(&self, reads: Reads) -> Self {
         Self(Arc::new(StoresParts {

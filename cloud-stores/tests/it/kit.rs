@@ -129,7 +129,7 @@ impl World {
         )
     }
 
-    /// Everything that is stored, but for the layout: keys of objects, and `DOMAIN: ITEM`.
+    /// Everything that is stored, but for the layout and the generations of hosts: keys of objects, and `DOMAIN: ITEM`.
     pub(crate) async fn left(&self) -> Vec<String> {
         let (bucket, sdb) = self.clients();
         let mut all = Vec::new();
@@ -144,7 +144,7 @@ impl World {
                 all.push(format!("{domain}: {}", item.name));
             }
         }
-        all.retain(|name| *name != self.stores.layout().object());
+        all.retain(|name| *name != self.stores.layout().object() && !name.contains(": v|"));
         all
     }
 }

@@ -81,9 +81,10 @@ async fn each_action_takes_so_many_requests() {
     let shared = world.stores.shared_roster();
     let ann = jid("ann");
     let (_, requests) = world.requests(shared.set(HOST, "g", Bytes::new())).await;
-    assert_eq!(requests, ["PutAttributes"]);
+    // The second one tells other processes.
+    assert_eq!(requests, ["PutAttributes"; 2]);
     let (_, requests) = world.requests(shared.add(HOST, "g", &ann)).await;
-    assert_eq!(requests, ["PutAttributes"]);
+    assert_eq!(requests, ["PutAttributes"; 2]);
     for (requests, operation) in [
         (world.requests(shared.groups(HOST)).await.1, "Select"),
         (
@@ -99,13 +100,67 @@ async fn each_action_takes_so_many_requests() {
             world.requests(shared.is_member(HOST, "g", &ann)).await.1,
             "GetAttributes",
         ),
-        (
-            world.requests(shared.take_out(HOST, "g", &ann)).await.1,
-            "DeleteAttributes",
-        ),
     ] {
         assert_eq!(requests, [operation]);
     }
+    let (_, requests) = world.requests(shared.take_out(HOST, "g", &ann)).await;
+    assert_eq!(requests, ["DeleteAttributes", "PutAttributes"]);
+}
+
+#[tokio::test]
+async fn with_a_cache_a_selection_is_made_once_until_something_changes() {
+    let world = World::cached().await;
+    let shared = world.stores.shared_roster();
+    // Another process, with the same cache.
+    let other = world.stores.shared_roster();
+    let (ann, bob) = (jid("ann"), jid("bob"));
+    let seen = async || {
+        let groups = shared.groups(HOST).await.unwrap();
+        let mut names: Vec<String> = groups.into_iter().map(|group| group.name).collect();
+        names.sort();
+        let members = shared.members(HOST, "g").await.unwrap();
+        let his = shared.groups_of(HOST, &ann).await.unwrap();
+        (names, members, his)
+    };
+    let name = |text: &str| vec![text.to_owned()];
+    let selections = async || {
+        let (seen, requests) = world.requests(seen()).await;
+        let selects = requests.iter().filter(|name| *name == "Select").count();
+        (seen, selects, requests.len() - selects)
+    };
+    let nothing = (Vec::new(), Vec::new(), Vec::new());
+    // It is read once that there is no generation yet.
+    assert_eq!(selections().await, (nothing.clone(), 3, 1));
+    assert_eq!(selections().await, (nothing.clone(), 0, 0));
+    other.set(HOST, "g", Bytes::new()).await.unwrap();
+    let made = (name("g"), Vec::new(), Vec::new());
+    let after = selections().await;
+    assert_eq!((after.0, after.1), (made.clone(), 3));
+    assert_eq!(selections().await, (made, 0, 0));
+    other.add(HOST, "g", &ann).await.unwrap();
+    let added = (name("g"), vec![ann.clone()], name("g"));
+    assert_eq!(selections().await.0, added);
+    // Nobody else's host, and no read of one thing, is of interest.
+    other.add("example.org", "g", &ann).await.unwrap();
+    assert!(other.is_member(HOST, "g", &ann).await.unwrap());
+    assert_eq!(selections().await, (added, 0, 0));
+    other.take_out(HOST, "g", &ann).await.unwrap();
+    assert_eq!(selections().await.0.1, []);
+    shared.add(HOST, "g", &bob).await.unwrap();
+    assert_eq!(selections().await.0.1, std::slice::from_ref(&bob));
+    other.add(HOST, "g", &ann).await.unwrap();
+    assert_eq!(selections().await.0.1.len(), 2);
+    // A change that failed may be done in part.
+    let denied = Rule::new(Fault::error(403, "AccessDenied")).operation("DeleteAttributes");
+    world.faults().add(denied.times(1));
+    other.remove(HOST, "g").await.unwrap_err();
+    assert_eq!(
+        selections().await.0,
+        (name("g"), Vec::new(), Vec::new()),
+        "its members are gone"
+    );
+    other.remove(HOST, "g").await.unwrap();
+    assert_eq!(selections().await.0, nothing);
 }
 
 #[tokio::test]

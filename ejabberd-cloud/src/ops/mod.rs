@@ -29,6 +29,7 @@ use cloud_stores::caps::Caps;
 use cloud_stores::muc::{Nicks, Rooms};
 use cloud_stores::muc_log::MucLog;
 use cloud_stores::pubsub::PubSub;
+use cloud_stores::shared_roster::SharedRoster;
 use cloud_stores::{Error, Kind, Stores};
 
 use crate::connect::Opening;
@@ -82,6 +83,7 @@ pub(crate) struct Opened {
     nicks: Nicks,
     log: MucLog,
     pubsub: PubSub,
+    shared: SharedRoster,
 }
 
 impl Opened {
@@ -92,6 +94,7 @@ impl Opened {
             nicks: stores.nicks(),
             log: stores.muc_log().public(public_log),
             pubsub: stores.pubsub(),
+            shared: stores.shared_roster(),
             stores,
         }
     }
@@ -167,7 +170,7 @@ impl Calls {
             "muc" => Box::pin(muc::call(&opened.rooms, &opened.nicks, verb, args)).await,
             "muclog" => muclog::call(&opened.log, verb, args),
             "pubsub" => Box::pin(pubsub::call(&opened.pubsub, verb, args)).await,
-            "shared" => Box::pin(shared::call(&stores.shared_roster(), verb, args)).await,
+            "shared" => Box::pin(shared::call(&opened.shared, verb, args)).await,
             "last" => Box::pin(last::call(&stores.last(), verb, args)).await,
             _ => Err(unknown()),
         }

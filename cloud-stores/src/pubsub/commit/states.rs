@@ -54,7 +54,7 @@ impl PubSub {
     pub(super) async fn write_states<'a>(&self, commit: &'a Commit) -> Result<Written<'a>> {
         let index = &commit.index;
         // What this process reads from now on is not from before.
-        self.snapshots.forget(index);
+        self.snapshots.forget(index.incarnation());
         let prepare = join_all(
             commit
                 .writes
@@ -223,7 +223,7 @@ impl PubSub {
             }
         };
         let _left = join(join_all(retract), join(self.release(index, held), tell)).await;
-        self.snapshots.forget(index);
+        self.snapshots.forget(index.incarnation());
     }
 
     /// After all states are written: tells other processes, and cleans up.
@@ -235,7 +235,7 @@ impl PubSub {
         let retract = removed.map(|one| self.retract(&one.change.after.jid, &one.entry));
         let rest = join(join_all(retract), self.release(index, written.held));
         let (told, _left) = join(self.renew_generation(index), rest).await;
-        self.snapshots.forget(index);
+        self.snapshots.forget(index.incarnation());
         told
     }
 

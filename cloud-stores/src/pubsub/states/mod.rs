@@ -11,7 +11,7 @@
 //!   write of a new state     e|K names it, and its place is held ──► state ──► generation
 //!   removal                  state, if it is still the one read ──► generation, and e|K forgets it
 //!   a process that stops     behind any arrow: e|K may name a state that is not there, which readers pass over; a list
-//!                            kept elsewhere is old for MAX_AGE at most
+//!                            kept elsewhere is old for a minute at most
 //! ```
 
 mod load;
@@ -28,7 +28,7 @@ use crate::version::Version;
 
 pub use self::load::Loaded;
 pub use self::person::MAX_STATES_OF_A_PERSON;
-pub(crate) use self::snapshot::Snapshots;
+pub(crate) use self::snapshot::MAX_KEPT;
 
 /// The most subscriptions of one state.
 pub const MAX_SUBSCRIPTIONS: usize = 200;

@@ -62,7 +62,7 @@ impl PubSub {
     /// Removes all states of a node that is gone, with what the indexes of people say of them. The indexes go first: a
     /// state that is left is found again, an entry that is left is not.
     pub(crate) async fn remove_states(&self, index: &NodeIndex) -> Result<()> {
-        self.snapshots.forget(index);
+        self.snapshots.forget(index.incarnation());
         let states = self.select_states(index).await?;
         let entry = |state: &State| Some((state.jid.clone(), state.seen.entry()?.to_owned()));
         let entries: Vec<(String, String)> = states.iter().filter_map(entry).collect();

@@ -17,8 +17,8 @@ ROOM = f"den@conference.{HOST}"
 # Which of the columns below this node is: it keeps what it has read in ejabberd, in memcached, in both, or not at all.
 COLUMN = [("-", "-"), ("ejabberd", "-"), ("-", "memcached"), ("ejabberd", "memcached")].index(tuple(CACHES))
 HAS_MEMCACHED = CACHES[1] == "memcached"
-# What a study of this design came to, without any cache and with ejabberd's. No budget below is larger, but with memcached
-# alone: that keeps nothing of what selections find, as shared groups are.
+# What a study of this design came to, without any cache and with ejabberd's. No budget below is larger, but one: with memcached
+# alone, whether a room is somebody's contact is asked once for each of them.
 STUDY = {
     "log in, nobody's contact, silently": (9, 5),
     "become contacts of each other": (121, 61),
@@ -33,29 +33,29 @@ STUDY = {
 }
 # What they take, and may take at most: where several processes ask for one thing at the same time, that is more than once.
 BUDGET = {
-    "register": (5, 5, 5, 5),
-    "log in, nobody's contact, silently": (9, 5, 6, 5),
-    "be there for the first time": (24, 12, 14, 8),
-    "become contacts of each other": (121, 61, 70, 61),
-    "set a contact": (10, 5, 6, 5),
-    "read the contacts": (5, 1, 3, 1),
-    "remove a contact": (10, 5, 6, 5),
+    "register": (5, 5, 4, 4),
+    "log in, nobody's contact, silently": (9, 5, 5, 5),
+    "be there for the first time": (24, 12, 10, 8),
+    "become contacts of each other": (121, 61, 52, 61),
+    "set a contact": (10, 5, 5, 5),
+    "read the contacts": (5, 1, 2, 1),
+    "remove a contact": (10, 5, 5, 5),
     "message to somebody online": (2, 0, 0, 0),
-    "another presence": (8, 2, 3, 2),
+    "another presence": (7, 2, 1, 1),
     "set private data": (3, 1, 1, 1),
     "read private data": (3, 1, 1, 1),
     "set a vCard": (4, 2, 2, 2),
     "read somebody's vCard": (3, 1, 1, 1),
     "block somebody": (10, 6, 5, 5),
     "unblock him": (9, 4, 3, 3),
-    "make a room": (16, 3, 7, 3),
-    "set it up": (11, 1, 2, 1),
+    "make a room": (16, 3, 4, 3),
+    "set it up": (11, 1, 1, 1),
     "message in a room, alone": (2, 0, 0, 0),
-    "join a room": (20, 1, 9, 1),
+    "join a room": (20, 1, 3, 1),
     "message in a room of two": (3, 0, 0, 0),
-    "leave a room": (6, 0, 1, 0),
+    "leave a room": (6, 0, 0, 0),
     "destroy a room": (5, 1, 1, 1),
-    "publish of oneself, the first time": (22, 18, 15, 15),
+    "publish of oneself, the first time": (22, 18, 14, 14),
     "publish of oneself again": (12, 8, 5, 5),
     "make a node": (10, 8, 8, 8),
     "subscribe to a node": (10, 8, 7, 7),
@@ -65,10 +65,10 @@ BUDGET = {
     "take an item back": (10, 7, 4, 4),
     "unsubscribe from a node": (9, 6, 5, 5),
     "remove a node": (18, 16, 11, 11),
-    "log out": (9, 4, 5, 3),
+    "log out": (9, 4, 4, 3),
     "message to somebody away": (4, 2, 1, 1),
-    "log in, with 3 messages and a contact": (46, 16, 20, 10),
-    "log in, with a contact": (36, 11, 13, 3),
+    "log in, with 3 messages and a contact": (46, 16, 12, 10),
+    "log in, with a contact": (36, 11, 7, 3),
     "read when somebody was there": (1, 1, 1, 1),
     "remove a person": (75, 70, 45, 45),
 }
@@ -328,11 +328,14 @@ async def away(ann, bob):
 
 
 async def scenario():
-    for action, study in STUDY.items():
-        assert all(BUDGET[action][column] <= study[min(column, 1)] for column in (0, 1, 3)), action
+    larger = [(action, column) for action, study in STUDY.items() for column in range(4)
+              if BUDGET[action][column] > study[min(column, 1)]]
+    assert larger == [("make a room", 2)], larger
     print(f"{'action':38} requests study   BoxUsage per million  operations; caches: {' '.join(CACHES)}")
-    await cost("register", lambda: register("ann"))
+    # Whoever is the first finds caches that have nothing of the host.
     await register("bob")
+    await settle()
+    await cost("register", lambda: register("ann"))
     ann, bob = Person("ann", presence=False), Person("bob")
     await people(ann, bob)
     await rooms(ann, bob)
