@@ -106,7 +106,11 @@ async def out_of_reach(bob):
 
 
 async def program_started_anew(ann):
-    """The program has forgotten which rooms run here; that is no reason to take the room for somebody else's."""
+    """The program has forgotten which rooms run here; that is no reason to take the room for somebody else's. Before, a write
+    was refused, after which either content may be there."""
+    ask("refuse PutObject\t/muc/")
+    await configure(ann, roomname="The Den, refused")
+    ask("mend")
     before = ask("program")
     os.kill(int(before), signal.SIGKILL)
     await until(lambda: ask("program") not in ("", before), "another program")
