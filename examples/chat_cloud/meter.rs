@@ -7,22 +7,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use emulator::{Emulator, Fault, Rule, Seen, Service};
-use examples::prices::BOX_HOUR;
+use examples::prices::{BOX_HOUR, of_request};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpStream;
 use tokio::time::sleep;
 
-/// Dollars for 1,000 requests to S3 Standard in US East, as Amazon [publishes](https://aws.amazon.com/s3/pricing/) it:
-/// removals are free, and what is not named here costs as a read does.
-const PRICES: [(&str, f64); 7] = [
-    ("CopyObject", 0.005),
-    ("CreateBucket", 0.005),
-    ("DeleteObject", 0.0),
-    ("DeleteObjects", 0.005),
-    ("ListObjectsV2", 0.005),
-    ("PostObject", 0.005),
-    ("PutObject", 0.005),
-];
 /// For how long there has to be no request until all is done that an action has begun.
 const QUIET: Duration = Duration::from_millis(500);
 
@@ -167,7 +156,7 @@ impl Shown {
             match kind {
                 (Place::S3, operation) => {
                     usage.s3 += count;
-                    usage.dollars += price(operation) * count as f64;
+                    usage.dollars += of_request(operation) * count as f64;
                 }
                 (Place::SimpleDb, _) => usage.simpledb += count,
             }
@@ -180,12 +169,6 @@ impl Usage {
     pub(crate) fn requests(&self) -> u64 {
         self.s3 + self.simpledb
     }
-}
-
-/// Dollars for one request to S3.
-fn price(operation: &str) -> f64 {
-    let found = PRICES.iter().find(|(name, _)| *name == operation);
-    found.map_or(examples::prices::GET, |(_, price)| *price) / 1000.0
 }
 
 /// How many reads memcached has answered, and how many it could not.
