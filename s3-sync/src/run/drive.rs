@@ -24,7 +24,8 @@ use crate::tree::Met;
 
 /// How many batches wait for them, and for the requests.
 const BATCHES: usize = 4;
-/// After so many files the progress is told.
+/// How often the progress is told, and after how many files.
+const TICK: std::time::Duration = std::time::Duration::from_millis(200);
 const TELL_EVERY: u64 = 64;
 
 /// What is common to the phases of a run.
@@ -95,6 +96,8 @@ impl<'l> Drive<'l> {
         let mut running = FuturesUnordered::new();
         let mut queue = VecDeque::new();
         let (mut open, mut listening) = (true, true);
+        let mut ticks = tokio::time::interval(TICK);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             while running.len() < self.concurrency
                 && let Some(task) = queue.pop_front()
@@ -113,6 +116,7 @@ impl<'l> Drive<'l> {
                     Some(note) => self.note(note)?,
                     None => listening = false,
                 },
+                _ = ticks.tick() => self.progress()?,
                 // Before what has ended, so that there is always something under way.
                 batch = taken.recv(), if open && running.len() < self.concurrency => match batch {
                     Some(batch) => queue.extend(batch),
@@ -138,7 +142,8 @@ impl<'l> Drive<'l> {
     }
 
     fn progress(&mut self) -> Result<()> {
-        let report = self.report.clone();
+        let mut report = self.report.clone();
+        report.bytes += self.mover.under_way.bytes();
         self.tell(Event::Progress(&report))
     }
 
@@ -390,6 +395,7 @@ mod tests {
             verify: false,
             read_only: false,
             large: Mover::large(),
+            under_way: Default::default(),
         }
     }
 

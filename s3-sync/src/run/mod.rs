@@ -31,6 +31,7 @@ mod readers;
 mod report;
 mod store;
 mod task;
+mod under_way;
 mod writing;
 
 use std::ops::ControlFlow;

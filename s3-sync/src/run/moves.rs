@@ -9,6 +9,7 @@ use super::content::SMALL;
 use super::folder::{Making, Obstacle};
 use super::store::Store;
 use super::task::{Direction, ObjectSide, Task, TaskStep};
+use super::under_way::UnderWay;
 use super::writing::FolderWriter;
 use crate::digest::Digest;
 use crate::error::{Error, Kind, Result};
@@ -36,6 +37,7 @@ pub(crate) struct Mover {
     pub(crate) verify: bool,
     pub(crate) read_only: bool,
     pub(crate) large: Arc<Semaphore>,
+    pub(crate) under_way: UnderWay,
 }
 
 /// A task that has ended.
@@ -120,7 +122,8 @@ impl Mover {
 
     async fn upload(&self, task: &mut Task) -> Result<Did> {
         let _permit = self.permit(task.size(Direction::Up)).await;
-        let etag = self.store.upload(&self.tree, task).await?;
+        let portion = self.under_way.begin();
+        let etag = self.store.upload(&self.tree, task, portion).await?;
         Ok(Did::Moved(task.file_record(&etag)))
     }
 
@@ -149,11 +152,14 @@ impl Mover {
         }
         let _permit = self.permit(object.size).await;
         let mut file = writer.begin(&object.key, making).await?;
+        let (portion, mut fetched) = (self.under_way.begin(), 0);
         let mut gathered = Vec::with_capacity(PIECE);
         let failed = Obstacle::Failed;
         let mut reading = self.store.read(object).await.map_err(failed)?;
         while let Some(piece) = reading.next().await.map_err(failed)? {
             gathered.extend_from_slice(&piece);
+            fetched += piece.len() as u64;
+            portion.reach(fetched);
             if gathered.len() >= PIECE {
                 let full = std::mem::replace(&mut gathered, Vec::with_capacity(PIECE));
                 file.push(full).await.map_err(failed)?;

@@ -35,6 +35,9 @@ pub struct Options {
     pub concurrency: usize,
     /// Whether files are on the disk before a run ends (`fsync`). Defaults to no. All but downloads refuse it.
     pub fsync: bool,
+    /// Whether the file system of the target takes names for one that differ in case only. It is found out for the folder
+    /// itself; a file system may do so in some folders only. Defaults to no. All but downloads refuse it.
+    pub folding: bool,
     /// Whether only a plan is made. Defaults to no.
     pub dry_run: bool,
     /// Whether all of both sides is read, and nothing is changed. Defaults to no.
@@ -64,6 +67,7 @@ impl Default for Options {
             links: Links::default(),
             concurrency: 64,
             fsync: false,
+            folding: false,
             dry_run: false,
             verify: false,
             state: crate::state::usual_folder(),

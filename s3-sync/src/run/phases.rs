@@ -86,6 +86,7 @@ fn check(direction: Direction, options: &Options) -> Result<()> {
         Direction::Down | Direction::Copy if options.links == Links::Follow => {
             "--follow-links is for uploads"
         }
+        Direction::Up | Direction::Copy if options.folding => "--folding is for downloads",
         Direction::Up | Direction::Copy if options.fsync => "--fsync is for downloads",
         Direction::Down if options.last.is_some() => "--last and --site are for uploads and copies",
         _ => return Ok(()),
@@ -129,11 +130,11 @@ async fn tree<'l>(
     let (mut writer, mut names) = (None, None);
     // The folder is made when the store has answered.
     if direction == Direction::Down {
-        let mut folds = false;
+        let mut folds = options.folding;
         if !read_only {
             let (path, fsync, steps) = (root.to_owned(), options.fsync, store.steps.clone());
             let folder = blocking(move || Folder::open(&path, fsync, steps)).await?;
-            folds = folder.folds();
+            folds |= folder.folds();
             writer = Some(FolderWriter::start(folder)?);
         }
         names = Some(Names::new().folding(folds));
@@ -155,6 +156,7 @@ async fn tree<'l>(
         verify: options.verify,
         read_only,
         large: Mover::large(),
+        under_way: Default::default(),
     };
     let mut drive = Drive::new(mover, options.concurrency, read_only, listener)?;
     let sides = TreeAndPrefix {
@@ -217,6 +219,7 @@ async fn copy<'l>(from: Store, store: Store, listener: &'l mut Listener<'l>) -> 
         verify: options.verify,
         read_only,
         large: Mover::large(),
+        under_way: Default::default(),
     };
     let mut drive = Drive::new(mover, options.concurrency, read_only, listener)?;
     let sides = TwoPrefixes {

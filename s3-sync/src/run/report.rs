@@ -75,7 +75,7 @@ pub struct Report {
     pub same: u64,
     /// Files and objects that were moved; in a dry run, would be.
     pub moved: u64,
-    /// Their bytes.
+    /// Their bytes; while a run goes on, with those of large files that are not whole yet.
     pub bytes: u64,
     /// What is to be moved, as far as is known.
     pub to_move: u64,

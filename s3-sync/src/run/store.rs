@@ -9,6 +9,7 @@ use sha2::{Digest as _, Sha256};
 use super::content::{SMALL, check_unchanged};
 use super::options::Options;
 use super::task::{ObjectSide, Task};
+use super::under_way::Portion;
 use crate::digest::Digest;
 use crate::error::{Error, Kind, Result};
 use crate::filter::media_type;
@@ -29,7 +30,12 @@ pub(crate) struct Store {
 
 impl Store {
     /// Stores a file; the answer is the tag of the object.
-    pub(crate) async fn upload(&self, tree: &Tree, task: &mut Task) -> Result<String> {
+    pub(crate) async fn upload(
+        &self,
+        tree: &Tree,
+        task: &mut Task,
+        portion: Portion,
+    ) -> Result<String> {
         let Some(file) = task.file.clone() else {
             return Err(Error::new(Kind::Content, &*task.key, "there is no file"));
         };
@@ -57,6 +63,7 @@ impl Store {
                 let path = tree.path(&task.key);
                 let mut upload = self.bucket.upload(key, Source::file(&path));
                 upload = upload.verify(!options.trust.opaque_etags);
+                upload = upload.progress(move |done| portion.reach(done.bytes));
                 if let Some(value) = content_type {
                     upload = upload.content_type(value);
                 }

@@ -327,3 +327,35 @@ async fn a_file_that_changes_while_it_is_sent_is_named() {
     let told = world.run("tree:t", "p", allowed).await;
     assert_eq!(told.did, ["delete only there", "upload large"]);
 }
+
+/// No file system of this machine need fold names: the run is told that the target does.
+#[tokio::test]
+async fn names_that_fold_to_one_are_named_and_nothing_is_overwritten_or_deleted() {
+    let world = World::start().await;
+    for key in ["A", "a", "B/x", "b/y", "c"] {
+        let put = world.bucket.put(format!("p/{key}"), key);
+        put.await.expect("an object");
+    }
+    write(&world.tree("t"), &[("old", "old")]);
+    let options = |folding| Options {
+        folding,
+        delete: true,
+        max_delete: "100%".parse().expect("a share"),
+        ..world.options()
+    };
+    let told = world.run("p", "tree:t", options(true)).await;
+    let faults = &told.failed[..told.failed.len() - 1];
+    assert_eq!(faults.len(), 2, "{told:?}");
+    for (fault, key) in faults.iter().zip(["a: ", "b/y: "]) {
+        assert!(fault.starts_with(key), "{told:?}");
+        assert!(fault.contains("to this file system"), "{told:?}");
+    }
+    let expected = [("A", "A"), ("B/x", "B/x"), ("c", "c"), ("old", "old")];
+    assert_eq!(files(&world.tree("t")), pairs(&expected));
+    // Up, it has no meaning.
+    let error = world
+        .try_run("tree:t", "p", options(true))
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), Kind::Usage, "{error}");
+}

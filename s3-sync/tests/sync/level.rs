@@ -320,3 +320,32 @@ async fn a_dry_run_tells_the_price_and_verify_reads_all() {
     }
     assert_eq!(files(&world.tree("a")), pairs(&[("a", "1"), ("b", "22")]));
 }
+
+#[tokio::test]
+async fn the_bytes_of_a_large_file_are_told_before_it_is_whole() {
+    let world = World::start().await;
+    let content = "0123456789abcdef".repeat(20 << 16);
+    write(&world.tree("a"), &[("large", &content)]);
+    // It does not become whole before some of it was told.
+    let gate = emulator::Gate::new();
+    let hold = emulator::Rule::new(emulator::Fault::hold(&gate));
+    let completion = hold.operation("CompleteMultipartUpload");
+    world.emulator.faults().add(completion);
+    let mut told = 0;
+    let run = s3_sync::sync(world.side("tree:a"), world.side("p")).options(world.options());
+    let run = run.run_with(|event| {
+        if let s3_sync::Event::Progress(report) = event
+            && report.moved == 0
+            && report.bytes > 0
+        {
+            told = report.bytes;
+            gate.open();
+        }
+        std::ops::ControlFlow::Continue(())
+    });
+    let most = std::time::Duration::from_secs(60);
+    let report = tokio::time::timeout(most, run).await.expect("it is told");
+    let report = report.expect("a report");
+    assert_eq!((report.moved, report.bytes), (1, content.len() as u64));
+    assert!(told <= report.bytes, "{told}");
+}

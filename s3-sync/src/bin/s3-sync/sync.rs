@@ -40,6 +40,10 @@ pub(crate) struct Args {
     /// Have files on the disk before it ends (fsync).
     #[arg(long)]
     fsync: bool,
+    /// Take names for one that differ in case only, as the file system of the target does. It is found out for the folder itself,
+    /// and not for each folder in it.
+    #[arg(long)]
+    folding: bool,
     /// Print what would be done and what it would cost at Amazon, and do nothing.
     #[arg(long, short = 'n')]
     dry_run: bool,
@@ -58,6 +62,7 @@ impl Args {
         options.content_encoding = self.headers.content_encoding()?;
         options.content_type = self.headers.content_type()?;
         options.fsync = self.fsync;
+        options.folding = self.folding;
         options.dry_run = self.dry_run;
         let (source, target) = (self.source, self.target);
         let report = running::run(common, output, source, target, options, self.verbose).await?;

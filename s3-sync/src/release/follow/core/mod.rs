@@ -22,9 +22,11 @@
 //!                                          (the release is bad on this node from then on)
 //! ```
 
-use std::collections::BTreeSet;
+mod memory;
+
 use std::time::Duration;
 
+pub(crate) use self::memory::Memory;
 use crate::digest::Digest;
 use crate::release::pointer::{Pointer, Target};
 
@@ -52,38 +54,6 @@ pub(crate) struct Config {
     pub(crate) once: bool,
     pub(crate) go_back: bool,
     pub(crate) seed: u64,
-}
-
-/// What is kept when the process ends.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Memory {
-    /// The last move that was accepted.
-    pub(crate) known: Option<Pointer>,
-    /// What the link names.
-    pub(crate) installed: Option<Target>,
-    /// What the link named before.
-    pub(crate) previous: Option<u64>,
-    /// The release whose commands were run last, to their end.
-    pub(crate) ran: Option<u64>,
-    /// How they have failed, if they have.
-    pub(crate) failed: Option<String>,
-    /// Releases whose commands have failed here.
-    pub(crate) bad: BTreeSet<u64>,
-}
-
-impl Memory {
-    /// How it stands with what this node runs, if it runs anything: the release, or what is wrong with it.
-    pub(crate) fn verdict(&self) -> Option<Result<u64, String>> {
-        let installed = self.installed?.release;
-        let wanted = self.known.as_ref().map(|known| known.target.release);
-        Some(match (wanted, &self.failed) {
-            (Some(bad), _) if self.bad.contains(&bad) => {
-                Err(format!("release {bad} has failed on this node"))
-            }
-            (_, Some(why)) if self.ran == Some(installed) => Err(why.clone()),
-            _ => Ok(installed),
-        })
-    }
 }
 
 /// What to do next.

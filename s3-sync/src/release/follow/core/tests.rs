@@ -97,7 +97,7 @@ fn running() -> Memory {
         previous: Some(40),
         ran: Some(41),
         failed: None,
-        bad: BTreeSet::new(),
+        bad: Default::default(),
     }
 }
 
