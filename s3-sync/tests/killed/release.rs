@@ -134,10 +134,7 @@ async fn two_releases() -> (World, Vec<(u64, Tree)>) {
 
 async fn a_follower_is_whole_at_each_kill() -> u64 {
     let (world, trees) = two_releases().await;
-    let gets = world.count(|seen| {
-        seen.operation == "GetObject"
-            && seen.key.as_ref().is_some_and(|key| key.contains("/blobs/"))
-    });
+    let gets = world.contents_fetched();
     let template = world.folder.path().join("template");
     let mut seen = [0; 3];
     for at in 1..ENOUGH {

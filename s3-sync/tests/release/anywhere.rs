@@ -73,10 +73,10 @@ async fn story(client: &S3Client, bucket: &Bucket, name: &str) {
         app.follow(folder.path().join("idle"))
             .every(Duration::from_millis(50)),
     );
-    crate::world::until("the first", || seen.lock().unwrap().last() == Some(&1)).await;
+    crate::world::reaches(&seen, 1).await;
     let (second, new) = publish("2").await;
     assert_eq!((second.release, second.sent), (2, 1));
-    crate::world::until("the second", || seen.lock().unwrap().last() == Some(&2)).await;
+    crate::world::reaches(&seen, 2).await;
     once(follow()).await.unwrap();
     assert_eq!(read(&node.join("current")), new);
     let waited = app
@@ -85,7 +85,7 @@ async fn story(client: &S3Client, bucket: &Bucket, name: &str) {
     assert!(waited.unwrap().is_done());
     let back = app.rollback(None).send().await.unwrap();
     assert_eq!((back.release, back.seq), (1, 3));
-    crate::world::until("the first", || seen.lock().unwrap().last() == Some(&1)).await;
+    crate::world::reaches(&seen, 1).await;
     task.abort();
     once(follow()).await.unwrap();
     assert_eq!(read(&node.join("current")), old);

@@ -8,11 +8,10 @@ use emulator::{Fault, Rule};
 use s3_sync::Kind;
 use s3_sync::release::{Channel, Place};
 
-use crate::world::{World, following, once, tree, until};
+use crate::world::{World, following, once, reaches, tree, until};
 
 #[tokio::test]
 async fn what_a_node_has_is_linked_and_the_rest_is_fetched() {
-    let world = World::new().await;
     let mut files = tree(&[
         ("a", "1"),
         ("b/c", "2"),
@@ -20,13 +19,10 @@ async fn what_a_node_has_is_linked_and_the_rest_is_fetched() {
         ("run.sh", "x"),
         ("empty", ""),
     ]);
-    world.publish(&files).await;
-    once(world.node("n")).await.unwrap();
+    let world = World::running(&files).await;
     assert_eq!(world.used("n"), files);
 
-    let gets = world.count(|seen| {
-        seen.operation == "GetObject" && seen.key.as_ref().is_some_and(|key| key.contains("blobs"))
-    });
+    let gets = world.contents_fetched();
     files.insert("b/new".into(), (b"new".to_vec(), false));
     files.remove("empty");
     // The same content with another mode is a file of its own, as a link would share the mode.
@@ -44,10 +40,8 @@ async fn what_a_node_has_is_linked_and_the_rest_is_fetched() {
 
 #[tokio::test]
 async fn a_file_that_was_changed_on_the_node_is_fetched_and_not_written_through() {
-    let world = World::new().await;
     let mut files = tree(&[("a", "1"), ("b", "2")]);
-    world.publish(&files).await;
-    once(world.node("n")).await.unwrap();
+    let world = World::running(&files).await;
     let changed = world.folder.path().join("n/releases/1/a");
     std::fs::write(&changed, "X").unwrap();
     files.insert("c".into(), (b"3".to_vec(), false));
@@ -81,7 +75,7 @@ async fn a_node_goes_on_after_the_store_was_away() {
     let world = World::new().await;
     world.publish(&tree(&[("a", "1")])).await;
     let (task, seen) = following(world.node("n"));
-    until("the first", || seen.lock().unwrap().last() == Some(&1)).await;
+    reaches(&seen, 1).await;
     let faults = world.emulator.faults();
     let denied = |key: &'static str| {
         let rule = Rule::new(Fault::error(403, "AccessDenied")).method("GET");
@@ -96,7 +90,7 @@ async fn a_node_goes_on_after_the_store_was_away() {
     until("refusals", || contents.count() > 1).await;
     assert_eq!(world.used("n"), tree(&[("a", "1")]));
     faults.clear();
-    until("the second", || seen.lock().unwrap().last() == Some(&2)).await;
+    reaches(&seen, 2).await;
     task.abort();
     let _ended = task.await;
     assert_eq!(world.used("n"), tree(&[("a", "2")]));
@@ -127,7 +121,7 @@ async fn a_content_that_comes_late_is_waited_for() {
     for (key, body) in kept {
         world.bucket.put(key, body).await.unwrap();
     }
-    until("the release", || seen.lock().unwrap().last() == Some(&2)).await;
+    reaches(&seen, 2).await;
     task.abort();
 }
 
@@ -135,29 +129,21 @@ async fn a_content_that_comes_late_is_waited_for() {
 async fn an_old_copy_of_the_pointer_brings_no_node_back_and_no_new_node_to_an_old_release() {
     let world = World::new().await;
     world.publish(&tree(&[("a", "1")])).await;
-    let old = world
-        .bucket
-        .get("app/current")
-        .await
-        .unwrap()
-        .body
-        .bytes(1024)
-        .await
-        .unwrap();
+    let old = world.text("current").await;
     let (task, seen) = following(world.node("n"));
     world.publish(&tree(&[("a", "2")])).await;
-    until("the second", || seen.lock().unwrap().last() == Some(&2)).await;
+    reaches(&seen, 2).await;
     // A put that was late on its way.
     world.bucket.put("app/current", old.clone()).await.unwrap();
     once(world.node("new")).await.unwrap();
     assert_eq!(world.used("new"), tree(&[("a", "2")]));
     // One that has seen neither finds the later move by itself.
     let (other, later) = following(world.node("other"));
-    until("the second", || later.lock().unwrap().last() == Some(&2)).await;
+    reaches(&later, 2).await;
     world.publish(&tree(&[("a", "3")])).await;
     world.bucket.put("app/current", old).await.unwrap();
-    until("the third", || seen.lock().unwrap().last() == Some(&3)).await;
-    until("the third", || later.lock().unwrap().last() == Some(&3)).await;
+    reaches(&seen, 3).await;
+    reaches(&later, 3).await;
     task.abort();
     other.abort();
     for seen in [seen, later] {
@@ -171,7 +157,7 @@ async fn a_release_for_later_is_there_early_and_in_use_then() {
     let world = World::new().await;
     world.publish(&tree(&[("a", "1")])).await;
     let (task, seen) = following(world.node("n"));
-    until("the first", || seen.lock().unwrap().last() == Some(&1)).await;
+    reaches(&seen, 1).await;
     let source = world.source(&tree(&[("a", "2")]));
     let at = SystemTime::now() + Duration::from_secs(3);
     world
@@ -187,7 +173,7 @@ async fn a_release_for_later_is_there_early_and_in_use_then() {
     // A node that starts now runs what holds until then.
     once(world.node("new")).await.unwrap();
     assert_eq!(world.used("new"), tree(&[("a", "1")]));
-    until("the moment", || seen.lock().unwrap().last() == Some(&2)).await;
+    reaches(&seen, 2).await;
     assert!(SystemTime::now() + Duration::from_secs(1) > at);
     task.abort();
 }
@@ -304,7 +290,7 @@ async fn a_content_that_is_mended_is_taken_by_a_node_that_runs() {
     until("a refusal", || failures.load(Ordering::Relaxed) > 0).await;
     assert!(seen.lock().unwrap().is_empty());
     world.bucket.put(key, "1").await.unwrap();
-    until("the release", || seen.lock().unwrap().last() == Some(&1)).await;
+    reaches(&seen, 1).await;
     task.abort();
 }
 

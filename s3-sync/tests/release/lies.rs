@@ -45,11 +45,8 @@ fn line(path: &str, digest: &str, size: u64) -> String {
 
 /// One that runs the first release, and what it runs.
 async fn world() -> (World, Tree) {
-    let world = World::new().await;
     let files = tree(&[("a", "1")]);
-    world.publish(&files).await;
-    once(world.node("n")).await.unwrap();
-    (world, files)
+    (World::running(&files).await, files)
 }
 
 /// What is beside the folder of the node.
@@ -115,18 +112,8 @@ async fn a_manifest_that_is_not_the_one_of_the_pointer_is_refused() {
     );
     // One byte of it is another.
     let key = "app/releases/000002.json";
-    let text = world
-        .bucket
-        .get(key)
-        .await
-        .unwrap()
-        .body
-        .bytes(1 << 20)
-        .await
-        .unwrap();
-    let text = String::from_utf8(text.to_vec())
-        .unwrap()
-        .replace("\"note\":\"\"", "\"note\":\"x\"");
+    let text = world.text("releases/000002.json").await;
+    let text = text.replace("\"note\":\"\"", "\"note\":\"x\"");
     world.bucket.put(key, text).await.unwrap();
     let told = once(world.node("n")).await.unwrap_err();
     assert!(
@@ -148,9 +135,7 @@ async fn a_manifest_that_is_not_the_one_of_the_pointer_is_refused() {
 #[tokio::test]
 async fn what_is_too_large_is_not_fetched() {
     let (world, files) = world().await;
-    let gets = world.count(|seen| {
-        seen.operation == "GetObject" && seen.key.as_ref().is_some_and(|key| key.contains("blobs"))
-    });
+    let gets = world.contents_fetched();
     world.publish(&tree(&[("b", "12345"), ("c", "6")])).await;
     for bounds in [
         Bounds {
@@ -186,16 +171,7 @@ async fn links_in_what_was_left_are_not_followed() {
     let published = tree(&[("a", "1"), ("b/file", "2"), ("c", "3")]);
     world.publish(&published).await;
     // The manifest is there already, so that what was left is looked at.
-    let key = "app/releases/000002.json";
-    let text = world
-        .bucket
-        .get(key)
-        .await
-        .unwrap()
-        .body
-        .bytes(1 << 20)
-        .await
-        .unwrap();
+    let text = world.text("releases/000002.json").await;
     std::fs::write(world.folder.path().join("n/releases/2.json"), text).unwrap();
     std::fs::create_dir(&left).unwrap();
     std::os::unix::fs::symlink(&target, left.join("b")).unwrap();

@@ -3,7 +3,7 @@
 use s3_sync::Kind;
 use s3_sync::release::{Channel, Place, PublishEnd};
 
-use crate::world::{World, following, once, tree, until};
+use crate::world::{World, following, once, reaches, tree};
 
 #[tokio::test]
 async fn a_rollback_is_a_move_of_its_own_and_the_next_release_goes_on() {
@@ -12,19 +12,19 @@ async fn a_rollback_is_a_move_of_its_own_and_the_next_release_goes_on() {
         world.publish(&tree(&[("a", &i.to_string())])).await;
     }
     let (task, seen) = following(world.node("n"));
-    until("the third", || seen.lock().unwrap().last() == Some(&3)).await;
+    reaches(&seen, 3).await;
     let back = world.app.rollback(None).send().await.unwrap();
     assert_eq!((back.release, back.seq), (2, 4));
-    until("the second", || seen.lock().unwrap().last() == Some(&2)).await;
+    reaches(&seen, 2).await;
     let back = world.app.rollback(Some(1)).send().await.unwrap();
     assert_eq!((back.release, back.seq), (1, 5));
-    until("the first", || seen.lock().unwrap().last() == Some(&1)).await;
+    reaches(&seen, 1).await;
     let next = world.publish(&tree(&[("a", "4")])).await;
     assert_eq!(
         (next.release, next.seq, next.end),
         (4, 6, PublishEnd::Current)
     );
-    until("the fourth", || seen.lock().unwrap().last() == Some(&4)).await;
+    reaches(&seen, 4).await;
     task.abort();
 }
 

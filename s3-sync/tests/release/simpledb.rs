@@ -4,7 +4,7 @@ use emulator::{Fault, Rule};
 use s3_sync::release::{Channel, Hooks, Place, PublishEnd};
 use sdb_client::{Credentials, Domain, SdbClient};
 
-use crate::world::{World, following, once, tree, until};
+use crate::world::{World, following, once, reaches, tree};
 
 async fn domain(world: &World) -> Domain {
     let client = SdbClient::builder()
@@ -102,7 +102,7 @@ async fn two_publishers_agree_on_one_item() {
             moves += u64::from(published.end == PublishEnd::Current);
         }
     }
-    until("the last", || seen.lock().unwrap().last() == Some(&40)).await;
+    reaches(&seen, 40).await;
     task.abort();
     let seen = seen.lock().unwrap().clone();
     assert!(seen.is_sorted_by(|a, b| a < b), "{seen:?}");

@@ -50,6 +50,14 @@ impl World {
         }
     }
 
+    /// One whose node `n` runs a release of this tree.
+    pub(crate) async fn running(tree: &Tree) -> Self {
+        let world = Self::new().await;
+        world.publish(tree).await;
+        once(world.node("n")).await.unwrap();
+        world
+    }
+
     /// The application, by a client of its own.
     pub(crate) fn another(&self) -> App {
         App::new(&client(&self.emulator), self.app.url())
@@ -96,6 +104,14 @@ impl World {
         let object = self.bucket.get(format!("app/{below}")).await.unwrap();
         let bytes = object.body.bytes(1 << 20).await.unwrap();
         String::from_utf8(bytes.to_vec()).unwrap()
+    }
+
+    /// Counts the contents that are fetched.
+    pub(crate) fn contents_fetched(&self) -> Arc<AtomicU64> {
+        self.count(|seen| {
+            let key = seen.key.as_deref().unwrap_or_default();
+            seen.operation == "GetObject" && key.contains("/blobs/")
+        })
     }
 
     /// Counts requests for which this is true.
@@ -185,6 +201,12 @@ pub(crate) fn following(follow: Follow) -> (tokio::task::JoinHandle<()>, Arc<Mut
         }
     });
     (task, seen)
+}
+
+/// Waits until a follower has come to this release.
+pub(crate) async fn reaches(seen: &Mutex<Vec<u64>>, release: u64) {
+    let what = format!("release {release}");
+    until(&what, || seen.lock().unwrap().last() == Some(&release)).await;
 }
 
 /// Waits until something is true, and fails after half a minute.
