@@ -82,6 +82,9 @@ impl<'a> Scanner<'a> {
             _ => 1 + name + end_of_tag(&bytes[1 + name..])?,
         };
         self.is_empty = bytes[close - 1] == b'/';
+        if bytes[1 + name] == b'/' && close > 2 + name {
+            return Err(XmlError::new("a slash within a tag"));
+        }
         let content = &rest[1..close - usize::from(self.is_empty)];
         self.at += close + 1;
         self.open.push(&content[..name]);
@@ -91,7 +94,13 @@ impl<'a> Scanner<'a> {
     fn end(&mut self, rest: &'a str) -> Result<Token<'a>, XmlError> {
         let mismatch = || XmlError::new("an end tag of another element");
         let name = self.open.pop().ok_or_else(mismatch)?;
-        let after = rest[2..].strip_prefix(name).ok_or_else(mismatch)?;
+        let rest = &rest[2..];
+        let after = rest
+            .strip_prefix(name)
+            .ok_or_else(|| match name.starts_with(rest) {
+                true => cut_off(),
+                false => mismatch(),
+            })?;
         let blanks = after.len() - after.trim_ascii_start().len();
         match after.as_bytes().get(blanks) {
             Some(b'>') => {
@@ -104,11 +113,15 @@ impl<'a> Scanner<'a> {
     }
 
     fn declaration(&mut self, rest: &'a str) -> Result<Token<'a>, XmlError> {
-        if rest.starts_with("<!--") {
-            self.skip(rest, "<!--", "-->")?;
+        const COMMENT: &str = "<!--";
+        const CDATA: &str = "<![CDATA[";
+        if rest.starts_with(COMMENT) {
+            self.skip(rest, COMMENT, "-->")?;
             Ok(Token::Other)
-        } else if rest.starts_with("<![CDATA[") {
-            self.skip(rest, "<![CDATA[", "]]>").map(Token::Cdata)
+        } else if rest.starts_with(CDATA) {
+            self.skip(rest, CDATA, "]]>").map(Token::Cdata)
+        } else if COMMENT.starts_with(rest) || CDATA.starts_with(rest) {
+            Err(cut_off())
         } else {
             Err(XmlError::new("it has a document type definition"))
         }
@@ -251,7 +264,7 @@ mod tests {
         &mut all[at]
     }
 
-    const PIECES: [&str; 24] = [
+    const PIECES: [&str; 29] = [
         "<a>",
         "</a>",
         "<b>",
@@ -276,6 +289,11 @@ mod tests {
         "<?p q?>",
         "]]>",
         "<!DOCTYPE a>",
+        "<c k='>'>",
+        "<c k=\"/>\" l='\"'/>",
+        "<a/b>",
+        "<a / >",
+        "&#13;",
     ];
 
     #[test]
@@ -301,6 +319,16 @@ mod tests {
         assert!(scanned(text).is_some());
         for end in 1..text.len() {
             assert_eq!(scanned(&text[..end]), None, "{}", &text[..end]);
+            let mut scanner = Scanner::new(&text[..end]);
+            let fault = loop {
+                match scanner.token() {
+                    Ok(Token::Eof) => break None,
+                    Ok(_) => {}
+                    Err(error) => break Some(error.to_string()),
+                }
+            };
+            let is_cut = fault.is_none_or(|fault| fault == cut_off().to_string());
+            assert!(is_cut, "{}", &text[..end]);
         }
     }
 }

@@ -1,7 +1,8 @@
 //! The lines of a head, one by one, and what they say about framing.
 //!
-//! One head of a server is much like the one before. A line that is the same, byte for byte, as
-//! the line in its place there needs no second look; one with the same name needs none at its name.
+//! One head of a server is much like the one before. Where all lines are as long as those of the head before, they are compared
+//! in place. Otherwise a line that is the same, byte for byte, as the line in its place there needs no second look, and one
+//! with the same name needs none at its name.
 
 use super::head::{bare_lf, violation};
 use super::octets::{is_text, is_token};
@@ -108,9 +109,9 @@ impl Lines {
                     .ok()?;
             }
         }
+        // The fields that frame are those of the head before, which was not refused for having two.
         parsed.end = head.len() + 2;
-        let framed_twice = parsed.chunked && (parsed.length.is_some() || parsed.http10);
-        (!framed_twice).then_some(parsed)
+        Some(parsed)
     }
 
     fn read_by_line(&mut self, input: &[u8]) -> Result<Option<Parsed>, Fault> {

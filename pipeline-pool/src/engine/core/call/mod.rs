@@ -39,7 +39,7 @@ pub(crate) struct Call<P: Protocol> {
     /// The whole answer to the request is here. The request stays where it is until its caller hears of that, so that its
     /// memory is given back where the next request takes some, and not for all answers of one read at once.
     answered: AtomicBool,
-    /// The request, until it is done with. Only those who serve it take this lock before it is answered.
+    /// The request, until it is done with. While it is under way, only those who serve it take this lock.
     request: Mutex<Option<P::Request>>,
     state: Mutex<CallState<P>>,
     /// The call whose request this is a second copy of: its caller hears what comes of this one.
