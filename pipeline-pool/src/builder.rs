@@ -149,8 +149,9 @@ macro_rules! settings {
             self
         }
 
-        /// The most bytes that one read takes in. Defaults to 64 KiB, at least 4 KiB; a connection
-        /// starts with 8 KiB and grows with its traffic.
+        /// The most bytes that one read takes in, and four times as many while a large body comes whose
+        /// length is known. Defaults to 64 KiB, at least 4 KiB; a connection starts with 8 KiB and
+        /// grows with its traffic.
         pub fn read_buffer(mut self, bytes: usize) -> Self {
             self.config.read_buffer = bytes.max(4 * 1024);
             self

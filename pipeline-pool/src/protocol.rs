@@ -98,6 +98,12 @@ pub trait Protocol: Send + 'static {
     /// Whether the start of a reply has been consumed whose rest is still to come.
     fn is_amid(&self) -> bool;
 
+    /// How many bytes of the [open](Decoded::Open) reply are still to come, as far as that is known and somebody reads it.
+    /// While they are many, a connection reads more at a time. Defaults to 0.
+    fn bulk(&self) -> u64 {
+        0
+    }
+
     /// Whether nobody reads the [open](Decoded::Open) reply any more, so that what is left of it is
     /// only thrown away.
     fn is_deserted(&self) -> bool {

@@ -250,7 +250,7 @@ impl Opener {
         let tls = &self.shared.tls;
         let io: Box<dyn Io> = match stream {
             Stream::Tcp(tcp) => {
-                let secured = tls.connect(&self.origin, tcp).await?;
+                let secured = tls.connect(&self.origin, tls::buffered(tcp)).await?;
                 return Ok(Stream::Tls(Box::new(secured)));
             }
             Stream::Other(io) => io,

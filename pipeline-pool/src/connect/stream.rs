@@ -7,6 +7,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use socket2::SockRef;
+#[cfg(feature = "tls")]
+use tokio::io::BufReader;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 #[cfg(unix)]
@@ -25,7 +27,7 @@ pub(crate) enum Stream {
     Unix(UnixStream),
     Other(Box<dyn Io>),
     #[cfg(feature = "tls")]
-    Tls(Box<TlsStream<TcpStream>>),
+    Tls(Box<TlsStream<BufReader<TcpStream>>>),
     #[cfg(feature = "tls")]
     TlsOther(Box<TlsStream<Box<dyn Io>>>),
 }
@@ -65,7 +67,7 @@ impl Stream {
         match self {
             Self::Tcp(tcp) => Some(tcp),
             #[cfg(feature = "tls")]
-            Self::Tls(tls) => Some(tls.get_ref().0),
+            Self::Tls(tls) => Some(tls.get_ref().0.get_ref()),
             _ => None,
         }
     }
@@ -82,7 +84,7 @@ impl Stream {
             #[cfg(feature = "tls")]
             Self::Tls(tls) => {
                 let (tcp, session) = tls.get_mut();
-                return tls::has_ended(session, &*SockRef::from(&*tcp));
+                return tls::has_ended(session, tls::Unread(tcp));
             }
             // There is no looking without taking.
             Self::Other(_) => return false,

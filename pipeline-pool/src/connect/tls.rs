@@ -1,9 +1,12 @@
 //! TLS by rustls with ring.
 
 use std::io::{self, Read};
+use std::pin::Pin;
 use std::sync::Arc;
 
-use tokio::io::{AsyncRead, AsyncWrite};
+use socket2::SockRef;
+use tokio::io::{AsyncBufRead, AsyncRead, AsyncWrite, BufReader};
+use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
@@ -180,6 +183,32 @@ impl Tls {
     }
 }
 
+/// The bytes that one read of a socket takes in for a session.
+const READ: usize = 32 * 1024;
+
+/// The socket of a session. rustls asks for 4 KiB at a time, so that a record of 16 KiB takes it five system calls; most of
+/// what it asks for is here already.
+pub(super) fn buffered(tcp: TcpStream) -> BufReader<TcpStream> {
+    BufReader::with_capacity(READ, tcp)
+}
+
+/// What has come over a socket and was not given to its session.
+pub(super) struct Unread<'a>(pub(super) &'a mut BufReader<TcpStream>);
+
+impl Read for Unread<'_> {
+    /// Reads what is there, and waits for nothing.
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let held = self.0.buffer();
+        if held.is_empty() {
+            return (&*SockRef::from(self.0.get_ref())).read(buf);
+        }
+        let n = held.len().min(buf.len());
+        buf[..n].copy_from_slice(&held[..n]);
+        Pin::new(&mut *self.0).consume(n);
+        Ok(n)
+    }
+}
+
 /// Whether the peer has ended this quiet session, or has sent what nobody asked for, by what can be
 /// read from its socket now. Bytes that have come may be a session ticket as well as the alert that
 /// says goodbye (`close_notify`, [RFC 8446, 6.1](https://www.rfc-editor.org/rfc/rfc8446#section-6.1)),
@@ -208,9 +237,7 @@ mod tests {
     use std::sync::mpsc::{Receiver, channel};
 
     use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-    use socket2::SockRef;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::net::TcpStream;
     use tokio_rustls::rustls::{
         ServerConfig, ServerConnection, StreamOwned, SupportedProtocolVersion, version,
     };
@@ -261,7 +288,10 @@ mod tests {
             panic!("it is TLS over TCP");
         };
         let mut byte = [MaybeUninit::uninit()];
-        while SockRef::from(tls.get_ref().0).peek(&mut byte).is_err() {
+        while SockRef::from(tls.get_ref().0.get_ref())
+            .peek(&mut byte)
+            .is_err()
+        {
             std::thread::yield_now();
         }
     }
@@ -276,7 +306,8 @@ mod tests {
             let server = std::thread::spawn(move || serve(&listener, config, &told));
             let origin = Origin::parse(&format!("https://{address}")).unwrap();
             let tcp = TcpStream::connect(address).await.unwrap();
-            let session = Tls::new(identity).connect(&origin, tcp).await.unwrap();
+            let tls = Tls::new(identity);
+            let session = tls.connect(&origin, buffered(tcp)).await.unwrap();
             let mut stream = Stream::Tls(Box::new(session));
             if version.version == rustls::ProtocolVersion::TLSv1_3 {
                 // Tickets come by themselves, and are no end.

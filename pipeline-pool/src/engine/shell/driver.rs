@@ -15,8 +15,8 @@
 //! wakes all callers of one read together, after the endpoint knows what is done. A driver lets other
 //! tasks run first as long as callers that were just answered are expected back, a few times at most; a
 //! single request waits for nobody. Replies are slices of what was read, so a connection reads into two
-//! buffers in turn, and an idle one keeps one. TCP_NODELAY is always set, and TCP_QUICKACK where a
-//! reply is incomplete: a server that writes head and body apart with Nagle's algorithm on waits for
+//! buffers in turn, and an idle one keeps one. While a large body comes they are larger. TCP_NODELAY is always set, and TCP_QUICKACK where a
+//! reply is incomplete, but for the midst of a large body: a server that writes head and body apart with Nagle's algorithm on waits for
 //! the acknowledgement of the head, which delays each small get by 40 ms. *Cost:* A driver belongs to
 //! the runtime that spawned it. When that runtime ends, what it held is given back to its callers,
 //! request and place in line included, and their own poll submits it anew.
@@ -51,6 +51,8 @@ use crate::protocol::Protocol;
 
 /// Pieces that one write joins.
 const MAX_SLICES: usize = 16;
+/// With more than this of a reply still to come, segments come that are full, and are acknowledged as they do.
+const ACKNOWLEDGED_ANYWAY: u64 = 256 * 1024;
 /// The timer of a connection is not set for less than this.
 const MIN_SLEEP: Duration = Duration::from_millis(1);
 
@@ -176,6 +178,7 @@ impl<P: Protocol> Driver<P> {
     /// Sees that this task is woken for what comes next.
     fn rest(&mut self, cx: &mut Context<'_>, now: Instant) -> Result<(), Error> {
         if self.pipeline.is_amid()
+            && self.pipeline.bulk() <= ACKNOWLEDGED_ANYWAY
             && let Some(stream) = &self.stream
         {
             // The rest of this reply may wait for an acknowledgement (Nagle's algorithm at the
@@ -183,7 +186,7 @@ impl<P: Protocol> Driver<P> {
             stream.quick_ack();
         }
         if self.pipeline.is_idle() {
-            self.reads.release();
+            self.reads.release(self.pipeline.input());
         }
         self.arm(cx, now)
     }
@@ -203,8 +206,9 @@ impl<P: Protocol> Driver<P> {
             if self.reads.is_drained() && stream.poll_readable(cx).is_pending() {
                 return Ok(any);
             }
+            let bulk = self.pipeline.bulk();
             let input = self.pipeline.input();
-            let room = self.reads.prepare(input, any);
+            let room = self.reads.prepare(input, any, bulk);
             let read = pin!(stream.read_buf(input)).poll(cx);
             match read {
                 Poll::Pending => {
@@ -216,7 +220,7 @@ impl<P: Protocol> Driver<P> {
                     let counters = &self.endpoint.counters;
                     add(&counters.reads, 1);
                     add(&counters.bytes_in, n as u64);
-                    self.reads.note_read(n, room, any);
+                    self.reads.note_read(n, room, any, bulk);
                 }
                 Poll::Ready(Err(error)) => {
                     let lost = Error::new(Kind::Closed, "the connection was lost while reading");

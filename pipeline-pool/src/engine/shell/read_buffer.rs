@@ -3,20 +3,28 @@
 //! Replies are slices of what was read, and callers may still hold some when the next read comes. So
 //! a connection reads into two buffers in turn: a new one for each read would be given back to the
 //! system by the allocator each time.
+//!
+//! A large body is read in larger pieces, since each read costs a system call and a change of tasks besides its bytes. The
+//! buffers for it go when the connection is idle.
 
 use bytes::BytesMut;
 
 /// The bytes that the first read has room for; the room grows when reads fill it.
 const FIRST_READ: usize = 8 * 1024;
+/// How many times as much as usual one read takes in of a large body.
+const BULK: usize = 4;
 /// A read has room for so many bytes at least.
 const MIN_READ: usize = 1024;
 
 /// What a connection knows of its reads.
 #[derive(Debug)]
 pub(super) struct ReadBuffer {
-    /// Bytes to make room for before a read.
+    /// Bytes to make room for before a read, as far as what comes allows.
     size: usize,
+    /// The most, but for large bodies.
     max_size: usize,
+    /// Room was made for more than that.
+    is_large: bool,
     /// The last read took all that was there.
     drained: bool,
     /// Another buffer to read into, while callers still hold what was read into the first.
@@ -29,6 +37,7 @@ impl ReadBuffer {
         Self {
             size: FIRST_READ.min(max_size),
             max_size,
+            is_large: false,
             drained: false,
             other: BytesMut::new(),
         }
@@ -39,27 +48,36 @@ impl ReadBuffer {
         self.drained
     }
 
-    /// Makes room for a read, and says how much. `again` says that there was a read just before.
-    pub(super) fn prepare(&mut self, input: &mut BytesMut, again: bool) -> usize {
+    /// The most that one read takes in while so many bytes of a body are still to come.
+    fn limit(&self, bulk: u64) -> usize {
+        let bulk = usize::try_from(bulk).unwrap_or(usize::MAX);
+        bulk.clamp(self.max_size, self.max_size.saturating_mul(BULK))
+    }
+
+    /// Makes room for a read, and says how much. `again` says that there was a read just before, `bulk` how many bytes of
+    /// a body are still to come.
+    pub(super) fn prepare(&mut self, input: &mut BytesMut, again: bool, bulk: u64) -> usize {
+        let wanted = self.size.min(self.limit(bulk));
         let least = match again && self.drained {
             true => MIN_READ,
-            false => self.size / 2,
+            false => wanted / 2,
         };
         let room = input.capacity() - input.len();
         if room >= least {
             return room;
         }
         // By the next time the replies of this one may be used up, and their buffer free again.
-        let size = self.size.saturating_sub(input.len()).max(least);
+        self.is_large |= wanted > self.max_size;
+        let size = wanted.saturating_sub(input.len()).max(least);
         make_room(input, &mut self.other, size);
         input.capacity() - input.len()
     }
 
     /// A read has brought so many bytes, with room for so many.
-    pub(super) fn note_read(&mut self, n: usize, room: usize, again: bool) {
+    pub(super) fn note_read(&mut self, n: usize, room: usize, again: bool, bulk: u64) {
         let full = n == room;
         if full && !(again && self.drained) {
-            self.size = (self.size * 2).min(self.max_size);
+            self.size = self.size.max((self.size * 2).min(self.limit(bulk)));
         }
         self.drained = !full;
     }
@@ -69,9 +87,12 @@ impl ReadBuffer {
         self.drained = true;
     }
 
-    /// Keeps one buffer only, while the connection is idle.
-    pub(super) fn release(&mut self) {
+    /// Keeps one buffer only of the usual size, while the connection is idle.
+    pub(super) fn release(&mut self, input: &mut BytesMut) {
         self.other = BytesMut::new();
+        if std::mem::take(&mut self.is_large) && input.is_empty() {
+            *input = BytesMut::new();
+        }
     }
 }
 
@@ -129,18 +150,43 @@ mod tests {
         let mut buffer = ReadBuffer::new(3 * FIRST_READ);
         for size in [1, 2, 3, 3] {
             let mut input = BytesMut::new();
-            let room = buffer.prepare(&mut input, false);
+            let room = buffer.prepare(&mut input, false, 0);
             assert!(
                 room >= size * FIRST_READ && room < (size + 1) * FIRST_READ,
                 "{room}"
             );
-            buffer.note_read(room, room, false);
+            buffer.note_read(room, room, false, 0);
             assert!(!buffer.is_drained());
         }
         // What is left after a read that was not full is no reason for more room.
-        buffer.note_read(1, 2, false);
+        buffer.note_read(1, 2, false, 0);
         assert!(buffer.is_drained());
         let mut input = BytesMut::with_capacity(2 * MIN_READ);
-        assert_eq!(buffer.prepare(&mut input, true), 2 * MIN_READ);
+        assert_eq!(buffer.prepare(&mut input, true, 0), 2 * MIN_READ);
+    }
+
+    #[test]
+    fn a_large_body_is_read_in_larger_pieces_whose_room_goes_with_it() {
+        let mut buffer = ReadBuffer::new(FIRST_READ);
+        let mut input = BytesMut::new();
+        for size in [1, 2, 4, 4] {
+            let room = buffer.prepare(&mut input, false, u64::MAX);
+            assert!(
+                room >= size * FIRST_READ && room < (size + 1) * FIRST_READ,
+                "{room}"
+            );
+            buffer.note_read(room, room, false, u64::MAX);
+            input = BytesMut::new();
+        }
+        // No more than what comes, and as usual for others.
+        let rest = 3 * FIRST_READ;
+        let room = buffer.prepare(&mut input, false, rest as u64);
+        assert!(room >= rest && room < rest + FIRST_READ, "{room}");
+        buffer.release(&mut input);
+        assert_eq!(input.capacity(), 0);
+        let room = buffer.prepare(&mut input, false, 0);
+        assert!(room < 2 * FIRST_READ, "{room}");
+        buffer.release(&mut input);
+        assert!(input.capacity() > 0, "it is of the usual size");
     }
 }

@@ -209,6 +209,10 @@ impl Protocol for Http1 {
         self.decoder.is_amid()
     }
 
+    fn bulk(&self) -> u64 {
+        self.decoder.bulk()
+    }
+
     fn is_deserted(&self) -> bool {
         self.decoder.is_deserted()
     }

@@ -135,6 +135,14 @@ impl Decoder {
         !matches!(self.state, DecoderState::Head)
     }
 
+    /// How many bytes of a large body that is read are still to come, where its length is known.
+    pub(crate) fn bulk(&self) -> u64 {
+        match self.state {
+            DecoderState::Length(left) if !self.is_deserted() => left,
+            _ => 0,
+        }
+    }
+
     /// Whether the reader of the open body has gone away.
     pub(crate) fn is_deserted(&self) -> bool {
         self.sender.as_ref().is_some_and(Sender::is_dropped)

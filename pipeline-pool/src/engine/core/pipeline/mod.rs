@@ -159,6 +159,11 @@ impl<P: Protocol> Pipeline<P> {
         !self.input.is_empty() || self.protocol.is_amid()
     }
 
+    /// How many bytes of the reply under way are still to come, as far as that is known.
+    pub(crate) fn bulk(&self) -> u64 {
+        self.protocol.bulk()
+    }
+
     /// Whether the next to go out, with nothing before it, is one that cannot be sent again.
     pub(crate) fn begins_once(&self) -> bool {
         self.flight.is_empty() && self.queued.front().is_some_and(|t| !t.is_repeatable())
