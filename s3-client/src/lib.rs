@@ -118,6 +118,7 @@ pub mod idempotency;
 mod limits;
 mod list;
 mod many;
+mod md5sums;
 mod multipart;
 mod object;
 mod operation;

@@ -24,7 +24,8 @@ pub(crate) use trailing::{Trailing, read_ahead, summed};
 pub use verify::VerifiedBy;
 pub(crate) use verify::verified;
 
-use crc::{CRC32C, CRC64NVME, Crc};
+pub(crate) use crc::Joinable;
+use crc::{CRC32C, Crc};
 
 /// A way to compute a [checksum](https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html)
 /// of an object.
@@ -95,8 +96,8 @@ impl Checksum {
     pub fn hasher(self) -> ChecksumHasher {
         ChecksumHasher(match self {
             Self::Crc32 => HasherState::Crc32(crc32fast::Hasher::new()),
-            Self::Crc32c => HasherState::Crc(&CRC32C, CRC32C.start(), 4),
-            Self::Crc64Nvme => HasherState::Crc(&CRC64NVME, CRC64NVME.start(), 8),
+            Self::Crc32c => HasherState::Crc32c(&CRC32C, CRC32C.start()),
+            Self::Crc64Nvme => HasherState::Crc64(crc64fast_nvme::Digest::new()),
             Self::Sha1 => HasherState::Sha1(Sha1::new()),
             Self::Sha256 => HasherState::Sha256(Sha256::new()),
         })
@@ -144,8 +145,9 @@ pub struct ChecksumHasher(HasherState);
 #[derive(Clone)]
 enum HasherState {
     Crc32(crc32fast::Hasher),
-    /// The polynomial, the register, and how many bytes of it count.
-    Crc(&'static Crc, u64, usize),
+    /// The polynomial and the register.
+    Crc32c(&'static Crc, u32),
+    Crc64(crc64fast_nvme::Digest),
     Sha1(Sha1),
     Sha256(Sha256),
 }
@@ -155,9 +157,20 @@ impl ChecksumHasher {
     pub fn update(&mut self, bytes: &[u8]) {
         match &mut self.0 {
             HasherState::Crc32(hasher) => hasher.update(bytes),
-            HasherState::Crc(crc, register, _) => *register = crc.update(*register, bytes),
+            HasherState::Crc32c(crc, register) => *register = crc.update(*register, bytes),
+            HasherState::Crc64(digest) => digest.write(bytes),
             HasherState::Sha1(sha) => sha.update(bytes),
             HasherState::Sha256(sha) => sha.update(bytes),
+        }
+    }
+
+    /// The checksum as a number; nothing of a digest.
+    pub(crate) fn number(self) -> Option<u64> {
+        match self.0 {
+            HasherState::Crc32(hasher) => Some(hasher.finalize().into()),
+            HasherState::Crc32c(crc, register) => Some(crc.finish(register).into()),
+            HasherState::Crc64(digest) => Some(digest.sum64()),
+            HasherState::Sha1(_) | HasherState::Sha256(_) => None,
         }
     }
 
@@ -165,10 +178,10 @@ impl ChecksumHasher {
     pub fn finish(self) -> String {
         match self.0 {
             HasherState::Crc32(hasher) => STANDARD.encode(hasher.finalize().to_be_bytes()),
-            HasherState::Crc(crc, register, size) => {
-                let bytes = crc.finish(register).to_be_bytes();
-                STANDARD.encode(&bytes[bytes.len() - size..])
+            HasherState::Crc32c(crc, register) => {
+                STANDARD.encode(crc.finish(register).to_be_bytes())
             }
+            HasherState::Crc64(digest) => STANDARD.encode(digest.sum64().to_be_bytes()),
             HasherState::Sha1(sha) => STANDARD.encode(sha.finalize()),
             HasherState::Sha256(sha) => STANDARD.encode(sha.finalize()),
         }

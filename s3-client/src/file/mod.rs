@@ -3,10 +3,12 @@
 mod read;
 mod save;
 mod temporary;
+mod writer;
 
 pub(crate) use read::FilePart;
 pub use save::SaveFile;
 pub(crate) use temporary::{Temporary, sync_folder};
+pub(crate) use writer::BlockWriter;
 
 use std::io;
 use std::path::Path;

@@ -5,9 +5,8 @@ use std::path::{Path, PathBuf};
 
 use aws_core::{Body, Error, Result, awaitable};
 use tokio::fs::File;
-use tokio::io::AsyncWriteExt as _;
 
-use super::{Temporary, failed};
+use super::{BlockWriter, Temporary, failed};
 use crate::answer::object::ObjectHead;
 use crate::object::get::Get;
 use crate::transfer::{Meter, Progress, Report};
@@ -98,11 +97,13 @@ awaitable!(SaveFile, ObjectHead);
 
 /// Writes a body to a file, and counts its bytes.
 async fn pour(mut body: Body, file: &mut File, path: &Path, meter: &Meter) -> Result<()> {
+    let io = |e| failed("write", path, e);
+    let same = file.try_clone().await.map_err(io)?;
+    let mut writer = BlockWriter::new(same.into_std().await);
     while let Some(piece) = body.chunk().await.transpose()? {
-        let wrote = file.write_all(&piece).await;
-        wrote.map_err(|e| failed("write", path, e))?;
-        meter.add(piece.len() as u64);
+        let len = piece.len() as u64;
+        writer.write(piece).await.map_err(io)?;
+        meter.add(len);
     }
-    // The last write may still be under way.
-    file.flush().await.map_err(|e| failed("write", path, e))
+    writer.flush(false).await.map_err(io)
 }

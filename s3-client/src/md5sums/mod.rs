@@ -179,7 +179,9 @@ mod tests {
     use md5::{Digest, Md5};
 
     fn text(len: usize, seed: usize) -> Bytes {
-        (0..len).map(|at| (at * 7 + at / 251 + seed) as u8).collect()
+        (0..len)
+            .map(|at| (at * 7 + at / 251 + seed) as u8)
+            .collect()
     }
 
     /// The digests of parts, all of which wait when hashing begins.
@@ -193,13 +195,31 @@ mod tests {
         }
         sums.lock().workers = 1;
         sums.work();
-        assert_eq!((sums.lock().workers, sums.lock().hashed), (0, 0));
-        digests.into_iter().map(|mut d| d.try_recv().unwrap()).collect()
+        let queue = sums.lock();
+        assert_eq!((queue.workers, queue.hashed), (0, 0));
+        drop(queue);
+        digests
+            .into_iter()
+            .map(|mut d| d.try_recv().unwrap())
+            .collect()
     }
 
     #[test]
     fn digests_are_those_of_the_other_crate_whatever_the_lengths_and_the_pieces() {
-        let lengths = [0, 1, 55, 56, 63, 64, 65, 119, 128, 1000, 64 * TURN + 1, 200_000];
+        let lengths = [
+            0,
+            1,
+            55,
+            56,
+            63,
+            64,
+            65,
+            119,
+            128,
+            1000,
+            64 * TURN + 1,
+            200_000,
+        ];
         for cut in [1, 3, 63, 64, 65, 4096, usize::MAX] {
             for count in 1..=LANES + 2 {
                 let texts: Vec<Bytes> = (0..count)
@@ -217,7 +237,10 @@ mod tests {
     async fn parts_that_come_later_join() {
         let sums = Md5Sums::default();
         let texts: Vec<Bytes> = (0..10).map(|at| text(300_000 + 77 * at, at)).collect();
-        let digests: Vec<_> = texts.iter().map(|t| sums.of(&[t.clone()])).collect();
+        let digests: Vec<_> = texts
+            .iter()
+            .map(|t| sums.of(std::slice::from_ref(t)))
+            .collect();
         for (text, digest) in texts.iter().zip(digests) {
             let wanted: [u8; 16] = Md5::digest(text).into();
             assert_eq!(digest.await.unwrap(), wanted);

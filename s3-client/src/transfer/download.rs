@@ -1,15 +1,14 @@
 //! Fetching an object of any size into a file: [`Bucket::download`].
 
+use std::collections::BTreeMap;
 use std::fmt;
-use std::io::SeekFrom;
+use std::io::{Seek as _, SeekFrom};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use aws_core::{Error, Kind, Result, awaitable};
-use tokio::fs::{File, OpenOptions};
-use tokio::io::{AsyncSeekExt as _, AsyncWriteExt as _};
 use tokio::task::JoinSet;
 
 use super::destination::Destination;
@@ -18,7 +17,8 @@ use super::sum::Sum;
 use super::{Meter, Progress, Report};
 use crate::answer::object::ObjectHead;
 use crate::bucket::Bucket;
-use crate::file::failed;
+use crate::checksum::{ChecksumHasher, Joinable};
+use crate::file::{BlockWriter, failed};
 use crate::object::get::Get;
 use crate::request::encryption::CustomerKey;
 use crate::request::options::Options;
@@ -110,8 +110,8 @@ impl Download {
         self
     }
 
-    /// How many ranges are fetched at the same time, at least 1. Defaults to 4. Each takes the memory of the pool's
-    /// window for a body, not that of the range.
+    /// How many ranges are fetched at the same time, at least 1. Defaults to 4. Each takes 3 MiB of memory at
+    /// the most: the pool's window for a body, and what is being written.
     pub fn parallel(mut self, ranges: usize) -> Self {
         self.parallel = ranges.max(1);
         self
@@ -213,9 +213,10 @@ impl DownloadFile {
         self
     }
 
-    /// Reads the whole file again and compares it with the checksum that the store keeps of the whole, or with the
-    /// entity tag where that is the MD5 digest. What came up in parts may have neither. Defaults to yes; not for
-    /// stores whose tags look like MD5 and are not.
+    /// Compares what came with the checksum that the store keeps of the whole, or with the entity tag where that is
+    /// the MD5 digest. What came up in parts may have neither. A CRC is taken of the ranges as they come, before they are
+    /// written; for digests, and where an earlier download left some of it, the file is read again. Defaults to
+    /// yes; not for stores whose tags look like MD5 and are not.
     pub fn verify(mut self, yes: bool) -> Self {
         self.verify = yes;
         self
@@ -243,24 +244,32 @@ impl DownloadFile {
         } else {
             (Destination::once(&self.path, size).await?, fresh)
         };
-        self.fetch(&mut destination, &mut noted).await?;
-        if self.verify
-            && let Some(sum) = Sum::of(&head)
+        let sum = Sum::of(&head).filter(|_| self.verify);
+        // What is in the file already was not seen as it came.
+        let joinable = sum
+            .as_ref()
+            .and_then(Sum::joinable)
+            .filter(|_| noted.bytes() == 0);
+        let joined = self.fetch(&mut destination, &mut noted, joinable).await?;
+        if let Some(sum) = sum
+            && let Err(error) = check(sum, joined, &destination).await
         {
-            let path = destination.data().to_owned();
-            let checked = tokio::task::spawn_blocking(move || sum.check(&path)).await;
-            let checked = checked.unwrap_or_else(|_| Err(given_up()));
-            if let Err(error) = checked {
-                // It would be as wrong the next time.
-                destination.forget().await;
-                return Err(error);
-            }
+            // It would be as wrong the next time.
+            destination.forget().await;
+            return Err(error);
         }
         destination.finish(&self.path, self.sync).await?;
         Ok(head)
     }
 
-    async fn fetch(&self, destination: &mut Destination, noted: &mut ResumeState) -> Result<()> {
+    /// Fetches what is missing; the checksum of it all, if one that can be joined is wanted.
+    async fn fetch(
+        &self,
+        destination: &mut Destination,
+        noted: &mut ResumeState,
+        joinable: Option<Joinable>,
+    ) -> Result<Option<String>> {
+        let mut sums = BTreeMap::new();
         let meter = Arc::new(Meter::new(self.download.report.clone(), Some(noted.size)));
         meter.add(noted.bytes());
         let missing: Vec<_> = noted.missing().collect();
@@ -278,19 +287,27 @@ impl DownloadFile {
                     range,
                     meter: meter.clone(),
                     sync: self.resumable,
+                    hasher: joinable.map(|joinable| joinable.checksum().hasher()),
                 };
-                fetching.spawn(async move { piece.run().await.map(|()| number) });
+                fetching.spawn(async move { piece.run().await.map(|sum| (number, sum)) });
             }
             let Some(done) = fetching.join_next().await else {
-                return Ok(());
+                return Ok(joinable.map(|joinable| {
+                    let join = |all, (number, sum): (&usize, &u64)| {
+                        let range = noted.range(*number);
+                        joinable.join(all, *sum, range.end - range.start)
+                    };
+                    joinable.encode(sums.iter().fold(0, join))
+                }));
             };
-            let number = match done {
+            let (number, sum) = match done {
                 Ok(done) => done?,
                 Err(ended) => match ended.try_into_panic() {
                     Ok(panic) => std::panic::resume_unwind(panic),
                     Err(_) => return Err(given_up()),
                 },
             };
+            sums.extend(sum.map(|sum| (number, sum)));
             noted.finish(number);
             destination.note(noted).await?;
         }
@@ -298,6 +315,16 @@ impl DownloadFile {
 }
 
 awaitable!(DownloadFile, ObjectHead);
+
+/// Compares the checksum of what came, or else reads the file.
+async fn check(sum: Sum, joined: Option<String>, destination: &Destination) -> Result<()> {
+    if let Some(found) = joined {
+        return sum.compare(&found);
+    }
+    let path = destination.data().to_owned();
+    let checked = tokio::task::spawn_blocking(move || sum.check(&path)).await;
+    checked.unwrap_or_else(|_| Err(given_up()))
+}
 
 fn given_up() -> Error {
     Error::new(Kind::Shutdown, "the transfer was given up")
@@ -311,19 +338,21 @@ struct RangeFetch {
     range: Range<u64>,
     meter: Arc<Meter>,
     sync: bool,
+    /// Takes the checksum of what comes, where that is wanted.
+    hasher: Option<ChecksumHasher>,
 }
 
 impl RangeFetch {
-    async fn run(self) -> Result<()> {
-        let io = |e| failed("write", &self.path, e);
-        let mut file = OpenOptions::new()
+    /// Fetches the range; its checksum, if that is taken.
+    async fn run(mut self) -> Result<Option<u64>> {
+        let path = self.path.clone();
+        let io = |e| failed("write", &path, e);
+        let mut file = std::fs::OpenOptions::new()
             .write(true)
-            .open(&self.path)
-            .await
+            .open(&path)
             .map_err(io)?;
-        file.seek(SeekFrom::Start(self.range.start))
-            .await
-            .map_err(io)?;
+        file.seek(SeekFrom::Start(self.range.start)).map_err(io)?;
+        let mut file = BlockWriter::new(file);
         let mut at = self.range.start;
         let mut fruitless = 0;
         while at < self.range.end {
@@ -338,15 +367,12 @@ impl RangeFetch {
             }
             tokio::time::sleep(Duration::from_millis(50) * fruitless).await;
         }
-        file.flush().await.map_err(io)?;
-        if self.sync {
-            file.sync_data().await.map_err(io)?;
-        }
-        Ok(())
+        file.flush(self.sync).await.map_err(io)?;
+        Ok(self.hasher.and_then(ChecksumHasher::number))
     }
 
     /// Fetches what is missing until it is there or cut off.
-    async fn go_on(&self, file: &mut File, at: &mut u64) -> Result<()> {
+    async fn go_on(&mut self, file: &mut BlockWriter, at: &mut u64) -> Result<()> {
         let asked = *at..self.range.end;
         let mut object = self.get.clone().range(asked.clone()).send().await?;
         if object.head.range() != Some(asked) || object.head.etag() != Some(&*self.etag) {
@@ -358,10 +384,14 @@ impl RangeFetch {
             if piece.len() as u64 > self.range.end - *at {
                 return Err(Error::protocol("the answer is longer than its range"));
             }
-            let wrote = file.write_all(&piece).await;
+            if let Some(hasher) = &mut self.hasher {
+                hasher.update(&piece);
+            }
+            let len = piece.len() as u64;
+            let wrote = file.write(piece).await;
             wrote.map_err(|e| failed("write", &self.path, e))?;
-            *at += piece.len() as u64;
-            self.meter.add(piece.len() as u64);
+            *at += len;
+            self.meter.add(len);
         }
         if *at < self.range.end {
             return Err(Error::new(

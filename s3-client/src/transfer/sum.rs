@@ -8,7 +8,7 @@ use md5::{Digest, Md5};
 
 use crate::answer::etag;
 use crate::answer::object::ObjectHead;
-use crate::checksum::{Checksum, ChecksumHasher};
+use crate::checksum::{Checksum, ChecksumHasher, Joinable};
 use crate::file::{CHUNK, failed};
 
 /// What the whole has to be.
@@ -29,6 +29,25 @@ impl Sum {
         kept.or_else(|| Some(Self::Md5(etag::md5_of_whole(head)?)))
     }
 
+    /// The checksum, if it can be taken of ranges as they come.
+    pub(super) fn joinable(&self) -> Option<Joinable> {
+        match self {
+            Self::Checksum(checksum, _) => Joinable::new(*checksum),
+            Self::Md5(_) => None,
+        }
+    }
+
+    /// Compares what was found of all bytes.
+    pub(super) fn compare(&self, found: &str) -> Result<()> {
+        match self {
+            Self::Checksum(_, value) if found == value => Ok(()),
+            Self::Checksum(checksum, value) => Err(Error::protocol(format!(
+                "the bytes are not those of the store: their {checksum} checksum is {found}, not {value}"
+            ))),
+            Self::Md5(_) => Err(etag::mismatch()),
+        }
+    }
+
     /// Reads the file and compares. Blocks.
     pub(super) fn check(self, path: &Path) -> Result<()> {
         let io = |e| failed("read", path, e);
@@ -45,15 +64,7 @@ impl Sum {
             }
         }
         match (hasher, self) {
-            (Hasher::Checksum(hasher), Self::Checksum(checksum, value)) => {
-                let found = hasher.finish();
-                if found == value {
-                    return Ok(());
-                }
-                Err(Error::protocol(format!(
-                    "the bytes are not those of the store: their {checksum} checksum is {found}, not {value}"
-                )))
-            }
+            (Hasher::Checksum(hasher), sum) => sum.compare(&hasher.finish()),
             (Hasher::Md5(hasher), Self::Md5(digest)) => {
                 let found: [u8; 16] = hasher.finalize().into();
                 if found == digest {

@@ -4,21 +4,19 @@
 //! leave a caller without an answer. *Decision:* Parts of a stream are gathered in small blocks that are used again; a
 //! buffer for a whole part would keep its pages when idle. The part that is gathered counts among those allowed. A part
 //! stays in memory until it is confirmed, since it may have to be sent again. Digests are computed beside the sending,
-//! on other threads. Bytes at hand are cut without being copied. An upload is a task: when it is dropped it stops its
+//! on another thread and those of several parts in step. Bytes at hand are cut without being copied. An upload is a task: when it is dropped it stops its
 //! parts and aborts until the store no longer knows it. A completion whose answer was lost is settled by asking the
 //! store what is there. *Cost:* Of a stream, one part fewer is under way than of a file.
 
 use std::borrow::Cow;
 use std::fmt;
 use std::future::poll_fn;
-use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
 use aws_core::{Error, Kind, Result, awaitable};
-use bytes::Bytes;
-use md5::{Digest, Md5};
-use tokio::task::{JoinError, JoinHandle, JoinSet};
+use tokio::sync::oneshot;
+use tokio::task::{JoinError, JoinSet};
 
 use super::feed::Feed;
 use super::sizes::Sizes;
@@ -27,6 +25,7 @@ use crate::answer::etag;
 use crate::bucket::Bucket;
 use crate::checksum::Checksum;
 use crate::limits;
+use crate::md5sums::Md5Sums;
 use crate::multipart::{CompleteMultipart, MultipartUpload, Part, UploadPart};
 use crate::object::put::Put;
 use crate::request::attributes::Attributes;
@@ -246,7 +245,7 @@ impl Upload {
             return Ok(Begun::Large(sizes, feed, first));
         }
         let size = first.len();
-        let mut hash = Hash::of(&first, self.verify);
+        let mut hash = Hash::of(&first, self.verify, &Md5Sums::default());
         let source = Source::of(first.clone());
         let put = Put::new(self.bucket.clone(), self.key.clone(), source);
         let mut put = put.with(
@@ -285,6 +284,7 @@ impl Upload {
         sending: &mut JoinSet<Result<(Part, u64)>>,
     ) -> Result<(Vec<Part>, u64)> {
         let meter = Meter::new(self.report.clone(), feed.len());
+        let sums = Md5Sums::default();
         let mut parts = Vec::new();
         let mut ready = Some(first);
         let mut number = 0;
@@ -303,7 +303,7 @@ impl Upload {
                 if let Some(checksum) = self.checksum {
                     part = part.checksum(checksum);
                 }
-                sending.spawn(send_part(part, body, self.verify));
+                sending.spawn(send_part(part, body, self.verify, sums.clone()));
             }
             let room = sending.len() < self.parallel;
             let size = sizes.of(number + 1);
@@ -386,8 +386,13 @@ fn given_up() -> Error {
 }
 
 /// Sends a part until what has arrived is what was sent.
-async fn send_part(part: UploadPart, body: Payload, verify: bool) -> Result<(Part, u64)> {
-    let mut hash = Hash::of(&body, verify);
+async fn send_part(
+    part: UploadPart,
+    body: Payload,
+    verify: bool,
+    sums: Md5Sums,
+) -> Result<(Part, u64)> {
+    let mut hash = Hash::of(&body, verify, &sums);
     let mut left = TRIES;
     loop {
         left -= 1;
@@ -404,23 +409,16 @@ async fn send_part(part: UploadPart, body: Payload, verify: bool) -> Result<(Par
 /// The digest of a body: of bytes at hand it is computed beside the sending, of a file while it is read.
 struct Hash {
     verify: bool,
-    task: Option<JoinHandle<[u8; 16]>>,
+    task: Option<oneshot::Receiver<[u8; 16]>>,
     known: Option<[u8; 16]>,
 }
 
 impl Hash {
-    fn of(body: &Payload, verify: bool) -> Self {
+    fn of(body: &Payload, verify: bool, sums: &Md5Sums) -> Self {
         let pieces = body.at_hand();
-        let hash = |pieces: Arc<[Bytes]>| {
-            tokio::task::spawn_blocking(move || {
-                let mut hash = Md5::new();
-                pieces.iter().for_each(|piece| hash.update(piece));
-                hash.finalize().into()
-            })
-        };
         Self {
             verify,
-            task: pieces.filter(|_| verify).map(hash),
+            task: pieces.filter(|_| verify).map(|pieces| sums.of(&pieces)),
             known: None,
         }
     }
