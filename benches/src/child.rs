@@ -147,6 +147,16 @@ pub fn client(
     Ok(serde_json::from_slice(&output.stdout)?)
 }
 
+/// Runs the program of `simpledb.py` with this Python, as [`client`].
+///
+/// # Errors
+/// When it fails, or prints no sample.
+pub fn boto3(python: &Path, args: &[OsString]) -> Result<Sample, BoxError> {
+    let mut line = vec!["-c".into(), include_str!("simpledb.py").into()];
+    line.extend_from_slice(args);
+    client(Some(python), &line, None)
+}
+
 /// Asks one of our own servers what it has seen, and has it count anew if `reset`.
 ///
 /// # Errors

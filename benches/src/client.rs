@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,10 +14,12 @@ use crate::burst;
 use crate::clients::hyper::Hyper;
 #[cfg(feature = "peers")]
 use crate::clients::object_store::Store;
+use crate::clients::origins::Origins;
 use crate::clients::pool::{Pool, PoolSettings};
 #[cfg(feature = "peers")]
 use crate::clients::reqwest::Reqwest;
 use crate::clients::s3::S3;
+use crate::clients::simpledb::{Action, SimpleDb};
 use crate::clients::{Client, Puts, Writer, raw};
 use crate::jobs::{self, Job};
 use crate::keys::{Keys, VARIABLE};
@@ -31,6 +34,9 @@ pub enum Which {
     Pool,
     /// The S3 client of this workspace over it, signing with Version 2.
     S3,
+    /// The SimpleDB client of this workspace.
+    #[value(name = "simpledb")]
+    SimpleDb,
     /// hyper's HTTP/1.1 connections.
     Hyper,
     /// A pipelined loop by hand.
@@ -66,9 +72,15 @@ pub struct Work {
     /// What to GET.
     #[arg(long, default_value = "/bench/object")]
     pub target: String,
+    /// What to GET in its place.
+    #[arg(long)]
+    pub from: Option<String>,
     /// Bytes that each body must have, or keys that a listing must have.
     #[arg(long, default_value_t = 1024)]
     pub body: usize,
+    /// How many things an answer must bring, where that is not the scenario's size.
+    #[arg(long)]
+    pub expect: Option<usize>,
     /// PUT bodies of that many bytes there instead.
     #[arg(long)]
     pub put: bool,
@@ -78,12 +90,18 @@ pub struct Work {
     /// The S3 client does not compare the bytes of a large object with what the store says of them.
     #[arg(long, requires = "job")]
     pub unverified: bool,
+    /// What the SimpleDB client asks.
+    #[arg(long, value_enum, default_value = "get")]
+    pub action: Action,
     /// The S3 client signs by Version 4.
     #[arg(long)]
     pub v4: bool,
     /// Tasks with one request at a time each. The raw loop has a task per connection instead.
     #[arg(long, default_value_t = 256)]
     pub tasks: usize,
+    /// Speak TLS, and trust the certificate in this file.
+    #[arg(long)]
+    pub roots: Option<PathBuf>,
     /// The most connections; without it the pool's default, or one per task for the others.
     #[arg(long)]
     pub connections: Option<usize>,
@@ -112,6 +130,9 @@ pub struct Work {
     /// Lower the limit on file descriptors to this.
     #[arg(long)]
     pub files: Option<u64>,
+    /// Spread the pool's requests over so many origins, all of them the same server.
+    #[arg(long, default_value_t = 1)]
+    pub origins: usize,
     /// Milliseconds before measuring: enough for the pool to have learnt its depth.
     #[arg(long, default_value = "2500", value_parser = millis)]
     pub warm_up: Duration,
@@ -126,7 +147,20 @@ pub struct Work {
 impl Work {
     /// The server as a URL.
     pub fn endpoint(&self) -> String {
-        format!("http://{}", self.server)
+        let scheme = if self.roots.is_some() {
+            "https"
+        } else {
+            "http"
+        };
+        format!("{scheme}://{}", self.server)
+    }
+
+    /// The certificate that is trusted, in PEM, if TLS is spoken.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn certificate(&self) -> Result<Option<Vec<u8>>, BoxError> {
+        Ok(self.roots.as_ref().map(std::fs::read).transpose()?)
     }
 
     /// The most connections of a client that has no default of its own.
@@ -135,14 +169,24 @@ impl Work {
     }
 
     /// The settings of the pool.
-    fn pool(&self) -> PoolSettings {
-        PoolSettings {
+    fn pool(&self) -> Result<PoolSettings, BoxError> {
+        Ok(PoolSettings {
             connections: self.connections,
             depth: self.depth,
             fixed: self.fixed,
             hedge: self.hedge,
             refuse: self.refuse,
-        }
+            roots: self.certificate()?,
+        })
+    }
+
+    /// object_store with these keys, or unsigned.
+    #[cfg(feature = "peers")]
+    fn store(&self, keys: Option<&Keys>) -> Result<Store, BoxError> {
+        let (endpoint, connections) = (self.endpoint(), self.connections());
+        let certificate = self.certificate()?;
+        let certificate = certificate.as_deref();
+        Store::new(&endpoint, &self.target, connections, keys, certificate)
     }
 
     /// What to sign with.
@@ -203,7 +247,7 @@ impl Work {
         F: Future<Output = Result<T, BoxError>> + Send,
         T: Send,
     {
-        let meter = Arc::new(Meter::new(self.body)?);
+        let meter = Arc::new(Meter::new(self.expect.unwrap_or(self.body))?);
         let (warm_up, time) = (self.warm_up, self.time);
         self.clone().in_runtime(async move {
             let started = start(self, meter.clone()).await?;
@@ -263,40 +307,20 @@ pub fn run(args: &Args) -> Result<Sample, BoxError> {
     )
 }
 
-/// Starts the client's tasks; returns its pool if that is ours.
+/// Starts the client's tasks; returns its pool if that is ours and tells of itself.
 fn start(which: Which, work: &Work, meter: &Arc<Meter>) -> Result<Option<Pool>, BoxError> {
-    let (endpoint, target, connections) = (work.endpoint(), &work.target, work.connections());
     match which {
-        Which::Pool if work.burst => work.start(
-            |work| Pool::with(&work.endpoint(), &work.target, &work.pool()),
-            meter,
-        )?,
-        Which::Pool => {
-            let client = Pool::with(&endpoint, target, &work.pool())?;
-            work.spawn(&client, meter);
-            let pool = client.clone();
-            meter.at_begin(move || pool.mark());
-            return Ok(Some(client));
-        }
-        Which::S3 => {
-            let keys = work.keys();
-            let client = S3::new(&endpoint, target, &keys, work.connections, work.depth)?;
-            let client = if work.v4 {
-                client.by_v4(&keys)?
-            } else {
-                client
-            };
-            work.spawn(&client, meter);
-            let pool = client.pool().clone();
-            meter.at_begin(move || pool.mark());
-            return Ok(Some(client.pool().clone()));
-        }
+        Which::Pool | Which::S3 | Which::SimpleDb => return ours(which, work, meter),
         Which::Hyper => work.start(
-            |work| Hyper::new(work.server, &work.target, work.connections()),
+            |work| {
+                let certificate = work.certificate()?;
+                Hyper::new(work.server, &work.target, work.connections())?
+                    .trusting(certificate.as_deref())
+            },
             meter,
         )?,
         Which::Raw => {
-            for _ in 0..connections {
+            for _ in 0..work.connections() {
                 let (work, meter) = (work.clone(), meter.clone());
                 tokio::spawn(async move {
                     let (put, depth) = (work.stored(), work.depth.unwrap_or(32));
@@ -308,18 +332,57 @@ fn start(which: Which, work: &Work, meter: &Arc<Meter>) -> Result<Option<Pool>, 
             }
         }
         #[cfg(feature = "peers")]
-        Which::Reqwest => work.spawn(&Reqwest::new(&endpoint, target, connections)?, meter),
+        Which::Reqwest => work.spawn(
+            &Reqwest::new(&work.endpoint(), &work.target, work.connections())?,
+            meter,
+        ),
         #[cfg(feature = "peers")]
-        Which::ObjectStore => work.start(
-            |work| Store::new(&work.endpoint(), &work.target, work.connections(), None),
+        Which::ObjectStore => work.start(|work| work.store(None), meter)?,
+        #[cfg(feature = "peers")]
+        Which::ObjectStoreSigned => work.spawn(&work.store(Some(&work.keys()))?, meter),
+    }
+    Ok(None)
+}
+
+/// Starts the tasks of a client of this workspace.
+fn ours(which: Which, work: &Work, meter: &Arc<Meter>) -> Result<Option<Pool>, BoxError> {
+    let endpoint = work.endpoint();
+    let target = work.from.as_ref().unwrap_or(&work.target);
+    match which {
+        Which::Pool if work.burst => work.start(
+            |work| Pool::with(&work.endpoint(), &work.target, &work.pool()?),
             meter,
         )?,
-        #[cfg(feature = "peers")]
-        Which::ObjectStoreSigned => {
-            let keys = work.keys();
-            let client = Store::new(&endpoint, target, connections, Some(&keys))?;
-            work.spawn(&client, meter);
+        Which::Pool if work.origins > 1 => {
+            let client = Origins::new(work.server, target, work.origins)?;
+            spawn(&client, work.tasks, meter);
         }
+        Which::Pool => {
+            let client = Pool::with(&endpoint, target, &work.pool()?)?;
+            work.spawn(&client, meter);
+            let pool = client.clone();
+            meter.at_begin(move || pool.mark());
+            return Ok(Some(client));
+        }
+        Which::S3 => {
+            let keys = work.keys();
+            let pool = Pool::with(&endpoint, target, &work.pool()?)?;
+            let client = S3::over(pool, &endpoint, target, &keys)?;
+            let client = if work.v4 {
+                client.by_v4(&keys)?
+            } else {
+                client
+            };
+            work.spawn(&client, meter);
+            let pool = client.pool().clone();
+            meter.at_begin(move || pool.mark());
+            return Ok(Some(client.pool().clone()));
+        }
+        Which::SimpleDb => {
+            let client = SimpleDb::new(&endpoint, &work.keys(), work.action)?;
+            spawn(&client, work.tasks, meter);
+        }
+        _ => {}
     }
     Ok(None)
 }

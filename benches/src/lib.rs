@@ -26,6 +26,7 @@ pub mod ratio;
 pub mod report;
 pub mod scenario;
 pub mod server;
+pub mod tls;
 pub mod turns;
 
 /// Why something could not be measured.

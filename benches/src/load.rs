@@ -18,6 +18,7 @@ const SHARDS: usize = 8;
 
 /// What one run of one client gave.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Sample {
     /// Requests that succeeded while it was measured.
     pub requests: u64,

@@ -12,7 +12,7 @@ from botocore.config import Config
 options = argparse.ArgumentParser()
 options.add_argument("--server", required=True)
 options.add_argument("--action", required=True, choices=["put", "get", "select"])
-options.add_argument("--body", type=int, required=True)
+options.add_argument("--expect", type=int, required=True)
 options.add_argument("--warm-up", type=float, required=True)
 options.add_argument("--time", type=float, required=True)
 options.add_argument("--cores", type=int, required=True)
@@ -61,7 +61,7 @@ start, cpu = time.monotonic(), time.process_time()
 while time.monotonic() - start < args.time / 1e3:
     before = time.monotonic()
     found = once()
-    if found == args.body:
+    if found == args.expect:
         times.append(time.monotonic() - before)
     else:
         errors, first_error = errors + 1, f"{found} things"

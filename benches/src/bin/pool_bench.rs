@@ -6,7 +6,7 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use benches::child::{Running, client, counts};
+use benches::child::{Running, boto3, client, counts};
 use benches::clients::s3::S3;
 use benches::keys::{Keys, VARIABLE};
 use benches::memcached::contest::{self, ClientArgs};
@@ -90,6 +90,9 @@ struct Args {
     /// A program that runs the AWS SDK, as the package in `sdk` makes it.
     #[arg(long)]
     sdk: Option<PathBuf>,
+    /// A Python that has boto3, for simpledb.
+    #[arg(long)]
+    boto3: Option<PathBuf>,
     /// Print the goals of all scenarios in one table at the end.
     #[arg(long)]
     goals: bool,
@@ -202,6 +205,7 @@ fn scenario(name: &str, args: &Args) -> Result<Scenario, BoxError> {
     let options = Options {
         latency: args.latency,
         sdk: args.sdk.is_some(),
+        boto3: args.boto3.is_some(),
         keys: args.keys.is_some(),
         wanted: args.wanted,
     };
@@ -221,10 +225,12 @@ fn measure(
 ) -> Result<Report, BoxError> {
     let given = matches!(scenario.target, Target::Given);
     let body = args.body.unwrap_or(scenario.size);
+    let roots = Roots::new();
     let server = match &scenario.target {
         Target::Own(mode) => {
             let mode = Mode {
                 body,
+                tls: scenario.tls.then(|| roots.0.clone()),
                 ..mode.clone()
             };
             Some(Running::own(&mode, &[0])?)
@@ -243,13 +249,17 @@ fn measure(
         Some(keys) => prepare(addr, args, body, keys)?,
         None => args.target.clone(),
     };
-    let counted = matches!(scenario.target, Target::Own(_));
-    let common: Vec<OsString> = vec![
+    // Counts are asked for without TLS.
+    let counted = matches!(scenario.target, Target::Own(_)) && !scenario.tls;
+    let mut common: Vec<OsString> = vec![
         format!("--server={addr}").into(),
         format!("--body={body}").into(),
         format!("--warm-up={}", args.warm_up.as_secs_f64() * 1e3).into(),
         format!("--time={}", args.time.as_secs_f64() * 1e3).into(),
     ];
+    if scenario.tls {
+        common.extend(["--roots".into(), roots.0.clone().into()]);
+    }
     let clients: Vec<&'static str> = scenario.contenders.iter().map(|c| c.name).collect();
     turns::take(
         name,
@@ -272,11 +282,12 @@ fn measure(
                 &unsigned
             };
             line.push(format!("--target={target}").into());
-            let program = match contender.program {
-                Program::This => None,
-                Program::Sdk => args.sdk.as_deref(),
-            };
-            let mut sample = client(program, &line, keys)?;
+            let program = |path: &Option<PathBuf>| path.clone().ok_or("there is no such program");
+            let mut sample = match contender.program {
+                Program::This => client(None, &line, keys),
+                Program::Sdk => client(Some(&program(&args.sdk)?), &line, keys),
+                Program::Boto3 => boto3(&program(&args.boto3)?, &line),
+            }?;
             if counted {
                 let seen = counts(addr, false)?;
                 (sample.sockets, sample.opened) = (seen.most, seen.total);
@@ -284,6 +295,23 @@ fn measure(
             Ok(sample)
         },
     )
+}
+
+/// The file that the server's certificate is in, removed when this is dropped.
+struct Roots(PathBuf);
+
+impl Roots {
+    fn new() -> Self {
+        let name = format!("bench-certificate-{}.pem", std::process::id());
+        Self(std::env::temp_dir().join(name))
+    }
+}
+
+impl Drop for Roots {
+    fn drop(&mut self) {
+        // There is one only where TLS is spoken.
+        let _ = std::fs::remove_file(&self.0);
+    }
 }
 
 /// Stores the object if that is asked for. Returns what clients GET that do not sign.

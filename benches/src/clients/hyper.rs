@@ -14,9 +14,10 @@ use hyper::{Method, Request, Uri};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
+use tokio_rustls::TlsConnector;
 
 use super::{Client, Session, Writer, stored};
-use crate::BoxError;
+use crate::{BoxError, tls};
 
 type Sender = SendRequest<Full<Bytes>>;
 
@@ -26,6 +27,7 @@ pub struct Hyper(Arc<Shared>);
 
 struct Shared {
     addr: SocketAddr,
+    tls: Option<TlsConnector>,
     host: String,
     target: Uri,
     permits: Semaphore,
@@ -40,6 +42,7 @@ impl Hyper {
     pub fn new(addr: SocketAddr, target: &str, connections: usize) -> Result<Self, BoxError> {
         Ok(Self(Arc::new(Shared {
             addr,
+            tls: None,
             host: addr.to_string(),
             target: target.parse()?,
             permits: Semaphore::new(connections),
@@ -47,9 +50,33 @@ impl Hyper {
         })))
     }
 
+    /// The same over TLS.
+    ///
+    /// # Errors
+    /// When what is to be trusted is no certificate in PEM.
+    pub fn trusting(self, certificate: Option<&[u8]>) -> Result<Self, BoxError> {
+        let Some(certificate) = certificate else {
+            return Ok(self);
+        };
+        Ok(Self(Arc::new(Shared {
+            addr: self.0.addr,
+            tls: Some(tls::connector(certificate)?),
+            host: self.0.host.clone(),
+            target: self.0.target.clone(),
+            permits: Semaphore::new(self.0.permits.available_permits()),
+            idle: Mutex::default(),
+        })))
+    }
+
     async fn open(&self) -> Result<Sender, BoxError> {
         let stream = TcpStream::connect(self.0.addr).await?;
         stream.set_nodelay(true)?;
+        if let Some(tls) = &self.0.tls {
+            let stream = tls.connect(self.0.addr.ip().into(), stream).await?;
+            let (sender, connection) = handshake(TokioIo::new(stream)).await?;
+            tokio::spawn(connection);
+            return Ok(sender);
+        }
         let (sender, connection) = handshake(TokioIo::new(stream)).await?;
         tokio::spawn(connection);
         Ok(sender)

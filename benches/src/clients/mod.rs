@@ -3,11 +3,13 @@
 pub mod hyper;
 #[cfg(feature = "peers")]
 pub mod object_store;
+pub mod origins;
 pub mod pool;
 pub mod raw;
 #[cfg(feature = "peers")]
 pub mod reqwest;
 pub mod s3;
+pub mod simpledb;
 
 use std::future::Future;
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use object_store::aws::{AmazonS3, AmazonS3Builder};
 use object_store::path::Path;
-use object_store::{ClientOptions, ObjectStoreExt};
+use object_store::{Certificate, ClientOptions, ObjectStoreExt};
 use tokio::sync::Semaphore;
 
 use super::{Client, Session, Writer, bucket_and_key};
@@ -25,7 +25,8 @@ pub struct Store {
 }
 
 impl Store {
-    /// At most `connections` at once; signed with these keys, or unsigned.
+    /// At most `connections` at once; signed with these keys, or unsigned; trusting this certificate in PEM, where TLS is
+    /// spoken.
     ///
     /// # Errors
     /// When the target is not `/bucket/key`, or object_store refuses the rest.
@@ -34,7 +35,14 @@ impl Store {
         target: &str,
         connections: usize,
         keys: Option<&Keys>,
+        certificate: Option<&[u8]>,
     ) -> Result<Self, BoxError> {
+        let mut options = ClientOptions::new()
+            .with_allow_http(true)
+            .with_pool_max_idle_per_host(connections);
+        if let Some(pem) = certificate {
+            options = options.with_root_certificate(Certificate::from_pem(pem)?);
+        }
         let (bucket, key) = bucket_and_key(target)?;
         super::provide_tls();
         let mut builder = AmazonS3Builder::new()
@@ -42,11 +50,7 @@ impl Store {
             .with_bucket_name(bucket)
             .with_region("us-east-1")
             .with_skip_signature(keys.is_none())
-            .with_client_options(
-                ClientOptions::new()
-                    .with_allow_http(true)
-                    .with_pool_max_idle_per_host(connections),
-            );
+            .with_client_options(options);
         if let Some(keys) = keys {
             builder = builder
                 .with_access_key_id(keys.access()?)

@@ -20,7 +20,7 @@ pub struct Pool {
 }
 
 /// The settings of a pool; without one, the pool's own default counts.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct PoolSettings {
     /// The most connections.
     pub connections: Option<usize>,
@@ -32,6 +32,8 @@ pub struct PoolSettings {
     pub hedge: Option<f64>,
     /// Every so many-th connection is refused.
     pub refuse: Option<usize>,
+    /// The certificate that is trusted, in PEM.
+    pub roots: Option<Vec<u8>>,
 }
 
 impl Pool {
@@ -73,6 +75,9 @@ impl Pool {
         }
         if let Some(share) = settings.hedge {
             builder = builder.hedge(share);
+        }
+        if let Some(pem) = &settings.roots {
+            builder = builder.tls_roots(pem)?;
         }
         Ok(Self {
             pool: builder.build(),
@@ -142,8 +147,18 @@ impl Client for Pool {
 
 impl Session for Pool {
     async fn get(&mut self) -> Result<usize, BoxError> {
-        let request = Request::new(Method::Get, &self.origin, &self.target)?;
-        let (head, body) = self.pool.send(&self.origin, request).await?.into_parts();
+        Self::fetch(&self.pool, &self.origin, &self.target).await
+    }
+}
+
+impl Pool {
+    /// One GET by this pool. Returns the body's length in bytes.
+    ///
+    /// # Errors
+    /// As [`Session::get`].
+    pub async fn fetch(pool: &HttpPool, origin: &Origin, target: &str) -> Result<usize, BoxError> {
+        let request = Request::new(Method::Get, origin, target)?;
+        let (head, body) = pool.send(origin, request).await?.into_parts();
         if head.status() != 200 {
             return Err(format!("status {}", head.status()).into());
         }

@@ -69,8 +69,13 @@ impl Session for SimpleDb {
     async fn get(&mut self) -> Result<usize, BoxError> {
         match self.action {
             Action::Put => {
-                let put = self.domain.put("item-000017").replace("name", "Ann Example");
-                let put = put.replace("mail", "ann@example.org").replace("version", "0017");
+                let put = self
+                    .domain
+                    .put("item-000017")
+                    .replace("name", "Ann Example");
+                let put = put
+                    .replace("mail", "ann@example.org")
+                    .replace("version", "0017");
                 put.replace("city", "Springfield & Sons").send().await?;
                 Ok(4)
             }

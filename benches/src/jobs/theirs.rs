@@ -28,7 +28,7 @@ pub(super) struct Jobs {
 impl Jobs {
     /// Signed with these keys, or unsigned.
     pub(super) fn new(job: Job, work: &Work, keys: Option<&Keys>) -> Result<Self, BoxError> {
-        let store = Store::new(&work.endpoint(), &work.target, PARALLEL, keys)?;
+        let store = Store::new(&work.endpoint(), &work.target, PARALLEL, keys, None)?;
         let (store, path) = store.into_parts();
         Ok(Self {
             job,

@@ -3,7 +3,7 @@
 use super::list::own;
 use super::{Options, Scenario};
 use crate::goal::Bound::{AtLeast, AtMost, Shown};
-use crate::goal::Metric::{Cpu, Errors, Rate, Rss};
+use crate::goal::Metric::{Cpu, Errors, P99, Rate, Rss};
 use crate::server::{Content, Mode};
 
 /// The bytes of a large object.
@@ -15,6 +15,9 @@ pub(super) fn named(name: &str, options: &Options) -> Option<Scenario> {
         "down" => down(options),
         "up" => up(options),
         "put4k" => put4k(options),
+        "simpledb" => simpledb(options),
+        "tls" => tls(options),
+        "tls64k" => tls64k(options),
         _ => return None,
     })
 }
@@ -75,6 +78,61 @@ fn up(options: &Options) -> Scenario {
     .over(Cpu, "s3 unverified", "object_store V4", AtMost(0.5))
     .over(Cpu, "s3 V4", "object_store V4", Shown)
     .alone(Errors, "s3", AtMost(0.0))
+}
+
+/// How many things each request is to bring is a part of its name in the server's answers: see
+/// [`Action`](crate::clients::simpledb::Action).
+fn simpledb(options: &Options) -> Scenario {
+    let run = |action, body| format!("simpledb --tasks 64 --action {action} --expect {body}");
+    let alone = |action, body| format!("--action {action} --expect {body}");
+    Scenario::new(
+        "SimpleDB: put of 4 attributes, get of 4, select of a page of 100; ours by 64 tasks, boto3 one after another",
+        own(options, 0.0, has(Content::SimpleDb)),
+    )
+    .run("put", &run("put", 4))
+    .run("get", &run("get", 4))
+    .run("select", &run("select", 100))
+    .boto3(options, "boto3 put", &alone("put", 4))
+    .boto3(options, "boto3 get", &alone("get", 4))
+    .boto3(options, "boto3 select", &alone("select", 100))
+    .alone(Cpu, "put", AtMost(8.0))
+    .alone(Cpu, "get", AtMost(6.0))
+    .alone(Cpu, "select", AtMost(120.0))
+    .over(Cpu, "put", "boto3 put", AtMost(8.0 / 656.0))
+    .over(Cpu, "get", "boto3 get", AtMost(6.0 / 583.0))
+    .over(Cpu, "select", "boto3 select", AtMost(120.0 / 3696.0))
+}
+
+/// TLS 1.3 by rustls on both sides; the server joins the answers of one read into as few records as they fit into.
+fn tls(options: &Options) -> Scenario {
+    secret(
+        options,
+        "256 tasks, TLS 1.3, a server that joins answers",
+        1024,
+    )
+    .over(Cpu, "s3 8", "hyper 8", AtMost(0.85))
+    .over(Cpu, "s3 8x32", "object_store V4", AtMost(1.0 / 8.0))
+    .over(Cpu, "s3 8", "object_store V4", AtMost(0.24))
+}
+
+fn tls64k(options: &Options) -> Scenario {
+    secret(options, "256 tasks, bodies of 64 KiB, TLS 1.3", 64 << 10)
+        .over(Cpu, "s3 8", "hyper 8", AtMost(0.92))
+        .over(P99, "s3 8", "hyper 8", AtMost(1.0))
+        .over(Cpu, "s3 8", "object_store V4", Shown)
+}
+
+fn secret(options: &Options, about: &'static str, size: usize) -> Scenario {
+    Scenario::new(about, own(options, 0.0, Mode::default()))
+        .of_size(size)
+        .over_tls()
+        .s3("s3 8", "--connections 8")
+        .s3("s3 8x32", "--connections 8 --depth 32")
+        .run("hyper 8", "hyper --connections 8")
+        .run("hyper 256", "hyper")
+        .signed("")
+        .over(Cpu, "s3 8", "hyper 256", Shown)
+        .alone(Errors, "s3 8", AtMost(0.0))
 }
 
 /// Both sign the digest of the body, so that what is compared is the rest.

@@ -1,5 +1,6 @@
 //! The scenarios: which server, which clients, which goals.
 
+mod growth;
 mod large;
 mod list;
 
@@ -10,7 +11,7 @@ use crate::goal::{Bound, Goal, Metric};
 use crate::server::Mode;
 
 /// The names of all scenarios.
-pub const NAMES: [&str; 21] = [
+pub const NAMES: [&str; 27] = [
     "fast",
     "nginx",
     "put",
@@ -30,6 +31,12 @@ pub const NAMES: [&str; 21] = [
     "down",
     "up",
     "put4k",
+    "simpledb",
+    "tls",
+    "tls64k",
+    "growth-tasks",
+    "growth-bytes",
+    "growth-origins",
     "rgw",
     "far",
 ];
@@ -46,6 +53,8 @@ pub struct Options {
     pub latency: Option<Duration>,
     /// Whether there is a program that runs the AWS SDK.
     pub sdk: bool,
+    /// Whether there is a Python that has boto3.
+    pub boto3: bool,
     /// Whether there are keys for a server that is up already.
     pub keys: bool,
     /// For `far`: the rate beside hyper's that must be reached.
@@ -58,6 +67,7 @@ impl Default for Options {
         Self {
             latency: None,
             sdk: false,
+            boto3: false,
             keys: false,
             wanted: 0.97,
         }
@@ -85,6 +95,8 @@ pub enum Program {
     This,
     /// The one with the AWS SDK.
     Sdk,
+    /// Python, with a program that uses boto3.
+    Boto3,
 }
 
 /// One client with its settings.
@@ -107,6 +119,8 @@ pub struct Scenario {
     pub about: &'static str,
     /// The server.
     pub target: Target,
+    /// Whether our own server speaks TLS.
+    pub tls: bool,
     /// Bytes of each body, or keys of a listing, unless another size is asked for.
     pub size: usize,
     /// The clients.
@@ -118,17 +132,25 @@ pub struct Scenario {
 impl Scenario {
     /// The scenario of this name, if there is one.
     pub fn named(name: &str, options: &Options) -> Option<Self> {
-        list::named(name, options).or_else(|| large::named(name, options))
+        list::named(name, options)
+            .or_else(|| large::named(name, options))
+            .or_else(|| growth::named(name, options))
     }
 
     fn new(about: &'static str, target: Target) -> Self {
         Self {
             about,
             target,
+            tls: false,
             size: 1024,
             contenders: Vec::new(),
             goals: Vec::new(),
         }
+    }
+
+    fn over_tls(mut self) -> Self {
+        self.tls = true;
+        self
     }
 
     fn of_size(mut self, size: usize) -> Self {
@@ -199,6 +221,13 @@ impl Scenario {
         })
     }
 
+    /// Adds boto3, if there is a Python that has it.
+    fn boto3(self, options: &Options, name: &'static str, args: &str) -> Self {
+        self.when(options.boto3, |s| {
+            s.contender(name, Program::Boto3, args, true)
+        })
+    }
+
     /// Adds what depends on something.
     fn when(self, yes: bool, then: impl FnOnce(Self) -> Self) -> Self {
         if yes { then(self) } else { self }
@@ -258,6 +287,7 @@ mod tests {
             [false, true].map(|yes| {
                 let options = Options {
                     sdk: yes,
+                    boto3: yes,
                     keys: yes,
                     ..Options::default()
                 };
@@ -275,6 +305,8 @@ mod tests {
                 let error = match contender.program {
                     Program::This => Cli::try_parse_from(line).map(|cli| cli.args.work).err(),
                     Program::Sdk => SdkCli::try_parse_from(line).map(|cli| cli.work).err(),
+                    // Its options are read by Python.
+                    Program::Boto3 => None,
                 };
                 assert!(error.is_none(), "{name}, {}: {error:?}", contender.name);
             }

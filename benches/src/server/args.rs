@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::io::Write;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::ValueEnum as _;
@@ -46,6 +47,9 @@ pub struct Args {
     /// Write head and body apart, with Nagle's algorithm on.
     #[arg(long)]
     pub nagle_like: bool,
+    /// Speak TLS, with a certificate that is written to this file.
+    #[arg(long)]
+    pub tls: Option<PathBuf>,
 }
 
 impl Args {
@@ -60,6 +64,7 @@ impl Args {
             close_after: self.close_after,
             announce: !self.close_silent,
             nagle: self.nagle_like,
+            tls: self.tls.clone(),
         }
     }
 
@@ -94,7 +99,11 @@ impl Args {
         if mode.nagle {
             args.push("--nagle-like".into());
         }
-        args.into_iter().map(Into::into).collect()
+        let mut args: Vec<OsString> = args.into_iter().map(Into::into).collect();
+        if let Some(certificate) = &mode.tls {
+            args.extend(["--tls".into(), certificate.into()]);
+        }
+        args
     }
 
     /// Serves on one thread until the process ends; prints `listening ADDRESS` once it is bound.
@@ -137,6 +146,7 @@ mod tests {
             close_after: Some(3),
             announce: false,
             nagle: true,
+            tls: Some("/a file".into()),
         };
         let line = Args::of(&mode, &[0, 2]);
         let args = Cli::parse_from(std::iter::once("x".into()).chain(line)).args;

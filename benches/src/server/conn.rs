@@ -11,7 +11,6 @@ use std::time::Instant;
 
 use memchr::{memchr, memmem};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 
 use super::content::{BYTE, Made, PATTERN};
 use super::{Content, STATS_PATH, Shared};
@@ -41,8 +40,8 @@ struct Slot {
     kind: Kind,
 }
 
-pub(super) struct Conn {
-    stream: TcpStream,
+pub(super) struct Conn<S> {
+    stream: S,
     shared: Arc<Shared>,
     rng: fastrand::Rng,
     input: Vec<u8>,
@@ -70,8 +69,8 @@ pub(super) struct Conn {
     made_most: bool,
 }
 
-impl Conn {
-    pub(super) fn new(stream: TcpStream, shared: Arc<Shared>, number: u64) -> Self {
+impl<S: AsyncRead + AsyncWrite + Unpin> Conn<S> {
+    pub(super) fn new(stream: S, shared: Arc<Shared>, number: u64) -> Self {
         let made_most = shared.opened();
         let large = shared.mode.content == Content::Large;
         Self {
@@ -174,7 +173,8 @@ impl Conn {
             };
             self.rest -= n as u64;
         }
-        Ok(Poll::Ready(()))
+        // TLS keeps records of its own.
+        Ok(Pin::new(&mut self.stream).poll_flush(cx)?)
     }
 
     /// Takes whole requests out of the input: all of them, or those up to one with a large answer.
@@ -306,7 +306,7 @@ impl Conn {
     }
 }
 
-impl Drop for Conn {
+impl<S> Drop for Conn<S> {
     fn drop(&mut self) {
         if !self.watcher {
             self.shared.closed();

@@ -27,6 +27,10 @@ pub enum Content {
     Listing,
     /// One object of so many bytes, whole and in ranges, with its checksum; what is PUT is answered by its MD5 digest.
     Large,
+    /// Bodies of as many bytes as the target ends with, such as `/bench/size-4096`.
+    Sized,
+    /// The answers of SimpleDB: to PutAttributes below `/put`, to GetAttributes below `/get`, to Select below `/select`.
+    SimpleDb,
 }
 
 /// An answer that is made for its request: its head with what comes first of the body, and how many bytes follow.
@@ -40,6 +44,8 @@ pub(super) enum Ready {
     Body,
     Listing { keys: usize, page: String },
     Large(Object),
+    SimpleDb { select: String },
+    Sized,
 }
 
 impl Ready {
@@ -51,6 +57,8 @@ impl Ready {
                 page: contents(size.min(PAGE)),
             },
             Content::Large => Self::Large(Object::new(size as u64)),
+            Content::Sized => Self::Sized,
+            Content::SimpleDb => Self::SimpleDb { select: items() },
         }
     }
 
@@ -60,6 +68,8 @@ impl Ready {
             Self::Body => None,
             Self::Listing { keys, page } => listing(head, *keys, page),
             Self::Large(object) => object.answer(head, sent),
+            Self::Sized => sized(head),
+            Self::SimpleDb { select } => simpledb(head, select),
         }
     }
 }
@@ -122,6 +132,71 @@ fn xml(body: &str) -> Made {
         bytes: [head.as_bytes(), body.as_bytes()].concat(),
         rest: 0,
     }
+}
+
+/// Bodies up to this size are joined with other answers.
+const JOINED: usize = 64 << 10;
+
+/// A body of as many bytes as the target says.
+fn sized(head: &[u8]) -> Option<Made> {
+    let line = head.split(|&b| b == b'\r').next()?;
+    let len = usize::try_from(parameter(line, b"/size-")?).ok()?;
+    let mut bytes = format!(
+        "HTTP/1.1 200 OK\r\nServer: bench\r\nContent-Type: application/octet-stream\r\nContent-Length: {len}\r\n\
+         ETag: \"0f343b0931126a20\"\r\nx-amz-request-id: 0000000000000000\r\n\r\n"
+    )
+    .into_bytes();
+    if len > JOINED {
+        let rest = len as u64;
+        return Some(Made { bytes, rest });
+    }
+    bytes.resize(bytes.len() + len, BYTE);
+    Some(Made { bytes, rest: 0 })
+}
+
+/// What SimpleDB answers to a request of this path.
+fn simpledb(head: &[u8], select: &str) -> Option<Made> {
+    let line = head.split(|&b| b == b'\r').next()?;
+    let path = line.split(|&b| b == b' ').nth(1)?;
+    let (action, result) = if path.starts_with(b"/put") {
+        ("PutAttributes", String::new())
+    } else if path.starts_with(b"/get") {
+        let result = format!(
+            "<GetAttributesResult>{}</GetAttributesResult>",
+            attributes(17)
+        );
+        ("GetAttributes", result)
+    } else if path.starts_with(b"/select") {
+        ("Select", format!("<SelectResult>{select}</SelectResult>"))
+    } else {
+        return None;
+    };
+    Some(xml(&format!(
+        "<?xml version=\"1.0\"?>\n<{action}Response xmlns=\"http://sdb.amazonaws.com/doc/2009-04-15/\">{result}\
+         <ResponseMetadata><RequestId>b1e8f1f7-42e9-494c-ad09-2674e557526d</RequestId>\
+         <BoxUsage>0.0000219907</BoxUsage></ResponseMetadata></{action}Response>"
+    )))
+}
+
+/// The items of a page of a selection.
+fn items() -> String {
+    let item = |i| format!("<Item><Name>item-{i:06}</Name>{}</Item>", attributes(i));
+    (0..100).map(item).collect()
+}
+
+/// The attributes of an item.
+fn attributes(i: usize) -> String {
+    let version = format!("{i:04}");
+    let all = [
+        ("name", "Ann Example"),
+        ("mail", "ann@example.org"),
+        ("version", version.as_str()),
+        ("city", "Springfield &amp; Sons"),
+    ];
+    all.map(|(name, value)| {
+        format!("<Attribute><Name>{name}</Name><Value>{value}</Value></Attribute>")
+    })
+    .concat()
 }
 
 /// One large object, all of whose bytes are [`BYTE`].

@@ -9,6 +9,7 @@ mod timer;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -16,7 +17,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
 
+use crate::tls;
 pub use args::Args;
 use conn::Conn;
 pub use content::Content;
@@ -47,6 +50,8 @@ pub struct Mode {
     /// Whether head and body go out in two writes, with Nagle's algorithm on: an answer then
     /// waits for the acknowledgement of the one before. Defaults to false.
     pub nagle: bool,
+    /// Whether it speaks TLS: where its certificate is written to, in PEM. Defaults to no.
+    pub tls: Option<PathBuf>,
 }
 
 impl Default for Mode {
@@ -60,6 +65,7 @@ impl Default for Mode {
             close_after: None,
             announce: true,
             nagle: false,
+            tls: None,
         }
     }
 }
@@ -118,6 +124,7 @@ pub struct Counts {
 /// A server that is bound and not yet serving.
 pub struct Server {
     listener: TcpListener,
+    tls: Option<TlsAcceptor>,
     shared: Arc<Shared>,
 }
 
@@ -125,9 +132,11 @@ impl Server {
     /// Binds the address; port 0 picks a free one.
     ///
     /// # Errors
-    /// What the system says of binding.
+    /// What the system says of binding, and of the file of the certificate.
     pub async fn bind(addr: SocketAddr, mode: Mode) -> io::Result<Self> {
+        let tls = mode.tls.as_deref().map(tls::acceptor).transpose();
         Ok(Self {
+            tls: tls.map_err(io::Error::other)?,
             listener: TcpListener::bind(addr).await?,
             shared: Arc::new(Shared::new(mode)),
         })
@@ -154,7 +163,18 @@ impl Server {
                 continue;
             }
             number += 1;
-            tokio::spawn(Conn::new(stream, self.shared.clone(), number).run());
+            let (shared, tls) = (self.shared.clone(), self.tls.clone());
+            tokio::spawn(async move {
+                match tls {
+                    None => Conn::new(stream, shared, number).run().await,
+                    // A handshake that fails is its client's affair, which reports it.
+                    Some(tls) => {
+                        if let Ok(stream) = tls.accept(stream).await {
+                            Conn::new(stream, shared, number).run().await;
+                        }
+                    }
+                }
+            });
         }
     }
 }
@@ -234,7 +254,7 @@ impl Shared {
     fn new(mode: Mode) -> Self {
         let small = match mode.content {
             Content::Body => mode.body,
-            Content::Listing | Content::Large => 0,
+            _ => 0,
         };
         let body = vec![b'x'; small];
         let kind = "application/octet-stream";

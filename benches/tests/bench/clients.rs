@@ -54,8 +54,8 @@ async fn clients_get_and_store() {
         use benches::clients::object_store::Store;
         use benches::clients::reqwest::Reqwest;
         both(Reqwest::new(&endpoint, TARGET, 1).unwrap()).await;
-        both(Store::new(&endpoint, TARGET, 1, None).unwrap()).await;
-        both(Store::new(&endpoint, TARGET, 1, Some(&Keys::default())).unwrap()).await;
+        both(Store::new(&endpoint, TARGET, 1, None, None).unwrap()).await;
+        both(Store::new(&endpoint, TARGET, 1, Some(&Keys::default()), None).unwrap()).await;
     }
     for put in [None, Some(Bytes::from_static(b"1234567"))] {
         let meter = Arc::new(Meter::new(7).unwrap());
