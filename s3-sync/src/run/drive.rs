@@ -42,6 +42,8 @@ pub(crate) struct Drive<'l> {
     /// What is to be moved or deleted after all else.
     pub(crate) later: Later,
     pub(crate) has_last: bool,
+    /// Whether no file or object of the source was met, left out or not.
+    pub(crate) source_is_empty: bool,
     /// What could not be moved since something is in the way that may be deleted.
     pub(crate) blocked: Vec<(Task, Error)>,
     told: u64,
@@ -65,6 +67,7 @@ impl<'l> Drive<'l> {
             state_changed: false,
             later: Later::new().map_err(|cause| spooling(&cause))?,
             has_last: false,
+            source_is_empty: true,
             blocked: Vec::new(),
             told: 0,
         })
@@ -210,6 +213,7 @@ impl<'l> Drive<'l> {
         let number = task.number;
         self.report.seen += 1;
         let (in_source, in_target) = task.sides(direction);
+        self.source_is_empty &= !in_source;
         if !matches!(task.step, TaskStep::Pass) {
             self.counts.source += u64::from(in_source);
             self.counts.target += u64::from(in_target);

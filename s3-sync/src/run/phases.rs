@@ -283,6 +283,10 @@ where
     }
     let deletes = deletes.finish().map_err(|cause| spooling(&cause))?;
     drive.counts.failures += stuck(&drive.blocked, &deletes)?;
+    // With deletes the guard says so.
+    if drive.source_is_empty && drive.counts.failures == 0 && !store.options.delete {
+        drive.warn("the source has nothing in it")?;
+    }
     let max = store.options.max_delete;
     match guard::judge(drive.counts, max) {
         Ok(()) if drive.counts.deletes == 0 => {}

@@ -183,6 +183,12 @@ async fn a_source_that_is_none_is_named_and_a_wrong_bucket_leaves_no_folder() {
         .await;
     assert_eq!(ran.code, Some(1), "{ran:?}");
     assert!(!folder.path().join("new").exists(), "{ran:?}");
+    // A prefix that is misspelt is no error, as it may be one that is empty; it is said.
+    let ran = world
+        .run(&["sync", "s3://bucket/nosuch", &target, "--no-state"])
+        .await;
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert!(ran.err.contains("the source has nothing"), "{ran:?}");
 }
 
 #[tokio::test]
