@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 # Tests that changes of these files cannot break only cost time, and tests are no rooms.
-EXCLUDED = ("**/testing/**", "**/tests.rs", "**/tests/**")
+EXCLUDED = ("**/testing/**", "**/testing.rs", "**/tests.rs", "**/tests/**")
 
 
 @dataclass(frozen=True)
