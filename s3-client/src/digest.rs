@@ -101,6 +101,13 @@ mod tests {
                 "Bucket is missing Object Lock Configuration",
                 false,
             ),
+            (400, "InvalidRequest", "A prefix is required", false),
+            (
+                400,
+                "InvalidRequest",
+                "Content-MD5 and a checksum exclude each other",
+                false,
+            ),
             (400, "InvalidArgument", put, false),
             (
                 400,

@@ -244,6 +244,15 @@ mod tests {
     }
 
     #[test]
+    fn debug_of_what_is_under_way_shows_no_state() {
+        for checksum in [Checksum::Crc32, Checksum::Sha256] {
+            let mut hasher = checksum.hasher();
+            hasher.update(b"topsecret");
+            assert_eq!(format!("{hasher:?}"), "ChecksumHasher { .. }");
+        }
+    }
+
+    #[test]
     fn no_value_of_another_is_taken() {
         let short = Checksum::Sha256.check("y/Q5Jg==").unwrap_err().to_string();
         assert!(short.contains("4 bytes, not the 32 of SHA256"), "{short}");

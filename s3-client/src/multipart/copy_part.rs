@@ -198,6 +198,26 @@ fn read(text: &[u8], number: u32) -> Result<Part, XmlError> {
 mod tests {
     use super::*;
 
+    #[tokio::test]
+    async fn the_limit_is_on_the_bytes_of_the_range_wherever_it_begins() {
+        let client = crate::S3Client::builder()
+            .endpoint("http://127.0.0.1:1")
+            .credentials(crate::Credentials::new("AK", "secret"))
+            .retry(aws_core::RetryConfig::none())
+            .build()
+            .unwrap();
+        let upload = client.bucket("films").multipart("k", "id");
+        let copied = async |range| {
+            let copy = upload.copy_part(1, "films", "source").range(range);
+            copy.send().await.unwrap_err().kind()
+        };
+        // Nobody listens there: a request that is sent fails by that.
+        let most = limits::MAX_PUT;
+        assert_eq!(copied(most..2 * most).await, crate::Kind::Connect);
+        assert_eq!(copied(1..most + 2).await, crate::Kind::Invalid);
+        assert_eq!(copied(7..7).await, crate::Kind::Invalid);
+    }
+
     #[test]
     fn the_tag_is_read() {
         let text = b"<CopyPartResult><LastModified>2011-04-11T20:34:56.000Z</LastModified><ETag>\"x\"</ETag></CopyPartResult>";

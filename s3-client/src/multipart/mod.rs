@@ -179,3 +179,20 @@ impl Bucket {
         ListMultipart::new(self.clone())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{Credentials, S3Client};
+
+    #[test]
+    fn an_upload_that_goes_on_is_that_of_its_key_and_identifier() {
+        let client = S3Client::builder()
+            .endpoint("http://127.0.0.1:1")
+            .credentials(Credentials::new("AK", "secret"))
+            .build()
+            .unwrap();
+        let upload = client.bucket("films").multipart("a/b", "id7");
+        assert_eq!((upload.key(), upload.id()), ("a/b", "id7"));
+        assert_eq!(upload.bucket().name(), "films");
+    }
+}

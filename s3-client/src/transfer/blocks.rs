@@ -124,6 +124,17 @@ mod tests {
     }
 
     #[test]
+    fn a_block_takes_what_it_has_room_for() {
+        let mut blocks = Blocks::default();
+        assert_eq!(blocks.fill(&[1; 100_000]), 100_000);
+        assert_eq!(blocks.fill(&[2; BLOCK]), BLOCK - 100_000);
+        assert_eq!(blocks.len(), BLOCK);
+        assert_eq!(blocks.fill(&[3]), 1);
+        let lens: Vec<usize> = pieces(&blocks.take()).iter().map(Bytes::len).collect();
+        assert_eq!(lens, [BLOCK, 1]);
+    }
+
+    #[test]
     fn a_block_is_filled_again_when_nobody_holds_it() {
         let mut blocks = Blocks::default();
         let first = gather(&mut blocks, &[7; BLOCK]);
