@@ -101,6 +101,7 @@ async fn what_waits_for_a_connection_is_never_sent() {
     }
     waiting.abort();
     assert!(waiting.await.unwrap_err().is_cancelled());
+    assert_eq!(held.pool.stats().origins[0].waiting, 0);
     held.gate.open();
     first.await.unwrap().unwrap();
     // The only connection has served what came before and what came behind it.
