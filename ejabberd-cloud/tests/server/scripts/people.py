@@ -4,6 +4,7 @@ import asyncio
 
 from checks import HOST, PATIENCE, Client, api, attempt, check, left_of, main, names_with, register, until
 from slixmpp.exceptions import IqError
+from slixmpp.xmlstream import ET
 
 
 async def logins():
@@ -240,6 +241,27 @@ async def too_many_for_one_answer(bob):
     await ida.logout()
 
 
+async def over_or_old(bob):
+    """Messages go that have expired, or that are old."""
+    await register("joy")
+    message = bob.make_message(f"joy@{HOST}", "soon over")
+    message.append(ET.fromstring('<x xmlns="jabber:x:expire" seconds="1"/>'))
+    message.send()
+    bob.send_message(f"joy@{HOST}", "for ever")
+    await until(lambda: len(names_with("/joy@")) == 2, "two messages")
+
+    async def removed():
+        await api("delete_expired_messages")
+        return len(names_with("/joy@")) == 1
+
+    await until(removed, "the end of one message")
+    check("a message that has expired is removed, and no other", names_with("/joy@")[0].endswith("-" + 20 * "0"), names_with("/joy@"))
+    await api("delete_old_messages", days=1)
+    check("one of today is not old", len(names_with("/joy@")) == 1)
+    await api("delete_old_messages", days=0)
+    check("one that is older than it may be is removed", names_with("/joy@") == [], names_with("/joy@"))
+
+
 async def count_is(user, count):
     return await api("get_offline_count", user=user, host=HOST) == {"value": count}
 
@@ -274,6 +296,7 @@ async def scenario():
     await privacy(ann, bob)
     await lists(ann)
     await one_by_one(bob)
+    await over_or_old(bob)
     await too_many_for_one_answer(bob)
     ann = await offline(ann, bob)
     await leaving(ann, bob)
