@@ -267,6 +267,35 @@ mod tests {
         assert!(read(b"").is_err() && read(b"<Other/>").is_err());
     }
 
+    #[cfg(feature = "testing")]
+    #[tokio::test]
+    async fn the_version_and_the_request_are_those_of_the_answer() {
+        use crate::transport::{Scripted, Step};
+
+        let text =
+            "<CompleteMultipartUploadResult><ETag>x-2</ETag></CompleteMultipartUploadResult>";
+        let answer = || Step::any().answer(200).body(text);
+        let versioned = answer()
+            .header("x-amz-version-id", "v7")
+            .header("x-amz-request-id", "r1");
+        let client = crate::S3Client::builder()
+            .endpoint("http://store.example")
+            .credentials(crate::Credentials::new("AK", "secret"))
+            .signature(crate::Signature::V2)
+            .transport(Scripted::new().step(versioned).step(answer()))
+            .build()
+            .unwrap();
+        let upload = client.bucket("films").multipart("k", "id");
+        for (version, request) in [(Some("v7"), Some("r1")), (None, None)] {
+            let completed = upload.complete([Part::new(1, "x")]).await.unwrap();
+            assert_eq!(completed.etag(), Some("\"x-2\""));
+            assert_eq!(
+                (completed.version_id(), completed.request_id()),
+                (version, request)
+            );
+        }
+    }
+
     #[test]
     fn parts_are_put_in_order_and_checked() {
         let part = |n| Part::new(n, "\"x\"");
