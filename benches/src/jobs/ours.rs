@@ -52,8 +52,9 @@ impl Jobs {
 
     async fn down(&self) -> Result<usize, BoxError> {
         let down = self.bucket.download(self.key.as_str()).parallel(PARALLEL);
-        let head = down.to_file(&self.file.0).verify(self.verify).await?;
-        Ok(head.size().unwrap_or_default() as usize)
+        down.to_file(&self.file.0).verify(self.verify).await?;
+        let written = std::fs::metadata(&self.file.0)?.len();
+        Ok(written as usize)
     }
 
     async fn up(&self) -> Result<usize, BoxError> {

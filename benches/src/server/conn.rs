@@ -107,7 +107,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conn<S> {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         loop {
             self.answer(cx);
+            let was_amid = self.rest > 0;
             let flushed = self.flush(cx)?;
+            if was_amid && self.rest == 0 && !self.closing {
+                // What fell due in the meantime was not written behind a large body, and is not woken for again.
+                continue;
+            }
             if self.closing && flushed.is_ready() {
                 return Poll::Ready(Ok(()));
             }

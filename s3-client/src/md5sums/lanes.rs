@@ -14,7 +14,7 @@ pub(super) const BLOCK: usize = 64;
 /// The four words of a digest under way.
 pub(super) type State = [u32; 4];
 /// One word of each text.
-type Words<const N: usize> = [u32; N];
+type LaneWords<const N: usize> = [u32; N];
 
 /// The words before the first block.
 pub(super) const START: State = [0x6745_2301, 0xefcd_ab89, 0x98ba_dcfe, 0x1032_5476];
@@ -68,7 +68,7 @@ pub(super) fn update_all(states: &mut [State; LANES], texts: [&[[u8; BLOCK]]; LA
 
 /// Takes one block of each text. Loops count by hand, since those over ranges are slow in programs that are not
 /// optimized, as tests are.
-fn take<const N: usize>(state: &mut [Words<N>; 4], blocks: [&[u8; BLOCK]; N]) {
+fn take<const N: usize>(state: &mut [LaneWords<N>; 4], blocks: [&[u8; BLOCK]; N]) {
     let mut message = [[0; N]; 16];
     let mut lane = 0;
     while lane < N {
@@ -93,7 +93,10 @@ fn take<const N: usize>(state: &mut [Words<N>; 4], blocks: [&[u8; BLOCK]; N]) {
 }
 
 #[inline(always)]
-fn round<const N: usize, const R: usize>(state: &mut [Words<N>; 4], message: &[Words<N>; 16]) {
+fn round<const N: usize, const R: usize>(
+    state: &mut [LaneWords<N>; 4],
+    message: &[LaneWords<N>; 16],
+) {
     four::<N, R>(state, message, 0);
     four::<N, R>(state, message, 4);
     four::<N, R>(state, message, 8);
@@ -103,8 +106,8 @@ fn round<const N: usize, const R: usize>(state: &mut [Words<N>; 4], message: &[W
 /// Four steps, after which the words stand in their order again.
 #[inline(always)]
 fn four<const N: usize, const R: usize>(
-    state: &mut [Words<N>; 4],
-    message: &[Words<N>; 16],
+    state: &mut [LaneWords<N>; 4],
+    message: &[LaneWords<N>; 16],
     at: usize,
 ) {
     let [mut a, mut b, mut c, mut d] = *state;
@@ -117,10 +120,10 @@ fn four<const N: usize, const R: usize>(
 
 #[inline(always)]
 fn step<const N: usize, const R: usize>(
-    [a, b, c, d]: [Words<N>; 4],
-    message: &[Words<N>; 16],
+    [a, b, c, d]: [LaneWords<N>; 4],
+    message: &[LaneWords<N>; 16],
     at: usize,
-) -> Words<N> {
+) -> LaneWords<N> {
     let word = match R {
         0 => at,
         1 => (5 * at + 1) % 16,
@@ -147,7 +150,7 @@ fn step<const N: usize, const R: usize>(
 }
 
 #[inline(always)]
-fn add<const N: usize>(mut one: Words<N>, other: Words<N>) -> Words<N> {
+fn add<const N: usize>(mut one: LaneWords<N>, other: LaneWords<N>) -> LaneWords<N> {
     let mut lane = 0;
     while lane < N {
         one[lane] = one[lane].wrapping_add(other[lane]);

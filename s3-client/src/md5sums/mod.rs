@@ -28,7 +28,7 @@ pub(crate) struct Md5Sums(Arc<Mutex<Queue>>);
 
 #[derive(Default)]
 struct Queue {
-    waiting: VecDeque<Part>,
+    waiting: VecDeque<HashedPart>,
     /// Parts that are in lanes.
     hashed: usize,
     /// Threads that hash.
@@ -36,7 +36,7 @@ struct Queue {
 }
 
 /// A part on its way to its digest.
-struct Part {
+struct HashedPart {
     pieces: VecDeque<Bytes>,
     state: State,
     /// Bytes of a block that is not whole.
@@ -50,7 +50,7 @@ impl Md5Sums {
     pub(crate) fn of(&self, pieces: &[Bytes]) -> oneshot::Receiver<[u8; 16]> {
         let (done, digest) = oneshot::channel();
         let mut queue = self.lock();
-        queue.waiting.push_back(Part::new(pieces, done));
+        queue.waiting.push_back(HashedPart::new(pieces, done));
         if queue.waiting.len() + queue.hashed > queue.workers * LANES {
             queue.workers += 1;
             let sums = self.clone();
@@ -72,11 +72,11 @@ impl Md5Sums {
     }
 
     /// Ends the parts that are hashed, and takes others in their place; whether there are any.
-    fn refill(&self, parts: &mut Vec<Part>) -> bool {
+    fn refill(&self, parts: &mut Vec<HashedPart>) -> bool {
         let before = parts.len();
         // Of a part that was given up nobody wants the digest.
         let ended = parts.extract_if(.., |part| part.pieces.is_empty() || part.done.is_closed());
-        ended.for_each(Part::finish);
+        ended.for_each(HashedPart::finish);
         let mut queue = self.lock();
         queue.hashed -= before - parts.len();
         while parts.len() < LANES
@@ -93,12 +93,13 @@ impl Md5Sums {
 }
 
 /// Hashes some of each part.
-fn advance(parts: &mut [Part]) {
-    parts.iter_mut().for_each(Part::align);
-    let blocks = |part: &Part| part.blocks().len();
+fn advance(parts: &mut [HashedPart]) {
+    parts.iter_mut().for_each(HashedPart::align);
+    let blocks = |part: &HashedPart| part.blocks().len();
     let n = parts.iter().map(blocks).filter(|n| *n > 0).min();
     let n = n.unwrap_or(0).min(TURN);
-    let mut ready: Vec<&mut Part> = parts.iter_mut().filter(|part| blocks(part) > 0).collect();
+    let mut ready: Vec<&mut HashedPart> =
+        parts.iter_mut().filter(|part| blocks(part) > 0).collect();
     if let [one] = &mut ready[..] {
         let mut state = one.state;
         lanes::update(&mut state, &one.blocks()[..n]);
@@ -118,7 +119,7 @@ fn advance(parts: &mut [Part]) {
     }
 }
 
-impl Part {
+impl HashedPart {
     fn new(pieces: &[Bytes], done: oneshot::Sender<[u8; 16]>) -> Self {
         Self {
             pieces: pieces.iter().filter(|p| !p.is_empty()).cloned().collect(),
@@ -190,7 +191,7 @@ mod tests {
         let mut digests = Vec::new();
         for pieces in parts {
             let (done, digest) = oneshot::channel();
-            sums.lock().waiting.push_back(Part::new(pieces, done));
+            sums.lock().waiting.push_back(HashedPart::new(pieces, done));
             digests.push(digest);
         }
         sums.lock().workers = 1;
@@ -252,7 +253,7 @@ mod tests {
         let sums = Md5Sums::default();
         let (done, digest) = oneshot::channel();
         drop(digest);
-        let mut parts = vec![Part::new(&[text(1000, 0)], done)];
+        let mut parts = vec![HashedPart::new(&[text(1000, 0)], done)];
         sums.lock().hashed = 1;
         sums.lock().workers = 1;
         assert!(!sums.refill(&mut parts));
