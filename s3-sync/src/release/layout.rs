@@ -196,6 +196,16 @@ impl Layout {
         let number = numbered(key, &self.sweeps())?;
         (self.sweep(number) == key).then_some(number)
     }
+
+    /// The sweep of which this key says that it has ended.
+    pub(crate) fn sweep_end_of(&self, key: &str) -> Option<u64> {
+        self.sweep_of(&format!("{}.json", key.strip_suffix(".done")?))
+    }
+
+    /// The sweep that this key tells to stop.
+    pub(crate) fn sweep_stop_of(&self, key: &str) -> Option<u64> {
+        self.sweep_of(&format!("{}.json", key.strip_suffix(".stop")?))
+    }
 }
 
 /// The number between a prefix and `.json`.
@@ -223,6 +233,12 @@ mod tests {
         for number in [0, 42, 999_999, 1_000_000] {
             assert_eq!(layout.release_of(&layout.release(number)), Some(number));
             assert_eq!(layout.sweep_of(&layout.sweep(number)), Some(number));
+            assert_eq!(layout.sweep_end_of(&layout.sweep_end(number)), Some(number));
+            assert_eq!(
+                layout.sweep_stop_of(&layout.sweep_stop(number)),
+                Some(number)
+            );
+            assert_eq!(layout.sweep_end_of(&layout.sweep_stop(number)), None);
             let entry = layout.entry(&canary, number);
             assert_eq!(layout.seq_of(&canary, &entry), Some(number));
             assert_eq!(layout.seq_of(&Channel::main(), &entry), None);

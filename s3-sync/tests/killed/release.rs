@@ -6,14 +6,14 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use s3_client::S3Client;
-use s3_sync::release::App;
+use s3_sync::release::{App, Gc};
 use s3_sync::{Step, Url};
 
 use crate::world::{self, Tree, World, once, read, tree, write};
 use crate::{ENOUGH, run};
 
 /// What was killed, how often, and how often it has to be.
-pub(crate) async fn kills() -> [(&'static str, u64, u64); 4] {
+pub(crate) async fn kills() -> [(&'static str, u64, u64); 5] {
     [
         ("follow", a_follower_is_whole_at_each_kill().await, 15),
         (
@@ -28,8 +28,13 @@ pub(crate) async fn kills() -> [(&'static str, u64, u64); 4] {
         ),
         (
             "gc",
-            a_collection_leaves_all_that_is_pointed_at_at_each_kill().await,
+            a_collection_leaves_all_that_is_pointed_at_at_each_kill("gc").await,
             5,
+        ),
+        (
+            "gc over",
+            a_collection_leaves_all_that_is_pointed_at_at_each_kill("gc over").await,
+            7,
         ),
     ]
 }
@@ -62,11 +67,24 @@ pub(crate) async fn child(
                 .unwrap();
         }
         "gc" => {
-            let gc = app.gc().keep(1).older(Duration::ZERO).young(Duration::ZERO);
-            gc.on_step(kill).send().await.unwrap();
+            gc(&app).on_step(kill).send().await.unwrap();
+        }
+        "gc over" => {
+            over(gc(&app)).on_step(kill).send().await.unwrap();
         }
         other => panic!("{other}"),
     }
+}
+
+/// A collection that spares nothing but the last release and those in use.
+fn gc(app: &App) -> Gc {
+    app.gc().keep(1).older(Duration::ZERO).young(Duration::ZERO)
+}
+
+/// One that takes over at once: what one that was killed has sent has arrived.
+fn over(gc: Gc) -> Gc {
+    gc.least_take_over(Duration::ZERO)
+        .take_over(Duration::from_millis(1))
 }
 
 fn before() -> Tree {
@@ -235,7 +253,7 @@ async fn a_publisher_leaves_a_store_in_order_at_each_kill() -> u64 {
     panic!("it does not end");
 }
 
-async fn a_collection_leaves_all_that_is_pointed_at_at_each_kill() -> u64 {
+async fn a_collection_leaves_all_that_is_pointed_at_at_each_kill(verb: &str) -> u64 {
     let world = World::new().await;
     let source = tempfile::tempdir_in(world.folder.path()).unwrap();
     for at in 1..ENOUGH {
@@ -246,7 +264,12 @@ async fn a_collection_leaves_all_that_is_pointed_at_at_each_kill() -> u64 {
             write(source.path(), &tree);
             app.publish(source.path()).send().await.unwrap();
         }
-        let ended = run(&world, "gc", &url, source.path(), at).await;
+        if verb == "gc over" {
+            // One that was killed before.
+            let begun = format!("gc{at}/sweeps/000001.json");
+            world.bucket.put(begun, "{}").await.unwrap();
+        }
+        let ended = run(&world, verb, &url, source.path(), at).await;
         let node = world.folder.path().join(format!("g{at}"));
         once(app.follow(&node)).await.unwrap();
         assert_eq!(read(&node.join("current")), after(), "killed at {at}");
@@ -264,10 +287,8 @@ async fn a_collection_leaves_all_that_is_pointed_at_at_each_kill() -> u64 {
                 .map(|object| object.key)
                 .collect::<Vec<_>>()
         };
-        // As if the hour were over, for which one that was killed counts as under way.
-        for key in keys("sweeps/").await {
-            world.bucket.delete(key).await.unwrap();
-        }
+        // Without this it would count as under way for its hour.
+        over(gc(&app)).end_only(true).send().await.unwrap();
         for key in keys("releases/").await {
             let number = key
                 .rsplit_once('/')
@@ -280,8 +301,7 @@ async fn a_collection_leaves_all_that_is_pointed_at_at_each_kill() -> u64 {
             app.rollback(Some(number)).send().await.unwrap();
         }
         app.rollback(Some(3)).send().await.unwrap();
-        let gc = app.gc().keep(1).older(Duration::ZERO).young(Duration::ZERO);
-        gc.send().await.unwrap();
+        gc(&app).send().await.unwrap();
         assert_eq!(
             (keys("releases/").await.len(), keys("blobs/").await.len()),
             (1, 4),

@@ -151,10 +151,12 @@ async fn what_is_waited_for_is_said_and_a_report_that_cannot_be_read_is_named() 
     let ran = world.run(&gc).await;
     assert_eq!(ran.code, Some(1), "{ran:?}");
     assert!(
-        ran.err.contains("`release gc --take-over 1m` ends it"),
+        ran.err.contains("`release gc --end-only` ends it"),
         "{ran:?}"
     );
-    let mut command = world.program(&[&publish[..], &["--force"]].concat());
+    let endpoint = world.emulator.url();
+    let there = ["--force", "--endpoint", &endpoint];
+    let mut command = world.program(&[&publish[..], &there].concat());
     command
         .stderr(std::process::Stdio::piped())
         .stdout(std::process::Stdio::null());
@@ -169,11 +171,30 @@ async fn what_is_waited_for_is_said_and_a_report_that_cannot_be_read_is_named() 
         first.contains("waits for the collection of garbage sweeps/000001.json"),
         "{first}"
     );
-    assert!(first.contains("gc s3://bucket/app/ --take-over"), "{first}");
-    let ran = world
-        .run(&[&gc[..], &["--take-over", "10ms"]].concat())
-        .await;
+    let cure = format!("`s3-sync release gc {APP}/ --endpoint {endpoint} --end-only` ends it");
+    assert!(first.contains(&cure), "{first}");
+    let early = [&gc[..], &["--take-over", "1m"]].concat();
+    let ran = world.run(&early).await;
+    assert_eq!(ran.code, Some(2), "{ran:?}");
+    assert!(ran.err.contains("is too early"), "{ran:?}");
+    // It is told to stop, and in this test it is still there and says that it has ended.
+    let end = [&gc[..], &["--end-only", "--json"]].concat();
+    let stops = async {
+        while world.bucket.head("app/sweeps/000001.stop").await.is_err() {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+        let done = world.bucket.put("app/sweeps/000001.done", "{}");
+        done.await.expect("its end");
+    };
+    let (ran, ()) = tokio::join!(world.run(&end), stops);
     assert_eq!(ran.code, Some(0), "{ran:?}");
+    let told = ran.events();
+    assert_eq!(
+        (&told[0]["ended"][0], &told[0]["releases"]),
+        (&1.into(), &serde_json::json!([]))
+    );
+    let ran = world.run(&[&gc[..], &["--end-only"]].concat()).await;
+    assert_eq!(ran.out, "no collection is under way\n", "{ran:?}");
     let ended = tokio::task::spawn_blocking(move || child.wait());
     assert!(ended.await.expect("no panic").expect("it ends").success());
 }

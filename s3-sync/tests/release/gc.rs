@@ -11,7 +11,7 @@ use s3_sync::release::Gc;
 use crate::world::{World, once, tree, until};
 
 /// One that spares nothing but the last release and those in use.
-fn gc(world: &World) -> Gc {
+pub(crate) fn gc(world: &World) -> Gc {
     world
         .another()
         .gc()
@@ -199,58 +199,6 @@ async fn one_collection_at_a_time_and_a_killed_one_counts_for_its_hour() {
     // Of several that begin at once, one goes on at a time.
     let (one, two) = tokio::join!(gc(&world).send(), gc(&world).send());
     assert!(one.is_ok() || two.is_ok(), "{one:?} {two:?}");
-}
-
-/// What a publisher waits for is said, and the next collection ends it at once when it is told to.
-#[tokio::test]
-async fn a_killed_collection_is_named_by_who_waits_and_ended_by_who_takes_over() {
-    let world = World::new().await;
-    world.publish(&tree(&[("a", "1")])).await;
-    let begun = "app/sweeps/000004.json";
-    world.bucket.put(begun, "{}").await.unwrap();
-    let (told, mut waits) = tokio::sync::mpsc::unbounded_channel();
-    let source = world.source(&tree(&[("a", "2")]));
-    let publish = world.app.publish(source.path()).on_wait(move |waiting| {
-        let _nobody_listens = told.send(waiting);
-    });
-    let publishing = tokio::spawn(publish.send());
-    let waiting = waits.recv().await.unwrap();
-    assert_eq!(waiting.sweep, 4);
-    let left = waiting.until.duration_since(std::time::SystemTime::now());
-    assert!(left.unwrap() > Duration::from_secs(59 * 60));
-    assert_eq!(world.keys("history/").await.len(), 1);
-
-    let after = Duration::from_millis(1);
-    gc(&world).take_over(after).send().await.unwrap();
-    assert_eq!(publishing.await.unwrap().unwrap().release, 2);
-    assert_eq!(
-        world.keys("sweeps/").await,
-        ["app/sweeps/000005.done", "app/sweeps/000005.json"]
-    );
-}
-
-/// One that was taken for dead and is not stops before its next removal.
-#[tokio::test]
-async fn a_collection_that_is_taken_over_removes_nothing_more() {
-    let world = World::new().await;
-    for i in 1..=3 {
-        world.publish(&tree(&[("a", &i.to_string())])).await;
-    }
-    // It has read the manifests, and its first removal, that of manifests, is on its way.
-    let gate = Gate::new();
-    let removal = Rule::new(Fault::hold(&gate)).operation("DeleteObjects");
-    world.emulator.faults().add(removal.times(1));
-    let collecting = tokio::spawn(gc(&world).send());
-    gate.arrived(1).await;
-    let stop = "app/sweeps/000001.stop";
-    world.bucket.put(stop, "{}").await.unwrap();
-    gate.open();
-    let error = collecting.await.unwrap().unwrap_err();
-    assert_eq!(error.kind(), Kind::Guard, "{error}");
-    assert_eq!(error.about(), stop);
-    assert_eq!(world.keys("blobs/").await.len(), 3);
-    // It has ended, and the next one goes on.
-    assert_eq!(gc(&world).send().await.unwrap().blobs, 2);
 }
 
 /// Publishers and collections at random, for a while: no pointer ever names what is not there.

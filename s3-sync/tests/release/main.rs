@@ -14,5 +14,6 @@ mod publish;
 mod publishers;
 mod requests;
 mod simpledb;
+mod take_over;
 mod trust;
 mod world;

@@ -9,26 +9,25 @@
 //! get for each release that is kept, one removal for each 1,000 objects, and two small puts.
 
 mod plan;
+mod sweep;
 
 use std::collections::{BTreeSet, HashSet};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use futures_util::{StreamExt as _, stream};
 
 use self::plan::{Keep, OldRelease, doomed};
+use self::sweep::{LEAST_TAKE_OVER, REMOVAL_TIME, Sweep, end_others};
 use super::layout::Channel;
 use super::manifest::{Bounds, Manifest};
 use super::pointer::{Place, Pointers};
-use super::store::{App, Created, is_uncertain};
-use super::sweeps::{SWEEP_TIME, Sweeps};
+use super::store::{App, is_uncertain};
 use crate::digest::Digest;
 use crate::error::{Error, Kind, Result};
 use crate::step::{Step, Steps};
 
 /// How many objects one request removes.
 const BATCH: usize = 1000;
-/// The most bytes of what tells a collection to stop.
-const STOP_MAX: usize = 1024;
 /// How many manifests are read at once.
 const READS: usize = 8;
 
@@ -42,15 +41,9 @@ pub struct Gc {
     young: Duration,
     dry: bool,
     take_over: Option<Duration>,
+    least_take_over: Duration,
+    end_only: bool,
     steps: Steps,
-}
-
-/// A collection that is under way.
-#[derive(Clone, Copy, Debug)]
-struct Sweep {
-    /// Its number; none if nothing is removed.
-    number: Option<u64>,
-    begun: Instant,
 }
 
 /// What was removed, or would be.
@@ -69,6 +62,8 @@ pub struct Collected {
     pub young: u64,
     /// Whether the time was over before all was removed: the next collection goes on.
     pub unfinished: bool,
+    /// The collections that had not said that they have ended and were [ended](Gc::take_over), by their numbers.
+    pub ended: Vec<u64>,
 }
 
 impl App {
@@ -81,6 +76,8 @@ impl App {
             young: Duration::from_secs(24 * 3600),
             dry: false,
             take_over: None,
+            least_take_over: LEAST_TAKE_OVER,
+            end_only: false,
             steps: Steps::default(),
         }
     }
@@ -119,13 +116,27 @@ impl Gc {
         self
     }
 
-    /// Ends a collection that has begun and not said that it has ended: it is told to stop, and counts as ended after this
-    /// time. Defaults to no: such a one is an error for an hour.
+    /// Ends the collections that have begun before and not said that they have ended: they are told to stop, and count as ended
+    /// after this time, 2 minutes or more. Defaults to no: such a one is an error for an hour.
     ///
-    /// One whose process is there stops before its next removal. What it has sent has to arrive within this time: a removal that
-    /// arrives later may take a content that a publisher counts on. A minute is more than a request of this client takes.
+    /// One whose process is there stops before its next removal, and says so: nobody waits for it any longer. What one that is
+    /// dead has sent has to arrive within this time: a removal that arrives later may take a content that a publisher counts
+    /// on. A removal takes at most a minute of it.
     pub fn take_over(mut self, after: Duration) -> Self {
         self.take_over = Some(after);
+        self
+    }
+
+    /// Ends others, after 2 minutes if no [time](Self::take_over) is said, and collects nothing. Defaults to no.
+    pub fn end_only(mut self, yes: bool) -> Self {
+        self.end_only = yes;
+        self
+    }
+
+    /// For tests, which know that nothing is on its way.
+    #[doc(hidden)]
+    pub fn least_take_over(mut self, least: Duration) -> Self {
+        self.least_take_over = least;
         self
     }
 
@@ -138,45 +149,47 @@ impl Gc {
     /// Collects it.
     ///
     /// # Errors
-    /// When another collection is under way, when a manifest or a pointer that counts cannot be read, when there are releases
-    /// and no pointer names one, and as the store says.
+    /// When others are to be ended in less than 2 minutes, when another collection is under way or takes over, when a manifest or
+    /// a pointer that counts cannot be read, when there are releases and no pointer names one, and as the store says.
     pub async fn send(self) -> Result<Collected> {
-        if let Some(after) = self.take_over.filter(|_| !self.dry) {
-            self.end_others(after).await?;
+        let ended = self.end_others().await?;
+        if self.end_only {
+            let nothing = Collected::default();
+            return Ok(Collected { ended, ..nothing });
         }
-        let begun = Instant::now();
-        let number = match self.dry {
+        let sweep = match self.dry {
             true => None,
-            false => Some(self.announce().await?),
+            false => Some(Sweep::announce(&self.app, &self.steps).await?),
         };
-        let collected = self.collect(Sweep { number, begun }).await;
+        let collected = self.collect(sweep.as_ref()).await;
         // What is not known to have ended counts as under way.
         let has_ended = match &collected {
             Ok(_) => true,
             Err(error) => !error.store().is_some_and(is_uncertain),
         };
-        if let Some(number) = number.filter(|_| has_ended) {
-            self.end(number).await?;
+        if let Some(sweep) = sweep.filter(|_| has_ended) {
+            sweep.end().await?;
         }
-        collected
+        collected.map(|collected| Collected { ended, ..collected })
     }
 
-    /// Tells those that have not ended to stop, and says after a while that they have ended.
-    async fn end_others(&self, after: Duration) -> Result<()> {
-        while let Some(open) = Sweeps::look(&self.app).await?.open {
-            let layout = &self.app.layout;
-            let stop = layout.sweep_stop(open.sweep);
-            self.steps.tell("put", &stop);
-            self.app.put(&stop, "{}").await?;
-            tokio::time::sleep(after).await;
-            let end = layout.sweep_end(open.sweep);
-            self.steps.tell("put", &end);
-            self.app.put(&end, "{}").await?;
+    /// Ends those that have not ended, if that is wanted.
+    async fn end_others(&self) -> Result<Vec<u64>> {
+        let least = self.least_take_over;
+        let after = self.take_over.or(self.end_only.then_some(least));
+        let Some(after) = after.filter(|_| !self.dry) else {
+            return Ok(Vec::new());
+        };
+        if after < least {
+            return Err(Error::usage(format!(
+                "to take over after {after:?} is too early: what another collection has sent may arrive up to {} s later",
+                least.as_secs()
+            )));
         }
-        Ok(())
+        end_others(&self.app, &self.steps, after).await
     }
 
-    async fn collect(&self, sweep: Sweep) -> Result<Collected> {
+    async fn collect(&self, sweep: Option<&Sweep>) -> Result<Collected> {
         let mut collected = Collected::default();
         self.releases(&mut collected).await?;
         let wanted = self.wanted(&collected.releases).await?;
@@ -189,33 +202,6 @@ impl Gc {
         self.blobs(&wanted, sweep, &mut collected).await?;
         self.moves(sweep, &mut collected).await?;
         Ok(collected)
-    }
-
-    /// Claims the number of this collection, before anything is read that it decides on.
-    async fn announce(&self) -> Result<u64> {
-        let sweeps = Sweeps::look(&self.app).await?;
-        let layout = &self.app.layout;
-        let number = sweeps.last.checked_add(1).ok_or_else(|| {
-            let what = "this number is the last that there is, and the next collection has none";
-            Error::new(Kind::Content, layout.sweep(sweeps.last), what)
-        })?;
-        let key = layout.sweep(number);
-        let other = |what: String| Err(Error::new(Kind::Guard, &key, what));
-        if let Some(open) = sweeps.open {
-            let left = open.until.duration_since(SystemTime::now());
-            let (of, left) = (layout.sweep(open.sweep), left.unwrap_or_default().as_secs());
-            return other(format!(
-                "another collection is under way, or was killed: {of} counts as ended in {left} s; `release gc --take-over 1m` \
-                 ends it"
-            ));
-        }
-        self.steps.tell("claim", &key);
-        match self.app.create(&key, "{}").await? {
-            Created::Done => Ok(number),
-            Created::Taken => other("another collection has just begun".to_owned()),
-            // It may be there: then it counts as under way for its time.
-            Created::Lost(error) => Err(error),
-        }
     }
 
     /// Decides which releases go.
@@ -302,7 +288,7 @@ impl Gc {
     async fn blobs(
         &self,
         wanted: &HashSet<Digest>,
-        sweep: Sweep,
+        sweep: Option<&Sweep>,
         collected: &mut Collected,
     ) -> Result<()> {
         let layout = &self.app.layout;
@@ -331,7 +317,7 @@ impl Gc {
     }
 
     /// Removes moves of pointers that are older than releases may be, but for the last ones.
-    async fn moves(&self, sweep: Sweep, collected: &mut Collected) -> Result<()> {
+    async fn moves(&self, sweep: Option<&Sweep>, collected: &mut Collected) -> Result<()> {
         let layout = &self.app.layout;
         let mut keys = Vec::new();
         for channel in self.app.channels().await? {
@@ -365,47 +351,27 @@ impl Gc {
     async fn remove(
         &self,
         keys: Vec<String>,
-        sweep: Sweep,
+        sweep: Option<&Sweep>,
         collected: &mut Collected,
     ) -> Result<()> {
         let Some(first) = keys.first() else {
             return Ok(());
         };
-        collected.unfinished |= sweep.begun.elapsed() >= SWEEP_TIME;
-        let Some(number) = sweep.number.filter(|_| !collected.unfinished) else {
+        let Some(sweep) = sweep.filter(|_| !collected.unfinished) else {
             return Ok(());
         };
-        let stop = self.app.layout.sweep_stop(number);
-        if self.app.read(&stop, STOP_MAX).await?.is_some() {
-            let what = "another collection has taken over: this one stops";
-            return Err(Error::new(Kind::Guard, stop, what));
+        if !sweep.may_remove().await? {
+            collected.unfinished = true;
+            return Ok(());
         }
         self.steps.tell("remove", first);
         // Each is sent once, so that no removal can arrive after this collection has said that it has ended.
-        let summary = self.app.bucket.delete_many(keys).once().send().await?;
+        let removal = self.app.bucket.delete_many(keys).once();
+        let summary = removal.timeout(REMOVAL_TIME).send().await?;
         match summary.failures.into_iter().next() {
             Some((_, error)) => Err(error.into()),
             None => Ok(()),
         }
-    }
-
-    /// Says that it has ended, and removes what is there of those before.
-    async fn end(&self, number: u64) -> Result<()> {
-        let layout = &self.app.layout;
-        let key = layout.sweep_end(number);
-        self.steps.tell("put", &key);
-        self.app.put(&key, "{}").await?;
-        let keys = self.app.keys(layout.sweeps(), None).await?;
-        let first = layout.sweep(number);
-        let old: Vec<String> = keys
-            .into_iter()
-            .filter(|other| *other < first && *other < key)
-            .collect();
-        if !old.is_empty() {
-            self.steps.tell("remove", &old[0]);
-            self.app.bucket.delete_many(old).send().await?;
-        }
-        Ok(())
     }
 }
 

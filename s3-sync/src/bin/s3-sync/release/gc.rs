@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use s3_sync::release::Collected;
 use s3_sync::{Error, Url};
 use serde_json::json;
 
@@ -29,10 +30,13 @@ pub(crate) struct Args {
     /// Tell what would be removed, and remove nothing.
     #[arg(long, short = 'n')]
     dry_run: bool,
-    /// End a collection that was killed: it is told to stop, and counts as ended after this time, within which all that it has
-    /// sent has to arrive. Defaults to waiting for its hour to be over.
+    /// End collections that were killed: they are told to stop, and count as ended after this time, 2m or more, within which all
+    /// that they have sent has to arrive. Defaults to waiting for their hour to be over.
     #[arg(long, value_name = "TIME", value_parser = span, conflicts_with = "dry_run")]
     take_over: Option<Duration>,
+    /// Only end collections that were killed, after 2m or what `--take-over` says, and remove nothing.
+    #[arg(long, conflicts_with_all = ["dry_run", "keep", "older", "young"])]
+    end_only: bool,
     #[command(flatten)]
     pointer: PointerArgs,
     #[command(flatten)]
@@ -51,33 +55,51 @@ impl Args {
             .keep(keep)
             .older(self.older)
             .young(self.young);
-        let mut gc = gc.place(self.pointer.place()?).dry_run(self.dry_run);
+        let gc = gc.place(self.pointer.place()?).dry_run(self.dry_run);
+        let mut gc = gc.end_only(self.end_only);
         if let Some(after) = self.take_over {
             gc = gc.take_over(after);
         }
         let collected = gc.send().await?;
-        let (releases, blobs) = (collected.releases.len(), collected.blobs);
-        let verb = if self.dry_run {
-            "would be removed"
-        } else {
-            "removed"
-        };
-        output.tell(
-            format_args!(
-                "{releases} releases and {blobs} contents ({} bytes) {verb}; {} contents without a release are too young",
-                collected.bytes, collected.young
-            ),
-            || {
-                json!({
-                    "event": "collected", "releases": collected.releases, "blobs": blobs, "bytes": collected.bytes,
-                    "moves": collected.moves, "young": collected.young, "unfinished": collected.unfinished,
-                    "dry_run": self.dry_run,
-                })
-            },
-        )?;
+        output.tell(format_args!("{}", self.line(&collected)), || {
+            json!({
+                "event": "collected", "releases": collected.releases, "blobs": collected.blobs, "bytes": collected.bytes,
+                "moves": collected.moves, "young": collected.young, "unfinished": collected.unfinished,
+                "ended": collected.ended, "dry_run": self.dry_run,
+            })
+        })?;
         Ok(match collected.unfinished {
             true => Outcome::InPart,
             false => Outcome::Done,
         })
+    }
+
+    /// What has been done, for a person.
+    fn line(&self, collected: &Collected) -> String {
+        let others = match &collected.ended[..] {
+            [] if self.end_only => "no collection is under way".to_owned(),
+            [] => String::new(),
+            ended => format!(
+                "{} collections that had not ended count as ended",
+                ended.len()
+            ),
+        };
+        if self.end_only {
+            return others;
+        }
+        let verb = match self.dry_run {
+            true => "would be removed",
+            false => "removed",
+        };
+        let (releases, blobs) = (collected.releases.len(), collected.blobs);
+        let mut line = format!(
+            "{releases} releases and {blobs} contents ({} bytes) {verb}; {} contents without a release are too young",
+            collected.bytes, collected.young
+        );
+        if !others.is_empty() {
+            line.push_str("; ");
+            line.push_str(&others);
+        }
+        line
     }
 }

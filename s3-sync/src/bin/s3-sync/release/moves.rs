@@ -40,7 +40,7 @@ impl Rollback {
     pub(crate) async fn run(self, common: &Common, output: &Output) -> Result<Outcome, Failure> {
         let moving =
             app(common, &self.url, &self.pointer, &ReportArgs::default())?.rollback(self.release);
-        let moving = moving.on_wait(waits(&self.url, common.json));
+        let moving = moving.on_wait(waits(&self.url, common));
         run(moving, &self.pointer, &self.sign, output).await
     }
 }
@@ -49,7 +49,7 @@ impl Promote {
     pub(crate) async fn run(self, common: &Common, output: &Output) -> Result<Outcome, Failure> {
         let moving =
             app(common, &self.url, &self.pointer, &ReportArgs::default())?.promote(self.from);
-        let moving = moving.on_wait(waits(&self.url, common.json));
+        let moving = moving.on_wait(waits(&self.url, common));
         run(moving, &self.pointer, &self.sign, output).await
     }
 }

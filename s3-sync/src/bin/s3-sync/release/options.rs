@@ -112,8 +112,14 @@ pub(crate) fn on(channel: &Channel) -> String {
 }
 
 /// Tells that a collection of garbage is waited for, once.
-pub(crate) fn waits(url: &Url, json: bool) -> impl Fn(Waiting) + Send + Sync + 'static {
-    let (url, told) = (url.clone(), AtomicU64::new(0));
+pub(crate) fn waits(url: &Url, common: &Common) -> impl Fn(Waiting) + Send + Sync + 'static {
+    let (json, told) = (common.json, AtomicU64::new(0));
+    let endpoint = common.endpoint.as_deref();
+    let endpoint = endpoint.map(|endpoint| format!(" --endpoint {endpoint}"));
+    let cure = format!(
+        "s3-sync release gc {url}{} --end-only",
+        endpoint.unwrap_or_default()
+    );
     move |waiting| {
         let sweep = waiting.sweep;
         if told.swap(sweep, Ordering::Relaxed) == sweep {
@@ -127,7 +133,7 @@ pub(crate) fn waits(url: &Url, json: bool) -> impl Fn(Waiting) + Send + Sync + '
             false => {
                 say(format_args!(
                     "waits for the collection of garbage sweeps/{sweep:06}.json, which has not said that it has ended; it counts \
-                     as ended at {until}. If it was killed, `s3-sync release gc {url} --take-over 1m` ends it"
+                     as ended at {until}. If it was killed, `{cure}` ends it, and removes nothing"
                 ));
                 Ok(())
             }

@@ -56,7 +56,7 @@ impl Args {
             .publish(&self.folder)
             .note(self.note)
             .patterns(self.patterns.patterns()?)
-            .on_wait(waits(&self.url, common.json))
+            .on_wait(waits(&self.url, common))
             .channel(self.pointer.channel())
             .place(self.pointer.place()?)
             .even_unchanged(self.force)
