@@ -29,6 +29,8 @@ pub(crate) struct Folder {
     open: Vec<(String, OwnedFd)>,
     fsync: bool,
     steps: Steps,
+    /// Why other runs are not kept out, if they are not.
+    unguarded: Option<String>,
 }
 
 /// How a file is made.
@@ -52,24 +54,29 @@ pub(crate) enum Obstacle {
 }
 
 impl Folder {
-    /// Opens a folder, and makes it if it is not there. No other run writes into it as long as this value lives.
+    /// Opens a folder, and makes it if it is not there. No other run of this machine writes into it as long as this value
+    /// lives, unless it is [unguarded](Self::unguarded).
     pub(crate) fn open(path: &Path, fsync: bool, steps: Steps) -> Result<Self> {
         std::fs::create_dir_all(path).map_err(|cause| Error::file("make", path, &cause))?;
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let root = openat(CWD, path, flags, Mode::empty());
         let root = root.map_err(|cause| Error::file("open", path, &cause.into()))?;
-        // Two runs would take each other's files for strangers in the way. A file system without locks has no such guard.
-        if flock(&root, FlockOperation::NonBlockingLockExclusive) == Err(Errno::WOULDBLOCK) {
-            let what = "another run writes into this folder";
-            return Err(Error::new(Kind::Guard, path.display().to_string(), what));
-        }
+        // Two runs would take each other's files for strangers in the way.
+        let locked = flock(&root, FlockOperation::NonBlockingLockExclusive);
+        let unguarded = guard(locked, path)?;
         Ok(Self {
             path: path.to_owned(),
             root,
             open: Vec::new(),
             fsync,
             steps,
+            unguarded,
         })
+    }
+
+    /// Why other runs are not kept out, if they are not.
+    pub(crate) fn unguarded(&self) -> Option<&str> {
+        self.unguarded.as_deref()
     }
 
     /// Whether the file system takes names for one that differ in case.
@@ -280,6 +287,22 @@ impl Folder {
     }
 }
 
+/// What a lock of a folder came to: another run has it, or there is none and this is why.
+fn guard(locked: Result<(), Errno>, path: &Path) -> Result<Option<String>> {
+    let about = path.display();
+    match locked {
+        Ok(()) => Ok(None),
+        Err(Errno::WOULDBLOCK) => {
+            let what = "another run writes into this folder";
+            Err(Error::new(Kind::Guard, about.to_string(), what))
+        }
+        Err(cause) => Ok(Some(format!(
+            "{about} cannot be locked: {}; no other run may write into it meanwhile",
+            io::Error::from(cause)
+        ))),
+    }
+}
+
 /// A file that has no name yet.
 #[derive(Debug)]
 pub(crate) struct NewFile {
@@ -388,6 +411,16 @@ mod tests {
         assert!(error.to_string().contains("another run"), "{error}");
         drop(first);
         assert!(open().is_ok());
+    }
+
+    #[test]
+    fn a_file_system_without_locks_is_no_failure_and_is_said() {
+        let path = Path::new("a/b");
+        for cause in [Errno::NOLCK, Errno::NOTSUP, Errno::BADF] {
+            let why = guard(Err(cause), path).unwrap().expect("a reason");
+            assert!(why.starts_with("a/b cannot be locked: "), "{why}");
+        }
+        assert!(guard(Ok(()), path).unwrap().is_none());
     }
 
     #[test]

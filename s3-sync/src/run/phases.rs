@@ -127,7 +127,7 @@ async fn tree<'l>(
     }
     let pages = listing::start(&store.bucket, store.url.prefix());
     let index = finish::read_index(&store).await?;
-    let (mut writer, mut names) = (None, None);
+    let (mut writer, mut names, mut unguarded) = (None, None, None);
     // The folder is made when the store has answered.
     if direction == Direction::Down {
         let mut folds = options.folding;
@@ -135,6 +135,7 @@ async fn tree<'l>(
             let (path, fsync, steps) = (root.to_owned(), options.fsync, store.steps.clone());
             let folder = blocking(move || Folder::open(&path, fsync, steps)).await?;
             folds |= folder.folds();
+            unguarded = folder.unguarded().map(str::to_owned);
             writer = Some(FolderWriter::start(folder)?);
         }
         names = Some(Names::new().folding(folds));
@@ -159,6 +160,9 @@ async fn tree<'l>(
         under_way: Default::default(),
     };
     let mut drive = Drive::new(mover, options.concurrency, read_only, listener)?;
+    if let Some(why) = unguarded {
+        drive.warn(&why)?;
+    }
     let sides = TreeAndPrefix {
         rules: rules(direction, &options),
         tree: tree.clone(),

@@ -17,6 +17,7 @@ use std::io::{self, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
 use super::core::Memory;
@@ -52,13 +53,12 @@ impl Local {
         made(&root.join(".follow"))?;
         let path = root.join(".follow/lock");
         let lock = File::create(&path).map_err(|error| Error::file("write", &path, &error))?;
-        flock(&lock, FlockOperation::NonBlockingLockExclusive).map_err(|_| {
-            let about = root.display().to_string();
-            Error::new(
-                Kind::Guard,
-                about,
-                "another follower is at work in this folder",
-            )
+        flock(&lock, FlockOperation::NonBlockingLockExclusive).map_err(|cause| match cause {
+            Errno::WOULDBLOCK => {
+                let what = "another follower is at work in this folder";
+                Error::new(Kind::Guard, root.display().to_string(), what)
+            }
+            cause => Error::file("lock", &path, &cause.into()),
         })?;
         // Absolute, so that commands find it from wherever they run.
         let root = fs::canonicalize(root).map_err(|error| Error::file("read", root, &error))?;
