@@ -73,6 +73,7 @@ impl TreeAndPrefix {
             mut names,
             prefix,
         } = self;
+        out.look_for(rules.filter.only.as_ref());
         let met = out.met();
         let walk = match Walk::new(&tree, met) {
             Ok(walk) => Some(walk),
@@ -82,7 +83,6 @@ impl TreeAndPrefix {
         };
         let files = walk.into_iter().flatten().map(Ok);
         let (mut old_index, mut old_state) = (false, false);
-        let mut unseen = rules.filter.only.clone();
         for pair in Merge::new(files, listing) {
             let (file, listed) = match pair {
                 Ok(Pair::Source(file)) => (Some(file), None),
@@ -105,9 +105,6 @@ impl TreeAndPrefix {
                 listed,
                 entry,
             );
-            if let Some(unseen) = &mut unseen {
-                unseen.remove(&task.key);
-            }
             if !out.send(task) {
                 return;
             }
@@ -115,7 +112,7 @@ impl TreeAndPrefix {
         if !out.flush() {
             return;
         }
-        out.unseen(unseen);
+        out.tell_unseen();
         if let Some(fault) = index.fault() {
             let warning = format!(
                 "the index {} is not used to its end: {fault}",
@@ -228,8 +225,8 @@ impl TwoPrefixes {
             source: (source, mut source_index),
             target: (target, mut target_index),
         } = self;
+        out.look_for(rules.filter.only.as_ref());
         let mut old_index = false;
-        let mut unseen = rules.filter.only.clone();
         for pair in Merge::new(source, target) {
             let (source, target) = match pair {
                 Ok(Pair::Source(source)) => (Some(source), None),
@@ -246,9 +243,6 @@ impl TwoPrefixes {
                 ObjectSide::new(listed, entry)
             });
             let task = copy_task(&rules, from, object);
-            if let Some(unseen) = &mut unseen {
-                unseen.remove(&task.key);
-            }
             if !out.send(task) {
                 return;
             }
@@ -256,7 +250,7 @@ impl TwoPrefixes {
         if !out.flush() {
             return;
         }
-        out.unseen(unseen);
+        out.tell_unseen();
         out.note(Note::Ended {
             index: old_index || target_index.has_more() || target_index.fault().is_some(),
             state: false,

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::mpsc::SyncSender;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -68,6 +68,8 @@ pub(crate) struct Outlet {
     batch: Vec<Task>,
     bytes: u64,
     number: u64,
+    /// The keys of a list that nothing was met of yet; nothing where there is no list.
+    unseen: Option<Arc<Mutex<HashSet<String>>>>,
 }
 
 impl Outlet {
@@ -83,11 +85,18 @@ impl Outlet {
             batch: Vec::with_capacity(BATCH),
             bytes: 0,
             number: 0,
+            unseen: None,
         }
+    }
+
+    /// Remembers which of these keys nothing is met of.
+    pub(crate) fn look_for(&mut self, keys: Option<&HashSet<String>>) {
+        self.unseen = keys.map(|keys| Arc::new(Mutex::new(keys.clone())));
     }
 
     /// Gives a task its number and sends it on; whether anybody takes it.
     pub(crate) fn send(&mut self, mut task: Task) -> bool {
+        see(self.unseen.as_deref(), &task.key);
         task.number = self.number;
         self.number += 1;
         if let (Some(file), false) = (&task.file, matches!(task.step, TaskStep::Same)) {
@@ -112,18 +121,23 @@ impl Outlet {
 
     /// A function that tells what a walk meets.
     pub(crate) fn met(&self) -> impl FnMut(Met) + 'static {
-        let notes = self.notes.clone();
+        let (notes, unseen) = (self.notes.clone(), self.unseen.clone());
         move |met| {
+            // It is said why it is passed over, and no more.
+            if let Met::Skipped(skipped) = &met {
+                see(unseen.as_deref(), &skipped.key);
+            }
             let _nobody_listens = notes.send(Note::Met(met));
         }
     }
 
-    /// Tells of the keys that were to be looked at and are on neither side, in their order.
-    pub(crate) fn unseen(&self, keys: Option<HashSet<String>>) {
-        let mut keys: Vec<String> = keys.into_iter().flatten().collect();
+    /// Tells of the keys that were to be [looked for](Self::look_for) and that nothing was met of, in their order.
+    pub(crate) fn tell_unseen(&self) {
+        let Some(unseen) = &self.unseen else { return };
+        let mut keys: Vec<String> = lock(unseen).drain().collect();
         keys.sort_unstable();
         for key in keys {
-            let reason = "it is in the list of keys, and on neither side";
+            let reason = "it is in the list of keys, and was found on neither side";
             self.note(Note::Met(Met::Skipped(Skipped { key, reason })));
         }
     }
@@ -131,5 +145,15 @@ impl Outlet {
     /// Tells something besides tasks.
     pub(crate) fn note(&self, note: Note) {
         let _nobody_listens = self.notes.send(note);
+    }
+}
+
+fn lock(unseen: &Mutex<HashSet<String>>) -> MutexGuard<'_, HashSet<String>> {
+    unseen.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn see(unseen: Option<&Mutex<HashSet<String>>>, key: &str) {
+    if let Some(unseen) = unseen {
+        lock(unseen).remove(key);
     }
 }

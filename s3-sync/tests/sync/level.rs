@@ -223,6 +223,18 @@ async fn filters_choose_and_protect() {
         ..options("nothing")
     };
     assert_eq!(world.run("tree:a", "p", only).await.did, ["upload d/e.css"]);
+    // What is passed over is there, and is told once.
+    std::os::unix::fs::symlink("a.txt", world.tree("a").join("link")).unwrap();
+    let only = Options {
+        only: Some(["link", "nowhere"].map(str::to_owned).into()),
+        ..options("nothing")
+    };
+    let told = world.run("tree:a", "p", only).await;
+    assert_eq!(
+        (told.skipped.len(), told.report.skipped),
+        (2, 2),
+        "{told:?}"
+    );
     let size = Options {
         size: Some("2..3".parse().unwrap()),
         ..options("nothing")
