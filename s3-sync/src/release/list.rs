@@ -1,6 +1,6 @@
 //! Which releases there are.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
@@ -58,11 +58,11 @@ impl AboutRelease {
 }
 
 impl App {
-    /// The last of the releases, in the order of their numbers: one request for each, a listing, and a few for the pointers. Of
-    /// pointers in SimpleDB those are looked at that are of these channels; of those in the bucket, all.
+    /// The last of the releases and those that pointers name, in the order of their numbers: one request for each, a listing, and
+    /// a few for the pointers. Of pointers in SimpleDB those are looked at that are of these channels; of those in the bucket, all.
     ///
     /// # Errors
-    /// As the store says. A manifest that cannot be read is told with its release.
+    /// As the store says. A manifest that cannot be read, or that a pointer names and that is not there, is told with its release.
     pub async fn releases(
         &self,
         last: usize,
@@ -78,11 +78,19 @@ impl App {
         // Numbers of more than six digits are not in the order of their keys.
         numbers.sort_unstable();
         let first = numbers.len().saturating_sub(last);
-        let reads = stream::iter(numbers.split_off(first)).map(|number| async move {
+        let named = &current.keys().copied().collect::<BTreeSet<u64>>();
+        let mut wanted = named.clone();
+        wanted.extend(numbers.split_off(first));
+        let reads = stream::iter(wanted).map(|number| async move {
             let read = self.manifest(number, &Bounds::none()).await;
             match read {
                 Ok(Some((manifest, digest, _))) => {
                     Ok(Some((number, Ok(AboutRelease::of(&manifest, digest)))))
+                }
+                Ok(None) if named.contains(&number) => {
+                    let what = "a pointer names it, and it is not there";
+                    let about = self.layout.release(number);
+                    Ok(Some((number, Err(Error::new(Kind::Content, about, what)))))
                 }
                 // A collection has removed it since it was listed.
                 Ok(None) => Ok(None),

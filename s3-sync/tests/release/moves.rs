@@ -163,5 +163,14 @@ async fn releases_are_listed_with_what_their_manifests_tell() {
     assert_eq!(listed[2].current, ["canary".parse().unwrap()]);
     let status = world.app.status(&Place::Bucket, &main[0]).await.unwrap();
     assert_eq!(status.pointer.unwrap().target.manifest, two.manifest);
-    assert_eq!(list(1).await.len(), 1);
+    // Those that are current are told however old they are, and also where they are gone.
+    let current = list(1).await;
+    let numbers: Vec<u64> = current.iter().map(|release| release.number).collect();
+    assert_eq!(numbers, [2, 3]);
+    let gone = world.bucket.delete("app/releases/000002.json");
+    gone.await.unwrap();
+    let current = list(1).await;
+    assert_eq!(current[0].current, main);
+    let error = current[0].about.as_ref().unwrap_err().to_string();
+    assert!(error.contains("a pointer names it"), "{error}");
 }

@@ -16,7 +16,7 @@ use crate::output::{Output, say};
 pub(crate) struct Args {
     /// The application, as s3://bucket/prefix.
     url: Url,
-    /// Tell the last so many.
+    /// Tell the last so many, and those that are current.
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
     last: u32,
     #[command(flatten)]
@@ -50,7 +50,10 @@ fn tell(release: &ListedRelease, output: &Output) -> Result<Outcome, Failure> {
             return Ok(Outcome::InPart);
         }
         Err(error) => {
-            say(format_args!("{error}"));
+            let named = current
+                .iter()
+                .map(|channel| format!("; {channel} names it"));
+            say(format_args!("{error}{}", named.collect::<String>()));
             return Ok(Outcome::InPart);
         }
     };
