@@ -6,7 +6,7 @@ use super::follow::NodeReport;
 use super::layout::{Channel, check_node};
 use super::pointer::{Place, Pointer, Pointers};
 use super::store::App;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// The first pause between two looks at what nodes say, and the longest.
 const FIRST_LOOK: Duration = Duration::from_millis(100);
@@ -20,6 +20,18 @@ pub struct Status {
     pub pointer: Option<Pointer>,
     /// What nodes say of themselves, in the order of their names.
     pub nodes: Vec<NodeReport>,
+    /// What is wrong if there is no pointer.
+    nothing: Error,
+}
+
+impl Status {
+    /// The last move of the pointer.
+    ///
+    /// # Errors
+    /// When nothing is published; it names the pointer.
+    pub fn published(&self) -> Result<&Pointer> {
+        self.pointer.as_ref().ok_or_else(|| self.nothing.clone())
+    }
 }
 
 /// What has become of nodes that were waited for.
@@ -62,7 +74,11 @@ impl App {
         };
         let pointer = pointers.last(None).await?;
         let nodes = self.all_reports().await?;
-        Ok(Status { pointer, nodes })
+        Ok(Status {
+            pointer,
+            nodes,
+            nothing: pointers.nothing(),
+        })
     }
 
     /// Waits until these nodes run a release by this move of the pointer or a later one, or until one of them has failed and

@@ -173,7 +173,10 @@ async fn a_canary_goes_first_by_a_signed_pointer_in_simpledb() {
     ];
     let ran = run(&follow).await;
     assert_eq!(ran.code, Some(1), "{ran:?}");
-    assert!(ran.err.contains("nothing is published yet"), "{ran:?}");
+    let nothing = "sdb:pointers/app: nothing is published yet";
+    assert!(ran.err.contains(nothing), "{ran:?}");
+    let ran = run(&["release", "status", APP]).await;
+    assert!(ran.err.contains(nothing), "{ran:?}");
     let ran = run(&["release", "promote", APP]).await;
     assert_eq!(ran.out, "release 1 is current, by move 1\n", "{ran:?}");
     let ran = run(&follow).await;

@@ -72,7 +72,12 @@ impl Pointers {
 
     /// That nothing is published there, as an error.
     pub(crate) fn nothing(&self) -> Error {
-        let about = format!("{}{}", self.app.url(), self.channel);
+        let about = match &self.place {
+            Place::Bucket => format!("{}{}", self.app.url(), self.channel),
+            Place::SimpleDb { domain, item } => {
+                format!("sdb:{}/{}", domain.name(), self.item(item))
+            }
+        };
         Error::new(Kind::Content, about, "nothing is published yet")
     }
 

@@ -1,7 +1,7 @@
 //! `s3-sync release status`.
 
+use s3_sync::Url;
 use s3_sync::release::Waited;
-use s3_sync::{Error, Kind, Url};
 use serde_json::json;
 
 use super::nodes::WaitArgs;
@@ -29,10 +29,7 @@ impl Args {
         let status = app
             .status(&self.pointer.place()?, &self.pointer.channel())
             .await?;
-        let Some(pointer) = status.pointer else {
-            let about = format!("{}{}", self.url, self.pointer.channel());
-            return Err(Error::new(Kind::Content, about, "nothing is published yet").into());
-        };
+        let pointer = status.published()?;
         let (release, seq) = (pointer.target.release, pointer.seq);
         let at = pointer.at.map(date);
         let line = at
