@@ -74,7 +74,7 @@ async fn a_command_that_has_failed_is_said_again_by_the_next_run() {
         }
     };
     world.run(&publish).await;
-    for more in [&["--then", "false"][..], &[]] {
+    for more in [&["--then", "false"][..], &[], &["--quiet", "--json"]] {
         let ran = follow(more).await;
         assert_eq!(ran.code, Some(1), "{ran:?}");
         assert!(ran.err.contains("false: exit status: 1"), "{ran:?}");

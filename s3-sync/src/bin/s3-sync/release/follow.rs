@@ -94,7 +94,7 @@ impl Args {
         let (json, quiet) = (common.json, common.quiet);
         let failed = Arc::new(AtomicBool::new(false));
         let has_failed = Arc::clone(&failed);
-        let told = AtomicBool::new(false);
+        let told = Heard::default();
         let mut follow = app
             .follow(&self.folder)
             .every(self.every)
@@ -117,10 +117,8 @@ impl Args {
                     Notice::CommandFailed { .. } | Notice::Stands { wrong: Some(_), .. }
                 );
                 has_failed.fetch_or(failure, Ordering::Relaxed);
-                let change = matches!(notice, Notice::CommandFailed { .. } | Notice::Changed(_));
-                let again = told.fetch_or(change, Ordering::Relaxed) && !json;
-                // What a person has just read of this change is not said again.
-                if !(again && matches!(notice, Notice::Stands { .. })) {
+                // What a person has just read is not said again.
+                if !told.is_again(&notice) || json && !quiet {
                     tell(notice, json, quiet);
                 }
             });
@@ -159,6 +157,28 @@ impl Args {
     }
 }
 
+/// What a person has read of a change.
+#[derive(Debug, Default)]
+struct Heard {
+    change: AtomicBool,
+    failure: AtomicBool,
+}
+
+impl Heard {
+    /// Whether this says no more than what was told before; it counts as told from then on.
+    fn is_again(&self, notice: &Notice<'_>) -> bool {
+        match notice {
+            Notice::Changed(_) => self.change.store(true, Ordering::Relaxed),
+            Notice::CommandFailed { .. } => self.failure.store(true, Ordering::Relaxed),
+            // That it has changed is not why something is wrong.
+            Notice::Stands { wrong: None, .. } => return self.change.load(Ordering::Relaxed),
+            Notice::Stands { .. } => return self.failure.load(Ordering::Relaxed),
+            _ => {}
+        }
+        false
+    }
+}
+
 fn host() -> String {
     rustix::system::uname()
         .nodename()
@@ -183,7 +203,7 @@ fn tell(notice: Notice<'_>, json: bool, quiet: bool) {
         Notice::Stands {
             release,
             wrong: Some(why),
-        } if !json => {
+        } if !json || quiet => {
             say(format_args!(
                 "this node runs release {release}, and something failed when it was to change: {why}"
             ));
@@ -226,4 +246,23 @@ fn tell(notice: Notice<'_>, json: bool, quiet: bool) {
         ),
         _ => Ok(()),
     };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_wrong_is_said_unless_a_command_has_said_it() {
+        let stands = |wrong| Notice::Stands { release: 1, wrong };
+        let heard = Heard::default();
+        assert!(!heard.is_again(&stands(None)));
+        // The node has changed back to a release, and stays there because of one that failed before.
+        heard.change.store(true, Ordering::Relaxed);
+        assert!(heard.is_again(&stands(None)));
+        assert!(!heard.is_again(&stands(Some("release 3 has failed"))));
+        let why = "exit status: 1";
+        assert!(!heard.is_again(&Notice::CommandFailed { release: 3, why }));
+        assert!(heard.is_again(&stands(Some("release 3 has failed"))));
+    }
 }
