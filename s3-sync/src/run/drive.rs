@@ -343,6 +343,10 @@ impl<'l> Drive<'l> {
                 self.blocked.push((task, error));
                 settled
             }
+            // Nobody writes any more, and what is still to come would be fetched in vain.
+            Did::Failed(error) if error.kind() == Kind::Defect => {
+                return Err(error.or_about(&task.key));
+            }
             Did::Failed(error) => {
                 self.fail(&error.or_about(&task.key))?;
                 task.unchanged(direction).into()

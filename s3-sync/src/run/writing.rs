@@ -119,9 +119,10 @@ impl FolderWriter {
     /// Removes a file.
     pub(crate) async fn delete(&self, key: &str) -> Result<()> {
         let key = key.to_owned();
-        match self.order(|answer| Order::Delete(key, answer)).await {
+        let deleted = self.order(|answer| Order::Delete(key.clone(), answer));
+        match deleted.await {
             Ok(()) => Ok(()),
-            Err(Obstacle::InTheWay(error) | Obstacle::Failed(error)) => Err(error),
+            Err(Obstacle::InTheWay(error) | Obstacle::Failed(error)) => Err(error.or_about(&key)),
         }
     }
 }
@@ -234,4 +235,21 @@ fn obey(folder: &mut Folder, order: Order) -> Option<Held> {
         }
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As it is when the thread has panicked.
+    #[tokio::test]
+    async fn a_delete_that_nobody_does_any_more_names_its_file() {
+        let (orders, _) = sync_channel(WAITING);
+        let writer = FolderWriter {
+            orders,
+            _thread: Arc::new(Thread(None)),
+        };
+        let error = writer.delete("a/b").await.unwrap_err();
+        assert_eq!((error.kind(), error.about()), (Kind::Defect, "a/b"));
+    }
 }

@@ -3,7 +3,7 @@
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::symlink;
 
-use s3_sync::{Kind, Options};
+use s3_sync::{Kind, Options, sync};
 
 use crate::common::{World, files, pairs, write};
 
@@ -358,4 +358,23 @@ async fn names_that_fold_to_one_are_named_and_nothing_is_overwritten_or_deleted(
         .await
         .unwrap_err();
     assert_eq!(error.kind(), Kind::Usage, "{error}");
+}
+
+#[tokio::test]
+async fn nothing_more_is_fetched_when_nobody_writes_any_more() {
+    let world = World::start().await;
+    for i in 0..200 {
+        let put = world.bucket.put(format!("p/{i}"), "x");
+        put.await.expect("an object");
+    }
+    let options = Options {
+        concurrency: 1,
+        ..world.options()
+    };
+    let run = sync(world.side("p/"), world.side("tree:a")).options(options);
+    let run = run.on_step(|step| assert_ne!(step.what, "begin", "on purpose"));
+    let error = run.run().await.expect_err("a defect");
+    assert_eq!(error.kind(), Kind::Defect, "{error}");
+    assert!(!error.about().is_empty(), "{error}");
+    assert!(world.requests() < 250, "{}", world.requests());
 }
