@@ -13,16 +13,15 @@ use aws_core::{Credentials, Endpoint, Error, KeyVisibility, Operation, Result};
 use aws_sigv2::s3::SubResources;
 
 use crate::amazon;
-use crate::bucket::Bucket;
-use crate::bucket::ListBuckets;
+use crate::bucket::{Bucket, ListBuckets};
 use crate::cached::CachedOperation;
 use crate::operation::Call;
 use crate::request::options::Options;
-use crate::resolve::{Chosen, Told};
+use crate::resolve::{Chosen, Told, signing_region};
 use crate::route::{Addressing, BucketAddress, Redirects};
 use crate::service::S3;
 use crate::sign::agreement::{Agreement, Freedom};
-use crate::sign::hosts::{region_in, region_of};
+use crate::sign::hosts::region_of;
 use crate::sign::{Signature, Signer};
 use crate::unsigned::UnsignedRequest;
 
@@ -458,15 +457,7 @@ impl S3Builder {
             sign_bodies,
         } = self.told.choose(dispatch.configure(amazon::S3)?)?;
         let location = amazon::location_of(&endpoint, region.as_deref(), signature.as_ref());
-        let host = endpoint.origin().host();
-        let told = region_of(host);
-        // The hosts of others have one region; at Amazon any endpoint may be asked for what is elsewhere.
-        let region = match (told, &region) {
-            (Some(told), None) => told,
-            (Some(told), Some(_)) if !endpoint.is_amazon() => told,
-            (_, Some(said)) => said,
-            (None, None) => region_in(host).unwrap_or("us-east-1"),
-        };
+        let region = signing_region(&endpoint, region.as_deref());
         let freedom = match self.negotiate {
             true => Freedom::All,
             false => Freedom::None,
@@ -474,7 +465,7 @@ impl S3Builder {
         let agreement = match signature.unwrap_or_default().signer()? {
             _ if self.anonymous => Agreement::new(Signer::Anonymous, Freedom::None, region),
             Some(said) => Agreement::new(said, freedom, region),
-            None if told.is_some() => {
+            None if region_of(endpoint.origin().host()).is_some() => {
                 Agreement::new(Signer::V4(Scope::s3(region)), Freedom::Region, region)
             }
             None => Agreement::guess(region),

@@ -12,7 +12,19 @@ use aws_core::{Endpoint, Error, Result};
 use crate::amazon::{GLOBAL, accelerated_endpoint_of, endpoint_of, signed_region};
 use crate::route::Addressing;
 use crate::sign::Signature;
-use crate::sign::hosts::region_in;
+use crate::sign::hosts::{region_in, region_of};
+
+/// The region to sign for before a store was asked: the one that was said, or that of the host.
+pub(crate) fn signing_region<'a>(endpoint: &'a Endpoint, said: Option<&'a str>) -> &'a str {
+    let host = endpoint.origin().host();
+    // The hosts of others have one region; at Amazon any endpoint may be asked for what is elsewhere.
+    match (region_of(host), said) {
+        (Some(told), None) => told,
+        (Some(told), Some(_)) if !endpoint.is_amazon() => told,
+        (_, Some(said)) => said,
+        (None, None) => region_in(host).unwrap_or("us-east-1"),
+    }
+}
 
 /// What a builder was told; nothing where it was not.
 #[derive(Debug, Default)]
