@@ -1,5 +1,4 @@
-//! The cyclic redundancy check CRC-32C, and how the checks of two texts become that of both. CRC-32 is that of the crate
-//! `crc32fast`, CRC-64/NVME that of `crc64fast-nvme`.
+//! The cyclic redundancy check CRC-32C. CRC-32 is that of the crate `crc32fast`, CRC-64/NVME that of `crc64fast-nvme`.
 //!
 //! CRC-32C is reflected and begins and ends with every bit turned. Eight bytes are taken at a time ("slicing by 8").
 //!
@@ -11,8 +10,6 @@
 //! x86-64, and does not build without `std`, under which it brings a second version of `digest`. **What would change
 //! it.** A crate that has all three for less.
 
-use super::Checksum;
-
 /// A polynomial with its tables: the n-th says what a byte does that n more bytes follow.
 pub(super) struct Crc {
     tables: [[u32; 256]; 8],
@@ -20,10 +17,8 @@ pub(super) struct Crc {
 
 pub(super) static CRC32C: Crc = Crc::new(POLYNOMIAL_32C as u32);
 
-/// The polynomials in reversed bits.
-const POLYNOMIAL_32: u64 = 0xedb8_8320;
-const POLYNOMIAL_32C: u64 = 0x82f6_3b78;
-const POLYNOMIAL_64_NVME: u64 = 0x9a6c_9329_ac4b_c9b5;
+/// The polynomial in reversed bits.
+pub(super) const POLYNOMIAL_32C: u64 = 0x82f6_3b78;
 
 impl Crc {
     /// Of a polynomial in reversed bits.
@@ -81,73 +76,6 @@ impl Crc {
     }
 }
 
-/// A check that can be taken of pieces apart and then be joined.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Joinable {
-    checksum: Checksum,
-    polynomial: u64,
-    bits: u32,
-}
-
-impl Joinable {
-    /// This checksum, unless it is a digest.
-    pub(crate) fn new(checksum: Checksum) -> Option<Self> {
-        let (polynomial, bits) = match checksum {
-            Checksum::Crc32 => (POLYNOMIAL_32, 32),
-            Checksum::Crc32c => (POLYNOMIAL_32C, 32),
-            Checksum::Crc64Nvme => (POLYNOMIAL_64_NVME, 64),
-            Checksum::Sha1 | Checksum::Sha256 => return None,
-        };
-        Some(Self {
-            checksum,
-            polynomial,
-            bits,
-        })
-    }
-
-    /// Which it is.
-    pub(crate) fn checksum(self) -> Checksum {
-        self.checksum
-    }
-
-    /// The check of a text and another one behind it, which has so many bytes. The one of no bytes is 0.
-    ///
-    /// That of the first is multiplied by x to the power of the bits that follow, as polynomials modulo that of the check.
-    pub(crate) fn join(self, first: u64, second: u64, len: u64) -> u64 {
-        // In reversed bits the highest is the power 0.
-        let one = 1 << (self.bits - 1);
-        let (mut power, mut square, mut left) = (one, one >> 8, len);
-        while left > 0 {
-            if left & 1 == 1 {
-                power = self.product(power, square);
-            }
-            square = self.product(square, square);
-            left >>= 1;
-        }
-        self.product(power, first) ^ second
-    }
-
-    fn product(self, one: u64, mut other: u64) -> u64 {
-        let (mut product, mut bit) = (0, 1 << (self.bits - 1));
-        while bit > 0 {
-            if one & bit > 0 {
-                product ^= other;
-            }
-            other = (other >> 1) ^ (self.polynomial * (other & 1));
-            bit >>= 1;
-        }
-        product
-    }
-
-    /// The value in Base64, as the protocol has it.
-    pub(crate) fn encode(self, number: u64) -> String {
-        use base64::Engine as _;
-        let bytes = number.to_be_bytes();
-        let value = &bytes[bytes.len() - self.checksum.size()..];
-        base64::engine::general_purpose::STANDARD.encode(value)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -170,30 +98,5 @@ mod tests {
         let start = CRC32C.start();
         let singly = bytes.iter().fold(start, |r, b| CRC32C.update(r, &[*b]));
         assert_eq!(CRC32C.update(start, &bytes), singly);
-    }
-
-    #[test]
-    fn the_check_of_a_whole_is_that_of_its_parts_joined() {
-        let bytes: Vec<u8> = (0..100_000u32).map(|i| (i * 7 + i / 256) as u8).collect();
-        let number = |checksum: Checksum, bytes: &[u8]| {
-            let mut hasher = checksum.hasher();
-            hasher.update(bytes);
-            hasher.number().unwrap()
-        };
-        for checksum in [Checksum::Crc32, Checksum::Crc32c, Checksum::Crc64Nvme] {
-            let joinable = Joinable::new(checksum).unwrap();
-            for size in [1, 7, 4096, 99_999, 100_000] {
-                let joined = bytes.chunks(size).fold(0, |all, part| {
-                    joinable.join(all, number(checksum, part), part.len() as u64)
-                });
-                assert_eq!(
-                    joinable.encode(joined),
-                    checksum.of(&bytes),
-                    "{checksum} {size}"
-                );
-            }
-            assert_eq!(joinable.encode(0), checksum.of(b""));
-        }
-        assert!(Joinable::new(Checksum::Sha256).is_none());
     }
 }

@@ -17,6 +17,8 @@ use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
 mod crc;
+#[cfg(feature = "fs")]
+mod join;
 mod trailing;
 mod verify;
 
@@ -24,8 +26,9 @@ pub(crate) use trailing::{Trailing, read_ahead, summed};
 pub use verify::VerifiedBy;
 pub(crate) use verify::verified;
 
-pub(crate) use crc::Joinable;
 use crc::{CRC32C, Crc};
+#[cfg(feature = "fs")]
+pub(crate) use join::Joinable;
 
 /// A way to compute a [checksum](https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html)
 /// of an object.
@@ -165,6 +168,7 @@ impl ChecksumHasher {
     }
 
     /// The checksum as a number; nothing of a digest.
+    #[cfg(feature = "fs")]
     pub(crate) fn number(self) -> Option<u64> {
         match self.0 {
             HasherState::Crc32(hasher) => Some(hasher.finalize().into()),
