@@ -40,6 +40,21 @@ async def outage(ann):
     check("and change things", "y@example.org" in contacts, contacts)
 
 
+async def last_words():
+    """What somebody said when he left comes from the store, since no cache of ejabberd has it here."""
+    bob = await Client("bob").login()
+    bob.send_presence(ptype="unavailable", pstatus="gone for a <walk> é")
+    await bob.logout()
+
+    async def left():
+        last = await api("get_last", user="bob", host=HOST)
+        return last if last["status"] not in ("NOT FOUND", "ONLINE") else None
+
+    last = await until(left, "bob's absence")
+    check("what somebody said when he left is stored", last["status"] == "gone for a <walk> é", last)
+    check("and when that was", last["timestamp"] > "2000", last)
+
+
 async def message_not_kept(ann):
     """The store takes no message, and all else works: its sender is told, and nothing is there that was not kept."""
     ask("refuse PutObject\t/offline/")
@@ -133,6 +148,7 @@ async def scenario():
     await register("ann", "bob")
     ann = await Client("ann").login()
     await ann.update_roster("before@example.org", name="Before")
+    await last_words()
     await outage(ann)
     if ask("can fail") == "yes":
         await message_not_kept(ann)
