@@ -41,7 +41,7 @@ BUDGET = {
     "read the contacts": (5, 1, 2, 1),
     "remove a contact": (10, 5, 5, 5),
     "message to somebody online": (2, 0, 0, 0),
-    "another presence": (7, 2, 1, 1),
+    "another presence": (7, 2, 2, 2),
     "set private data": (3, 1, 1, 1),
     "read private data": (3, 1, 1, 1),
     "set a vCard": (4, 2, 2, 2),
