@@ -126,6 +126,15 @@ impl Error {
         self.0.source.as_deref().map(|e| e as _)
     }
 
+    /// Whether no connection could be opened since the peer, which was to speak TLS, has answered without it. Never
+    /// without the feature `tls`.
+    pub fn is_without_tls(&self) -> bool {
+        #[cfg(feature = "tls")]
+        return self.cause().is_some_and(crate::connect::tls::is_plain);
+        #[cfg(not(feature = "tls"))]
+        return false;
+    }
+
     /// The sentence that says what happened.
     pub fn detail(&self) -> &str {
         &self.0.detail

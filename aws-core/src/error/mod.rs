@@ -344,7 +344,11 @@ impl From<pipeline_pool::Error> for Error {
             Pool::Shutdown | Pool::NoRuntime => Kind::Shutdown,
             _ => Kind::Protocol,
         };
-        let mut error = Self::new(kind, cause.to_string());
+        let mut message = cause.to_string();
+        if cause.is_without_tls() {
+            message.push_str(" (the URL is one of https://: is http:// meant?)");
+        }
+        let mut error = Self::new(kind, message);
         error.0.sent = cause.sent();
         error.0.timed_out = matches!(cause.kind(), Pool::Timeout | Pool::WaitTimeout);
         error.with_told_cause(cause)

@@ -164,6 +164,11 @@ impl Proxy {
         self
     }
 
+    /// Whether connections to this origin go through a proxy.
+    pub fn is_used_for(&self, origin: &Origin) -> bool {
+        self.via(origin).is_some()
+    }
+
     /// The proxy for connections to this origin.
     pub(crate) fn via(&self, origin: &Origin) -> Option<&Via> {
         if origin.unix_path().is_some() || self.bypass.holds(origin.host(), origin.port()) {
@@ -301,6 +306,8 @@ mod tests {
         .unwrap();
         assert_eq!(via(&proxy, http).unwrap(), "x:1");
         assert_eq!(via(&proxy, https), None);
+        let used = [http, https].map(|url| proxy.is_used_for(&Origin::parse(url).unwrap()));
+        assert_eq!(used, [true, false]);
         assert!(vars(&[("https_proxy", "socks4://x")]).is_err());
         assert_eq!(via(&vars(&[]).unwrap(), http), None);
     }

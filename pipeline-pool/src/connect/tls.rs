@@ -1,5 +1,6 @@
 //! TLS by rustls with ring.
 
+use std::error::Error as StdError;
 use std::io::{self, Read};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -151,12 +152,25 @@ fn reason(error: &io::Error) -> Option<&'static str> {
         rustls::Error::AlertReceived(AlertDescription::NoApplicationProtocol) => {
             "it does not speak HTTP/1.1"
         }
-        // What answers without TLS begins with other bytes than a record does.
-        rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType) => {
-            "it does not speak TLS there: is it http:// that is meant?"
-        }
+        tls if is_no_record(tls) => "it does not speak TLS there",
         _ => return None,
     })
+}
+
+/// Whether the peer has answered without TLS: that begins with other bytes than a record does.
+fn is_no_record(error: &rustls::Error) -> bool {
+    matches!(
+        error,
+        rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType)
+    )
+}
+
+/// Whether this is the failure of a handshake with a peer that has answered without TLS.
+pub(crate) fn is_plain(cause: &(dyn StdError + 'static)) -> bool {
+    let io = cause.downcast_ref::<io::Error>();
+    let tls = io.and_then(io::Error::get_ref);
+    tls.and_then(|tls| tls.downcast_ref())
+        .is_some_and(is_no_record)
 }
 
 impl Tls {

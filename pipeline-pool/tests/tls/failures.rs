@@ -82,6 +82,7 @@ async fn a_server_without_http_1_1_is_refused() {
     assert_eq!(error.kind(), Kind::Connect);
     let expected = format!("no TLS connection to https://{address}: it does not speak HTTP/1.1");
     assert_eq!(error.detail(), expected);
+    assert!(!error.is_without_tls());
 }
 
 #[tokio::test]
@@ -95,8 +96,10 @@ async fn a_server_without_tls_is_refused() {
     });
     let error = ask(&HttpPool::new(), &origin(address)).await.unwrap_err();
     assert_eq!(error.kind(), Kind::Connect);
-    let begin = format!("no TLS connection to https://{address}: ");
-    assert!(error.to_string().starts_with(&begin), "{error}");
+    // What is spoken within TLS need not have a URL, so that there is no word of one.
+    let told = format!("no TLS connection to https://{address}: it does not speak TLS there");
+    assert_eq!(error.detail(), told);
+    assert!(error.is_without_tls());
 }
 
 #[tokio::test]

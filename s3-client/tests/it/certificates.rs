@@ -67,6 +67,28 @@ async fn ask(variables: Variables) -> Result<(), Error> {
 }
 
 #[tokio::test]
+async fn a_store_without_tls_is_told_of_with_the_url_that_may_be_meant() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("https://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((mut io, _)) = listener.accept().await {
+            let _gone = io.write_all(b"HTTP/1.1 400 No\r\n\r\n").await;
+        }
+    });
+    let builder = S3Client::builder()
+        .endpoint(&url)
+        .retry(RetryConfig::none());
+    let client = builder.credentials(Credentials::new("AKID", "secret"));
+    let photos = client.build().unwrap().bucket("photos");
+    let error = photos.head("k").await.unwrap_err();
+    assert_eq!(error.kind(), Kind::Connect);
+    let error = error.to_string();
+    for told in ["it does not speak TLS there", "is http:// meant?"] {
+        assert!(error.contains(told), "{error}");
+    }
+}
+
+#[tokio::test]
 async fn a_file_of_certificates_that_the_environment_names_is_trusted() {
     let (url, authority) = serve().await;
     let home = tempfile::tempdir().unwrap();
