@@ -75,8 +75,8 @@ macro_rules! settings {
 
             /// Sets up the client's own pool, such as the number of its connections: `.pool_with(|pool|
             /// pool.max_connections(8))`. What the environment says of certificates and proxies holds in it, where this says
-            /// nothing else. Not together with [`pool`](Self::pool) or [`transport`](Self::transport). Defaults to the pool's
-            /// defaults.
+            /// nothing else. May be said several times: each goes on from what those before have set. Not together with
+            /// [`pool`](Self::pool) or [`transport`](Self::transport). Defaults to the pool's defaults.
             pub fn pool_with(
                 mut self,
                 set_up: impl FnOnce(
@@ -94,6 +94,12 @@ macro_rules! settings {
             pub fn transport(mut self, transport: impl $crate::Transport + 'static) -> Self {
                 self.dispatch.transport(transport);
                 self
+            }
+
+            /// Whether a [`pool`](Self::pool) or a [`transport`](Self::transport) was given, so that there is no pool for
+            /// [`pool_with`](Self::pool_with) to set up.
+            pub fn has_transport(&self) -> bool {
+                self.dispatch.has_transport()
             }
 
             /// How failed attempts are repeated. Defaults to [`RetryConfig::new`](crate::RetryConfig::new).

@@ -14,8 +14,8 @@ use s3_client::transport::Proxy;
 use s3_client::{Addressing, Checksum, S3Builder, S3Client};
 
 use crate::error::{STORE, any};
-use crate::options::{self, Taken};
-use crate::said::{Said, boolean};
+use crate::options::{self, Taken, yes_or_no};
+use crate::said::Said;
 use crate::store::S3Store;
 use crate::url::Place;
 
@@ -160,7 +160,11 @@ impl S3StoreBuilder {
         let bucket = options.text(Taken::Bucket).unwrap_or(&place.bucket);
         let http_allowed = match (options.flag(Taken::AllowHttp)?, variables.get(ALLOW_HTTP)) {
             (Some(said), _) => said,
-            (None, Some(value)) => boolean(ALLOW_HTTP, value)?,
+            (None, Some(value)) => yes_or_no(value).ok_or_else(|| {
+                any(format!(
+                    "the variable {ALLOW_HTTP} is neither true nor false"
+                ))
+            })?,
             (None, None) => false,
         };
         let client = client.from_variables(variables_with(variables, &options));
@@ -246,26 +250,48 @@ fn told(mut client: S3Builder, options: &Said) -> Result<S3Builder> {
     if let Some(limit) = options.time(Taken::Timeout)? {
         client = client.timeout(limit);
     }
+    connected(client, options)
+}
+
+/// The client, told of its own pool.
+fn connected(client: S3Builder, options: &Said) -> Result<S3Builder> {
     let connect = options.time(Taken::ConnectTimeout)?;
     let idle = options.time(Taken::PoolIdleTimeout)?;
-    // The URL may have a password.
-    let proxy = options.text(Taken::ProxyUrl).map(Proxy::http).transpose();
-    let proxy = proxy.map_err(|_| any("the option proxy_url is no proxy's URL"))?;
-    if connect.is_some() || idle.is_some() || proxy.is_some() {
-        client = client.pool_with(move |mut pool| {
-            if let Some(limit) = connect {
-                pool = pool.connect_timeout(limit);
-            }
-            if let Some(limit) = idle {
-                pool = pool.idle_timeout(limit);
-            }
-            match proxy {
-                Some(proxy) => pool.proxy(proxy),
-                None => pool,
-            }
-        });
+    let proxy = options.read(Taken::ProxyUrl, "no proxy's URL", |url| {
+        Proxy::http(url).ok()
+    })?;
+    let all = [
+        Taken::ConnectTimeout,
+        Taken::PoolIdleTimeout,
+        Taken::ProxyUrl,
+    ];
+    let said: Vec<&str> = all.iter().filter_map(|one| options.name(*one)).collect();
+    if said.is_empty() {
+        return Ok(client);
     }
-    Ok(client)
+    if client.has_transport() {
+        let (options, are) = match said.len() {
+            1 => ("option", "is"),
+            _ => ("options", "are"),
+        };
+        return Err(any(format!(
+            "the {options} {} {are} for the client's own pool, and client(…) gives another pool or a transport: leave \
+             one of them out",
+            said.join(", ")
+        )));
+    }
+    Ok(client.pool_with(move |mut pool| {
+        if let Some(limit) = connect {
+            pool = pool.connect_timeout(limit);
+        }
+        if let Some(limit) = idle {
+            pool = pool.idle_timeout(limit);
+        }
+        match proxy {
+            Some(proxy) => pool.proxy(proxy),
+            None => pool,
+        }
+    }))
 }
 
 impl fmt::Debug for S3StoreBuilder {

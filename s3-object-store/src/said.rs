@@ -33,14 +33,34 @@ impl Said {
         self.get(option).map(|said| said.value.as_str())
     }
 
+    /// The name that an option was said by, in small letters; none where its value is empty.
+    pub(crate) fn name(&self, option: Taken) -> Option<&str> {
+        self.get(option).map(|said| said.name.as_str())
+    }
+
+    /// What `read` makes of the value of an option.
+    ///
+    /// # Errors
+    /// Where that is nothing: the option, by its name, is what `wrong` says. The value is not shown.
+    pub(crate) fn read<T>(
+        &self,
+        option: Taken,
+        wrong: &str,
+        read: impl FnOnce(&str) -> Option<T>,
+    ) -> Result<Option<T>> {
+        let Some(said) = self.get(option) else {
+            return Ok(None);
+        };
+        let why = || any(format!("the option {} is {wrong}", said.name));
+        read(&said.value).map(Some).ok_or_else(why)
+    }
+
     /// That of one which is true or false.
     ///
     /// # Errors
     /// When it is neither, by its name.
     pub(crate) fn flag(&self, option: Taken) -> Result<Option<bool>> {
-        let said = self.get(option);
-        said.map(|said| boolean(&said.name, &said.value))
-            .transpose()
+        self.read(option, "neither true nor false", yes_or_no)
     }
 
     /// That of one which is a time.
@@ -48,12 +68,7 @@ impl Said {
     /// # Errors
     /// When it is none, by its name.
     pub(crate) fn time(&self, option: Taken) -> Result<Option<Duration>> {
-        let said = self.get(option);
-        let read = |said: &NamedValue| {
-            let why = || any(format!("the option {} is no time such as 30s", said.name));
-            duration(&said.value).ok_or_else(why)
-        };
-        said.map(read).transpose()
+        self.read(option, "no time such as 30s", duration)
     }
 
     /// Which of these words, in small letters, it is.
@@ -65,20 +80,10 @@ impl Said {
         option: Taken,
         words: &[&'static str],
     ) -> Result<Option<&'static str>> {
-        let Some(said) = self.get(option) else {
-            return Ok(None);
-        };
-        let found = words
-            .iter()
-            .find(|word| said.value.eq_ignore_ascii_case(word));
-        let why = || {
-            any(format!(
-                "the option {} is not {}",
-                said.name,
-                words.join(" or ")
-            ))
-        };
-        found.copied().map(Some).ok_or_else(why)
+        let wrong = format!("not {}", words.join(" or "));
+        let mut words = words.iter().copied();
+        let found = |value: &str| words.find(|word| value.eq_ignore_ascii_case(word));
+        self.read(option, &wrong, found)
     }
 }
 
@@ -86,14 +91,6 @@ impl fmt::Debug for Said {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.0.keys()).finish()
     }
-}
-
-/// A flag of this name.
-///
-/// # Errors
-/// When the value is neither true nor false.
-pub(crate) fn boolean(name: &str, value: &str) -> Result<bool> {
-    yes_or_no(value).ok_or_else(|| any(format!("the option {name} is neither true nor false")))
 }
 
 /// A number with a unit, as `30s`, `500 ms`, `5 minutes`.

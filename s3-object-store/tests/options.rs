@@ -7,9 +7,9 @@
 
 use emulator::Emulator;
 use object_store::{Error, ObjectStoreExt as _};
-use s3_client::S3Builder;
 use s3_client::request::RetryConfig;
 use s3_client::shared_config::Variables;
+use s3_client::{HttpPool, S3Builder};
 use s3_object_store::S3StoreBuilder;
 use tokio::io::AsyncReadExt as _;
 
@@ -132,6 +132,7 @@ fn an_option_is_named_as_it_was_said() {
         ("aws_unsigned_payload", "perhaps"),
         ("checksum_algorithm", "crc32"),
         ("aws_conditional_put", "perhaps"),
+        ("AWS_PROXY_URL", "socks5://proxy"),
     ] {
         let place = builder().option("endpoint", "http://h").unwrap();
         let built = place.option(name, value).unwrap().build();
@@ -139,6 +140,52 @@ fn an_option_is_named_as_it_was_said() {
         let error = built.unwrap_err().to_string();
         assert!(error.contains(&told), "{name}: {error}");
     }
+    let said = Variables::from_iter([("AWS_ALLOW_HTTP", "perhaps")]);
+    let new = S3StoreBuilder::new("s3://photos").unwrap();
+    let error = new.from_variables(said).build().unwrap_err().to_string();
+    let told = "the variable AWS_ALLOW_HTTP is neither true nor false";
+    assert!(error.contains(told), "{error}");
+}
+
+/// Options go on from the client's own pool, and name themselves where there is none.
+#[test]
+fn options_of_connections_are_for_the_clients_own_pool() {
+    let connections = [("connect_timeout", "5s"), ("AWS_PROXY_URL", "proxy:3128")];
+    let place = || builder().option("endpoint", "http://h").unwrap();
+    for (said, told) in [
+        (&connections[..1], "the option connect_timeout is for"),
+        (
+            &connections[..],
+            "the options connect_timeout, aws_proxy_url are for",
+        ),
+    ] {
+        let given = place().client(|client| client.pool(HttpPool::builder().build()));
+        let built = given.options(said.iter().copied()).unwrap().build();
+        let error = built.unwrap_err().to_string();
+        assert!(error.contains(told), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn an_option_of_connections_leaves_what_the_client_says_of_its_pool() {
+    let store = Emulator::start().await.unwrap();
+    let url = store.url();
+    let options = [
+        ("endpoint", url.as_str()),
+        ("connect_timeout", "5s"),
+        ("access_key_id", store.access_key()),
+        ("secret_access_key", store.secret_key()),
+    ];
+    let one = |client: S3Builder| client.pool_with(|pool| pool.max_connections(1).max_pipeline(1));
+    let built = builder().client(one).options(options).unwrap().build();
+    let (photos, _) = built.unwrap();
+    photos.bucket().create().await.unwrap();
+    let keys = ["a", "b", "c"].map(object_store::path::Path::from);
+    let puts = keys.each_ref().map(|key| photos.put(key, "meow".into()));
+    for put in futures_util::future::join_all(puts).await {
+        put.unwrap();
+    }
+    assert_eq!(store.stats().connections_accepted, 1);
 }
 
 /// A server that takes connections and says nothing on them, so that no session of TLS begins.

@@ -60,12 +60,18 @@ impl DispatchBuilder {
         self.transport = Some(Arc::new(transport));
     }
 
-    /// Sets up the pool that is made where no transport is given, after what the environment says of it.
+    /// Sets up the pool that is made where no transport is given, after what the environment says of it, and after what
+    /// was said here before.
     pub fn pool_with(
         &mut self,
         set_up: impl FnOnce(HttpPoolBuilder) -> HttpPoolBuilder + Send + Sync + 'static,
     ) {
-        self.pool = Some(PoolSetUp::new(set_up));
+        self.pool = Some(PoolSetUp::after(self.pool.take(), set_up));
+    }
+
+    /// Whether a transport was given, so that there is no pool to set up.
+    pub fn has_transport(&self) -> bool {
+        self.transport.is_some()
     }
 
     /// Signs with the keys of this provider, which are kept as [`Cached`] says. Has no default.

@@ -22,10 +22,15 @@ const PROXIES: [&str; 6] = [
 pub(super) struct PoolSetUp(Box<dyn FnOnce(HttpPoolBuilder) -> HttpPoolBuilder + Send + Sync>);
 
 impl PoolSetUp {
-    pub(super) fn new(
+    /// Sets this after what was set before.
+    pub(super) fn after(
+        before: Option<Self>,
         set_up: impl FnOnce(HttpPoolBuilder) -> HttpPoolBuilder + Send + Sync + 'static,
     ) -> Self {
-        Self(Box::new(set_up))
+        match before {
+            Some(Self(before)) => Self(Box::new(|builder| set_up(before(builder)))),
+            None => Self(Box::new(set_up)),
+        }
     }
 
     /// The pool of this builder, with what was set.

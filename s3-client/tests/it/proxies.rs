@@ -140,6 +140,17 @@ async fn a_pool_that_is_set_up_goes_through_the_proxy_of_the_environment() {
     let s3 = s3.pool_with(|pool| pool.proxy(own)).build().unwrap();
     s3.bucket("photos").put("k", "").await.unwrap();
     assert_eq!(tunnels(&asked_other), 2);
+    // Said several times, all of it counts.
+    let (third, asked_third) = proxy(true).await;
+    let own = Proxy::http(&format!("http://{third}")).unwrap();
+    let s3 = client().pool_with(|pool| pool.proxy(own));
+    let s3 = s3.pool_with(|pool| pool.max_connections(1));
+    let photos = s3.build().unwrap().bucket("photos");
+    let puts = (0..3).map(|n| photos.put(format!("{n}"), "").send());
+    for put in futures_util::future::join_all(puts).await {
+        put.unwrap();
+    }
+    assert_eq!(tunnels(&asked_third), 1, "of one connection");
     let both = client()
         .pool_with(|pool| pool)
         .pool(HttpPool::builder().build());
