@@ -16,6 +16,7 @@ pub struct ErrorBody {
     /// The identifier that the service gave the request.
     pub request_id: Option<String>,
     pub(crate) details: Vec<(&'static str, String)>,
+    pub(crate) foreign: bool,
 }
 
 impl ErrorBody {
@@ -45,6 +46,21 @@ impl ErrorBody {
                     .is_some_and(|b| *b == b'>' || b.is_ascii_whitespace())
             })
             && Self::parse(body, &[]).is_some()
+    }
+
+    /// What can be told of a body that is no error of the service.
+    pub(crate) fn of_another(body: &[u8]) -> Self {
+        Self {
+            message: foreign_text(body),
+            foreign: !body.trim_ascii().is_empty(),
+            ..Self::default()
+        }
+    }
+
+    /// Whether the answer had a body that is no error of the service: it is of something on the way, such as a firewall
+    /// or a proxy. An answer without a body, as one to HEAD is, may be the service's.
+    pub fn is_foreign(&self) -> bool {
+        self.foreign
     }
 
     /// An error body of a code and a message, made by hand.
@@ -123,6 +139,13 @@ fn error(
     Ok(())
 }
 
+/// What a body that is no service's error can contribute to one line: its beginning, if it is text.
+fn foreign_text(bytes: &[u8]) -> Option<String> {
+    let text = std::str::from_utf8(bytes).ok()?.trim();
+    let short: String = text.chars().take(80).collect();
+    (!short.is_empty()).then(|| format!("an answer that is no error of the service: {short:?}"))
+}
+
 /// The text of an element; an empty one says nothing.
 fn text(xml: &mut Xml<'_>) -> Result<Option<String>, XmlError> {
     Ok(Some(xml.text()?).filter(|text| !text.is_empty()))
@@ -163,6 +186,23 @@ mod tests {
         .unwrap();
         assert_eq!(newer.code.as_deref(), Some("C"));
         assert_eq!(newer.request_id.as_deref(), Some("3"));
+    }
+
+    #[test]
+    fn a_body_that_is_no_error_is_of_something_else() {
+        for (body, foreign) in [
+            (&b""[..], false),
+            (b" \r\n", false),
+            (b"<html>Blocked.</html>", true),
+            (b"\xff\xfe", true),
+        ] {
+            let error = ErrorBody::of_another(body);
+            assert_eq!(error.is_foreign(), foreign, "{error:?}");
+        }
+        let text = ErrorBody::of_another(b" <html>\n").message;
+        let told = "an answer that is no error of the service: \"<html>\"";
+        assert_eq!(text.as_deref(), Some(told));
+        assert!(!ErrorBody::new("AccessDenied", "").is_foreign());
     }
 
     #[test]

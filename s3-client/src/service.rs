@@ -160,8 +160,10 @@ impl S3 {
             return;
         }
         let Some(code) = error.code.as_deref() else {
-            // An answer to HEAD has no code, and may be a refusal of the version.
+            // Without a body, as to HEAD, it may be a refusal of the version; one that is no error of a store's is of
+            // something on the way.
             if status == 403
+                && !error.is_foreign()
                 && let Some(doubt) = self.agreement.doubt(&self.memory, bucket)
             {
                 error.add_hint(&doubt);

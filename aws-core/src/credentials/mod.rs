@@ -97,8 +97,8 @@ pub trait ProvideCredentials: fmt::Debug + Send + Sync {
         None
     }
 
-    /// Where these keys come from that it has given, in the words of [`Provided::source`]: an error tells it that says
-    /// that a service does not know or allow them. Defaults to nothing.
+    /// Where these keys come from that it has given, in the words of [`Provided::source`]: errors by which a service
+    /// refuses these keys name it. Defaults to nothing.
     fn source_of(&self, used: &Credentials) -> Option<Arc<str>> {
         let _ = used;
         None

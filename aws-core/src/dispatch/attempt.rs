@@ -9,7 +9,7 @@ use pipeline_pool::{Head, Method, Origin, Request, Sent};
 use tokio::time::{Instant, timeout_at};
 use tracing::Instrument as _;
 
-use super::beside::{foreign_text, is_about_keys, request_id, retry_after, text_of};
+use super::beside::{is_about_keys, request_id, retry_after, text_of};
 use super::run::Run;
 use super::verdict::{Failure, is_move};
 use super::{Shared, after, trace};
@@ -456,10 +456,7 @@ pub(crate) fn service_error<S: Service>(
 ) -> (Error, bool) {
     let mut body = service
         .parse_error(head, bytes)
-        .unwrap_or_else(|| ErrorBody {
-            message: foreign_text(bytes),
-            ..ErrorBody::default()
-        });
+        .unwrap_or_else(|| ErrorBody::of_another(bytes));
     if body.request_id.is_none() {
         body.request_id = request_id(head).map(str::to_owned);
     }

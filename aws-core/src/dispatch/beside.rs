@@ -35,17 +35,44 @@ pub(super) fn retry_after(text: &str, now: SystemTime) -> Option<Duration> {
     Some(date.duration_since(now).unwrap_or_default())
 }
 
-/// What a body that is no service's error can contribute to one line: its beginning, if it is text.
-pub(super) fn foreign_text(bytes: &[u8]) -> Option<String> {
-    let text = std::str::from_utf8(bytes).ok()?.trim();
-    let short: String = text.chars().take(80).collect();
-    (!short.is_empty()).then(|| format!("an answer that is no error of the service: {short:?}"))
-}
+/// Codes of status 403 by which services say that they do not know keys or what was signed with them, or that whoever
+/// they belong to may not do this: of [S3](https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html), of
+/// [all services](https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html), and of
+/// [EC2](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html).
+const REFUSALS_OF_KEYS: &[&str] = &[
+    "AccessDenied",
+    "AccessDeniedException",
+    "AccountProblem",
+    "AuthFailure",
+    "AuthorizationFailure",
+    "Forbidden",
+    "IncompleteSignature",
+    "InvalidAccessKeyId",
+    "InvalidClientTokenId",
+    "InvalidSecurity",
+    "InvalidSignatureException",
+    "InvalidToken",
+    "MissingAuthenticationToken",
+    "NotAuthorized",
+    "NotSignedUp",
+    "OptInRequired",
+    "SignatureDoesNotMatch",
+    "Unauthorized",
+    "UnauthorizedAccess",
+    "UnauthorizedOperation",
+    "UnrecognizedClientException",
+];
 
-/// Whether an error may come from requests being signed by other keys than were meant.
+/// Whether an error may come from requests being signed by other keys than were meant. Status 403 has other reasons, too,
+/// which their codes tell (`InvalidObjectState` is that an object is archived), and something on the way may give it.
 pub(super) fn is_about_keys(error: &Error) -> bool {
-    let denied = matches!(error.class(), Class::Denied | Class::ExpiredToken);
-    denied || error.status() == Some(401)
+    match (error.class(), error.code()) {
+        (Class::ExpiredToken, _) => true,
+        (_, None) if error.is_foreign() => false,
+        _ if error.status() == Some(401) => true,
+        (Class::Denied, Some(code)) => REFUSALS_OF_KEYS.contains(&code),
+        (class, _) => class == Class::Denied,
+    }
 }
 
 #[cfg(test)]
@@ -70,17 +97,21 @@ mod tests {
         for (status, code) in [
             (404, "NoSuchKey"),
             (403, "RequestTimeTooSkewed"),
+            (403, "InvalidObjectState"),
+            (403, "QuotaExceeded"),
             (503, "SlowDown"),
             (400, "InvalidArgument"),
         ] {
             assert!(!of(status, code), "{code}");
         }
-        // An answer to HEAD has no code.
-        assert!(is_about_keys(&Error::service(
-            403,
-            ErrorBody::default(),
-            None
-        )));
+        // An answer to HEAD has no code, and neither has a firewall's.
+        for (body, about_keys) in [("", true), ("<html>Blocked.</html>", false)] {
+            for status in [401, 403] {
+                let said = ErrorBody::of_another(body.as_bytes());
+                let error = Error::service(status, said, None);
+                assert_eq!(is_about_keys(&error), about_keys, "{error}");
+            }
+        }
         // A service may take a code for that of a clock that is off.
         let error = Error::service(401, ErrorBody::new("AuthFailure", ""), Some(Class::Skewed));
         assert!(is_about_keys(&error));

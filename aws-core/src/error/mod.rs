@@ -231,6 +231,11 @@ impl Error {
         self.0.body.message = Some(message);
     }
 
+    /// Whether the answer was no error of the service.
+    pub(crate) fn is_foreign(&self) -> bool {
+        self.0.body.is_foreign()
+    }
+
     pub(crate) fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after
     }
@@ -249,7 +254,8 @@ impl Error {
         self.0.body.code.as_deref()
     }
 
-    /// The service's own words, or what this library has to say.
+    /// The service's own words, or what this library has to say. Behind the words there may be a sentence in parentheses
+    /// that is not the service's: which setting is the cure, or where refused keys come from.
     pub fn message(&self) -> &str {
         self.0.body.message.as_deref().unwrap_or(&self.0.message)
     }

@@ -169,12 +169,13 @@ async fn a_refusal_says_where_the_keys_come_from() {
         ("AWS_ACCESS_KEY_ID", "AKID"),
         ("AWS_SECRET_ACCESS_KEY", "hidden"),
     ];
-    for (code, named) in [
-        ("InvalidAccessKeyId", true),
-        ("AccessDenied", true),
-        ("NoSuchKey", false),
+    for (status, code, named) in [
+        (403, "InvalidAccessKeyId", true),
+        (403, "AccessDenied", true),
+        (404, "NoSuchKey", false),
+        // Of an object that is archived.
+        (403, "InvalidObjectState", false),
     ] {
-        let status = if named { 403 } else { 404 };
         let peer = Peer::start(move |_| refusal(status, code, "Said.")).await;
         for (variables, source) in [
             (&[("AWS_PROFILE", "work")][..], "the profile work"),
@@ -197,12 +198,38 @@ async fn a_refusal_says_where_the_keys_come_from() {
             );
             // The answer to HEAD has no words of its own.
             let error = photos.head("k").await.unwrap_err().to_string();
-            assert_eq!(error.contains(source), named, "{error}");
+            assert_eq!(error.contains(source), status == 403, "{error}");
         }
         // Keys that the program has given need no source.
         let photos = peer.builder().build().unwrap().bucket("photos");
         let error = photos.get("k").await.unwrap_err().to_string();
         assert!(!error.contains("The keys are"), "{error}");
+    }
+}
+
+/// What is between the program and the store knows neither keys nor versions of signatures.
+#[tokio::test]
+async fn a_refusal_by_a_firewall_gives_no_advice_about_keys() {
+    let page = "<html>Your request was blocked.</html>";
+    let peer = Peer::start(move |_| answer(403, "", page)).await;
+    let home = tempfile::tempdir().unwrap();
+    let variables = Variables::from_iter([
+        ("AWS_ACCESS_KEY_ID", "AKID"),
+        ("AWS_SECRET_ACCESS_KEY", "hidden"),
+        ("HOME", home.path().to_str().unwrap()),
+    ]);
+    let s3 = S3Client::builder().from_variables(variables);
+    let s3 = s3.endpoint(peer.url()).build().unwrap();
+    let photos = s3.bucket("photos");
+    let error = photos.get("k").await.unwrap_err().to_string();
+    assert!(error.contains("Your request was blocked."), "{error}");
+    for advice in ["The keys are", "Signature::"] {
+        assert!(!error.contains(advice), "{error}");
+    }
+    // The answer to HEAD does not tell whose it is.
+    let error = photos.head("k").await.unwrap_err().to_string();
+    for advice in ["The keys are", "Signature::"] {
+        assert!(error.contains(advice), "{error}");
     }
 }
 
