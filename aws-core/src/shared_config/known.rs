@@ -72,7 +72,10 @@ const VARIABLES: &[(&str, Treatment)] = &[
     ("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", Heeded),
     (
         "AWS_IMDS_USE_IPV6",
-        Unsupported("it is called AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE"),
+        Only(
+            "false",
+            "it is called AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE, with the value IPv6",
+        ),
     ),
     ("AWS_MAX_ATTEMPTS", Heeded),
     ("AWS_METADATA_SERVICE_NUM_ATTEMPTS", Unsupported(METADATA)),
@@ -100,7 +103,10 @@ const VARIABLES: &[(&str, Treatment)] = &[
     ("AWS_S3_DISABLE_MULTIREGION_ACCESS_POINTS", Harmless),
     (
         "AWS_S3_FORCE_PATH_STYLE",
-        Unsupported("it is called AWS_S3_ADDRESSING_STYLE, with the value path"),
+        Only(
+            "false",
+            "it is called AWS_S3_ADDRESSING_STYLE, with the value path",
+        ),
     ),
     ("AWS_S3_USE_ARN_REGION", Only("false", ARNS)),
     ("AWS_S3_US_EAST_1_REGIONAL_ENDPOINT", Heeded),
@@ -160,7 +166,10 @@ const KEYS: &[(&str, Treatment)] = &[
     ("ignore_configured_endpoint_urls", Heeded),
     (
         "imds_use_ipv6",
-        Unsupported("it is called ec2_metadata_service_endpoint_mode"),
+        Only(
+            "false",
+            "it is called ec2_metadata_service_endpoint_mode, with the value IPv6",
+        ),
     ),
     ("login_session", Heeded),
     ("max_attempts", Heeded),
@@ -274,10 +283,14 @@ mod tests {
             ("AWS_ENDPOINT_URL_SDB", "AWS_ENDPOINT_URL_SIMPLEDB"),
             ("AWS_ENDPOINT", "AWS_ENDPOINT_URL"),
             ("AWS_S3_FORCE_PATH_STYLE", "AWS_S3_ADDRESSING_STYLE"),
+            (
+                "AWS_IMDS_USE_IPV6",
+                "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE",
+            ),
         ] {
             let told = variable(name);
             assert!(
-                matches!(told, Some(Unsupported(why)) if why.contains(right)),
+                matches!(told, Some(Unsupported(why) | Only(_, why)) if why.contains(right)),
                 "{name}: {told:?}"
             );
         }

@@ -290,6 +290,8 @@ fn what_is_not_heeded_is_warned_of_by_its_name() {
         ("AWS_PAGER", "hidden"),
         ("AWS_REQUEST_CHECKSUM_CALCULATION", "WHEN_REQUIRED"),
         ("AWS_STS_REGIONAL_ENDPOINTS", "regional"),
+        ("AWS_S3_FORCE_PATH_STYLE", "false"),
+        ("AWS_IMDS_USE_IPV6", "false"),
     ];
     let file = "[default]\nregoin = hidden\nsts_regional_endpoints = legacy\ncli_pager = hidden\noutput = text\n\
                 s3 =\n  max_bandwidth = 1MB/s\n  addressing_stlye = hidden\n  max_queue_size = 9\n\
