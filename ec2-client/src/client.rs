@@ -178,8 +178,8 @@ impl Ec2Builder {
             service: Ec2 {
                 signer: Signer::new(self.signature, region),
             },
+            dispatch: self.dispatch.build_for(&endpoint)?,
             endpoint,
-            dispatch: self.dispatch.build()?,
             delay: SharedDelay::default(),
         })))
     }

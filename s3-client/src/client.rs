@@ -475,7 +475,7 @@ impl S3Builder {
         service.sign_bodies = sign_bodies;
         service.expect_from = self.expect_from;
         service.redirects = Redirects::new(&endpoint, self.redirects_to);
-        let dispatch = dispatch.build()?;
+        let dispatch = dispatch.build_for(&endpoint)?;
         Ok(S3Client(Arc::new(Inner {
             endpoint,
             accelerated,

@@ -355,7 +355,7 @@ impl SdbBuilder {
             said.get_or_insert_with(|| FIRST_ENDPOINT.to_owned());
         }
         let endpoint = choose_endpoint(SIMPLEDB, said.as_deref(), region.as_deref(), variant)?;
-        let dispatch = self.dispatch.build()?;
+        let dispatch = self.dispatch.build_for(&endpoint)?;
         Ok(SdbClient(Arc::new(Inner {
             services: services(),
             #[cfg(feature = "export")]

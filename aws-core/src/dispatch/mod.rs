@@ -27,10 +27,11 @@ use tokio::time::Instant;
 
 #[cfg(feature = "cache")]
 pub(crate) use self::attempt::{MAX_ERROR, service_error};
-use self::pool::{PoolSetUp, names_proxy, pool_of};
+use self::pool::{PoolSetUp, is_proxied, pool_of};
 use self::run::Run;
 use crate::clock::Clock;
 use crate::credentials::{Cached, Chain, Credentials, ProvideCredentials, VariableLookup};
+use crate::endpoint::Endpoint;
 use crate::error::{Error, Result};
 use crate::event::{AttemptEvent, Hooks, Middleware, OnAttempt};
 use crate::operation::Operation;
@@ -52,7 +53,13 @@ pub struct DispatchBuilder {
     hooks: Hooks,
     keys: KeyVisibility,
     environment: Option<Variables>,
+    /// Whether the environment was read for requests that go over a pool or a transport which was given.
+    passes_over_proxies: bool,
 }
+
+/// What is said of settings of the environment for a pool, where one was given.
+const ELSEWHERE: &str = "are not used for requests, whose pool or transport was given: pool_with(…) sets up the client's \
+                         own";
 
 impl DispatchBuilder {
     /// Carries requests over this. Defaults to an [`HttpPool`] of its own.
@@ -99,7 +106,8 @@ impl DispatchBuilder {
     /// Reads what the [environment](Self::environment) says for this service, and takes from it what nothing was said
     /// of: the standard chain of credentials, how attempts are repeated, which certificates a pool trusts, and the
     /// proxies that it goes through. The rest is in the answer, which says nothing where there is no environment.
-    /// Warnings are given to `tracing`, too.
+    /// Warnings are given to `tracing`, too; that of proxies which are not used waits for
+    /// [`build_for`](Self::build_for).
     ///
     /// # Errors
     /// Those of [`SharedConfig::load`], and when the file of certificates or a proxy cannot be used.
@@ -123,14 +131,10 @@ impl DispatchBuilder {
         if self.transport.is_none() {
             self.transport.clone_from(&told);
         } else {
-            const ELSEWHERE: &str = "are not used for requests, whose pool or transport was given: \
-                 pool_with(…) sets up the client's own";
+            self.passes_over_proxies = true;
             if let Some(file) = &config.ca_bundle {
                 let file = file.display().to_string();
                 config.warn(format!("the certificates of {file} {ELSEWHERE}"));
-            }
-            if names_proxy(variables) {
-                config.warn(format!("the proxies of the environment {ELSEWHERE}"));
             }
         }
         if self.credentials.is_none() {
@@ -177,6 +181,20 @@ impl DispatchBuilder {
     /// Tells this function of each attempt when it is over.
     pub fn on_attempt(&mut self, hook: impl Fn(&AttemptEvent<'_>) + Send + Sync + 'static) {
         self.hooks.push(OnAttempt(hook));
+    }
+
+    /// Builds the dispatcher of these settings for requests to this endpoint. Where the environment names a proxy for
+    /// it, and a pool or a transport was given that does not go through that one, it warns by `tracing`.
+    ///
+    /// # Errors
+    /// As [`build`](Self::build).
+    pub fn build_for(self, endpoint: &Endpoint) -> Result<Dispatch> {
+        let unused = self.environment.as_ref();
+        let unused = unused.filter(|_| self.passes_over_proxies);
+        if unused.is_some_and(|variables| is_proxied(variables, endpoint.origin())) {
+            tracing::warn!("the proxies of the environment {ELSEWHERE}");
+        }
+        self.build()
     }
 
     /// Builds the dispatcher of these settings.
@@ -248,6 +266,7 @@ impl Dispatch {
             hooks: Hooks::default(),
             keys: KeyVisibility::default(),
             environment: None,
+            passes_over_proxies: false,
         }
     }
 

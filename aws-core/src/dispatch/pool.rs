@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::Path;
 
-use pipeline_pool::{HttpPool, HttpPoolBuilder, Proxy};
+use pipeline_pool::{HttpPool, HttpPoolBuilder, Origin, Proxy};
 
 use crate::error::{Error, Result};
 use crate::shared_config::{SharedConfig, Variables};
@@ -71,8 +71,13 @@ pub(super) fn pool_of(
     Ok(Some(builder))
 }
 
+/// Whether variables say that connections to this origin go through a proxy, be it one that cannot be read.
+pub(super) fn is_proxied(variables: &Variables, origin: &Origin) -> bool {
+    names_proxy(variables) && proxy(variables).map_or(true, |proxy| proxy.is_used_for(origin))
+}
+
 /// Whether a variable names a proxy.
-pub(super) fn names_proxy(variables: &Variables) -> bool {
+fn names_proxy(variables: &Variables) -> bool {
     PROXIES.iter().any(|name| variables.get(name).is_some())
 }
 
@@ -132,6 +137,25 @@ mod tests {
                 .unwrap()
                 .is_none()
         );
+    }
+
+    #[test]
+    fn proxies_are_those_of_an_origin() {
+        let (plain, tls) = ("http://store.example", "https://store.example");
+        let named = ("https_proxy", "proxy.example:3128");
+        for (variables, origin, proxied) in [
+            (&[named][..], tls, true),
+            (&[named], plain, false),
+            (&[named, ("NO_PROXY", "*")], tls, false),
+            (&[named, ("no_proxy", ".example")], tls, false),
+            (&[named, ("no_proxy", "other.example")], tls, true),
+            (&[("ALL_PROXY", "socks5://proxy.example")], plain, true),
+            (&[], tls, false),
+        ] {
+            let said = variables.iter().copied().collect();
+            let origin = Origin::parse(origin).unwrap();
+            assert_eq!(is_proxied(&said, &origin), proxied, "{variables:?}");
+        }
     }
 
     #[test]
