@@ -120,7 +120,8 @@ number=0
 for tool in $TOOLS; do
     command -v "$(which_of "$tool")" >/dev/null || { echo "$tool: not installed" >&2; continue; }
     number=$((number + 1))
-    bucket=sync-tools-$number
+    # Of this run alone: on a server of yours another run finds what it has left.
+    bucket=sync-tools-$$-$number
     curl -sf -o /dev/null -H 'x-amz-content-sha256: UNSIGNED-PAYLOAD' --aws-sigv4 "aws:amz:$AWS_REGION:s3" --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" -X PUT "$ENDPOINT/$bucket"
     mkdir -p "$work/down-$tool"
     for what in up unchanged down level; do
