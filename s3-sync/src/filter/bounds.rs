@@ -110,6 +110,7 @@ mod tests {
         let admits = |range: &str, size| range.parse::<SizeRange>().unwrap().admits(size);
         assert!(admits("..", 0) && admits("..1K", 1024) && !admits("..1K", 1025));
         assert!(admits("2M..", 2 << 20) && !admits("2M..", (2 << 20) - 1));
+        assert!(admits("3G..", 3 << 30) && !admits("3G..", (3 << 30) - 1));
         for text in ["", "5", "5..4", "x..", "..1k", "..99999999999G"] {
             assert!(text.parse::<SizeRange>().is_err(), "{text}");
         }

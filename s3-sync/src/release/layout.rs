@@ -38,6 +38,14 @@ impl Channel {
         self.0.as_deref().unwrap_or_default()
     }
 
+    /// The name of its item of SimpleDB, where that of the channel of all nodes is `item`.
+    pub(crate) fn item(&self, item: &str) -> String {
+        match self.name() {
+            "" => item.to_owned(),
+            name => format!("{item}@{name}"),
+        }
+    }
+
     /// What names of objects have behind them.
     fn suffix(&self) -> String {
         self.0
@@ -230,6 +238,9 @@ mod tests {
         let digest = Digest::of(b"x");
         assert_eq!(layout.blob_of(&layout.blob(&digest)), Some(digest));
         assert_eq!(layout.release(42), "app/releases/000042.json");
+        assert_eq!(layout.prefix(), "app/");
+        assert_eq!(canary.item("pointer"), "pointer@canary");
+        assert_eq!(Channel::main().item("pointer"), "pointer");
         for number in [0, 42, 999_999, 1_000_000] {
             assert_eq!(layout.release_of(&layout.release(number)), Some(number));
             assert_eq!(layout.sweep_of(&layout.sweep(number)), Some(number));

@@ -66,6 +66,9 @@ pub struct Collected {
     pub ended: Vec<u64>,
 }
 
+/// For so long a content may be without a release, as its publisher may still be at work: a day.
+const YOUNG: Duration = Duration::from_secs(86_400);
+
 impl App {
     /// Removes releases that are neither among the last nor young nor pointed at, and contents that no release has.
     pub fn gc(&self) -> Gc {
@@ -73,7 +76,7 @@ impl App {
             app: self.clone(),
             place: Place::Bucket,
             keep: Keep::default(),
-            young: Duration::from_secs(24 * 3600),
+            young: YOUNG,
             dry: false,
             take_over: None,
             least_take_over: LEAST_TAKE_OVER,

@@ -75,7 +75,7 @@ impl Pointers {
         let about = match &self.place {
             Place::Bucket => format!("{}{}", self.app.url(), self.channel),
             Place::SimpleDb { domain, item } => {
-                format!("sdb:{}/{}", domain.name(), self.item(item))
+                format!("sdb:{}/{}", domain.name(), self.channel.item(item))
             }
         };
         Error::new(Kind::Content, about, "nothing is published yet")
@@ -248,7 +248,7 @@ impl Pointers {
             seq => Expected::equals(SEQ, (seq - 1).to_string()),
         };
         let put = domain
-            .put(self.item(item))
+            .put(self.channel.item(item))
             .replace(SEQ, pointer.seq.to_string());
         let put = put.replace(POINTER, text).expect(was);
         crate::release::store::created(put.send().await.map(drop))
@@ -281,19 +281,12 @@ impl Pointers {
     }
 
     async fn read_item(&self, domain: &Domain, item: &str) -> Result<Option<Pointer>> {
-        let name = self.item(item);
+        let name = self.channel.item(item);
         let read = domain.get(&name).consistent(true).send().await?.item;
         let text = read
             .first(POINTER)
             .map(|text| Bytes::copy_from_slice(text.as_bytes()));
         text.map(|text| self.trusted(&name, &text)).transpose()
-    }
-
-    fn item(&self, item: &str) -> String {
-        match self.channel.name() {
-            "" => item.to_owned(),
-            name => format!("{item}@{name}"),
-        }
     }
 
     fn trusted(&self, key: &str, text: &[u8]) -> Result<Pointer> {
