@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Changes single lines of the code that decides, and sees whether the tests of its room notice: a table of the rooms,
-# from cargo-mutants (https://mutants.rs). It is no part of CI, since it takes an hour or two.
+# from cargo-mutants (https://mutants.rs). Only its self-test is part of CI, since a run takes an hour or two.
 #
 #   ci/mutants.sh                     a sample of 40 changes a room, drawn by seed 1
 #   ci/mutants.sh --per-room 60       a sample of 60
