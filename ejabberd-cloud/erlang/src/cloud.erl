@@ -149,6 +149,7 @@ init([]) ->
     process_flag(trap_exit, true),
     ets:new(?CALLS, [named_table, public, {write_concurrency, true}]),
     ets:new(cloud_rooms, [named_table, public]),
+    cloud_claims:create(),
     {ok, _} = timer:send_interval(?PULSE, pulse),
     {ok, open(#{pause => ?FIRST_PAUSE, port => none, command => none, heard => 0})}.
 

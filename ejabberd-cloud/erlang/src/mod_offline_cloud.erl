@@ -2,9 +2,12 @@
 %%%
 %%% Messages for people who are away: `mod_offline' with `db_type: cloud'.
 %%%
-%%% A message is stored before its sender hears nothing, and removed one by one by its name: what arrives in between stays. What
-%%% cannot be removed is delivered again, not lost. mod_offline delivers what it was given right after it was removed, and has
-%%% no callback for later: a node that is killed between the two loses these messages.
+%%% A message is stored before its sender hears nothing, and is delivered at least once: `pop_messages' leaves it in the store, and
+%%% cloud_delivery removes it when it was received, one by one by its name, so that what arrives in between stays. While a session
+%%% of this node delivers it, it does not count as waiting, and is not listed.
+%%%
+%%% Since they stay until they are received, they are delivered in lots: as many at once as fit into the queue of a session, which
+%%% would end otherwise, and with the next one again.
 -module(mod_offline_cloud).
 -behaviour(mod_offline).
 
@@ -19,10 +22,23 @@
 %% A message is named by when it came and when it expires, both in microseconds. mod_offline wants one integer.
 -define(SHIFT, 100000000000000000000).
 
-init(_Host, _Options) -> cloud:start().
+%% How many are delivered at once. mod_stream_mgmt keeps 5000 stanzas (`max_ack_queue') until they are acknowledged, and advises
+%% against less than three times this.
+-define(LOT, 500).
+
+init(Host, _Options) ->
+    ok = cloud:start(),
+    cloud_delivery:start(Host).
+
 import(_Message) -> ok.
 
-store_message(#offline_msg{us = {User, Server}, timestamp = At, expire = Expire, from = From, to = To, packet = Packet}) ->
+store_message(#offline_msg{us = Person, packet = Packet} = Message) ->
+    case cloud_delivery:is_stored(Person, Packet) of
+        true -> ok;
+        false -> put_message(Message)
+    end.
+
+put_message(#offline_msg{us = {User, Server}, timestamp = At, expire = Expire, from = From, to = To, packet = Packet}) ->
     Expires = case Expire of
                   {_, _, _} -> max(1, cloud:usec(Expire));
                   _ -> 0
@@ -31,21 +47,37 @@ store_message(#offline_msg{us = {User, Server}, timestamp = At, expire = Expire,
                 cloud:xml(xmpp:encode(Packet))}).
 
 pop_messages(User, Server) ->
-    case waiting(User, Server) of
-        {ok, []} -> {ok, []};
-        {ok, Found} ->
-            %% Before they are removed: one that cannot be read must not take the others with it, and stays.
-            {Ids, Messages} = lists:unzip([Read || Stored <- Found, Read <- readable(User, Server, Stored)]),
-            case Ids == [] orelse cloud:done({offline_del, cloud:bare(User, Server), Ids}) of
-                true -> ok;
-                ok -> ok;
-                {error, Reason} ->
-                    ?LOG_WARNING("~b messages for ~ts@~ts are delivered, and will be again, since they cannot be removed: ~p",
-                                 [length(Ids), User, Server, Reason])
-            end,
-            {ok, Messages};
-        {error, _} = Error -> Error
+    JID = cloud:bare(User, Server),
+    %% What is stored beside an archive says since when that is to be delivered, and has to be looked at together.
+    IsArchived = mod_offline_opt:use_mam_for_storage(Server),
+    case cloud_delivery:left() of
+        [] when IsArchived -> lot(User, Server, IsArchived, infinity, whole(waiting(User, Server)), []);
+        [] -> lot(User, Server, IsArchived, ?LOT, cloud:call({offline_all, JID}), []);
+        Ids ->
+            {Next, Later} = first(?LOT, Ids),
+            lot(User, Server, IsArchived, ?LOT, cloud:call({offline_some, JID, Next}), Later)
     end.
+
+whole({ok, Found}) -> {ok, {Found, []}};
+whole({error, _} = Error) -> Error.
+
+lot(User, Server, IsArchived, Most, {ok, {Found, Unread}}, Others) ->
+    {Lot, Later} = first(Most, unclaimed(User, Server, Found)),
+    %% Before any is claimed: one that cannot be read must not take the others with it, and stays.
+    Messages = [Read || Stored <- Lot, Read <- readable(User, Server, Stored)],
+    %% Not with what was read of them: they may be gone by then.
+    Left = [{At, Expires} || {At, Expires, _, _, _} <- Later] ++ Unread ++ Others,
+    {ok, cloud_delivery:hand_over({User, Server}, Messages, IsArchived, Left)};
+lot(_, _, _, _, {error, _} = Error, _) -> Error.
+
+first(Most, Found) when length(Found) > Most -> lists:split(Most, Found);
+first(_, Found) -> {Found, []}.
+
+%% Those that no session of this node is delivering. That is asked after they were read: one that was received meanwhile stays
+%% claimed for long enough.
+unclaimed(User, Server, Found) ->
+    Held = sets:from_list(cloud_claims:held({User, Server}), [{version, 2}]),
+    [Stored || {At, Expires, _, _, _} = Stored <- Found, not sets:is_element({At, Expires}, Held)].
 
 %% All that wait. Those that are too much for one answer come in further ones.
 waiting(User, Server) ->
@@ -57,7 +89,10 @@ waiting(JID, {ok, {Found, Next}}, Before) -> waiting(JID, cloud:call({offline_so
 waiting(_, {error, _} = Error, _) -> Error.
 
 readable(User, Server, {At, Expires, _, _, _} = Stored) ->
-    try [{{At, Expires}, message(User, Server, Stored)}]
+    try
+        #offline_msg{packet = Element} = Message = message(User, Server, Stored),
+        #message{} = Packet = xmpp:decode(Element, ?NS_CLIENT, ejabberd_config:codec_options()),
+        [{{At, Expires}, Message#offline_msg{packet = Packet}}]
     catch error:Why ->
             ?LOG_ERROR("A message for ~ts@~ts cannot be read, and is left where it is: ~p", [User, Server, Why]),
             []
@@ -65,19 +100,30 @@ readable(User, Server, {At, Expires, _, _, _} = Stored) ->
 
 count_messages(User, Server) ->
     case cloud:call({offline_count, cloud:bare(User, Server)}) of
-        {ok, Count} -> {cache, Count};
+        {ok, Count} ->
+            case cloud_claims:under_way({User, Server}) of
+                0 -> {cache, Count};
+                %% They may wait again, and mod_offline would not hear of it.
+                Some -> {nocache, max(0, Count - Some)}
+            end;
         {error, _} -> {nocache, 0}
     end.
 
 read_all_messages(User, Server) ->
     case waiting(User, Server) of
-        {ok, Found} -> [message(User, Server, Stored) || Stored <- Found];
+        {ok, Found} -> [message(User, Server, Stored) || Stored <- unclaimed(User, Server, Found)];
         {error, Reason} -> error({cloud, Reason})
     end.
 
 read_message_headers(User, Server) ->
     case waiting(User, Server) of
-        {ok, Found} -> [header(message(User, Server, Stored), Stored) || Stored <- Found];
+        {ok, Found} ->
+            %% From what is stored beside an archive mod_offline counts, and finds out whether the next message has to be stored.
+            Listed = case mod_offline_opt:use_mam_for_storage(Server) of
+                         true -> Found;
+                         false -> unclaimed(User, Server, Found)
+                     end,
+            [header(message(User, Server, Stored), Stored) || Stored <- Listed];
         {error, _} -> error
     end.
 

@@ -3,7 +3,7 @@
 %%% What the tests need within the node: it ends when its standard input does, so that a test that was killed leaves no
 %%% node behind, and it tells what is in Mnesia, and whether anything is still to be done.
 -module(cloud_probe).
--export([start/0, process/2]).
+-export([start/0, process/2, die/4]).
 
 -include("xmpp.hrl").
 -include("pubsub.hrl").
@@ -20,13 +20,19 @@ watch() ->
 %% Pages of ejabberd's web server: which nodes it knows and which of them run; the end of its connection to another one;
 %% and a line for each table of Mnesia, its name, its kind and its size. Two come when no process has had anything to do
 %% several times in a row, within the time that an answer may take: `waiting' also if some wait for the program, `quiet' only
-%% if none does. `rule' runs a rule of pubsub.
+%% if none does. `rule' runs a rule of pubsub. `die' kills the node when the next message is about to come to somebody, and `end'
+%% the sessions of a person, so that none of their processes does anything any more.
 process([<<"nodes">>], _) ->
     Names = fun(Key) -> [io_lib:format(" ~s", [Node]) || Node <- lists:sort(mnesia:system_info(Key))] end,
     text(["knows", Names(db_nodes), "; runs", Names(running_db_nodes)]);
 process([<<"cut">>, Node], _) ->
     text(io_lib:format("~p", [erlang:disconnect_node(binary_to_atom(Node))]));
 process([<<"rule">>, Name], _) -> text(rule(nodetree_tree_cloud:get_node(<<"pubsub.localhost">>, Name)));
+process([<<"die">>], _) -> text(io_lib:format("~p", [ejabberd_hooks:add(privacy_check_packet, <<"localhost">>, ?MODULE, die, 1)]));
+process([<<"end">>, User], _) ->
+    Sessions = [Session || {_, Session} <- ejabberd_sm:get_session_sids(User, <<"localhost">>)],
+    [exit(Session, kill) || Session <- Sessions],
+    text(io_lib:format("~b", [length(Sessions)]));
 process([<<"waiting">>], _) -> text(quiet(fun busy/0));
 process([<<"quiet">>], _) -> text(quiet(fun() -> busy() ++ ets:tab2list(cloud_calls) end));
 process(_, _) ->
@@ -46,6 +52,12 @@ quiet(Busy, Times, Left) ->
         [] -> quiet(Busy, Times - 1, Left - 1);
         _ -> quiet(Busy, 5, Left - 1)
     end.
+
+%% mod_offline asks for each message whether it may come, after it has taken all from the store and before it routes one.
+die(_, _, #message{}, in) ->
+    os:cmd("kill -9 " ++ os:getpid()),
+    receive never -> ok end;
+die(Verdict, _, _, _) -> Verdict.
 
 %% One that waits for a certain message may have others, and still has nothing to do.
 busy() -> [P || P <- processes(), P /= self(), {status, Status} <- [process_info(P, status)], Status /= waiting].

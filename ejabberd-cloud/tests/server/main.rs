@@ -31,11 +31,42 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use node::{Node, Plan};
 use script::{act, run, run_with};
+use std::process::Command;
+use tools::shims;
 
 #[test]
 fn people_log_in_talk_and_leave_nothing() {
     let node = Node::start(&Plan::default());
     run("people", &node);
+}
+
+#[test]
+fn only_what_was_received_is_removed() {
+    let erlang = Command::new("erl")
+        .args(["-noinput", "-noshell", "-pa"])
+        .arg(shims())
+        .args(["-eval", "cloud_receipts_test:run(), halt(0)."])
+        .output()
+        .expect("Erlang");
+    let said = String::from_utf8_lossy(&erlang.stdout);
+    assert!(erlang.status.success(), "{erlang:?}");
+    // All courses of six steps of six kinds, from two numbers.
+    assert_eq!(said, format!("{} courses", 2 * 6_u32.pow(6)));
+}
+
+#[test]
+fn messages_that_wait_are_delivered_at_least_once() {
+    let mut node = Node::start(&Plan::default());
+    let address = node.address.clone();
+    run_with("deliveries", &[&address], &mut |what| {
+        match what {
+            "kill" => node.kill(),
+            "died" => node.died(),
+            "start" => node.restart(),
+            _ => return act(what, &node),
+        }
+        "done".to_owned()
+    });
 }
 
 #[test]

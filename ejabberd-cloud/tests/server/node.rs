@@ -178,6 +178,13 @@ impl Node {
         self.child.wait().expect("its end");
     }
 
+    /// Waits until the node has ended by itself.
+    pub(crate) fn died(&mut self) {
+        // Waiting would close its standard input, and the probe would end the node for that.
+        let _open = self.child.stdin.take();
+        self.child.wait().expect("its end");
+    }
+
     /// Has the node end as it does when its machine is shut down, and gives its exit status.
     pub(crate) fn stop(&mut self) -> Option<i32> {
         let id = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);

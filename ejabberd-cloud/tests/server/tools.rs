@@ -18,6 +18,7 @@ pub(crate) fn shims() -> &'static Path {
         let built = Command::new(package().join("erlang/build.sh"))
             .arg(&folder)
             .arg(package().join("tests/server/cloud_probe.erl"))
+            .arg(package().join("tests/server/cloud_receipts_test.erl"))
             .output()
             .expect("bash is needed");
         assert!(built.status.success(), "{built:?}");

@@ -70,6 +70,7 @@ async def message_not_kept(ann):
     bob = await Client("bob").login()
     message = await bob.next_message()
     check("the next message is kept, and comes", message["body"] == "kept", message)
+    await until(lambda: names_with("/offline/") == [], "its removal")
     await bob.logout()
 
 
@@ -84,6 +85,8 @@ async def message_not_read(ann):
             message = await bob.next_message()
             check("a message that cannot be removed is delivered", message["body"] == "later", message)
         await bob.logout()
+        # What was received is removed later than it comes.
+        await asyncio.to_thread(ask, "quiet")
         ask("mend")
         check(f"and stays, without {operation}", len(names_with("/offline/")) == 1, names_with("/offline/"))
     bob = await Client("bob").login()
