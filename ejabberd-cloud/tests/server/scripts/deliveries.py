@@ -253,6 +253,7 @@ async def node_killed(ann):
     check("messages come to who will not acknowledge them", got == ian.texts, got)
     ask("probe die")
     victim = Session("jan")
+    victim.in_or_not.add_done_callback(lambda end: end.exception())
     victim.connect(victim.at, victim.port)
     await asyncio.to_thread(ask, "died")
     check("a node dies that was about to deliver messages", victim.messages.empty())
