@@ -122,6 +122,49 @@ async def received(ann):
     await ben.gone("acknowledged messages")
 
 
+async def read_before(ann):
+    """A second client logs in, and reads what waits, while the first one acknowledges it."""
+    kim = Writer(ann, "kim")
+    await kim.wait()
+    session = await Session("kim", mute=True).login()
+    await kim.came(session)
+    await quiet()
+    ask("hold GetObject\t/offline/")
+    other = Session("kim", "other")
+    login = asyncio.create_task(other.login())
+    await asyncio.to_thread(ask, "held")
+    session.mute = False
+    session.stream.send_ack()
+    check("what a second client is about to be given leaves the store", await emptied(lambda: stored("kim")) == [], stored("kim"))
+    ask("release")
+    await login
+    again = await kim.no_more(other)
+    check("and it is not given it", again == [], again)
+    await asyncio.gather(session.logout(), other.logout())
+    ask("mend")
+
+
+async def elsewhere(ann):
+    """A client that looks at messages without being given them receives what is given to another one, since it comes first."""
+    leo = Writer(ann, "leo")
+    names = await leo.wait()
+    first = await Session("leo", presence=False, mute=True).login()
+    await first.plugin["xep_0030"].get_items(f"leo@{HOST}", "http://jabber.org/protocol/offline")
+    first.send_presence(ppriority=5)
+    again = await leo.no_more(first)
+    check("who asks for a list is given no messages", again == [], again)
+    other = await Session("leo", "other").login()
+    got = await leo.came(first)
+    check("what another client is given comes to that with the highest priority", got == leo.texts, got)
+    await quiet()
+    check("and stays in the store until that one has acknowledged it", stored("leo") == names, stored("leo"))
+    first.mute = False
+    first.stream.send_ack()
+    check("and no longer", await emptied(lambda: stored("leo")) == [], stored("leo"))
+    await asyncio.gather(first.logout(), other.logout())
+    await leo.gone("given to another one")
+
+
 async def process_killed(ann):
     """The process of a session ends without having done anything more."""
     cam = Writer(ann, "cam")
@@ -276,6 +319,9 @@ async def scenario():
     await register("ann")
     ann = await Client("ann").login()
     await received(ann)
+    if ask("can fail") == "yes":
+        await read_before(ann)
+    await elsewhere(ann)
     await process_killed(ann)
     await left_unacknowledged(ann)
     await resumed(ann)
