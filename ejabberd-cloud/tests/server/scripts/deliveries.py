@@ -232,6 +232,10 @@ async def resumed(ann):
     check("what a client has not received comes when it goes on", got == flo.texts, got)
     await quiet()
     check("and stays until it is acknowledged then", stored("flo") == names, stored("flo"))
+    other = await Session("flo", "other").login()
+    again = await flo.no_more(other)
+    check("and another client is not given it, though the process is another one", again == [], again)
+    await other.logout()
     session.mute = False
     session.stream.send_ack()
     check("and no longer", await emptied(lambda: stored("flo")) == [], stored("flo"))
