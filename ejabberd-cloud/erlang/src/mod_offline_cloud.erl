@@ -7,7 +7,7 @@
 %%% of this node delivers it, it does not count as waiting, and is not listed.
 %%%
 %%% Since they stay until they are received, they are delivered in lots: as many at once as fit into the queue of a session, which
-%%% would end otherwise, and with the next one again.
+%%% would end otherwise, and with the next one again. Where more wait, what was read of them beyond the first lot is read again.
 -module(mod_offline_cloud).
 -behaviour(mod_offline).
 

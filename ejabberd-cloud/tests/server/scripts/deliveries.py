@@ -117,7 +117,9 @@ async def received(ann):
     session.stream.send_ack()
     left = await emptied(lambda: stored("ben"))
     removals = [field for field in ask("counted").split("\t") if "Delete" in field]
-    check("what was acknowledged leaves the store by one request", (left, removals) == ([], ["S3:DeleteObjects 1"]), (left, removals))
+    # What is asked of a real server is not counted.
+    expected = ["S3:DeleteObjects 1"] if ask("can fail") == "yes" else []
+    check("what was acknowledged leaves the store by one request", (left, removals) == ([], expected), (left, removals))
     await asyncio.gather(session.logout(), other.logout())
     await ben.gone("acknowledged messages")
 
