@@ -249,6 +249,17 @@ mod tests {
     }
 
     #[test]
+    fn dates_are_shown_as_they_are_sent() {
+        let date = http(at(1_175_024_202));
+        assert_eq!(date.to_string(), "Tue, 27 Mar 2007 19:36:42 GMT");
+        assert_eq!(format!("{date:>31}"), "  Tue, 27 Mar 2007 19:36:42 GMT");
+        assert_eq!(format!("{date:?}"), "\"Tue, 27 Mar 2007 19:36:42 GMT\"");
+        let date = iso8601(at(1_175_024_202));
+        assert_eq!(format!("{date:>22}"), "  2007-03-27T19:36:42Z");
+        assert_eq!(format!("{date:?}"), "\"2007-03-27T19:36:42Z\"");
+    }
+
+    #[test]
     fn fractions_are_cut_off_also_before_the_epoch() {
         let time = at(1_175_024_202) + Duration::from_millis(999);
         assert_eq!(iso8601(time).to_string(), "2007-03-27T19:36:42Z");

@@ -335,12 +335,12 @@ mod tests {
     #[test]
     fn json_is_escaped() {
         let policy = Policy::builder()
-            .exact("x-amz-meta-\"\\", "a\nb\r\t\u{1}é\u{7f}")
+            .exact("x-amz-meta-\"\\", "a\nb c\r\t\u{1}\u{1f}é\u{7f}")
             .build();
         assert_eq!(
             policy.json(&credentials()),
             "{\"expiration\":\"1970-01-01T00:00:00.000Z\",\"conditions\":\
-             [{\"x-amz-meta-\\\"\\\\\":\"a\\nb\\r\\t\\u0001é\u{7f}\"}]}"
+             [{\"x-amz-meta-\\\"\\\\\":\"a\\nb c\\r\\t\\u0001\\u001fé\u{7f}\"}]}"
         );
     }
 

@@ -286,5 +286,11 @@ mod tests {
             format!("{request:?}"),
             r#"S3Request { method: "GET", bucket: Some("photos"), path: "/cat", .. }"#
         );
+        let list = SubResources::of(Server::AwsPage);
+        let signer = request.sub_resources(&list);
+        assert_eq!(
+            format!("{signer:?}"),
+            format!("Signer {{ request: {request:?}, list: {list:?} }}")
+        );
     }
 }
