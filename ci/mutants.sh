@@ -61,8 +61,10 @@ case "${1-}" in
         if ! find_python >/dev/null; then
             [[ -x target/python/bin/pip ]] || python3 -m venv target/python ||
                 die "Python 3 with venv is missing (on Debian the package python3-venv)"
-            target/python/bin/pip install --quiet --disable-pip-version-check 'tree-sitter>=0.25' 'tree-sitter-rust>=0.24' ||
+            # Of a folder that was copied, pip names the interpreter of the other.
+            target/python/bin/python3 -m pip install --quiet --disable-pip-version-check 'tree-sitter>=0.25' 'tree-sitter-rust>=0.24' ||
                 die "tree-sitter and tree-sitter-rust cannot be installed: it takes a package index that pip reaches"
+            find_python >/dev/null || die "tree-sitter and tree-sitter-rust were installed, and Python does not find them"
         fi
         exit 0
         ;;

@@ -53,6 +53,14 @@ def git(*words: str, folder: Path = _HOME) -> str:
     return subprocess.run(["git", *words], cwd=folder, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
 
 
+def commit_of(revision: str) -> str:
+    command = ["git", "rev-parse", "--quiet", "--verify", "--short=12", "--end-of-options", revision + "^{commit}"]
+    found = subprocess.run(command, cwd=_HOME, capture_output=True, text=True)
+    if found.returncode != 0:
+        die(f"{revision} is no commit of this repository")
+    return found.stdout.strip()
+
+
 def checked_out(commit: str) -> Path:
     """A copy of the commit, of this tool's own."""
     tree = _WORK / "tree"
@@ -82,8 +90,7 @@ def wanted(room: Room, tree: Path, given: argparse.Namespace, results: Results) 
 
 
 def results_of(commit: str) -> Results:
-    short = git("rev-parse", "--short=12", commit)
-    return Results(_WORK / f"{short}.tsv")
+    return Results(_WORK / f"{commit}.tsv")
 
 
 def run(given: argparse.Namespace, commit: str, results: Results) -> None:
@@ -109,7 +116,9 @@ def main() -> int:
     if given.rooms:
         print(*ROOMS, sep="\n")
         return 0
-    commit = git("rev-parse", "--short=12", os.environ.get("MUTANTS_COMMIT", "HEAD"))
+    commit = commit_of(os.environ.get("MUTANTS_COMMIT", "HEAD"))
+    if given.again is not None:
+        given.again = commit_of(given.again)
     _WORK.mkdir(parents=True, exist_ok=True)
     results = results_of(commit)
     if not given.table:

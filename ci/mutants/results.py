@@ -54,7 +54,7 @@ def reasons(accepted: Path) -> dict[str, str]:
 
 
 def table(results: list[Result], rooms: tuple[Room, ...], why: dict[str, str]) -> tuple[str, bool]:
-    """The table, and whether each room holds what it has to."""
+    """The table, and whether each room holds what it has to; rooms of which nothing has run hold nothing."""
     row = "{:10} {:>7} {:>7} {:>9} {:>7} {:>8} {:>7} {:>8}"
     lines = [row.format("room", "run", "caught", "timeout", "missed", "reasons", "unviable", "share")]
     good, bare = True, []
@@ -70,8 +70,9 @@ def table(results: list[Result], rooms: tuple[Room, ...], why: dict[str, str]) -
             lines.append(_row(row, room.name, count))
             good = good and (count[CAUGHT] + count[TIMEOUT]) * 100 >= SHARE * noticed
             total += count
-    if total:
-        lines.append(_row(row, "all", total))
+    if not total:
+        return "There is no table: no change has run that compiles.", False
+    lines.append(_row(row, "all", total))
     if bare:
         lines += ["", "No test notices these, and ci/mutants.accepted has no reason for them:", *bare]
     return "\n".join(lines), good and not bare

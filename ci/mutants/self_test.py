@@ -3,7 +3,9 @@
 The list of changes is kept beside it, so that cargo-mutants is not needed.
 """
 
+import os
 import shutil
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -64,6 +66,17 @@ def runs(known: list[changes.Change]) -> None:
     check("enough noticed", table(noticed, (_ROOM,), why)[1], True)
 
 
+def refusals() -> None:
+    """What cannot be told of is refused, in a sentence."""
+    text, good = table([], (_ROOM,), {})
+    check("nothing has run", ("no change has run" in text, good), (True, False))
+    for arguments, settings in ((["--table"], {"MUTANTS_COMMIT": "no-such"}), (["--again", "no-such", "--table"], {})):
+        command = [sys.executable, str(_TOY.parent / "main.py"), *arguments]
+        run = subprocess.run(command, env=os.environ | settings, capture_output=True, text=True)
+        says = "no-such is no commit" in run.stderr and "Traceback" not in run.stderr
+        check(f"a commit that is not there: {arguments}", (says, run.returncode), (True, 2))
+
+
 def writes() -> None:
     """Neighbours bind as in the text that was changed, and what is inside a variant has no switches."""
     text = b"fn f(a: u32) -> u32 { a - a * 2 }\n"
@@ -87,6 +100,7 @@ def main() -> None:
     known = changes.parse((_TOY / "changes.json").read_text())
     samples(known)
     writes()
+    refusals()
     runs(known)
     print(f"mutants: self-test: {len(known)} changes of a toy ended as they have to")
 
