@@ -21,8 +21,10 @@ pub(crate) struct World {
 #[derive(Debug, Default)]
 pub(crate) struct Told {
     pub(crate) report: Report,
-    /// `upload a`, `delete b`, `differs c: size`.
+    /// `upload a`, `delete b`, `differs c: size`, sorted.
     pub(crate) did: Vec<String>,
+    /// The keys of what was done, in the order in which it was told.
+    pub(crate) order: Vec<String>,
     pub(crate) failed: Vec<String>,
     pub(crate) skipped: Vec<String>,
     pub(crate) warnings: Vec<String>,
@@ -89,6 +91,7 @@ impl World {
             match event {
                 Event::Did { action, key, .. } => {
                     told.did.push(format!("{} {key}", action.as_str()));
+                    told.order.push(key.to_owned());
                 }
                 Event::Differs { key, what } => told.did.push(format!("differs {key}: {what}")),
                 Event::Failed(error) => told.failed.push(error.to_string()),

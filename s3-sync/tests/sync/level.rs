@@ -158,29 +158,15 @@ async fn last_is_after_all_else_and_only_if_all_is_there() {
     assert_eq!(told.report.failed, 2);
     world.emulator.faults().clear();
 
-    let mut order = Vec::new();
-    let run = s3_sync::sync(world.side("tree:a"), world.side("p")).options(options());
-    let report = run.run_with(|event| {
-        if let s3_sync::Event::Did { key, .. } = event {
-            order.push(key.to_owned());
-        }
-        std::ops::ControlFlow::Continue(())
-    });
-    let report = report.await.unwrap();
-    assert_eq!(order, ["z.js", "a.html", "c/index.html"]);
+    let told = world.run("tree:a", "p", options()).await;
+    assert_eq!(told.order, ["z.js", "a.html", "c/index.html"]);
+    let report = told.report;
     assert_eq!((report.moved, report.same, report.to_move), (3, 1, 3));
     // A change of equal length is found by reading, and still comes last.
     write(&world.tree("a"), &[("a.html", "9"), ("z.js", "9")]);
-    order.clear();
-    let run = s3_sync::sync(world.side("tree:a"), world.side("p")).options(options());
-    let report = run.run_with(|event| {
-        if let s3_sync::Event::Did { key, .. } = event {
-            order.push(key.to_owned());
-        }
-        std::ops::ControlFlow::Continue(())
-    });
-    assert_eq!(report.await.unwrap().moved, 2);
-    assert_eq!(order, ["z.js", "a.html"]);
+    let told = world.run("tree:a", "p", options()).await;
+    assert_eq!(told.report.moved, 2);
+    assert_eq!(told.order, ["z.js", "a.html"]);
     // The index knows all of them.
     let before = world.requests();
     let told = world.run("tree:a", "p", options()).await;
