@@ -68,6 +68,17 @@ impl Patterns {
             .matched_path_or_any_parents(relative(key), false)
             .is_ignore()
     }
+
+    /// Whether everything below a folder is left out, so that the folder need not be read. A pattern that includes
+    /// may take in again what is below it.
+    pub(crate) fn omits_folder(&self, folder: &str) -> bool {
+        self.matcher.num_ignores() > 0
+            && self.matcher.num_whitelists() == 0
+            && self
+                .matcher
+                .matched_path_or_any_parents(relative(folder), true)
+                .is_ignore()
+    }
 }
 
 /// A pattern alone.
@@ -137,6 +148,30 @@ mod tests {
             .unwrap();
         assert!(only.admit("a/b.html") && !only.admit("a/b.css"));
         assert!(Patterns::default().admit("x"));
+    }
+
+    #[test]
+    fn a_folder_is_omitted_with_all_below_it() {
+        let patterns = Patterns::default().exclude("/build/").unwrap();
+        let patterns = patterns.exclude("*.old").unwrap();
+        let patterns = patterns.exclude("c/*").unwrap();
+        for (folder, omitted) in [
+            ("build", true),
+            ("build/x", true),
+            ("x/build", false),
+            ("a.old", true),
+            ("a.old/x", true),
+            ("c", false),
+            ("c/x", true),
+            ("d", false),
+        ] {
+            assert_eq!(patterns.omits_folder(folder), omitted, "{folder}");
+            let below = patterns.admit(&format!("{folder}/file"));
+            assert!(!(omitted && below), "{folder}");
+        }
+        let again = patterns.include("keep").unwrap();
+        assert!(!again.omits_folder("build") && again.admit("build/keep"));
+        assert!(!Patterns::default().omits_folder("build"));
     }
 
     #[test]

@@ -42,7 +42,9 @@ pub(super) fn scan(root: &Path, patterns: &Patterns) -> Result<Vec<Found>> {
                 .map_err(|error| Error::file("read", &file, &error))?;
             let path = format!("{prefix}{name}");
             if about.is_dir() {
-                folders.push((file, format!("{path}/")));
+                if !patterns.omits_folder(&path) {
+                    folders.push((file, format!("{path}/")));
+                }
             } else if !patterns.admit(&path) {
                 continue;
             } else if about.is_file() {
@@ -99,6 +101,27 @@ mod tests {
         let some = Patterns::default().exclude("out").unwrap();
         let some = some.exclude("a*").unwrap().include("a0").unwrap();
         assert_eq!(paths(&some), ["a0", "b/c/d"]);
+    }
+
+    #[test]
+    fn a_folder_that_is_left_out_is_not_read() {
+        let tree = tempfile::tempdir().unwrap();
+        fs::write(tree.path().join("good"), "").unwrap();
+        fs::create_dir(tree.path().join("cache")).unwrap();
+        fs::write(tree.path().join("cache/kept"), "").unwrap();
+        // Whoever reads the folder stumbles over this name.
+        let odd = std::ffi::OsStr::from_bytes(b"\xff");
+        fs::write(tree.path().join("cache").join(odd), "").unwrap();
+        let scanned = |patterns: &Patterns| scan(tree.path(), patterns);
+        let without = Patterns::default().exclude("/cache/").unwrap();
+        assert_eq!(scanned(&without).unwrap().len(), 1);
+        // It has to be read where something in it may be taken in again.
+        let again = without.include("kept").unwrap();
+        assert_eq!(scanned(&again).unwrap_err().kind(), Kind::Name);
+        fs::remove_file(tree.path().join("cache").join(odd)).unwrap();
+        let found = scanned(&again).unwrap();
+        assert_eq!(found.last().unwrap().path, "good");
+        assert_eq!(found[0].path, "cache/kept");
     }
 
     #[test]
