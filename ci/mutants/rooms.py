@@ -50,6 +50,7 @@ ROOMS = (
         "--lib dispatch classify retry idempotency",
         "--test=dispatch",
         "--test=metrics",
+        "--test=spans",
     ),
     room("signing4", "aws-core", "aws-core/src/v4/**/*.rs", "--lib v4", "--test=v4"),
     room("expiry", "aws-core", "aws-core/src/credentials/**/*.rs", "--lib credentials", "--test=credentials"),
