@@ -228,6 +228,25 @@ mod tests {
         (stores.open().await.unwrap().roster(), emulator)
     }
 
+    #[tokio::test]
+    async fn a_commit_takes_two_requests_and_two_more_where_another_overlaps() {
+        let (roster, emulator) = roster().await;
+        let jid = BareJid::new("ann", "example.com").unwrap();
+        let start = emulator.stats().requests;
+        let alone = roster.begin(&jid, "1").await.unwrap();
+        roster.end(&jid, alone).await.unwrap();
+        let middle = emulator.stats().requests;
+        assert_eq!(middle - start, 2);
+        let first = roster.begin(&jid, "2").await.unwrap();
+        let second = roster.begin(&jid, "3").await.unwrap();
+        roster.end(&jid, first).await.unwrap();
+        // The beginnings, a condition that does not hold, a version that nobody was told, and the mark.
+        assert_eq!(emulator.stats().requests - middle, 5);
+        assert_eq!(roster.version(&jid).await.unwrap(), None);
+        roster.end(&jid, second).await.unwrap();
+        assert!(roster.version(&jid).await.unwrap().is_some());
+    }
+
     /// What somebody knows: a version, and the contacts that he has been sent with it and before.
     type Known = (String, BTreeSet<String>);
 

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use cloud_stores::nodes::{NodeEvent, NodeWatch};
 use cloud_stores::{Kind, Stores};
-use emulator::{Fault, Rule};
+use emulator::{Fault, Gate, Rule};
 use futures_util::future::join_all;
 use tokio::time::Instant;
 
@@ -139,7 +139,7 @@ async fn of_many_that_remove_a_node_one_does() {
         .unwrap();
     assert_eq!(again.remover.as_deref(), Some("n2"));
     nodes
-        .join("dead", Bytes::new(), LENGTH, at(171))
+        .join("dead", Bytes::new(), LENGTH, at(170))
         .await
         .unwrap();
 }
@@ -155,7 +155,10 @@ async fn lost_answers_are_settled() {
         let lost = lose(&world, "PutObject");
         own.renew(at(10)).await.unwrap();
         assert_eq!(lost.count(), 1);
-        own.renew(at(20)).await.unwrap();
+        // What was read after the loss is what the next renewal replaces.
+        let (renewed, requests) = world.requests(own.renew(at(20))).await;
+        renewed.unwrap();
+        assert_eq!(requests, ["PutObject"]);
         let lost = lose(&world, "DeleteObject");
         own.leave().await.unwrap();
         assert_eq!(lost.count(), 1);
@@ -194,6 +197,35 @@ async fn a_renewal_that_was_done_and_told_to_have_failed_costs_no_lease() {
         second.renew(at(61)).await.unwrap_err().kind(),
         Kind::Conflict
     );
+}
+
+#[tokio::test]
+async fn what_others_made_of_a_renewal_whose_answer_was_lost_is_not_replaced() {
+    let world = World::start().await;
+    let nodes = world.stores.nodes();
+    let mut own = nodes.join("n1", Bytes::new(), LENGTH, at(0)).await.unwrap();
+    // The renewal is done and its answer lost; before it is looked at, another node claims it.
+    let lost = world.lose("PutObject");
+    let gate = Gate::new();
+    let held = Rule::new(Fault::hold(&gate)).operation("GetObject");
+    let held = world.faults().add(held.times(1));
+    let renewal = own.renew(at(10));
+    let claim = async {
+        while held.count() == 0 {
+            tokio::task::yield_now().await;
+        }
+        let there = nodes.list().await.unwrap().remove(0);
+        assert_eq!(there.renewals, 1);
+        let claimed = nodes.claim(&there, "n2", LENGTH, at(60)).await.unwrap();
+        gate.open();
+        claimed.unwrap()
+    };
+    let (renewed, claimed) = tokio::join!(renewal, claim);
+    renewed.unwrap();
+    assert_eq!((lost.count(), held.count()), (1, 1));
+    let error = own.renew(at(61)).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::Conflict, "{error}");
+    assert_eq!(nodes.list().await.unwrap(), [claimed]);
 }
 
 #[tokio::test]

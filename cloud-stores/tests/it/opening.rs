@@ -13,6 +13,11 @@ async fn the_first_node_fixes_the_layout_and_others_obey() {
     let world = World::with(None, |builder| builder.shards(7)).await;
     let layout = world.stores.layout();
     assert_eq!((layout.shards(), layout.prefix()), (7, "it"));
+    let shown = format!("{:?}", world.stores);
+    for said in ["\"chat\"", "shards: 7", "Consistent"] {
+        assert!(shown.contains(said), "{said} is not in {shown}");
+    }
+    assert!(!shown.contains(world.emulator.secret_key()), "{shown}");
     let (bucket, sdb) = world.clients();
     let object = bucket
         .get("it/v1/layout.json")
