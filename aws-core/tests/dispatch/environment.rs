@@ -1,5 +1,8 @@
 //! What a dispatcher takes from the environment, and what it says of that which it passes over.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use aws_core::dispatch::Dispatch;
 use aws_core::shared_config::{ServiceId, SharedConfig, Variables};
 use pipeline_pool::HttpPool;
@@ -58,4 +61,32 @@ fn what_a_pool_of_the_programs_passes_over_is_warned_of() {
     let mut own = Dispatch::builder();
     own.environment(said(&[("https_proxy", "http://proxy.example:3128")]));
     assert_eq!(own.configure(SERVICE).unwrap().warnings(), [""; 0]);
+}
+
+/// What the program sets comes after what variables say, and counts as one pool with it.
+#[test]
+fn a_pool_is_that_of_variables_and_of_the_program() {
+    let mut builder = Dispatch::builder();
+    assert!(!builder.has_transport());
+    builder.environment(said(&[("https_proxy", "http://proxy.example:3128")]));
+    builder.credentials(aws_core::Credentials::new("AKID", "hidden"));
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&asked);
+    builder.pool_with(move |pool| {
+        count.fetch_add(1, Ordering::Relaxed);
+        pool
+    });
+    builder.configure(SERVICE).unwrap();
+    assert!(builder.has_transport());
+    assert_eq!(asked.load(Ordering::Relaxed), 1);
+    builder.build().unwrap();
+}
+
+#[test]
+fn certificates_that_cannot_be_used_are_an_error() {
+    let mut builder = Dispatch::builder();
+    builder.environment(said(&[("AWS_CA_BUNDLE", "/no/such/roots.pem")]));
+    let error = builder.configure(SERVICE).unwrap_err();
+    assert_eq!(error.kind(), aws_core::Kind::Invalid);
+    assert!(error.to_string().contains("/no/such/roots.pem"), "{error}");
 }
