@@ -6,8 +6,11 @@
 )]
 
 use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, SystemTime};
 
+use aws_core::event::{AttemptStart, Fields, Middleware};
 use bytes::Bytes;
 use futures_util::stream;
 use s3_client::config::{ObjectLock, RetentionMode};
@@ -235,6 +238,14 @@ async fn a_stream_that_cannot_have_one_is_told_what_to_do() {
     let upload = v2.multipart("k", "7");
     let asked = upload.part(1, streamed(1000)).content_md5(true).await;
     assert_eq!(asked.unwrap_err().kind(), Kind::Invalid);
+    let before = peer.heard().len();
+    let summed = upload.part(1, streamed(1000)).checksum(Checksum::Sha256);
+    let error = summed.await.unwrap_err();
+    let text = error.to_string();
+    assert_eq!(error.kind(), Kind::Invalid, "{text}");
+    assert!(text.contains("only Signature Version 4"), "{text}");
+    // Nothing was read of the stream, and nothing sent.
+    assert_eq!(peer.heard().len(), before);
 }
 
 #[tokio::test]
@@ -264,6 +275,38 @@ async fn uploads_learn_it_part_by_part() {
     }
 }
 
+/// Spoils each attempt, and counts them, when it is told to.
+#[derive(Clone, Default)]
+struct Spoiler {
+    on: Arc<AtomicBool>,
+    attempts: Arc<AtomicU32>,
+}
+
+impl Middleware for Spoiler {
+    fn before(&self, _: &AttemptStart<'_>, fields: &mut Fields<'_>) {
+        if self.on.load(Ordering::Relaxed) {
+            self.attempts.fetch_add(1, Ordering::Relaxed);
+            fields.set("host", "elsewhere");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_part_that_is_refused_for_something_else_is_not_made_ready_again() {
+    let file = File::new("refused", 1000);
+    let peer = Peer::start(locking).await;
+    let spoiler = Spoiler::default();
+    let builder = peer.builder().signature(Signature::V2);
+    let client = builder.middleware(spoiler.clone()).build().unwrap();
+    let bucket = client.bucket("photos");
+    // From here on the bucket is known to want digests.
+    bucket.put("a", "meow").await.unwrap();
+    spoiler.on.store(true, Ordering::Relaxed);
+    let part = bucket.multipart("k", "7").part(1, Source::file(&file.0));
+    assert_eq!(part.await.unwrap_err().kind(), Kind::Invalid);
+    assert_eq!(spoiler.attempts.load(Ordering::Relaxed), 1);
+}
+
 #[tokio::test]
 async fn locked_uploads_bring_digests_at_once() {
     for version in [2, 4] {
@@ -281,6 +324,19 @@ async fn locked_uploads_bring_digests_at_once() {
         let puts = peer.of("PUT ");
         assert_eq!(puts.len(), 4);
         assert!(puts.iter().all(|put| digest(put).is_some()), "{version}");
+    }
+}
+
+#[tokio::test]
+async fn parts_bring_no_digest_that_nobody_wants() {
+    for version in [2, 4] {
+        let peer = Peer::start(plain).await;
+        let upload = bucket(&peer, version).await.multipart("k", "7");
+        upload.part(1, "x").await.unwrap();
+        upload.part(2, streamed(1000)).await.unwrap();
+        let puts = peer.of("PUT ");
+        let digests: Vec<_> = puts.iter().map(digest).collect();
+        assert_eq!(digests, [None, None], "version {version}");
     }
 }
 

@@ -77,6 +77,25 @@ async fn a_range_that_is_cut_off_goes_on() {
 }
 
 #[tokio::test]
+async fn a_range_that_is_too_long_is_an_error() {
+    let store = Store::start().await;
+    let plain = store.bucket().await;
+    let folder = Folder::new();
+    plain.put("k", noise(2 << 20)).await.unwrap();
+    for which in [is_range, is_later_range] {
+        let bucket = with(&store, &plain, Meddler::new(1, which, How::Lengthen(1))).await;
+        let download = bucket.download("k").part_size(1 << 20);
+        let error = download.to_file(folder.file("down")).await.unwrap_err();
+        assert_eq!(error.kind(), Kind::Protocol, "{error}");
+        assert!(
+            error.to_string().contains("longer than its range"),
+            "{error}"
+        );
+        assert!(folder.names().is_empty());
+    }
+}
+
+#[tokio::test]
 async fn an_object_that_is_replaced_under_way_is_an_error() {
     let store = Store::start().await;
     let bucket = store.bucket().await;

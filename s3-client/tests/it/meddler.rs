@@ -31,6 +31,8 @@ pub(crate) enum How {
     Tag(&'static str),
     /// The store answers, and the body is cut off after this many bytes.
     Cut(usize),
+    /// The store answers, and the body goes on for so many bytes.
+    Lengthen(usize),
 }
 
 impl Meddler {
@@ -72,6 +74,16 @@ impl Transport for Meddler {
                     let cut = pipeline_pool::Error::new(pipeline_pool::Kind::Closed, "cut");
                     let start = bytes.slice(..len.min(bytes.len()));
                     let items = [Ok(start), Err(cut.with_sent(Sent::All))];
+                    let body = pipeline_pool::Body::from_stream(None, stream::iter(items));
+                    Ok(Response::new(head, body))
+                })
+            }
+            How::Lengthen(len) => {
+                let sending = self.pool.send(origin, request);
+                ResponseFuture::new(async move {
+                    let (head, body) = sending.await?.into_parts();
+                    let whole = body.bytes(64 << 20).await?;
+                    let items = [Ok(whole), Ok(Bytes::from(vec![b'x'; len]))];
                     let body = pipeline_pool::Body::from_stream(None, stream::iter(items));
                     Ok(Response::new(head, body))
                 })
