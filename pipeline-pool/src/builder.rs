@@ -21,12 +21,17 @@ use crate::single::Pool;
 /// What the builders of all pools have.
 macro_rules! settings {
     () => {
-        /// The most connections to one origin, at every instant. Defaults to 64, at least 1.
+        /// The most connections to one origin, at every instant; at least 1. They are opened as they
+        /// are wanted.
+        ///
+        /// Without this there are 64 at most, and up to 128 at an origin where so many replies are late
+        /// that requests wait behind them, as long as callers are served faster by the others.
         ///
         /// A server that works one connection's requests in order serves as many at once as there are
         /// connections; beyond some dozens the server's cost of each outweighs the gain.
         pub fn max_connections(mut self, n: usize) -> Self {
             self.config.max_connections = n.max(1);
+            self.config.usual_connections = self.config.max_connections;
             self
         }
 
@@ -43,7 +48,7 @@ macro_rules! settings {
         }
 
         /// Has connections pipelined to exactly this depth when all are in use; nothing is learnt.
-        /// 1 to 1,024.
+        /// 1 to 1,024. Where [`max_connections`](Self::max_connections) says nothing, there are 64 then.
         pub fn fixed_pipeline(mut self, depth: usize) -> Self {
             self.config.fixed_depth = true;
             self.max_pipeline(depth)

@@ -28,7 +28,7 @@ impl Keys {
     }
 }
 
-/// A bucket by this project's client, which has 64 connections at most, as it has where nothing is said.
+/// A bucket by this project's client, which has the connections that the pool gives it where nothing is said.
 pub(crate) fn bucket(
     endpoint: &str,
     name: &str,

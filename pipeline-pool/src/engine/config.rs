@@ -11,6 +11,9 @@ pub(crate) const FOREVER: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60
 #[derive(Clone, Debug)]
 pub(crate) struct Config {
     pub(crate) max_connections: usize,
+    /// So many of them are opened as they are wanted. Further ones are where it is learnt that callers
+    /// wait behind late replies without them.
+    pub(crate) usual_connections: usize,
     pub(crate) max_total: usize,
     pub(crate) max_opening: usize,
     pub(crate) max_depth: usize,
@@ -38,7 +41,8 @@ pub(crate) struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
-            max_connections: 64,
+            max_connections: 128,
+            usual_connections: 64,
             max_total: 256,
             max_opening: 8,
             max_depth: 32,

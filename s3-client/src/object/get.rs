@@ -65,7 +65,7 @@ impl Bucket {
     ///
     /// An object of up to 64 KiB is here whole when this resolves. A larger one is a stream that holds
     /// its connection until it is read to its end or dropped: as many unread objects as the pool has
-    /// connections (64 by default) leave none for other requests, which fail as busy after their wait.
+    /// connections (64 as a rule) leave none for other requests, which fail as busy after their wait.
     ///
     /// [GetObject](https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html)
     #[doc(alias("get_object", "GetObject"))]

@@ -136,6 +136,11 @@ impl<P: Protocol> Connection<P> {
         self.phase == Phase::Ready && !self.stuck && self.load < depth
     }
 
+    /// Whether the first of its requests waits longer than is usual.
+    pub(super) fn is_stuck(&self) -> bool {
+        self.stuck
+    }
+
     /// Whether its server has answered on it.
     pub(super) fn is_proven(&self) -> bool {
         self.proven
@@ -256,6 +261,12 @@ impl<P: Protocol> Connection<P> {
         let pace = full.as_secs_f64() / replies as f64;
         let weight = if self.pace == 0.0 { 1.0 } else { PACE_WEIGHT };
         self.pace += (pace - self.pace) * weight;
+    }
+
+    /// Forgets its pace: what it achieves at another depth is not known from that.
+    pub(super) fn forget_pace(&mut self) {
+        self.pace = 0.0;
+        self.full_since = None;
     }
 
     /// Notes whether it is as deep as it may be, after a report of so many replies. A wait without

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::connection::{ConnId, Connection, Phase};
+use super::connection::{ConnId, Connection, Phase, Report};
 use super::depth::Setting;
 use super::ranks::Ranks;
 use crate::protocol::{ConnectionId, Protocol};
@@ -16,6 +16,8 @@ pub(crate) struct Connections<P: Protocol> {
     packing: Ranks,
     /// Idle connections, the last used at the end. Some may have got something to do meanwhile.
     idle: Vec<ConnId>,
+    /// How many wait for a late reply.
+    stuck: usize,
 }
 
 impl<P: Protocol> Connections<P> {
@@ -25,12 +27,29 @@ impl<P: Protocol> Connections<P> {
             ranks: Ranks::new(),
             packing: Ranks::new(),
             idle: Vec::new(),
+            stuck: 0,
         }
     }
 
     /// Counts the idle connections.
     pub(super) fn idle(&self) -> usize {
         self.idle.len()
+    }
+
+    /// Counts the connections that wait for a late reply.
+    pub(super) fn stuck(&self) -> usize {
+        self.stuck
+    }
+
+    /// Takes in what a connection reports. Says whether it has answered for the first time; nothing if
+    /// there is no such connection.
+    pub(super) fn note(&mut self, id: ConnId, report: &Report) -> Option<bool> {
+        let connection = self.get(id)?;
+        let before = connection.is_stuck();
+        let first = connection.note(report);
+        let after = connection.is_stuck();
+        self.stuck = self.stuck + usize::from(after) - usize::from(before);
+        Some(first)
     }
 
     pub(super) fn get(&mut self, id: ConnId) -> Option<&mut Connection<P>> {
@@ -71,7 +90,9 @@ impl<P: Protocol> Connections<P> {
         self.unmark_idle(id);
         self.ranks.set(id.0, f64::INFINITY);
         self.packing.set(id.0, f64::INFINITY);
-        self.places.get_mut(id.0).and_then(Option::take)
+        let gone = self.places.get_mut(id.0).and_then(Option::take)?;
+        self.stuck -= usize::from(gone.is_stuck());
+        Some(gone)
     }
 
     /// The open connection that is known by this name outside, unless it is about to close.
@@ -103,6 +124,14 @@ impl<P: Protocol> Connections<P> {
         for id in (0..self.places.len()).map(ConnId) {
             self.rank(id, setting, usual);
         }
+    }
+
+    /// Forgets the paces of all connections, where another setting is in use from now on.
+    pub(super) fn forget_paces(&mut self) {
+        self.places
+            .iter_mut()
+            .flatten()
+            .for_each(Connection::forget_pace);
     }
 
     /// Whether there is a connection that takes requests and does not wait for a late reply.
@@ -184,7 +213,6 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::engine::core::connection::Report;
     use crate::engine::core::testing::{Toy, caller, later, order};
 
     /// Connections that have been answered on, with so many requests each.
@@ -202,9 +230,31 @@ mod tests {
                 let (_, ticket) = caller(order(seq as u64, later(now)));
                 connection.push(ticket);
             }
-            connections.rank(id, Setting { depth: 4, pack: 1 }, 1.0);
+            connections.rank(id, Setting::new(4, 1), 1.0);
         }
         connections
+    }
+
+    #[test]
+    fn those_that_wait_for_late_replies_are_counted() {
+        let mut connections = busy(Instant::now(), &[1, 1, 1]);
+        let report = |stuck| Report {
+            stuck,
+            ..Report::default()
+        };
+        for (place, stuck, counted) in [
+            (0, true, 1),
+            (0, true, 1),
+            (1, true, 2),
+            (0, false, 1),
+            (2, false, 1),
+        ] {
+            assert_eq!(connections.note(ConnId(place), &report(stuck)), Some(false));
+            assert_eq!(connections.stuck(), counted);
+        }
+        assert!(connections.remove(ConnId(1)).is_some());
+        assert_eq!(connections.stuck(), 0);
+        assert_eq!(connections.note(ConnId(1), &report(true)), None);
     }
 
     #[test]
@@ -246,7 +296,7 @@ mod tests {
         let mut connections = busy(now, &[3, 2, 4]);
         assert_eq!(connections.shortest_wait(), Some(ConnId(1)));
         // All are as deep as they may be.
-        connections.rank_all(Setting { depth: 2, pack: 1 }, 1.0);
+        connections.rank_all(Setting::new(2, 1), 1.0);
         assert_eq!(connections.shortest_wait(), None);
         assert_eq!(connections.shortest_to_drain(1.0), Some(ConnId(1)));
         assert!(connections.remove(ConnId(1)).is_some());
@@ -259,9 +309,9 @@ mod tests {
     fn the_fullest_of_those_in_use_is_packed() {
         let mut connections = busy(Instant::now(), &[1, 3, 0, 4]);
         assert_eq!(connections.to_pack(), None, "nothing is packed");
-        connections.rank_all(Setting { depth: 8, pack: 4 }, 1.0);
+        connections.rank_all(Setting::new(8, 4), 1.0);
         assert_eq!(connections.to_pack(), Some(ConnId(1)));
-        connections.rank_all(Setting { depth: 8, pack: 5 }, 1.0);
+        connections.rank_all(Setting::new(8, 5), 1.0);
         assert_eq!(connections.to_pack(), Some(ConnId(3)));
         assert!(connections.remove(ConnId(3)).is_some());
         assert_eq!(connections.to_pack(), Some(ConnId(1)));

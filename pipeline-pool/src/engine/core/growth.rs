@@ -40,7 +40,11 @@ const DUD_PAUSES: Backoff = Backoff::new(Duration::from_millis(10), Duration::fr
 /// The sockets of an endpoint, and the pauses between attempts to open them.
 #[derive(Debug)]
 pub(crate) struct Growth {
+    /// The most there may be, usually and where wide settings are in use.
+    usual_connections: usize,
     max_connections: usize,
+    /// Which of the two counts.
+    wide: bool,
     max_opening: usize,
     /// Connections, those being opened and those closing included.
     live: usize,
@@ -54,7 +58,9 @@ pub(crate) struct Growth {
 impl Growth {
     pub(crate) fn new(config: &Config) -> Self {
         Self {
+            usual_connections: config.usual_connections.min(config.max_connections),
             max_connections: config.max_connections,
+            wide: false,
             max_opening: config.max_opening,
             live: 0,
             opening: 0,
@@ -74,9 +80,37 @@ impl Growth {
         self.opening
     }
 
+    /// The most connections that there may be now.
+    pub(crate) fn cap(&self) -> usize {
+        match self.wide {
+            true => self.max_connections,
+            false => self.usual_connections,
+        }
+    }
+
+    /// Whether there may be more connections where wide settings are in use.
+    pub(crate) fn can_widen(&self) -> bool {
+        self.usual_connections < self.max_connections
+    }
+
+    /// Has there be as many connections as are allowed at all, or as many as are usual. Says how many
+    /// there are too many then.
+    pub(crate) fn set_wide(&mut self, wide: bool) -> usize {
+        self.wide = wide;
+        self.live.saturating_sub(self.cap())
+    }
+
+    /// How many more sockets there may be. One for a connection is left at any rate, though there be as
+    /// many that race as are usual since there may be no more than that.
+    fn room(&self) -> usize {
+        let sockets = self.live + self.racing;
+        let least = usize::from(self.live == 0).min(self.max_connections.saturating_sub(sockets));
+        self.cap().saturating_sub(sockets).max(least)
+    }
+
     /// Whether the cap leaves room for one more socket.
     pub(crate) fn has_room(&self) -> bool {
-        self.live + self.racing < self.max_connections
+        self.room() > 0
     }
 
     /// How many connections to open now for so many requests that wait. Each opening is for one of
@@ -85,7 +119,7 @@ impl Growth {
         if self.paused_until().is_some_and(|until| now < until) {
             return 0;
         }
-        let room = self.max_connections.saturating_sub(self.live + self.racing);
+        let room = self.room();
         let turns = self.max_opening.saturating_sub(self.opening);
         waiting.saturating_sub(self.opening).min(room).min(turns)
     }
@@ -154,6 +188,7 @@ mod tests {
     fn growth(max_connections: usize, max_opening: usize) -> Growth {
         Growth::new(&Config {
             max_connections,
+            usual_connections: max_connections,
             max_opening,
             ..Config::default()
         })
@@ -209,6 +244,49 @@ mod tests {
         assert_eq!((growth.wanted(9, now), growth.has_room()), (0, false));
         growth.raced();
         assert_eq!((growth.wanted(9, now), growth.has_room()), (1, true));
+    }
+
+    #[test]
+    fn there_are_more_than_usual_only_while_that_is_wanted() {
+        let now = Instant::now();
+        let mut growth = Growth::new(&Config {
+            max_connections: 6,
+            usual_connections: 4,
+            max_opening: 8,
+            ..Config::default()
+        });
+        assert!(growth.can_widen());
+        assert_eq!(begin(&mut growth, 9, now), 4);
+        (0..4).for_each(|_| growth.opened());
+        assert_eq!((growth.wanted(9, now), growth.has_room()), (0, false));
+        assert_eq!(growth.set_wide(true), 0);
+        assert_eq!(begin(&mut growth, 9, now), 2);
+        assert_eq!((growth.wanted(9, now), growth.has_room()), (0, false));
+        // Those that are too many have to be closed by somebody else.
+        assert_eq!(growth.set_wide(false), 2);
+        growth.ended(false, now);
+        assert_eq!((growth.wanted(9, now), growth.has_room()), (0, false));
+        assert_eq!(growth.set_wide(false), 1);
+    }
+
+    #[test]
+    fn sockets_that_race_leave_room_for_a_connection_where_there_may_be_fewer() {
+        let now = Instant::now();
+        let mut growth = Growth::new(&Config {
+            max_connections: 3,
+            usual_connections: 1,
+            ..Config::default()
+        });
+        growth.set_wide(true);
+        growth.begin();
+        growth.race();
+        assert_eq!(growth.set_wide(false), 0);
+        assert_eq!((growth.wanted(9, now), growth.has_room()), (0, false));
+        growth.withdrawn();
+        assert_eq!((growth.wanted(9, now), growth.has_room()), (1, true));
+        growth.race();
+        growth.race();
+        assert_eq!((growth.wanted(9, now), growth.has_room()), (0, false));
     }
 
     #[test]

@@ -20,7 +20,10 @@
 //!
 //! A [`Setting`] has two numbers. Up to `pack` requests, a connection that is in use gets another one
 //! before an idle or a new connection does; then connections are opened up to the cap, and filled up
-//! to `depth`; the others wait.
+//! to `depth`; the others wait. A setting that is `wide` has a higher cap: the usual one is enough
+//! wherever requests share connections well, and a socket costs both sides something. It is not enough
+//! where many connections wait for late replies. Those take nothing until these come, and what stands
+//! behind them is late as well; depth does not help then, as it only puts more behind each of them.
 //!
 //! ```text
 //!                                  something is worth a trial
@@ -35,10 +38,14 @@
 //!
 //! | trial | when it is worth it |
 //! |---|---|
+//! | wide | many connections wait for late replies, and requests stand behind others or wait |
 //! | deeper | requests wait though all connections are full |
 //! | packed | so many replies come that the cost of each is felt, and next to none are slow |
 //! | shallower | a deeper setting has just been better, or has not shown for a while that it pays |
 //! | spread | the packing has not shown for a while that it pays |
+//!
+//! A wide setting is taken back without a trial when hardly a connection waits for a late reply any
+//! more: that costs no caller anything, where a trial would close connections that may be needed.
 
 mod sample;
 mod spread;
@@ -63,15 +70,34 @@ pub(crate) struct Setting {
     pub(crate) depth: usize,
     /// The requests that a connection gets before another one is used; 1 where they are spread.
     pub(crate) pack: usize,
+    /// There may be more connections than are usual.
+    pub(crate) wide: bool,
+}
+
+impl Setting {
+    /// A setting with as many connections as are usual.
+    pub(crate) const fn new(depth: usize, pack: usize) -> Self {
+        Self {
+            depth,
+            pack,
+            wide: false,
+        }
+    }
 }
 
 /// What is seen of the load when a sample comes.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Load {
     /// Connections there are.
     pub(crate) connections: usize,
+    /// Connections that are being opened.
+    pub(crate) opening: usize,
+    /// Connections that wait for a late reply.
+    pub(crate) stuck: usize,
     /// Requests that wait though no further connection may be opened.
     pub(crate) waiting: usize,
+    /// There may be more connections where a wide setting is in use.
+    pub(crate) can_widen: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -95,6 +121,8 @@ enum Stage {
 struct Trying {
     trial: Trial,
     setting: Setting,
+    /// Its connections are waited for until then.
+    opened_by: Instant,
     /// It is this setting's turn.
     on: bool,
     /// The turns that it had.
@@ -137,10 +165,7 @@ impl DepthControl {
             tuning,
             max,
             fixed: fixed || max == 1,
-            setting: Setting {
-                depth: if fixed { max } else { 1 },
-                pack: 1,
-            },
+            setting: Setting::new(if fixed { max } else { 1 }, 1),
             stage: Stage::Measuring { settled: false },
             turn: None,
             spread: Spread::default(),
@@ -231,7 +256,7 @@ impl DepthControl {
     /// it is spared depth for a while.
     pub(crate) fn forbid(&mut self, now: Instant) {
         if !self.fixed {
-            self.setting = Setting { depth: 1, pack: 1 };
+            self.setting = Setting::new(1, 1);
             let until = now + self.tuning.forbidden_for;
             self.stage = Stage::Resting {
                 until,
@@ -251,8 +276,16 @@ impl DepthControl {
         if self.fixed {
             return;
         }
+        if let Stage::Trying(trying) = &self.stage
+            && trying.trial == Trial::Wide
+            && load.opening > 0
+            && now < trying.opened_by
+        {
+            let seen = trying.usual;
+            return self.begin_turn(&seen, now);
+        }
         let turn = self.turn.get_or_insert(Turn::now(self.tuning, now));
-        if !turn.add(sample, load.waiting, now) {
+        if !turn.add(sample, load, now) {
             return;
         }
         if !matches!(self.stage, Stage::Trying(_)) && turn.seen.heard >= self.tuning.known_replies {
@@ -318,7 +351,7 @@ impl DepthControl {
                     trying.usual.join(&seen);
                 }
                 let trying = *trying;
-                let last = trying.turns >= self.tuning.most_turns;
+                let last = trying.turns >= trying.trial.most_turns(self.tuning);
                 let (usual, tried) = (&trying.usual, &trying.tried);
                 let verdict = trying.trial.verdict(usual, tried, last, self.tuning);
                 match verdict {
@@ -336,6 +369,8 @@ impl DepthControl {
 
     /// Chooses what to try where callers get what was `seen`.
     fn choose(&mut self, seen: &Window, load: Load, now: Instant) {
+        let few = self.tuning.few_stuck * load.connections as f64;
+        self.setting.wide &= seen.stuck() >= few;
         let of = |trial: Trial| {
             let per_connection = seen.in_flight() / load.connections.max(1) as f64;
             trial.of(self.setting, per_connection, self.max, self.tuning)
@@ -352,6 +387,7 @@ impl DepthControl {
         self.stage = Stage::Trying(Trying {
             trial,
             setting,
+            opened_by: now + self.tuning.longest_turn,
             on: true,
             turns: 0,
             usual: *seen,
@@ -374,12 +410,20 @@ impl DepthControl {
         let unproven = self.proven_until.is_none_or(|until| until <= now);
         let used = seen.in_flight() + seen.waiting() > full / 2.0;
         match trial {
+            Trial::Wide => {
+                let connections = load.connections as f64;
+                let behind = seen.in_flight() + seen.waiting() - connections;
+                load.can_widen
+                    && seen.stuck() > tuning.many_stuck * connections
+                    && behind > tuning.min_waiting * connections
+            }
             Trial::Deeper => seen.waiting() > tuning.min_waiting * full,
             Trial::Packed => {
                 // Where some are slow, about so many times as many would be.
                 let times = setting.pack as f64 * load.connections as f64 / seen.in_flight();
                 let slow = seen.slow_share() * times.max(1.0);
                 quick
+                    && seen.stuck() <= tuning.many_stuck * load.connections as f64
                     && seen.in_flight() > self.setting.pack as f64
                     && slow <= tuning.tail_shares.start
             }
@@ -444,3 +488,5 @@ impl DepthControl {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod width;

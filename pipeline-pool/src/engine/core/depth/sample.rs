@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use super::Load;
+
 /// What a connection has to tell after some replies.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Sample {
@@ -72,18 +74,21 @@ pub(super) struct Window {
     latency: f64,
     /// The sum over all replies of how many requests waited for a connection when it came.
     waiting: f64,
+    /// The same of how many connections waited for late replies.
+    stuck: f64,
     replies: u64,
 }
 
 impl Window {
-    /// Adds a sample that came while so many requests waited.
-    pub(super) fn add(&mut self, sample: &Sample, waiting: usize) {
+    /// Adds a sample that came while there was so much to do.
+    pub(super) fn add(&mut self, sample: &Sample, load: Load) {
         self.replies += sample.replies;
         self.heard += sample.heard;
         self.slow += sample.slow;
         self.response += sample.response.as_secs_f64();
         self.latency += sample.latency.as_secs_f64();
-        self.waiting += waiting as f64 * sample.replies as f64;
+        self.waiting += load.waiting as f64 * sample.replies as f64;
+        self.stuck += load.stuck as f64 * sample.replies as f64;
     }
 
     /// Adds what was seen at another time.
@@ -95,6 +100,7 @@ impl Window {
         self.response += other.response;
         self.latency += other.latency;
         self.waiting += other.waiting;
+        self.stuck += other.stuck;
     }
 
     /// The mean time from handing in a request to its reply, in seconds.
@@ -120,6 +126,11 @@ impl Window {
     /// The mean number of requests that waited for a connection.
     pub(super) fn waiting(&self) -> f64 {
         self.waiting / self.replies.max(1) as f64
+    }
+
+    /// The mean number of connections that waited for a late reply.
+    pub(super) fn stuck(&self) -> f64 {
+        self.stuck / self.replies.max(1) as f64
     }
 }
 

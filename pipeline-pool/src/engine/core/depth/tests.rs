@@ -84,6 +84,7 @@ impl<F: Fn(Setting) -> Gets> Formula<F> {
             let load = Load {
                 connections: self.connections,
                 waiting: self.callers.saturating_sub(room),
+                ..Load::default()
             };
             self.control.observe(&sample, load, self.now);
             self.changes += usize::from(self.control.learnt() != learnt);
@@ -294,7 +295,7 @@ fn a_server_that_closes_after_each_answer_is_spared() {
     let mut server = closed(8, 256, |d| d * 200.0);
     assert_eq!(server.run(20.0).depth, 32);
     server.control.forbid(server.now);
-    assert_eq!(server.run(30.0), Setting { depth: 1, pack: 1 });
+    assert_eq!(server.run(30.0), Setting::new(1, 1));
     assert_eq!(server.run(60.0).depth, 32);
 }
 
@@ -304,7 +305,7 @@ fn a_fixed_depth_stays() {
     let ms = Duration::from_millis;
     control.start(Some(ms(1)), ms(500));
     control.forbid(Instant::now());
-    assert_eq!(control.setting(), Setting { depth: 7, pack: 1 });
+    assert_eq!(control.setting(), Setting::new(7, 1));
 }
 
 #[test]
@@ -320,10 +321,11 @@ fn nothing_is_tried_within_a_burst() {
             let load = Load {
                 connections: 64,
                 waiting: 64 * (4 - round),
+                ..Load::default()
             };
             control.start(None, work);
             control.observe(&sample, load, now);
-            assert_eq!(control.setting(), Setting { depth: 1, pack: 1 });
+            assert_eq!(control.setting(), Setting::new(1, 1));
         }
     }
 }
@@ -339,7 +341,7 @@ fn second_of(replies: u64, ms: u64) -> Window {
         response: time,
         ..Sample::default()
     };
-    turn.add(&sample, 0, Instant::now());
+    turn.add(&sample, Load::default(), Instant::now());
     turn.seen.secs = 1.0;
     turn.seen
 }
@@ -359,6 +361,7 @@ fn a_rest_ends_early_where_times_have_changed_by_half_in_either_direction() {
         let load = Load {
             connections: 8,
             waiting: 0,
+            ..Load::default()
         };
         control.end_turn(second_of(1000, ms), load, now);
         let rests = matches!(control.stage, Stage::Resting { until: u, .. } if u == until);
@@ -381,6 +384,7 @@ fn a_rest_does_not_end_before_it_may_end_early() {
     let load = Load {
         connections: 8,
         waiting: 0,
+        ..Load::default()
     };
     let rests = |control: &DepthControl| matches!(control.stage, Stage::Resting { until: u, .. } if u == until);
     control.end_turn(second_of(1000, 40), load, early - Duration::from_nanos(1));
@@ -396,15 +400,13 @@ fn packing_begins_at_what_each_connection_has_already() {
     let load = Load {
         connections: 40,
         waiting: 0,
+        ..Load::default()
     };
     let now = Instant::now();
     control.choose(&second_of(60_000, 4), load, now);
-    let tried = Setting {
-        depth: 24,
-        pack: 24,
-    };
+    let tried = Setting::new(24, 24);
     assert_eq!(control.setting(), tried);
-    assert_eq!(control.learnt(), Setting { depth: 1, pack: 1 });
+    assert_eq!(control.learnt(), Setting::new(1, 1));
 }
 
 #[test]
@@ -418,11 +420,15 @@ fn a_deeper_setting_is_tried_where_more_than_a_tenth_of_what_fits_waits() {
                 replies: 1000,
                 ..Sample::default()
             },
-            2 * waiting,
+            Load {
+                waiting: 2 * waiting,
+                ..Load::default()
+            },
         );
         let load = Load {
             connections: 80,
             waiting,
+            ..Load::default()
         };
         control.choose(&seen, load, Instant::now());
         let deeper = matches!(control.stage, Stage::Trying(t) if t.trial == Trial::Deeper);
@@ -440,6 +446,7 @@ fn a_shallower_setting_is_tried_only_where_more_than_half_of_what_fits_is_used()
         let load = Load {
             connections: 20,
             waiting: 0,
+            ..Load::default()
         };
         control.choose(&second_of(1000, in_flight), load, Instant::now());
         let shallower = matches!(control.stage, Stage::Trying(t) if t.trial == Trial::Shallower);

@@ -7,6 +7,8 @@ use super::tuning::Tuning;
 /// Which other setting is tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Trial {
+    /// The trial uses more connections than are usual.
+    Wide,
     /// The trial uses a few times the usual depth.
     Deeper,
     /// The trial uses half of the usual depth.
@@ -19,35 +21,53 @@ pub(crate) enum Trial {
 
 impl Trial {
     /// All trials, in the order in which they are made.
-    pub(super) const ALL: [Self; 4] = [Self::Deeper, Self::Shallower, Self::Packed, Self::Spread];
+    pub(super) const ALL: [Self; 5] = [
+        Self::Wide,
+        Self::Deeper,
+        Self::Shallower,
+        Self::Packed,
+        Self::Spread,
+    ];
 
     /// Whether it puts more requests behind one another than there are now.
     pub(super) fn is_upward(self) -> bool {
         matches!(self, Self::Deeper | Self::Packed)
     }
 
+    /// How often this setting and the usual one take turns at most. Connections that were opened for a
+    /// trial are not closed and opened again for another turn of it.
+    pub(super) fn most_turns(self, tuning: &Tuning) -> u32 {
+        match self {
+            Self::Wide => 1,
+            _ => tuning.most_turns,
+        }
+    }
+
     /// What is tried where this is in use, and connections have so many requests each.
     pub(super) fn of(self, now: Setting, load: f64, max: usize, tuning: &Tuning) -> Setting {
-        let Setting { depth, pack } = now;
+        let Setting { depth, pack, .. } = now;
         match self {
+            Self::Wide => Setting { wide: true, ..now },
             Self::Deeper => Setting {
                 depth: (depth * tuning.steps_up).min(max),
-                pack,
+                ..now
             },
             Self::Shallower => Setting {
                 depth: (depth / 2).max(1),
                 pack: pack.min((depth / 2).max(1)),
+                ..now
             },
             Self::Packed => {
                 let pack = (pack.max(load.round() as usize) * tuning.steps_up).min(max);
                 Setting {
                     depth: depth.max(pack),
                     pack,
+                    ..now
                 }
             }
             Self::Spread => Setting {
-                depth,
                 pack: (pack / tuning.steps_up).max(1),
+                ..now
             },
         }
     }
@@ -68,7 +88,7 @@ impl Trial {
         };
         let longer_tail = has_longer_tail(deep, shallow, tuning);
         let needed = match (self, longer_tail) {
-            (Self::Deeper, false) => tuning.min_gain,
+            (Self::Wide, _) | (Self::Deeper, false) => tuning.min_gain,
             (Self::Deeper, true) => tuning.min_gain_for_tail,
             (Self::Packed, false) => tuning.min_gain,
             (Self::Packed, true) => f64::INFINITY,

@@ -53,6 +53,10 @@ pub(crate) struct Tuning {
     pub(super) known_after: Duration,
     /// A deeper setting is tried while so large a share of what connections may have waits for them.
     pub(super) min_waiting: f64,
+    /// More connections than are usual are tried while so large a share of them waits for late replies,
+    pub(super) many_stuck: f64,
+    /// and are given up when so small a share does.
+    pub(super) few_stuck: f64,
     /// Requests are packed at so many replies per second: what packing saves are some microseconds
     /// of each request, which nobody feels at fewer.
     pub(super) min_packed_rate: f64,
@@ -117,6 +121,10 @@ impl Tuning {
         settled_replies: 4,
         known_after: Duration::from_millis(150),
         min_waiting: 0.1,
+        // With twice the connections half as many requests stand behind each late reply. Where a
+        // tenth of the connections wait for one, that is about a tenth of what callers wait for.
+        many_stuck: 0.1,
+        few_stuck: 0.02,
         min_packed_rate: 20_000.0,
         shortest_rest: Duration::from_secs(1),
         longest_rest: Duration::from_secs(60),

@@ -6,6 +6,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::Load;
 use super::sample::{Sample, Window};
 use super::tuning::Tuning;
 
@@ -29,13 +30,13 @@ impl Turn {
         }
     }
 
-    /// Adds a sample that came while so many requests waited, unless the turn is left alone still.
+    /// Adds a sample that came while there was so much to do, unless the turn is left alone still.
     /// Says whether it is not.
-    pub(super) fn add(&mut self, sample: &Sample, waiting: usize, now: Instant) -> bool {
+    pub(super) fn add(&mut self, sample: &Sample, load: Load, now: Instant) -> bool {
         if now < self.from {
             return false;
         }
-        self.seen.add(sample, waiting);
+        self.seen.add(sample, load);
         self.seen.secs = now.saturating_duration_since(self.from).as_secs_f64();
         true
     }
@@ -137,12 +138,24 @@ mod tests {
                 tuning: &Tuning::DEFAULT,
             };
             let mut seen = Window::default();
-            seen.add(&sample(100, 40), 0);
+            seen.add(&sample(100, 40), Load::default());
             let mut turn = times.after_a_change(&seen, now);
-            assert!(!turn.add(&sample(1000, 40), 0, now + MS * (left_alone - 1)));
-            assert!(turn.add(&sample(1000, 10), 0, now + MS * (left_alone + looked - 1)));
+            assert!(!turn.add(
+                &sample(1000, 40),
+                Load::default(),
+                now + MS * (left_alone - 1)
+            ));
+            assert!(turn.add(
+                &sample(1000, 10),
+                Load::default(),
+                now + MS * (left_alone + looked - 1)
+            ));
             assert!(!turn.is_over(times.tuning), "{longest:?}");
-            assert!(turn.add(&sample(1, 10), 0, now + MS * (left_alone + looked)));
+            assert!(turn.add(
+                &sample(1, 10),
+                Load::default(),
+                now + MS * (left_alone + looked)
+            ));
             assert!(turn.is_over(times.tuning), "{longest:?}");
             assert!((turn.seen.response() - 0.01).abs() < 1e-9);
         }

@@ -46,6 +46,8 @@ use super::connection::ConnId;
 use super::connection::Phase;
 use super::connections::Connections;
 use super::depth::DepthControl;
+#[cfg(test)]
+use super::depth::Setting;
 use super::growth::Growth;
 use super::hedging::HedgeBudget;
 use super::permits::Holdings;
@@ -105,6 +107,8 @@ pub(crate) struct Rerouted {
     pub(crate) moved: usize,
     /// Second copies of requests that wait for a late reply.
     pub(crate) hedged: usize,
+    /// There may be more connections than before, which is to be asked for.
+    pub(crate) widened: bool,
 }
 
 impl<P: Protocol> Scheduler<P> {
@@ -163,6 +167,23 @@ impl<P: Protocol> Scheduler<P> {
     pub(crate) fn is_ready(&self, id: ConnId) -> bool {
         let connection = self.connections.peek(id);
         connection.is_some_and(|c| c.phase() == Phase::Ready)
+    }
+
+    /// The most connections that there may be now.
+    #[cfg(test)]
+    pub(crate) fn cap(&self) -> usize {
+        self.growth.cap()
+    }
+
+    /// Has there be as many connections as are allowed, or as many as are usual, as if that had been
+    /// learnt.
+    #[cfg(test)]
+    pub(crate) fn teach_width(&mut self, wide: bool) {
+        let setting = self.depth.learnt();
+        self.depth.teach(Setting { wide, ..setting });
+        self.widen();
+        self.rank_all();
+        self.hand_out();
     }
 
     #[cfg(test)]

@@ -30,8 +30,9 @@ impl<P: Protocol> Scheduler<P> {
         let (report, back) = pipeline.report(expired, now);
         let mut rerouted = Rerouted {
             moved: back.len(),
-            hedged: 0,
+            ..Rerouted::default()
         };
+        let cap = self.growth.cap();
         for ticket in back {
             self.put_back(ticket, now);
         }
@@ -50,6 +51,7 @@ impl<P: Protocol> Scheduler<P> {
                 }
             }
         }
+        rerouted.widened = self.growth.cap() > cap;
         pipeline.set_marks(self.depth.marks());
         if rerouted != Rerouted::default() {
             self.hand_out();
@@ -77,8 +79,24 @@ impl<P: Protocol> Scheduler<P> {
         if self.depth.setting() == before {
             self.rank(id);
         } else {
+            self.widen();
+            if before.wide || self.depth.setting().wide {
+                // Hardly one of so many is full, which would measure its pace anew: those that have met
+                // a late reply at another setting would have the fewest requests for ever.
+                self.connections.forget_paces();
+            }
             self.rank_all();
             self.hand_out();
+        }
+    }
+
+    /// Has there be as many connections as the setting in use wants. Those that are too many close when
+    /// what they have is done.
+    pub(super) fn widen(&mut self) {
+        let surplus = self.growth.set_wide(self.depth.setting().wide);
+        let leaving = self.owed + self.connections.closing();
+        for _ in leaving..surplus {
+            self.handle_eviction();
         }
     }
 
@@ -94,9 +112,12 @@ impl<P: Protocol> Scheduler<P> {
             return Err(Error::new(Kind::Shutdown, "the connection was given up"));
         };
         let was_busy = connection.load() > 0;
-        if connection.note(&report) {
+        if self.connections.note(id, &report) == Some(true) {
             self.growth.answered();
         }
+        let Some(connection) = self.connections.get(id) else {
+            return Ok(0);
+        };
         let sample = report.sample;
         if sample.replies > 0 {
             self.away = self.away.saturating_add(sample.replies as usize);
@@ -155,7 +176,10 @@ impl<P: Protocol> Scheduler<P> {
         let may_grow = self.growth.has_room() && !self.starved;
         Load {
             connections: self.live(),
+            opening: self.growth.opening(),
+            stuck: self.connections.stuck(),
             waiting: if may_grow { 0 } else { self.queue.len() },
+            can_widen: self.growth.can_widen(),
         }
     }
 

@@ -1,6 +1,7 @@
 //! Which connection, and what the end of one means for the others.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use super::*;
 use crate::engine::core::call::Caller;
@@ -308,7 +309,7 @@ fn busy_and_idle(load: usize) -> (Fixture, ConnId, ConnId) {
 fn requests_are_spread_unless_it_pays_to_pack_them() {
     for (pack, packed) in [(1, 0), (2, 1), (4, 3)] {
         let (mut world, busy, idle) = busy_and_idle(1);
-        world.scheduler.depth.teach(Setting { depth: 8, pack });
+        world.scheduler.depth.teach(Setting::new(8, pack));
         world.scheduler.rank_all();
         world.send(packed);
         let mail = (world.scheduler.mail(busy), world.scheduler.mail(idle));
@@ -322,7 +323,7 @@ fn requests_are_spread_unless_it_pays_to_pack_them() {
 #[test]
 fn nothing_is_packed_behind_what_is_stuck_and_what_goes_alone_is_not_packed() {
     let (mut world, busy, idle) = busy_and_idle(1);
-    world.scheduler.depth.teach(Setting { depth: 8, pack: 8 });
+    world.scheduler.depth.teach(Setting::new(8, 8));
     let stuck = Report {
         stuck: true,
         ..done(0)
@@ -331,7 +332,7 @@ fn nothing_is_packed_behind_what_is_stuck_and_what_goes_alone_is_not_packed() {
     world.send(1);
     assert_eq!(world.scheduler.mail(idle), 1);
     let (mut world, busy, idle) = busy_and_idle(1);
-    world.scheduler.depth.teach(Setting { depth: 8, pack: 8 });
+    world.scheduler.depth.teach(Setting::new(8, 8));
     world.scheduler.rank_all();
     assert_eq!(world.scheduler.choose(true), Some(idle));
     assert_eq!(world.scheduler.choose(false), Some(busy));
@@ -351,12 +352,84 @@ fn what_waits_is_handed_out_when_connections_may_be_deeper() {
     let before = world.scheduler.depth.setting();
     world.scheduler.follow(id, before);
     assert_eq!(world.scheduler.waiting(), 3);
-    world.scheduler.depth.teach(Setting { depth: 3, pack: 1 });
+    world.scheduler.depth.teach(Setting::new(3, 1));
     world.scheduler.follow(id, before);
     assert_eq!(
         (world.scheduler.waiting(), world.scheduler.mail(id)),
         (1, 2)
     );
+}
+
+#[test]
+fn connections_that_are_too_many_close_when_what_they_have_is_done() {
+    let mut world = Fixture::new(4, 1);
+    world.scheduler.growth = Growth::new(&Config {
+        max_connections: 4,
+        usual_connections: 2,
+        ..Config::default()
+    });
+    world.send(6);
+    let mut open = vec![world.open(), world.open()];
+    assert!(!world.scheduler.poll_opening(world.now), "two are usual");
+    let before = world.scheduler.depth.setting();
+    let wide = |wide| Setting {
+        wide,
+        ..Setting::new(1, 1)
+    };
+    world.scheduler.depth.teach(wide(true));
+    world.scheduler.follow(open[0], before);
+    assert!(world.scheduler.poll_opening(world.now));
+    open.extend([world.open(), world.open()]);
+    assert!(!world.scheduler.poll_opening(world.now), "four are allowed");
+    for id in &open {
+        assert_eq!(world.report(*id, Report::default()).unwrap(), 1);
+    }
+    world.scheduler.depth.teach(wide(false));
+    world.scheduler.follow(open[0], wide(true));
+    world.scheduler.widen();
+    let closing = |world: &mut Fixture, id| world.phase(id) == Phase::Closing;
+    let (gone, kept): (Vec<_>, Vec<_>) = open.into_iter().partition(|id| closing(&mut world, *id));
+    assert_eq!(
+        (gone.len(), kept.len()),
+        (2, 2),
+        "no more than are too many"
+    );
+    for id in gone {
+        assert!(world.report(id, done(1)).is_err());
+    }
+    assert_eq!(world.report(kept[0], done(1)).unwrap(), 1, "it goes on");
+}
+
+#[test]
+fn paces_at_another_setting_are_forgotten_where_connections_are_many() {
+    let mut world = Fixture::new(2, 8);
+    let (slow, other) = (world.open(), world.open());
+    for id in [slow, other] {
+        assert_eq!(world.report(id, done(0)).unwrap(), 0);
+    }
+    world.scheduler.depth.teach(Setting::new(1, 1));
+    world.send(2);
+    for id in [slow, other] {
+        assert_eq!(world.report(id, done(0)).unwrap(), 1);
+    }
+    for (id, ms) in [(other, 1), (slow, 100)] {
+        world.now += Duration::from_millis(ms);
+        world.send(1);
+        assert_eq!(world.report(id, done(1)).unwrap(), 1);
+    }
+    let before = world.scheduler.depth.setting();
+    world.scheduler.depth.teach(Setting::new(4, 1));
+    world.scheduler.follow(other, before);
+    let shortest = |world: &Fixture| world.scheduler.connections.shortest_wait();
+    world.send(1);
+    assert_eq!(shortest(&world), Some(other), "it is quick, and has two");
+    let wide = Setting {
+        wide: true,
+        ..Setting::new(4, 1)
+    };
+    world.scheduler.depth.teach(wide);
+    world.scheduler.follow(other, before);
+    assert_eq!(shortest(&world), Some(slow), "it has the fewest");
 }
 
 #[test]

@@ -193,8 +193,8 @@ fn the_log_is_written_with_nothing_locked() {
     let (endpoint, probe) = probed();
     tracing::subscriber::with_default(ProbedLog(probe.clone()), || {
         endpoint.lock().actions().log(TrialOutcome {
-            usual: Setting { depth: 1, pack: 1 },
-            tried: Setting { depth: 4, pack: 1 },
+            usual: Setting::new(1, 1),
+            tried: Setting::new(4, 1),
             better: true,
             usual_response: 2.0,
             tried_response: 1.0,

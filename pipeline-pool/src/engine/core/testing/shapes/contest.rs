@@ -66,6 +66,8 @@ pub(super) struct Result {
     pub(super) figures: Figures,
     /// What the pool has learnt, or was set.
     pub(super) setting: Setting,
+    /// Its connections at the end.
+    pub(super) sockets: usize,
     /// What it has tried, when, and how that came out.
     pub(super) trials: Vec<(Duration, TrialOutcome)>,
 }
@@ -75,6 +77,7 @@ fn config(connections: usize, depth: Option<usize>, hedge: f64) -> Config {
     let learnt = Config::default();
     Config {
         max_connections: connections,
+        usual_connections: connections,
         max_depth: depth.unwrap_or(learnt.max_depth),
         fixed_depth: depth.is_some(),
         hedge,
@@ -82,15 +85,29 @@ fn config(connections: usize, depth: Option<usize>, hedge: f64) -> Config {
     }
 }
 
-/// The pool with what it learns.
+/// The pool of 64 connections with what it learns.
 pub(super) fn learnt(shape: Shape, hedge: f64, effort: Effort) -> Result {
-    let pool = Pooled::new(config(64, None, hedge), shape.tasks);
+    learnt_with(config(64, None, hedge), shape, effort)
+}
+
+/// The pool as it comes with what it learns, which may be to open more connections.
+pub(super) fn as_it_comes(shape: Shape, hedge: f64, effort: Effort) -> Result {
+    let config = Config {
+        hedge,
+        ..Config::default()
+    };
+    learnt_with(config, shape, effort)
+}
+
+fn learnt_with(config: Config, shape: Shape, effort: Effort) -> Result {
+    let pool = Pooled::new(config, shape.tasks);
     let mut simulation = Simulation::new(pool, shape);
     let learning = simulation.run(LEARNING);
     let time = effort.time(&learning).max(effort.learnt);
     Result {
         figures: simulation.run(time),
         setting: simulation.client().setting(),
+        sockets: simulation.client().sockets(),
         trials: simulation.client().trials().to_vec(),
     }
 }
@@ -103,6 +120,7 @@ pub(super) fn fixed(shape: Shape, connections: usize, depth: usize, effort: Effo
     Result {
         figures: simulation.run(effort.time(&warm_up)),
         setting: simulation.client().setting(),
+        sockets: simulation.client().sockets(),
         trials: simulation.client().trials().to_vec(),
     }
 }

@@ -19,6 +19,7 @@ use crate::engine::core::connection::ConnId;
 use crate::engine::core::depth::{Setting, TrialOutcome};
 use crate::engine::core::pipeline::Pipeline;
 use crate::engine::core::scheduler::{Rerouted, Scheduler, Submitted};
+use crate::error::{Error, Kind};
 
 /// The shortest time that a driver sets its timer for.
 const MIN_SLEEP: Duration = Duration::from_millis(1);
@@ -98,7 +99,7 @@ impl Pooled {
             sent: 0,
             now: Duration::ZERO,
             trials: Vec::new(),
-            setting: Setting { depth: 1, pack: 1 },
+            setting: Setting::new(1, 1),
             figures: Figures::default(),
         }
     }
@@ -111,6 +112,11 @@ impl Pooled {
     /// What is set or learnt.
     pub(super) fn setting(&self) -> Setting {
         self.setting
+    }
+
+    /// The connections there are.
+    pub(super) fn sockets(&self) -> usize {
+        self.scheduler.live()
     }
 
     fn bell(&self, task: Task) -> Arc<Bell> {
@@ -204,7 +210,13 @@ impl Pooled {
                 self.scheduler
                     .handle_report(ConnId(place), &mut link.pipeline, false, at);
             drop(self.scheduler.handle_rest(ConnId(place), &waker, false));
-            let rerouted = reported.unwrap();
+            let rerouted = match reported {
+                Ok(rerouted) => rerouted,
+                Err(cause) => {
+                    self.end(place, link, &cause, now, out);
+                    return took;
+                }
+            };
             self.unlock();
             link.pipeline.wake_told();
             self.figures.hedges += rerouted.hedged as u64;
@@ -227,19 +239,41 @@ impl Pooled {
         let armed = self.start + link.timer;
         let soonest = link.pipeline.take_soonest(&self.config);
         if soonest.is_some_and(|s| s < armed) || armed <= at {
-            link.pipeline.handle_timeout(at, &self.config).unwrap();
+            if let Err(cause) = link.pipeline.handle_timeout(at, &self.config) {
+                self.end(place, link, &cause, now, out);
+                return took;
+            }
             let next = link.pipeline.next_timeout(at, &self.config);
             let next = next.unwrap_or(at + self.config.idle_timeout);
             link.timer = next.max(at + MIN_SLEEP) - self.start;
             out.timers.push((place, link.timer));
         }
         self.links[place] = Some(link);
+        self.look();
+        took
+    }
+
+    /// A connection ends that is needed no more.
+    fn end(&mut self, place: usize, mut link: Link, cause: &Error, now: Duration, out: &mut Out) {
+        assert!(
+            cause.kind() == Kind::Closed && link.pipeline.is_idle(),
+            "{cause}"
+        );
+        let ending = link.pipeline.close(cause, &self.config);
+        self.scheduler
+            .handle_ended(ConnId(place), ending, self.start + now);
+        link.pipeline.wake_told();
+        self.grow(now, out);
+        self.look();
+    }
+
+    /// Takes note of what has been learnt.
+    fn look(&mut self) {
         let setting = self.scheduler.depth().learnt();
         if self.setting != setting {
             self.setting = setting;
             self.figures.changes += 1;
         }
-        took
     }
 }
 

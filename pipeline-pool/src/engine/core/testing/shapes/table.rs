@@ -1,7 +1,7 @@
 //! The contests of all shapes, or of some, as a test or as a table.
 
 use super::Shape;
-use super::contest::{Contest, Effort, Result, fixed, learnt, plain};
+use super::contest::{Contest, Effort, Result, as_it_comes, fixed, learnt, plain};
 use super::figures::Figures;
 
 /// Shapes in which the pool is not as good as the best depth, and why.
@@ -61,6 +61,12 @@ fn print_contest(contest: &Contest, effort: Effort) {
     let note = format!("{:?}", hedged.setting);
     print("hedge(0.1)", &hedged.figures, &note);
     print_trials(&hedged);
+    for (name, hedge) in [("as is", 0.0), ("and hedged", 0.1)] {
+        let result = as_it_comes(contest.shape, hedge, effort);
+        let note = format!("{:?}, {} sockets", result.setting, result.sockets);
+        print(name, &result.figures, &note);
+        print_trials(&result);
+    }
     print("sockets", &plain(contest.shape, effort), "");
 }
 
@@ -148,4 +154,43 @@ fn what_waits_behind_late_answers_is_sent_a_second_time() {
     let many = hedged(5, 256);
     assert!(many.over_50ms() < 0.01, "{}", many.over_50ms());
     assert!(few.extra() < 0.1 && many.extra() < 0.1);
+}
+
+/// 256 callers of a server that takes 5 ms, with such a share of late answers.
+fn many_callers(late_per_100_000: usize) -> Shape {
+    Shape {
+        latency_ms: 5,
+        serial: false,
+        late_per_100_000,
+        tasks: 256,
+    }
+}
+
+#[test]
+fn more_sockets_are_used_where_late_answers_hold_up_many_callers() {
+    let shape = many_callers(1000);
+    let sockets = plain(shape, Effort::QUICK);
+    for (hedge, p999, over_50ms) in [(0.0, 1.1, 0.045), (0.1, 0.6, 0.01)] {
+        let learnt = as_it_comes(shape, hedge, Effort::WHOLE);
+        let figures = &learnt.figures;
+        assert!(figures.rate() >= 0.8 * sockets.rate(), "{}", figures.rate());
+        let times = |share| figures.quantile(share) / sockets.quantile(share);
+        assert!(times(0.5) <= 1.02, "{hedge}: p50 {}", times(0.5));
+        assert!(times(0.999) <= p999, "{hedge}: p99.9 {}", times(0.999));
+        assert!(figures.over_50ms() <= over_50ms, "{}", figures.over_50ms());
+        assert!(figures.extra() <= 0.1, "{}", figures.extra());
+        assert_eq!(learnt.sockets, 128);
+    }
+}
+
+#[test]
+fn no_more_sockets_are_used_than_help() {
+    let quick = Shape {
+        latency_ms: 0,
+        ..many_callers(0)
+    };
+    for shape in [many_callers(0), many_callers(100), quick] {
+        let learnt = as_it_comes(shape, 0.0, Effort::QUICK);
+        assert_eq!(learnt.sockets, 64, "{shape}");
+    }
 }

@@ -276,11 +276,7 @@ impl World {
                 continue;
             }
             let failed = site.failed.map(|at| now.saturating_duration_since(at));
-            let room = site
-                .config
-                .max_connections
-                .saturating_sub(sockets)
-                .min(free);
+            let room = site.scheduler.cap().saturating_sub(sockets).min(free);
             let turns = site.config.max_opening.saturating_sub(opening);
             let missing = waiting.saturating_sub(opening).min(room).min(turns);
             let paused = failed.is_some_and(|since| since <= LONGEST_PAUSE);
@@ -312,7 +308,7 @@ impl World {
             };
             let links = self.links.iter().filter(|l| l.site == s);
             let opening = links.clone().filter(|l| l.open.is_none()).count();
-            let is_full = links.count() >= site.config.max_connections;
+            let is_full = links.count() >= site.scheduler.cap();
             // While a connection is being opened, those who wait do so for that.
             let failed = site.failed.map(|at| self.now.saturating_duration_since(at));
             let paused = failed.is_some_and(|since| since <= LONGEST_PAUSE);

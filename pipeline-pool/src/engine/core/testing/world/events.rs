@@ -74,6 +74,9 @@ pub(super) enum Happening {
     FailSource(usize),
     /// The runtime of a connection drops its task.
     Drop(usize),
+    /// An endpoint learns that more connections than are usual serve its callers better, or that they
+    /// do so no more.
+    Widen(usize, bool),
     /// So many milliseconds pass.
     Pass(u64),
 }
@@ -83,6 +86,7 @@ pub(super) enum Happening {
 pub(super) struct Plan {
     pub(super) sites: usize,
     pub(super) max_connections: usize,
+    pub(super) usual_connections: usize,
     pub(super) max_total: usize,
     pub(super) max_opening: usize,
     pub(super) max_depth: usize,
@@ -107,6 +111,7 @@ impl Plan {
         Self {
             sites: 1 + random.below(3),
             max_connections,
+            usual_connections: 1 + random.below(max_connections),
             max_total: 1 + random.below(8),
             max_opening: 1 + random.below(4),
             max_depth: random.pick(&[1, 2, 3, 4, 8]),
@@ -150,6 +155,7 @@ pub(super) fn draw(plan: &Plan, random: &mut Random) -> Happening {
             84..88 => Happening::Feed(n, 1 + random.below(3)),
             88 => Happening::FailSource(n),
             89 => Happening::Drop(n),
+            90 => Happening::Widen(n, random.one_in(2)),
             _ => Happening::Pass(random.pick(&[0, 1, 1, 5, 10, 20, 50, 300, 3000])),
         };
         let is_calm = matches!(

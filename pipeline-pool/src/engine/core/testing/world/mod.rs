@@ -117,6 +117,7 @@ impl World {
         let now = Instant::now();
         let config = Config {
             max_connections: plan.max_connections,
+            usual_connections: plan.usual_connections,
             max_total: plan.max_total,
             max_opening: plan.max_opening,
             max_depth: plan.max_depth,
@@ -236,6 +237,12 @@ impl World {
                 self.sites[site].scheduler.handle_extra_closed();
                 self.unlock(site);
                 self.release();
+                self.grow(site);
+            }
+            Happening::Widen(n, wide) => {
+                let site = n % self.sites.len();
+                self.sites[site].scheduler.teach_width(wide);
+                self.unlock(site);
                 self.grow(site);
             }
             Happening::Drop(n) => self.drop_task(self.nth_open(n)?),
