@@ -487,6 +487,6 @@ impl DepthControl {
 }
 
 #[cfg(test)]
-mod tests;
+mod rules;
 #[cfg(test)]
-mod width;
+mod tests;
