@@ -66,11 +66,14 @@ run_states(Rule) ->
         _ -> Rule()
     end.
 
-%% For a rule that chooses items by when they were published first: only those that it chooses are read.
+%% For a rule that chooses items by when they were published first: only those that it chooses are read. Another rule may go
+%% on after it, for which items are whole again.
 run_items(Rule) ->
     run(fun() ->
                 put(?ACTIVITY, (get(?ACTIVITY))#{later => true}),
-                case Rule() of
+                Chosen = Rule(),
+                put(?ACTIVITY, maps:remove(later, get(?ACTIVITY))),
+                case Chosen of
                     {result, {Items, Page}} -> {result, {read_items(Items), Page}};
                     {error, _} = Error -> Error
                 end

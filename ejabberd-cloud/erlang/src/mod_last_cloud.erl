@@ -9,11 +9,12 @@
 init(_Host, _Options) -> cloud:start().
 import(_Server, _Activity) -> pass.
 
+%% An outage raises: mod_last takes an error for somebody who was never there, and a command that removes people who were not
+%% there for long would remove him.
 get_last(User, Server) ->
-    case cloud:call({last_get, cloud:bare(User, Server)}) of
-        {ok, none} -> error;
-        {ok, {Seconds, Status}} -> {ok, {Seconds, Status}};
-        {error, _} = Error -> Error
+    case cloud:ask({last_get, cloud:bare(User, Server)}) of
+        none -> error;
+        {Seconds, Status} -> {ok, {Seconds, Status}}
     end.
 
 store_last_info(User, Server, Seconds, Status) ->

@@ -60,7 +60,7 @@ event(text, {Nick, #message{subject = Subject}}) -> {subject, Nick, xmpp:get_tex
 event(join, Nick) -> {join, Nick};
 event(leave, {Nick, Reason}) -> {leave, Nick, Reason};
 event(nickchange, {Old, New}) -> {rename, Old, New};
-event(kickban, {Nick, Reason, Code}) -> {kick, Nick, Reason, Code == <<"301">>};
+event(kickban, {Nick, Reason, Code}) -> {kick, Nick, Reason, Code == 301};
 event(room_existence, created) -> {note, <<"The room is created">>};
 event(room_existence, destroyed) -> {note, <<"The room is destroyed">>};
 event(room_existence, started) -> {note, <<"The room is started">>};

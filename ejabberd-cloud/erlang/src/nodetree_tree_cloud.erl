@@ -49,8 +49,11 @@ get_all_nodes({_, _, _} = JID) -> get_nodes(jid:tolower(jid:remove_resource(JID)
 get_all_nodes(Host) ->
     case cloud:call({pubsub_people, Host}) of
         {ok, People} ->
-            Own = [get_nodes(jid:tolower(jid:decode(Person))) || Person <- People],
-            lists:append([Nodes || Nodes <- [get_nodes(Host) | Own], is_list(Nodes)]);
+            Found = [get_nodes(Host) | [get_nodes(jid:tolower(jid:decode(Person))) || Person <- People]],
+            case lists:all(fun is_list/1, Found) of
+                true -> lists:append(Found);
+                false -> failed()
+            end;
         {error, _} -> failed()
     end.
 

@@ -1,6 +1,7 @@
-//! What fails or waits, for requests of one operation about things whose key or name has a text in it.
+//! What fails or waits, for requests of one operation about things whose key or name, or whose domain, has a text in it.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
 
 use emulator::{Fault, Gate, Rule, Seen};
 
@@ -14,7 +15,7 @@ impl Held {
     /// Holds the next such request.
     pub(crate) fn next(&self, cloud: &Cloud, operation: &str, text: &str) {
         let gate = Gate::new();
-        let rule = about(Rule::new(Fault::hold(&gate)), operation, text);
+        let rule = Rule::new(Fault::hold(&gate)).when(about(operation, text));
         cloud.faults().add(rule.times(1));
         *self.0.lock().expect("no panic") = Some(gate);
     }
@@ -34,28 +35,56 @@ impl Held {
     }
 }
 
+/// How long a request that is to be refused may take to come.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How many requests were refused.
+#[derive(Clone, Default)]
+pub(crate) struct Refused(Arc<(Mutex<u64>, Condvar)>);
+
+impl Refused {
+    /// Such requests are refused, and are not sent again.
+    pub(crate) fn all(&self, cloud: &Cloud, operation: &str, text: &str) {
+        *self.0.0.lock().expect("no panic") = 0;
+        let (seen, is_about) = (self.clone(), about(operation, text));
+        let refused = Rule::new(Fault::error(403, "AccessDenied"));
+        cloud.faults().add(refused.when(move |request| {
+            let is_refused = is_about(request);
+            if is_refused {
+                *seen.0.0.lock().expect("no panic") += 1;
+                seen.0.1.notify_all();
+            }
+            is_refused
+        }));
+    }
+
+    /// Waits until one has come since.
+    pub(crate) fn wait(&self) {
+        let count = self.0.0.lock().expect("no panic");
+        let none = |count: &mut u64| *count == 0;
+        let waited = self.0.1.wait_timeout_while(count, PATIENCE, none);
+        let how = waited.expect("no panic").1;
+        assert!(!how.timed_out(), "nothing came that is refused");
+    }
+}
+
 /// Everything is refused, as by a service that is away.
 pub(crate) fn outage(cloud: &Cloud) {
     let away = Fault::error(503, "ServiceUnavailable");
     cloud.faults().add(Rule::new(away));
 }
 
-/// Such requests are refused, and are not sent again.
-pub(crate) fn refuse(cloud: &Cloud, operation: &str, text: &str) {
-    let refused = Rule::new(Fault::error(403, "AccessDenied"));
-    cloud.faults().add(about(refused, operation, text));
-}
-
 /// The next such request is done, and its answer is lost.
 pub(crate) fn lose(cloud: &Cloud, operation: &str, text: &str) {
-    let lost = Rule::new(Fault::reset_after());
-    cloud.faults().add(about(lost, operation, text).times(1));
+    let lost = Rule::new(Fault::reset_after()).when(about(operation, text));
+    cloud.faults().add(lost.times(1));
 }
 
-fn about(rule: Rule, operation: &str, text: &str) -> Rule {
+fn about(operation: &str, text: &str) -> impl Fn(&Seen) -> bool + use<> {
     let (operation, text) = (operation.to_owned(), text.to_owned());
-    rule.when(move |seen: &Seen| {
-        let about = seen.key.as_deref().unwrap_or(&seen.query);
-        seen.operation == operation && about.contains(&text)
-    })
+    move |seen| {
+        let thing = seen.key.as_deref().unwrap_or(&seen.query);
+        let place = seen.resource.as_deref().unwrap_or_default();
+        seen.operation == operation && (thing.contains(&text) || place.contains(&text))
+    }
 }

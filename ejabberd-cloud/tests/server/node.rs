@@ -13,7 +13,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 use crate::cloud::Cloud;
-use crate::faults::Held;
+use crate::faults::{Held, Refused};
 use crate::memcached::Server as Memcached;
 use crate::meter::Meter;
 use crate::tools::{package, shims};
@@ -59,6 +59,7 @@ pub(crate) struct Node {
     pub(crate) emulator: Arc<Cloud>,
     pub(crate) meter: Meter,
     pub(crate) held: Held,
+    pub(crate) refused: Refused,
     pub(crate) address: String,
     plan: Plan,
     child: Child,
@@ -163,6 +164,7 @@ impl Node {
         Self {
             meter: Meter::default(),
             held: Held::default(),
+            refused: Refused::default(),
             emulator,
             address,
             plan: plan.clone(),
@@ -322,6 +324,12 @@ fn configured(plan: &Plan) -> String {
         "/api: mod_http_api\n      /probe: cloud_probe",
     );
     replace("use_cache: true", &format!("use_cache: {}", plan.caches));
+    // Less than by default, so that few people and nodes are too many.
+    replace("search: true", "search: true\n    matches: 3");
+    replace(
+        "plugins: [flat, pep]",
+        "plugins: [flat, pep]\n    max_nodes_discoitems: 4",
+    );
     if plan.external {
         replace(
             "auth_method: cloud",

@@ -61,7 +61,8 @@ pub(crate) fn act(what: &str, node: &Node) -> String {
     let rest: Vec<&str> = rest.split('\t').filter(|word| !word.is_empty()).collect();
     match (verb, &rest[..]) {
         ("outage", []) => faults::outage(&node.emulator),
-        ("refuse", [operation, text]) => faults::refuse(&node.emulator, operation, text),
+        ("refuse", [operation, text]) => node.refused.all(&node.emulator, operation, text),
+        ("refused", []) => node.refused.wait(),
         ("lose", [operation, text]) => faults::lose(&node.emulator, operation, text),
         ("hold", [operation, text]) => node.held.next(&node.emulator, operation, text),
         ("held", []) => node.held.wait(),
@@ -69,6 +70,7 @@ pub(crate) fn act(what: &str, node: &Node) -> String {
         ("mend", []) => node.emulator.faults().clear(),
         ("replace", [key, from, to]) => store::replace(&node.emulator, key, from, to),
         ("remove", [key]) => store::remove(&node.emulator, key),
+        ("copy", [from, to]) => store::copy(&node.emulator, from, to),
         _ => return answer(verb, &rest, node),
     }
     "done".to_owned()

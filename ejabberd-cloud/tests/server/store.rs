@@ -58,6 +58,11 @@ pub(crate) fn remove(emulator: &Cloud, key: &str) {
     within(async { emulator.bucket().delete(key).await.expect("a removal") });
 }
 
+/// Has the object under one key under another one, too, with all that is said of it.
+pub(crate) fn copy(emulator: &Cloud, from: &str, to: &str) {
+    within(async { emulator.bucket().copy(from, to).await.expect("a copy") });
+}
+
 fn bytes(emulator: &Cloud, key: &str) -> Vec<u8> {
     within(async {
         let object = emulator.bucket().get(key).await.expect("an object");

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from checks import HOST, PATIENCE, Client, api, attempt, check, emptied, left_of, main, names_with, register, until
+from checks import HOST, PATIENCE, Client, api, ask, attempt, check, emptied, left_of, main, names_with, register, until
 from slixmpp.exceptions import IqError
 from slixmpp.xmlstream import ET
 
@@ -22,8 +22,26 @@ async def logins():
     await api("change_password", user="ann", host=HOST, newpass="secret")
     people = await api("registered_users", host=HOST)
     check("people are listed", sorted(people) == ["ann", "bob"], people)
+    await some_of_them()
     last = await until(lambda: seen("ann"), "last activity")
     check("last activity is kept", "status" in last and last["timestamp"] > "2000", last)
+
+
+async def some_of_them():
+    """A list of people has a part of them, where somebody asks for one, and their number is told without it."""
+    await register("carl1", "carl2", "carl3")
+    everybody = ask("probe people").split()
+    check("all people are listed", sorted(everybody) == ["ann", "bob", "carl1", "carl2", "carl3"], everybody)
+    part = ask("probe people/from/2/to/4").split()
+    check("a list goes from one of them to another", part == everybody[1:4], (part, everybody))
+    part = ask("probe people/offset/3/limit/2").split()
+    check("and has as many as it may, from one of them on", part == everybody[2:4], (part, everybody))
+    part = ask("probe people/prefix/carl/limit/2/offset/2").split()
+    check("also of those whose names begin alike", part == [name for name in everybody if "carl" in name][1:], (part, everybody))
+    count = await api("stats", name="registeredusers")
+    check("people are counted", count == {"stat": 5}, count)
+    count = ask("probe count/carl")
+    check("also those whose names begin alike", count == "3", count)
 
 
 async def seen(user):
@@ -56,6 +74,33 @@ async def contacts(ann, bob):
     message = await bob.next_message()
     check("a message arrives", message["body"] == "hello", message)
     return ann
+
+
+async def version():
+    """Who has the contacts of the newest version is not sent them again."""
+    await register("vic")
+    vic = await Client("vic").login()
+
+    async def contacts_since(client, version):
+        answer = await client.query(f'<query xmlns="jabber:iq:roster" ver="{version}"/>')
+        query = answer.xml.find("{jabber:iq:roster}query")
+        return None if query is None else (query.get("ver"), [item.get("jid") for item in query])
+
+    first, contacts = await contacts_since(vic, "")
+    check("a roster has a version before it has contacts", first and contacts == [], (first, contacts))
+    answer = await contacts_since(vic, first)
+    check("which is kept", answer is None, answer)
+    seen = [first]
+    for contact in ("x@example.org", "y@example.org"):
+        await vic.update_roster(contact, name="X")
+        answer = await contacts_since(vic, seen[-1])
+        is_new = answer and answer[0] not in seen and contact in answer[1]
+        check("a changed roster is sent, with a version that it never had", is_new, (answer, seen))
+        changed = answer[0]
+        seen.append(changed)
+        answer = await contacts_since(vic, changed)
+        check("and is sent once", answer is None, answer)
+    await vic.logout()
 
 
 async def requests():
@@ -99,8 +144,12 @@ async def data(ann, bob):
             '<value>jabber:iq:search</value></field><field var="fn"><value>{}</value></field></x></query>')
     answer = str(await bob.query(form.format("ann ä*"), "set", f"vjud.{HOST}"))
     check("people are found by the beginning of their name", f">ann@{HOST}<" in answer and f">bob@{HOST}<" not in answer, answer)
-    answer = str(await bob.query(form.format("nobody"), "set", f"vjud.{HOST}"))
-    check("who is not there is not found", f"@{HOST}<" not in answer, answer)
+    for n in range(4):
+        await api("set_vcard", user=f"carl{n}", host=HOST, name="FN", content=f"Carl Moe {n}")
+    answer = str(await bob.query(form.format("carl m*"), "set", f"vjud.{HOST}"))
+    check("and no more than may be, which are three here", answer.count("<item") == 3, answer)
+    answer = str(await bob.query(form.format("carl moe 3"), "set", f"vjud.{HOST}"))
+    check("each of them is found", answer.count("<item") == 1 and f">carl3@{HOST}<" in answer, answer)
 
 
 async def privacy(ann, bob):
@@ -291,6 +340,7 @@ async def scenario():
     await logins()
     ann, bob = await Client("ann").login(), await Client("bob").login()
     ann = await contacts(ann, bob)
+    await version()
     await requests()
     await data(ann, bob)
     await privacy(ann, bob)

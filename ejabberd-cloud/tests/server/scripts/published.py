@@ -15,6 +15,19 @@ def payload(text, name="n"):
     return element
 
 
+def ids_in(event):
+    """The names of the items in an event."""
+    return [item.get("id") for item in event.xml.iter("{http://jabber.org/protocol/pubsub#event}item")]
+
+
+async def set_to(owner, node, **values):
+    """Sets a node of the service to something."""
+    form = (await owner.get_node_config(SERVICE, node))["pubsub_owner"]["configure"]["form"]
+    form["type"] = "submit"
+    form.set_values(form.get_values() | {f"pubsub#{name}": value for name, value in values.items()})
+    await owner.set_node_config(SERVICE, node, form)
+
+
 async def personal(gus, hal):
     gus.send_presence_subscription(f"hal@{HOST}")
 
@@ -44,6 +57,11 @@ async def personal(gus, hal):
     items = await hal.plugin["xep_0060"].get_items(f"gus@{HOST}", "urn:x:mood")
     check("until it is taken back", list(items["pubsub"]["items"]) == [], items)
     await pubsub.publish(f"gus@{HOST}", "urn:x:mood", id="current", payload=payload("again"))
+    other = await Client("hal", "other").login()
+    await other.want("urn:x:mood")
+    event = await other.next_event_with("again")
+    check("who comes is told what was published last", ids_in(event) == ["current"], event)
+    await other.logout()
     return gus
 
 
@@ -82,13 +100,7 @@ async def service(gus, hal):
     check("affiliations are kept", 'affiliation="publisher"' in answer and 'affiliation="owner"' in answer, answer)
     answer = str(await owner.get_node_subscriptions(SERVICE, "news"))
     check("subscriptions are kept", f"hal@{HOST}" in answer, answer)
-    form = await owner.get_node_config(SERVICE, "news")
-    config = form["pubsub_owner"]["configure"]["form"]
-    config["type"] = "submit"
-    values = config.get_values()
-    values["pubsub#title"] = "All the news"
-    config.set_values(values)
-    await owner.set_node_config(SERVICE, "news", config)
+    await set_to(owner, "news", title="All the news")
     answer = str(await owner.get_node_config(SERVICE, "news"))
     check("what a node is set to is kept", "All the news" in answer, answer)
     await reader.unsubscribe(SERVICE, "news")
@@ -116,6 +128,76 @@ async def of_one_person(gus, hal):
     await owner.delete_node(SERVICE, "more")
     answer = await reader.get_subscriptions(SERVICE)
     check("but for one that is gone", nodes(answer, "subscription") == {("news", "subscribed")}, answer)
+
+
+async def those_who_wait(gus, hal):
+    """Who owns a node where somebody waits for his consent is told which."""
+    owner, reader = gus.plugin["xep_0060"], hal.plugin["xep_0060"]
+    await owner.create_node(SERVICE, "closed")
+    await set_to(owner, "closed", access_model="authorize")
+    command = '<command xmlns="http://jabber.org/protocol/commands" node="http://jabber.org/protocol/pubsub#get-pending" action="execute"/>'
+
+    async def pending(client):
+        answer = await client.query(command, "set", SERVICE)
+        return [value.text for value in answer.xml.iterfind(".//{jabber:x:data}option/{jabber:x:data}value")]
+
+    check("nobody waits at first", await pending(gus) == [])
+    answer = str(await reader.subscribe(SERVICE, "closed"))
+    check("who has to be let in waits", 'subscription="pending"' in answer, answer)
+    nodes = await pending(gus)
+    check("the owner is told where somebody waits", nodes == ["closed"], nodes)
+    nodes = await pending(hal)
+    check("and nobody else", nodes == [], nodes)
+    await owner.modify_subscriptions(SERVICE, "closed", [(f"hal@{HOST}", "subscribed")])
+    nodes = await pending(gus)
+    check("until he has decided", nodes == [], nodes)
+    await owner.delete_node(SERVICE, "closed")
+
+
+async def listed(gus, hal):
+    """What there is at the service, and what a node has, up to the most that is listed, which is four nodes here."""
+    owner, lists = gus.plugin["xep_0060"], hal.plugin["xep_0030"]
+
+    async def there(node=None):
+        answer = await lists.get_items(SERVICE, node)
+        return sorted((item[1] or "", item[2] or "") for item in answer["disco_items"]["items"])
+
+    shelves = [f"shelf {n}" for n in range(3)]
+    for shelf in shelves:
+        await owner.create_node(SERVICE, shelf)
+    found = await there()
+    check("the nodes of a service are listed", [node for node, _ in found] == ["news", *shelves], found)
+    for id_ in ("one", "two"):
+        await owner.publish(SERVICE, shelves[0], id=id_, payload=payload(id_))
+    found = await there(shelves[0])
+    check("a node has its items and no nodes", found == [("", "one"), ("", "two")], found)
+    await owner.create_node(SERVICE, "shelf 3")
+    found = await there()
+    check("no more are listed than may be", len(found) == 4, found)
+    for shelf in (*shelves, "shelf 3"):
+        await owner.delete_node(SERVICE, shelf)
+
+
+async def without_their_publisher(gus, hal):
+    """Items stay when who has published them is nobody at the node any more, and its owner removes them."""
+    owner, writer = gus.plugin["xep_0060"], hal.plugin["xep_0060"]
+    await owner.create_node(SERVICE, "left")
+    await owner.modify_affiliations(SERVICE, "left", [(f"hal@{HOST}", "publisher")])
+    for id_ in ("a", "b"):
+        await writer.publish(SERVICE, "left", id=id_, payload=payload(id_))
+    await owner.publish(SERVICE, "left", id="c", payload=payload("c"))
+    await owner.modify_affiliations(SERVICE, "left", [(f"hal@{HOST}", "none")])
+
+    async def items():
+        answer = await owner.get_items(SERVICE, "left")
+        return [item["id"] for item in answer["pubsub"]["items"]]
+
+    check("items of somebody who is nobody any more stay", await items() == ["a", "b", "c"], await items())
+    await owner.retract(SERVICE, "left", "a")
+    check("the owner takes one of them back", await items() == ["b", "c"], await items())
+    await owner.purge(SERVICE, "left")
+    check("and removes all of them", await items() == [], await items())
+    await owner.delete_node(SERVICE, "left")
 
 
 async def decided_again(gus, hal):
@@ -165,6 +247,11 @@ async def pages(gus, hal):
     check("items by their names", chosen == ["l1", "l4"], chosen)
     everything = ids(await reader.get_items(SERVICE, "long"))
     check("and all of them", everything == [f"l{n}" for n in range(7)], everything)
+    whole = await asyncio.to_thread(ask, "probe whole/long")
+    check("items that a rule reads after it has chosen some are whole", whole == "7", whole)
+    await reader.subscribe(SERVICE, "long")
+    event = await hal.next_event_with("long 6")
+    check("who subscribes is sent the last item, and no other", ids_in(event) == ["l6"], event)
     await owner.delete_node(SERVICE, "long")
 
 
@@ -172,10 +259,7 @@ async def too_many_for_one_answer(gus, hal):
     """Items of 17 MB together, of which one answer of the program has 16 MiB at most."""
     owner = gus.plugin["xep_0060"]
     await owner.create_node(SERVICE, "large")
-    form = (await owner.get_node_config(SERVICE, "large"))["pubsub_owner"]["configure"]["form"]
-    form["type"] = "submit"
-    form.set_values(form.get_values() | {"pubsub#max_items": "100"})
-    await owner.set_node_config(SERVICE, "large", form)
+    await set_to(owner, "large", max_items="100")
     ids = [f"l{n:02}" for n in range(70)]
     for id_ in ids:
         await owner.publish(SERVICE, "large", id=id_, payload=payload("x" * 245_000))
@@ -242,6 +326,9 @@ async def scenario():
     gus = await personal(gus, hal)
     await service(gus, hal)
     await of_one_person(gus, hal)
+    await those_who_wait(gus, hal)
+    await listed(gus, hal)
+    await without_their_publisher(gus, hal)
     await decided_again(gus, hal)
     await pages(gus, hal)
     await too_many_for_one_answer(gus, hal)

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import signal
 
 from checks import HOST, PATIENCE, Client, api, ask, check, main, names_with, register, until
@@ -77,6 +78,8 @@ async def rooms():
     await ann.plugin["xep_0045"].set_affiliation(ROOM, "member", jid="carl@example.org")
 
     await end_process()
+    unused = await api("rooms_unused_list", service=f"conference.{HOST}", days=0)
+    check("a room that runs nowhere is among all of them", unused == [ROOM], unused)
     if ask("can fail") == "yes":
         await out_of_reach(bob)
     await join(bob, "Bo")
@@ -100,6 +103,7 @@ async def out_of_reach(bob):
     """A room that cannot be read is no room that is not there: whoever comes would get a new one, and own it."""
     ask("refuse GetObject\t/muc/")
     bob.make_presence(pto=f"{ROOM}/Bo").send()
+    await asyncio.to_thread(ask, "refused")
     await asyncio.to_thread(ask, "quiet")
     check("a room that cannot be read is not made anew", await is_gone())
     ask("mend")
@@ -204,16 +208,37 @@ async def nicknames(ann, bob):
     ask("mend")
     answer = str(await bob.query('<query xmlns="jabber:iq:register"/>', "get", service))
     check("until it is given up", "Ann of the Den" in answer, answer)
+    await bob.query('<query xmlns="jabber:iq:register"><remove/></query>', "set", service)
+    answer = str(await bob.query('<query xmlns="jabber:iq:register"/>', "get", service))
+    check("who gives up his nickname has none", "Ann of the Den" not in answer, answer)
+    await ann.query(form.format("Ann of the Den"), "set", service)
+    check("and it is free again", await call_oneself(ann, "Ann of the Den") == "yes")
 
 
-async def log():
+async def log(ann, bob):
     def page():
         return names_with("/muc-log/")
 
+    muc = ann.plugin["xep_0045"]
+    await muc.set_role(ROOM, "Bo", "none", reason="too <loud>")
+    await join(bob, "Bo")
+    await muc.set_affiliation(ROOM, "outcast", jid=f"bob@{HOST}", reason="far too loud")
+    await muc.set_affiliation(ROOM, "none", jid=f"bob@{HOST}")
+    await join(bob, "Bo")
+    check("who has one nickname takes another", await call_oneself(bob, "Bob") == "yes")
+    bob.plugin["xep_0045"].leave_muc(ROOM, "Bob", msg="enough of it")
     found = await until(page, "a page of the log")
     check("the log of a room is a page for each day", found[0].endswith(".html") and "den" in found[0], found)
-    text = await until(lambda: (text := ask(f"object {found[0]}")) and "said" in text and text, "what was said on the page")
+    text = await until(lambda: (text := ask(f"object {found[0]}")) and "enough of it" in text and text, "what happened last on the page")
     check("it has what was said, escaped", "said" in text and "&lt;the&gt;" in text and "<the>" not in text, text)
+    lines = [re.sub("</?bdi>", "", line.split("</a> ")[1]) for line in text.split("</p>") if "</a> " in line]
+    happened = [
+        "The log begins", "Al has set the subject: tea", "Bo has come", "Bo was made to leave (too &lt;loud&gt;)",
+        "Bo was banned (far too loud)", "Bo is called Bob from here on", "Bob has gone (enough of it)", "The room is started",
+    ]
+    for event in happened:
+        check(f"and {event!r}", event in lines, lines)
+    await join(bob, "Bo")
 
 
 async def groups():
@@ -235,15 +260,36 @@ async def groups():
 
     await until(gone, "emil's leaving")
     check("until one is taken out", True)
+    member = [ask(f"probe member/{user}/team") for user in ("dora", "emil")]
+    check("who is a member is so for rules of access, too", member == ["true", "false"], member)
     await api("srg_delete", group="team", host=HOST)
     answer = await api("srg_list", host=HOST)
     check("a group that was removed is gone", answer == [], answer)
     await dora.logout()
 
 
+async def destroyed(ann):
+    """A room that was destroyed here is another node's that has made it since, even if it is just as it was here."""
+    key, before = names_with("/muc/")[0], stored()
+    ask(f"copy {key}\tkept")
+    await ann.plugin["xep_0045"].destroy(ROOM)
+    await until(lambda: not names_with("/muc/"), "the end of the room")
+    check("a room that was destroyed is gone", True)
+    if ask("can fail") == "no":
+        return
+    await until(is_gone, "the end of the room's process")
+    ask("hold PutObject\t/muc/")
+    ann.make_presence(pto=f"{ROOM}/Al").send()
+    await asyncio.to_thread(ask, "held")
+    ask(f"copy kept\t{key}")
+    ask("release")
+    await asyncio.to_thread(ask, "quiet")
+    check("one that another node has made meanwhile is not overwritten", stored() == before, (stored(), before))
+
+
 async def scenario():
     ann, bob = await rooms()
-    await log()
+    await log(ann, bob)
     await nicknames(ann, bob)
     await program_started_anew(ann)
     if ask("can fail") == "yes":
@@ -252,9 +298,7 @@ async def scenario():
     await two_nodes(ann)
     await destroyed_elsewhere(ann)
     await groups()
-    await ann.plugin["xep_0045"].destroy(ROOM)
-    await until(lambda: not names_with("/muc/"), "the end of the room")
-    check("a room that was destroyed is gone", True)
+    await destroyed(ann)
     await asyncio.gather(ann.logout(), bob.logout())
 
 
