@@ -78,14 +78,15 @@ pub struct Tag<'a> {
     content: &'a str,
     /// How long the name is, with its prefix.
     name: usize,
+    /// How long the prefix is, with its colon.
+    prefix: usize,
 }
 
 impl<'a> Tag<'a> {
     /// The name without its namespace prefix.
+    #[inline]
     pub fn name(&self) -> &'a str {
-        let name = &self.content[..self.name];
-        let prefix = name.bytes().rposition(|b| b == b':');
-        prefix.map_or(name, |at| &name[at + 1..])
+        &self.content[self.prefix..self.name]
     }
 
     fn start(&self) -> BytesStart<'a> {
@@ -93,6 +94,7 @@ impl<'a> Tag<'a> {
     }
 
     /// Whether the attribute is there and has this value.
+    #[inline]
     pub fn has(&self, name: &str, value: &str) -> bool {
         if self.content.len() == self.name {
             return false;
@@ -160,6 +162,7 @@ impl<'a> Xml<'a> {
     ///
     /// # Errors
     /// When the text is not well-formed or nested too deeply.
+    #[inline]
     pub fn child(&mut self) -> Result<Option<Tag<'a>>, XmlError> {
         loop {
             match self.token()? {
@@ -186,7 +189,14 @@ impl<'a> Xml<'a> {
     ///
     /// # Errors
     /// As [`text`](Self::text).
+    #[inline]
     pub fn text_in_place(&mut self) -> Result<Cow<'a, str>, XmlError> {
+        if self.depth > 0
+            && let Some(text) = self.scanner.plain_text()
+        {
+            self.depth -= 1;
+            return Ok(Cow::Borrowed(text));
+        }
         let mut all = Cow::Borrowed("");
         loop {
             match self.token()? {
@@ -235,6 +245,7 @@ impl<'a> Xml<'a> {
         Ok(())
     }
 
+    #[inline]
     fn enter(&mut self, tag: Tag<'a>) -> Result<Tag<'a>, XmlError> {
         self.depth += 1;
         if self.depth > MAX_DEPTH {
@@ -244,6 +255,7 @@ impl<'a> Xml<'a> {
     }
 
     /// The next token within the root element.
+    #[inline]
     fn token(&mut self) -> Result<Token<'a>, XmlError> {
         if self.depth == 0 {
             return Err(XmlError::new("it ends too early"));
@@ -279,6 +291,9 @@ mod tests {
             ("<a>x</a>", "x"),
             ("<a/>", ""),
             ("<a> x </a>", " x "),
+            ("<a></a>", ""),
+            ("<n:a>x</n:a >", "x"),
+            ("<a>1\r\n2</a>", "1\n2"),
             (
                 "<a>1&amp;2&lt;3&#x41;<![CDATA[<&]]>!<!-- no --></a>",
                 "1&2<3A<&!",
@@ -300,6 +315,10 @@ mod tests {
             "<a>",
             "<a>x",
             "<a></b>",
+            "<a>x</b>",
+            "<a>x</ab>",
+            "<a>x</a",
+            "<ab>x</a>",
             "<a>&what;</a>",
             "<a>&#0;</a>",
             "<a><b/></a>",
