@@ -73,12 +73,16 @@ impl Md5Sums {
 
     /// Ends the parts that are hashed, and takes others in their place; whether there are any.
     fn refill(&self, parts: &mut Vec<HashedPart>) -> bool {
-        let before = parts.len();
         // Of a part that was given up nobody wants the digest.
-        let ended = parts.extract_if(.., |part| part.pieces.is_empty() || part.done.is_closed());
-        ended.for_each(HashedPart::finish);
+        let is_over = |part: &mut HashedPart| part.pieces.is_empty() || part.done.is_closed();
+        let ended: Vec<HashedPart> = parts.extract_if(.., is_over).collect();
+        if !ended.is_empty() {
+            // Before the digests are told: whoever waits for one brings the next part at once, for which there is a lane
+            // here. With a thread of its own it would be hashed apart from the others.
+            self.lock().hashed -= ended.len();
+            ended.into_iter().for_each(HashedPart::finish);
+        }
         let mut queue = self.lock();
-        queue.hashed -= before - parts.len();
         while parts.len() < LANES
             && let Some(part) = queue.waiting.pop_front()
         {
@@ -176,6 +180,11 @@ impl HashedPart {
 
 #[cfg(test)]
 mod tests {
+    use std::future::Future;
+    use std::pin::pin;
+    use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+    use std::task::{Context, Wake, Waker};
+
     use super::*;
     use md5::{Digest, Md5};
 
@@ -257,5 +266,35 @@ mod tests {
         sums.lock().hashed = 1;
         sums.lock().workers = 1;
         assert!(!sums.refill(&mut parts));
+    }
+
+    /// What was in lanes when the digest was told.
+    struct Told(Md5Sums, AtomicUsize);
+
+    impl Wake for Told {
+        fn wake(self: Arc<Self>) {
+            self.1.store(self.0.lock().hashed, Relaxed);
+        }
+    }
+
+    #[test]
+    fn a_lane_is_free_before_the_digest_is_told() {
+        let sums = Md5Sums::default();
+        let (done, digest) = oneshot::channel();
+        let (busy, _digest) = oneshot::channel();
+        let mut parts = vec![
+            HashedPart::new(&[], done),
+            HashedPart::new(&[text(1000, 0)], busy),
+        ];
+        sums.lock().hashed = 2;
+        sums.lock().workers = 1;
+        let told = Arc::new(Told(sums.clone(), AtomicUsize::new(usize::MAX)));
+        let mut digest = pin!(digest);
+        let waker = Waker::from(told.clone());
+        let mut cx = Context::from_waker(&waker);
+        assert!(digest.as_mut().poll(&mut cx).is_pending());
+        assert!(sums.refill(&mut parts));
+        assert_eq!(told.1.load(Relaxed), 1);
+        assert!(digest.poll(&mut cx).is_ready());
     }
 }
