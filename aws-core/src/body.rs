@@ -20,6 +20,9 @@ use futures_core::Stream;
 use crate::error::{Error, Result, Site};
 use crate::visibility::KeyVisibility;
 
+/// For so many bytes of a body that is read whole room is made before they come.
+const ROOM: usize = 1 << 20;
+
 /// A body: here whole when it is small, else a [`Stream`] read from its connection as fast as it is consumed.
 ///
 /// The operation's deadline ends with the head of the answer; a stalled stream is ended by the transport.
@@ -161,12 +164,17 @@ impl Body {
 
     /// Reads all of a body that may be cut, up to `limit` bytes.
     async fn gather(mut self, limit: usize) -> Result<Bytes> {
-        let mut all = BytesMut::new();
         let over = |more: u64| more > limit as u64;
         let mut is_over = self.remaining().is_some_and(over);
+        // What is announced need not come: a little room is made for it at once, and more as it does.
+        let announced = self.remaining().unwrap_or(0).min(ROOM as u64);
+        let mut all = BytesMut::new();
         while !is_over && let Some(piece) = self.chunk().await {
             let piece = piece?;
             is_over = over(all.len() as u64 + piece.len() as u64);
+            if all.is_empty() {
+                all.reserve(piece.len().max(announced as usize));
+            }
             all.extend_from_slice(&piece);
         }
         if is_over {
@@ -341,5 +349,22 @@ mod tests {
             let ok: Vec<_> = pieces.iter().map(Result::is_ok).collect();
             assert_eq!(ok, [true, true, false]);
         }
+    }
+
+    struct Never;
+
+    impl Resume for Never {
+        fn resume(&mut self, _: u64) -> Option<Rest> {
+            None
+        }
+    }
+
+    #[tokio::test]
+    async fn room_for_what_is_announced_is_made_once() {
+        let pieces = [b'x'; 3].map(|x| Ok(Bytes::from(vec![x; 1000])));
+        let inner = pipeline_pool::Body::from_stream(Some(3000), stream::iter(pieces));
+        let whole = body(inner).resumed(Never).bytes(3000).await.unwrap();
+        let whole = BytesMut::from(whole);
+        assert_eq!((whole.len(), whole.capacity()), (3000, 3000));
     }
 }

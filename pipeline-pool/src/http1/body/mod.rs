@@ -93,21 +93,28 @@ impl Body {
         let Some(first) = self.chunk().await.transpose()? else {
             return Ok(Bytes::new());
         };
-        let mut all = BytesMut::from(first);
+        if first.len() > limit {
+            return Err(over());
+        }
+        let Some(second) = self.chunk().await.transpose()? else {
+            return Ok(first);
+        };
         // What is announced need not come: a little room is made for it at once, and more as it does.
-        let announced = self.remaining().unwrap_or(0).min(ROOM as u64);
-        all.reserve(announced as usize);
-        while let Some(chunk) = self.chunk().await.transpose()? {
+        let announced = self.remaining().unwrap_or(0).min(ROOM as u64) as usize;
+        let mut all = BytesMut::with_capacity(first.len() + second.len() + announced);
+        all.extend_from_slice(&first);
+        // Its room may be read into again before the next piece is waited for.
+        drop(first);
+        let mut next = Some(second);
+        while let Some(chunk) = next {
             if all.len() + chunk.len() > limit {
                 return Err(over());
             }
             all.extend_from_slice(&chunk);
+            drop(chunk);
+            next = self.chunk().await.transpose()?;
         }
-        if all.len() > limit {
-            Err(over())
-        } else {
-            Ok(all.freeze())
-        }
+        Ok(all.freeze())
     }
 
     /// The next piece, or nothing at the end.

@@ -30,6 +30,20 @@ async fn a_lost_sender_is_an_error_not_an_end() {
 }
 
 #[tokio::test]
+async fn one_piece_is_not_copied_and_room_for_more_is_made_once() {
+    let piece = Bytes::from(vec![b'x'; 1000]);
+    let (tx, body) = Body::channel(None, 2000);
+    tx.push(piece.clone());
+    tx.finish(Ok(()));
+    assert_eq!(body.bytes(1000).await.unwrap().as_ptr(), piece.as_ptr());
+    let (tx, body) = Body::channel(Some(3000), 4000);
+    (0..3).for_each(|_| tx.push(piece.clone()));
+    tx.finish(Ok(()));
+    let all = BytesMut::from(body.bytes(3000).await.unwrap());
+    assert_eq!((all.len(), all.capacity()), (3000, 3000));
+}
+
+#[tokio::test]
 async fn over_the_limit_is_refused() {
     let (tx, body) = Body::channel(None, 16);
     tx.push(Bytes::from_static(b"abcdef"));
