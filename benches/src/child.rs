@@ -53,11 +53,17 @@ impl Running {
     }
 
     /// Starts nginx in one process on these cores, serving one file of `body` bytes at `target`,
-    /// and with `puts` storing what is PUT.
+    /// and with `puts` storing what is PUT; over TLS if there is a file for its certificate.
     ///
     /// # Errors
     /// When nginx is not installed or does not start.
-    pub fn nginx(target: &str, body: usize, puts: bool, cores: &[usize]) -> Result<Self, BoxError> {
+    pub fn nginx(
+        target: &str,
+        body: usize,
+        puts: bool,
+        tls: Option<&Path>,
+        cores: &[usize],
+    ) -> Result<Self, BoxError> {
         let addr = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
         let files = std::env::temp_dir().join(format!("bench-nginx-{}", std::process::id()));
         let file = files.join("root").join(target.trim_start_matches('/'));
@@ -70,6 +76,16 @@ impl Running {
         } else {
             ""
         };
+        let (ssl, identity) = match tls {
+            Some(certificate) => {
+                let key = files.join("key.pem");
+                crate::tls::files(certificate, &key)?;
+                let (certificate, key) = (certificate.display(), key.display());
+                let identity = format!("ssl_certificate {certificate}; ssl_certificate_key {key};");
+                (" ssl", identity)
+            }
+            None => ("", String::new()),
+        };
         // A single process, so that stopping it stops all of it. Apart from the requests per
         // connection (1,000 by default) it is as Debian ships it.
         let config = format!(
@@ -78,7 +94,8 @@ impl Running {
              http {{ access_log off; sendfile on; tcp_nopush on; keepalive_requests 1000000000;\n\
              client_body_temp_path {dir}/t1; proxy_temp_path {dir}/t2; fastcgi_temp_path {dir}/t3;\n\
              uwsgi_temp_path {dir}/t4; scgi_temp_path {dir}/t5;\n\
-             server {{ listen {addr}; root {dir}/root; {puts} }} }}\n"
+             ssl_protocols TLSv1.2 TLSv1.3; ssl_prefer_server_ciphers on;\n\
+             server {{ listen {addr}{ssl}; {identity} root {dir}/root; {puts} }} }}\n"
         );
         std::fs::write(files.join("nginx.conf"), config)?;
         let mut nginx = Command::new("nginx");

@@ -111,6 +111,9 @@ pub struct Work {
     /// The depth of the pool is not learnt.
     #[arg(long, requires = "depth")]
     pub fixed: bool,
+    /// The raw loop acknowledges a part of an answer at once.
+    #[arg(long)]
+    pub quick_ack: bool,
     /// The share of requests that the pool may send a second time while the first is late.
     #[arg(long)]
     pub hedge: Option<f64>,
@@ -130,7 +133,7 @@ pub struct Work {
     /// Lower the limit on file descriptors to this.
     #[arg(long)]
     pub files: Option<u64>,
-    /// Spread the pool's requests over so many origins, all of them the same server.
+    /// Spread the requests of the pool or of hyper over so many origins, all of them the same server.
     #[arg(long, default_value_t = 1)]
     pub origins: usize,
     /// Milliseconds before measuring: enough for the pool to have learnt its depth.
@@ -314,7 +317,7 @@ fn start(which: Which, work: &Work, meter: &Arc<Meter>) -> Result<Option<Pool>, 
         Which::Hyper => work.start(
             |work| {
                 let certificate = work.certificate()?;
-                Hyper::new(work.server, &work.target, work.connections())?
+                Hyper::new(work.server, &work.target, work.connections(), work.origins)?
                     .trusting(certificate.as_deref())
             },
             meter,
@@ -324,7 +327,8 @@ fn start(which: Which, work: &Work, meter: &Arc<Meter>) -> Result<Option<Pool>, 
                 let (work, meter) = (work.clone(), meter.clone());
                 tokio::spawn(async move {
                     let (put, depth) = (work.stored(), work.depth.unwrap_or(32));
-                    let end = raw::run(work.server, &work.target, put, depth, meter.clone()).await;
+                    let (target, quick) = (&work.target, work.quick_ack);
+                    let end = raw::run(work.server, target, put, depth, quick, meter.clone()).await;
                     if let Err(error) = end {
                         meter.done(Duration::ZERO, &Err(error));
                     }

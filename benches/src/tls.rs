@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use rcgen::CertifiedKey;
+use rcgen::{CertifiedKey, KeyPair};
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -17,8 +17,7 @@ use crate::BoxError;
 /// # Errors
 /// When it cannot be made, or the file cannot be written.
 pub fn acceptor(certificate: &Path) -> Result<TlsAcceptor, BoxError> {
-    let CertifiedKey { cert, signing_key } =
-        rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()])?;
+    let CertifiedKey { cert, signing_key } = identity()?;
     std::fs::write(certificate, cert.pem())?;
     let key = PrivateKeyDer::from_pem_slice(signing_key.serialize_pem().as_bytes())?;
     let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
@@ -26,6 +25,22 @@ pub fn acceptor(certificate: &Path) -> Result<TlsAcceptor, BoxError> {
         .with_no_client_auth()
         .with_single_cert(vec![cert.der().clone()], key)?;
     Ok(Arc::new(config).into())
+}
+
+/// The same for a server that reads files: the certificate goes to one, its key to the other.
+///
+/// # Errors
+/// When it cannot be made, or the files cannot be written.
+pub fn files(certificate: &Path, key: &Path) -> Result<(), BoxError> {
+    let CertifiedKey { cert, signing_key } = identity()?;
+    std::fs::write(certificate, cert.pem())?;
+    Ok(std::fs::write(key, signing_key.serialize_pem())?)
+}
+
+fn identity() -> Result<CertifiedKey<KeyPair>, BoxError> {
+    Ok(rcgen::generate_simple_self_signed(
+        ["127.0.0.1".to_owned()],
+    )?)
 }
 
 /// A client that trusts the certificate of this text in PEM.

@@ -55,7 +55,7 @@ fn main() -> Result<(), BoxError> {
         };
         writeln!(out, "{name}: {}", count(pool, tasks, cli.gets)?)?;
     }
-    let hyper = || Hyper::new(addr, "/bench/object", cli.tasks);
+    let hyper = || Hyper::new(addr, "/bench/object", cli.tasks, 1);
     writeln!(
         out,
         "hyper {}: {}",

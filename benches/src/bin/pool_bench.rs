@@ -235,7 +235,10 @@ fn measure(
             };
             Some(Running::own(&mode, &[0])?)
         }
-        Target::Nginx { puts } => Some(Running::nginx(&args.target, body, *puts, &[0])?),
+        Target::Nginx { puts } => {
+            let tls = scenario.tls.then_some(roots.0.as_path());
+            Some(Running::nginx(&args.target, body, *puts, tls, &[0])?)
+        }
         Target::Given => None,
     };
     let addr = match (&server, &args.endpoint) {

@@ -1,10 +1,12 @@
 //! hyper's HTTP/1.1 connection, kept alive, one request at a time on each.
 //!
 //! Tasks take the connection that was used last, or open one if none is idle. With a cap below the
-//! number of tasks they wait for one: first come, first served.
+//! number of tasks they wait for one: first come, first served. With many origins, all of which are the one server, each
+//! has connections of its own, and they are asked in turn.
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -31,22 +33,30 @@ struct Shared {
     host: String,
     target: Uri,
     permits: Semaphore,
-    idle: Mutex<Vec<Sender>>,
+    /// Those of each origin.
+    idle: Box<[Mutex<Vec<Sender>>]>,
+    next: AtomicUsize,
 }
 
 impl Hyper {
-    /// At most `connections` to that address.
+    /// At most `connections` in use at once, spread over so many origins at that address.
     ///
     /// # Errors
     /// When the target is not a path.
-    pub fn new(addr: SocketAddr, target: &str, connections: usize) -> Result<Self, BoxError> {
+    pub fn new(
+        addr: SocketAddr,
+        target: &str,
+        connections: usize,
+        origins: usize,
+    ) -> Result<Self, BoxError> {
         Ok(Self(Arc::new(Shared {
             addr,
             tls: None,
             host: addr.to_string(),
             target: target.parse()?,
             permits: Semaphore::new(connections),
-            idle: Mutex::default(),
+            idle: (0..origins.max(1)).map(|_| Mutex::default()).collect(),
+            next: AtomicUsize::new(0),
         })))
     }
 
@@ -64,7 +74,8 @@ impl Hyper {
             host: self.0.host.clone(),
             target: self.0.target.clone(),
             permits: Semaphore::new(self.0.permits.available_permits()),
-            idle: Mutex::default(),
+            idle: self.0.idle.iter().map(|_| Mutex::default()).collect(),
+            next: AtomicUsize::new(0),
         })))
     }
 
@@ -110,12 +121,9 @@ impl Hyper {
     /// The status and the length of the answer's body.
     async fn call(&self, method: Method, body: Bytes) -> Result<(u16, usize), BoxError> {
         let _permit = self.0.permits.acquire().await?;
-        let idle = self
-            .0
-            .idle
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .pop();
+        let origin = self.0.next.fetch_add(1, Relaxed) % self.0.idle.len();
+        let origin = &self.0.idle[origin];
+        let idle = origin.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let mut sender = match idle {
             Some(sender) if !sender.is_closed() => sender,
             _ => self.open().await?,
@@ -129,8 +137,7 @@ impl Hyper {
         let response = sender.send_request(request).await?;
         let status = response.status().as_u16();
         let len = response.into_body().collect().await?.to_bytes().len();
-        self.0
-            .idle
+        origin
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .push(sender);

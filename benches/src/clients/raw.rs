@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
+use rustix::net::sockopt::set_tcp_quickack;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -14,7 +15,8 @@ use crate::BoxError;
 use crate::load::Meter;
 
 /// Runs one connection until the meter stops, with `depth` requests in flight; new ones are
-/// written once half of them are answered. They are GETs, or PUTs of the body given.
+/// written once half of them are answered. They are GETs, or PUTs of the body given. With `quick_ack` a part of an answer is
+/// acknowledged at once, which a server waits for that writes head and body apart with Nagle's algorithm on.
 ///
 /// # Errors
 /// When the connection fails, or an answer is not a 200 with a length.
@@ -23,6 +25,7 @@ pub async fn run(
     target: &str,
     put: Option<Bytes>,
     depth: usize,
+    quick_ack: bool,
     meter: Arc<Meter>,
 ) -> Result<(), BoxError> {
     let mut stream = TcpStream::connect(addr).await?;
@@ -69,6 +72,10 @@ pub async fn run(
         }
         input.copy_within(at..filled, 0);
         filled -= at;
+        if quick_ack && filled > 0 {
+            // The system forgets it again and again.
+            set_tcp_quickack(&stream, true)?;
+        }
     }
     Ok(())
 }

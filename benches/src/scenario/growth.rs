@@ -75,6 +75,8 @@ fn bytes(options: &Options) -> Scenario {
 }
 
 /// With one origin requests share connections and writes, with many each has its own: so one is told not to pipeline.
+///
+/// What more sockets than fit into the processor's caches cost a client that does least is shown by hyper's curve.
 fn origins(options: &Options) -> Scenario {
     Scenario::new(
         "1, 100 and 10,000 origins in one pool, 256 tasks; they are one server under many names",
@@ -84,9 +86,13 @@ fn origins(options: &Options) -> Scenario {
     .run("100 origins", "pool --origins 100")
     .run("1000 origins", "pool --origins 1000")
     .run("10000 origins", "pool --origins 10000")
+    .run("hyper 100", "hyper --origins 100")
+    .run("hyper 1000", "hyper --origins 1000")
     .over(Cpu, "100 origins", "1 origin, fixed 1", AtMost(STEEPEST))
     .over(Cpu, "1000 origins", "100 origins", AtMost(STEEPEST))
     .over(Cpu, "10000 origins", "1000 origins", AtMost(STEEPEST))
     .over(Cpu, "10000 origins", "100 origins", Shown)
+    .over(Cpu, "hyper 1000", "hyper 100", Shown)
+    .over(Cpu, "1000 origins", "hyper 1000", Shown)
     .alone(Errors, "10000 origins", AtMost(0.0))
 }

@@ -1,7 +1,7 @@
 //! What takes many keys or many bytes: listings, large objects, and bodies that are signed.
 
 use super::list::own;
-use super::{Options, Scenario};
+use super::{Options, Scenario, Target};
 use crate::goal::Bound::{AtLeast, AtMost, Shown};
 use crate::goal::Metric::{Cpu, Errors, P99, Rate, Rss};
 use crate::server::{Content, Mode};
@@ -18,6 +18,8 @@ pub(super) fn named(name: &str, options: &Options) -> Option<Scenario> {
         "simpledb" => simpledb(options),
         "tls" => tls(options),
         "tls64k" => tls64k(options),
+        "tls-nginx" => tls_nginx(),
+        "tls64k-nginx" => tls64k_nginx(),
         _ => return None,
     })
 }
@@ -105,9 +107,10 @@ fn simpledb(options: &Options) -> Scenario {
 
 /// TLS 1.3 by rustls on both sides; the server joins the answers of one read into as few records as they fit into.
 fn tls(options: &Options) -> Scenario {
+    let server = own(options, 0.0, Mode::default());
     secret(
-        options,
         "256 tasks, TLS 1.3, a server that joins answers",
+        server,
         1024,
     )
     .over(Cpu, "s3 8", "hyper 8", AtMost(0.85))
@@ -116,14 +119,32 @@ fn tls(options: &Options) -> Scenario {
 }
 
 fn tls64k(options: &Options) -> Scenario {
-    secret(options, "256 tasks, bodies of 64 KiB, TLS 1.3", 64 << 10)
+    let server = own(options, 0.0, Mode::default());
+    secret("256 tasks, bodies of 64 KiB, TLS 1.3", server, 64 << 10)
         .over(Cpu, "s3 8", "hyper 8", AtMost(0.92))
         .over(P99, "s3 8", "hyper 8", AtMost(1.0))
         .over(Cpu, "s3 8", "object_store V4", Shown)
 }
 
-fn secret(options: &Options, about: &'static str, size: usize) -> Scenario {
-    Scenario::new(about, own(options, 0.0, Mode::default()))
+/// nginx has OpenSSL, works one request of a connection after another, and sends each answer in records of its own.
+fn tls_nginx() -> Scenario {
+    let about = "256 tasks, TLS 1.3, nginx, a static file";
+    secret(about, Target::Nginx { puts: false }, 1024)
+        .over(Cpu, "s3 8", "hyper 8", AtMost(0.85))
+        .over(Cpu, "s3 8", "object_store V4", AtMost(0.24))
+        .over(Cpu, "s3 8x32", "object_store V4", Shown)
+}
+
+fn tls64k_nginx() -> Scenario {
+    let about = "256 tasks, a file of 64 KiB, TLS 1.3, nginx";
+    secret(about, Target::Nginx { puts: false }, 64 << 10)
+        .over(Cpu, "s3 8", "hyper 8", AtMost(0.92))
+        .over(P99, "s3 8", "hyper 8", AtMost(1.0))
+        .over(Cpu, "s3 8", "object_store V4", Shown)
+}
+
+fn secret(about: &'static str, server: Target, size: usize) -> Scenario {
+    Scenario::new(about, server)
         .of_size(size)
         .over_tls()
         .s3("s3 8", "--connections 8")

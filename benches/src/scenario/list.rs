@@ -425,14 +425,33 @@ fn nagle(options: &Options) -> Scenario {
     )
 }
 
+/// A server whose own work is most of the time: what is asked is that the pool loses nothing of it beside a loop that
+/// acknowledges what the server waits for, on as many sockets. What a second request on each socket gains is shown.
 fn rgw(options: &Options) -> Scenario {
-    delayed(
+    let raw = |n, depth| format!("raw --connections {n} --depth {depth} --quick-ack");
+    let scenario = delayed(
         Scenario::new(
             "a server that is up, such as Ceph RGW as shipped",
             Target::Given,
         ),
         options.keys,
-    )
+    );
+    let scenario = scenario
+        .run("pool 1", "pool --connections 1")
+        .run("pool 64", "pool --connections 64")
+        .run("raw 1", &raw(1, 1))
+        .run("raw 8", &raw(8, 1))
+        .run("raw 64", &raw(64, 1))
+        .run("raw 1x2", &raw(1, 2))
+        .run("raw 64x2", &raw(64, 2));
+    scenario
+        .over(Rate, "pool 1", "raw 1", AtLeast(0.95))
+        .over(Rate, "pool 8", "raw 8", AtLeast(0.95))
+        .over(Rate, "pool 64", "raw 64", AtLeast(0.95))
+        .over(Rate, "pool 1", "raw 1x2", Shown)
+        .over(Rate, "pool 64", "raw 64x2", Shown)
+        .over(Rate, "raw 8", "hyper 8", Shown)
+        .over(Cpu, "pool 8", "raw 8", Shown)
 }
 
 fn far(options: &Options) -> Scenario {

@@ -11,7 +11,7 @@ use crate::goal::{Bound, Goal, Metric};
 use crate::server::Mode;
 
 /// The names of all scenarios.
-pub const NAMES: [&str; 27] = [
+pub const NAMES: [&str; 29] = [
     "fast",
     "nginx",
     "put",
@@ -34,6 +34,8 @@ pub const NAMES: [&str; 27] = [
     "simpledb",
     "tls",
     "tls64k",
+    "tls-nginx",
+    "tls64k-nginx",
     "growth-tasks",
     "growth-bytes",
     "growth-origins",
@@ -119,7 +121,7 @@ pub struct Scenario {
     pub about: &'static str,
     /// The server.
     pub target: Target,
-    /// Whether our own server speaks TLS.
+    /// Whether our own server, or nginx, speaks TLS.
     pub tls: bool,
     /// Bytes of each body, or keys of a listing, unless another size is asked for.
     pub size: usize,

@@ -48,7 +48,7 @@ async fn clients_get_and_store() {
     let one = Some(1);
     both(Pool::new(&endpoint, TARGET, one, None).unwrap()).await;
     both(S3::new(&endpoint, TARGET, &Keys::default(), one, None).unwrap()).await;
-    both(Hyper::new(addr, TARGET, 1).unwrap()).await;
+    both(Hyper::new(addr, TARGET, 1, 1).unwrap()).await;
     #[cfg(feature = "peers")]
     {
         use benches::clients::object_store::Store;
@@ -101,7 +101,7 @@ async fn what_is_refused_is_an_error() {
     let body = || Bytes::from_static(b"x");
     let pool = Pool::new(&store.url(), TARGET, Some(1), None).unwrap();
     assert!(pool.session().put(body()).await.is_err());
-    let hyper = Hyper::new(addr, TARGET, 1).unwrap();
+    let hyper = Hyper::new(addr, TARGET, 1, 1).unwrap();
     assert!(hyper.session().put(body()).await.is_err());
     assert!(hyper.session().get().await.is_err());
     let s3 = S3::new(&store.url(), TARGET, &Keys::default(), Some(1), None).unwrap();
