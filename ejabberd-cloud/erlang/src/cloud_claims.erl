@@ -9,7 +9,7 @@
 %%% two nodes at the same time can get a message twice.
 -module(cloud_claims).
 
--export([create/0, take/1, hold/3, held/1, under_way/1, give_back/2, removed/1]).
+-export([create/0, take/1, is_given/1, hold/3, held/1, under_way/1, give_back/2, removed/1]).
 -export_type([key/0, stage/0]).
 
 %% {Key, Process, Stage}, or {Key, removed, Second}. A person's are beside each other.
@@ -33,6 +33,10 @@ take(Key) ->
             %% Somebody else may have been faster.
             ets:insert_new(?CLAIMS, {Key, self(), given})
     end.
+
+%% Whether this process has claimed the message, and has not seen it written yet.
+-spec is_given(key()) -> boolean().
+is_given(Key) -> ets:lookup(?CLAIMS, Key) == [{Key, self(), given}].
 
 %% Claims messages for a process, whoever had them.
 -spec hold([key()], pid(), stage()) -> true.

@@ -142,9 +142,11 @@ c2s_handle_info(State, {?KEY, {refused, Id}}) ->
 c2s_handle_info(State, {?KEY, look}) -> {stop, look(State)};
 c2s_handle_info(State, _) -> State.
 
-%% A privacy list is why ejabberd drops a message. It asks on behalf of a session here, and of a person elsewhere.
+%% A privacy list is why ejabberd drops a message. It asks on behalf of a session here, and of a person elsewhere. Only where the
+%% session that was given the message refuses it is it routed to nobody. Another one may refuse it by a list of its own, while the
+%% message is on its way to a third.
 privacy_check_packet(deny, #{jid := #jid{luser = User, lserver = Server}}, #message{meta = #{?KEY := {{User, Server}, Id, false}}}, in) ->
-    tell_self({refused, Id}),
+    not cloud_claims:is_given({{User, Server}, Id}) orelse tell_self({refused, Id}),
     deny;
 privacy_check_packet(Verdict, _, _, _) -> Verdict.
 

@@ -273,6 +273,31 @@ async def dropped(ann):
     await session.logout()
 
 
+async def refused_elsewhere(ann):
+    """One of two clients that are written to refuses a message, while the other one has not acknowledged it yet."""
+    mia = Writer(ann, "mia")
+    names = await mia.wait()
+    # It takes none of what waits, and counts as much as the one that does.
+    picky = await Session("mia", "picky", presence=False).login()
+    await picky.plugin["xep_0030"].get_items(f"mia@{HOST}", "http://jabber.org/protocol/offline")
+    for what in (f'<list name="picky"><item type="jid" value="ann@{HOST}" action="deny" order="1"><message/></item></list>',
+                 '<active name="picky"/>'):
+        request = picky.make_iq_set()
+        request.append(ET.fromstring(f'<query xmlns="jabber:iq:privacy">{what}</query>'))
+        await request.send()
+    picky.send_presence()
+    mute = await Session("mia", mute=True).login()
+    got = await mia.came(mute)
+    check("one of two clients is written to", (got, picky.messages.qsize()) == (mia.texts, 0), got)
+    await quiet()
+    check("what the other one refuses stays in the store until it is acknowledged", stored("mia") == names, stored("mia"))
+    mute.mute = False
+    mute.stream.send_ack()
+    check("and no longer", await emptied(lambda: stored("mia")) == [], stored("mia"))
+    await asyncio.gather(picky.logout(), mute.logout())
+    await mia.gone("refused by another one")
+
+
 async def many(ann):
     """More than are delivered at once."""
     hal = Writer(ann, "hal", 600)
@@ -324,6 +349,8 @@ async def node_killed(ann):
 async def scenario():
     await register("ann")
     ann = await Client("ann").login()
+    await dropped(ann)
+    await refused_elsewhere(ann)
     await received(ann)
     if ask("can fail") == "yes":
         await read_before(ann)
@@ -331,7 +358,6 @@ async def scenario():
     await process_killed(ann)
     await left_unacknowledged(ann)
     await resumed(ann)
-    await dropped(ann)
     await many(ann)
     await node_killed(ann)
 
