@@ -15,7 +15,7 @@
 //! wakes all callers of one read together, after the endpoint knows what is done. A driver lets other
 //! tasks run first as long as callers that were just answered are expected back, a few times at most; a
 //! single request waits for nobody. Replies are slices of what was read, so a connection reads into two
-//! buffers in turn, and an idle one keeps one. While a large body comes they are larger. TCP_NODELAY is always set, and TCP_QUICKACK where a
+//! buffers in turn, and one that has been idle for a while keeps one. While a large body comes they are larger. TCP_NODELAY is always set, and TCP_QUICKACK where a
 //! reply is incomplete, but for the midst of a large body: a server that writes head and body apart with Nagle's algorithm on waits for
 //! the acknowledgement of the head, which delays each small get by 40 ms. *Cost:* A driver belongs to
 //! the runtime that spawned it. When that runtime ends, what it held is given back to its callers,
@@ -185,9 +185,6 @@ impl<P: Protocol> Driver<P> {
             // server): it goes out now, not some 40 ms later.
             stream.quick_ack();
         }
-        if self.pipeline.is_idle() {
-            self.reads.release(self.pipeline.input());
-        }
         self.arm(cx, now)
     }
 
@@ -324,14 +321,18 @@ impl<P: Protocol> Driver<P> {
     /// Acts on what is due, and sees that this task is woken for the next.
     fn arm(&mut self, cx: &mut Context<'_>, now: Instant) -> Result<(), Error> {
         let config = &self.endpoint.config;
+        let is_idle = self.pipeline.is_idle();
+        let tidy = self.reads.rest(is_idle, now, self.pipeline.input());
         let armed = self.sleep.deadline().into_std();
         let soonest = self.pipeline.take_soonest(config);
+        let soonest = soonest.into_iter().chain(tidy).min();
         if soonest.is_none_or(|s| s >= armed) && self.sleep.as_mut().poll(cx).is_pending() {
             return Ok(());
         }
         loop {
             self.pipeline.handle_timeout(now, config)?;
             let next = self.pipeline.next_timeout(now, config);
+            let next = next.into_iter().chain(tidy).min();
             let next = next.unwrap_or(now + config.idle_timeout);
             let next = next.max(now + MIN_SLEEP);
             self.sleep.as_mut().reset(next.into());
