@@ -270,6 +270,8 @@ async def groups():
 
 async def destroyed(ann):
     """A room that was destroyed here is another node's that has made it since, even if it is just as it was here."""
+    # Not as one is that is made now.
+    await configure(ann, roomname="The Den, kept")
     key, before = names_with("/muc/")[0], stored()
     ask(f"copy {key}\tkept")
     await ann.plugin["xep_0045"].destroy(ROOM)
