@@ -12,10 +12,12 @@
 -export([create/0, take/1, is_given/1, hold/3, held/1, under_way/1, give_back/2, removed/1]).
 -export_type([key/0, stage/0]).
 
-%% {Key, Process, Stage}, or {Key, removed, Second}. A person's are beside each other.
+%% {Key, Process, Stage}, or {Key, removed, Second}. A person's are beside each other. One more says when was swept.
 -define(CLAIMS, cloud_claims).
 %% For how many seconds one that was removed stays claimed: longer than it takes to read what waits.
 -define(MEMORY, 300).
+%% For how many seconds at least what counts no more is left.
+-define(SWEEP, 30).
 
 -type key() :: {{User :: binary(), Server :: binary()}, Id :: term()}.
 %% Given to ejabberd to be delivered; written to a client; about to be removed.
@@ -64,7 +66,20 @@ give_back(Keys, Stage) -> lists:foreach(fun(Key) -> ets:match_delete(?CLAIMS, {K
 removed(Keys) ->
     Now = now_s(),
     ets:insert(?CLAIMS, [{Key, removed, Now} || Key <- Keys]),
-    ets:select_delete(?CLAIMS, [{{'_', removed, '$1'}, [{'=<', '$1', Now - ?MEMORY}], [true]}]),
-    ok.
+    sweep(Now).
+
+%% Forgets what counts no more. That looks at all claims, so it is not done each time.
+sweep(Now) ->
+    case ets:lookup(?CLAIMS, swept) of
+        [{swept, swept, Last}] when Now - Last < ?SWEEP -> ok;
+        _ ->
+            ets:insert(?CLAIMS, {swept, swept, Now}),
+            Forget = fun({swept, _, _}, Done) -> Done;
+                        (Claim, Done) ->
+                             is_held(Claim) orelse ets:delete_object(?CLAIMS, Claim),
+                             Done
+                     end,
+            ets:foldl(Forget, ok, ?CLAIMS)
+    end.
 
 now_s() -> erlang:monotonic_time(second).

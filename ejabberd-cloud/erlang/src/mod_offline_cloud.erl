@@ -22,8 +22,7 @@
 %% A message is named by when it came and when it expires, both in microseconds. mod_offline wants one integer.
 -define(SHIFT, 100000000000000000000).
 
-%% How many are delivered at once. mod_stream_mgmt keeps 5000 stanzas (`max_ack_queue') until they are acknowledged, and advises
-%% against less than three times this.
+%% How many are delivered at once, at most.
 -define(LOT, 500).
 
 init(Host, _Options) ->
@@ -52,10 +51,18 @@ pop_messages(User, Server) ->
     IsArchived = mod_offline_opt:use_mam_for_storage(Server),
     case cloud_delivery:left() of
         [] when IsArchived -> lot(User, Server, IsArchived, infinity, whole(waiting(User, Server)), []);
-        [] -> lot(User, Server, IsArchived, ?LOT, cloud:call({offline_all, JID}), []);
+        [] -> lot(User, Server, IsArchived, most(Server), cloud:call({offline_all, JID}), []);
         Ids ->
-            {Next, Later} = first(?LOT, Ids),
-            lot(User, Server, IsArchived, ?LOT, cloud:call({offline_some, JID, Next}), Later)
+            Most = most(Server),
+            {Next, Later} = first(Most, Ids),
+            lot(User, Server, IsArchived, Most, cloud:call({offline_some, JID, Next}), Later)
+    end.
+
+%% A third of what mod_stream_mgmt keeps until it is acknowledged: with more than that a session ends, and would at each login.
+most(Server) ->
+    case gen_mod:is_loaded(Server, mod_stream_mgmt) andalso mod_stream_mgmt_opt:max_ack_queue(Server) of
+        Most when is_integer(Most) -> max(1, min(?LOT, Most div 3));
+        _ -> ?LOT
     end.
 
 whole({ok, Found}) -> {ok, {Found, []}};

@@ -56,7 +56,10 @@ fn only_what_was_received_is_removed() {
 
 #[test]
 fn messages_that_wait_are_delivered_at_least_once() {
-    let mut node = Node::start(&Plan::default());
+    let mut node = Node::start(&Plan {
+        unacknowledged: Some(300),
+        ..Plan::default()
+    });
     let address = node.address.clone();
     run_with("deliveries", &[&address], &mut |what| {
         match what {

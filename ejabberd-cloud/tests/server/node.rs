@@ -39,6 +39,8 @@ pub(crate) struct Plan {
     pub(crate) memcached: bool,
     /// Whether passwords are checked by `ejabberd-cloud extauth`.
     pub(crate) external: bool,
+    /// How many stanzas a session keeps that are not acknowledged, if not as many as by default.
+    pub(crate) unacknowledged: Option<u32>,
 }
 
 impl Default for Plan {
@@ -50,6 +52,7 @@ impl Default for Plan {
             caches: true,
             memcached: false,
             external: false,
+            unacknowledged: None,
         }
     }
 }
@@ -330,6 +333,12 @@ fn configured(plan: &Plan) -> String {
         "plugins: [flat, pep]",
         "plugins: [flat, pep]\n    max_nodes_discoitems: 4",
     );
+    if let Some(most) = plan.unacknowledged {
+        replace(
+            "{resend_on_timeout: true}",
+            &format!("{{resend_on_timeout: true, max_ack_queue: {most}}}"),
+        );
+    }
     if plan.external {
         replace(
             "auth_method: cloud",
