@@ -19,6 +19,19 @@ async fn text(get: s3_client::request::Get) -> String {
 }
 
 #[tokio::test]
+async fn an_upload_tells_the_version_that_it_made() {
+    let store = Store::start().await;
+    let bucket = versioned(&store).await;
+    let done = bucket.upload("k", "one").await.unwrap();
+    let head = bucket.head("k").await.unwrap();
+    assert!(head.version_id().is_some());
+    assert_eq!(done.version_id(), head.version_id());
+    let version = done.version_id().unwrap();
+    bucket.delete("k").version(version).await.unwrap();
+    bucket.delete_bucket().await.unwrap();
+}
+
+#[tokio::test]
 async fn each_put_adds_a_version() {
     let store = Store::start().await;
     let bucket = versioned(&store).await;
