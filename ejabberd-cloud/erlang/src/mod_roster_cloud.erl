@@ -27,18 +27,11 @@
 init(_Host, _Options) -> cloud:start().
 import(_Server, _Table, _Row) -> ok.
 
-%% An outage raises: an empty answer would be taken for an empty roster, and kept by caches. But it is a hook that asks for
-%% a client's contacts, and ejabberd lets a hook's errors pass, so that the client would be sent an empty roster with the
-%% version of the true one, and keep it. Only `exit(normal)' comes through, and the client is sent an error.
+%% An outage raises: an empty answer would be taken for an empty roster, and kept by caches, and by a client that is sent it
+%% with the version of the true one.
 get_roster(User, Server) ->
-    case cloud:call({roster_all, cloud:bare(User, Server)}) of
-        {ok, Entries} -> {ok, [item(User, Server, Entry) || Entry <- Entries]};
-        {error, Reason} ->
-            case cloud:is_within([{mod_roster, process_iq_get, 1}]) of
-                true -> exit(normal);
-                false -> error({cloud, Reason})
-            end
-    end.
+    Entries = cloud:ask({roster_all, cloud:bare(User, Server)}, [{mod_roster, process_iq_get, 1}]),
+    {ok, [item(User, Server, Entry) || Entry <- Entries]}.
 
 get_roster_item(User, Server, Contact) ->
     Key = {User, Server, Contact},

@@ -36,17 +36,8 @@ is_user_in_group({User, Server}, Group, Host) -> ask({shared_is_member, Host, Gr
 add_user_to_group(Host, {User, Server}, Group) -> atomic({shared_add, Host, Group, cloud:bare(User, Server)}).
 remove_user_from_group(Host, {User, Server}, Group) -> atomic({shared_take_out, Host, Group, cloud:bare(User, Server)}).
 
-%% An outage raises. But it is a hook that adds the groups to a client's contacts, and ejabberd lets a hook's errors pass, so
-%% that the client would be sent contacts without them. Only `exit(normal)' comes through, and the client is sent an error.
-ask(Request) ->
-    case cloud:call(Request) of
-        {ok, Value} -> Value;
-        {error, Reason} ->
-            case cloud:is_within([{mod_roster, process_iq_get, 1}]) of
-                true -> exit(normal);
-                false -> error({cloud, Reason})
-            end
-    end.
+%% An outage raises: a client would be sent its contacts without those of the groups.
+ask(Request) -> cloud:ask(Request, [{mod_roster, process_iq_get, 1}]).
 
 atomic(Request) ->
     case cloud:done(Request) of

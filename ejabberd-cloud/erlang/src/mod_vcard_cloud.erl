@@ -24,16 +24,9 @@ get_vcard(User, Server) ->
 set_vcard(User, Server, Element, Search) ->
     Fields = [{Name, element(Place, Search)} || {Name, _, Place} <- fields(), Name /= <<"user">>],
     Given = [{<<"user">>, User} | [{Name, Value} || {Name, Value} <- Fields, is_binary(Value), Value /= <<>>]],
-    case cloud:done({vcard_set, cloud:bare(User, Server), cloud:xml(Element), Given}) of
-        ok -> {atomic, ok};
-        {error, Reason} ->
-            %% It is a hook that stores the vCard of a client. ejabberd lets a hook's errors pass, and would tell him that it
-            %% is stored. Only `exit(normal)' comes through.
-            case cloud:is_within([{mod_vcard, vcard_iq_set, 1}]) of
-                true -> exit(normal);
-                false -> error({cloud, Reason})
-            end
-    end.
+    Request = {vcard_set, cloud:bare(User, Server), cloud:xml(Element), Given},
+    cloud:ask(Request, [{mod_vcard, vcard_iq_set, 1}]),
+    {atomic, ok}.
 
 remove_user(User, Server) ->
     cloud:ask({vcard_del, cloud:bare(User, Server)}),

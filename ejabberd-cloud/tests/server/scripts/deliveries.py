@@ -81,6 +81,14 @@ class Writer:
         check(f"{what}: and do not come again", again == [], again)
         await session.logout()
 
+    async def come_once(self, what):
+        """Its messages come to a client that logs in now, and to none after that."""
+        session = await Session(self.to).login()
+        got = await self.came(session) + await self.no_more(session)
+        check(f"{what}: they come once", got == self.texts, got)
+        await session.logout()
+        await self.gone(what)
+
 
 async def count_of(user):
     return (await api("get_offline_count", user=user, host=HOST))["value"]
@@ -178,11 +186,7 @@ async def process_killed(ann):
     session.abort()
     check("what it was delivering is in the store", stored("cam") == names, stored("cam"))
     check("and counts as waiting", await count_of("cam") == 3)
-    session = await Session("cam").login()
-    got = await cam.came(session)
-    check("and comes again", got == cam.texts, got)
-    await session.logout()
-    await cam.gone("after the end of a process")
+    await cam.come_once("after the end of a process")
 
 
 async def left_unacknowledged(ann):
@@ -196,11 +200,7 @@ async def left_unacknowledged(ann):
     await quiet()
     check("what a client leaves unacknowledged waits where it was", stored("deb") == names, stored("deb"))
     check("and counts once", await count_of("deb") == 3)
-    session = await Session("deb").login()
-    got = await deb.came(session) + await deb.no_more(session)
-    check("and comes once", got == deb.texts, got)
-    await session.logout()
-    await deb.gone("after a departure")
+    await deb.come_once("after a departure")
 
 
 async def resumed(ann):
@@ -338,11 +338,7 @@ async def node_killed(ann):
     ann = await Client("ann").login()
     for writer in (ian, jan):
         writer.client = ann
-        session = await Session(writer.to).login()
-        got = await writer.came(session) + await writer.no_more(session)
-        check(f"and come to {writer.to} when there is a node again", got == writer.texts, got)
-        await session.logout()
-        await writer.gone(f"after the end of a node, to {writer.to}")
+        await writer.come_once(f"to {writer.to}, after the end of a node")
     await ann.logout()
 
 
