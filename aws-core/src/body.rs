@@ -141,7 +141,20 @@ impl Body {
     /// [`Kind::Protocol`](crate::Kind::Protocol) when there are more than `limit` bytes; otherwise as the
     /// connection fails.
     #[doc(alias("text", "collect"))]
-    pub async fn bytes(self, limit: usize) -> Result<Bytes> {
+    pub async fn bytes(mut self, limit: usize) -> Result<Bytes> {
+        let is_plain = self.inspector.is_none() && self.resuming.is_none();
+        if is_plain
+            && self.as_whole().is_some_and(|bytes| bytes.len() <= limit)
+            && let Some(bytes) = self.inner.take_whole()
+        {
+            return Ok(bytes);
+        }
+        // Whoever reads a small body does not pay for the room that this needs.
+        Box::pin(self.read(limit)).await
+    }
+
+    /// Reads all of a body, up to `limit` bytes.
+    async fn read(self, limit: usize) -> Result<Bytes> {
         if self.resuming.is_some() {
             return self.gather(limit).await;
         }

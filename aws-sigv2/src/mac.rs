@@ -143,18 +143,38 @@ impl<F: FixedOutput> Feed<F> {
         self.0.finalize_fixed()
     }
 
-    /// Appends what [`finish`](Self::finish) answers, in base64.
-    pub(crate) fn push_base64(self, out: &mut String) {
-        /// A word's alignment lets the check that the characters are UTF-8 go a word at a time.
-        #[repr(align(8))]
-        struct Words([u8; SHA256_CHARS.next_multiple_of(16)]);
-
-        let digest = self.finish();
+    /// What [`finish`](Self::finish) answers, in base64.
+    pub(crate) fn finish_base64(self) -> Signature {
+        let mut signature = Signature {
+            text: [0; SIGNATURE_ROOM],
+            length: 0,
+        };
         // `encode_string` works by way of a buffer of a kilobyte, which costs more than the encoding.
-        let mut text = Words([0; _]);
-        let length = STANDARD.encode_slice(&digest, &mut text.0);
-        let text = std::str::from_utf8(&text.0).unwrap_or_default();
-        out.push_str(text.get(..length.unwrap_or_default()).unwrap_or_default());
+        let length = STANDARD.encode_slice(self.finish(), &mut signature.text);
+        signature.length = length.unwrap_or_default();
+        signature
+    }
+}
+
+/// Room for the longest signature. A multiple of 16 bytes is cleared without a loop.
+const SIGNATURE_ROOM: usize = SHA256_CHARS.next_multiple_of(16);
+
+/// A code in base64, without an allocation.
+///
+/// Its alignment lets the check that the characters are UTF-8 go a word at a time.
+#[repr(align(8))]
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Signature {
+    text: [u8; SIGNATURE_ROOM],
+    length: usize,
+}
+
+impl Signature {
+    #[inline]
+    pub(crate) fn as_str(&self) -> &str {
+        // All of it is characters, as nothing stands behind the code but zeros. Whole words are looked at sooner.
+        let text = std::str::from_utf8(&self.text).unwrap_or_default();
+        text.get(..self.length).unwrap_or_default()
     }
 }
 
@@ -162,6 +182,64 @@ impl<F: Update> Sink for Feed<F> {
     #[inline]
     fn put(&mut self, bytes: &[u8]) {
         self.0.update(bytes);
+    }
+}
+
+/// Text in many short pieces on its way into a [`Feed`], which takes each piece at a cost of its own: they are gathered,
+/// and put in together.
+pub(crate) struct Gathered<F> {
+    feed: Feed<F>,
+    text: [u8; 128],
+    length: usize,
+}
+
+impl<F: Update> Gathered<F> {
+    #[inline]
+    pub(crate) fn new(feed: Feed<F>) -> Self {
+        Self {
+            feed,
+            text: [0; 128],
+            length: 0,
+        }
+    }
+
+    /// The hash or code, with all text in it.
+    #[inline]
+    pub(crate) fn into_feed(mut self) -> Feed<F> {
+        self.flush();
+        self.feed
+    }
+
+    #[inline]
+    fn flush(&mut self) {
+        let text = self.text.get(..self.length).unwrap_or_default();
+        self.feed.put(text);
+        self.length = 0;
+    }
+}
+
+impl<F: Update> Sink for Gathered<F> {
+    #[inline]
+    fn put_byte(&mut self, byte: u8) {
+        match self.text.get_mut(self.length) {
+            Some(room) => {
+                *room = byte;
+                self.length += 1;
+            }
+            None => self.put(&[byte]),
+        }
+    }
+
+    #[inline]
+    fn put(&mut self, bytes: &[u8]) {
+        let end = self.length + bytes.len();
+        if let Some(room) = self.text.get_mut(self.length..end) {
+            room.copy_from_slice(bytes);
+            self.length = end;
+        } else {
+            self.flush();
+            self.feed.put(bytes);
+        }
     }
 }
 

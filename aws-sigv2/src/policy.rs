@@ -41,7 +41,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use crate::credentials::Credentials;
 use crate::date;
-use crate::mac::{SHA1_CHARS, Sink};
+use crate::mac::Sink;
 use crate::s3::SECURITY_TOKEN;
 
 /// A POST policy: an expiry and conditions.
@@ -176,10 +176,9 @@ impl Policy {
 #[must_use]
 pub fn sign_document(json: &str, credentials: &Credentials) -> (String, String) {
     let policy = STANDARD.encode(json);
-    let mut signature = String::with_capacity(SHA1_CHARS);
     let mut feed = credentials.hmac_sha1();
     feed.put(policy.as_bytes());
-    feed.push_base64(&mut signature);
+    let signature = feed.finish_base64().as_str().to_owned();
     (policy, signature)
 }
 

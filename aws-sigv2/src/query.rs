@@ -131,23 +131,22 @@ impl QueryRequest<'_> {
     pub fn sign(&self, c: &Credentials, a: Algorithm) -> String {
         let mut out = String::new();
         self.push_params(&mut out, c, a);
-        let mut signature = String::with_capacity(SHA256_CHARS);
-        match a {
+        let signature = match a {
             Algorithm::HmacSha256 => {
                 let mut feed = c.hmac_sha256();
                 self.put_head(&mut feed);
                 feed.put(out.as_bytes());
-                feed.push_base64(&mut signature);
+                feed.finish_base64()
             }
             Algorithm::HmacSha1 => {
                 let mut feed = c.hmac_sha1();
                 self.put_head(&mut feed);
                 feed.put(out.as_bytes());
-                feed.push_base64(&mut signature);
+                feed.finish_base64()
             }
-        }
+        };
         out.push_str("&Signature=");
-        escape::push_component(&mut out, &signature);
+        escape::push_component(&mut out, signature.as_str());
         out
     }
 

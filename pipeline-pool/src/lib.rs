@@ -73,7 +73,7 @@ pub use engine::shell::runtimes::check_timer;
 pub use error::{Error, Kind, Sent};
 pub use event::{CloseReason, Event};
 #[cfg(feature = "http1")]
-pub use http1::{Body, BodyError, Head, Headers, Method, Request, Response};
+pub use http1::{Body, BodyError, FieldName, Head, Headers, Method, Request, Response};
 pub use origin::Origin;
 pub use outbox::Outbox;
 #[cfg(feature = "http1")]

@@ -15,7 +15,7 @@ use aws_sigv2::s3::SubResources;
 use crate::amazon;
 use crate::bucket::{Bucket, ListBuckets};
 use crate::cached::CachedOperation;
-use crate::operation::Call;
+use crate::operation::{Call, S3Operation};
 use crate::request::options::Options;
 use crate::resolve::{Chosen, Told, signing_region};
 use crate::route::{Addressing, BucketAddress, Redirects};
@@ -179,15 +179,23 @@ impl S3Client {
         self.0.dispatch.partial_retry(options)
     }
 
+    #[cfg(feature = "cache")]
     pub(crate) async fn call<O: Operation<Service = S3>>(
         &self,
         operation: &O,
     ) -> Result<O::Output> {
-        #[cfg(feature = "cache")]
         if let Some(cache) = &self.0.cache {
             return Box::pin(cache.call(&self.0.service, operation)).await;
         }
         self.0.dispatch.call(&self.0.service, operation).await
+    }
+
+    #[cfg(not(feature = "cache"))]
+    pub(crate) fn call<'a, O: Operation<Service = S3>>(
+        &'a self,
+        operation: &'a O,
+    ) -> impl Future<Output = Result<O::Output>> + use<'a, O> {
+        self.0.dispatch.call(&self.0.service, operation)
     }
 
     /// Finds out how requests about this bucket are to be signed: for what depends on that before it can be sent.
@@ -206,13 +214,13 @@ impl S3Client {
         clippy::manual_async_fn,
         reason = "an async fn would hold its argument twice"
     )]
-    pub(crate) fn run<O: Operation<Service = S3>>(
-        ready: Result<(Self, O)>,
+    pub(crate) fn run<O: S3Operation>(
+        ready: Result<Call<O>>,
     ) -> impl Future<Output = Result<O::Output>> {
         async move {
             match ready {
-                Ok((ref client, ref operation)) => client.call(operation).await,
-                Err(error) => Err(error.of_operation::<O>()),
+                Ok(ref call) => call.wire.client().call(call).await,
+                Err(error) => Err(error.of_operation::<Call<O>>()),
             }
         }
     }
@@ -223,20 +231,24 @@ impl S3Client {
         reason = "an async fn would hold its argument twice"
     )]
     pub(crate) fn read<O: CachedOperation + 'static>(
-        ready: Result<(Self, Call<O>)>,
+        mut ready: Result<Call<O>>,
     ) -> impl Future<Output = Result<O::Output>> {
         async move {
-            let (output, keys) = match ready {
+            match ready {
                 #[cfg(feature = "cache")]
-                Ok((client, call)) if client.0.cache.is_some() => {
-                    return Box::pin(client.read_through(call)).await;
+                Ok(call) if call.wire.client().0.cache.is_some() => {
+                    Box::pin(Self::read_through(call)).await
                 }
-                Ok((ref client, ref call)) => (client.call(call).await?, client.key_visibility()),
-                Err(error) => return Err(error.of_operation::<Call<O>>()),
-            };
-            // The key is not needed any more, so that it costs no allocation to hand it on.
-            let key = ready.ok().and_then(|(_, call)| call.wire.into_key());
-            Ok(O::with_key(output, key, keys))
+                Ok(ref mut call) => {
+                    let client = call.wire.client();
+                    let mut output = client.0.dispatch.call(&client.0.service, &*call).await?;
+                    // The key is not needed any more, so that it costs no allocation to hand it on.
+                    let key = call.wire.take_key();
+                    O::name_key(&mut output, key, call.wire.client().key_visibility());
+                    Ok(output)
+                }
+                Err(error) => Err(error.of_operation::<Call<O>>()),
+            }
         }
     }
 
@@ -247,13 +259,15 @@ impl S3Client {
     }
 
     #[cfg(feature = "cache")]
-    async fn read_through<O: CachedOperation + 'static>(self, call: Call<O>) -> Result<O::Output> {
+    async fn read_through<O: CachedOperation + 'static>(call: Call<O>) -> Result<O::Output> {
+        let this = call.wire.client().clone();
         let key = call.wire.key().filter(|_| O::STREAMS).map(str::to_owned);
-        let output = match &self.0.cache {
-            Some(cache) => cache.read(SharedClient(self.0.clone()), call).await?,
-            None => self.call(&call).await?,
+        let mut output = match &this.0.cache {
+            Some(cache) => cache.read(SharedClient(this.0.clone()), call).await?,
+            None => this.call(&call).await?,
         };
-        Ok(O::with_key(output, key, self.key_visibility()))
+        O::name_key(&mut output, key, this.key_visibility());
+        Ok(output)
     }
 
     /// Runs an operation that writes, and has the cache keep what it wrote, if there is one that is written through.

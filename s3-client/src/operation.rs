@@ -51,10 +51,9 @@ pub(crate) trait S3Operation: Send + Sync {
     /// Reads the answer of the store.
     fn parse(&self, answer: Answer) -> Result<Self::Output>;
 
-    /// The same output, whose body names this key in its errors, where keys are shown. Defaults to an output without a body.
-    fn with_key(output: Self::Output, key: Option<String>, keys: KeyVisibility) -> Self::Output {
-        let _ = (key, keys);
-        output
+    /// Has the body of this output name this key in its errors, where keys are shown. Defaults to an output without a body.
+    fn name_key(output: &mut Self::Output, key: Option<String>, keys: KeyVisibility) {
+        let _ = (output, key, keys);
     }
 
     /// The things that it changes in the store. Defaults to what [`CHANGES`](Self::CHANGES) says.

@@ -88,28 +88,22 @@ impl Dispatch {
     ///
     /// # Errors
     /// The last attempt's, with the number of attempts and how much of any of them was sent.
-    pub async fn call<O: Operation>(
-        &self,
-        service: &O::Service,
-        operation: &O,
-    ) -> Result<O::Output> {
-        if trace::listens() {
-            return Box::pin(async {
-                let span = trace::span_of(service, operation, self.0.keys);
-                trace::within(span, self.call_in_span(service, operation)).await
-            })
-            .await;
-        }
-        Run::new(self, service, operation)?.go().await
+    pub fn call<'a, O: Operation>(
+        &'a self,
+        service: &'a O::Service,
+        operation: &'a O,
+    ) -> impl Future<Output = Result<O::Output>> + use<'a, O> {
+        Run::go(self, service, operation, false)
     }
 
     /// Runs an operation as [`call`](Self::call) does, whose span there is already.
-    pub(crate) async fn call_in_span<O: Operation>(
-        &self,
-        service: &O::Service,
-        operation: &O,
-    ) -> Result<O::Output> {
-        Run::new(self, service, operation)?.go().await
+    #[cfg(feature = "cache")]
+    pub(crate) fn call_in_span<'a, O: Operation>(
+        &'a self,
+        service: &'a O::Service,
+        operation: &'a O,
+    ) -> impl Future<Output = Result<O::Output>> + use<'a, O> {
+        Run::go(self, service, operation, true)
     }
 
     /// The longest time of an operation that says nothing of it.
@@ -151,11 +145,11 @@ impl Dispatch {
         service: &O::Service,
         operation: &O,
     ) -> (Result<O::Output>, bool) {
-        let mut run = match Run::new(self, service, operation) {
+        let mut run = match Run::new(self, service, operation, true) {
             Ok(run) => run,
             Err(error) => return (Err(error), false),
         };
-        let outcome = run.go().await;
+        let outcome = run.go_slowly().await;
         let may_still_run = run.may_still_run();
         (outcome, may_still_run)
     }

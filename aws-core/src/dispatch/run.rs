@@ -36,6 +36,8 @@ pub(super) struct Run<'a, O: Operation> {
     pub(super) place: Option<DestinationOf<O>>,
     /// Whether its attempts have spans.
     pub(super) traced: bool,
+    /// Whether it has a span of its own around it already.
+    in_span: bool,
     /// Whether it was counted how it ended.
     ended: bool,
 }
@@ -51,10 +53,12 @@ impl<O: Operation> Drop for Run<'_, O> {
 }
 
 impl<'a, O: Operation> Run<'a, O> {
+    #[inline]
     pub(super) fn new(
         dispatch: &'a Dispatch,
         service: &'a O::Service,
         operation: &'a O,
+        in_span: bool,
     ) -> Result<Self> {
         let shared = &*dispatch.0;
         let now = Instant::now();
@@ -77,6 +81,7 @@ impl<'a, O: Operation> Run<'a, O> {
             course: Course::default(),
             place: operation.place(service),
             traced: trace::listens(),
+            in_span,
             ended: false,
         })
     }
@@ -107,50 +112,84 @@ impl<'a, O: Operation> Run<'a, O> {
     /// Makes attempts until one succeeds or no other makes sense.
     ///
     /// Every caller's future holds the state of this, and it is moved with them. So there is room in it for the usual
-    /// case only, a first attempt that waits for nothing but its answer; all others have theirs elsewhere.
-    pub(super) async fn go(&mut self) -> Result<O::Output> {
-        if let Some(before) = self.operation.before(self.service, self.dispatch) {
-            return self.go_after(before).await;
+    /// case only, a first attempt that waits for nothing but its answer; all others have theirs elsewhere. What it answers
+    /// is moved by each future that hands it on, so this is the only one between an operation and its caller.
+    pub(super) async fn go(
+        dispatch: &'a Dispatch,
+        service: &'a O::Service,
+        operation: &'a O,
+        in_span: bool,
+    ) -> Result<O::Output> {
+        let mut run = Self::new(dispatch, service, operation, in_span)?;
+        if run.traced && !run.in_span {
+            return Box::pin(run.go_in_span()).await;
         }
-        if let Some(waiting) = self.take_turn(self.since)? {
-            self.wait(waiting).await?;
+        if run.traced || !run.shared().is_plain() {
+            return Box::pin(run.go_slowly()).await;
         }
-        let usual = self.shared().is_plain() && !self.traced;
+        if let Some(before) = run.operation.before(run.service, run.dispatch) {
+            return run.go_after(before).await;
+        }
+        if let Some(waiting) = run.take_turn(run.since)? {
+            run.wait(waiting).await?;
+        }
         let pause = {
-            let mut started = if usual {
-                self.start_at_once()
-            } else {
-                Ok(None)
-            };
-            let outcome = match &mut started {
+            let mut started = run.start_at_once();
+            let failed = match &mut started {
                 Ok(Some(Started { signed, sending })) => {
                     // Awaiting it would move it once more.
                     match poll_fn(|cx| Pin::new(&mut *sending).poll(cx)).await {
                         Ok(response) => {
                             let (head, body) = response.into_parts();
-                            self.log_answer(&head);
-                            if self.is_here(&head, &body) {
-                                self.settle(signed, head, body)
+                            run.log_answer(&head);
+                            let outcome = if run.is_here(&head, &body) {
+                                run.settle(signed, head, body)
                             } else {
-                                Box::pin(self.read_and_settle(signed, head, body)).await
+                                Box::pin(run.read_and_settle(signed, head, body)).await
+                            };
+                            match outcome {
+                                Ok(output) => {
+                                    run.served_at_once();
+                                    return Ok(output);
+                                }
+                                Err(failed) => failed,
                             }
                         }
-                        Err(error) => Err(Error::from(error).into()),
+                        Err(error) => Error::from(error).into(),
                     }
                 }
-                Ok(None) => Box::pin(self.attempt()).await,
-                Err(error) => Err(error.clone().into()),
+                Ok(None) => match Box::pin(run.attempt()).await {
+                    Ok(output) => {
+                        run.served_at_once();
+                        return Ok(output);
+                    }
+                    Err(failed) => failed,
+                },
+                Err(error) => error.clone().into(),
             };
-            match outcome {
-                Ok(output) => {
-                    self.shared().budget.give_back();
-                    self.served();
-                    return Ok(output);
-                }
-                Err(failed) => self.judge(failed)?,
-            }
+            run.judge(failed)?
         };
-        Box::pin(self.go_on(pause)).await
+        Box::pin(run.go_on(pause)).await
+    }
+
+    /// Makes attempts as [`go`](Self::go) does, within a span of the operation.
+    async fn go_in_span(&mut self) -> Result<O::Output> {
+        let span = trace::span_of(self.service, self.operation, self.shared().keys);
+        trace::within(span, self.go_slowly()).await
+    }
+
+    /// Makes attempts as [`go`](Self::go) does, for whom needs more than that has room for.
+    pub(super) async fn go_slowly(&mut self) -> Result<O::Output> {
+        match self.operation.before(self.service, self.dispatch) {
+            Some(before) => self.go_after(before).await,
+            None => self.go_on(Duration::ZERO).await,
+        }
+    }
+
+    /// Counts a first attempt that has succeeded.
+    fn served_at_once(&mut self) {
+        self.shared().budget.give_back();
+        self.served();
     }
 
     /// Does what has to happen before the first attempt, for as long as the operation has time, and then makes attempts.

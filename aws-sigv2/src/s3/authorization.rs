@@ -1,6 +1,9 @@
 //! What a request signed by the S3 scheme sends: its `Authorization` and its token.
 
+use std::borrow::Cow;
 use std::fmt;
+
+use crate::mac::Signature;
 
 /// The header, link parameter and form field that carries a session token.
 pub const SECURITY_TOKEN: &str = "x-amz-security-token";
@@ -9,25 +12,32 @@ pub const SECURITY_TOKEN: &str = "x-amz-security-token";
 #[derive(Clone, PartialEq, Eq)]
 #[must_use = "a request is signed once these headers are on it"]
 pub struct Authorization<'c> {
-    value: String,
+    access_key: &'c str,
+    signature: Signature,
     token: Option<&'c str>,
 }
 
 impl<'c> Authorization<'c> {
-    pub(super) fn new(value: String, token: Option<&'c str>) -> Self {
-        Self { value, token }
+    pub(super) fn new(access_key: &'c str, signature: Signature, token: Option<&'c str>) -> Self {
+        Self {
+            access_key,
+            signature,
+            token,
+        }
     }
 
     /// The value of the `Authorization` header: `AWS AccessKeyId:Signature`.
     #[must_use]
-    pub fn value(&self) -> &str {
-        &self.value
+    pub fn value(&self) -> String {
+        self.parts().concat()
     }
 
-    /// The value of the `Authorization` header, owned.
+    /// What [`value`](Self::value) is made of, for a program that writes it behind other text without a string of its
+    /// own.
+    #[inline]
     #[must_use]
-    pub fn into_value(self) -> String {
-        self.value
+    pub fn parts(&self) -> [&str; 4] {
+        ["AWS ", self.access_key, ":", self.signature.as_str()]
     }
 
     /// The value of the `x-amz-security-token` header to add. `None` if the credentials have none, or if the
@@ -38,18 +48,19 @@ impl<'c> Authorization<'c> {
     }
 
     /// The headers to add: `Authorization`, and `x-amz-security-token` if there is a token to send.
-    pub fn headers(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        let token = self.token.map(|token| (SECURITY_TOKEN, token));
-        std::iter::once(("Authorization", self.value())).chain(token)
+    pub fn headers(&self) -> impl Iterator<Item = (&'static str, Cow<'c, str>)> {
+        let token = self
+            .token
+            .map(|token| (SECURITY_TOKEN, Cow::Borrowed(token)));
+        std::iter::once(("Authorization", Cow::Owned(self.value()))).chain(token)
     }
 }
 
 impl fmt::Debug for Authorization<'_> {
     /// Leaves out the signature, which is good for a replay as long as the request's date is, and the token.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let public = self.value.rsplit_once(':').map_or("", |(public, _)| public);
         f.debug_struct("Authorization")
-            .field("value", &format_args!("{public}:**"))
+            .field("value", &format_args!("AWS {}:**", self.access_key))
             .field("token", &self.token.map(|_| format_args!("**")))
             .finish()
     }
@@ -58,34 +69,32 @@ impl fmt::Debug for Authorization<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mac::{Key, Sha1};
+
+    /// The second case of RFC 2202.
+    fn authorization(token: Option<&str>) -> Authorization<'_> {
+        let mut feed = Key::<Sha1>::new(b"Jefe").feed();
+        crate::mac::Sink::put(&mut feed, b"what do ya want for nothing?");
+        Authorization::new("AKID", feed.finish_base64(), token)
+    }
+
+    const VALUE: &str = "AWS AKID:7/zfauXrL6LSdBbV8YTfnCWafHk=";
 
     #[test]
     fn debug_hides_signature_and_token() {
-        let authorization = Authorization::new("AWS AKID:c2lnbmF0dXJl".into(), Some("fleeting"));
         assert_eq!(
-            format!("{authorization:?}"),
+            format!("{:?}", authorization(Some("fleeting"))),
             "Authorization { value: AWS AKID:**, token: Some(**) }"
         );
     }
 
     #[test]
-    fn the_value_is_the_same_owned() {
-        let authorization = Authorization::new("AWS A:s".into(), None);
-        assert_eq!(authorization.value(), "AWS A:s");
-        assert_eq!(authorization.into_value(), "AWS A:s");
-    }
-
-    #[test]
     fn headers_to_add() {
-        let with = Authorization::new("AWS A:s".into(), Some("t"));
+        let with = authorization(Some("t"));
         let added: Vec<_> = with.headers().collect();
-        assert_eq!(
-            added,
-            [("Authorization", "AWS A:s"), ("x-amz-security-token", "t")]
-        );
-        assert_eq!(
-            Authorization::new("AWS A:s".into(), None).headers().count(),
-            1
-        );
+        let token = ("x-amz-security-token", "t".into());
+        assert_eq!(added, [("Authorization", VALUE.into()), token]);
+        assert_eq!(with.parts().concat(), VALUE);
+        assert_eq!(authorization(None).headers().count(), 1);
     }
 }

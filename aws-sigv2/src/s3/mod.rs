@@ -39,7 +39,7 @@ use std::fmt;
 
 use crate::credentials::Credentials;
 use crate::escape;
-use crate::mac::SHA1_CHARS;
+use crate::mac::{Gathered, SHA1_CHARS};
 
 pub use authorization::{Authorization, SECURITY_TOKEN};
 pub use sub_resources::{Server, SubResources};
@@ -192,14 +192,10 @@ where
     /// See [`S3Request::sign`].
     pub fn sign<'c>(&self, credentials: &'c Credentials) -> Authorization<'c> {
         let text = self.text(credentials, None);
-        let mut feed = credentials.hmac_sha1();
-        text.write(&mut feed);
-        let mut value = String::with_capacity(5 + credentials.access_key().len() + SHA1_CHARS);
-        value.push_str("AWS ");
-        value.push_str(credentials.access_key());
-        value.push(':');
-        feed.push_base64(&mut value);
-        Authorization::new(value, text.added_token())
+        let mut gathered = Gathered::new(credentials.hmac_sha1());
+        text.write(&mut gathered);
+        let signature = gathered.into_feed().finish_base64();
+        Authorization::new(credentials.access_key(), signature, text.added_token())
     }
 
     /// See [`S3Request::presign`].
@@ -237,9 +233,7 @@ where
             escape::push_component(&mut query, token);
         }
         query.push_str("&Signature=");
-        let mut signature = String::with_capacity(SHA1_CHARS);
-        feed.push_base64(&mut signature);
-        escape::push_component(&mut query, &signature);
+        escape::push_component(&mut query, feed.finish_base64().as_str());
         query
     }
 
@@ -249,6 +243,7 @@ where
         self.text(credentials, Some(expires_unix)).readable()
     }
 
+    #[inline(always)]
     fn text<'s, 'c>(
         &'s self,
         credentials: &'c Credentials,

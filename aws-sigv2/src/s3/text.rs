@@ -32,6 +32,7 @@ impl<'r, 'a, 'c, H> Text<'r, 'a, 'c, H>
 where
     H: Clone + IntoIterator<Item = (&'a str, &'a str)>,
 {
+    #[inline(always)]
     pub(super) fn new(
         request: &'r S3Request<'a, H>,
         list: &'r SubResources,
@@ -56,6 +57,7 @@ where
         text
     }
 
+    #[inline]
     fn take(&mut self, name: &'a str, value: &'a str) {
         // Of a header that must not repeat, the first counts that is not blank.
         let slot = match name.len() {

@@ -14,7 +14,7 @@ mod testing;
 pub(crate) mod wait;
 
 pub use body::Body;
-pub use request::{BodyError, Method, Request};
+pub use request::{BodyError, FieldName, Method, Request};
 pub use response::{Head, Headers, Response};
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]

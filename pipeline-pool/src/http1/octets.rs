@@ -10,8 +10,8 @@ const ONES: u64 = u64::from_ne_bytes([1; 8]);
 const HIGH: u64 = ONES * 0x80;
 
 /// Whether a byte may stand in a token ([RFC 9110, 5.6.2](https://www.rfc-editor.org/rfc/rfc9110#section-5.6.2)).
-pub(crate) fn is_token(b: u8) -> bool {
-    TOKEN[usize::from(b)]
+pub(crate) const fn is_token(b: u8) -> bool {
+    TOKEN[b as usize]
 }
 
 const TOKEN: [bool; 256] = {

@@ -95,17 +95,17 @@ impl CreateBucket {
     /// `BucketAlreadyExists` and `BucketAlreadyOwnedByYou`; otherwise as sending and the store say.
     pub async fn send(self) -> Result<()> {
         let wire = UnsignedRequest::bucket_root(Method::Put, &self.bucket)?;
-        let mut wire = self.bucket.client.at_region(wire);
+        let mut wire = self.bucket.client().at_region(wire);
         wire.options(self.options);
         let location = self.location.as_deref();
-        if let Some(region) = location.or_else(|| self.bucket.client.location()) {
+        if let Some(region) = location.or_else(|| self.bucket.client().location()) {
             wire.body(location_xml(region)?.into());
         }
         let mut fields = self.fields;
         fields.extend(grant_fields(&self.grants)?);
         wire.fields(fields)?;
         self.bucket
-            .client
+            .client()
             .call(&Call::new(wire, CreateBucketOperation))
             .await
     }

@@ -41,10 +41,10 @@ impl DeleteBucket {
     /// `BucketNotEmpty`, `NoSuchBucket`; otherwise as sending and the store say.
     pub async fn send(self) -> Result<()> {
         let wire = UnsignedRequest::bucket_root(Method::Delete, &self.bucket)?;
-        let mut wire = self.bucket.client.at_region(wire);
+        let mut wire = self.bucket.client().at_region(wire);
         wire.options(self.options);
         self.bucket
-            .client
+            .client()
             .call(&Call::new(wire, DeleteBucketOperation))
             .await
     }

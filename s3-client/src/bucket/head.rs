@@ -44,7 +44,7 @@ impl HeadBucket {
         let mut wire = UnsignedRequest::bucket_root(Method::Head, &self.bucket)?;
         wire.options(self.options);
         self.bucket
-            .client
+            .client()
             .call(&Call::new(wire, HeadBucketOperation))
             .await
     }

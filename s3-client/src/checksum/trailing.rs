@@ -77,7 +77,7 @@ pub(crate) async fn read_ahead(
         payload,
         Payload::None | Payload::Whole(_) | Payload::Rope(..)
     ) && !payload.is_once();
-    if !is_file || bucket.client.signs_by_v4(&bucket.name) {
+    if !is_file || bucket.client().signs_by_v4(bucket.shared_name()) {
         return Ok(None);
     }
     let mut pieces = payload.open()?;

@@ -184,7 +184,7 @@ impl<K: Listed> Listing for BucketListing<K> {
 
     async fn ask(&self) -> Result<K::Page> {
         let call = Call::new(self.wire()?, ReadPage::<K>(PhantomData));
-        self.bucket.client.call(&call).await
+        self.bucket.client().call(&call).await
     }
 }
 

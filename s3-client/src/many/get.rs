@@ -170,7 +170,7 @@ impl GetListed {
 async fn listed_object(bucket: &Bucket, key: &str, each: &Option<Refine>) -> Result<Object> {
     let object = refined(bucket, key, each).send().await;
     #[cfg(feature = "cache")]
-    if bucket.client.is_cached() && object.as_ref().is_err_and(aws_core::Error::is_not_found) {
+    if bucket.client().is_cached() && object.as_ref().is_err_and(aws_core::Error::is_not_found) {
         let again = refined(bucket, key, each).cache(crate::request::CacheMode::Refresh);
         return again.send().await;
     }

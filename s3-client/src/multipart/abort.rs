@@ -42,7 +42,7 @@ impl AbortMultipart {
         match self
             .upload
             .bucket
-            .client
+            .client()
             .call(&Call::new(wire, AbortMultipartUpload))
             .await
         {

@@ -99,7 +99,7 @@ impl CompleteMultipart {
         let upload = self.upload;
         let outcome = upload
             .bucket
-            .client
+            .client()
             .call(&Call::new(wire, CompleteMultipartUpload { row }))
             .await;
         let Some(expected) = expected else {

@@ -154,7 +154,7 @@ impl CopyPart {
         let number = self.number;
         self.upload
             .bucket
-            .client
+            .client()
             .call(&Call::new(wire, UploadPartCopy { number }))
             .await
     }

@@ -64,7 +64,7 @@ impl CreateMultipart {
         wire.options(self.options);
         let id = self
             .bucket
-            .client
+            .client()
             .call(&Call::new(wire, CreateMultipartUpload))
             .await?;
         let mut upload = self.bucket.multipart(self.key, id);

@@ -78,7 +78,7 @@ impl UploadPart {
     pub(crate) async fn sent(self) -> Result<(Part, Option<[u8; 16]>)> {
         let payload = self.source.clone().payload().await?;
         let bucket = &self.upload.bucket;
-        let demanded = || self.checksum.is_none() && bucket.client.demands_digest(&bucket.name);
+        let demanded = || self.checksum.is_none() && bucket.client().demands_digest(bucket.name());
         let locked = self.checksum.is_none() && self.upload.locked;
         let mut digest = None;
         if self.md5 || locked || demanded() {
@@ -111,7 +111,7 @@ impl UploadPart {
         let bucket = &self.upload.bucket;
         // What can be read only once may be followed by a checksum.
         let behind = payload.is_once() && self.upload.locked && digest.is_none();
-        let by_v4 = bucket.client.signs_by_v4(&bucket.name);
+        let by_v4 = bucket.client().signs_by_v4(bucket.shared_name());
         let behind = (behind && by_v4).then_some(digest::BEHIND_STREAMS);
         fields.extend(digest.map(|value| ("content-md5".into(), value)));
         if let Some(checksum) = self.checksum.or(behind) {
@@ -132,7 +132,7 @@ impl UploadPart {
         wire.payload(payload);
         wire.options(self.options.clone());
         let sending = Call::new(wire, UploadPartOperation { row });
-        let head = self.upload.bucket.client.call(&sending).await?;
+        let head = self.upload.bucket.client().call(&sending).await?;
         let part = Part::sent(self.number, size, &head)?;
         Ok((part, etag::md5_of_sent(&head)))
     }

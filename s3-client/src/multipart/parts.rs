@@ -238,7 +238,7 @@ impl Listing for ListParts {
             wire.query("part-number-marker", &n.to_string());
         }
         wire.options(self.options.clone());
-        let client = &self.upload.bucket.client;
+        let client = self.upload.bucket.client();
         let page = client.call(&Call::new(wire, ListPartsOperation)).await?;
         if page.next.is_some_and(|next| Some(&next) <= after) {
             return Err(Error::protocol("the list of parts does not get on"));

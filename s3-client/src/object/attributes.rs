@@ -102,7 +102,7 @@ impl GetObjectAttributes {
         wire.fields(fields)?;
         wire.options(self.options);
         self.bucket
-            .client
+            .client()
             .call(&Call::new(wire, GetObjectAttributesOperation))
             .await
     }

@@ -15,7 +15,6 @@ use crate::answer::object::ObjectHead;
 use crate::answer::values;
 use crate::bucket::Bucket;
 use crate::checksum::Checksum;
-use crate::client::S3Client;
 use crate::idempotency::{self, Row};
 use crate::limits;
 use crate::operation::{Call, Changes, S3Operation};
@@ -189,12 +188,12 @@ impl Copy {
 
     fn onto_itself(&self) -> bool {
         let same_bucket = self.from_bucket.as_deref();
-        self.key == self.from_key && same_bucket.is_none_or(|name| *name == *self.bucket.name)
+        self.key == self.from_key && same_bucket.is_none_or(|name| *name == *self.bucket.name())
     }
 
     /// The value of `x-amz-copy-source`.
     fn source(&self) -> Result<String> {
-        let bucket = self.from_bucket.as_deref().unwrap_or(&self.bucket.name);
+        let bucket = self.from_bucket.as_deref().unwrap_or(self.bucket.name());
         limits::bucket(bucket)?;
         limits::key(&self.from_key)?;
         let mut source = format!("/{bucket}/");
@@ -215,12 +214,12 @@ impl Copy {
     /// [`Kind::Invalid`](crate::Kind::Invalid) when a limit is broken; otherwise as sending and the store say, also
     /// when it says so after it has begun to answer with success.
     pub async fn send(self) -> Result<Copied> {
-        let (client, operation) = self.ready()?;
-        client.call(&operation).await
+        let call = self.ready()?;
+        call.wire.client().call(&call).await
     }
 
-    /// What is to be sent, and by which client.
-    fn ready(self) -> Result<(S3Client, Call<CopyObject>)> {
+    /// What is to be sent.
+    fn ready(self) -> Result<Call<CopyObject>> {
         if let Some(error) = self.wrong {
             return Err(error);
         }
@@ -253,7 +252,7 @@ impl Copy {
         wire.fields(fields)?;
         wire.server_time(COPY_TIME);
         wire.options(self.options);
-        Ok((self.bucket.client, Call::new(wire, CopyObject { row })))
+        Ok(Call::new(wire, CopyObject { row }))
     }
 }
 
@@ -350,6 +349,7 @@ fn read(text: &[u8]) -> Result<(Option<String>, Option<SystemTime>), XmlError> {
 mod tests {
     use super::*;
     use crate::Credentials;
+    use crate::S3Client;
 
     fn bucket() -> Bucket {
         let client = S3Client::builder()
@@ -389,7 +389,7 @@ mod tests {
     #[test]
     fn a_copy_has_the_time_that_a_store_takes_for_5_gib() {
         use aws_core::Operation as _;
-        let (_, operation) = bucket().copy("a", "k").ready().unwrap();
+        let operation = bucket().copy("a", "k").ready().unwrap();
         assert!(operation.extra_time() >= Duration::from_secs(300));
     }
 

@@ -102,9 +102,9 @@ impl Delete {
         S3Client::run(self.ready())
     }
 
-    /// What is to be sent, and by which client.
-    fn ready(self) -> Result<(S3Client, Call<DeleteObject>)> {
-        let (client, mut wire) = UnsignedRequest::object_of(Method::Delete, self.bucket, self.key)?;
+    /// What is to be sent.
+    fn ready(self) -> Result<Call<DeleteObject>> {
+        let mut wire = UnsignedRequest::object_of(Method::Delete, self.bucket, self.key)?;
         let mut row = self.row;
         if let Some(version) = &self.version {
             wire.version(version)?;
@@ -115,7 +115,7 @@ impl Delete {
         wire.fields(self.fields)?;
         wire.options(self.options);
         let idempotency = row.idempotency;
-        Ok((client, Call::new(wire, DeleteObject { idempotency })))
+        Ok(Call::new(wire, DeleteObject { idempotency }))
     }
 }
 

@@ -38,7 +38,7 @@ impl DeleteBatch {
         bucket: &Bucket,
         mut ids: Vec<ObjectId>,
     ) -> Vec<(ObjectId, Result<Removed>)> {
-        let mut retry = bucket.client.partial_retry(&self.options);
+        let mut retry = bucket.client().partial_retry(&self.options);
         let mut results = Vec::with_capacity(ids.len());
         loop {
             let row = self.row(&ids);
@@ -70,7 +70,7 @@ impl DeleteBatch {
             let Some(told) = told.max_by_key(|error| error.is_throttled()) else {
                 return results;
             };
-            if !retry.next(&bucket.place.origin, told).await {
+            if !retry.next(&bucket.place().origin, told).await {
                 results.extend(refused.into_iter().map(|(id, error)| (id, Err(error))));
                 return results;
             }
@@ -119,7 +119,7 @@ impl DeleteBatch {
             #[cfg(feature = "cache")]
             keys: ids.iter().map(|id| id.key.clone()).collect(),
         };
-        bucket.client.call(&Call::new(wire, operation)).await
+        bucket.client().call(&Call::new(wire, operation)).await
     }
 }
 

@@ -146,8 +146,8 @@ impl<M: Mode> Get<M> {
         S3Client::read(self.ready())
     }
 
-    /// What is to be sent, and by which client.
-    fn ready(self) -> Result<(S3Client, Call<GetObject<M>>)> {
+    /// What is to be sent.
+    fn ready(self) -> Result<Call<GetObject<M>>> {
         let mut reading = self.reading;
         if let Some(range) = self.told.range {
             let value = range
@@ -165,7 +165,7 @@ impl<M: Mode> Get<M> {
         }
         let part = reading.is_part();
         let resumption = Resumption::of(&reading, &self.options, self.told.resumes);
-        let (client, mut wire) = reading.into_unsigned(Method::Get)?;
+        let mut wire = reading.into_unsigned(Method::Get)?;
         wire.options(self.options);
         let operation = GetObject {
             range: self.told.range,
@@ -174,7 +174,7 @@ impl<M: Mode> Get<M> {
             resumption,
             mode: PhantomData,
         };
-        Ok((client, Call::new(wire, operation)))
+        Ok(Call::new(wire, operation))
     }
 }
 
@@ -223,11 +223,10 @@ impl<M: Mode> S3Operation for GetObject<M> {
         matches!(status, 200 | 206) || (status == 304 && M::MAY_BE_UNCHANGED)
     }
 
-    fn with_key(mut output: M::Object, key: Option<String>, keys: KeyVisibility) -> M::Object {
-        if let (Some(object), Some(key)) = (M::object_mut(&mut output), key) {
+    fn name_key(output: &mut M::Object, key: Option<String>, keys: KeyVisibility) {
+        if let (Some(object), Some(key)) = (M::object_mut(output), key) {
             object.body.name_key(key, keys);
         }
-        output
     }
 
     fn parse(&self, answer: Answer) -> Result<M::Object> {
@@ -243,20 +242,18 @@ impl<M: Mode> S3Operation for GetObject<M> {
                 "the store answered a part with the whole object",
             )),
             _ => {
-                let body = match &self.resumption {
-                    Some(resumption) => resumption.of_answer(&head, answer.body),
-                    None => answer.body,
-                };
-                let (body, verified_by) = if self.verify {
-                    verified(&head, body)?
-                } else {
-                    (body, None)
-                };
-                Ok(M::object(Object {
+                let mut object = Object {
                     head,
-                    body,
-                    verified_by,
-                }))
+                    body: answer.body,
+                    verified_by: None,
+                };
+                if let Some(resumption) = &self.resumption {
+                    object.body = resumption.of_answer(&object.head, object.body);
+                }
+                if self.verify {
+                    (object.body, object.verified_by) = verified(&object.head, object.body)?;
+                }
+                Ok(M::object(object))
             }
         }
     }

@@ -68,20 +68,20 @@ impl<M: Mode> Head<M> {
         S3Client::read(self.ready())
     }
 
-    /// What is to be sent, and by which client.
-    fn ready(self) -> Result<(S3Client, Call<HeadObject<M>>)> {
+    /// What is to be sent.
+    fn ready(self) -> Result<Call<HeadObject<M>>> {
         let mut reading = self.reading;
         if self.told.checksums {
             reading.field("x-amz-checksum-mode", "ENABLED");
         }
         let part = reading.is_part();
-        let (client, mut wire) = reading.into_unsigned(Method::Head)?;
+        let mut wire = reading.into_unsigned(Method::Head)?;
         wire.options(self.options);
         let operation = HeadObject {
             part,
             mode: PhantomData,
         };
-        Ok((client, Call::new(wire, operation)))
+        Ok(Call::new(wire, operation))
     }
 }
 

@@ -165,7 +165,7 @@ impl PostPolicy {
                 self.expires
             )));
         }
-        let client = &self.bucket.client;
+        let client = self.bucket.client();
         let wire = UnsignedRequest::bucket_root(Method::Post, &self.bucket)?;
         let (wire, signer) = client.placed(wire)?;
         let url = format!("{}{}", url(wire.origin())?, wire.path());
@@ -193,7 +193,7 @@ impl PostPolicy {
     fn policy(self, expires: SystemTime) -> Result<Builder> {
         let policy = Policy::builder()
             .expires(expires)
-            .bucket(&*self.bucket.name);
+            .bucket(self.bucket.name());
         let mut policy = match self.key {
             Some(Key::Exact(key)) => {
                 limits::key(&key)?;

@@ -190,7 +190,7 @@ impl Presign {
                 name => limits::parameter(name, value)?,
             }
         }
-        let client = &self.bucket.client;
+        let client = self.bucket.client();
         let wire = UnsignedRequest::object(self.method, &self.bucket, &self.key)?;
         let (wire, signer) = client.placed(wire)?;
         let base = url(wire.origin())?;
@@ -216,7 +216,7 @@ impl Presign {
                 let request = s3::S3Request {
                     method: self.method.as_str(),
                     bucket: wire.bucket_of_host(),
-                    path,
+                    path: &path,
                     query: &query,
                     headers: fields,
                 };
@@ -227,7 +227,7 @@ impl Presign {
                 let host = std::iter::once(("host", wire.origin().authority()));
                 let request = v4::Request {
                     method: self.method.as_str(),
-                    path,
+                    path: &path,
                     query: &query,
                     headers: host.chain(fields),
                     payload: v4::Payload::Unsigned,

@@ -190,7 +190,7 @@ impl Put {
         };
         async move {
             match ready {
-                Ok(Ok((ref client, ref operation))) => client.write(operation).await,
+                Ok(Ok(ref call)) => call.wire.client().write(call).await,
                 Ok(Err(error)) => Err(error.of_operation::<Call<PutObject>>()),
                 Err(later) => later.await.map_err(Error::of_operation::<Call<PutObject>>),
             }
@@ -209,8 +209,8 @@ impl Put {
         if !self.source.is_once() {
             return self.send_file().await;
         }
-        let (client, bucket) = (self.bucket.client.clone(), self.bucket.clone());
-        client.find_out(&bucket).await;
+        let bucket = self.bucket.clone();
+        bucket.client().find_out(&bucket).await;
         let payload = match self.source.at_hand() {
             Some(payload) => payload?,
             None => Payload::None,
@@ -230,10 +230,9 @@ impl Put {
             let read = read.map_err(|error| self.bucket.refused(error, &self.key))?;
             self.sum = read.map_or(self.sum, |value| SentChecksum::Is(checksum, value));
         }
-        let client = self.bucket.client.clone();
-        let name = self.bucket.name.clone();
+        let bucket = self.bucket.clone();
         let unsummed = matches!(self.sum, SentChecksum::None);
-        let demanded = || client.demands_digest(&name);
+        let demanded = || bucket.client().demands_digest(bucket.name());
         if !self.md5 && !(unsummed && (self.attributes.is_locked() || demanded())) {
             let sent = Box::pin(S3Client::run(self.clone().ready(payload.clone()))).await;
             match sent {
@@ -247,10 +246,10 @@ impl Put {
         Box::pin(S3Client::run(self.ready(payload))).await
     }
 
-    /// What is to be sent, and by which client.
-    fn ready(self, payload: Payload) -> Result<(S3Client, Call<PutObject>)> {
+    /// What is to be sent.
+    fn ready(self, payload: Payload) -> Result<Call<PutObject>> {
         let Self { bucket, key, .. } = self;
-        let (client, mut wire) = UnsignedRequest::object_of(Method::Put, bucket, key)?;
+        let mut wire = UnsignedRequest::object_of(Method::Put, bucket, key)?;
         let body = Body {
             attributes: self.attributes,
             sum: self.sum,
@@ -258,7 +257,7 @@ impl Put {
             digest: self.digest,
             report: self.report,
         };
-        let payload = body.go_with(payload, &client, &mut wire);
+        let payload = body.go_with(payload, &mut wire);
         let payload = payload.map_err(|error| wire.refused(error))?;
         wire.digest_on_demand();
         let row = if payload.is_once() && self.row.idempotency == Idempotency::Repeatable {
@@ -269,7 +268,7 @@ impl Put {
         wire.payload(payload);
         wire.options(self.options);
         let idempotency = row.idempotency;
-        Ok((client, Call::new(wire, PutObject { idempotency })))
+        Ok(Call::new(wire, PutObject { idempotency }))
     }
 }
 
@@ -284,14 +283,11 @@ struct Body {
 
 impl Body {
     /// Gives a request its fields, and returns the body as it is to be sent.
-    fn go_with(
-        self,
-        mut payload: Payload,
-        client: &S3Client,
-        wire: &mut UnsignedRequest,
-    ) -> Result<Payload> {
+    fn go_with(self, mut payload: Payload, wire: &mut UnsignedRequest) -> Result<Payload> {
         limits::put(payload.len())?;
-        let by_v4 = wire.bucket().is_some_and(|name| client.signs_by_v4(name));
+        let by_v4 = wire
+            .bucket()
+            .is_some_and(|name| wire.client().signs_by_v4(name));
         let unsummed = matches!(self.sum, SentChecksum::None) && !self.md5 && self.digest.is_none();
         let locked = unsummed && self.attributes.is_locked();
         let at_hand = payload.at_hand().filter(|_| self.md5 || locked);

@@ -81,7 +81,7 @@ impl Restore {
         wire.body(Bytes::from(body));
         wire.options(self.options);
         self.bucket
-            .client
+            .client()
             .call(&Call::new(wire, RestoreObject))
             .await
     }

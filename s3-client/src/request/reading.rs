@@ -6,7 +6,6 @@ use aws_core::{Error, Result, http_date};
 use pipeline_pool::Method;
 
 use crate::bucket::Bucket;
-use crate::client::S3Client;
 use crate::limits;
 use crate::request::attributes::put;
 use crate::request::encryption::{CustomerKey, Of};
@@ -107,17 +106,17 @@ impl Reading {
         again
     }
 
-    /// The request, and the client to send it by.
-    pub(crate) fn into_unsigned(mut self, method: Method) -> Result<(S3Client, UnsignedRequest)> {
+    /// The request.
+    pub(crate) fn into_unsigned(mut self, method: Method) -> Result<UnsignedRequest> {
         if let Some(error) = self.rare.as_mut().and_then(|rare| rare.wrong.take()) {
             return Err(error);
         }
-        let (client, mut wire) = UnsignedRequest::object_of(method, self.bucket, self.key)?;
+        let mut wire = UnsignedRequest::object_of(method, self.bucket, self.key)?;
         if let Some(rare) = self.rare {
             rare.put(&mut wire, &mut self.fields)?;
         }
         wire.fields(self.fields)?;
-        Ok((client, wire))
+        Ok(wire)
     }
 }
 

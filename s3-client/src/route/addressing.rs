@@ -2,10 +2,12 @@
 //!
 //! [Virtual hosting of buckets](https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html)
 
+use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr};
 
 use aws_core::Endpoint;
 use aws_core::operation::Destination;
+use aws_sigv2::escape;
 use pipeline_pool::Origin;
 
 /// How a bucket is named in a request.
@@ -71,6 +73,22 @@ impl Addressing {
     }
 }
 
+/// Appends what stands in front of the key: the endpoint's own path, percent-encoded as it is given, and the bucket where it
+/// is no part of the host.
+pub(crate) fn push_bucket(out: &mut String, prefix: &str, bucket: Option<&str>) {
+    out.push_str(prefix);
+    out.push('/');
+    if let Some(bucket) = bucket {
+        // Of what a legal name is made of only the colon behind a tenant needs an escape.
+        let name = match bucket.as_bytes().contains(&b':') {
+            true => Cow::Owned(escape::component(bucket)),
+            false => Cow::Borrowed(bucket),
+        };
+        out.push_str(&name);
+        out.push('/');
+    }
+}
+
 /// Whether a name can stand in front of a host: lower-case labels of letters, digits and inner hyphens.
 fn is_dns_label_path(name: &str) -> bool {
     (3..=63).contains(&name.len())
@@ -88,6 +106,24 @@ fn is_dns_label_path(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn in_front(prefix: &str, bucket: Option<&str>) -> String {
+        let mut out = String::new();
+        push_bucket(&mut out, prefix, bucket);
+        out
+    }
+
+    #[test]
+    fn the_path_of_the_endpoint_comes_first() {
+        assert_eq!(in_front("/v1/s3", Some("johnsmith")), "/v1/s3/johnsmith/");
+        assert_eq!(in_front("/v1/s3", None), "/v1/s3/");
+        assert_eq!(in_front("", None), "/");
+    }
+
+    #[test]
+    fn the_bucket_of_a_tenant_is_encoded() {
+        assert_eq!(in_front("", Some("tenant:photos")), "/tenant%3Aphotos/");
+    }
 
     #[test]
     fn buckets_are_placed() {

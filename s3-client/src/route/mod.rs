@@ -7,6 +7,6 @@ mod redirect;
 mod trust;
 
 pub use self::addressing::Addressing;
-pub(crate) use self::addressing::BucketAddress;
+pub(crate) use self::addressing::{BucketAddress, push_bucket};
 pub(crate) use self::memory::Memory;
 pub(crate) use self::redirect::Redirects;

@@ -4,10 +4,13 @@ use aws_core::Result;
 use aws_core::operation::Attempt;
 use aws_core::v4::{self, CHUNK, ChunkSigner, Chunks, Scope};
 use aws_sigv2::s3::{self, SubResources};
-use pipeline_pool::Request;
+use pipeline_pool::{FieldName, Request};
 
 use crate::checksum::{Checksum, Trailing};
 use crate::request::body::Pieces;
+
+const AUTHORIZATION: FieldName = FieldName::from_static("authorization");
+const DATE: FieldName = FieldName::from_static("date");
 
 /// A [`Signature`](crate::Signature) with what it needs to sign.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,30 +20,25 @@ pub(crate) enum Signer {
     V4(Scope),
 }
 
-/// A request, but for its signature.
-pub(crate) struct Unsigned<'a, H> {
+/// A request, but for its signature. The path that is signed is that of the request which the signature is added to.
+pub(crate) struct Unsigned<'a> {
     pub(crate) method: &'static str,
-    pub(crate) authority: &'a str,
     /// Named by the host, so that Version 2 has to sign it besides the path.
     pub(crate) bucket: Option<&'a str>,
-    pub(crate) path: &'a str,
     pub(crate) query: &'a str,
-    pub(crate) fields: H,
+    pub(crate) fields: &'a [(&'a str, &'a str)],
 }
 
-impl<'a, H> Unsigned<'a, H>
-where
-    H: Iterator<Item = (&'a str, &'a str)> + Clone,
-{
-    /// The fields, for as long as others live that go with them.
-    #[expect(clippy::map_identity, reason = "it shortens their lifetime")]
-    fn shorter<'s>(&self) -> impl Iterator<Item = (&'s str, &'s str)> + Clone
-    where
-        'a: 's,
-    {
-        self.fields
-            .clone()
-            .map(|field| -> (&'s str, &'s str) { field })
+impl Unsigned<'_> {
+    /// The path of a request with this query.
+    #[inline]
+    fn path<'r>(&self, request: &'r Request) -> &'r str {
+        let target = request.target();
+        match self.query.len() {
+            0 => target,
+            // With the question mark.
+            query => &target[..target.len() - query - 1],
+        }
     }
 
     pub(crate) fn v2(
@@ -54,17 +52,18 @@ where
         let signed = s3::S3Request {
             method: self.method,
             bucket: self.bucket,
-            path: self.path,
+            path: self.path(request),
             query: self.query,
-            headers: std::iter::once(("date", date)).chain(self.shorter()),
+            headers: std::iter::once(("date", date)).chain(self.fields.iter().copied()),
         };
         let authorization = signed.sub_resources(list).sign(attempt.credentials());
-        request.header("date", date)?;
-        for (name, value) in self.fields.clone() {
+        request.field(DATE, &[date])?;
+        for (name, value) in self.fields {
             request.header(name, value)?;
         }
-        for (name, value) in authorization.headers() {
-            request.header(name, value)?;
+        request.field(AUTHORIZATION, &authorization.parts())?;
+        if let Some(token) = authorization.token() {
+            request.header(s3::SECURITY_TOKEN, token)?;
         }
         Ok(())
     }
@@ -73,18 +72,19 @@ where
         &self,
         request: &mut Request,
         attempt: &Attempt<'_>,
+        host: &str,
         scope: &Scope,
         payload: v4::Payload<'_>,
     ) -> Result<()> {
         let signed = v4::Request {
             method: self.method,
-            path: self.path,
+            path: self.path(request),
             query: self.query,
-            headers: std::iter::once(("host", self.authority)).chain(self.shorter()),
+            headers: std::iter::once(("host", host)).chain(self.fields.iter().copied()),
             payload,
         };
         let authorization = signed.sign(scope, attempt.credentials(), attempt.now());
-        for (name, value) in self.fields.clone() {
+        for (name, value) in self.fields {
             request.header(name, value)?;
         }
         for (name, value) in authorization.headers() {
@@ -98,13 +98,14 @@ where
         &self,
         request: &mut Request,
         attempt: &Attempt<'_>,
+        host: &str,
         scope: &Scope,
         framing: Framing,
     ) -> Result<Option<ChunkSigner>> {
         const ENCODING: &str = "content-encoding";
         let is_encoding = |name: &str| name.eq_ignore_ascii_case(ENCODING);
-        let mut fields = self.fields.clone();
-        let encoding = match fields.find(|(name, _)| is_encoding(name)) {
+        let mut own = self.fields.iter();
+        let encoding = match own.find(|(name, _)| is_encoding(name)) {
             Some((_, inner)) => format!("aws-chunked,{inner}"),
             None => "aws-chunked".to_owned(),
         };
@@ -115,13 +116,14 @@ where
             ("x-amz-decoded-content-length", len.as_str()),
         ];
         let added = added.into_iter().chain(trailer);
-        let others = self.shorter().filter(|(name, _)| !is_encoding(name));
-        let fields = others.chain(added);
+        let own = self.fields.iter().copied();
+        let own = own.filter(|(name, _)| !is_encoding(name));
+        let fields: Vec<(&str, &str)> = own.chain(added).collect();
         let signed = v4::Request {
             method: self.method,
-            path: self.path,
+            path: self.path(request),
             query: self.query,
-            headers: std::iter::once(("host", self.authority)).chain(fields.clone()),
+            headers: std::iter::once(("host", host)).chain(fields.iter().copied()),
             payload: v4::Payload::UnsignedTrailer,
         };
         let (keys, now) = (attempt.credentials(), attempt.now());

@@ -25,7 +25,7 @@ const MIN_ALONE_BODY: usize = 256 << 10;
 
 impl UnsignedRequest {
     pub(crate) fn request(&self, service: &S3, attempt: &Attempt<'_>) -> Result<Request> {
-        let mut request = Request::new(self.method, &self.origin, self.target.encoded())?;
+        let mut request = self.unsigned_request()?;
         let signer = self.signer(service);
         let demanded = self.demanded(service, attempt, matches!(signer, Signer::V4(_)))?;
         let (md5, trailer) = match demanded {
@@ -33,14 +33,12 @@ impl UnsignedRequest {
             Some(Demanded::Trailer(checksum)) => (None, Some(checksum)),
             None => (None, self.payload.trailer()),
         };
-        let md5 = md5.as_deref().map(|value| ("content-md5", value));
+        let fields = self.all_fields(attempt, md5.as_deref());
         let unsigned = Unsigned {
             method: self.method.as_str(),
-            authority: self.origin.authority(),
             bucket: self.bucket_of_host(),
-            path: self.path(),
             query: self.target.parameters(),
-            fields: self.all_fields(attempt).chain(md5),
+            fields: &fields,
         };
         let mut chunks = None;
         match signer {
@@ -50,19 +48,23 @@ impl UnsignedRequest {
                 ));
             }
             Signer::Anonymous => {
-                for (name, value) in unsigned.fields {
+                for (name, value) in fields {
                     request.header(name, value)?;
                 }
             }
             Signer::V2 => unsigned.v2(&mut request, attempt, &service.sub_resources)?,
-            Signer::V4(scope) => match self.v4_payload(service.sign_bodies, trailer) {
-                Some(payload) => unsigned.v4(&mut request, attempt, &scope, payload)?,
-                None => {
-                    let framing = self.framing(service.sign_bodies, trailer);
-                    let signer = unsigned.v4_chunks(&mut request, attempt, &scope, framing)?;
-                    chunks = Some((framing, signer));
+            Signer::V4(scope) => {
+                let host = self.origin().authority();
+                match self.v4_payload(service.sign_bodies, trailer) {
+                    Some(payload) => unsigned.v4(&mut request, attempt, host, &scope, payload)?,
+                    None => {
+                        let framing = self.framing(service.sign_bodies, trailer);
+                        let signer =
+                            unsigned.v4_chunks(&mut request, attempt, host, &scope, framing)?;
+                        chunks = Some((framing, signer));
+                    }
                 }
-            },
+            }
         }
         let len = self.payload.len();
         if service.expect_from.is_some_and(|least| len >= least) {
@@ -84,9 +86,20 @@ impl UnsignedRequest {
         Ok(request)
     }
 
+    /// The request line and `host`.
+    fn unsigned_request(&self) -> Result<Request> {
+        let target = |head: &mut String| {
+            self.target.push_path(head, self.bucket_in_other_host());
+            self.target.push_query(head);
+        };
+        let request = Request::encoded(self.method, self.origin(), self.target.room(), target);
+        Ok(request?)
+    }
+
     /// How it is signed where it goes.
     pub(crate) fn signer(&self, service: &S3) -> Signer {
-        match (service.signer(self.bucket()), &self.region) {
+        let region = self.place.as_ref().and_then(|place| place.region.as_ref());
+        match (service.signer(self.bucket()), region) {
             (Signer::V4(scope), Some(region)) if scope.region() != region => {
                 Signer::V4(v4::Scope::s3(region))
             }
@@ -110,7 +123,8 @@ impl UnsignedRequest {
         }
         let is_digest = |name: &str| name == "content-md5" || name.starts_with("x-amz-checksum-");
         let follows = self.payload.trailer().is_some();
-        if follows || self.all_fields(attempt).any(|(name, _)| is_digest(name)) {
+        let fields = self.all_fields(attempt, None);
+        if follows || fields.iter().any(|(name, _)| is_digest(name)) {
             return Ok(None);
         }
         if let Some(pieces) = self.payload.at_hand() {
@@ -128,14 +142,14 @@ impl UnsignedRequest {
     fn framing(&self, sign: bool, trailer: Option<Checksum>) -> Framing {
         Framing {
             len: self.payload.len(),
-            signed: sign && !self.origin.is_tls(),
+            signed: sign && !self.origin().is_tls(),
             trailer,
         }
     }
 
     /// What Version 4 signs of the body; nothing when it goes in chunks.
     fn v4_payload(&self, sign: bool, trailer: Option<Checksum>) -> Option<v4::Payload<'_>> {
-        let tls = self.origin.is_tls();
+        let tls = self.origin().is_tls();
         match &self.payload {
             // Ceph RGW refuses a body in chunks that is empty.
             empty if empty.len() == 0 => Some(v4::Payload::Bytes(&[])),
@@ -149,15 +163,24 @@ impl UnsignedRequest {
         }
     }
 
-    /// Its own fields and those of the attempt, which come in place of its own of the same name.
+    /// Its own fields and those of the attempt, which come in place of its own of the same name, and a digest of the body.
+    /// Most requests have none, for which nothing is allocated.
     fn all_fields<'a>(
         &'a self,
         attempt: &Attempt<'a>,
-    ) -> impl Iterator<Item = (&'a str, &'a str)> + Clone {
+        md5: Option<&'a str>,
+    ) -> Vec<(&'a str, &'a str)> {
         let added = attempt.headers();
+        if self.fields.is_empty() && added.is_empty() && md5.is_none() {
+            return Vec::new();
+        }
         let own = self.fields.iter().map(|(n, v)| (&**n, v.as_str()));
-        own.filter(|(name, _)| !added.iter().any(|(other, _)| other == name))
-            .chain(added.iter().map(|(n, v)| (n.as_str(), v.as_str())))
+        let own = own.filter(|(name, _)| !added.iter().any(|(other, _)| other == name));
+        let mut fields = Vec::with_capacity(self.fields.len() + added.len() + 1);
+        fields.extend(own);
+        fields.extend(added.iter().map(|(n, v)| (n.as_str(), v.as_str())));
+        fields.extend(md5.map(|value| ("content-md5", value)));
+        fields
     }
 }
 

@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_core::{Error, KeyVisibility, Result};
+use aws_core::{Error, Result};
 use bytes::Bytes;
 use pipeline_pool::{Method, Origin};
 
@@ -29,9 +29,9 @@ pub(crate) type Field = (Cow<'static, str>, String);
 /// The request of an operation, the same for all its attempts.
 pub(crate) struct UnsignedRequest {
     method: Method,
-    /// The server that the request goes to.
-    origin: Origin,
     target: Target,
+    /// Where it was moved to, if it was.
+    place: Option<Box<BucketAddress>>,
     /// The fields that the operation sets.
     fields: Vec<Field>,
     payload: Payload,
@@ -39,74 +39,51 @@ pub(crate) struct UnsignedRequest {
     digest_on_demand: bool,
     /// What the server may need for its work beyond the usual.
     server_time: Duration,
-    /// The region of the place that it was moved to, where that is known.
-    region: Option<String>,
     options: Options,
-    /// Where its key may be shown.
-    keys: KeyVisibility,
 }
 
 impl UnsignedRequest {
-    fn new(method: Method, origin: Origin, target: Target) -> Self {
+    fn new(method: Method, target: Target) -> Self {
         Self {
             method,
-            origin,
             target,
+            place: None,
             fields: Vec::new(),
             payload: Payload::None,
             digest_on_demand: false,
             server_time: Duration::ZERO,
-            region: None,
             options: Options::default(),
-            keys: KeyVisibility::default(),
         }
     }
 
     /// A request about no bucket.
     pub(crate) fn service(method: Method, client: &S3Client) -> Self {
-        let origin = client.endpoint().origin().clone();
-        let target = Target::service(client.endpoint().path());
-        Self::new(method, origin, target)
+        Self::new(method, Target::service(client.clone()))
     }
 
     /// A request about a bucket. Its path ends in a slash: servers refuse a signature over one form and a
     /// request in the other.
     pub(crate) fn bucket_root(method: Method, bucket: &Bucket) -> Result<Self> {
-        let (_, wire) = Self::within(method, bucket.clone(), None)?;
-        Ok(wire)
+        bucket.check()?;
+        Ok(Self::new(method, Target::within(bucket.clone(), None)))
     }
 
     /// A request about an object.
     pub(crate) fn object(method: Method, bucket: &Bucket, key: &str) -> Result<Self> {
-        let (_, wire) = Self::object_of(method, bucket.clone(), key.to_owned())?;
-        Ok(wire)
+        Self::object_of(method, bucket.clone(), key.to_owned())
     }
 
-    /// A request about an object of a bucket that is not needed besides, and the client to send it by.
-    pub(crate) fn object_of(
-        method: Method,
-        bucket: Bucket,
-        key: String,
-    ) -> Result<(S3Client, Self)> {
+    /// A request about an object of a bucket that is not needed besides.
+    pub(crate) fn object_of(method: Method, bucket: Bucket, key: String) -> Result<Self> {
         limits::key(&key).map_err(|error| bucket.refused(error, &key))?;
-        Self::within(method, bucket, Some(key))
+        bucket.check()?;
+        Ok(Self::new(method, Target::within(bucket, Some(key))))
     }
 
-    fn within(method: Method, bucket: Bucket, key: Option<String>) -> Result<(S3Client, Self)> {
-        if !bucket.legal {
-            limits::bucket(&bucket.name)?;
-        }
-        let Bucket {
-            client,
-            name,
-            place,
-            legal: _,
-        } = bucket;
-        let prefix = client.endpoint().path();
-        let target = Target::within(prefix, name, key, place.bucket_in_host);
-        let mut wire = Self::new(method, place.origin, target);
-        wire.keys = client.key_visibility();
-        Ok((client, wire))
+    /// The client that it goes by.
+    #[inline]
+    pub(crate) fn client(&self) -> &S3Client {
+        self.target.client()
     }
 
     /// A parameter of the query; its value is percent-encoded.
@@ -140,7 +117,7 @@ impl UnsignedRequest {
 
     /// The error of a request that cannot be made, told what it is about.
     pub(crate) fn refused(&self, error: Error) -> Error {
-        error.about(self.bucket(), self.key(), self.keys)
+        error.about(self.bucket(), self.key(), self.client().key_visibility())
     }
 
     pub(crate) fn body(&mut self, body: Bytes) {
@@ -183,13 +160,24 @@ impl UnsignedRequest {
     }
 
     /// The path, percent-encoded.
-    pub(crate) fn path(&self) -> &str {
-        self.target.path()
+    pub(crate) fn path(&self) -> String {
+        let mut path = String::with_capacity(self.target.room());
+        self.target
+            .push_path(&mut path, self.bucket_in_other_host());
+        path
     }
 
     /// The bucket, where the host names it and the path does not.
     pub(crate) fn bucket_of_host(&self) -> Option<&str> {
-        self.target.bucket_of_host()
+        let bucket = self.target.bucket()?;
+        let in_host = self.bucket_in_other_host();
+        let in_host = in_host.unwrap_or(bucket.place().bucket_in_host);
+        in_host.then_some(bucket.name())
+    }
+
+    /// Whether the host of the place that it was moved to names the bucket; nothing if it was not moved.
+    fn bucket_in_other_host(&self) -> Option<bool> {
+        self.place.as_ref().map(|place| place.bucket_in_host)
     }
 
     /// The key of the object that it is about, as it was given.
@@ -197,9 +185,9 @@ impl UnsignedRequest {
         self.target.key()
     }
 
-    /// That key, owned.
-    pub(crate) fn into_key(self) -> Option<String> {
-        self.target.into_key()
+    /// That key, owned, for whom needs the request no more.
+    pub(crate) fn take_key(&mut self) -> Option<String> {
+        self.target.take_key()
     }
 
     /// The fields that the operation itself has set.
@@ -217,9 +205,8 @@ impl UnsignedRequest {
 
     /// A request that asks where its bucket is, at the same server.
     pub(crate) fn ask_location(&self) -> Option<Self> {
-        let target = self.target.bucket_root()?;
-        let mut ask = Self::new(Method::Get, self.origin.clone(), target);
-        ask.region.clone_from(&self.region);
+        let mut ask = Self::new(Method::Get, self.target.bucket_root()?);
+        ask.place.clone_from(&self.place);
         ask.flag("location");
         Some(ask)
     }
@@ -237,28 +224,33 @@ impl UnsignedRequest {
 
     /// The same request, sent to another place.
     pub(crate) fn moved(&self, place: &BucketAddress) -> Self {
+        let mut place = place.clone();
+        let region = place.region.take();
+        place.region = region.or_else(|| region_of(place.origin.host()).map(str::to_owned));
         Self {
             method: self.method,
-            origin: place.origin.clone(),
-            target: self.target.moved(place.bucket_in_host),
+            target: self.target.again(),
+            place: Some(Box::new(place)),
             fields: self.fields.clone(),
             payload: self.payload.clone(),
             digest_on_demand: self.digest_on_demand,
             options: self.options.clone(),
             server_time: self.server_time,
-            keys: self.keys,
-            region: place
-                .region
-                .clone()
-                .or_else(|| region_of(place.origin.host()).map(str::to_owned)),
         }
     }
 
+    /// The server that the request goes to.
+    #[inline]
     pub(crate) fn origin(&self) -> &Origin {
-        &self.origin
+        match (&self.place, self.target.bucket()) {
+            (Some(place), _) => &place.origin,
+            (None, Some(bucket)) => &bucket.place().origin,
+            (None, None) => self.client().endpoint().origin(),
+        }
     }
 
+    #[inline]
     pub(crate) fn bucket(&self) -> Option<&Arc<str>> {
-        self.target.bucket()
+        self.target.bucket_name()
     }
 }

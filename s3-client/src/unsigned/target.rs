@@ -4,227 +4,150 @@ use std::sync::Arc;
 
 use aws_sigv2::escape;
 
-/// Room for the query of a request about a bucket, in bytes: most are listings.
-const QUERY_ROOM: usize = 64;
+use crate::bucket::Bucket;
+use crate::client::S3Client;
+use crate::route::push_bucket;
 
-/// The target of a request: bucket and key as they were given, beside the path and query in which they are encoded.
-/// Nothing has to be decoded to know what a request is about.
-#[derive(Debug, PartialEq, Eq)]
+/// What a request is about: bucket and key as they were given, which are encoded where the request is written. Nothing has
+/// to be decoded to know them, and no string of them is kept beside the request.
 pub(super) struct Target {
-    bucket: Option<Arc<str>>,
+    subject: Subject,
     key: Option<String>,
-    /// Whether the host names the bucket, so that the path does not and the signature must.
-    bucket_in_host: bool,
-    /// The bytes of the endpoint's own path, which comes first.
-    prefix_len: usize,
-    /// The path and the query are percent-encoded.
-    encoded: String,
-    /// The bytes of the path.
-    path_len: usize,
+    /// The parameters, percent-encoded, as they stand behind the question mark; empty where there are none.
+    query: String,
+}
+
+/// The service or a bucket, with the client that a request about it goes by.
+#[derive(Clone)]
+enum Subject {
+    Service(S3Client),
+    Bucket(Bucket),
 }
 
 impl Target {
-    /// The service itself, for requests that concern no bucket, below the endpoint's path.
-    pub(super) fn service(prefix: &str) -> Self {
-        Self {
-            bucket: None,
-            key: None,
-            bucket_in_host: false,
-            prefix_len: prefix.len(),
-            encoded: format!("{prefix}/"),
-            path_len: prefix.len() + 1,
-        }
+    /// The service itself, for requests that concern no bucket.
+    pub(super) fn service(client: S3Client) -> Self {
+        Self::of(Subject::Service(client), None)
     }
 
-    /// A bucket, or an object in it, below the endpoint's path.
-    pub(super) fn within(
-        prefix: &str,
-        bucket: Arc<str>,
-        key: Option<String>,
-        bucket_in_host: bool,
-    ) -> Self {
-        let room = match &key {
-            Some(key) => key.len() + key.len() / 4 + 16,
-            None => QUERY_ROOM,
-        };
-        let mut encoded = String::with_capacity(prefix.len() + bucket.len() + 2 + room);
-        encoded.push_str(prefix);
-        encoded.push('/');
-        if !bucket_in_host {
-            // Of what a legal name is made of only the colon behind a tenant needs an escape.
-            if bucket.as_bytes().contains(&b':') {
-                escape::push_component(&mut encoded, &bucket);
-            } else {
-                encoded.push_str(&bucket);
-            }
-            encoded.push('/');
-        }
-        if let Some(key) = &key {
-            escape::push_path(&mut encoded, key);
-        }
+    /// A bucket, or an object in it.
+    pub(super) fn within(bucket: Bucket, key: Option<String>) -> Self {
+        Self::of(Subject::Bucket(bucket), key)
+    }
+
+    fn of(subject: Subject, key: Option<String>) -> Self {
         Self {
-            prefix_len: prefix.len(),
-            path_len: encoded.len(),
-            encoded,
-            bucket: Some(bucket),
+            subject,
             key,
-            bucket_in_host,
+            query: String::new(),
         }
     }
 
-    /// The same at a place that names the bucket in its host, or in the path.
-    pub(super) fn moved(&self, bucket_in_host: bool) -> Self {
-        let prefix = &self.encoded[..self.prefix_len];
-        let mut moved = match &self.bucket {
-            Some(bucket) => Self::within(prefix, bucket.clone(), self.key.clone(), bucket_in_host),
-            None => Self::service(prefix),
-        };
-        moved.encoded.push_str(&self.encoded[self.path_len..]);
-        moved
+    /// The same once more.
+    pub(super) fn again(&self) -> Self {
+        Self {
+            subject: self.subject.clone(),
+            key: self.key.clone(),
+            query: self.query.clone(),
+        }
     }
 
-    /// The bucket alone, named in the same way.
+    /// The bucket alone.
     pub(super) fn bucket_root(&self) -> Option<Self> {
-        let prefix = &self.encoded[..self.prefix_len];
-        let bucket = self.bucket.clone()?;
-        Some(Self::within(prefix, bucket, None, self.bucket_in_host))
+        Some(Self::within(self.bucket()?.clone(), None))
     }
 
     /// Adds a parameter, whose value is percent-encoded.
     pub(super) fn query(&mut self, name: &str, value: &str) {
         self.flag(name);
-        self.encoded.push('=');
-        escape::push_component(&mut self.encoded, value);
+        self.query.push('=');
+        escape::push_component(&mut self.query, value);
     }
 
     /// Adds a sub-resource, which has a name only.
     pub(super) fn flag(&mut self, name: &str) {
-        let first = self.encoded.len() == self.path_len;
-        self.encoded.push(if first { '?' } else { '&' });
-        self.encoded.push_str(name);
+        if !self.query.is_empty() {
+            self.query.push('&');
+        }
+        self.query.push_str(name);
     }
 
-    /// The path and the query, percent-encoded.
-    pub(super) fn encoded(&self) -> &str {
-        &self.encoded
+    /// About how many bytes it has as it is sent.
+    #[inline]
+    pub(super) fn room(&self) -> usize {
+        let key = self.key.as_ref().map_or(0, |key| key.len() + key.len() / 4);
+        let bucket = self.bucket().map_or(0, |bucket| bucket.path().len());
+        let query = self.query.len() + 1;
+        self.client().endpoint().path().len() + bucket + key + query
     }
 
-    /// The path, percent-encoded.
-    pub(super) fn path(&self) -> &str {
-        &self.encoded[..self.path_len]
+    /// Appends the path, percent-encoded, as it is at the bucket's own place, or at another that names the bucket in its
+    /// host or does not.
+    #[inline]
+    pub(super) fn push_path(&self, out: &mut String, bucket_in_host: Option<bool>) {
+        match (&self.subject, bucket_in_host) {
+            (Subject::Bucket(bucket), None) => out.push_str(bucket.path()),
+            (Subject::Bucket(bucket), Some(in_host)) => {
+                let named = bucket.name();
+                push_bucket(out, self.prefix(), (!in_host).then_some(named));
+            }
+            (Subject::Service(_), _) => push_bucket(out, self.prefix(), None),
+        }
+        if let Some(key) = &self.key {
+            escape::push_path(out, key);
+        }
+    }
+
+    /// Appends the question mark and the parameters, where there are any.
+    #[inline]
+    pub(super) fn push_query(&self, out: &mut String) {
+        if !self.query.is_empty() {
+            out.push('?');
+            out.push_str(&self.query);
+        }
+    }
+
+    fn prefix(&self) -> &str {
+        self.client().endpoint().path()
     }
 
     /// What is behind the question mark, percent-encoded; empty where there is no query.
     pub(super) fn parameters(&self) -> &str {
-        self.encoded.get(self.path_len + 1..).unwrap_or_default()
+        &self.query
+    }
+
+    /// The client that the request goes by.
+    #[inline]
+    pub(super) fn client(&self) -> &S3Client {
+        match &self.subject {
+            Subject::Service(client) => client,
+            Subject::Bucket(bucket) => bucket.client(),
+        }
     }
 
     /// The bucket that the request is about.
-    pub(super) fn bucket(&self) -> Option<&Arc<str>> {
-        self.bucket.as_ref()
+    #[inline]
+    pub(super) fn bucket(&self) -> Option<&Bucket> {
+        match &self.subject {
+            Subject::Service(_) => None,
+            Subject::Bucket(bucket) => Some(bucket),
+        }
     }
 
-    /// The bucket, where the host names it and the path does not.
-    pub(super) fn bucket_of_host(&self) -> Option<&str> {
-        self.bucket.as_deref().filter(|_| self.bucket_in_host)
+    /// The name of that bucket.
+    #[inline]
+    pub(super) fn bucket_name(&self) -> Option<&Arc<str>> {
+        self.bucket().map(Bucket::shared_name)
     }
 
     /// The key of the object.
+    #[inline]
     pub(super) fn key(&self) -> Option<&str> {
         self.key.as_deref()
     }
 
     /// The key of the object, owned.
-    pub(super) fn into_key(self) -> Option<String> {
-        self.key
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn target(bucket: &str, key: Option<&str>, bucket_in_host: bool) -> Target {
-        Target::within("", bucket.into(), key.map(str::to_owned), bucket_in_host)
-    }
-
-    #[test]
-    fn targets_are_encoded() {
-        let mut root = target("johnsmith", None, false);
-        assert_eq!((root.encoded(), root.parameters()), ("/johnsmith/", ""));
-        root.query("prefix", "a/b c&d=\u{e9}");
-        root.query("list-type", "2");
-        root.flag("acl");
-        let query = "prefix=a%2Fb%20c%26d%3D%C3%A9&list-type=2&acl";
-        assert_eq!(root.encoded(), format!("/johnsmith/?{query}"));
-        assert_eq!((root.path(), root.parameters()), ("/johnsmith/", query));
-        for (key, path) in [
-            ("a b+c?d", "/johnsmith/a%20b%2Bc%3Fd"),
-            ("//x/", "/johnsmith///x/"),
-            ("..", "/johnsmith/.."),
-        ] {
-            assert_eq!(target("johnsmith", Some(key), false).encoded(), path);
-        }
-    }
-
-    #[test]
-    fn the_bucket_of_a_tenant_is_encoded() {
-        let object = target("tenant:photos", Some("a:b"), false);
-        assert_eq!(object.encoded(), "/tenant%3Aphotos/a%3Ab");
-        assert_eq!(
-            target("tenant:photos", None, false).encoded(),
-            "/tenant%3Aphotos/"
-        );
-    }
-
-    #[test]
-    fn the_path_of_the_endpoint_comes_first() {
-        let below =
-            |in_host| Target::within("/v1/s3", "johnsmith".into(), Some("a b".into()), in_host);
-        assert_eq!(below(false).path(), "/v1/s3/johnsmith/a%20b");
-        assert_eq!(below(true).path(), "/v1/s3/a%20b");
-        assert_eq!(below(false).moved(true), below(true));
-        let service = Target::service("/v1/s3");
-        assert_eq!(
-            (service.path(), service.moved(false)),
-            ("/v1/s3/", Target::service("/v1/s3"))
-        );
-    }
-
-    #[test]
-    fn a_request_about_no_bucket_is_moved_as_it_is() {
-        let mut service = Target::service("");
-        service.query("marker", "a");
-        for in_host in [false, true] {
-            let moved = service.moved(in_host);
-            assert_eq!((moved.encoded(), moved.key()), ("/?marker=a", None));
-        }
-    }
-
-    proptest! {
-        /// What a request is about is what was asked for, wherever it goes.
-        #[test]
-        fn bucket_and_key_stay_what_they_were(
-            bucket in "([a-z0-9]{1,9}:)?[a-z0-9.-]{3,12}",
-            key in proptest::option::of(".{1,20}"),
-            query in proptest::option::of(".{0,9}"),
-            in_host in any::<bool>(),
-        ) {
-            let mut there = target(&bucket, key.as_deref(), in_host);
-            if let Some(value) = &query {
-                there.query("versionId", value);
-            }
-            let elsewhere = there.moved(!in_host);
-            for target in [&there, &elsewhere] {
-                prop_assert_eq!(target.bucket().map(|name| &**name), Some(&*bucket));
-                prop_assert_eq!(target.key(), key.as_deref());
-                prop_assert_eq!(target.parameters(), there.parameters());
-            }
-            let of_host = there.bucket_of_host().or(elsewhere.bucket_of_host());
-            prop_assert_eq!(of_host, Some(&*bucket));
-            prop_assert_eq!(elsewhere.moved(in_host), there);
-        }
+    pub(super) fn take_key(&mut self) -> Option<String> {
+        self.key.take()
     }
 }

@@ -5,6 +5,7 @@ use std::time::UNIX_EPOCH;
 use aws_core::Credentials;
 use aws_core::operation::Attempt;
 use aws_core::v4;
+use proptest::prelude::*;
 
 use super::*;
 use crate::route::Addressing;
@@ -128,19 +129,16 @@ fn a_request_can_be_moved() {
     };
     let (_, by_path) = sent(&wire, None);
     let in_host = wire.moved(&place("http://johnsmith.s3.test:81", true));
-    assert_eq!(
-        in_host.target.encoded(),
-        "/a%20b/johnsmith/%C3%A9?versionId=x"
-    );
     assert_eq!(in_host.target.parameters(), "versionId=x");
-    let (_, headers) = sent(&in_host, None);
+    let (target, headers) = sent(&in_host, None);
+    assert_eq!(target, "/a%20b/johnsmith/%C3%A9?versionId=x");
     assert_eq!(field(&headers, "host"), Some("johnsmith.s3.test:81"));
     assert_eq!(
         field(&headers, "authorization"),
         field(&by_path, "authorization")
     );
     let back = in_host.moved(&place("http://other", false));
-    assert_eq!(back.target, wire.target);
+    assert_eq!(sent(&back, None).0, sent(&wire, None).0);
     for wire in [&wire, &in_host, &back] {
         assert_eq!(wire.key(), Some("a b/johnsmith/\u{e9}"));
     }
@@ -159,5 +157,90 @@ fn a_request_can_be_moved() {
     let root = UnsignedRequest::bucket_root(Method::Get, &far).unwrap();
     assert_eq!(root.key(), None);
     let moved = root.moved(&place("http://johnsmith.s3.test", true));
-    assert_eq!((moved.target.encoded(), moved.key()), ("/", None));
+    assert_eq!((&*sent(&moved, None).0, moved.key()), ("/", None));
+}
+
+#[test]
+fn targets_are_encoded() {
+    let near = bucket("http://h", Addressing::Path);
+    let mut root = UnsignedRequest::bucket_root(Method::Get, &near).unwrap();
+    assert_eq!(sent(&root, None).0, "/johnsmith/");
+    root.query("prefix", "a/b c&d=\u{e9}");
+    root.query("list-type", "2");
+    root.flag("acl");
+    let query = "prefix=a%2Fb%20c%26d%3D%C3%A9&list-type=2&acl";
+    assert_eq!(sent(&root, None).0, format!("/johnsmith/?{query}"));
+    assert_eq!(
+        (&*root.path(), root.target.parameters()),
+        ("/johnsmith/", query)
+    );
+    for (key, path) in [
+        ("a b+c?d", "/johnsmith/a%20b%2Bc%3Fd"),
+        ("//x/", "/johnsmith///x/"),
+        ("..", "/johnsmith/.."),
+    ] {
+        let wire = UnsignedRequest::object(Method::Get, &near, key).unwrap();
+        assert_eq!((&*sent(&wire, None).0, &*wire.path()), (path, path));
+    }
+}
+
+#[test]
+fn the_path_of_the_endpoint_comes_first() {
+    let below = bucket("http://h/v1/s3", Addressing::Path);
+    let wire = UnsignedRequest::object(Method::Get, &below, "a b").unwrap();
+    assert_eq!(sent(&wire, None).0, "/v1/s3/johnsmith/a%20b");
+    let place = BucketAddress {
+        origin: Origin::parse("http://johnsmith.h").unwrap(),
+        bucket_in_host: true,
+        region: None,
+    };
+    assert_eq!(sent(&wire.moved(&place), None).0, "/v1/s3/a%20b");
+    let mut service = UnsignedRequest::service(Method::Get, below.client());
+    service.query("marker", "a");
+    for wire in [&service, &service.moved(&place)] {
+        assert_eq!(
+            (&*sent(wire, None).0, wire.key()),
+            ("/v1/s3/?marker=a", None)
+        );
+    }
+}
+
+proptest! {
+    /// What a request is about is what was asked for, wherever it goes.
+    #[test]
+    fn bucket_and_key_stay_what_they_were(
+        name in "([a-z0-9]{1,9}:)?[a-z0-9][a-z0-9-]{1,10}[a-z0-9]",
+        key in proptest::option::of(".{1,20}"),
+        query in proptest::option::of(".{1,9}"),
+        in_host in any::<bool>(),
+    ) {
+        let bucket = bucket("http://h", Addressing::Path).client().bucket(name.as_str());
+        let mut near = match &key {
+            Some(key) => UnsignedRequest::object(Method::Get, &bucket, key).unwrap(),
+            None => UnsignedRequest::bucket_root(Method::Get, &bucket).unwrap(),
+        };
+        if let Some(value) = &query {
+            near.query("versionId", value);
+        }
+        let place = |bucket_in_host| BucketAddress {
+            origin: Origin::parse("http://elsewhere").unwrap(),
+            bucket_in_host,
+            region: None,
+        };
+        let there = near.moved(&place(in_host));
+        let elsewhere = there.moved(&place(!in_host));
+        for wire in [&near, &there, &elsewhere] {
+            prop_assert_eq!(wire.bucket().map(|name| &**name), Some(&*name));
+            prop_assert_eq!(wire.key(), key.as_deref());
+            prop_assert_eq!(wire.target.parameters(), near.target.parameters());
+            let (target, _) = sent(wire, None);
+            let rest = target.strip_prefix(wire.path().as_str()).unwrap();
+            prop_assert_eq!(rest.trim_start_matches('?'), wire.target.parameters());
+        }
+        let of_host = there.bucket_of_host().or(elsewhere.bucket_of_host());
+        prop_assert_eq!(of_host, Some(&*name));
+        prop_assert_eq!(near.bucket_of_host(), None);
+        let by_path = if in_host { &elsewhere } else { &there };
+        prop_assert_eq!(sent(by_path, None).0, sent(&near, None).0);
+    }
 }

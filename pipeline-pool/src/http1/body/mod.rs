@@ -60,6 +60,15 @@ impl Body {
         }
     }
 
+    /// Takes the bytes out, when the body is here whole: it is empty then.
+    #[inline]
+    pub fn take_whole(&mut self) -> Option<Bytes> {
+        match &mut self.0 {
+            Form::Whole(bytes) => Some(std::mem::take(bytes)),
+            _ => None,
+        }
+    }
+
     /// How many bytes are still to come, when that is known.
     pub fn remaining(&self) -> Option<u64> {
         match &self.0 {

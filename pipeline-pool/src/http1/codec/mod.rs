@@ -88,7 +88,7 @@ impl Protocol for Http1 {
     }
 
     fn encode(&mut self, request: &mut Request, out: &mut Outbox) -> Encoded {
-        out.put(&request.head);
+        out.put(request.head.as_bytes());
         match &request.payload {
             Payload::None => {
                 // RFC 9110, 8.6: a method that usually has a body says so when it has none.

@@ -1,5 +1,9 @@
 //! A request, encoded while it is built.
 
+mod field_name;
+
+pub use self::field_name::FieldName;
+
 use std::fmt;
 use std::pin::Pin;
 use std::time::{Duration, Instant};
@@ -7,7 +11,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use futures_core::Stream;
 
-use super::octets::{is_target, is_text, is_token};
+use super::octets::{is_target, is_text};
 use crate::error::{Error, Kind};
 use crate::origin::Origin;
 
@@ -73,7 +77,7 @@ pub(crate) enum Payload {
 pub struct Request {
     pub(crate) method: Method,
     /// Request line and fields, each with its line end; the empty line is not in it.
-    pub(crate) head: Vec<u8>,
+    pub(crate) head: String,
     target_len: usize,
     pub(crate) payload: Payload,
     pub(crate) repeatable: bool,
@@ -93,24 +97,41 @@ impl Request {
     /// [`Kind::Invalid`] when the target does not begin with `/` (or is not `*`, with OPTIONS) or
     /// has a space, a `#`, a control character or a byte over 126.
     pub fn new(method: Method, origin: &Origin, target: &str) -> Result<Self, Error> {
+        Self::encoded(method, origin, target.len(), |head| head.push_str(target))
+    }
+
+    /// A request as [`new`](Self::new) makes it, whose target is written where it is sent from: `write` appends it to the
+    /// text that it is given, and touches nothing of what is there. `room` is how many bytes it may have; more are no error.
+    ///
+    /// # Errors
+    /// As those of [`new`](Self::new).
+    #[inline]
+    pub fn encoded(
+        method: Method,
+        origin: &Origin,
+        room: usize,
+        write: impl FnOnce(&mut String),
+    ) -> Result<Self, Error> {
+        let authority = origin.authority();
+        let mut head = String::with_capacity(room + authority.len() + 320);
+        head.push_str(method.as_str());
+        head.push(' ');
+        let start = head.len();
+        write(&mut head);
+        let target = head.get(start..).unwrap_or_default();
         let asterisk = target == "*" && method == Method::Options;
         if !(target.starts_with('/') || asterisk) || !is_target(target.as_bytes()) {
             // The target stays out of the text: its query may hold a signature.
             return Err(Error::new(Kind::Invalid, "illegal request target"));
         }
-        let name = method.as_str();
-        let authority = origin.authority();
-        let mut head = Vec::with_capacity(target.len() + authority.len() + 320);
-        head.extend_from_slice(name.as_bytes());
-        head.push(b' ');
-        head.extend_from_slice(target.as_bytes());
-        head.extend_from_slice(b" HTTP/1.1\r\nhost: ");
-        head.extend_from_slice(authority.as_bytes());
-        head.extend_from_slice(b"\r\n");
+        let target_len = target.len();
+        head.push_str(" HTTP/1.1\r\nhost: ");
+        head.push_str(authority);
+        head.push_str("\r\n");
         Ok(Self {
             method,
             head,
-            target_len: target.len(),
+            target_len,
             payload: Payload::None,
             repeatable: method != Method::Post,
             reads: matches!(method, Method::Get | Method::Head | Method::Options),
@@ -127,38 +148,35 @@ impl Request {
     /// [`Kind::Invalid`] when the name is not a token, is one that the pool writes itself, or
     /// when the value has a control character other than a tab.
     pub fn header(&mut self, name: &str, value: &str) -> Result<(), Error> {
-        if name.is_empty() || !name.bytes().all(is_token) {
-            return Err(Error::new(
-                Kind::Invalid,
-                format!("illegal header name {name:?}"),
-            ));
+        field_name::check(name)?;
+        self.push_field(name, &[value])
+    }
+
+    /// Adds a header field of a name that is known already, with a value that is made of these parts, without a string to
+    /// join them in.
+    ///
+    /// # Errors
+    /// [`Kind::Invalid`] when the value has a control character other than a tab.
+    #[inline]
+    pub fn field(&mut self, name: FieldName, value: &[&str]) -> Result<(), Error> {
+        self.push_field(name.as_str(), value)
+    }
+
+    #[inline]
+    fn push_field(&mut self, name: &str, value: &[&str]) -> Result<(), Error> {
+        let len: usize = value.iter().map(|part| part.len()).sum();
+        let head = &mut self.head;
+        let before = head.len();
+        head.reserve(name.len() + len + 4);
+        head.push_str(name);
+        head.push_str(": ");
+        let start = head.len();
+        value.iter().for_each(|part| head.push_str(part));
+        if !is_text(head.as_bytes().get(start..).unwrap_or_default()) {
+            head.truncate(before);
+            return Err(illegal_value(name));
         }
-        let own = match name.len() {
-            4 => "host",
-            10 => "connection",
-            6 => "expect",
-            14 => "content-length",
-            17 => "transfer-encoding",
-            _ => "",
-        };
-        if own.eq_ignore_ascii_case(name) {
-            return Err(Error::new(
-                Kind::Invalid,
-                format!("the header {name} is written by the pool"),
-            ));
-        }
-        if !is_text(value.as_bytes()) {
-            // The value stays out of the text: it may be a secret.
-            return Err(Error::new(
-                Kind::Invalid,
-                format!("illegal character in the value of the header {name}"),
-            ));
-        }
-        self.head.reserve(name.len() + value.len() + 4);
-        self.head.extend_from_slice(name.as_bytes());
-        self.head.extend_from_slice(b": ");
-        self.head.extend_from_slice(value.as_bytes());
-        self.head.extend_from_slice(b"\r\n");
+        head.push_str("\r\n");
         Ok(())
     }
 
@@ -243,14 +261,13 @@ impl Request {
     /// The target, as given to [`new`](Self::new).
     pub fn target(&self) -> &str {
         let start = self.method.as_str().len() + 1;
-        std::str::from_utf8(&self.head[start..start + self.target_len]).unwrap_or_default()
+        &self.head[start..start + self.target_len]
     }
 
     /// The header fields in the order they will be sent, `host` first.
     pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
         let start = self.method.as_str().len() + 1 + self.target_len + " HTTP/1.1\r\n".len();
-        std::str::from_utf8(&self.head[start..])
-            .unwrap_or_default()
+        self.head[start..]
             .split_terminator("\r\n")
             .filter_map(|line| line.split_once(": "))
     }
@@ -315,6 +332,15 @@ impl Request {
     pub fn get_timeout(&self) -> Option<Duration> {
         self.timeout
     }
+}
+
+#[cold]
+fn illegal_value(name: &str) -> Error {
+    // The value stays out of the text: it may be a secret.
+    Error::new(
+        Kind::Invalid,
+        format!("illegal character in the value of the header {name}"),
+    )
 }
 
 /// Shows the method and the names of the header fields: values, target and body may hold secrets.

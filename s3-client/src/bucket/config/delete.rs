@@ -72,7 +72,7 @@ impl<C: Removable<S>, S: Subject> DeleteConfig<C, S> {
         let mut wire = subject::wire(&self.subject, Method::Delete, &self.bucket, C::QUERY)?;
         wire.options(self.options);
         let operation = DeleteDocument::<C, S>(PhantomData);
-        self.bucket.client.call(&Call::new(wire, operation)).await
+        self.bucket.client().call(&Call::new(wire, operation)).await
     }
 }
 

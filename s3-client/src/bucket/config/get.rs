@@ -75,7 +75,7 @@ impl<C: Config<S>, S: Subject> GetConfig<C, S> {
         let mut wire = subject::wire(&self.subject, Method::Get, &self.bucket, C::QUERY)?;
         wire.options(self.options);
         let operation = GetDocument::<C, S>(PhantomData);
-        self.bucket.client.call(&Call::new(wire, operation)).await
+        self.bucket.client().call(&Call::new(wire, operation)).await
     }
 }
 

@@ -104,7 +104,7 @@ impl<C: Settable<S>, S: Subject> PutConfig<C, S> {
             row: self.row,
             config: PhantomData,
         };
-        self.bucket.client.call(&Call::new(wire, operation)).await
+        self.bucket.client().call(&Call::new(wire, operation)).await
     }
 }
 
