@@ -81,7 +81,7 @@ pub(super) fn check(name: &str) -> Result<(), Error> {
         return illegal(format!("illegal header name {name:?}"));
     }
     let is_own = |own: &&str| own.eq_ignore_ascii_case(name);
-    if OWN.iter().any(|own| is_own(own)) {
+    if OWN.iter().any(is_own) {
         return illegal(format!("the header {name} is written by the pool"));
     }
     Ok(())
