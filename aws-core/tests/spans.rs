@@ -97,6 +97,7 @@ async fn operations_and_attempts_are_told() {
     one_that_succeeds(&heard).await;
     ones_that_fail(&heard).await;
     one_that_is_dropped(&heard).await;
+    one_that_is_refused_before_it_is_sent(&heard).await;
     the_callers_span_is_left_alone(&heard).await;
 }
 
@@ -199,6 +200,20 @@ async fn one_that_is_dropped(heard: &Heard) {
 
 /// Where the spans of operations are turned off, nothing is noted in a caller's span, though it has the same name or the
 /// same field.
+async fn one_that_is_refused_before_it_is_sent(heard: &Heard) {
+    let mut wanted = Do::new(Repeatable);
+    wanted.overrides.timeout(Duration::ZERO);
+    let dispatch = Script::new([]).dispatch(retry());
+    let refused = dispatch.call(&Toy, &wanted).await.unwrap_err();
+    assert_eq!(refused.kind(), Kind::Invalid);
+    let text = heard.take();
+    let lines = [
+        "operation: otel.name = Toy.Do",
+        "operation: outcome = \"error\"",
+    ];
+    check(&text, &lines);
+}
+
 async fn the_callers_span_is_left_alone(heard: &Heard) {
     let ours = |metadata: &Metadata<'_>| metadata.module_path() == Some("aws_core::operation");
     let others = filter_fn(move |metadata| !ours(metadata));

@@ -145,7 +145,7 @@ impl Dispatch {
         service: &O::Service,
         operation: &O,
     ) -> (Result<O::Output>, bool) {
-        let mut run = match Run::new(self, service, operation, true) {
+        let mut run = match Run::new(self, service, operation) {
             Ok(run) => run,
             Err(error) => return (Err(error), false),
         };

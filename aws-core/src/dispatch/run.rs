@@ -36,8 +36,6 @@ pub(super) struct Run<'a, O: Operation> {
     pub(super) place: Option<DestinationOf<O>>,
     /// Whether its attempts have spans.
     pub(super) traced: bool,
-    /// Whether it has a span of its own around it already.
-    in_span: bool,
     /// Whether it was counted how it ended.
     ended: bool,
 }
@@ -58,7 +56,6 @@ impl<'a, O: Operation> Run<'a, O> {
         dispatch: &'a Dispatch,
         service: &'a O::Service,
         operation: &'a O,
-        in_span: bool,
     ) -> Result<Self> {
         let shared = &*dispatch.0;
         let now = Instant::now();
@@ -81,7 +78,6 @@ impl<'a, O: Operation> Run<'a, O> {
             course: Course::default(),
             place: operation.place(service),
             traced: trace::listens(),
-            in_span,
             ended: false,
         })
     }
@@ -120,10 +116,10 @@ impl<'a, O: Operation> Run<'a, O> {
         operation: &'a O,
         in_span: bool,
     ) -> Result<O::Output> {
-        let mut run = Self::new(dispatch, service, operation, in_span)?;
-        if run.traced && !run.in_span {
-            return Box::pin(run.go_in_span()).await;
+        if !in_span && trace::listens() {
+            return Box::pin(Self::go_in_span(dispatch, service, operation)).await;
         }
+        let mut run = Self::new(dispatch, service, operation)?;
         if run.traced || !run.shared().is_plain() {
             return Box::pin(run.go_slowly()).await;
         }
@@ -173,9 +169,14 @@ impl<'a, O: Operation> Run<'a, O> {
     }
 
     /// Makes attempts as [`go`](Self::go) does, within a span of the operation.
-    async fn go_in_span(&mut self) -> Result<O::Output> {
-        let span = trace::span_of(self.service, self.operation, self.shared().keys);
-        trace::within(span, self.go_slowly()).await
+    async fn go_in_span(
+        dispatch: &'a Dispatch,
+        service: &'a O::Service,
+        operation: &'a O,
+    ) -> Result<O::Output> {
+        let span = trace::span_of(service, operation, dispatch.0.keys);
+        let going = async { Self::new(dispatch, service, operation)?.go_slowly().await };
+        trace::within(span, going).await
     }
 
     /// Makes attempts as [`go`](Self::go) does, for whom needs more than that has room for.

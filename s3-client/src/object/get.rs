@@ -147,6 +147,7 @@ impl<M: Mode> Get<M> {
     }
 
     /// What is to be sent.
+    #[inline]
     fn ready(self) -> Result<Call<GetObject<M>>> {
         let mut reading = self.reading;
         if let Some(range) = self.told.range {

@@ -107,6 +107,7 @@ impl Reading {
     }
 
     /// The request.
+    #[inline]
     pub(crate) fn into_unsigned(mut self, method: Method) -> Result<UnsignedRequest> {
         if let Some(error) = self.rare.as_mut().and_then(|rare| rare.wrong.take()) {
             return Err(error);

@@ -43,6 +43,7 @@ pub(crate) struct UnsignedRequest {
 }
 
 impl UnsignedRequest {
+    #[inline]
     fn new(method: Method, target: Target) -> Self {
         Self {
             method,
@@ -74,6 +75,7 @@ impl UnsignedRequest {
     }
 
     /// A request about an object of a bucket that is not needed besides.
+    #[inline]
     pub(crate) fn object_of(method: Method, bucket: Bucket, key: String) -> Result<Self> {
         limits::key(&key).map_err(|error| bucket.refused(error, &key))?;
         bucket.check()?;
@@ -107,6 +109,7 @@ impl UnsignedRequest {
     ///
     /// # Errors
     /// When a value cannot be sent as it is, naming the field.
+    #[inline]
     pub(crate) fn fields(&mut self, fields: Vec<Field>) -> Result<()> {
         for (name, value) in &fields {
             limits::field(name, value).map_err(|error| self.refused(error))?;

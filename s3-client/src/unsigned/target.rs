@@ -31,10 +31,12 @@ impl Target {
     }
 
     /// A bucket, or an object in it.
+    #[inline]
     pub(super) fn within(bucket: Bucket, key: Option<String>) -> Self {
         Self::of(Subject::Bucket(bucket), key)
     }
 
+    #[inline]
     fn of(subject: Subject, key: Option<String>) -> Self {
         Self {
             subject,
@@ -76,9 +78,11 @@ impl Target {
     #[inline]
     pub(super) fn room(&self) -> usize {
         let key = self.key.as_ref().map_or(0, |key| key.len() + key.len() / 4);
-        let bucket = self.bucket().map_or(0, |bucket| bucket.path().len());
-        let query = self.query.len() + 1;
-        self.client().endpoint().path().len() + bucket + key + query
+        let in_front = match &self.subject {
+            Subject::Service(client) => client.endpoint().path().len() + 1,
+            Subject::Bucket(bucket) => bucket.path().len(),
+        };
+        in_front + key + self.query.len() + 1
     }
 
     /// Appends the path, percent-encoded, as it is at the bucket's own place, or at another that names the bucket in its

@@ -97,16 +97,35 @@ impl Request {
     /// [`Kind::Invalid`] when the target does not begin with `/` (or is not `*`, with OPTIONS) or
     /// has a space, a `#`, a control character or a byte over 126.
     pub fn new(method: Method, origin: &Origin, target: &str) -> Result<Self, Error> {
-        Self::encoded(method, origin, target.len(), |head| head.push_str(target))
+        Self::begin(method, origin, target.len(), |head| head.push_str(target))
     }
 
     /// A request as [`new`](Self::new) makes it, whose target is written where it is sent from: `write` appends it to the
-    /// text that it is given, and touches nothing of what is there. `room` is how many bytes it may have; more are no error.
+    /// text that it is given, and changes nothing of what is there. `room` is how many bytes it may have; more are no error.
     ///
     /// # Errors
-    /// As those of [`new`](Self::new).
+    /// As those of [`new`](Self::new), and when what was there is changed.
     #[inline]
     pub fn encoded(
+        method: Method,
+        origin: &Origin,
+        room: usize,
+        write: impl FnOnce(&mut String),
+    ) -> Result<Self, Error> {
+        let name = method.as_str();
+        Self::begin(method, origin, room, |head| {
+            write(head);
+            let rest = head.strip_prefix(name);
+            if rest.is_none_or(|rest| !rest.starts_with(' ')) {
+                // Nothing is left that could be a target.
+                head.clear();
+            }
+        })
+    }
+
+    /// A request whose target is appended by `write`.
+    #[inline]
+    fn begin(
         method: Method,
         origin: &Origin,
         room: usize,

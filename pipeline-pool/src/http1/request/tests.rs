@@ -83,3 +83,56 @@ fn debug_shows_no_value() {
     let error = Request::new(Method::Get, &origin(), "/?Signature=topsecret#").unwrap_err();
     assert!(!format!("{error:?} {error}").contains("topsecret"));
 }
+
+#[test]
+fn a_target_is_written_where_it_is_sent_from_and_nothing_else_is_changed() {
+    let origin = Origin::parse("http://h").unwrap();
+    let appended = |target: &'static str| {
+        Request::encoded(Method::Get, &origin, 0, |head| head.push_str(target))
+    };
+    let whole = Request::new(Method::Get, &origin, "/a?b").unwrap();
+    assert_eq!(appended("/a?b").unwrap().head, whole.head);
+    for target in ["", "a", "/ ", "/\u{e9}", "/\r\nx: y"] {
+        assert_eq!(
+            appended(target).unwrap_err().kind(),
+            Kind::Invalid,
+            "{target:?}"
+        );
+    }
+    for (method, all) in [
+        (Method::Get, ""),
+        (Method::Get, "/x"),
+        (Method::Get, "PUT /x"),
+        (Method::Get, "\r\n\r\n/x"),
+        (Method::Head, "GET //x"),
+        (Method::Get, "\u{e9}\u{e9}/x"),
+        (Method::Get, "GET/x"),
+    ] {
+        let made = Request::encoded(method, &origin, 0, |head| {
+            head.clear();
+            head.push_str(all);
+        });
+        assert!(made.is_err(), "{all:?} is sent for {method:?}");
+    }
+}
+
+#[test]
+fn a_value_in_parts_is_checked_as_a_whole_and_leaves_nothing_when_it_is_refused() {
+    const NAME: FieldName = FieldName::from_static("x-a");
+    let origin = Origin::parse("http://h").unwrap();
+    let mut request = Request::new(Method::Get, &origin, "/").unwrap();
+    request.field(NAME, &["a: ", "", "b\t"]).unwrap();
+    request.field(NAME, &[]).unwrap();
+    for bad in [
+        &["a\r", "\nb"][..],
+        &["", "\0"],
+        &["\u{7f}"],
+        &["a", "b\nc: d"],
+    ] {
+        let before = request.head.clone();
+        assert_eq!(request.field(NAME, bad).unwrap_err().kind(), Kind::Invalid);
+        assert_eq!(request.head, before, "{bad:?}");
+    }
+    let fields: Vec<_> = request.headers().skip(1).collect();
+    assert_eq!(fields, [("x-a", "a: b\t"), ("x-a", "")]);
+}
