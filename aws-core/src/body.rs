@@ -345,6 +345,13 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_is_here_is_held_to_the_limit() {
+        let whole = || body(Bytes::from("meow").into());
+        assert_eq!(whole().bytes(4).await.unwrap(), "meow");
+        assert_eq!(whole().bytes(3).await.unwrap_err().kind(), Kind::Protocol);
+    }
+
+    #[tokio::test]
     async fn a_stream_is_inspected_as_it_is_read() {
         let right = streamed().inspected(Count(4)).unwrap();
         let right = right.inspected(Count(4)).unwrap();

@@ -136,7 +136,7 @@ pub(crate) struct Seen {
     pub(crate) origins: Vec<String>,
 }
 
-/// Answers requests by its script, then with 200.
+/// Answers requests by its script, then with 200. It keeps deadlines as the pool does, unless it has a [`Step::Never`].
 #[derive(Clone)]
 pub(crate) struct Script {
     steps: Arc<Mutex<VecDeque<Step>>>,
@@ -208,5 +208,10 @@ impl Transport for Script {
             }
             Step::Never => ResponseFuture::new(pending()),
         }
+    }
+
+    fn keeps_deadlines(&self) -> bool {
+        let steps = self.steps.lock().unwrap();
+        !steps.iter().any(|step| matches!(step, Step::Never))
     }
 }

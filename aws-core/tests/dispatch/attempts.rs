@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 use tokio::time::Instant;
 
 use crate::common::{Do, Script, Step, Toy};
-use crate::{BUSY, EXPIRED, SLOW_DOWN};
+use crate::{BUSY, EXPIRED, SLOW_DOWN, slow};
 
 #[tokio::test(start_paused = true)]
 async fn once_operations_whose_answer_has_begun_are_not_repeated() {
@@ -164,4 +164,17 @@ async fn a_stream_is_handed_on_before_its_end() {
         .await
         .unwrap();
     assert!(answer.body.as_whole().is_none() && start.elapsed().is_zero());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_succeeds_at_once_refills_the_stock_of_repeats() {
+    let done = || Step::Answer(200, &[], "done");
+    let repeated = || [BUSY, done()];
+    let at_once = (0..40).map(|_| done());
+    let script = Script::new(repeated().into_iter().chain(at_once).chain(repeated()));
+    let client = script.dispatch(slow().budget(1));
+    for number in 0..42 {
+        let outcome = client.call(&Toy, &Do::new(Repeatable)).await;
+        assert!(outcome.is_ok(), "{number}");
+    }
 }

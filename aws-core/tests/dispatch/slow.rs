@@ -23,14 +23,19 @@ use crate::{BUSY, SLOW_DOWN};
 #[derive(Clone, Debug)]
 struct Limited {
     rate: f64,
+    keeps_deadlines: bool,
     state: Arc<Mutex<(f64, Instant, usize, usize)>>,
 }
 
 impl Limited {
-    fn new(rate: f64) -> Self {
+    fn new(rate: f64, keeps_deadlines: bool) -> Self {
         let state = (rate, Instant::now(), 0, 0);
         let state = Arc::new(Mutex::new(state));
-        Self { rate, state }
+        Self {
+            rate,
+            keeps_deadlines,
+            state,
+        }
     }
 }
 
@@ -54,11 +59,15 @@ impl Transport for Limited {
             Ok(answer)
         })
     }
+
+    fn keeps_deadlines(&self) -> bool {
+        self.keeps_deadlines
+    }
 }
 
 /// How many requests the server took and refused in so many seconds of 50 busy tasks.
-async fn load(retry: RetryConfig, seconds: u64) -> (usize, usize) {
-    let server = Limited::new(200.0);
+async fn load(retry: RetryConfig, seconds: u64, keeps_deadlines: bool) -> (usize, usize) {
+    let server = Limited::new(200.0, keeps_deadlines);
     let mut builder = Dispatch::builder();
     builder.transport(server.clone());
     builder.credentials(Credentials::new("id", "topsecret"));
@@ -84,12 +93,14 @@ async fn load(retry: RetryConfig, seconds: u64) -> (usize, usize) {
 
 #[tokio::test(start_paused = true)]
 async fn tasks_of_a_client_slow_down_together() {
-    let (taken, refused) = load(RetryConfig::new(), 20).await;
-    // 4,000 could have been taken.
-    assert!(taken > 3000, "{taken} taken, {refused} refused");
-    assert!(refused * 10 < taken, "{taken} taken, {refused} refused");
-    let (taken, refused) = load(RetryConfig::new().adaptive(false), 2).await;
-    assert!(refused * 4 > taken, "{taken} taken, {refused} refused");
+    for keeps_deadlines in [true, false] {
+        let (taken, refused) = load(RetryConfig::new(), 20, keeps_deadlines).await;
+        let what = format!("keeps deadlines: {keeps_deadlines}, {taken} taken, {refused} refused");
+        // 4,000 could have been taken.
+        assert!(taken > 3000 && refused * 10 < taken, "{what}");
+        let (taken, refused) = load(RetryConfig::new().adaptive(false), 2, keeps_deadlines).await;
+        assert!(refused * 4 > taken, "{what}");
+    }
 }
 
 /// What came of a minute of 200 busy tasks that want their answers within a quarter or all of a second.
@@ -103,7 +114,8 @@ struct Outcome {
 }
 
 async fn impatient(limit: Duration, outside: bool) -> Outcome {
-    let server = Limited::new(200.0);
+    // The client's own timers end what is late.
+    let server = Limited::new(200.0, false);
     let mut builder = Dispatch::builder();
     builder.transport(server.clone());
     builder.credentials(Credentials::new("id", "topsecret"));

@@ -17,24 +17,23 @@ fn signed_by(signer: Signer) -> S3 {
     S3::new(Agreement::new(signer, Freedom::None, "us-east-1"))
 }
 
-fn bucket(url: &str, addressing: Addressing) -> Bucket {
-    let keys = Credentials::new(
+fn keys() -> Credentials {
+    Credentials::new(
         "AKIAIOSFODNN7EXAMPLE",
         "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
-    );
+    )
+}
+
+fn bucket(url: &str, addressing: Addressing) -> Bucket {
     let builder = S3Client::builder()
         .endpoint(url)
         .addressing(addressing)
-        .credentials(keys);
+        .credentials(keys());
     builder.build().unwrap().bucket("johnsmith")
 }
 
 fn sent(wire: &UnsignedRequest, token: Option<&str>) -> (String, Vec<(String, String)>) {
-    let keys = Credentials::new(
-        "AKIAIOSFODNN7EXAMPLE",
-        "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
-    );
-    let keys = token.map_or(keys.clone(), |t| keys.with_token(t));
+    let keys = token.map_or_else(keys, |token| keys().with_token(token));
     let now = UNIX_EPOCH + Duration::from_secs(1_175_024_202);
     let service = signed_by(Signer::V2);
     let request = wire.request(&service, &Attempt::new(&keys, now)).unwrap();
@@ -203,6 +202,44 @@ fn the_path_of_the_endpoint_comes_first() {
             ("/v1/s3/?marker=a", None)
         );
     }
+}
+
+#[test]
+fn where_a_bucket_is_is_asked_at_the_place_of_the_request() {
+    let near = bucket("http://h", Addressing::Path);
+    let wire = UnsignedRequest::object(Method::Get, &near, "k").unwrap();
+    let place = BucketAddress {
+        origin: Origin::parse("http://johnsmith.s3.test:81").unwrap(),
+        bucket_in_host: true,
+        region: None,
+    };
+    for (wire, target, host) in [
+        (wire.moved(&place), "/?location", "johnsmith.s3.test:81"),
+        (wire, "/johnsmith/?location", "h"),
+    ] {
+        let (asked, headers) = sent(&wire.ask_location().unwrap(), None);
+        let host_asked = field(&headers, "host");
+        assert_eq!((&*asked, host_asked), (target, Some(host)));
+    }
+}
+
+#[test]
+fn version_2_signs_the_path_apart_from_the_query() {
+    let near = bucket("http://h", Addressing::Path);
+    let mut wire = UnsignedRequest::object(Method::Get, &near, "a b").unwrap();
+    wire.query("versionId", "x y");
+    wire.flag("acl");
+    let (target, headers) = sent(&wire, None);
+    assert_eq!(target, "/johnsmith/a%20b?versionId=x%20y&acl");
+    let signed = aws_sigv2::s3::S3Request {
+        method: "GET",
+        bucket: None,
+        path: "/johnsmith/a%20b",
+        query: "versionId=x%20y&acl",
+        headers: [("date", field(&headers, "date").unwrap())],
+    };
+    let value = signed.sign(&keys()).value();
+    assert_eq!(field(&headers, "authorization"), Some(&*value));
 }
 
 proptest! {

@@ -144,3 +144,13 @@ fn the_wakers_of_both_ends_are_dropped_with_nothing_locked() {
     tx.push(Bytes::from_static(b"ab"));
     assert!(rx.poll(&mut cx()).is_ready());
 }
+
+#[test]
+fn a_whole_body_is_taken_once_and_a_stream_is_left_alone() {
+    let mut whole = Body::from(Bytes::from_static(b"ab"));
+    assert_eq!(whole.take_whole().unwrap(), "ab");
+    let left = (whole.remaining(), whole.take_whole());
+    assert_eq!(left, (Some(0), Some(Bytes::new())));
+    let (_tx, mut stream) = Body::channel(Some(4), 2);
+    assert_eq!((stream.take_whole(), stream.remaining()), (None, Some(4)));
+}

@@ -136,3 +136,26 @@ fn a_value_in_parts_is_checked_as_a_whole_and_leaves_nothing_when_it_is_refused(
     let fields: Vec<_> = request.headers().skip(1).collect();
     assert_eq!(fields, [("x-a", "a: b\t"), ("x-a", "")]);
 }
+
+#[test]
+fn a_field_that_is_refused_leaves_nothing_behind() {
+    let mut request = Request::new(Method::Get, &origin(), "/").unwrap();
+    assert!(request.header("x-b", "x\r\ny: z").is_err());
+    request.header("x-a", "1").unwrap();
+    let headers: Vec<_> = request.headers().collect();
+    assert_eq!(headers, [("host", "h:81"), ("x-a", "1")]);
+}
+
+#[test]
+fn a_target_may_have_more_or_less_than_the_room_that_was_made() {
+    for room in [0, 3, 99] {
+        let encoded = |target: &str| {
+            Request::encoded(Method::Get, &origin(), room, |head| head.push_str(target))
+        };
+        let request = encoded("/a?b=c").unwrap();
+        assert_eq!(request.target(), "/a?b=c");
+        let headers: Vec<_> = request.headers().collect();
+        assert_eq!(headers, [("host", "h:81")]);
+        assert!(encoded("/a?b=c\r\n").is_err());
+    }
+}
