@@ -179,23 +179,15 @@ impl S3Client {
         self.0.dispatch.partial_retry(options)
     }
 
-    #[cfg(feature = "cache")]
     pub(crate) async fn call<O: Operation<Service = S3>>(
         &self,
         operation: &O,
     ) -> Result<O::Output> {
+        #[cfg(feature = "cache")]
         if let Some(cache) = &self.0.cache {
             return Box::pin(cache.call(&self.0.service, operation)).await;
         }
         self.0.dispatch.call(&self.0.service, operation).await
-    }
-
-    #[cfg(not(feature = "cache"))]
-    pub(crate) fn call<'a, O: Operation<Service = S3>>(
-        &'a self,
-        operation: &'a O,
-    ) -> impl Future<Output = Result<O::Output>> + use<'a, O> {
-        self.0.dispatch.call(&self.0.service, operation)
     }
 
     /// Finds out how requests about this bucket are to be signed: for what depends on that before it can be sent.

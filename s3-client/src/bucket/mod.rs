@@ -26,9 +26,9 @@ use crate::sign::Signature;
 
 /// A bucket: the place for verbs about it and its objects. Cheap to clone.
 #[derive(Clone)]
-pub struct Bucket(Arc<Parts>);
+pub struct Bucket(Arc<BucketParts>);
 
-struct Parts {
+struct BucketParts {
     client: S3Client,
     name: Arc<str>,
     place: BucketAddress,
@@ -44,7 +44,7 @@ impl Bucket {
         let mut path = String::new();
         let in_path = (!place.bucket_in_host).then_some(&*name);
         push_bucket(&mut path, client.endpoint().path(), in_path);
-        Self(Arc::new(Parts {
+        Self(Arc::new(BucketParts {
             place,
             path,
             legal: limits::bucket(&name).is_ok(),

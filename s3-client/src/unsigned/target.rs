@@ -11,7 +11,7 @@ use crate::route::push_bucket;
 /// What a request is about: bucket and key as they were given, which are encoded where the request is written. Nothing has
 /// to be decoded to know them, and no string of them is kept beside the request.
 pub(super) struct Target {
-    subject: Subject,
+    about: About,
     key: Option<String>,
     /// The parameters, percent-encoded, as they stand behind the question mark; empty where there are none.
     query: String,
@@ -19,7 +19,7 @@ pub(super) struct Target {
 
 /// The service or a bucket, with the client that a request about it goes by.
 #[derive(Clone)]
-enum Subject {
+enum About {
     Service(S3Client),
     Bucket(Bucket),
 }
@@ -27,19 +27,19 @@ enum Subject {
 impl Target {
     /// The service itself, for requests that concern no bucket.
     pub(super) fn service(client: S3Client) -> Self {
-        Self::of(Subject::Service(client), None)
+        Self::of(About::Service(client), None)
     }
 
     /// A bucket, or an object in it.
     #[inline]
     pub(super) fn within(bucket: Bucket, key: Option<String>) -> Self {
-        Self::of(Subject::Bucket(bucket), key)
+        Self::of(About::Bucket(bucket), key)
     }
 
     #[inline]
-    fn of(subject: Subject, key: Option<String>) -> Self {
+    fn of(about: About, key: Option<String>) -> Self {
         Self {
-            subject,
+            about,
             key,
             query: String::new(),
         }
@@ -48,7 +48,7 @@ impl Target {
     /// The same once more.
     pub(super) fn again(&self) -> Self {
         Self {
-            subject: self.subject.clone(),
+            about: self.about.clone(),
             key: self.key.clone(),
             query: self.query.clone(),
         }
@@ -78,9 +78,9 @@ impl Target {
     #[inline]
     pub(super) fn room(&self) -> usize {
         let key = self.key.as_ref().map_or(0, |key| key.len() + key.len() / 4);
-        let in_front = match &self.subject {
-            Subject::Service(client) => client.endpoint().path().len() + 1,
-            Subject::Bucket(bucket) => bucket.path().len(),
+        let in_front = match &self.about {
+            About::Service(client) => client.endpoint().path().len() + 1,
+            About::Bucket(bucket) => bucket.path().len(),
         };
         in_front + key + self.query.len() + 1
     }
@@ -89,13 +89,13 @@ impl Target {
     /// host or does not.
     #[inline]
     pub(super) fn push_path(&self, out: &mut String, bucket_in_host: Option<bool>) {
-        match (&self.subject, bucket_in_host) {
-            (Subject::Bucket(bucket), None) => out.push_str(bucket.path()),
-            (Subject::Bucket(bucket), Some(in_host)) => {
+        match (&self.about, bucket_in_host) {
+            (About::Bucket(bucket), None) => out.push_str(bucket.path()),
+            (About::Bucket(bucket), Some(in_host)) => {
                 let named = bucket.name();
                 push_bucket(out, self.prefix(), (!in_host).then_some(named));
             }
-            (Subject::Service(_), _) => push_bucket(out, self.prefix(), None),
+            (About::Service(_), _) => push_bucket(out, self.prefix(), None),
         }
         if let Some(key) = &self.key {
             escape::push_path(out, key);
@@ -123,18 +123,18 @@ impl Target {
     /// The client that the request goes by.
     #[inline]
     pub(super) fn client(&self) -> &S3Client {
-        match &self.subject {
-            Subject::Service(client) => client,
-            Subject::Bucket(bucket) => bucket.client(),
+        match &self.about {
+            About::Service(client) => client,
+            About::Bucket(bucket) => bucket.client(),
         }
     }
 
     /// The bucket that the request is about.
     #[inline]
     pub(super) fn bucket(&self) -> Option<&Bucket> {
-        match &self.subject {
-            Subject::Service(_) => None,
-            Subject::Bucket(bucket) => Some(bucket),
+        match &self.about {
+            About::Service(_) => None,
+            About::Bucket(bucket) => Some(bucket),
         }
     }
 
