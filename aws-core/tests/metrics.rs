@@ -122,6 +122,21 @@ fn figures(of: &[(&str, u64)]) -> Vec<(String, u64)> {
 const BUSY: &str = "<Error><Code>ServiceUnavailable</Code></Error>";
 
 #[test]
+fn an_operation_that_succeeds_at_once_is_counted() {
+    let found = counted(|| async {
+        let dispatch = Script::new([]).dispatch(quick());
+        let done = dispatch.call(&Toy, &Do::new(Repeatable)).await;
+        assert_eq!(done.unwrap(), "done");
+    });
+    let expected = figures(&[
+        ("attempts_total", 1),
+        ("operation_seconds", 1),
+        ("operations_total outcome=ok", 1),
+    ]);
+    assert_eq!(found, expected);
+}
+
+#[test]
 fn an_operation_is_counted_once_and_its_retries_apart() {
     let found = counted(|| async {
         let script = Script::new([Step::Answer(503, &[], BUSY), Step::Answer(503, &[], BUSY)]);

@@ -103,6 +103,23 @@ async fn tasks_of_a_client_slow_down_together() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn the_turn_of_a_first_attempt_is_waited_for() {
+    let script = Script::new((0..400).map(|_| SLOW_DOWN));
+    let dispatch = script.dispatch(RetryConfig::new().random(|| 1.0).budget(0));
+    let calls = (0..400).map(|_| {
+        let dispatch = dispatch.clone();
+        tokio::spawn(async move { dispatch.call(&Toy, &Do::new(Repeatable)).await })
+    });
+    let mut late = 0;
+    for call in calls.collect::<Vec<_>>() {
+        let outcome = call.await.unwrap();
+        late += usize::from(outcome.is_err_and(|error| error.kind() == aws_core::Kind::Busy));
+    }
+    let sent = script.count();
+    assert!(late > 0 && sent < 400, "{late} late, {sent} sent");
+}
+
 /// What came of a minute of 200 busy tasks that want their answers within a quarter or all of a second.
 #[derive(Debug, Default)]
 struct Outcome {
