@@ -17,7 +17,8 @@ use s3_client::answer::Fetched;
 use s3_client::cache_layer::Cache;
 use s3_client::config::Tagging;
 use s3_client::request::CacheMode;
-use s3_client::{Bucket, Credentials, S3Client, Signature};
+use s3_client::settings::KeyVisibility;
+use s3_client::{Bucket, Credentials, Kind, S3Client, Signature};
 
 use crate::memcached::Server;
 use crate::store::Store;
@@ -63,6 +64,27 @@ pub(crate) async fn start() -> (Store, Server, Bucket) {
     let store = Store::start().await;
     let bucket = store.bucket().await;
     (store, Server::start(), bucket)
+}
+
+#[tokio::test]
+async fn a_body_that_came_through_the_cache_names_its_key_where_keys_are_shown() {
+    let (store, server) = (Store::emulator().await, Server::start());
+    let bucket = store.bucket().await;
+    bucket.put("k", "x".repeat(20)).await.unwrap();
+    for (keys, named) in [
+        (KeyVisibility::Errors, Some("k")),
+        (KeyVisibility::Hidden, None),
+    ] {
+        let cache = server.cache().build().unwrap();
+        let client = store.builder().cache(cache).show_keys(keys);
+        let cached = client.build().unwrap().bucket(bucket.name());
+        // The store answers first, and the cache then.
+        for _ in 0..2 {
+            let object = cached.get("k").await.unwrap();
+            let error = object.body.bytes(10).await.unwrap_err();
+            assert_eq!((error.kind(), error.key()), (Kind::Protocol, named));
+        }
+    }
 }
 
 #[tokio::test]
