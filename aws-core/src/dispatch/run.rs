@@ -108,8 +108,12 @@ impl<'a, O: Operation> Run<'a, O> {
     /// Makes attempts until one succeeds or no other makes sense.
     ///
     /// Every caller's future holds the state of this, and it is moved with them. So there is room in it for the usual
-    /// case only, a first attempt that waits for nothing but its answer; all others have theirs elsewhere. What it answers
-    /// is moved by each future that hands it on, so this is the only one between an operation and its caller.
+    /// case only, a first attempt that waits for nothing but its answer; all other cases are boxed. Each future that hands
+    /// an output on moves it, so in the usual case this is the only one between an operation and its caller. `in_span`
+    /// says that the operation has its span already.
+    ///
+    /// # Errors
+    /// The last attempt's.
     pub(super) async fn go(
         dispatch: &'a Dispatch,
         service: &'a O::Service,

@@ -26,14 +26,14 @@ impl<'c> Authorization<'c> {
         }
     }
 
-    /// The value of the `Authorization` header: `AWS AccessKeyId:Signature`.
+    /// Returns the value of the `Authorization` header: `AWS AccessKeyId:Signature`. It is made anew for each call.
     #[must_use]
     pub fn value(&self) -> String {
         self.parts().concat()
     }
 
-    /// What [`value`](Self::value) is made of, for a program that writes it behind other text without a string of its
-    /// own.
+    /// Returns the four pieces that are [`value`](Self::value) one after another, for a program that writes them into a
+    /// buffer without a string in between. Where there is a [`token`](Self::token), it has to be sent too.
     #[inline]
     #[must_use]
     pub fn parts(&self) -> [&str; 4] {

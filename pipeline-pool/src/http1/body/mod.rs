@@ -60,7 +60,8 @@ impl Body {
         }
     }
 
-    /// Takes the bytes out, when the body is here whole: it is empty then.
+    /// Takes the bytes of a body that is here whole, and leaves it empty. Of one that is streamed it takes nothing, and
+    /// returns `None`.
     #[inline]
     pub fn take_whole(&mut self) -> Option<Bytes> {
         match &mut self.0 {

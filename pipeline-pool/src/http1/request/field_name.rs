@@ -3,7 +3,8 @@
 use crate::error::{Error, Kind};
 use crate::http1::octets::is_token;
 
-/// The name of a header field that is known when a program is compiled, and looked at then and not again for each request:
+/// The name of a header field, which is checked once, when it is made. In a `const` it is the compiler that checks it, and no
+/// request does:
 ///
 /// ```
 /// use pipeline_pool::{FieldName, Method, Origin, Request};
@@ -24,7 +25,7 @@ impl FieldName {
     ///
     /// # Panics
     /// When the name is not a token ([RFC 9110, 5.6.2](https://www.rfc-editor.org/rfc/rfc9110#section-5.6.2)), has a
-    /// capital letter, or is one that the pool writes itself. In a constant that is an error of the compiler.
+    /// capital letter, or is one that the pool writes itself. In a `const` that is an error of the compiler.
     pub const fn from_static(name: &'static str) -> Self {
         let bytes = name.as_bytes();
         assert!(!bytes.is_empty(), "a field without a name");
@@ -45,7 +46,7 @@ impl FieldName {
         Self(name)
     }
 
-    /// The name.
+    /// Returns the name, in lower case.
     pub const fn as_str(self) -> &'static str {
         self.0
     }

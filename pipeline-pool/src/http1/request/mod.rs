@@ -72,7 +72,7 @@ pub(crate) enum Payload {
 
 /// An HTTP/1.1 request.
 ///
-/// Built by [`Request::new`], then [`header`](Self::header) and a body. The pool itself writes
+/// Built by [`Request::new`] or [`Request::encoded`], then [`header`](Self::header) or [`field`](Self::field), and a body. The pool itself writes
 /// `host`, `content-length`, `transfer-encoding`, `connection` and `expect`; they cannot be set here.
 pub struct Request {
     pub(crate) method: Method,
@@ -100,11 +100,12 @@ impl Request {
         Self::begin(method, origin, target.len(), |head| head.push_str(target))
     }
 
-    /// A request as [`new`](Self::new) makes it, whose target is written where it is sent from: `write` appends it to the
-    /// text that it is given, and changes nothing of what is there. `room` is how many bytes it may have; more are no error.
+    /// Makes the same request as [`new`](Self::new), but `write` appends the target, percent-encoded, straight to the
+    /// text that is sent. That text holds the start of the request line already, which `write` must not change. `room` is
+    /// the number of bytes that the target is expected to have; a longer one only takes another allocation.
     ///
     /// # Errors
-    /// As those of [`new`](Self::new), and when what was there is changed.
+    /// [`Kind::Invalid`] for a target that [`new`](Self::new) refuses, and when `write` has changed what was there.
     #[inline]
     pub fn encoded(
         method: Method,
@@ -171,8 +172,9 @@ impl Request {
         self.push_field(name, &[value])
     }
 
-    /// Adds a header field of a name that is known already, with a value that is made of these parts, without a string to
-    /// join them in.
+    /// Adds a header field whose name was checked when it was made. Its value is these parts one after another, with
+    /// nothing between them; they are copied straight into what is sent, so that no string has to be made of them. A field
+    /// of a name that the request has already is sent besides it, as by [`header`](Self::header).
     ///
     /// # Errors
     /// [`Kind::Invalid`] when the value has a control character other than a tab.
@@ -277,7 +279,7 @@ impl Request {
         self.method
     }
 
-    /// The target, as given to [`new`](Self::new).
+    /// The target, as given to [`new`](Self::new) or written by [`encoded`](Self::encoded).
     pub fn target(&self) -> &str {
         let start = self.method.as_str().len() + 1;
         &self.head[start..start + self.target_len]
