@@ -142,8 +142,8 @@ impl Body {
     /// connection fails.
     #[doc(alias("text", "collect"))]
     pub async fn bytes(mut self, limit: usize) -> Result<Bytes> {
-        let is_plain = self.inspector.is_none() && self.resuming.is_none();
-        if is_plain
+        let is_looked_at = self.inspector.is_some() || self.resuming.is_some();
+        if !is_looked_at
             && self.as_whole().is_some_and(|bytes| bytes.len() <= limit)
             && let Some(bytes) = self.inner.take_whole()
         {

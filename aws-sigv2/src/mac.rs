@@ -6,8 +6,8 @@
 //!
 //! *Problem:* HMAC hashes two blocks of key for each signature, and most requests use the same key. *Decision:* A key
 //! holds the state of HMAC, by the `hmac` crate, after these blocks, and each signature clones it. Text to sign goes
-//! piece by piece into the hash instead of into a buffer first. *Cost:* The prepared state is as secret as the key, and
-//! is kept from `Debug` in the same way.
+//! into the hash as it is written, instead of into a string first; many short pieces are gathered in 128 bytes on the stack
+//! before. *Cost:* The prepared state is as secret as the key, and is kept from `Debug` in the same way.
 //!
 //! ```
 //! use aws_sigv2::mac::{Key, Sha1, Sink};

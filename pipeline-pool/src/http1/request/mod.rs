@@ -72,8 +72,8 @@ pub(crate) enum Payload {
 
 /// An HTTP/1.1 request.
 ///
-/// Built by [`Request::new`] or [`Request::encoded`], then [`header`](Self::header) or [`field`](Self::field), and a body. The pool itself writes
-/// `host`, `content-length`, `transfer-encoding`, `connection` and `expect`; they cannot be set here.
+/// Built by [`Request::new`] or [`Request::encoded`], then [`header`](Self::header) or [`field`](Self::field), and a body.
+/// The pool itself writes `host`, `content-length`, `transfer-encoding`, `connection` and `expect`; they cannot be set here.
 pub struct Request {
     pub(crate) method: Method,
     /// Request line and fields, each with its line end; the empty line is not in it.
