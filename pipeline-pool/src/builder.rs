@@ -155,8 +155,8 @@ macro_rules! settings {
         }
 
         /// The most bytes that one read takes in, and four times as many while a large body comes whose
-        /// length is known. Defaults to 64 KiB, at least 4 KiB; a connection starts with 8 KiB and
-        /// grows with its traffic.
+        /// length is known. Defaults to 64 KiB, at least 4 KiB. It is the size of the buffers that the connections of
+        /// the pool share, of which up to 16 are kept; a connection that waits has none.
         pub fn read_buffer(mut self, bytes: usize) -> Self {
             self.config.read_buffer = bytes.max(4 * 1024);
             self

@@ -16,6 +16,7 @@ use crate::engine::shell::extra_permit::ExtraPermits;
 use crate::engine::shell::open::{Dialing, Open};
 use crate::engine::shell::permits::SharedPermits;
 use crate::engine::shell::sending::SendingCall;
+use crate::engine::shell::spare_buffers::SpareBuffers;
 use crate::error::Error;
 use crate::http1::codec::Http1;
 use crate::http1::decode::Limits;
@@ -40,6 +41,7 @@ struct HttpPoolInner {
     limits: Limits,
     connect: Arc<SharedConnect>,
     permits: Arc<SharedPermits>,
+    buffers: Arc<SpareBuffers>,
     endpoints: RwLock<Origins>,
     /// No new request is taken, nor for an origin that was not known then.
     closed: AtomicBool,
@@ -65,6 +67,7 @@ impl HttpPool {
     pub(crate) fn with(config: Config, limits: Limits, settings: Settings) -> Self {
         Self(Arc::new(HttpPoolInner {
             permits: SharedPermits::new(config.max_total),
+            buffers: Arc::new(SpareBuffers::new(config.read_buffer)),
             config,
             limits,
             connect: SharedConnect::new(settings),
@@ -134,6 +137,7 @@ impl HttpPool {
                 self.0.config.clone(),
                 Box::new(opener),
                 self.0.permits.clone(),
+                self.0.buffers.clone(),
             );
             if self.0.closed.load(Ordering::Acquire) {
                 endpoint.retire(true);

@@ -15,6 +15,7 @@ use crate::engine::shell::extra_permit::ExtraPermits;
 use crate::engine::shell::open::{Dialing, Open};
 use crate::engine::shell::permits::SharedPermits;
 use crate::engine::shell::sending::SendingCall;
+use crate::engine::shell::spare_buffers::SpareBuffers;
 use crate::error::{Error, Kind};
 use crate::origin::Origin;
 use crate::protocol::{Begin, ConnectionId, Protocol};
@@ -106,13 +107,14 @@ impl<P: Protocol> Pool<P> {
         begin: Box<dyn Begin<P>>,
     ) -> Self {
         let permits = SharedPermits::new(config.max_total);
+        let buffers = Arc::new(SpareBuffers::new(config.read_buffer));
         let opener = ProtocolOpener {
             connect: connect::Opener::new(server, &SharedConnect::new(settings)),
             begin,
         };
         Self(Arc::new(PoolInner {
             server: server.clone(),
-            endpoint: Endpoint::new(config, Box::new(opener), permits),
+            endpoint: Endpoint::new(config, Box::new(opener), permits, buffers),
         }))
     }
 

@@ -14,8 +14,8 @@
 //! encodes what it was handed into one buffer and writes it in one call, reads, splits the answers, and
 //! wakes all callers of one read together, after the endpoint knows what is done. A driver lets other
 //! tasks run first as long as callers that were just answered are expected back, a few times at most; a
-//! single request waits for nobody. Replies are slices of what was read, so a connection reads into two
-//! buffers in turn, and one that has been idle for a while keeps one. While a large body comes they are larger. TCP_NODELAY is always set, and TCP_QUICKACK where a
+//! single request waits for nobody. Replies are slices of what was read, into [buffers](super::spare_buffers) that connections
+//! share. While a large body comes, a connection has larger ones of its own. TCP_NODELAY is always set, and TCP_QUICKACK where a
 //! reply is incomplete, but for the midst of a large body: a server that writes head and body apart with Nagle's algorithm on waits for
 //! the acknowledgement of the head, which delays each small get by 40 ms. *Cost:* A driver belongs to
 //! the runtime that spawned it. When that runtime ends, what it held is given back to its callers,
@@ -95,7 +95,7 @@ impl<P: Protocol> Driver<P> {
             pipeline: Pipeline::new(protocol, now),
             sleep: Box::pin(tokio::time::sleep(endpoint.config.idle_timeout)),
             gather: Gather::new(now),
-            reads: ReadBuffer::new(endpoint.config.read_buffer),
+            reads: ReadBuffer::new(endpoint.config.read_buffer, endpoint.buffers.clone()),
             endpoint,
             id,
             permit: Some(permit),
@@ -210,6 +210,7 @@ impl<P: Protocol> Driver<P> {
             match read {
                 Poll::Pending => {
                     self.reads.note_empty();
+                    self.reads.settle(input);
                     return Ok(any);
                 }
                 Poll::Ready(Ok(0)) => self.pipeline.handle_eof(),
@@ -225,7 +226,9 @@ impl<P: Protocol> Driver<P> {
                 }
             }
             any = true;
-            self.pipeline.handle_input(now)?;
+            let handled = self.pipeline.handle_input(now);
+            self.reads.settle(self.pipeline.input());
+            handled?;
         }
     }
 

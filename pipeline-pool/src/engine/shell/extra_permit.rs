@@ -60,6 +60,7 @@ mod tests {
     use crate::engine::shell::open::{Dialing, Open};
     use crate::engine::shell::permits::SharedPermits;
     use crate::engine::shell::sending::SendingCall;
+    use crate::engine::shell::spare_buffers::SpareBuffers;
     use crate::http1::codec::Http1;
     use crate::{ConnectionId, Error, Kind, Method, Origin, Request};
 
@@ -100,7 +101,8 @@ mod tests {
             told,
             permits: permits.clone(),
         };
-        let endpoint = Endpoint::new(config, Box::new(opener), permits);
+        let buffers = Arc::new(SpareBuffers::new(config.read_buffer));
+        let endpoint = Endpoint::new(config, Box::new(opener), permits, buffers);
         let origin = Origin::parse("http://a.example").unwrap();
         let request = Request::new(Method::Get, &origin, "/").unwrap();
         let sent = SendingCall::new(endpoint, request, None, None).await;

@@ -13,6 +13,7 @@ pub(crate) mod permits;
 mod read_buffer;
 pub(crate) mod runtimes;
 pub(crate) mod sending;
+pub(crate) mod spare_buffers;
 #[cfg(test)]
 pub(crate) mod testing;
 mod watchdog;

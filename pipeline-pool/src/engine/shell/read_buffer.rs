@@ -1,25 +1,29 @@
-//! Room to read into: how much, and in which of two buffers.
+//! Room to read into: how much, and in which buffer.
 //!
-//! Replies are slices of what was read, and callers may still hold some when the next read comes. So
-//! a connection reads into two buffers in turn: a new one for each read would be given back to the
-//! system by the allocator each time.
+//! Replies are slices of what was read, and a connection takes the buffer for each read from those that the pool's connections
+//! [share](super::spare_buffers). It keeps one as long as the beginning of a reply is in it.
 //!
-//! A large body is read in larger pieces, since each read costs a system call and a change of tasks besides its bytes. The
-//! buffers for it, and the second one, go when the connection has been idle for a while. Between one large body and the next
-//! it is idle for an instant only: buffers that went each time were given back to the system and cost 28 page faults for
-//! each body of 128 KiB, which was half of its processor's time.
+//! A large body is read in larger pieces, since each read costs a system call and a change of tasks besides its bytes. Those go
+//! into two buffers of the connection's own, in turn, as its reader may still hold one piece when the next comes: a new one for
+//! each read would be given back to the system by the allocator each time. They go when the connection has been idle for a
+//! while. Between one large body and the next it is idle for an instant only: buffers that went each time cost 28 page faults
+//! for each body of 128 KiB, which was half of its processor's time.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 
-/// The bytes that the first read has room for; the room grows when reads fill it.
+use super::spare_buffers::SpareBuffers;
+
+/// The bytes that the first read has room for at least. There is to be more room when reads fill it, and less again when
+/// they do not: a buffer whose rest is too small waits until callers hold nothing of what is in it.
 const FIRST_READ: usize = 8 * 1024;
 /// How many times as much as usual one read takes in of a large body: as much as may wait of a body for its reader. With 8 a
 /// file of 1 GiB costs 0.92 of the processor's time, but one read then brings twice what is to wait at most; with 2 it costs
 /// the same as with 4. Bodies in memory, of 256 KiB and of 1 MiB, show no difference that stands out of the noise.
 const BULK: usize = 4;
-/// How long a connection must have been idle before it gives back all but one buffer of the usual size.
+/// How long a connection must have been idle before it gives back its buffers for large bodies.
 const KEPT: Duration = Duration::from_secs(1);
 /// A read has room for so many bytes at least.
 const MIN_READ: usize = 1024;
@@ -27,36 +31,32 @@ const MIN_READ: usize = 1024;
 /// What a connection knows of its reads.
 #[derive(Debug)]
 pub(super) struct ReadBuffer {
-    /// Bytes to make room for before a read, as far as what comes allows.
+    /// Bytes to make room for before a read.
     size: usize,
     /// The most, but for large bodies.
     max_size: usize,
-    /// Room was made for more than that.
-    is_large: bool,
-    /// There is a buffer, though all of it may be with callers.
-    begun: bool,
-    /// There may be more to give back than one buffer.
-    spare: bool,
     /// Since when the connection has been idle.
     idle_since: Option<Instant>,
     /// The last read took all that was there.
     drained: bool,
-    /// Another buffer to read into, while callers still hold what was read into the first.
+    /// The connection has buffers of its own, for large bodies.
+    is_large: bool,
+    /// The second one of these, while a reader still holds what was read into the first.
     other: BytesMut,
+    shared: Arc<SpareBuffers>,
 }
 
 impl ReadBuffer {
-    /// Reads of so many bytes at most.
-    pub(super) fn new(max_size: usize) -> Self {
+    /// Reads of so many bytes at most, into buffers that are shared.
+    pub(super) fn new(max_size: usize, shared: Arc<SpareBuffers>) -> Self {
         Self {
             size: FIRST_READ.min(max_size),
             max_size,
-            is_large: false,
-            begun: false,
-            spare: false,
             idle_since: None,
             drained: false,
+            is_large: false,
             other: BytesMut::new(),
+            shared,
         }
     }
 
@@ -80,18 +80,45 @@ impl ReadBuffer {
             false => wanted / 2,
         };
         let room = input.capacity() - input.len();
-        self.begun |= room > 0;
         if room >= least {
             return room;
         }
-        // By the next time the replies of this one may be used up, and their buffer free again.
         self.is_large |= wanted > self.max_size;
-        let size = wanted.saturating_sub(input.len()).max(least);
-        // The first buffer of a connection is made like a second one.
-        let turned = make_room(input, &mut self.other, size);
-        self.spare |= self.is_large || (turned && self.begun);
-        self.begun = true;
+        let size = match self.is_large {
+            true => wanted.saturating_sub(input.len()).max(least),
+            false => least,
+        };
+        self.make_room(input, size);
         input.capacity() - input.len()
+    }
+
+    /// Makes room for so many bytes more. Where callers still hold some of what is in this buffer, another one is used.
+    fn make_room(&mut self, input: &mut BytesMut, size: usize) {
+        if input.try_reclaim(size) {
+            return;
+        }
+        let whole = input.len() + size;
+        let mut next = match self.is_large {
+            true => reclaimed(std::mem::take(&mut self.other), whole),
+            false => self.shared.take(whole),
+        };
+        // The beginning of a reply.
+        next.extend_from_slice(input);
+        let before = std::mem::replace(input, next);
+        if self.is_large {
+            self.other = before;
+        } else if before.capacity() > 0 {
+            // Without capacity it is none: one whose replies are whole was given back.
+            self.shared.put(before);
+        }
+    }
+
+    /// To be called when room was [prepared](Self::prepare) and what was read is split into replies, as far as they are whole.
+    /// Gives back the buffer unless there is the beginning of another one.
+    pub(super) fn settle(&self, input: &mut BytesMut) {
+        if input.is_empty() && !self.is_large {
+            self.shared.put(std::mem::take(input));
+        }
     }
 
     /// A read has brought so many bytes, with room for so many.
@@ -99,6 +126,8 @@ impl ReadBuffer {
         let full = n == room;
         if full && !(again && self.drained) {
             self.size = self.size.max((self.size * 2).min(self.limit(bulk)));
+        } else if n < self.size / 4 && !self.is_large {
+            self.size = (self.size / 2).max(FIRST_READ.min(self.max_size));
         }
         self.drained = !full;
     }
@@ -108,159 +137,184 @@ impl ReadBuffer {
         self.drained = true;
     }
 
-    /// Takes note of whether the connection is idle now. One that has been for a while keeps one buffer only, of the usual
-    /// size. Returns when it is to be looked again, if at all.
+    /// Takes note of whether the connection is idle now. One that has been for a while keeps no buffer. Returns when it is to
+    /// be looked again, if at all.
     pub(super) fn rest(
         &mut self,
         is_idle: bool,
         now: Instant,
         input: &mut BytesMut,
     ) -> Option<Instant> {
-        if !is_idle {
+        if !is_idle || !self.is_large {
             self.idle_since = None;
-            return None;
-        }
-        if !self.spare {
             return None;
         }
         let due = *self.idle_since.get_or_insert(now) + KEPT;
         if due > now {
             return Some(due);
         }
-        self.spare = false;
+        self.is_large = false;
         self.other = BytesMut::new();
-        if std::mem::take(&mut self.is_large) && input.is_empty() {
+        if input.is_empty() {
             *input = BytesMut::new();
-            self.begun = false;
         }
         None
     }
 }
 
-/// Makes room for so many bytes more. Where callers still hold some of what is in this buffer, the
-/// other one is used meanwhile: it may be free by now, and neither has to be made anew. Returns whether that was so.
-fn make_room(input: &mut BytesMut, other: &mut BytesMut, size: usize) -> bool {
-    if input.try_reclaim(size) {
-        return false;
+/// A buffer without content, with room for so many bytes: this one if nobody holds what is in it.
+fn reclaimed(mut buffer: BytesMut, room: usize) -> BytesMut {
+    buffer.clear();
+    match buffer.try_reclaim(room) {
+        true => buffer,
+        false => BytesMut::with_capacity(room),
     }
-    let whole = input.len() + size;
-    other.clear();
-    if !other.try_reclaim(whole) {
-        *other = BytesMut::with_capacity(whole);
-    }
-    // The beginning of a reply.
-    other.extend_from_slice(input);
-    std::mem::swap(input, other);
-    true
 }
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+
     use super::*;
 
-    #[test]
-    fn two_buffers_take_turns_while_replies_are_held() {
-        let (mut input, mut other) = (BytesMut::with_capacity(4096), BytesMut::new());
-        let first = input.as_ptr();
-        input.extend_from_slice(&[1; 4000]);
-        let held = input.split_to(3990).freeze();
-        make_room(&mut input, &mut other, 4096);
-        let second = input.as_ptr();
-        assert_ne!(first, second);
-        assert_eq!(
-            (&input[..], input.capacity() >= 4106),
-            (&[1; 10][..], true),
-            "the beginning of a reply is there"
-        );
-        drop(held);
-        input.extend_from_slice(&[2; 4000]);
-        let held = input.split_to(4010).freeze();
-        make_room(&mut input, &mut other, 4000);
-        assert_eq!(input.as_ptr(), first, "the first is free again");
-        assert_eq!((input.len(), held.len()), (0, 4010));
-        drop(held);
-        // Nobody holds anything: it stays where it is.
-        input.extend_from_slice(&[3; 4000]);
-        let held = input.split().freeze();
-        drop(held);
-        make_room(&mut input, &mut other, 4000);
-        assert_eq!(input.as_ptr(), first);
+    /// A connection's reads of so many bytes at most, and the buffers that it shares.
+    fn reads(max_size: usize) -> (ReadBuffer, Arc<SpareBuffers>) {
+        let shared = Arc::new(SpareBuffers::new(max_size));
+        (ReadBuffer::new(max_size, shared.clone()), shared)
+    }
+
+    /// Reads so many bytes, and splits off all but so many of them as replies.
+    fn read(buffer: &mut ReadBuffer, input: &mut BytesMut, bytes: usize, rest: usize) -> Bytes {
+        let room = buffer.prepare(input, false, 0);
+        assert!(bytes <= room, "{bytes} of {room}");
+        input.resize(input.len() + bytes, 1);
+        buffer.note_read(bytes, room, false, 0);
+        let replies = input.split_to(input.len() - rest).freeze();
+        buffer.settle(input);
+        replies
     }
 
     #[test]
-    fn room_grows_when_reads_fill_it_up_to_a_bound() {
-        let mut buffer = ReadBuffer::new(3 * FIRST_READ);
+    fn connections_that_wait_have_no_buffer() {
+        let (mut one, shared) = reads(FIRST_READ);
+        let mut other = ReadBuffer::new(FIRST_READ, shared);
+        let (mut input, mut others) = (BytesMut::new(), BytesMut::new());
+        let first = read(&mut one, &mut input, 1000, 0);
+        let second = read(&mut other, &mut others, 1000, 0);
+        assert_eq!((input.capacity(), others.capacity()), (0, 0));
+        assert_eq!(second.as_ptr(), first.as_ptr().wrapping_add(1000));
+    }
+
+    #[test]
+    fn the_beginning_of_a_reply_stays_with_its_connection() {
+        let (mut one, shared) = reads(FIRST_READ);
+        let mut other = ReadBuffer::new(FIRST_READ, shared);
+        let (mut input, mut others) = (BytesMut::new(), BytesMut::new());
+        let first = read(&mut one, &mut input, 1000, 10);
+        assert_eq!(input, [1; 10][..]);
+        let second = read(&mut other, &mut others, 1000, 0);
+        let buffer = first.as_ptr()..first.as_ptr().wrapping_add(FIRST_READ);
+        assert!(!buffer.contains(&second.as_ptr()), "it is in use");
+        // There is room for more in it.
+        let rest = read(&mut one, &mut input, 90, 0);
+        assert_eq!((rest.len(), input.capacity()), (100, 0));
+        assert!(buffer.contains(&rest.as_ptr()));
+    }
+
+    #[test]
+    fn another_buffer_is_used_while_replies_are_held() {
+        let (mut reads, shared) = reads(FIRST_READ);
+        let mut input = BytesMut::new();
+        let held = read(&mut reads, &mut input, FIRST_READ - 100, 10);
+        let place = held.as_ptr();
+        let room = reads.prepare(&mut input, false, 0);
+        assert!(room >= FIRST_READ / 2, "{room}");
+        assert_eq!(input, [1; 10][..], "the beginning of a reply is there");
+        assert_ne!(input.as_ptr(), place.wrapping_add(FIRST_READ - 110));
+        assert_eq!(held, [1; FIRST_READ - 110][..]);
+        drop(held);
+        assert_eq!(shared.take(FIRST_READ).as_ptr(), place, "it is free again");
+    }
+
+    #[test]
+    fn room_grows_when_reads_fill_it_up_to_a_bound_and_shrinks_when_they_do_not() {
+        let (mut reads, _) = reads(3 * FIRST_READ);
+        let mut input = BytesMut::new();
         for size in [1, 2, 3, 3] {
-            let mut input = BytesMut::new();
-            let room = buffer.prepare(&mut input, false, 0);
-            assert!(
-                room >= size * FIRST_READ && room < (size + 1) * FIRST_READ,
-                "{room}"
-            );
-            buffer.note_read(room, room, false, 0);
-            assert!(!buffer.is_drained());
+            assert_eq!(reads.size, size * FIRST_READ);
+            let room = reads.prepare(&mut input, false, 0);
+            assert!(room >= size * FIRST_READ / 2, "{room}");
+            reads.note_read(room, room, false, 0);
+            assert!(!reads.is_drained());
         }
-        // What is left after a read that was not full is no reason for more room.
-        buffer.note_read(1, 2, false, 0);
-        assert!(buffer.is_drained());
-        let mut input = BytesMut::with_capacity(2 * MIN_READ);
-        assert_eq!(buffer.prepare(&mut input, true, 0), 2 * MIN_READ);
+        // What is left after a read that was not full is no reason for more room, and one that took a quarter none for less.
+        reads.note_read(3 * FIRST_READ / 4, 3 * FIRST_READ, false, 0);
+        assert_eq!((reads.is_drained(), reads.size), (true, 3 * FIRST_READ));
+        let mut little = BytesMut::with_capacity(2 * MIN_READ);
+        assert_eq!(reads.prepare(&mut little, true, 0), 2 * MIN_READ);
+        for size in [3 * FIRST_READ / 2, FIRST_READ, FIRST_READ] {
+            reads.note_read(1, 2, false, 0);
+            assert_eq!(reads.size, size);
+        }
     }
 
     #[test]
     fn a_large_body_is_read_in_larger_pieces_whose_room_goes_with_it() {
-        let mut buffer = ReadBuffer::new(FIRST_READ);
+        let (mut reads, shared) = reads(FIRST_READ);
         let mut input = BytesMut::new();
         for size in [1, 2, 4, 4] {
-            let room = buffer.prepare(&mut input, false, u64::MAX);
+            let room = reads.prepare(&mut input, false, u64::MAX);
             assert!(
                 room >= size * FIRST_READ && room < (size + 1) * FIRST_READ,
                 "{room}"
             );
-            buffer.note_read(room, room, false, u64::MAX);
+            reads.note_read(room, room, false, u64::MAX);
             input = BytesMut::new();
         }
         // No more than what comes, and as usual for others.
         let rest = 3 * FIRST_READ;
-        let room = buffer.prepare(&mut input, false, rest as u64);
+        let room = reads.prepare(&mut input, false, rest as u64);
         assert!(room >= rest && room < rest + FIRST_READ, "{room}");
+        reads.settle(&mut input);
+        assert!(input.capacity() > 0, "it is the connection's own");
         let (begun, long) = (Instant::now(), KEPT);
-        assert_eq!(buffer.rest(true, begun, &mut input), Some(begun + long));
-        assert_eq!(buffer.rest(true, begun + long, &mut input), None);
-        assert_eq!(input.capacity(), 0);
-        let room = buffer.prepare(&mut input, false, 0);
+        assert_eq!(reads.rest(true, begun, &mut input), Some(begun + long));
+        assert_eq!(reads.rest(true, begun + long, &mut input), None);
+        assert_eq!((input.capacity(), reads.other.capacity()), (0, 0));
+        let room = reads.prepare(&mut input, false, 0);
         assert!(room < 2 * FIRST_READ, "{room}");
-        buffer.rest(true, begun + 2 * long, &mut input);
-        assert!(input.capacity() > 0, "it is of the usual size");
+        reads.settle(&mut input);
+        assert_eq!(input.capacity(), 0, "it is shared");
+        assert!(shared.take(1).capacity() < 2 * FIRST_READ);
     }
 
     #[test]
-    fn buffers_are_kept_between_one_body_and_the_next() {
-        let mut buffer = ReadBuffer::new(FIRST_READ);
-        let (mut input, mut now) = (BytesMut::with_capacity(FIRST_READ), Instant::now());
+    fn buffers_are_kept_between_one_large_body_and_the_next() {
+        let (mut reads, _) = reads(FIRST_READ);
+        let (mut input, mut now) = (BytesMut::new(), Instant::now());
+        reads.size = 4 * FIRST_READ;
         let mut places = Vec::new();
         for _ in 0..6 {
-            let room = buffer.prepare(&mut input, false, 0);
+            let room = reads.prepare(&mut input, false, u64::MAX);
             places.push(input.as_ptr());
             input.resize(room, 1);
             let held = input.split().freeze();
-            let rest = buffer.prepare(&mut input, true, 0);
+            let rest = reads.prepare(&mut input, true, u64::MAX);
             places.push(input.as_ptr());
             input.resize(rest, 1);
             drop((held, input.split()));
             // Idle ever again, but never for long.
-            assert!(buffer.rest(true, now, &mut input).is_some());
+            assert!(reads.rest(true, now, &mut input).is_some());
             now += KEPT / 2;
-            assert_eq!(buffer.rest(false, now, &mut input), None);
+            assert_eq!(reads.rest(false, now, &mut input), None);
         }
         places.sort_unstable();
         places.dedup();
         assert_eq!(places.len(), 2);
         // Where it stays idle, nothing is left to give back.
-        let due = buffer.rest(true, now, &mut input);
+        let due = reads.rest(true, now, &mut input);
         assert_eq!(due, Some(now + KEPT));
-        assert_eq!(buffer.rest(true, now + KEPT, &mut input), None);
-        assert_eq!(buffer.other.capacity(), 0);
-        assert_eq!(buffer.rest(true, now + 2 * KEPT, &mut input), None);
+        assert_eq!(reads.rest(true, now + KEPT, &mut input), None);
+        assert_eq!(reads.rest(true, now + 2 * KEPT, &mut input), None);
     }
 }

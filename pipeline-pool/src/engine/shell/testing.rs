@@ -10,6 +10,7 @@ use super::endpoint::Endpoint;
 use super::extra_permit::ExtraPermits;
 use super::open::{Dialing, Open};
 use super::permits::SharedPermits;
+use super::spare_buffers::SpareBuffers;
 use crate::connect::{Io, Opened, Stream};
 use crate::engine::config::Config;
 use crate::engine::core::testing::Toy;
@@ -49,5 +50,7 @@ pub(crate) fn endpoint(
 ) -> (Arc<Endpoint<Toy>>, mpsc::UnboundedReceiver<DuplexStream>) {
     let (servers, ends) = mpsc::unbounded_channel();
     let opener = Box::new(PipeOpener { servers, rtt });
-    (Endpoint::new(config, opener, permits.clone()), ends)
+    let buffers = Arc::new(SpareBuffers::new(config.read_buffer));
+    let endpoint = Endpoint::new(config, opener, permits.clone(), buffers);
+    (endpoint, ends)
 }

@@ -14,6 +14,7 @@ use super::driver::now;
 use super::open::Open;
 use super::permits::{Member, SharedPermits};
 use super::runtimes::{Runtimes, has_timer, incapable, tag};
+use super::spare_buffers::SpareBuffers;
 use super::watchdog;
 use crate::engine::config::Config;
 use crate::engine::core::action::contain;
@@ -36,6 +37,7 @@ pub(crate) struct Endpoint<P: Protocol> {
     pub(crate) config: Config,
     pub(super) opener: Box<dyn Open<P>>,
     pub(super) permits: Arc<SharedPermits>,
+    pub(super) buffers: Arc<SpareBuffers>,
     /// The name of this endpoint among those that share the permits.
     member: MemberId,
     pub(crate) counters: Counters,
@@ -66,6 +68,7 @@ impl<P: Protocol> Endpoint<P> {
         config: Config,
         opener: Box<dyn Open<P>>,
         permits: Arc<SharedPermits>,
+        buffers: Arc<SpareBuffers>,
     ) -> Arc<Self> {
         let born = now();
         let endpoint = Arc::new_cyclic(|this: &Weak<Self>| Self {
@@ -78,6 +81,7 @@ impl<P: Protocol> Endpoint<P> {
             opener,
             member: permits.add_member(),
             permits,
+            buffers,
             counters: Counters::default(),
             replanned: Notify::new(),
             changed: Notify::new(),
