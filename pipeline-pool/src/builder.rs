@@ -6,7 +6,7 @@ use std::time::Duration;
 #[cfg(feature = "http1")]
 use crate::connect::Proxy;
 use crate::connect::{Connect, Resolve, Settings};
-use crate::engine::config::{Config, FOREVER};
+use crate::engine::config::{Config, FOREVER, narrow};
 #[cfg(feature = "tls")]
 use crate::error::Error;
 use crate::event::{Event, Hook};
@@ -27,11 +27,15 @@ macro_rules! settings {
         /// Without this there are 64 at most, and up to 128 at an origin where so many replies are late
         /// that requests wait behind them, as long as callers are served faster by the others.
         ///
+        /// Where many more callers than these connections hold keep them full at a quick server, an eighth
+        /// of them may be used, 8 at least, as long as that serves callers faster.
+        ///
         /// A server that works one connection's requests in order serves as many at once as there are
         /// connections; beyond some dozens the server's cost of each outweighs the gain.
         pub fn max_connections(mut self, n: usize) -> Self {
             self.config.max_connections = n.max(1);
             self.config.usual_connections = self.config.max_connections;
+            self.config.narrow_connections = narrow(self.config.max_connections);
             self
         }
 
@@ -332,5 +336,29 @@ impl HttpPoolBuilder {
             connect.identity.alpn = Some(b"http/1.1");
         }
         HttpPool::with(self.config, self.limits, connect)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn other_numbers_of_connections_follow_from_the_most() {
+        let of = |n| {
+            let config = PoolBuilder::default().max_connections(n).config;
+            (
+                config.max_connections,
+                config.usual_connections,
+                config.narrow_connections,
+            )
+        };
+        assert_eq!(of(0), (1, 1, 8));
+        assert_eq!(of(128), (128, 128, 16));
+        let config = PoolBuilder::default().config;
+        assert_eq!(
+            (config.usual_connections, config.narrow_connections),
+            (64, 8)
+        );
     }
 }

@@ -14,6 +14,8 @@ pub(crate) struct Config {
     /// So many of them are opened as they are wanted. Further ones are where it is learnt that callers
     /// wait behind late replies without them.
     pub(crate) usual_connections: usize,
+    /// So many are enough where it is learnt that fewer serve callers faster.
+    pub(crate) narrow_connections: usize,
     pub(crate) max_total: usize,
     pub(crate) max_opening: usize,
     pub(crate) max_depth: usize,
@@ -43,6 +45,7 @@ impl Default for Config {
         Self {
             max_connections: 128,
             usual_connections: 64,
+            narrow_connections: narrow(64),
             max_total: 256,
             max_opening: 8,
             max_depth: 32,
@@ -61,6 +64,25 @@ impl Default for Config {
             hedge: 0.0,
             read_buffer: 64 * 1024,
             hook: None,
+        }
+    }
+}
+
+/// How many connections a narrow setting has where so many are usual: an eighth, on which what is under
+/// way fits into a second cache, and eight at least, as fewer would not keep both sides busy.
+pub(crate) const fn narrow(usual: usize) -> usize {
+    let narrow = usual / 8;
+    if narrow < 8 { 8 } else { narrow }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_narrow_setting_has_an_eighth_of_the_usual_connections_and_eight_at_least() {
+        for (usual, few) in [(1, 8), (16, 8), (64, 8), (72, 9), (1024, 128)] {
+            assert_eq!(narrow(usual), few, "{usual}");
         }
     }
 }

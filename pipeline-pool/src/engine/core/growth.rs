@@ -29,6 +29,7 @@
 use std::time::{Duration, Instant};
 
 use super::backoff::Backoff;
+use super::depth::Width;
 use crate::engine::config::Config;
 
 /// The pauses after refusals that count.
@@ -40,11 +41,12 @@ const DUD_PAUSES: Backoff = Backoff::new(Duration::from_millis(10), Duration::fr
 /// The sockets of an endpoint, and the pauses between attempts to open them.
 #[derive(Debug)]
 pub(crate) struct Growth {
-    /// The most there may be, usually and where wide settings are in use.
+    /// The most there may be where narrow settings are in use, usually, and where wide ones are.
+    narrow_connections: usize,
     usual_connections: usize,
     max_connections: usize,
-    /// Which of the two counts.
-    wide: bool,
+    /// Which of these counts.
+    width: Width,
     max_opening: usize,
     /// Connections, those being opened and those closing included.
     live: usize,
@@ -57,10 +59,12 @@ pub(crate) struct Growth {
 
 impl Growth {
     pub(crate) fn new(config: &Config) -> Self {
+        let usual_connections = config.usual_connections.min(config.max_connections);
         Self {
-            usual_connections: config.usual_connections.min(config.max_connections),
+            narrow_connections: config.narrow_connections.min(usual_connections),
+            usual_connections,
             max_connections: config.max_connections,
-            wide: false,
+            width: Width::Usual,
             max_opening: config.max_opening,
             live: 0,
             opening: 0,
@@ -82,9 +86,10 @@ impl Growth {
 
     /// The most connections that there may be now.
     pub(crate) fn cap(&self) -> usize {
-        match self.wide {
-            true => self.max_connections,
-            false => self.usual_connections,
+        match self.width {
+            Width::Narrow => self.narrow_connections,
+            Width::Usual => self.usual_connections,
+            Width::Wide => self.max_connections,
         }
     }
 
@@ -93,10 +98,18 @@ impl Growth {
         self.usual_connections < self.max_connections
     }
 
-    /// Has there be as many connections as are allowed at all, or as many as are usual. Says how many
-    /// there are too many then.
-    pub(crate) fn set_wide(&mut self, wide: bool) -> usize {
-        self.wide = wide;
+    /// The connections that there may be where narrow settings are in use; none where these are more
+    /// than half of what is usual.
+    pub(crate) fn narrow(&self) -> usize {
+        match self.usual_connections >= 2 * self.narrow_connections {
+            true => self.narrow_connections,
+            false => 0,
+        }
+    }
+
+    /// Has there be as many connections as this width allows. Says how many there are too many then.
+    pub(crate) fn set_width(&mut self, width: Width) -> usize {
+        self.width = width;
         self.live.saturating_sub(self.cap())
     }
 
@@ -259,14 +272,37 @@ mod tests {
         assert_eq!(begin(&mut growth, 9, now), 4);
         (0..4).for_each(|_| growth.opened());
         assert_eq!((growth.wanted(9, now), growth.has_room()), (0, false));
-        assert_eq!(growth.set_wide(true), 0);
+        assert_eq!(growth.set_width(Width::Wide), 0);
         assert_eq!(begin(&mut growth, 9, now), 2);
         assert_eq!((growth.wanted(9, now), growth.has_room()), (0, false));
         // Those that are too many have to be closed by somebody else.
-        assert_eq!(growth.set_wide(false), 2);
+        assert_eq!(growth.set_width(Width::Usual), 2);
         growth.ended(false, now);
         assert_eq!((growth.wanted(9, now), growth.has_room()), (0, false));
-        assert_eq!(growth.set_wide(false), 1);
+        assert_eq!(growth.set_width(Width::Usual), 1);
+    }
+
+    #[test]
+    fn there_are_fewer_than_usual_where_that_is_wanted_and_makes_a_difference() {
+        let now = Instant::now();
+        // (the usual number, that of a narrow setting, and what it comes to)
+        for (usual, narrow, is) in [(64, 8, 8), (16, 8, 8), (15, 8, 0), (4, 8, 0), (1, 8, 0)] {
+            let mut growth = Growth::new(&Config {
+                usual_connections: usual,
+                narrow_connections: narrow,
+                max_opening: 99,
+                ..Config::default()
+            });
+            assert_eq!(growth.narrow(), is, "{usual}");
+            assert_eq!(begin(&mut growth, 99, now), usual);
+            (0..usual).for_each(|_| growth.opened());
+            let cap = narrow.min(usual);
+            assert_eq!(growth.set_width(Width::Narrow), usual - cap);
+            (cap..usual).for_each(|_| growth.ended(false, now));
+            assert_eq!((growth.wanted(99, now), growth.has_room()), (0, false));
+            growth.set_width(Width::Usual);
+            assert_eq!(growth.wanted(99, now), usual - cap);
+        }
     }
 
     #[test]
@@ -277,10 +313,10 @@ mod tests {
             usual_connections: 1,
             ..Config::default()
         });
-        growth.set_wide(true);
+        growth.set_width(Width::Wide);
         growth.begin();
         growth.race();
-        assert_eq!(growth.set_wide(false), 0);
+        assert_eq!(growth.set_width(Width::Usual), 0);
         assert_eq!((growth.wanted(9, now), growth.has_room()), (0, false));
         growth.withdrawn();
         assert_eq!((growth.wanted(9, now), growth.has_room()), (1, true));

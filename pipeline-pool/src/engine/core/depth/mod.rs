@@ -18,12 +18,26 @@
 //! that goes wrong is felt by all callers, for some response times; so the rest after it is many times
 //! as long. All values are in [`Tuning`].
 //!
-//! A [`Setting`] has two numbers. Up to `pack` requests, a connection that is in use gets another one
-//! before an idle or a new connection does; then connections are opened up to the cap, and filled up
-//! to `depth`; the others wait. A setting that is `wide` has a higher cap: the usual one is enough
-//! wherever requests share connections well, and a socket costs both sides something. It is not enough
-//! where many connections wait for late replies. Those take nothing until these come, and what stands
-//! behind them is late as well; depth does not help then, as it only puts more behind each of them.
+//! A [`Setting`] has two numbers and a [`Width`]. Up to `pack` requests, a connection that is in use
+//! gets another one before an idle or a new connection does; then connections are opened up to the cap,
+//! and filled up to `depth`; the others wait. The width is the cap. The usual one is enough wherever
+//! requests share connections well, and a socket costs both sides something. It is not enough where many
+//! connections wait for late replies. Those take nothing until these come, and what stands behind them is
+//! late as well; depth does not help then, as it only puts more behind each of them. It is too much where
+//! thousands of callers fill all connections of a quick server: what is under way then, with the
+//! answers that no caller has come for yet, is more than a cache holds, and each request costs the more.
+//! At a smaller depth each read and write has fewer requests to share its cost, so there have to be fewer
+//! connections at full depth, and the others wait in the pool, where they are small.
+//!
+//! *Problem:* where few connections are tried at a server whose replies are long on their way, callers
+//! get a fraction of the rate. A full pipeline does not tell the two cases apart: what is under way takes
+//! as long as all of it together, wherever it is. *Decision:* the quickest reply that was ever seen
+//! tells what replies take at least, and few connections are tried only if with it they carry half of
+//! the rate. *Cost:* where most replies take far longer than the quickest one, the trial is made; so there
+//! is no other for some minutes after one that cost much. It is the rate that is compared, not the
+//! response time: what a caller waits for between being told of its reply and getting to its next request
+//! is in no response time, and it is a half of all where connections are many. For callers who
+//! send at their own pace the rates are the same, so that few connections are not kept.
 //!
 //! ```text
 //!                                  something is worth a trial
@@ -43,15 +57,20 @@
 //! | packed | so many replies come that the cost of each is felt, and next to none are slow |
 //! | shallower | a deeper setting has just been better, or has not shown for a while that it pays |
 //! | spread | the packing has not shown for a while that it pays |
+//! | narrow | as packed, and full connections have at least twice as much under way as few would have |
+//! | broad | a narrow setting has not shown for a while that it pays, or callers wait for longer than when it did |
 //!
 //! A wide setting is taken back without a trial when hardly a connection waits for a late reply any
-//! more: that costs no caller anything, where a trial would close connections that may be needed.
+//! more: that costs no caller anything, where a trial would close connections that may be needed. A
+//! narrow one is when few replies come, some are late, or its connections are not full any more.
 
 mod sample;
+mod setting;
 mod spread;
 mod trial;
 mod tuning;
 mod turn;
+mod worth;
 
 use std::time::{Duration, Instant};
 
@@ -61,29 +80,8 @@ use self::tuning::Tuning;
 use self::turn::{Times, Turn};
 
 pub(crate) use self::sample::{Marks, Sample};
+pub(crate) use self::setting::{Setting, Width};
 pub(crate) use self::trial::{Trial, TrialOutcome};
-
-/// How requests are spread over connections.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Setting {
-    /// The most requests that a connection has at once.
-    pub(crate) depth: usize,
-    /// The requests that a connection gets before another one is used; 1 where they are spread.
-    pub(crate) pack: usize,
-    /// There may be more connections than are usual.
-    pub(crate) wide: bool,
-}
-
-impl Setting {
-    /// A setting with as many connections as are usual.
-    pub(crate) const fn new(depth: usize, pack: usize) -> Self {
-        Self {
-            depth,
-            pack,
-            wide: false,
-        }
-    }
-}
 
 /// What is seen of the load when a sample comes.
 #[derive(Clone, Copy, Debug, Default)]
@@ -98,6 +96,9 @@ pub(crate) struct Load {
     pub(crate) waiting: usize,
     /// There may be more connections where a wide setting is in use.
     pub(crate) can_widen: bool,
+    /// The connections that there may be where a narrow setting is in use; none where that would be
+    /// hardly fewer than usual.
+    pub(crate) narrow: usize,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -150,6 +151,14 @@ pub(crate) struct DepthControl {
     rest: Duration,
     /// The setting has shown that it pays, and is left alone until then.
     proven_until: Option<Instant>,
+    /// The shortest time from sending a request to its reply that was seen, in seconds: what replies
+    /// take at least, since the last time that a narrow setting showed what they take by it.
+    quickest: f64,
+    /// The turns in a row in which nothing spoke for a narrow setting that is in use.
+    unneeded: u32,
+    /// No narrow setting is tried before this instant, as one has cost callers much, or was left for the
+    /// usual one.
+    narrow_from: Option<Instant>,
     slow_after: Duration,
     started: bool,
     trials: u64,
@@ -173,6 +182,9 @@ impl DepthControl {
             changed: false,
             rest: tuning.shortest_rest,
             proven_until: None,
+            quickest: f64::INFINITY,
+            unneeded: 0,
+            narrow_from: None,
             slow_after: Duration::MAX,
             started: false,
             trials: 0,
@@ -273,16 +285,19 @@ impl DepthControl {
             return;
         }
         self.spread.observe(sample, now, self.tuning);
+        let latency = sample.latency.as_secs_f64() / sample.replies as f64;
+        self.quickest = self.quickest.min(latency);
         if self.fixed {
             return;
         }
         if let Stage::Trying(trying) = &self.stage
-            && trying.trial == Trial::Wide
+            && trying.on
+            && trying.trial.opens()
             && load.opening > 0
             && now < trying.opened_by
         {
             let seen = trying.usual;
-            return self.begin_turn(&seen, now);
+            return self.begin_trial_turn(trying.trial, &seen, now);
         }
         let turn = self.turn.get_or_insert(Turn::now(self.tuning, now));
         if !turn.add(sample, load, now) {
@@ -318,6 +333,14 @@ impl DepthControl {
         self.turn = Some(self.times().after_a_change(seen, now));
     }
 
+    /// The same of a turn in a trial.
+    fn begin_trial_turn(&mut self, trial: Trial, seen: &Window, now: Instant) {
+        self.begin_turn(seen, now);
+        if let Some(turn) = self.turn.as_mut().filter(|_| trial.is_of_rate()) {
+            turn.lengthen(self.tuning.rate_turn);
+        }
+    }
+
     /// A turn is over, in which callers got what was `seen`.
     fn end_turn(&mut self, seen: Window, load: Load, now: Instant) {
         match &mut self.stage {
@@ -332,8 +355,20 @@ impl DepthControl {
             } => {
                 let ratio = seen.response() / response.max(1e-9);
                 let changed = self.tuning.changed;
-                let other = ratio > changed || ratio < 1.0 / changed;
-                if now >= *until || now >= *early && other {
+                let narrow = self.setting.width == Width::Narrow;
+                // Where callers of few connections wait for less, these are no hindrance.
+                let other = ratio > changed || ratio < 1.0 / changed && !narrow;
+                let over = now >= *until || now >= *early && other;
+                self.count_unneeded(&seen, load);
+                if self.unneeded >= self.tuning.narrow_unneeded {
+                    self.setting.width = Width::Usual;
+                    self.changed = true;
+                    self.rest(&seen, now);
+                } else if over && self.unneeded == 0 {
+                    if other && narrow {
+                        // What it has shown held for other times.
+                        self.proven_until = None;
+                    }
                     self.wrong = Default::default();
                     self.changed = false;
                     self.choose(&seen, load, now);
@@ -359,76 +394,12 @@ impl DepthControl {
                     None => {
                         if let Stage::Trying(trying) = &mut self.stage {
                             trying.on = !trying.on;
+                            trying.opened_by = now + self.tuning.longest_turn;
                         }
-                        self.begin_turn(usual, now);
+                        self.begin_trial_turn(trying.trial, usual, now);
                     }
                 }
             }
-        }
-    }
-
-    /// Chooses what to try where callers get what was `seen`.
-    fn choose(&mut self, seen: &Window, load: Load, now: Instant) {
-        let few = self.tuning.few_stuck * load.connections as f64;
-        self.setting.wide &= seen.stuck() >= few;
-        let of = |trial: Trial| {
-            let per_connection = seen.in_flight() / load.connections.max(1) as f64;
-            trial.of(self.setting, per_connection, self.max, self.tuning)
-        };
-        let worth = |trial: &Trial| {
-            !self.wrong[*trial as usize]
-                && of(*trial) != self.setting
-                && self.is_worth(*trial, of(*trial), seen, load, now)
-        };
-        let Some(trial) = Trial::ALL.into_iter().find(worth) else {
-            return self.rest(seen, now);
-        };
-        let setting = of(trial);
-        self.stage = Stage::Trying(Trying {
-            trial,
-            setting,
-            opened_by: now + self.tuning.longest_turn,
-            on: true,
-            turns: 0,
-            usual: *seen,
-            tried: Window::default(),
-        });
-        self.begin_turn(seen, now);
-    }
-
-    fn is_worth(
-        &self,
-        trial: Trial,
-        setting: Setting,
-        seen: &Window,
-        load: Load,
-        now: Instant,
-    ) -> bool {
-        let tuning = self.tuning;
-        let full = (load.connections * self.setting.depth) as f64;
-        let quick = seen.rate() >= tuning.min_packed_rate;
-        let unproven = self.proven_until.is_none_or(|until| until <= now);
-        let used = seen.in_flight() + seen.waiting() > full / 2.0;
-        match trial {
-            Trial::Wide => {
-                let connections = load.connections as f64;
-                let behind = seen.in_flight() + seen.waiting() - connections;
-                load.can_widen
-                    && seen.stuck() > tuning.many_stuck * connections
-                    && behind > tuning.min_waiting * connections
-            }
-            Trial::Deeper => seen.waiting() > tuning.min_waiting * full,
-            Trial::Packed => {
-                // Where some are slow, about so many times as many would be.
-                let times = setting.pack as f64 * load.connections as f64 / seen.in_flight();
-                let slow = seen.slow_share() * times.max(1.0);
-                quick
-                    && seen.stuck() <= tuning.many_stuck * load.connections as f64
-                    && seen.in_flight() > self.setting.pack as f64
-                    && slow <= tuning.tail_shares.start
-            }
-            Trial::Shallower => unproven && used,
-            Trial::Spread => unproven && quick,
         }
     }
 
@@ -440,6 +411,8 @@ impl DepthControl {
             better,
             usual_response: trying.usual.response(),
             tried_response: trying.tried.response(),
+            usual_rate: trying.usual.rate(),
+            tried_rate: trying.tried.rate(),
         });
         let tuning = self.tuning;
         let took = self.times().looks_for(&trying.usual) * tuning.proven_factor;
@@ -448,8 +421,26 @@ impl DepthControl {
             // It may be deeper than it has to be: half of that is tried next.
             (Trial::Deeper, true) => self.proven_until = None,
             (Trial::Shallower, true) => self.wrong[Trial::Deeper as usize] = true,
-            (Trial::Packed, true) | (Trial::Shallower | Trial::Spread, false) => {
+            (Trial::Packed | Trial::Narrow, true)
+            | (Trial::Shallower | Trial::Spread | Trial::Broad, false) => {
                 self.proven_until = Some(proven);
+            }
+            // Replies took so long though few were under way, whatever they took at other times.
+            (Trial::Narrow, false) => {
+                self.quickest = trying.tried.latency();
+                if trying.tried.rate() * tuning.changed < trying.usual.rate() {
+                    self.narrow_from = Some(now + tuning.narrow_rest);
+                }
+            }
+            (Trial::Broad, true) => {
+                self.quickest = trying.usual.latency();
+                let much = trying.usual.rate() * tuning.changed < trying.tried.rate();
+                let rest = if much {
+                    tuning.narrow_rest
+                } else {
+                    tuning.longest_rest
+                };
+                self.narrow_from = Some(now + rest);
             }
             _ => {}
         }
@@ -478,7 +469,11 @@ impl DepthControl {
         self.rest = self.rest.max(least).min(tuning.longest_rest);
         self.stage = Stage::Resting {
             until: now + self.rest,
-            early: now + tuning.shortest_rest.max(self.rest / 8),
+            early: match self.setting.width {
+                // What it costs callers when times have changed is many times what a trial does.
+                Width::Narrow => now + tuning.shortest_rest,
+                _ => now + tuning.shortest_rest.max(self.rest / 8),
+            },
             response: seen.response(),
         };
         // The next look begins when the usual setting is in use again.

@@ -42,9 +42,9 @@ impl Server {
             if setting != self.control.learnt() {
                 self.trying += STEP;
             }
-            self.opened = match setting.wide {
-                true => Some(self.opened.unwrap_or(self.now + self.opening)),
-                false => None,
+            self.opened = match setting.width {
+                Width::Wide => Some(self.opened.unwrap_or(self.now + self.opening)),
+                _ => None,
             };
             let opened = self.opened.is_some_and(|at| at <= self.now);
             let connections = if opened { MANY } else { USUAL };
@@ -63,15 +63,20 @@ impl Server {
             };
             let load = Load {
                 connections,
-                opening: usize::from(setting.wide && !opened),
+                opening: usize::from(setting.width == Width::Wide && !opened),
                 stuck: (self.stuck * connections as f64) as usize,
                 waiting: 0,
                 can_widen: true,
+                narrow: 0,
             };
             self.control.observe(&sample, load, self.now);
         }
         self.control.learnt()
     }
+}
+
+fn is_wide(setting: Setting) -> bool {
+    setting.width == Width::Wide
 }
 
 /// What callers got in a second in which so many requests were under way on average, while so many
@@ -110,8 +115,8 @@ fn more_connections_are_tried_where_requests_stand_behind_late_replies() {
             ..Load::default()
         };
         control.choose(&second_with(in_flight, stuck), load, Instant::now());
-        assert_eq!(control.setting().wide, tried, "{stuck}, {in_flight}");
-        assert!(!control.learnt().wide, "it is only tried");
+        assert_eq!(is_wide(control.setting()), tried, "{stuck}, {in_flight}");
+        assert!(!is_wide(control.learnt()), "it is only tried");
     }
 }
 
@@ -119,40 +124,43 @@ fn more_connections_are_tried_where_requests_stand_behind_late_replies() {
 fn they_are_kept_where_callers_are_served_faster() {
     for (gain, kept) in [(1.3, true), (1.05, false), (0.9, false)] {
         let mut server = Server::new(gain, 0.2);
-        assert_eq!(server.run(5.0).wide, kept, "{gain}");
+        assert_eq!(is_wide(server.run(5.0)), kept, "{gain}");
         server.trying = Duration::ZERO;
-        assert_eq!(server.run(60.0).wide, kept, "{gain}");
+        assert_eq!(is_wide(server.run(60.0)), kept, "{gain}");
         assert!(
             server.trying < Duration::from_secs(3),
             "{:?}",
             server.trying
         );
     }
-    assert!(!Server::new(2.0, 0.05).run(60.0).wide, "hardly one is late");
+    assert!(
+        !is_wide(Server::new(2.0, 0.05).run(60.0)),
+        "hardly one is late"
+    );
 }
 
 #[test]
 fn they_are_judged_once_they_are_open() {
     let mut server = Server::new(1.3, 0.2);
     server.opening = Duration::from_millis(700);
-    assert!(server.run(5.0).wide);
+    assert!(is_wide(server.run(5.0)));
     // A server on which they cannot be opened is not waited for.
     server = Server::new(1.3, 0.2);
     server.opening = Duration::from_secs(3600);
-    assert!(!server.run(5.0).wide);
+    assert!(!is_wide(server.run(5.0)));
 }
 
 #[test]
 fn they_are_given_up_when_late_replies_are_over() {
     let mut server = Server::new(1.3, 0.2);
-    assert!(server.run(5.0).wide);
+    assert!(is_wide(server.run(5.0)));
     server.stuck = 0.03;
     assert!(
-        server.run(120.0).wide,
+        is_wide(server.run(120.0)),
         "some connections wait for late ones"
     );
     server.stuck = 0.01;
-    assert!(!server.run(120.0).wide);
+    assert!(!is_wide(server.run(120.0)));
 }
 
 #[test]

@@ -108,6 +108,11 @@ impl Window {
         self.response / self.heard.max(1) as f64
     }
 
+    /// The mean time from sending a request to its reply, in seconds.
+    pub(super) fn latency(&self) -> f64 {
+        self.latency / self.replies.max(1) as f64
+    }
+
     /// The share of callers that were slow.
     pub(super) fn slow_share(&self) -> f64 {
         self.slow as f64 / self.heard.max(1) as f64

@@ -1,7 +1,7 @@
 //! One setting compared with another: which of the two is the better one for callers.
 
-use super::Setting;
 use super::sample::Window;
+use super::setting::{Setting, Width};
 use super::tuning::Tuning;
 
 /// Which other setting is tried.
@@ -17,28 +17,44 @@ pub(crate) enum Trial {
     Packed,
     /// A connection gets a part of them.
     Spread,
+    /// The trial uses fewer connections than are usual, as deep as they may be.
+    Narrow,
+    /// It uses as many as are usual, where there are fewer.
+    Broad,
 }
 
 impl Trial {
     /// All trials, in the order in which they are made.
-    pub(super) const ALL: [Self; 5] = [
+    pub(super) const ALL: [Self; 7] = [
         Self::Wide,
         Self::Deeper,
         Self::Shallower,
         Self::Packed,
         Self::Spread,
+        Self::Narrow,
+        Self::Broad,
     ];
 
-    /// Whether it puts more requests behind one another than there are now.
+    /// Whether a late reply holds up more requests by it than now.
     pub(super) fn is_upward(self) -> bool {
-        matches!(self, Self::Deeper | Self::Packed)
+        matches!(self, Self::Deeper | Self::Packed | Self::Narrow)
+    }
+
+    /// Whether connections are opened for it.
+    pub(super) fn opens(self) -> bool {
+        matches!(self, Self::Wide | Self::Broad)
+    }
+
+    /// Whether replies per second decide, and not the response time.
+    pub(super) fn is_of_rate(self) -> bool {
+        matches!(self, Self::Narrow | Self::Broad)
     }
 
     /// How often this setting and the usual one take turns at most. Connections that were opened for a
-    /// trial are not closed and opened again for another turn of it.
+    /// trial, or closed, are not closed and opened again for another turn of it.
     pub(super) fn most_turns(self, tuning: &Tuning) -> u32 {
         match self {
-            Self::Wide => 1,
+            Self::Wide | Self::Narrow | Self::Broad => 1,
             _ => tuning.most_turns,
         }
     }
@@ -47,7 +63,13 @@ impl Trial {
     pub(super) fn of(self, now: Setting, load: f64, max: usize, tuning: &Tuning) -> Setting {
         let Setting { depth, pack, .. } = now;
         match self {
-            Self::Wide => Setting { wide: true, ..now },
+            Self::Wide => now.with(Width::Wide),
+            Self::Narrow => Setting {
+                depth: max,
+                width: Width::Narrow,
+                ..now
+            },
+            Self::Broad => now.with(Width::Usual),
             Self::Deeper => Setting {
                 depth: (depth * tuning.steps_up).min(max),
                 ..now
@@ -81,7 +103,12 @@ impl Trial {
         last: bool,
         tuning: &Tuning,
     ) -> Option<bool> {
-        let gain = usual.response() / tried.response().max(1e-9);
+        let gain = match self.is_of_rate() {
+            // The usual setting has its turn first.
+            true if tried.heard == 0 => return None,
+            true => tried.rate() / usual.rate().max(1e-9),
+            false => usual.response() / tried.response().max(1e-9),
+        };
         let (deep, shallow) = match self.is_upward() {
             true => (tried, usual),
             false => (usual, tried),
@@ -90,11 +117,11 @@ impl Trial {
         let needed = match (self, longer_tail) {
             (Self::Wide, _) | (Self::Deeper, false) => tuning.min_gain,
             (Self::Deeper, true) => tuning.min_gain_for_tail,
-            (Self::Packed, false) => tuning.min_gain,
-            (Self::Packed, true) => f64::INFINITY,
-            (Self::Shallower | Self::Spread, false) => tuning.max_loss,
+            (Self::Packed | Self::Narrow, false) => tuning.min_gain,
+            (Self::Packed | Self::Narrow, true) => f64::INFINITY,
+            (Self::Shallower | Self::Spread | Self::Broad, false) => tuning.max_loss,
             (Self::Shallower, true) => tuning.max_loss_for_tail,
-            (Self::Spread, true) => 0.0,
+            (Self::Spread | Self::Broad, true) => 0.0,
         };
         let clear = gain > needed * tuning.clear_gain || gain < needed * tuning.clear_miss;
         (clear || last).then_some(gain >= needed)
@@ -124,4 +151,8 @@ pub(crate) struct TrialOutcome {
     pub(crate) usual_response: f64,
     /// The mean response time with the setting tried, in seconds.
     pub(crate) tried_response: f64,
+    /// Replies per second with the usual setting.
+    pub(crate) usual_rate: f64,
+    /// Replies per second with the setting tried.
+    pub(crate) tried_rate: f64,
 }

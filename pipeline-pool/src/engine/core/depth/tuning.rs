@@ -8,11 +8,13 @@ use std::time::Duration;
 pub(crate) struct Tuning {
     /// How many times as deep, or as packed, a trial goes.
     pub(super) steps_up: usize,
-    /// The mean response time must become so many times shorter for a deeper or more packed setting.
+    /// The mean response time must become so many times shorter for a deeper or more packed setting,
+    /// and the rate so many times as high for a narrow one.
     pub(super) min_gain: f64,
     /// The same where a deeper setting makes more callers slow.
     pub(super) min_gain_for_tail: f64,
-    /// What a shallower or less packed setting may make of the mean response time, as a gain.
+    /// What a shallower or less packed setting may make of the mean response time, as a gain, and the
+    /// usual width of the rate.
     pub(super) max_loss: f64,
     /// The same where the deeper setting makes more callers slow.
     pub(super) max_loss_for_tail: f64,
@@ -41,6 +43,9 @@ pub(crate) struct Tuning {
     pub(super) shortest_turn: Duration,
     /// and at most.
     pub(super) longest_turn: Duration,
+    /// A turn in which replies per second are compared takes so long at least: a runtime takes some ms
+    /// to go round all callers and connections, and replies come in a part of that.
+    pub(super) rate_turn: Duration,
     /// Replies after which the mean of their times means something.
     pub(super) known_replies: u64,
     /// Replies that a turn needs.
@@ -60,6 +65,18 @@ pub(crate) struct Tuning {
     /// Requests are packed at so many replies per second: what packing saves are some microseconds
     /// of each request, which nobody feels at fewer.
     pub(super) min_packed_rate: f64,
+    /// A narrow setting has so many requests under way at least: fewer touch little memory on as many
+    /// connections as are usual.
+    pub(super) min_narrow: f64,
+    /// It is tried where so many times as many are under way,
+    pub(super) narrow_from: f64,
+    /// and where so many carry so large a share of the rate at least, if replies take as long as the
+    /// quickest one: the rest of the rate is what a trial costs.
+    pub(super) narrow_rate: f64,
+    /// It is not tried for so long after it has cost callers much.
+    pub(super) narrow_rest: Duration,
+    /// It is given up when nothing speaks for it in so many turns: one may be mostly a pause of all callers.
+    pub(super) narrow_unneeded: u32,
     /// The shortest rest between two rounds of trials. It doubles with each round that changed
     /// nothing.
     pub(super) shortest_rest: Duration,
@@ -116,6 +133,7 @@ impl Tuning {
         settling_times: 1.5,
         shortest_turn: Duration::from_millis(20),
         longest_turn: Duration::from_secs(1),
+        rate_turn: Duration::from_millis(300),
         known_replies: 32,
         turn_replies: 128,
         settled_replies: 4,
@@ -126,6 +144,11 @@ impl Tuning {
         many_stuck: 0.1,
         few_stuck: 0.02,
         min_packed_rate: 20_000.0,
+        min_narrow: 256.0,
+        narrow_from: 2.0,
+        narrow_rate: 0.5,
+        narrow_rest: Duration::from_secs(300),
+        narrow_unneeded: 2,
         shortest_rest: Duration::from_secs(1),
         longest_rest: Duration::from_secs(60),
         rest_factor: 50,

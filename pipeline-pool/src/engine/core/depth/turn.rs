@@ -41,6 +41,11 @@ impl Turn {
         true
     }
 
+    /// Has it looked at for so long at least.
+    pub(super) fn lengthen(&mut self, length: Duration) {
+        self.length = self.length.max(length);
+    }
+
     /// How long it has been looked at.
     fn looked(&self) -> Duration {
         Duration::from_secs_f64(self.seen.secs)

@@ -47,7 +47,7 @@ use super::connection::Phase;
 use super::connections::Connections;
 use super::depth::DepthControl;
 #[cfg(test)]
-use super::depth::Setting;
+use super::depth::Width;
 use super::growth::Growth;
 use super::hedging::HedgeBudget;
 use super::permits::Holdings;
@@ -175,12 +175,11 @@ impl<P: Protocol> Scheduler<P> {
         self.growth.cap()
     }
 
-    /// Has there be as many connections as are allowed, or as many as are usual, as if that had been
-    /// learnt.
+    /// Has there be as many connections as this width allows, as if that had been learnt.
     #[cfg(test)]
-    pub(crate) fn teach_width(&mut self, wide: bool) {
+    pub(crate) fn teach_width(&mut self, width: Width) {
         let setting = self.depth.learnt();
-        self.depth.teach(Setting { wide, ..setting });
+        self.depth.teach(setting.with(width));
         self.widen();
         self.rank_all();
         self.hand_out();

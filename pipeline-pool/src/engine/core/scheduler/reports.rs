@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use super::{Rerouted, Scheduler};
 use crate::engine::core::connection::{ConnId, Report};
-use crate::engine::core::depth::{Load, Setting};
+use crate::engine::core::depth::{Load, Setting, Width};
 use crate::engine::core::pipeline::Pipeline;
 use crate::engine::core::ticket::Ticket;
 use crate::error::{Error, Kind};
@@ -80,7 +80,7 @@ impl<P: Protocol> Scheduler<P> {
             self.rank(id);
         } else {
             self.widen();
-            if before.wide || self.depth.setting().wide {
+            if [before.width, self.depth.setting().width].contains(&Width::Wide) {
                 // Hardly one of so many is full, which would measure its pace anew: those that have met
                 // a late reply at another setting would have the fewest requests for ever.
                 self.connections.forget_paces();
@@ -93,7 +93,7 @@ impl<P: Protocol> Scheduler<P> {
     /// Has there be as many connections as the setting in use wants. Those that are too many close when
     /// what they have is done.
     pub(super) fn widen(&mut self) {
-        let surplus = self.growth.set_wide(self.depth.setting().wide);
+        let surplus = self.growth.set_width(self.depth.setting().width);
         let leaving = self.owed + self.connections.closing();
         for _ in leaving..surplus {
             self.handle_eviction();
@@ -180,6 +180,7 @@ impl<P: Protocol> Scheduler<P> {
             stuck: self.connections.stuck(),
             waiting: if may_grow { 0 } else { self.queue.len() },
             can_widen: self.growth.can_widen(),
+            narrow: self.growth.narrow(),
         }
     }
 

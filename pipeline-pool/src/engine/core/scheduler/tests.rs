@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::*;
 use crate::engine::core::call::Caller;
 use crate::engine::core::connection::{Phase, Report};
-use crate::engine::core::depth::{Sample, Setting};
+use crate::engine::core::depth::{Sample, Setting, Width};
 use crate::engine::core::testing::{Toy, caller, later, order};
 use crate::engine::core::ticket::Ticket;
 use crate::error::{Error, Kind};
@@ -372,11 +372,8 @@ fn connections_that_are_too_many_close_when_what_they_have_is_done() {
     let mut open = vec![world.open(), world.open()];
     assert!(!world.scheduler.poll_opening(world.now), "two are usual");
     let before = world.scheduler.depth.setting();
-    let wide = |wide| Setting {
-        wide,
-        ..Setting::new(1, 1)
-    };
-    world.scheduler.depth.teach(wide(true));
+    let of = |width| Setting::new(1, 1).with(width);
+    world.scheduler.depth.teach(of(Width::Wide));
     world.scheduler.follow(open[0], before);
     assert!(world.scheduler.poll_opening(world.now));
     open.extend([world.open(), world.open()]);
@@ -384,8 +381,8 @@ fn connections_that_are_too_many_close_when_what_they_have_is_done() {
     for id in &open {
         assert_eq!(world.report(*id, Report::default()).unwrap(), 1);
     }
-    world.scheduler.depth.teach(wide(false));
-    world.scheduler.follow(open[0], wide(true));
+    world.scheduler.depth.teach(of(Width::Usual));
+    world.scheduler.follow(open[0], of(Width::Wide));
     world.scheduler.widen();
     let closing = |world: &mut Fixture, id| world.phase(id) == Phase::Closing;
     let (gone, kept): (Vec<_>, Vec<_>) = open.into_iter().partition(|id| closing(&mut world, *id));
@@ -398,6 +395,37 @@ fn connections_that_are_too_many_close_when_what_they_have_is_done() {
         assert!(world.report(id, done(1)).is_err());
     }
     assert_eq!(world.report(kept[0], done(1)).unwrap(), 1, "it goes on");
+}
+
+#[test]
+fn connections_beyond_a_narrow_cap_finish_what_they_have_and_come_back_with_the_usual_one() {
+    let mut world = Fixture::new(3, 1);
+    world.scheduler.growth = Growth::new(&Config {
+        usual_connections: 3,
+        narrow_connections: 1,
+        ..Config::default()
+    });
+    assert_eq!(world.scheduler.load().narrow, 1);
+    world.send(5);
+    let open = [world.open(), world.open(), world.open()];
+    for id in open {
+        assert_eq!(world.report(id, Report::default()).unwrap(), 1);
+    }
+    let of = |width| Setting::new(1, 1).with(width);
+    world.scheduler.depth.teach(of(Width::Narrow));
+    world.scheduler.follow(open[0], of(Width::Usual));
+    let closing = |world: &mut Fixture, id| world.phase(id) == Phase::Closing;
+    let (gone, kept): (Vec<_>, Vec<_>) = open.into_iter().partition(|id| closing(&mut world, *id));
+    assert_eq!((gone.len(), kept.len()), (2, 1));
+    for id in gone {
+        assert!(world.report(id, done(1)).is_err());
+        assert!(world.scheduler.handle_dropped(id, world.now).is_empty());
+    }
+    assert_eq!(world.report(kept[0], done(1)).unwrap(), 1, "it goes on");
+    assert!(!world.scheduler.poll_opening(world.now), "one is enough");
+    world.scheduler.depth.teach(of(Width::Usual));
+    world.scheduler.follow(kept[0], of(Width::Narrow));
+    assert!(world.scheduler.poll_opening(world.now));
 }
 
 #[test]
@@ -423,10 +451,7 @@ fn paces_at_another_setting_are_forgotten_where_connections_are_many() {
     let shortest = |world: &Fixture| world.scheduler.connections.shortest_wait();
     world.send(1);
     assert_eq!(shortest(&world), Some(other), "it is quick, and has two");
-    let wide = Setting {
-        wide: true,
-        ..Setting::new(4, 1)
-    };
+    let wide = Setting::new(4, 1).with(Width::Wide);
     world.scheduler.depth.teach(wide);
     world.scheduler.follow(other, before);
     assert_eq!(shortest(&world), Some(slow), "it has the fewest");

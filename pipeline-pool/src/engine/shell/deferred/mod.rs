@@ -55,7 +55,9 @@ fn log(outcome: &TrialOutcome) {
         tried = ?outcome.tried,
         better = outcome.better,
         usual_response = outcome.usual_response,
+        usual_rate = outcome.usual_rate,
         tried_response = outcome.tried_response,
+        tried_rate = outcome.tried_rate,
         "depth tried"
     );
 }

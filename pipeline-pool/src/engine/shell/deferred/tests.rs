@@ -198,6 +198,8 @@ fn the_log_is_written_with_nothing_locked() {
             better: true,
             usual_response: 2.0,
             tried_response: 1.0,
+            usual_rate: 1.0,
+            tried_rate: 2.0,
         });
     });
     probe.assert_ran(1);

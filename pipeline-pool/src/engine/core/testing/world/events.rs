@@ -1,5 +1,6 @@
 //! What can happen in the world, and how it is drawn from a seed.
 
+use crate::engine::core::depth::Width;
 use crate::engine::core::testing::random::Random;
 
 /// What a request is like.
@@ -74,9 +75,9 @@ pub(super) enum Happening {
     FailSource(usize),
     /// The runtime of a connection drops its task.
     Drop(usize),
-    /// An endpoint learns that more connections than are usual serve its callers better, or that they
-    /// do so no more.
-    Widen(usize, bool),
+    /// An endpoint learns that more or fewer connections than are usual serve its callers better, or
+    /// that they do so no more.
+    Widen(usize, Width),
     /// So many milliseconds pass.
     Pass(u64),
 }
@@ -87,6 +88,7 @@ pub(super) struct Plan {
     pub(super) sites: usize,
     pub(super) max_connections: usize,
     pub(super) usual_connections: usize,
+    pub(super) narrow_connections: usize,
     pub(super) max_total: usize,
     pub(super) max_opening: usize,
     pub(super) max_depth: usize,
@@ -107,11 +109,13 @@ pub(super) struct Plan {
 impl Plan {
     pub(super) fn draw(random: &mut Random) -> Self {
         let max_connections = 1 + random.below(5);
+        let usual_connections = 1 + random.below(max_connections);
         let fixed_depth = !random.one_in(4);
         Self {
             sites: 1 + random.below(3),
             max_connections,
-            usual_connections: 1 + random.below(max_connections),
+            usual_connections,
+            narrow_connections: 1 + random.below(usual_connections),
             max_total: 1 + random.below(8),
             max_opening: 1 + random.below(4),
             max_depth: random.pick(&[1, 2, 3, 4, 8]),
@@ -155,7 +159,7 @@ pub(super) fn draw(plan: &Plan, random: &mut Random) -> Happening {
             84..88 => Happening::Feed(n, 1 + random.below(3)),
             88 => Happening::FailSource(n),
             89 => Happening::Drop(n),
-            90 => Happening::Widen(n, random.one_in(2)),
+            90 => Happening::Widen(n, random.pick(&[Width::Narrow, Width::Usual, Width::Wide])),
             _ => Happening::Pass(random.pick(&[0, 1, 1, 5, 10, 20, 50, 300, 3000])),
         };
         let is_calm = matches!(

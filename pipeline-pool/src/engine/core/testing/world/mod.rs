@@ -118,6 +118,7 @@ impl World {
         let config = Config {
             max_connections: plan.max_connections,
             usual_connections: plan.usual_connections,
+            narrow_connections: plan.narrow_connections,
             max_total: plan.max_total,
             max_opening: plan.max_opening,
             max_depth: plan.max_depth,
@@ -239,9 +240,9 @@ impl World {
                 self.release();
                 self.grow(site);
             }
-            Happening::Widen(n, wide) => {
+            Happening::Widen(n, width) => {
                 let site = n % self.sites.len();
-                self.sites[site].scheduler.teach_width(wide);
+                self.sites[site].scheduler.teach_width(width);
                 self.unlock(site);
                 self.grow(site);
             }
