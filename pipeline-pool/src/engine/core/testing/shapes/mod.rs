@@ -4,6 +4,7 @@
 //! request after another, drivers, and timers take turns on one core, the server has another, and
 //! every read, write and request costs time on both ([`cost`]). The server answers the requests of a
 //! connection in order, works on them one after another or at once, and some of its answers are late.
+//! Where more than some hundreds of requests are under way, each of them costs the pool more.
 //!
 //! A shape is such a server with its load; there are 96. In each, what the pool has learnt after two
 //! seconds is held against every depth that could be set by hand, and against the one of these that

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
-use super::cost::POOL;
+use super::cost::{POOL, crowding};
 use super::exchange::{Exchange, FRAME, Question};
 use super::figures::Figures;
 use super::server::Number;
@@ -76,6 +76,8 @@ pub(super) struct Pooled {
     /// The instant that the clock of the simulation begins at.
     start: Instant,
     sent: u32,
+    /// Requests that were written and whose replies were not read.
+    in_flight: usize,
     now: Duration,
     /// How trials came out, and when.
     trials: Vec<(Duration, TrialOutcome)>,
@@ -97,6 +99,7 @@ impl Pooled {
             woken,
             start,
             sent: 0,
+            in_flight: 0,
             now: Duration::ZERO,
             trials: Vec::new(),
             setting: Setting::new(1, 1),
@@ -199,7 +202,8 @@ impl Pooled {
         let mut took = Duration::ZERO;
         loop {
             if !link.arrived.is_empty() {
-                took += POOL.read;
+                took += POOL.read + crowding(self.in_flight) * link.arrived.len() as u32;
+                self.in_flight -= link.arrived.len();
                 for number in link.arrived.drain(..) {
                     let input = link.pipeline.input();
                     input.extend_from_slice(&number.to_be_bytes());
@@ -227,7 +231,9 @@ impl Pooled {
             if let Some(bytes) = link.pipeline.out().single().filter(|b| !b.is_empty()) {
                 let frames = bytes.chunks_exact(FRAME);
                 let written = frames.map(|f| Number::from_be_bytes(f.try_into().unwrap()));
-                out.written.push((place, written.collect()));
+                let written: Vec<_> = written.collect();
+                self.in_flight += written.len();
+                out.written.push((place, written));
                 took += POOL.write;
                 let n = bytes.len();
                 link.pipeline.handle_written(n, at);

@@ -1,8 +1,11 @@
 //! The contests of all shapes, or of some, as a test or as a table.
 
+use std::time::Duration;
+
 use super::Shape;
 use super::contest::{Contest, Effort, Result, as_it_comes, fixed, learnt, plain};
 use super::figures::Figures;
+use crate::engine::core::depth::Width;
 
 /// Shapes in which the pool is not as good as the best depth, and why.
 const SPARED: [(&str, &str); 2] = [
@@ -193,4 +196,39 @@ fn no_more_sockets_are_used_than_help() {
         let learnt = as_it_comes(shape, 0.0, Effort::QUICK);
         assert_eq!(learnt.sockets, 64, "{shape}");
     }
+}
+
+/// 4,096 callers of a server that takes so long.
+fn a_crowd(latency_ms: u64) -> Shape {
+    Shape {
+        latency_ms,
+        tasks: 4096,
+        ..many_callers(0)
+    }
+}
+
+#[test]
+fn fewer_sockets_are_used_where_a_crowd_of_callers_is_served_faster_by_them() {
+    let quick = a_crowd(0);
+    let few = fixed(quick, 8, 32, Effort::QUICK);
+    let many = fixed(quick, 64, 32, Effort::QUICK);
+    let ratio = |result: &Result| result.figures.rate() / few.figures.rate();
+    assert!(ratio(&many) < 0.8, "{}", ratio(&many));
+    let learnt = as_it_comes(quick, 0.0, Effort::QUICK);
+    assert!(ratio(&learnt) >= 0.85, "{}", ratio(&learnt));
+    assert_eq!((learnt.sockets, learnt.figures.changes), (8, 0));
+}
+
+#[test]
+fn as_many_sockets_as_usual_are_used_where_replies_are_long_on_their_way() {
+    let effort = Effort {
+        learnt: Duration::from_secs(3),
+        ..Effort::QUICK
+    };
+    // Eight connections would give a third of the rate.
+    let learnt = as_it_comes(a_crowd(2), 0.0, effort);
+    assert_eq!((learnt.sockets, learnt.setting.depth), (64, 32));
+    let tried = learnt.trials.iter().map(|(_, outcome)| outcome.tried.width);
+    assert!(tried.clone().all(|width| width == Width::Usual));
+    assert!(tried.count() >= 5, "all is tried that is worth it");
 }
