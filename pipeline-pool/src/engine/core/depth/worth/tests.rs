@@ -250,10 +250,10 @@ fn few_are_left_soon_where_replies_take_longer() {
         server.latency = seconds;
         assert_eq!(server.run(5.0), Width::Usual, "{seconds}");
     }
+    // That they have just shown that they pay does not count any more.
     let mut server = Server::narrow();
-    server.run(100.0);
     server.latency = 0.005;
-    assert_eq!(server.run(2.0), Width::Usual);
+    assert_eq!(server.run(2.5), Width::Usual);
     assert_eq!(server.run(290.0), Width::Usual);
     assert_eq!(server.narrowed, Duration::ZERO);
     server.run(120.0);
@@ -281,6 +281,45 @@ fn a_trial_that_cost_callers_much_is_not_made_again_for_minutes() {
     assert_eq!(server.narrowed, Duration::ZERO);
     server.run(120.0);
     assert!(server.narrowed > Duration::ZERO, "it is never tried again");
+    // It is not, where no reply is quick any more.
+    server.quickest = 0.0002;
+    server.run(400.0);
+    server.run(900.0);
+    assert_eq!(server.narrowed, Duration::ZERO);
+}
+
+#[test]
+fn few_are_left_alone_where_fewer_callers_keep_them_full() {
+    let mut server = Server::narrow();
+    server.callers = 1500;
+    assert_eq!(server.run(5.0), Width::Narrow);
+    assert_eq!(server.trying, Duration::ZERO);
+}
+
+#[test]
+fn few_are_needed_where_many_replies_come_and_all_connections_are_full() {
+    // (requests under way, replies per second, and whether that speaks for few connections)
+    for (in_flight, rate, needed) in [
+        (256, 20_000, true),
+        (255, 20_000, false),
+        (256, 19_990, false),
+    ] {
+        let mut control = DepthControl::new(32, false);
+        control.setting = Setting::new(32, 1).with(Width::Narrow);
+        let load = Load {
+            connections: NARROW,
+            narrow: NARROW,
+            ..Load::default()
+        };
+        for turns in 1..=2 {
+            control.count_unneeded(&seen(in_flight, rate, 0), load);
+            let expected = if needed { 0 } else { turns };
+            assert_eq!(control.unneeded, expected, "{in_flight}, {rate}");
+        }
+        control.setting.width = Width::Usual;
+        control.count_unneeded(&seen(in_flight, rate, 0), load);
+        assert_eq!(control.unneeded, 0);
+    }
 }
 
 #[test]
