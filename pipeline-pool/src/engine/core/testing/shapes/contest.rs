@@ -117,8 +117,10 @@ pub(super) fn fixed(shape: Shape, connections: usize, depth: usize, effort: Effo
     let pool = Pooled::new(config(connections, Some(depth), 0.0), shape.tasks);
     let mut simulation = Simulation::new(pool, shape);
     let warm_up = simulation.run(WARM_UP);
+    // As long as what is learnt: where some answers are late, those behind them are as well, and a short time has too few.
+    let time = effort.time(&warm_up).max(effort.learnt);
     Result {
-        figures: simulation.run(effort.time(&warm_up)),
+        figures: simulation.run(time),
         setting: simulation.client().setting(),
         sockets: simulation.client().sockets(),
         trials: simulation.client().trials().to_vec(),
