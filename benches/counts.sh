@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
-# Prints what one GET of 1,024 bytes costs in instructions of this process, by callgrind, and in allocations: 256 tasks on 8
-# connections, with 32 requests in flight on each, which is set and not learnt meanwhile. The
+# Prints what one GET of 1,024 bytes, and one PUT of 4 KiB, costs in instructions of this process, by callgrind, and what a GET
+# costs in allocations: 256 tasks on 8 connections, with 32 requests in flight on each, which is set and not learnt meanwhile. The
 # allocations are the same on any machine. The instructions depend on how many requests go out in one write, and so on
 # whether the server gets its share of the processor: on a busy machine two runs differ by a quarter.
 #
 #   benches/counts.sh           the table; it needs valgrind, and takes some minutes
-#   benches/counts.sh 2000      with so many GETs instead of 20,000: quicker, and rougher
+#   benches/counts.sh 2000      with so many requests instead of 20,000: quicker, and rougher
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 gets=${1:-20000}
-[[ $gets =~ ^[1-9][0-9]*$ ]] || { echo "counts: '$gets' is no number of GETs" >&2; exit 2; }
+[[ $gets =~ ^[1-9][0-9]*$ ]] || { echo "counts: '$gets' is no number of requests" >&2; exit 2; }
 command -v valgrind >/dev/null || { echo "counts: valgrind is missing" >&2; exit 2; }
 
 cargo build --quiet --release -p benches --bin bench_server --bin pool_once --bin pool_allocs
@@ -24,7 +24,7 @@ read -r line <&3
 address=$(grep -oE '[0-9.]+:[0-9]+' <<<"$line" | head -n 1)
 [[ -n $address ]] || { echo "counts: the server says '$line' instead of its address" >&2; exit 1; }
 
-# The instructions of a run of so many GETs.
+# The instructions of a run of so many requests.
 instructions() {
     local total=$1
     shift
@@ -33,15 +33,18 @@ instructions() {
     grep -m 1 '^summary:' "$out/run" | cut -d' ' -f2
 }
 
-printf '%-34s %s\n' "one GET" "instructions"
-for client in "" --s3; do
+printf '%-34s %s\n' "one request" "instructions"
+for client in "" --s3 "--s3 --put 4096"; do
     # What a run costs before its first GET and after its last is in both.
     # shellcheck disable=SC2086 # no client is no word
     few=$(instructions 5000 $client)
     # shellcheck disable=SC2086
     many=$(instructions $((5000 + gets)) $client)
-    name="through the pool"
-    if [[ -n $client ]]; then name="through the S3 client"; fi
+    case $client in
+        "") name="GET through the pool" ;;
+        --s3) name="GET through the S3 client" ;;
+        *) name="PUT through the S3 client" ;;
+    esac
     printf '%-34s %d\n' "$name" $(((many - few) / gets))
 done
 echo

@@ -7,6 +7,8 @@ use bytes::{Buf, Bytes, BytesMut};
 
 /// A piece of at least this many bytes is written from where it is instead of being copied.
 const MIN_UNCOPIED_PIECE: usize = 4 * 1024;
+/// Room for so many bytes is made at once for what is joined between pieces that are not copied.
+const ROOM: usize = 4 * 1024;
 
 /// What is to be written to one connection; small pieces are joined.
 #[derive(Debug, Default)]
@@ -22,6 +24,11 @@ impl Outbox {
     /// Appends a copy of these bytes.
     pub fn put(&mut self, bytes: &[u8]) {
         self.waiting += bytes.len();
+        if !self.pieces.is_empty() && self.tail.capacity() - self.tail.len() < bytes.len() {
+            // The buffer went with the pieces. One that fits these bytes only would be made anew for the head of each
+            // request with a body, grown for its next line, and freed.
+            self.tail.reserve(bytes.len().max(ROOM));
+        }
         self.tail.extend_from_slice(bytes);
     }
 
@@ -105,6 +112,33 @@ impl Outbox {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn heads_between_large_pieces_share_a_buffer() {
+        let (mut out, body) = (Outbox::default(), Bytes::from(vec![0; MIN_UNCOPIED_PIECE]));
+        for _ in 0..5 {
+            out.put(&[1; 300]);
+            out.put(&[2; 20]);
+            out.put_bytes(body.clone());
+        }
+        let heads: Vec<_> = out
+            .pieces
+            .iter()
+            .step_by(2)
+            .map(|head| head.as_ptr())
+            .collect();
+        // The first one had nothing before it.
+        for (n, head) in heads.iter().skip(1).enumerate() {
+            assert_eq!(*head, heads[1].wrapping_add(n * 320));
+        }
+        assert!(
+            out.pieces
+                .iter()
+                .skip(1)
+                .step_by(2)
+                .all(|piece| piece.as_ptr() == body.as_ptr())
+        );
+    }
 
     proptest! {
         #[test]

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use benches::BoxError;
 use benches::clients::pool::{Pool, PoolSettings};
 use benches::clients::s3::S3;
-use benches::clients::{Client, Session};
+use benches::clients::{Client, Puts, Session};
 use benches::keys::Keys;
 use benches::memcached::Ours;
 use benches::memcached::cached::Cached;
@@ -32,6 +32,9 @@ struct Args {
     /// What to GET.
     #[arg(long, default_value = "/bench/object")]
     target: String,
+    /// PUT bodies of so many bytes there instead, by Version 2; with `--s3`.
+    #[arg(long, requires = "s3", conflicts_with = "memcached")]
+    put: Option<usize>,
     /// How many in all.
     #[arg(long, default_value_t = 10_000)]
     gets: usize,
@@ -74,7 +77,10 @@ fn main() -> Result<(), BoxError> {
             match args.s3 {
                 true => {
                     let s3 = S3::over(pool, &args.endpoint, &args.target, &Keys::default())?;
-                    send(&s3, &args).await
+                    match args.put {
+                        Some(bytes) => send(&Puts(s3, vec![b'x'; bytes].into()), &args).await,
+                        None => send(&s3, &args).await,
+                    }
                 }
                 false => send(&pool, &args).await,
             }
