@@ -8,6 +8,10 @@
 //! each read would be given back to the system by the allocator each time. They go when the connection has been idle for a
 //! while. Between one large body and the next it is idle for an instant only: buffers that went each time cost 28 page faults
 //! for each body of 128 KiB, which was half of its processor's time.
+//!
+//! A reply that is kept until it is whole may be larger than what is shared, and its decoder may make room for all of it. Such
+//! a buffer is the connection's own as well. If it was shared, a small reply of another connection would keep all of it for as
+//! long as a caller holds that, and it would outlive the connections.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -39,7 +43,7 @@ pub(super) struct ReadBuffer {
     idle_since: Option<Instant>,
     /// The last read took all that was there.
     drained: bool,
-    /// The connection has buffers of its own, for large bodies.
+    /// The connection has buffers of its own, for large bodies and for replies that are larger than what is shared.
     is_large: bool,
     /// The second one of these, while a reader still holds what was read into the first.
     other: BytesMut,
@@ -79,6 +83,8 @@ impl ReadBuffer {
             true => MIN_READ,
             false => wanted / 2,
         };
+        // The decoder has made room for the rest of a reply.
+        self.is_large |= input.capacity() > self.max_size;
         let room = input.capacity() - input.len();
         if room >= least {
             return room;
@@ -97,7 +103,9 @@ impl ReadBuffer {
         if input.try_reclaim(size) {
             return;
         }
-        let whole = input.len() + size;
+        // Doubled at least, so that what comes in small pieces is copied a few times at most.
+        let whole = input.len() + size.max(input.len());
+        self.is_large |= whole > self.max_size;
         let mut next = match self.is_large {
             true => reclaimed(std::mem::take(&mut self.other), whole),
             false => self.shared.take(whole),
@@ -316,5 +324,52 @@ mod tests {
         assert_eq!(due, Some(now + KEPT));
         assert_eq!(reads.rest(true, now + KEPT, &mut input), None);
         assert_eq!(reads.rest(true, now + 2 * KEPT, &mut input), None);
+    }
+
+    #[test]
+    fn what_was_made_larger_for_one_reply_is_not_shared() {
+        const LARGE: usize = 32 * FIRST_READ;
+        let (mut reads, shared) = reads(FIRST_READ);
+        let mut input = BytesMut::new();
+        // A body whose length is known has the decoder make room for all of it.
+        let room = reads.prepare(&mut input, false, 0);
+        input.resize(1000, 1);
+        reads.note_read(1000, room, false, 0);
+        input.reserve(LARGE - 1000);
+        reads.settle(&mut input);
+        while input.len() < LARGE {
+            let room = reads.prepare(&mut input, false, 0);
+            let bytes = room.min(LARGE - input.len());
+            input.resize(input.len() + bytes, 1);
+            reads.note_read(bytes, room, false, 0);
+        }
+        drop(input.split());
+        reads.settle(&mut input);
+        let most = shared.take(FIRST_READ).capacity();
+        assert!(most < 2 * FIRST_READ, "{most}");
+        // It is the connection's own, and goes when that is idle.
+        let now = Instant::now();
+        assert_eq!(reads.rest(true, now, &mut input), Some(now + KEPT));
+        assert_eq!(reads.rest(true, now + KEPT, &mut input), None);
+        assert_eq!((input.capacity(), reads.other.capacity()), (0, 0));
+    }
+
+    #[test]
+    fn a_reply_that_comes_in_small_pieces_is_copied_a_few_times_at_most() {
+        const LARGE: usize = 1024 * 1024;
+        let (mut reads, _) = reads(8 * FIRST_READ);
+        let (mut input, mut copied) = (BytesMut::new(), 0);
+        while input.len() < LARGE {
+            let place = input.as_ptr();
+            let room = reads.prepare(&mut input, false, 0);
+            if input.as_ptr() != place {
+                copied += input.len();
+            }
+            let bytes = room.min(1000);
+            input.resize(input.len() + bytes, 1);
+            reads.note_read(bytes, room, false, 0);
+            reads.settle(&mut input);
+        }
+        assert!(copied <= 2 * LARGE, "{copied}");
     }
 }
