@@ -63,6 +63,11 @@
 //! A wide setting is taken back without a trial when hardly a connection waits for a late reply any
 //! more: that costs no caller anything, where a trial would close connections that may be needed. A
 //! narrow one is when few replies come, some are late, or its connections are not full any more.
+//!
+//! *Problem:* All is learnt from replies, and no others come once a few large answers, or late ones, hold all of few
+//! connections: then requests would wait until these have ended, which may take minutes, where the usual connections have
+//! room. *Decision:* A narrow setting is left when requests wait and no reply has come for as long as a turn may take.
+//! *Cost:* The endpoint is looked after that often while requests wait for few connections.
 
 mod sample;
 mod setting;
@@ -156,6 +161,8 @@ pub(crate) struct DepthControl {
     quickest: f64,
     /// The turns in a row in which nothing spoke for a narrow setting that is in use.
     unneeded: u32,
+    /// When the last replies came, or requests began to wait, if that was later.
+    silent_since: Option<Instant>,
     /// No narrow setting is tried before this instant, as one has cost callers much, or was left for the
     /// usual one.
     narrow_from: Option<Instant>,
@@ -184,6 +191,7 @@ impl DepthControl {
             proven_until: None,
             quickest: f64::INFINITY,
             unneeded: 0,
+            silent_since: None,
             narrow_from: None,
             slow_after: Duration::MAX,
             started: false,
@@ -284,6 +292,7 @@ impl DepthControl {
         if sample.replies == 0 {
             return;
         }
+        self.silent_since = Some(now);
         self.spread.observe(sample, now, self.tuning);
         let latency = sample.latency.as_secs_f64() / sample.replies as f64;
         self.quickest = self.quickest.min(latency);

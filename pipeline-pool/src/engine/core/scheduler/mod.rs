@@ -191,20 +191,27 @@ impl<P: Protocol> Scheduler<P> {
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) is to be called if no connection reports
-    /// before: the next of those who wait has waited too long, or a pause is over.
+    /// before: the next of those who wait has waited too long, a pause is over, or few connections have
+    /// served nobody for too long.
     pub(crate) fn poll_timeout(&self, now: Instant) -> Option<Instant> {
         if self.queue.is_empty() {
             return None;
         }
         let paused = self.growth.paused_until().filter(|until| *until > now);
-        match (self.queue.earliest(), paused) {
-            (Some(earliest), Some(paused)) => Some(earliest.min(paused)),
-            (earliest, paused) => earliest.or(paused),
-        }
+        let times = [self.queue.earliest(), paused, self.depth.narrow_until()];
+        times.into_iter().flatten().min()
     }
 
-    /// Has those told who have waited too long.
+    /// Has those told who have waited too long, and leaves few connections that serve nobody while others wait. Whether
+    /// there are connections to open then has to be asked.
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
+        let is_over = self.depth.narrow_until().is_some_and(|at| at <= now);
+        if is_over && !self.queue.is_empty() {
+            self.depth.leave_narrow(now);
+            self.widen();
+            self.rank_all();
+            self.hand_out();
+        }
         if self.queue.is_due(now) {
             let error = self.waited_too_long();
             self.queue.expire(now, &error, &mut self.actions);

@@ -47,8 +47,16 @@ impl<P: Protocol> Scheduler<P> {
             let error = refusal::without_runtime();
             return Err(Refusal { ticket, error });
         }
-        self.queue.insert(ticket, now);
+        self.wait(ticket, now);
         Ok(Submitted::Queued)
+    }
+
+    /// Has a request wait for a connection.
+    fn wait(&mut self, ticket: Ticket<P>, now: Instant) {
+        if self.queue.is_empty() {
+            self.depth.note_waiting(now);
+        }
+        self.queue.insert(ticket, now);
     }
 
     /// Hands a request to the one connection that it may go to, however much that has to do.
@@ -168,7 +176,7 @@ impl<P: Protocol> Scheduler<P> {
             if self.callers_keep_time {
                 self.actions.wake(ticket.nudge());
             }
-            self.queue.insert(ticket, now);
+            self.wait(ticket, now);
         }
     }
 

@@ -476,3 +476,66 @@ fn requests_count_as_waiting_only_where_no_further_connection_may_be_opened() {
     let load = world.scheduler.load();
     assert_eq!((load.connections, load.waiting), (2, waiting));
 }
+
+#[test]
+fn a_narrow_setting_is_left_when_all_its_connections_are_held() {
+    let mut world = Fixture::new(16, 4);
+    world.scheduler.teach_width(Width::Narrow);
+    world.send(8);
+    let streaming = Report {
+        streaming: true,
+        ..done(1)
+    };
+    for _ in 0..8 {
+        let id = world.open();
+        assert_eq!(world.report(id, Report::default()).unwrap(), 1);
+        assert_eq!(world.report(id, streaming).unwrap(), 0);
+    }
+    world.send(3);
+    assert!(!world.scheduler.poll_opening(world.now), "it is at its cap");
+    let soon = world.now + Duration::from_secs(1);
+    let due = world.scheduler.poll_timeout(world.now).unwrap();
+    assert!(due <= soon, "{:?}", due - world.now);
+    // A reply shows that others are served.
+    world.now += Duration::from_millis(500);
+    let (id, last) = (ConnId(0), done(1));
+    assert_eq!(
+        world
+            .report(
+                id,
+                Report {
+                    streaming: true,
+                    ..last
+                }
+            )
+            .unwrap(),
+        0
+    );
+    world.scheduler.handle_timeout(due);
+    assert!(!world.scheduler.poll_opening(due));
+    let due = world.scheduler.poll_timeout(due).unwrap();
+    world.scheduler.handle_timeout(due);
+    assert_eq!(world.scheduler.cap(), 16);
+    assert!(
+        world.scheduler.poll_opening(due),
+        "they need not wait for the large answers"
+    );
+}
+
+#[test]
+fn a_narrow_setting_is_kept_when_callers_have_paused() {
+    let mut world = Fixture::new(16, 1);
+    world.scheduler.teach_width(Width::Narrow);
+    world.send(8);
+    let ids: Vec<_> = (0..8).map(|_| world.open()).collect();
+    for id in ids {
+        assert_eq!(world.report(id, Report::default()).unwrap(), 1);
+        assert_eq!(world.report(id, done(1)).unwrap(), 0);
+    }
+    world.now += Duration::from_secs(60);
+    world.send(9);
+    world.scheduler.handle_timeout(world.now);
+    assert_eq!((world.scheduler.cap(), world.scheduler.waiting()), (8, 1));
+    let due = world.scheduler.poll_timeout(world.now);
+    assert_eq!(due, Some(world.now + Duration::from_secs(1)));
+}

@@ -3,6 +3,7 @@
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 
 use super::*;
+use crate::engine::core::depth::Width;
 use crate::engine::core::testing::{Ask, Toy, WAIT, ask, caller, later, order};
 use crate::engine::shell::sending::SendingCall;
 use crate::engine::shell::testing::endpoint;
@@ -122,4 +123,39 @@ async fn no_copy_of_a_request_waits_where_all_has_been_given_up() {
     assert_eq!(begun.elapsed(), second);
     assert_eq!(endpoint.counters.hedges.load(Ordering::Relaxed), 1);
     assert!(endpoint.lock().is_gone());
+}
+
+#[tokio::test(start_paused = true)]
+async fn further_connections_are_opened_where_few_serve_nobody() {
+    let config = Config {
+        max_connections: 16,
+        usual_connections: 16,
+        max_depth: 1,
+        ..Config::default()
+    };
+    let (endpoint, mut ends) = endpoint(config, &SharedPermits::new(16), None);
+    endpoint.lock().teach_width(Width::Narrow);
+    let send = || tokio::spawn(SendingCall::new(endpoint.clone(), ask(), None, None));
+    let answered = send();
+    let mut first = ends.recv().await.unwrap();
+    assert_eq!(first.read_u8().await.unwrap(), b'?');
+    first.write_u8(7).await.unwrap();
+    assert_eq!(answered.await.unwrap().unwrap(), 7);
+    // The first eight are not answered.
+    let waiting: Vec<_> = (0..9).map(|_| send()).collect();
+    let mut servers = vec![first];
+    while servers.len() < 8 {
+        servers.push(ends.recv().await.unwrap());
+    }
+    let began = tokio::time::Instant::now();
+    let mut next = ends.recv().await.unwrap();
+    assert!(began.elapsed() <= Duration::from_secs(1));
+    assert_eq!(next.read_u8().await.unwrap(), b'?');
+    next.write_u8(8).await.unwrap();
+    let served = async {
+        while !waiting.iter().any(tokio::task::JoinHandle::is_finished) {
+            tokio::task::yield_now().await;
+        }
+    };
+    served.await;
 }

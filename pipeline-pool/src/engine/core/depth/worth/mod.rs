@@ -113,6 +113,26 @@ impl DepthControl {
                 && seen.stuck() <= tuning.many_stuck * load.connections as f64;
         self.unneeded = if needed { 0 } else { self.unneeded + 1 };
     }
+
+    /// Requests begin to wait.
+    pub(crate) fn note_waiting(&mut self, now: Instant) {
+        self.silent_since = Some(now);
+    }
+
+    /// When a narrow setting that is in use is to be left, if requests wait and no reply comes until then.
+    pub(crate) fn narrow_until(&self) -> Option<Instant> {
+        let is_narrow = self.setting().width == Width::Narrow;
+        let since = self.silent_since.filter(|_| is_narrow)?;
+        Some(since + self.tuning.longest_turn)
+    }
+
+    /// Leaves the narrow setting that is in use, as its connections serve nobody.
+    pub(crate) fn leave_narrow(&mut self, now: Instant) {
+        self.setting.width = Width::Usual;
+        self.narrow_from = Some(now + self.tuning.narrow_rest);
+        self.changed = true;
+        self.rest(&Window::default(), now);
+    }
 }
 
 #[cfg(test)]
