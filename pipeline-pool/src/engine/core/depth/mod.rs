@@ -387,6 +387,10 @@ impl DepthControl {
             }
             // The load has gone, and what is left of it shows nothing.
             Stage::Trying(_) if seen.heard < self.tuning.known_replies => self.rest(&seen, now),
+            // Callers mostly paused, and what they got between their pauses is too little.
+            Stage::Trying(trying) if trying.trial.is_of_rate() && seen.busy() < seen.idle => {
+                self.rest(&seen, now);
+            }
             Stage::Trying(trying) => {
                 if trying.on {
                     trying.tried.join(&seen);
@@ -420,8 +424,8 @@ impl DepthControl {
             better,
             usual_response: trying.usual.response(),
             tried_response: trying.tried.response(),
-            usual_rate: trying.usual.rate(),
-            tried_rate: trying.tried.rate(),
+            usual_rate: trying.usual.busy_rate(),
+            tried_rate: trying.tried.busy_rate(),
         });
         let tuning = self.tuning;
         let took = self.times().looks_for(&trying.usual) * tuning.proven_factor;
@@ -437,13 +441,13 @@ impl DepthControl {
             // Replies took so long though few were under way, whatever they took at other times.
             (Trial::Narrow, false) => {
                 self.quickest = trying.tried.latency();
-                if trying.tried.rate() * tuning.changed < trying.usual.rate() {
+                if trying.tried.busy_rate() * tuning.changed < trying.usual.busy_rate() {
                     self.narrow_from = Some(now + tuning.narrow_rest);
                 }
             }
             (Trial::Broad, true) => {
                 self.quickest = trying.usual.latency();
-                let much = trying.usual.rate() * tuning.changed < trying.tried.rate();
+                let much = trying.usual.busy_rate() * tuning.changed < trying.tried.busy_rate();
                 let rest = if much {
                     tuning.narrow_rest
                 } else {

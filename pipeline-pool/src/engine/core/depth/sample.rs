@@ -65,6 +65,8 @@ impl Sample {
 pub(super) struct Window {
     /// How long it was looked at, in seconds.
     pub(super) secs: f64,
+    /// All callers paused in so many of these.
+    pub(super) idle: f64,
     /// Replies that somebody waited for.
     pub(super) heard: u64,
     pub(super) slow: u64,
@@ -94,6 +96,7 @@ impl Window {
     /// Adds what was seen at another time.
     pub(super) fn join(&mut self, other: &Self) {
         self.secs += other.secs;
+        self.idle += other.idle;
         self.replies += other.replies;
         self.heard += other.heard;
         self.slow += other.slow;
@@ -121,6 +124,16 @@ impl Window {
     /// Replies per second.
     pub(super) fn rate(&self) -> f64 {
         self.replies as f64 / self.secs.max(1e-9)
+    }
+
+    /// Replies per second in which callers did not pause: how long they do tells nothing of a setting.
+    pub(super) fn busy_rate(&self) -> f64 {
+        self.replies as f64 / self.busy().max(1e-9)
+    }
+
+    /// The seconds in which callers did not pause.
+    pub(super) fn busy(&self) -> f64 {
+        self.secs - self.idle
     }
 
     /// The mean number of requests that were sent and not answered (Little's law).

@@ -106,7 +106,7 @@ impl Trial {
         let gain = match self.is_of_rate() {
             // The usual setting has its turn first.
             true if tried.heard == 0 => return None,
-            true => tried.rate() / usual.rate().max(1e-9),
+            true => tried.busy_rate() / usual.busy_rate().max(1e-9),
             false => usual.response() / tried.response().max(1e-9),
         };
         let (deep, shallow) = match self.is_upward() {

@@ -46,6 +46,8 @@ pub(crate) struct Tuning {
     /// A turn in which replies per second are compared takes so long at least: a runtime takes some ms
     /// to go round all callers and connections, and replies come in a part of that.
     pub(super) rate_turn: Duration,
+    /// No request is under way for so long where all callers pause; for less, where they get to their next requests.
+    pub(super) pause: Duration,
     /// Replies after which the mean of their times means something.
     pub(super) known_replies: u64,
     /// Replies that a turn needs.
@@ -134,6 +136,7 @@ impl Tuning {
         shortest_turn: Duration::from_millis(20),
         longest_turn: Duration::from_secs(1),
         rate_turn: Duration::from_millis(300),
+        pause: Duration::from_millis(50),
         known_replies: 32,
         turn_replies: 128,
         settled_replies: 4,

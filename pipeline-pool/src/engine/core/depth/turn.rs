@@ -16,6 +16,12 @@ pub(super) struct Turn {
     /// When the look begins, and how long it takes.
     from: Instant,
     length: Duration,
+    /// When the last replies came.
+    last: Instant,
+    /// Callers have paused when no request was under way for so long.
+    pause: Duration,
+    /// Replies per second are compared, to which a pause of all callers does not count.
+    is_of_rate: bool,
     /// What callers got since then.
     pub(super) seen: Window,
 }
@@ -25,7 +31,10 @@ impl Turn {
     pub(super) fn now(tuning: &Tuning, now: Instant) -> Self {
         Self {
             from: now,
+            last: now,
             length: tuning.shortest_turn,
+            pause: tuning.pause,
+            is_of_rate: false,
             seen: Window::default(),
         }
     }
@@ -37,13 +46,21 @@ impl Turn {
             return false;
         }
         self.seen.add(sample, load);
+        // Where all of these were sent after the last replies had come, nothing was under way between.
+        let sent = now.checked_sub(sample.longest).unwrap_or(now);
+        let idle = sent.saturating_duration_since(self.last);
+        if idle >= self.pause {
+            self.seen.idle += idle.as_secs_f64();
+        }
+        self.last = self.last.max(now);
         self.seen.secs = now.saturating_duration_since(self.from).as_secs_f64();
         true
     }
 
-    /// Has it looked at for so long at least.
+    /// Has it looked at for so long at least, pauses of all callers not included.
     pub(super) fn lengthen(&mut self, length: Duration) {
         self.length = self.length.max(length);
+        self.is_of_rate = true;
     }
 
     /// How long it has been looked at.
@@ -54,7 +71,11 @@ impl Turn {
     /// Whether it has been looked at for long enough.
     pub(super) fn is_over(&self, tuning: &Tuning) -> bool {
         let enough = self.seen.heard >= tuning.turn_replies;
-        self.looked() >= self.length && enough || self.looked() >= tuning.longest_turn
+        let looked = match self.is_of_rate {
+            true => Duration::try_from_secs_f64(self.seen.busy()).unwrap_or_default(),
+            false => self.looked(),
+        };
+        looked >= self.length && enough || self.looked() >= tuning.longest_turn
     }
 
     /// The same of one that shows what is before anything is tried, of so many connections; before
@@ -101,9 +122,13 @@ impl Times {
 
     /// The turn of a setting that was not in use before, while callers get what was `seen`.
     pub(super) fn after_a_change(self, seen: &Window, now: Instant) -> Turn {
+        let from = now + self.settles_for(seen);
         Turn {
-            from: now + self.settles_for(seen),
+            from,
+            last: from,
             length: self.looks_for(seen),
+            pause: self.tuning.pause,
+            is_of_rate: false,
             seen: Window::default(),
         }
     }
@@ -112,7 +137,10 @@ impl Times {
     pub(super) fn further(self, seen: &Window, now: Instant) -> Turn {
         Turn {
             from: now,
+            last: now,
             length: 3 * self.looks_for(seen),
+            pause: self.tuning.pause,
+            is_of_rate: false,
             seen: Window::default(),
         }
     }

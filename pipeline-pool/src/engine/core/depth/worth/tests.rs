@@ -1,6 +1,8 @@
 //! When there are fewer connections than are usual, at a server whose callers have more requests under
 //! way than their processor's cache holds.
 
+use std::ops::Range;
+
 use super::super::*;
 
 const STEP: Duration = Duration::from_millis(2);
@@ -389,6 +391,20 @@ fn both_widths_have_a_turn_and_the_usual_one_begins_when_its_connections_are_ope
         response: ms(1_000),
         ..Sample::default()
     };
+    // Between two looks some replies come, since callers have not paused.
+    let between = |control: &mut DepthControl, now: Instant, load, passed: Range<u64>| {
+        let sample = Sample {
+            replies: 1,
+            heard: 1,
+            latency: ms(1),
+            response: ms(1),
+            ..Sample::default()
+        };
+        for at in passed.step_by(10).skip(1) {
+            control.observe(&sample, load, now + ms(at));
+        }
+    };
+    let mut before = 0;
     // The narrow setting is looked at for as long as the usual one.
     for (passed, load, used) in [
         (300, load, Width::Narrow),
@@ -396,8 +412,10 @@ fn both_widths_have_a_turn_and_the_usual_one_begins_when_its_connections_are_ope
         (700, Load { opening: 1, ..load }, Width::Usual),
         (998, load, Width::Usual),
     ] {
+        between(&mut control, now, load, before..passed);
         control.observe(&sample, load, now + ms(passed));
         assert_eq!(control.setting().width, used, "{passed}");
+        before = passed;
     }
     assert_eq!(control.trials(), 0);
     control.observe(&sample, load, now + ms(1002));
@@ -408,8 +426,11 @@ fn both_widths_have_a_turn_and_the_usual_one_begins_when_its_connections_are_ope
     control.proven_until = None;
     control.wrong = Default::default();
     control.choose(&seen(256, 300_000, 0), load, now);
-    for passed in [302, 1000, 1400, 1600] {
+    before = 0;
+    for passed in [302, 1000, 1400, 1620] {
         let load = Load { opening: 1, ..load };
+        between(&mut control, now, load, before..passed);
+        before = passed;
         control.observe(&sample, load, now + ms(passed));
     }
     assert_eq!(control.trials(), 2);
@@ -420,4 +441,34 @@ fn a_server_that_is_spared_depth_is_spared_few_connections() {
     let mut server = Server::narrow();
     server.control.forbid(server.now);
     assert_eq!(server.control.setting(), Setting::new(1, 1));
+}
+
+#[test]
+fn pauses_of_all_callers_do_not_speak_for_few() {
+    // (what fewer connections gain, how long callers are busy, and for how long they pause)
+    for (crowded, busy, pause) in [
+        (0.7, 0.2, 0.2),
+        (0.7, 0.4, 0.4),
+        (0.7, 0.4, 2.0),
+        (0.9, 0.4, 0.4),
+        (0.7, 0.7, 0.7),
+        (0.7, 1.0, 5.0),
+    ] {
+        let mut server = Server::new(4096, crowded);
+        let mut narrowed = Duration::ZERO;
+        for _ in 0..(100.0 / busy) as u32 {
+            let learnt = server.run(busy);
+            assert_eq!(learnt, Width::Usual, "{crowded}: {busy} s and {pause} s");
+            narrowed += server.narrowed;
+            server.now += Duration::from_secs_f64(pause);
+        }
+        assert!(narrowed < Duration::from_secs(10), "{narrowed:?}");
+    }
+    // Where there is time to see what they gain, they are used.
+    let mut server = Server::new(4096, 1.4);
+    let last = (0..10).map(|_| {
+        server.now += Duration::from_secs(2);
+        server.run(2.0)
+    });
+    assert_eq!(last.last(), Some(Width::Narrow));
 }
