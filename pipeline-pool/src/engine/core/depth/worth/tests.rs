@@ -5,6 +5,8 @@ use std::ops::Range;
 
 use super::super::*;
 
+mod leaving;
+
 const STEP: Duration = Duration::from_millis(2);
 const USUAL: usize = 64;
 const NARROW: usize = 8;
@@ -180,6 +182,7 @@ fn few_are_tried_only_where_that_can_help_and_costs_little() {
     assert!(!narrowed(|s| s.latency = 0.005));
     assert!(!narrowed(|s| s.callers = 256));
     assert!(!narrowed(|s| s.narrow = 0));
+    assert!(!narrowed(|s| s.narrow = 7), "they carry 224 requests");
     assert!(!narrowed(|s| s.stuck = 0.05), "late replies hold up some");
     assert!(!narrowed(|s| s.control = DepthControl::new(4, false)));
     assert!(!narrowed(|s| s.latency = 0.2), "10,000 per second");
@@ -218,6 +221,7 @@ fn what_makes_few_worth_a_trial_is_all_there() {
         // Connections that are not packed have to be half full at least.
         (1024, 300_000, 0, 100, 32, 1, 64, true),
         (1023, 300_000, 0, 100, 32, 1, 64, false),
+        (1023, 300_000, 0, 100, 32, 8, 64, false),
         (1023, 300_000, 0, 100, 32, 32, 64, true),
         (512, 300_000, 0, 100, 32, 32, 64, true),
         (511, 300_000, 0, 100, 32, 32, 64, false),
@@ -409,8 +413,8 @@ fn both_widths_have_a_turn_and_the_usual_one_begins_when_its_connections_are_ope
     for (passed, load, used) in [
         (300, load, Width::Narrow),
         (302, load, Width::Usual),
-        (700, Load { opening: 1, ..load }, Width::Usual),
-        (998, load, Width::Usual),
+        (1200, Load { opening: 1, ..load }, Width::Usual),
+        (1498, load, Width::Usual),
     ] {
         between(&mut control, now, load, before..passed);
         control.observe(&sample, load, now + ms(passed));
@@ -418,10 +422,10 @@ fn both_widths_have_a_turn_and_the_usual_one_begins_when_its_connections_are_ope
         before = passed;
     }
     assert_eq!(control.trials(), 0);
-    control.observe(&sample, load, now + ms(1002));
+    control.observe(&sample, load, now + ms(1502));
     assert_eq!(control.trials(), 1);
     // Connections that do not open are not waited for.
-    now += ms(1002);
+    now += ms(1502);
     control.setting.width = Width::Narrow;
     control.proven_until = None;
     control.wrong = Default::default();
