@@ -451,6 +451,9 @@ fn paces_at_another_setting_are_forgotten_where_connections_are_many() {
     let shortest = |world: &Fixture| world.scheduler.connections.shortest_wait();
     world.send(1);
     assert_eq!(shortest(&world), Some(other), "it is quick, and has two");
+    let narrow = before.with(Width::Narrow);
+    world.scheduler.follow(other, narrow);
+    assert_eq!(shortest(&world), Some(other), "few connections keep theirs");
     let wide = Setting::new(4, 1).with(Width::Wide);
     world.scheduler.depth.teach(wide);
     world.scheduler.follow(other, before);
