@@ -118,6 +118,18 @@ mod tests {
     }
 
     #[test]
+    fn a_buffer_that_is_free_is_used_before_others_whose_replies_are_held() {
+        let spare = SpareBuffers::new(SIZE);
+        let [first, second, third] = [0; 3].map(|_| read(&spare, SIZE));
+        let (place, last) = (first.as_ptr(), third.as_ptr());
+        drop(first);
+        let taken = spare.take(SIZE);
+        assert_eq!(taken.as_ptr(), place);
+        drop((second, third));
+        assert_eq!(spare.take(SIZE).as_ptr(), last, "it was used last");
+    }
+
+    #[test]
     fn only_so_many_are_kept() {
         let spare = SpareBuffers::new(SIZE);
         let held: Vec<Bytes> = (0..2 * MOST).map(|_| read(&spare, SIZE)).collect();
