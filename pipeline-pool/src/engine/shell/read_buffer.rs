@@ -191,6 +191,14 @@ mod tests {
         (ReadBuffer::new(max_size, shared.clone()), shared)
     }
 
+    /// Memory in places that have become free just now, which nothing else is in then.
+    fn occupied() -> Vec<Vec<u8>> {
+        let sizes = [1, 1, 4, 4].into_iter();
+        sizes
+            .map(|size| Vec::with_capacity(size * FIRST_READ))
+            .collect()
+    }
+
     /// Reads so many bytes, and splits off all but so many of them as replies.
     fn read(buffer: &mut ReadBuffer, input: &mut BytesMut, bytes: usize, rest: usize) -> Bytes {
         let room = buffer.prepare(input, false, 0);
@@ -241,7 +249,72 @@ mod tests {
         assert_ne!(input.as_ptr(), place.wrapping_add(FIRST_READ - 110));
         assert_eq!(held, [1; FIRST_READ - 110][..]);
         drop(held);
+        let _others = occupied();
         assert_eq!(shared.take(FIRST_READ).as_ptr(), place, "it is free again");
+    }
+
+    #[test]
+    fn the_same_buffer_is_used_while_no_replies_are_held() {
+        let (mut reads, _) = reads(FIRST_READ);
+        let mut input = BytesMut::new();
+        let place = read(&mut reads, &mut input, FIRST_READ - 100, 10).as_ptr();
+        let room = reads.prepare(&mut input, false, 0);
+        assert!(room >= FIRST_READ / 2, "{room}");
+        assert_eq!((input.as_ptr(), &input[..]), (place, &[1; 10][..]));
+    }
+
+    #[test]
+    fn there_is_room_behind_the_beginning_of_a_reply() {
+        let (mut shares, shared) = reads(FIRST_READ);
+        shared.put(BytesMut::with_capacity(FIRST_READ / 2));
+        let (mut owns, _) = reads(FIRST_READ);
+        owns.is_large = true;
+        for (reads, begun) in [(&mut shares, 2000), (&mut owns, FIRST_READ)] {
+            let mut input = BytesMut::from(&vec![1; 100 + begun][..]);
+            let _held = input.split_to(100).freeze();
+            let room = reads.prepare(&mut input, false, 0);
+            assert!(room >= FIRST_READ / 2, "{room}");
+            assert_eq!(input, vec![1; begun]);
+        }
+    }
+
+    #[test]
+    fn connections_that_had_no_buffer_give_none_back() {
+        let (mut one, shared) = reads(FIRST_READ);
+        let mut other = ReadBuffer::new(FIRST_READ, shared.clone());
+        let held = read(&mut one, &mut BytesMut::new(), FIRST_READ, 0);
+        let mut input = BytesMut::new();
+        for _ in 0..40 {
+            read(&mut other, &mut input, 1000, 0);
+        }
+        let place = held.as_ptr();
+        drop(held);
+        let _others = occupied();
+        let kept = [shared.take(FIRST_READ), shared.take(FIRST_READ)];
+        assert!(kept.iter().any(|buffer| buffer.as_ptr() == place));
+    }
+
+    #[test]
+    fn little_room_is_enough_only_for_what_has_come_since_a_read() {
+        let (mut reads, _) = reads(4 * FIRST_READ);
+        // (whether there was a read just before, and whether it took all that was there)
+        for (again, drained) in [(true, true), (true, false), (false, true), (false, false)] {
+            reads.drained = false;
+            if drained {
+                reads.note_empty();
+            }
+            assert_eq!(reads.is_drained(), drained);
+            let mut little = BytesMut::with_capacity(2 * MIN_READ);
+            let room = reads.prepare(&mut little, again, 0);
+            let enough = room < FIRST_READ / 2;
+            assert_eq!(enough, again && drained, "{again}, {drained}");
+        }
+        // Filling it is no reason for more.
+        reads.note_empty();
+        reads.note_read(MIN_READ, MIN_READ, true, 0);
+        assert!(!reads.is_drained());
+        let room = reads.prepare(&mut BytesMut::new(), false, 0);
+        assert_eq!(reads.size, FIRST_READ, "{room}");
     }
 
     #[test]
@@ -324,6 +397,56 @@ mod tests {
         assert_eq!(due, Some(now + KEPT));
         assert_eq!(reads.rest(true, now + KEPT, &mut input), None);
         assert_eq!(reads.rest(true, now + 2 * KEPT, &mut input), None);
+        assert!(!reads.other.try_reclaim(1), "it keeps one");
+    }
+
+    #[test]
+    fn a_large_body_goes_into_two_buffers_whatever_is_left_of_each_read() {
+        let (mut reads, _) = reads(FIRST_READ);
+        reads.size = 4 * FIRST_READ;
+        let (mut input, mut held) = (BytesMut::new(), Bytes::new());
+        let (mut places, mut others) = (Vec::new(), Vec::new());
+        for _ in 0..6 {
+            let room = reads.prepare(&mut input, true, u64::MAX);
+            places.push(input.as_ptr());
+            input.resize(input.len() + room, 1);
+            let piece = input.split_to(input.len() - 100).freeze();
+            // The reader has got to the next piece.
+            drop(std::mem::replace(&mut held, piece));
+            others.push(occupied());
+        }
+        places.sort_unstable();
+        places.dedup();
+        assert_eq!(places.len(), 2);
+    }
+
+    #[test]
+    fn room_for_large_bodies_stays_over_small_reads_and_small_replies() {
+        let (mut reads, _) = reads(FIRST_READ);
+        reads.size = 4 * FIRST_READ;
+        let large = |reads: &mut ReadBuffer| {
+            let room = reads.prepare(&mut BytesMut::new(), false, u64::MAX);
+            assert!(room >= 4 * FIRST_READ, "{room}");
+            room
+        };
+        let room = large(&mut reads);
+        reads.note_read(1, room, false, u64::MAX);
+        large(&mut reads);
+        reads.note_read(FIRST_READ, FIRST_READ, false, 0);
+        large(&mut reads);
+    }
+
+    #[test]
+    fn idle_connections_are_looked_at_again_only_where_they_have_something_to_give_back() {
+        let (mut reads, _) = reads(FIRST_READ);
+        let (mut input, now) = (BytesMut::new(), Instant::now());
+        assert_eq!(reads.rest(true, now, &mut input), None);
+        reads.size = 4 * FIRST_READ;
+        reads.prepare(&mut input, false, u64::MAX);
+        input.extend_from_slice(b"HTTP/1.1 408");
+        assert_eq!(reads.rest(true, now, &mut input), Some(now + KEPT));
+        assert_eq!(reads.rest(true, now + KEPT, &mut input), None);
+        assert_eq!(input, b"HTTP/1.1 408"[..], "what has come is not lost");
     }
 
     #[test]
