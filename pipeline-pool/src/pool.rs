@@ -261,3 +261,49 @@ impl fmt::Debug for Sending {
         f.write_str("Sending")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::{TcpListener, TcpStream};
+
+    use super::*;
+    use crate::Method;
+
+    const REPLY: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello";
+
+    /// Takes one request.
+    async fn asked(server: &TcpListener) -> TcpStream {
+        let (mut stream, _) = server.accept().await.unwrap();
+        let (mut request, mut part) = (Vec::new(), [0; 1024]);
+        while !request.ends_with(b"\r\n\r\n") {
+            let n = stream.read(&mut part).await.unwrap();
+            request.extend_from_slice(&part[..n]);
+        }
+        stream
+    }
+
+    #[tokio::test]
+    async fn connections_of_all_origins_read_into_the_same_memory() {
+        let pool = HttpPool::new();
+        let mut asking = Vec::new();
+        for _ in 0..2 {
+            let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let origin = format!("http://{}", server.local_addr().unwrap());
+            let origin = Origin::parse(&origin).unwrap();
+            let request = Request::new(Method::Get, &origin, "/").unwrap();
+            let sending = tokio::spawn(pool.send(&origin, request));
+            asking.push((sending, asked(&server).await));
+        }
+        // Both wait, so neither has a buffer; each of them gets it once its reply comes.
+        let mut places = Vec::new();
+        let mut replies = Vec::new();
+        for (sending, mut stream) in asking.into_iter().rev() {
+            stream.write_all(REPLY).await.unwrap();
+            let reply = sending.await.unwrap().unwrap();
+            places.push(reply.body().as_whole().unwrap().as_ptr() as usize);
+            replies.push((reply, stream));
+        }
+        assert_eq!(places[1], places[0] + REPLY.len());
+    }
+}
