@@ -18,6 +18,8 @@ pub(crate) struct Connections<P: Protocol> {
     idle: Vec<ConnId>,
     /// How many wait for a late reply.
     stuck: usize,
+    /// How many are held by a large message.
+    streaming: usize,
 }
 
 impl<P: Protocol> Connections<P> {
@@ -28,6 +30,7 @@ impl<P: Protocol> Connections<P> {
             packing: Ranks::new(),
             idle: Vec::new(),
             stuck: 0,
+            streaming: 0,
         }
     }
 
@@ -41,14 +44,19 @@ impl<P: Protocol> Connections<P> {
         self.stuck
     }
 
+    /// Counts the connections that are held by a large message.
+    pub(super) fn streaming(&self) -> usize {
+        self.streaming
+    }
+
     /// Takes in what a connection reports. Says whether it has answered for the first time; nothing if
     /// there is no such connection.
     pub(super) fn note(&mut self, id: ConnId, report: &Report) -> Option<bool> {
         let connection = self.get(id)?;
-        let before = connection.is_stuck();
+        let (stuck, streaming) = (connection.is_stuck(), connection.is_streaming());
         let first = connection.note(report);
-        let after = connection.is_stuck();
-        self.stuck = self.stuck + usize::from(after) - usize::from(before);
+        self.stuck = self.stuck + usize::from(report.stuck) - usize::from(stuck);
+        self.streaming = self.streaming + usize::from(report.streaming) - usize::from(streaming);
         Some(first)
     }
 
@@ -92,6 +100,7 @@ impl<P: Protocol> Connections<P> {
         self.packing.set(id.0, f64::INFINITY);
         let gone = self.places.get_mut(id.0).and_then(Option::take)?;
         self.stuck -= usize::from(gone.is_stuck());
+        self.streaming -= usize::from(gone.is_streaming());
         Some(gone)
     }
 
@@ -236,12 +245,15 @@ mod tests {
     }
 
     #[test]
-    fn those_that_wait_for_late_replies_are_counted() {
+    fn those_that_wait_for_late_replies_or_are_held_by_large_ones_are_counted() {
         let mut connections = busy(Instant::now(), &[1, 1, 1]);
-        let report = |stuck| Report {
+        // The two are told apart: of each report one is the opposite of the other.
+        let report = |stuck: bool| Report {
             stuck,
+            streaming: !stuck,
             ..Report::default()
         };
+        let mut seen = std::collections::BTreeSet::new();
         for (place, stuck, counted) in [
             (0, true, 1),
             (0, true, 1),
@@ -250,10 +262,13 @@ mod tests {
             (2, false, 1),
         ] {
             assert_eq!(connections.note(ConnId(place), &report(stuck)), Some(false));
+            seen.insert(place);
             assert_eq!(connections.stuck(), counted);
+            assert_eq!(connections.streaming(), seen.len() - counted);
         }
         assert!(connections.remove(ConnId(1)).is_some());
-        assert_eq!(connections.stuck(), 0);
+        assert!(connections.remove(ConnId(2)).is_some());
+        assert_eq!((connections.stuck(), connections.streaming()), (0, 1));
         assert_eq!(connections.note(ConnId(1), &report(true)), None);
     }
 

@@ -101,8 +101,7 @@ pub(crate) struct Load {
     pub(crate) waiting: usize,
     /// There may be more connections where a wide setting is in use.
     pub(crate) can_widen: bool,
-    /// The connections that there may be where a narrow setting is in use; none where that would be
-    /// hardly fewer than usual.
+    /// The connections that there may be where a narrow setting is in use; none where none is to be.
     pub(crate) narrow: usize,
 }
 

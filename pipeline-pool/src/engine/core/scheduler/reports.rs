@@ -180,7 +180,17 @@ impl<P: Protocol> Scheduler<P> {
             stuck: self.connections.stuck(),
             waiting: if may_grow { 0 } else { self.queue.len() },
             can_widen: self.growth.can_widen(),
-            narrow: self.growth.narrow(),
+            narrow: self.narrow(),
+        }
+    }
+
+    /// The connections that there may be where a narrow setting is in use; none where large messages would hold more than half
+    /// of them: what is small would wait until these end.
+    fn narrow(&self) -> usize {
+        let narrow = self.growth.narrow();
+        match 2 * self.connections.streaming() > narrow {
+            true => 0,
+            false => narrow,
         }
     }
 

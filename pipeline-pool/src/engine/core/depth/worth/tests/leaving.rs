@@ -202,19 +202,25 @@ fn few_are_not_tried_for_longer_because_a_connection_is_being_opened() {
     control.quickest = 0.0001;
     control.proven_until = Some(now + ms(100));
     control.choose(&seen(2048, 300_000, 0), load, now);
-    let sample = Sample {
-        replies: 1_000,
-        heard: 1_000,
-        latency: ms(1_000),
-        response: ms(1_000),
-        ..Sample::default()
-    };
     let load = Load { opening: 1, ..load };
-    for (passed, used) in [(350, Width::Narrow), (550, Width::Narrow)] {
+    for passed in (10..=700).step_by(10) {
+        let replies = match control.setting().width {
+            Width::Narrow => 40,
+            _ => 20,
+        };
+        let sample = Sample {
+            replies,
+            heard: replies,
+            latency: ms(replies),
+            response: ms(replies),
+            ..Sample::default()
+        };
         control.observe(&sample, load, now + ms(passed));
-        assert_eq!(control.setting().width, used, "{passed}");
+        if passed == 350 || passed == 550 {
+            assert_eq!(control.setting().width, Width::Narrow, "{passed}");
+            assert_eq!(control.trials(), 0, "{passed}");
+        }
     }
-    control.observe(&sample, load, now + ms(700));
     assert_eq!(control.trials(), 1);
     // They have been twice as fast, and are left alone for that.
     assert_eq!(control.setting().width, Width::Narrow);
