@@ -57,7 +57,7 @@
 //! | packed | so many replies come that the cost of each is felt, and next to none are slow |
 //! | shallower | a deeper setting has just been better, or has not shown for a while that it pays |
 //! | spread | the packing has not shown for a while that it pays |
-//! | narrow | as packed, and full connections have at least twice as much under way as few would have |
+//! | narrow | as packed, full connections have at least twice as much under way as few would have, and large messages hold few |
 //! | broad | a narrow setting has not shown for a while that it pays, or callers wait for longer than when it did |
 //!
 //! A wide setting is taken back without a trial when hardly a connection waits for a late reply any
