@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Prints what one GET of 1,024 bytes, and one PUT of 4 KiB, costs in instructions of this process, by callgrind, and what a GET
+# Prints what one GET of 1,024 bytes, and one PUT of 4 KiB, costs in instructions of the client's process, by callgrind, and what a GET
 # costs in allocations: 256 tasks on 8 connections, with 32 requests in flight on each, which is set and not learnt meanwhile. The
 # allocations are the same on any machine. The instructions depend on how many requests go out in one write, and so on
 # whether the server gets its share of the processor: on a busy machine two runs differ by a quarter.
@@ -35,8 +35,8 @@ instructions() {
 
 printf '%-34s %s\n' "one request" "instructions"
 for client in "" --s3 "--s3 --put 4096"; do
-    # What a run costs before its first GET and after its last is in both.
-    # shellcheck disable=SC2086 # no client is no word
+    # What a run costs before its first request and after its last is in both.
+    # shellcheck disable=SC2086 # an empty client must add no argument
     few=$(instructions 5000 $client)
     # shellcheck disable=SC2086
     many=$(instructions $((5000 + gets)) $client)

@@ -27,8 +27,12 @@ macro_rules! settings {
         /// Without this there are 64 at most, and up to 128 at an origin where so many replies are late
         /// that requests wait behind them, as long as callers are served faster by the others.
         ///
-        /// Where many more callers than these connections hold keep them full at a quick server, an eighth
-        /// of them may be used, 8 at least, as long as that serves callers faster.
+        /// At an origin that answers at least 20,000 requests per second, where at least 512 are in flight, an
+        /// eighth of this number (of the 64) is tried, but at least 8 connections, and kept to as long as they serve
+        /// more requests per second. The other requests wait in the pool meanwhile, and count toward
+        /// [`max_waiters`](Self::max_waiters). That is never done where this number is below 16, where the fewer
+        /// connections could hold fewer than 256 requests ([`max_pipeline`](Self::max_pipeline)), or with
+        /// [`fixed_pipeline`](Self::fixed_pipeline).
         ///
         /// A server that works one connection's requests in order serves as many at once as there are
         /// connections; beyond some dozens the server's cost of each outweighs the gain.
@@ -159,8 +163,10 @@ macro_rules! settings {
         }
 
         /// The most bytes that one read takes in, and four times as many while a large body comes whose
-        /// length is known. Defaults to 64 KiB, at least 4 KiB. It is the size of the buffers that the connections of
-        /// the pool share, of which up to 16 are kept; a connection that waits has none.
+        /// length is known. Defaults to 64 KiB, at least 4 KiB. All connections of the pool share buffers of this
+        /// size, and the pool keeps up to 16 that are not in use (1 MiB by default). A connection has one only while
+        /// it reads or holds a part of a reply. One that has received a large body keeps up to two buffers of
+        /// up to four times this size until it has been idle for a second. A reply that you keep, keeps its whole buffer in memory.
         pub fn read_buffer(mut self, bytes: usize) -> Self {
             self.config.read_buffer = bytes.max(4 * 1024);
             self

@@ -14,7 +14,8 @@ pub enum CloseReason {
     Idle,
     /// It had reached the greatest age.
     Age,
-    /// It gave way to a request for another origin, or its pool went away.
+    /// It gave way to a request for another origin, the pool learnt that fewer connections serve its origin better, or its
+    /// pool went away.
     Yielded,
     /// The server closed it, or said that it would.
     Peer,

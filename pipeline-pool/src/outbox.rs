@@ -7,7 +7,7 @@ use bytes::{Buf, Bytes, BytesMut};
 
 /// A piece of at least this many bytes is written from where it is instead of being copied.
 const MIN_UNCOPIED_PIECE: usize = 4 * 1024;
-/// Room for so many bytes is made at once for what is joined between pieces that are not copied.
+/// After a piece that is not copied, the buffer for small pieces is made with room for this many bytes at least.
 const ROOM: usize = 4 * 1024;
 
 /// What is to be written to one connection; small pieces are joined.

@@ -124,7 +124,7 @@ pub struct OriginStats {
     pub hedges: u64,
     /// The depth to which connections are pipelined now: learnt, or set by hand.
     pub depth: usize,
-    /// Comparisons of one depth with another so far.
+    /// How many trials have compared another depth, packing or number of connections with the one in use.
     pub trials: u64,
     /// The usual time from sending a request to the head of its answer; zero while unknown.
     pub latency: std::time::Duration,

@@ -14,8 +14,8 @@
 //! encodes what it was handed into one buffer and writes it in one call, reads, splits the answers, and
 //! wakes all callers of one read together, after the endpoint knows what is done. A driver lets other
 //! tasks run first as long as callers that were just answered are expected back, a few times at most; a
-//! single request waits for nobody. Replies are slices of what was read, into [buffers](super::spare_buffers) that connections
-//! share. While a large body comes, a connection has larger ones of its own. TCP_NODELAY is always set, and TCP_QUICKACK where a
+//! single request waits for nobody. Connections read into [buffers](super::spare_buffers) that they share, and replies are
+//! slices of these. One that receives a large body has larger buffers of its own until it has been idle for a second. TCP_NODELAY is always set, and TCP_QUICKACK where a
 //! reply is incomplete, but for the midst of a large body: a server that writes head and body apart with Nagle's algorithm on waits for
 //! the acknowledgement of the head, which delays each small get by 40 ms. *Cost:* A driver belongs to
 //! the runtime that spawned it. When that runtime ends, what it held is given back to its callers,

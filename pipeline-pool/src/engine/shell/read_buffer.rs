@@ -20,8 +20,8 @@ use bytes::BytesMut;
 
 use super::spare_buffers::SpareBuffers;
 
-/// The bytes that the first read has room for at least. There is to be more room when reads fill it, and less again when
-/// they do not: a buffer whose rest is too small waits until callers hold nothing of what is in it.
+/// The room that a new connection wants for a read, in bytes; a buffer with half of it is taken. It wants more when reads fill
+/// the room, and less when they do not: where much is wanted, the rest of a buffer that is in use by callers is no use.
 const FIRST_READ: usize = 8 * 1024;
 /// How many times as much as usual one read takes in of a large body: as much as may wait of a body for its reader. With 8 a
 /// file of 1 GiB costs 0.92 of the processor's time, but one read then brings twice what is to wait at most; with 2 it costs
@@ -29,7 +29,7 @@ const FIRST_READ: usize = 8 * 1024;
 const BULK: usize = 4;
 /// How long a connection must have been idle before it gives back its buffers for large bodies.
 const KEPT: Duration = Duration::from_secs(1);
-/// A read has room for so many bytes at least.
+/// The least room for a further read after one that took all that there was, in bytes.
 const MIN_READ: usize = 1024;
 
 /// What a connection knows of its reads.

@@ -2,11 +2,11 @@
 //!
 //! *Problem:* A connection that kept a buffer to read into, and another one while callers hold replies, had up to 128 KiB of its
 //! own, and a pool has up to hundreds of connections. Most of them wait, and what one of them reads next goes into memory that no
-//! cache holds any more. *Decision:* A connection has a buffer only while the beginning of a reply is in it. Otherwise it takes
+//! cache holds any more. *Decision:* But for large replies (see `read_buffer`), a connection has a buffer only while the beginning of a reply is in it. Otherwise it takes
 //! one when there is something to read, and gives it back when all that it read is split into replies. Those are slices of
 //! the buffer, and what is read next, by whichever connection, goes behind them, or into their place once callers hold none
-//! of them any more. *Cost:* A lock that is taken twice for each read, and a buffer is freed only when the replies of
-//! several connections are.
+//! of them any more. *Cost:* Each read takes a lock twice, and a buffer can be used again only when the callers of
+//! all connections whose replies are in it have dropped them.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

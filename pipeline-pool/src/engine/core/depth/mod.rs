@@ -12,15 +12,15 @@
 //! makes the first shorter and the second longer. And one connection that goes deeper than the others
 //! takes a larger share of a busy server, whatever all together gain. *Decision:* the whole endpoint
 //! uses another setting for a turn, then the usual one again, and what is compared is the mean time
-//! from handing in a request to its reply. For callers that wait for one reply before they send the
-//! next request, that is the rate as well. The mean decides alone, unless the deeper setting makes
-//! more than about 1 % of the callers slow that were not: then it has to gain more. *Cost:* a trial
+//! from handing in a request to its reply, or, where fewer connections are tried, the replies per second.
+//! The mean decides alone, unless the deeper setting makes more than about 1 % of the callers slow that
+//! were not: then a deeper one has to gain 30 % and not 10, and a packed or narrow one is refused. *Cost:* a trial
 //! that goes wrong is felt by all callers, for some response times; so the rest after it is many times
 //! as long. All values are in [`Tuning`].
 //!
 //! A [`Setting`] has two numbers and a [`Width`]. Up to `pack` requests, a connection that is in use
 //! gets another one before an idle or a new connection does; then connections are opened up to the cap,
-//! and filled up to `depth`; the others wait. The width is the cap. The usual one is enough wherever
+//! and filled up to `depth`; the others wait. The width says what the cap is. The usual one is enough wherever
 //! requests share connections well, and a socket costs both sides something. It is not enough where many
 //! connections wait for late replies. Those take nothing until these come, and what stands behind them is
 //! late as well; depth does not help then, as it only puts more behind each of them. It is too much where
@@ -31,13 +31,13 @@
 //!
 //! *Problem:* where few connections are tried at a server whose replies are long on their way, callers
 //! get a fraction of the rate. A full pipeline does not tell the two cases apart: what is under way takes
-//! as long as all of it together, wherever it is. *Decision:* the quickest reply that was ever seen
-//! tells what replies take at least, and few connections are tried only if with it they carry half of
-//! the rate. *Cost:* where most replies take far longer than the quickest one, the trial is made; so there
-//! is no other for some minutes after one that cost much. It is the rate that is compared, not the
+//! as long as all of it together, wherever it is. *Decision:* the least latency that a report has shown so
+//! far tells what replies take at least, and fewer connections are tried only if they could serve half of the
+//! present rate with that latency. *Cost:* where most replies take far longer than that, the trial is made; so there
+//! is no other for five minutes after one that cost much. It is the rate that is compared, not the
 //! response time: what a caller waits for between being told of its reply and getting to its next request
-//! is in no response time, and it is a half of all where connections are many. For callers who
-//! send at their own pace the rates are the same, so that few connections are not kept.
+//! is in no response time, and it is half of what a caller waits for where connections are many. For callers who
+//! send at their own pace the rates are the same, so that a narrow setting is not kept.
 //!
 //! ```text
 //!                                  something is worth a trial
@@ -57,17 +57,18 @@
 //! | packed | so many replies come that the cost of each is felt, and next to none are slow |
 //! | shallower | a deeper setting has just been better, or has not shown for a while that it pays |
 //! | spread | the packing has not shown for a while that it pays |
-//! | narrow | as packed, full connections have at least twice as much under way as few would have, and large messages hold few |
-//! | broad | a narrow setting has not shown for a while that it pays, or callers wait for longer than when it did |
+//! | narrow | at least 20,000 replies come per second, hardly any is late, at least twice as many requests are under way as a narrow setting holds, and large messages hold at most half as many connections as it has |
+//! | back to usual | a narrow setting has not shown for a while that it pays, or callers wait for longer than when it did |
 //!
 //! A wide setting is taken back without a trial when hardly a connection waits for a late reply any
 //! more: that costs no caller anything, where a trial would close connections that may be needed. A
-//! narrow one is when few replies come, some are late, or its connections are not full any more.
+//! narrow setting is taken back so after two turns in a row in which fewer than 20,000 replies come per second, more than a
+//! tenth of its connections wait for late replies, its connections are not full, or it should not have been tried.
 //!
-//! *Problem:* All is learnt from replies, and no others come once a few large answers, or late ones, hold all of few
-//! connections: then requests would wait until these have ended, which may take minutes, where the usual connections have
-//! room. *Decision:* A narrow setting is left when requests wait and no reply has come for as long as a turn may take.
-//! *Cost:* The endpoint is looked after that often while requests wait for few connections.
+//! *Problem:* All is learnt from replies, and no others come once large answers, or late ones, hold all connections of a narrow
+//! setting: then requests would wait until these have ended, which may take minutes, where the usual connections have
+//! room. *Decision:* A narrow setting is left when requests wait and no reply has come for one second, and is not tried again
+//! for five minutes. *Cost:* The endpoint has a timer of one second while requests wait for a narrow setting.
 
 mod sample;
 mod setting;
@@ -155,16 +156,16 @@ pub(crate) struct DepthControl {
     rest: Duration,
     /// The setting has shown that it pays, and is left alone until then.
     proven_until: Option<Instant>,
-    /// The shortest time from sending a request to its reply that was seen, in seconds: what replies
-    /// take at least, since the last time that a narrow setting showed what they take by it.
+    /// The least mean latency of one report, in seconds: what replies take at least. It is set anew to
+    /// the latency under a narrow setting when that has lost a trial.
     quickest: f64,
     /// The turns in a row in which nothing spoke for a narrow setting that is in use.
-    unneeded: u32,
+    turns_without_need: u32,
     /// When the last replies came, or requests began to wait, if that was later.
     silent_since: Option<Instant>,
     /// No narrow setting is tried before this instant, as one has cost callers much, or was left for the
     /// usual one.
-    narrow_from: Option<Instant>,
+    narrow_not_before: Option<Instant>,
     slow_after: Duration,
     started: bool,
     trials: u64,
@@ -189,9 +190,9 @@ impl DepthControl {
             rest: tuning.shortest_rest,
             proven_until: None,
             quickest: f64::INFINITY,
-            unneeded: 0,
+            turns_without_need: 0,
             silent_since: None,
-            narrow_from: None,
+            narrow_not_before: None,
             slow_after: Duration::MAX,
             started: false,
             trials: 0,
@@ -367,12 +368,12 @@ impl DepthControl {
                 // Where callers of few connections wait for less, these are no hindrance.
                 let other = ratio > changed || ratio < 1.0 / changed && !narrow;
                 let over = now >= *until || now >= *early && other;
-                self.count_unneeded(&seen, load);
-                if self.unneeded >= self.tuning.narrow_unneeded {
+                self.count_turns_without_need(&seen, load);
+                if self.turns_without_need >= self.tuning.narrow_unneeded_turns {
                     self.setting.width = Width::Usual;
                     self.changed = true;
                     self.rest(&seen, now);
-                } else if over && self.unneeded == 0 {
+                } else if over && self.turns_without_need == 0 {
                     if other && narrow {
                         // What it has shown held for other times.
                         self.proven_until = None;
@@ -418,13 +419,13 @@ impl DepthControl {
     fn decide(&mut self, trying: &Trying, better: bool, load: Load, now: Instant) {
         self.trials += 1;
         self.outcome = Some(TrialOutcome {
-            usual: self.setting,
+            present: self.setting,
             tried: trying.setting,
             better,
-            usual_response: trying.usual.response(),
+            present_response: trying.usual.response(),
             tried_response: trying.tried.response(),
-            usual_rate: trying.usual.busy_rate(),
-            tried_rate: trying.tried.busy_rate(),
+            present_rate: trying.usual.rate_without_pauses(),
+            tried_rate: trying.tried.rate_without_pauses(),
         });
         let tuning = self.tuning;
         let took = self.times().looks_for(&trying.usual) * tuning.proven_factor;
@@ -434,25 +435,28 @@ impl DepthControl {
             (Trial::Deeper, true) => self.proven_until = None,
             (Trial::Shallower, true) => self.wrong[Trial::Deeper as usize] = true,
             (Trial::Packed | Trial::Narrow, true)
-            | (Trial::Shallower | Trial::Spread | Trial::Broad, false) => {
+            | (Trial::Shallower | Trial::Spread | Trial::BackToUsual, false) => {
                 self.proven_until = Some(proven);
             }
-            // Replies took so long though few were under way, whatever they took at other times.
+            // Replies took this long although fewer requests were under way: `quickest` was too low.
             (Trial::Narrow, false) => {
                 self.quickest = trying.tried.latency();
-                if trying.tried.busy_rate() * tuning.changed < trying.usual.busy_rate() {
-                    self.narrow_from = Some(now + tuning.narrow_rest);
+                if trying.tried.rate_without_pauses() * tuning.changed
+                    < trying.usual.rate_without_pauses()
+                {
+                    self.narrow_not_before = Some(now + tuning.narrow_rest);
                 }
             }
-            (Trial::Broad, true) => {
+            (Trial::BackToUsual, true) => {
                 self.quickest = trying.usual.latency();
-                let much = trying.usual.busy_rate() * tuning.changed < trying.tried.busy_rate();
+                let much = trying.usual.rate_without_pauses() * tuning.changed
+                    < trying.tried.rate_without_pauses();
                 let rest = if much {
                     tuning.narrow_rest
                 } else {
                     tuning.longest_rest
                 };
-                self.narrow_from = Some(now + rest);
+                self.narrow_not_before = Some(now + rest);
             }
             _ => {}
         }
@@ -482,7 +486,7 @@ impl DepthControl {
         self.stage = Stage::Resting {
             until: now + self.rest,
             early: match self.setting.width {
-                // What it costs callers when times have changed is many times what a trial does.
+                // One that no longer fits costs callers more than a trial does.
                 Width::Narrow => now + tuning.shortest_rest,
                 _ => now + tuning.shortest_rest.max(self.rest / 8),
             },

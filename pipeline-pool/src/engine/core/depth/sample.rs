@@ -127,7 +127,7 @@ impl Window {
     }
 
     /// Replies per second in which callers did not pause: how long they do tells nothing of a setting.
-    pub(super) fn busy_rate(&self) -> f64 {
+    pub(super) fn rate_without_pauses(&self) -> f64 {
         self.replies as f64 / self.busy().max(1e-9)
     }
 

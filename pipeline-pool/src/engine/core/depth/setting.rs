@@ -3,12 +3,12 @@
 /// How many connections there may be.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Width {
-    /// A part of those that are usual.
+    /// An eighth of the usual number, at least 8.
     Narrow,
-    /// As many as are usual.
+    /// 64, or as many as `max_connections` says.
     #[default]
     Usual,
-    /// More than are usual.
+    /// Up to 128, only where `max_connections` says nothing.
     Wide,
 }
 

@@ -19,8 +19,8 @@ pub(crate) enum Trial {
     Spread,
     /// The trial uses fewer connections than are usual, as deep as they may be.
     Narrow,
-    /// It uses as many as are usual, where there are fewer.
-    Broad,
+    /// The trial uses the usual number of connections, while a narrow setting is in use.
+    BackToUsual,
 }
 
 impl Trial {
@@ -32,7 +32,7 @@ impl Trial {
         Self::Packed,
         Self::Spread,
         Self::Narrow,
-        Self::Broad,
+        Self::BackToUsual,
     ];
 
     /// Whether a late reply holds up more requests by it than now.
@@ -42,19 +42,19 @@ impl Trial {
 
     /// Whether connections are opened for it.
     pub(super) fn opens(self) -> bool {
-        matches!(self, Self::Wide | Self::Broad)
+        matches!(self, Self::Wide | Self::BackToUsual)
     }
 
     /// Whether replies per second decide, and not the response time.
     pub(super) fn is_of_rate(self) -> bool {
-        matches!(self, Self::Narrow | Self::Broad)
+        matches!(self, Self::Narrow | Self::BackToUsual)
     }
 
     /// How often this setting and the usual one take turns at most. Connections that were opened for a
     /// trial, or closed, are not closed and opened again for another turn of it.
     pub(super) fn most_turns(self, tuning: &Tuning) -> u32 {
         match self {
-            Self::Wide | Self::Narrow | Self::Broad => 1,
+            Self::Wide | Self::Narrow | Self::BackToUsual => 1,
             _ => tuning.most_turns,
         }
     }
@@ -69,7 +69,7 @@ impl Trial {
                 width: Width::Narrow,
                 ..now
             },
-            Self::Broad => now.with(Width::Usual),
+            Self::BackToUsual => now.with(Width::Usual),
             Self::Deeper => Setting {
                 depth: (depth * tuning.steps_up).min(max),
                 ..now
@@ -106,7 +106,7 @@ impl Trial {
         let gain = match self.is_of_rate() {
             // The usual setting has its turn first.
             true if tried.heard == 0 => return None,
-            true => tried.busy_rate() / usual.busy_rate().max(1e-9),
+            true => tried.rate_without_pauses() / usual.rate_without_pauses().max(1e-9),
             false => usual.response() / tried.response().max(1e-9),
         };
         let (deep, shallow) = match self.is_upward() {
@@ -119,9 +119,9 @@ impl Trial {
             (Self::Deeper, true) => tuning.min_gain_for_tail,
             (Self::Packed | Self::Narrow, false) => tuning.min_gain,
             (Self::Packed | Self::Narrow, true) => f64::INFINITY,
-            (Self::Shallower | Self::Spread | Self::Broad, false) => tuning.max_loss,
+            (Self::Shallower | Self::Spread | Self::BackToUsual, false) => tuning.max_loss,
             (Self::Shallower, true) => tuning.max_loss_for_tail,
-            (Self::Spread | Self::Broad, true) => 0.0,
+            (Self::Spread | Self::BackToUsual, true) => 0.0,
         };
         let clear = gain > needed * tuning.clear_gain || gain < needed * tuning.clear_miss;
         (clear || last).then_some(gain >= needed)
@@ -141,18 +141,18 @@ fn has_longer_tail(deep: &Window, shallow: &Window, tuning: &Tuning) -> bool {
 /// How a trial came out.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct TrialOutcome {
-    /// The usual setting.
-    pub(crate) usual: Setting,
+    /// The setting that was in use before the trial.
+    pub(crate) present: Setting,
     /// The setting that was tried.
     pub(crate) tried: Setting,
-    /// The setting tried is the better one, and the usual one from now on.
+    /// The setting tried is the better one, and is in use from now on.
     pub(crate) better: bool,
-    /// The mean response time with the usual setting, in seconds.
-    pub(crate) usual_response: f64,
+    /// The mean response time with the setting in use before, in seconds.
+    pub(crate) present_response: f64,
     /// The mean response time with the setting tried, in seconds.
     pub(crate) tried_response: f64,
-    /// Replies per second with the usual setting.
-    pub(crate) usual_rate: f64,
-    /// Replies per second with the setting tried.
+    /// Replies per second with the setting in use before, without the time in which all callers paused.
+    pub(crate) present_rate: f64,
+    /// The same with the setting tried.
     pub(crate) tried_rate: f64,
 }

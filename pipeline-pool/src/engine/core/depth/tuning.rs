@@ -13,16 +13,16 @@ pub(crate) struct Tuning {
     pub(super) min_gain: f64,
     /// The same where a deeper setting makes more callers slow.
     pub(super) min_gain_for_tail: f64,
-    /// What a shallower or less packed setting may make of the mean response time, as a gain, and the
-    /// usual width of the rate.
+    /// A shallower or less packed setting wins if the mean response time before, divided by its own, is at
+    /// least this; the usual width wins if its rate, divided by that of the narrow one, is.
     pub(super) max_loss: f64,
     /// The same where the deeper setting makes more callers slow.
     pub(super) max_loss_for_tail: f64,
-    /// A gain so many times the one that is needed is clear at once,
+    /// A trial is won at once if its gain is above the one that is needed times this,
     pub(super) clear_gain: f64,
-    /// and so is one that is so many times the one that is needed.
+    /// and lost at once if it is below that times this.
     pub(super) clear_miss: f64,
-    /// How often the two settings take turns at most.
+    /// How often the two settings take turns at most; those of another width take one each.
     pub(super) most_turns: u32,
     /// A caller is slow that waits for so many times the mean.
     pub(super) slow_factor: u32,
@@ -46,7 +46,8 @@ pub(crate) struct Tuning {
     /// A turn in which replies per second are compared takes so long at least: a runtime takes some ms
     /// to go round all callers and connections, and replies come in a part of that.
     pub(super) rate_turn: Duration,
-    /// No request is under way for so long where all callers pause; for less, where they get to their next requests.
+    /// All callers have paused if no request was under way for this long. A shorter gap is the time that they
+    /// need to send their next requests.
     pub(super) pause: Duration,
     /// Replies after which the mean of their times means something.
     pub(super) known_replies: u64,
@@ -67,18 +68,20 @@ pub(crate) struct Tuning {
     /// Requests are packed at so many replies per second: what packing saves are some microseconds
     /// of each request, which nobody feels at fewer.
     pub(super) min_packed_rate: f64,
-    /// A narrow setting has so many requests under way at least: fewer touch little memory on as many
-    /// connections as are usual.
+    /// A narrow setting is tried only if its connections could hold this many requests: with fewer, the usual
+    /// number of connections needs little memory as well,
     pub(super) min_narrow: f64,
-    /// It is tried where so many times as many are under way,
-    pub(super) narrow_from: f64,
-    /// and where so many carry so large a share of the rate at least, if replies take as long as the
-    /// quickest one: the rest of the rate is what a trial costs.
+    /// and if this many times as many requests are under way as it could hold,
+    pub(super) narrow_load: f64,
+    /// and if it could serve this share of the present rate when each reply took as long as the quickest:
+    /// the rest of the rate is what a trial may cost.
     pub(super) narrow_rate: f64,
-    /// It is not tried for so long after it has cost callers much.
+    /// It is not tried for this long after its rate was lower than the usual one by more than
+    /// [`changed`](Self::changed), or after it has brought no reply for a second; otherwise for
+    /// [`longest_rest`](Self::longest_rest).
     pub(super) narrow_rest: Duration,
-    /// It is given up when nothing speaks for it in so many turns: one may be mostly a pause of all callers.
-    pub(super) narrow_unneeded: u32,
+    /// It is given up after this many turns in a row without need of it: one may be mostly a pause of all callers.
+    pub(super) narrow_unneeded_turns: u32,
     /// The shortest rest between two rounds of trials. It doubles with each round that changed
     /// nothing.
     pub(super) shortest_rest: Duration,
@@ -148,10 +151,10 @@ impl Tuning {
         few_stuck: 0.02,
         min_packed_rate: 20_000.0,
         min_narrow: 256.0,
-        narrow_from: 2.0,
+        narrow_load: 2.0,
         narrow_rate: 0.5,
         narrow_rest: Duration::from_secs(300),
-        narrow_unneeded: 2,
+        narrow_unneeded_turns: 2,
         shortest_rest: Duration::from_secs(1),
         longest_rest: Duration::from_secs(60),
         rest_factor: 50,

@@ -18,11 +18,11 @@ pub(super) struct Turn {
     length: Duration,
     /// When the last replies came.
     last: Instant,
-    /// Callers have paused when no request was under way for so long.
+    /// All callers count as paused when no request was under way for this long.
     pause: Duration,
-    /// Replies per second are compared, to which a pause of all callers does not count.
+    /// This turn is compared by replies per second, and pauses of all callers are not part of its length.
     is_of_rate: bool,
-    /// What callers got since then.
+    /// What callers got since `from`.
     pub(super) seen: Window,
 }
 
@@ -57,7 +57,8 @@ impl Turn {
         true
     }
 
-    /// Has it looked at for so long at least, pauses of all callers not included.
+    /// Makes the look last at least this long, pauses of all callers not included; it ends after
+    /// [`longest_turn`](Tuning::longest_turn) with them in any case.
     pub(super) fn lengthen(&mut self, length: Duration) {
         self.length = self.length.max(length);
         self.is_of_rate = true;

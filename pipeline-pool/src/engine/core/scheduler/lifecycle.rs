@@ -119,7 +119,7 @@ impl<P: Protocol> Scheduler<P> {
         let mail = self.remove_open(id, ending.dud, now);
         if ending.broken {
             self.depth.forbid(now);
-            self.widen();
+            self.apply_width();
         }
         self.rank_all();
         for ticket in ending.again.into_iter().chain(mail) {

@@ -180,7 +180,7 @@ impl<P: Protocol> Scheduler<P> {
     pub(crate) fn teach_width(&mut self, width: Width) {
         let setting = self.depth.learnt();
         self.depth.teach(setting.with(width));
-        self.widen();
+        self.apply_width();
         self.rank_all();
         self.hand_out();
     }
@@ -208,7 +208,7 @@ impl<P: Protocol> Scheduler<P> {
         let is_over = self.depth.narrow_until().is_some_and(|at| at <= now);
         if is_over && !self.queue.is_empty() {
             self.depth.leave_narrow(now);
-            self.widen();
+            self.apply_width();
             self.rank_all();
             self.hand_out();
         }

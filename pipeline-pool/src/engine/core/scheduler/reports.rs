@@ -79,7 +79,7 @@ impl<P: Protocol> Scheduler<P> {
         if self.depth.setting() == before {
             self.rank(id);
         } else {
-            self.widen();
+            self.apply_width();
             if [before.width, self.depth.setting().width].contains(&Width::Wide) {
                 // Hardly one of so many is full, which would measure its pace anew: those that have met
                 // a late reply at another setting would have the fewest requests for ever.
@@ -92,7 +92,7 @@ impl<P: Protocol> Scheduler<P> {
 
     /// Has there be as many connections as the setting in use wants. Those that are too many close when
     /// what they have is done.
-    pub(super) fn widen(&mut self) {
+    pub(super) fn apply_width(&mut self) {
         let surplus = self.growth.set_width(self.depth.setting().width);
         let leaving = self.owed + self.connections.closing();
         for _ in leaving..surplus {
@@ -184,11 +184,14 @@ impl<P: Protocol> Scheduler<P> {
         }
     }
 
-    /// The connections that there may be where a narrow setting is in use; none where large messages would hold more than half
-    /// of them: what is small would wait until these end.
+    /// The connections that there may be where a narrow setting is in use. There are none where large messages would hold more
+    /// than half of them, as what is small would wait until these end, nor where the line has no room for what the
+    /// usual connections hold, as requests would be refused.
     fn narrow(&self) -> usize {
         let narrow = self.growth.narrow();
-        match 2 * self.connections.streaming() > narrow {
+        let held = 2 * self.connections.streaming() > narrow;
+        let most = self.queue.len() + self.live() * self.depth.setting().depth;
+        match held || most > self.max_waiters {
             true => 0,
             false => narrow,
         }

@@ -385,7 +385,7 @@ fn connections_that_are_too_many_close_when_what_they_have_is_done() {
     }
     world.scheduler.depth.teach(of(Width::Usual));
     world.scheduler.follow(open[0], of(Width::Wide));
-    world.scheduler.widen();
+    world.scheduler.apply_width();
     let closing = |world: &mut Fixture, id| world.phase(id) == Phase::Closing;
     let (gone, kept): (Vec<_>, Vec<_>) = open.into_iter().partition(|id| closing(&mut world, *id));
     assert_eq!(

@@ -51,11 +51,11 @@ fn perform<P: Protocol>(action: Action<P>) {
 
 fn log(outcome: &TrialOutcome) {
     tracing::debug!(
-        usual = ?outcome.usual,
+        present = ?outcome.present,
         tried = ?outcome.tried,
         better = outcome.better,
-        usual_response = outcome.usual_response,
-        usual_rate = outcome.usual_rate,
+        present_response = outcome.present_response,
+        present_rate = outcome.present_rate,
         tried_response = outcome.tried_response,
         tried_rate = outcome.tried_rate,
         "depth tried"

@@ -193,12 +193,12 @@ fn the_log_is_written_with_nothing_locked() {
     let (endpoint, probe) = probed();
     tracing::subscriber::with_default(ProbedLog(probe.clone()), || {
         endpoint.lock().actions().log(TrialOutcome {
-            usual: Setting::new(1, 1),
+            present: Setting::new(1, 1),
             tried: Setting::new(4, 1),
             better: true,
-            usual_response: 2.0,
+            present_response: 2.0,
             tried_response: 1.0,
-            usual_rate: 1.0,
+            present_rate: 1.0,
             tried_rate: 2.0,
         });
     });

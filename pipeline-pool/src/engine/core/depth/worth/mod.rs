@@ -75,11 +75,11 @@ impl DepthControl {
                     && seen.in_flight() > self.setting.pack as f64
                     && slow <= tuning.tail_shares.start
             }
-            // Few connections are full, and are left before anything else is tried again.
+            // The connections of a narrow setting are always full: it is given up before another depth is tried.
             Trial::Shallower => unproven && used && !narrow,
             Trial::Spread => unproven && quick && !narrow,
             Trial::Narrow => quick && self.is_narrow_worth(seen, load, now),
-            Trial::Broad => unproven && narrow,
+            Trial::BackToUsual => unproven && narrow,
         }
     }
 
@@ -95,23 +95,28 @@ impl DepthControl {
         width == Width::Usual
             && most >= tuning.min_narrow
             && (full || pack == self.max)
-            && seen.in_flight() >= tuning.narrow_from * most
+            && seen.in_flight() >= tuning.narrow_load * most
             && seen.stuck() <= tuning.few_stuck * connections
             && slow <= tuning.tail_shares.start
             && most >= tuning.narrow_rate * seen.rate() * self.quickest
-            && self.narrow_from.is_none_or(|from| from <= now)
+            && self.narrow_not_before.is_none_or(|from| from <= now)
     }
 
     /// Counts the turns in a row in which nothing is left of what made a narrow setting worth a trial,
     /// after this one in which callers got what was `seen`.
-    pub(super) fn count_unneeded(&mut self, seen: &Window, load: Load) {
+    pub(super) fn count_turns_without_need(&mut self, seen: &Window, load: Load) {
         let tuning = self.tuning;
         let most = (load.narrow * self.setting.depth) as f64;
         let needed = self.setting.width != Width::Narrow
-            || seen.rate() >= tuning.min_packed_rate
+            || load.narrow > 0
+                && seen.rate() >= tuning.min_packed_rate
                 && seen.in_flight() + seen.waiting() >= most
                 && seen.stuck() <= tuning.many_stuck * load.connections as f64;
-        self.unneeded = if needed { 0 } else { self.unneeded + 1 };
+        self.turns_without_need = if needed {
+            0
+        } else {
+            self.turns_without_need + 1
+        };
     }
 
     /// Requests begin to wait.
@@ -129,7 +134,7 @@ impl DepthControl {
     /// Leaves the narrow setting that is in use, as its connections serve nobody.
     pub(crate) fn leave_narrow(&mut self, now: Instant) {
         self.setting.width = Width::Usual;
-        self.narrow_from = Some(now + self.tuning.narrow_rest);
+        self.narrow_not_before = Some(now + self.tuning.narrow_rest);
         self.changed = true;
         self.rest(&Window::default(), now);
     }

@@ -304,27 +304,28 @@ fn few_are_left_alone_where_fewer_callers_keep_them_full() {
 
 #[test]
 fn few_are_needed_where_many_replies_come_and_all_connections_are_full() {
-    // (requests under way, replies per second, and whether that speaks for few connections)
-    for (in_flight, rate, needed) in [
-        (256, 20_000, true),
-        (255, 20_000, false),
-        (256, 19_990, false),
+    // (requests under way, replies per second, how many few are, if any, and whether that speaks for them)
+    for (in_flight, rate, narrow, needed) in [
+        (256, 20_000, NARROW, true),
+        (255, 20_000, NARROW, false),
+        (256, 19_990, NARROW, false),
+        (256, 20_000, 0, false),
     ] {
         let mut control = DepthControl::new(32, false);
         control.setting = Setting::new(32, 1).with(Width::Narrow);
         let load = Load {
             connections: NARROW,
-            narrow: NARROW,
+            narrow,
             ..Load::default()
         };
         for turns in 1..=2 {
-            control.count_unneeded(&seen(in_flight, rate, 0), load);
+            control.count_turns_without_need(&seen(in_flight, rate, 0), load);
             let expected = if needed { 0 } else { turns };
-            assert_eq!(control.unneeded, expected, "{in_flight}, {rate}");
+            assert_eq!(control.turns_without_need, expected, "{in_flight}, {rate}");
         }
         control.setting.width = Width::Usual;
-        control.count_unneeded(&seen(in_flight, rate, 0), load);
-        assert_eq!(control.unneeded, 0);
+        control.count_turns_without_need(&seen(in_flight, rate, 0), load);
+        assert_eq!(control.turns_without_need, 0);
     }
 }
 

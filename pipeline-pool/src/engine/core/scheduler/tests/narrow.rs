@@ -102,3 +102,18 @@ fn there_is_no_narrow_setting_where_large_messages_would_hold_most_of_it() {
     world.report(ConnId(0), Report::default()).unwrap();
     assert_eq!(world.scheduler.load().narrow, 8);
 }
+
+#[test]
+fn there_is_no_narrow_setting_where_the_line_has_no_room_for_the_others() {
+    for (waiters, narrow) in [(67, 8), (66, 0)] {
+        let mut world = Fixture::new(16, 4);
+        world.scheduler.max_waiters = waiters;
+        for _ in 0..16 {
+            world.open();
+        }
+        // None has answered yet, so that all wait: 3, beside 16 connections with room for 4 each.
+        world.send(3);
+        assert_eq!(world.scheduler.queue.len(), 3);
+        assert_eq!(world.scheduler.load().narrow, narrow, "{waiters}");
+    }
+}

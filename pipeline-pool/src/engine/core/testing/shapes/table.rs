@@ -33,11 +33,11 @@ fn print(name: &str, figures: &Figures, note: &str) {
 
 fn print_trials(result: &Result) {
     for (at, outcome) in &result.trials {
-        let (usual, tried) = (outcome.usual, outcome.tried);
+        let (usual, tried) = (outcome.present, outcome.tried);
         println!(
             "             after {:.2} s: {usual:?} {:.2} ms, {tried:?} {:.2} ms: {}",
             at.as_secs_f64(),
-            outcome.usual_response * 1e3,
+            outcome.present_response * 1e3,
             outcome.tried_response * 1e3,
             if outcome.better {
                 "better"
