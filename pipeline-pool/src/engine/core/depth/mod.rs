@@ -1,43 +1,40 @@
 //! How deep connections are pipelined, and on how few: learnt from what callers get.
 //!
-//! A server that works one connection's requests in order gains at most `1 + RTT / S` from depth
-//! (`S`: its time per request); one that works them at once gains as much as its latency is long;
-//! and under a long tail every request behind a late one is late too. Where a request costs the two
-//! machines more than it takes, requests that share reads and writes are cheaper, so that few
-//! connections with many requests each serve faster than many with one. None of this can be asked
-//! for, so it is tried.
+//! A server that works one connection's requests in order gains at most `1 + RTT / S` from depth (`S`: its time per
+//! request); one that works them at once gains as much as its latency is long; and under a long tail every request
+//! behind a late one is late too. Where a request costs the two machines more than it takes, requests that share reads
+//! and writes are cheaper, so that few connections with many requests each serve faster than many with one. None of
+//! this can be asked for, so it is tried.
 //!
-//! *Problem:* the times on connections do not tell what a depth is worth. A caller's time is the wait
-//! for a connection, the wait behind others on it, and the server's time together; a deeper pipeline
-//! makes the first shorter and the second longer. And one connection that goes deeper than the others
-//! takes a larger share of a busy server, whatever all together gain. *Decision:* the whole endpoint
-//! uses another setting for a turn, then the usual one again, and what is compared is the mean time
-//! from handing in a request to its reply, or, where fewer connections are tried, the replies per second.
-//! The mean decides alone, unless the deeper setting makes more than about 1 % of the callers slow that
-//! were not: then a deeper one has to gain 30 % and not 10, and a packed or narrow one is refused. *Cost:* a trial
-//! that goes wrong is felt by all callers, for some response times; so the rest after it is many times
-//! as long. All values are in [`Tuning`].
+//! *Problem:* the times on connections do not tell what a depth is worth. A caller's time is the wait for a connection,
+//! the wait behind others on it, and the server's time together; a deeper pipeline makes the first shorter and the
+//! second longer. And one connection that goes deeper than the others takes a larger share of a busy server, whatever
+//! all together gain. *Decision:* the whole endpoint uses another setting for a turn, then the usual one again, and
+//! what is compared is the mean time from handing in a request to its reply, or, where fewer connections are tried, the
+//! replies per second. The mean decides alone, unless the deeper setting makes more than about 1 % of the callers slow
+//! that were not: then a deeper one has to gain 30 % and not 10, and a packed or narrow one is refused. *Cost:* a trial
+//! that goes wrong is felt by all callers, for some response times; so the rest after it is many times as long. All
+//! values are in [`Tuning`].
 //!
-//! A [`Setting`] has two numbers and a [`Width`]. Up to `pack` requests, a connection that is in use
-//! gets another one before an idle or a new connection does; then connections are opened up to the cap,
-//! and filled up to `depth`; the others wait. The width says what the cap is. The usual one is enough wherever
-//! requests share connections well, and a socket costs both sides something. It is not enough where many
-//! connections wait for late replies. Those take nothing until these come, and what stands behind them is
-//! late as well; depth does not help then, as it only puts more behind each of them. It is too much where
-//! thousands of callers fill all connections of a quick server: what is under way then, with the
-//! answers that no caller has come for yet, is more than a cache holds, and each request costs the more.
-//! At a smaller depth each read and write has fewer requests to share its cost, so there have to be fewer
-//! connections at full depth, and the others wait in the pool, where they are small.
+//! A [`Setting`] has two numbers and a [`Width`]. Up to `pack` requests, a connection that is in use gets another one
+//! before an idle or a new connection does; then connections are opened up to the cap, and filled up to `depth`; the
+//! others wait. The width says what the cap is. The usual one is enough wherever requests share connections well, and a
+//! socket costs both sides something. It is not enough where many connections wait for late replies. Those take nothing
+//! until these come, and what stands behind them is late as well; depth does not help then, as it only puts more behind
+//! each of them. It is too much where thousands of callers fill all connections of a quick server: what is under way
+//! then, with the answers that no caller has come for yet, is more than a cache holds, and each request costs the more.
+//! At a smaller depth each read and write has fewer requests to share its cost, so there have to be fewer connections
+//! at full depth, and the others wait in the pool, where they are small.
 //!
-//! *Problem:* where few connections are tried at a server whose replies are long on their way, callers
-//! get a fraction of the rate. A full pipeline does not tell the two cases apart: what is under way takes
-//! as long as all of it together, wherever it is. *Decision:* the least latency that a report has shown so
-//! far tells what replies take at least, and fewer connections are tried only if they could serve half of the
-//! present rate with that latency. *Cost:* where most replies take far longer than that, the trial is made; so there
-//! is no other for five minutes after one that cost much. It is the rate that is compared, not the
-//! response time: what a caller waits for between being told of its reply and getting to its next request
-//! is in no response time, and it is half of what a caller waits for where connections are many. For callers who
-//! send at their own pace the rates are the same, so that a narrow setting is not kept.
+//! *Problem:* where few connections are tried at a server whose replies are long on their way, callers get a fraction
+//! of the rate. A full pipeline does not tell the two cases apart: what is under way takes as long as all of it
+//! together, wherever it is. *Decision:* the least latency that a report has shown so far tells what replies take at
+//! least, and fewer connections are tried only if they could serve half of the present rate with that latency. *Cost:*
+//! where most replies take far longer than that, the trial is made; so there is no other for five minutes after one
+//! that cost much. It is the rate that is compared, not the response time: what a caller waits for between being told
+//! of its reply and getting to its next request is in no response time, and it is half of what a caller waits for where
+//! connections are many. For callers who send at their own pace the rates are the same, so that a narrow setting is not
+//! kept.
 //!
 //! ```text
 //!                                  something is worth a trial
@@ -60,15 +57,16 @@
 //! | narrow | at least 20,000 replies come per second, hardly any is late, at least twice as many requests are under way as a narrow setting holds, and large messages hold at most half as many connections as it has |
 //! | back to usual | a narrow setting has not shown for a while that it pays, or callers wait for longer than when it did |
 //!
-//! A wide setting is taken back without a trial when hardly a connection waits for a late reply any
-//! more: that costs no caller anything, where a trial would close connections that may be needed. A
-//! narrow setting is taken back so after two turns in a row in which fewer than 20,000 replies come per second, more than a
-//! tenth of its connections wait for late replies, its connections are not full, or it should not have been tried.
+//! A wide setting is taken back without a trial when hardly a connection waits for a late reply any more: that costs no
+//! caller anything, where a trial would close connections that may be needed. A narrow setting is taken back so after
+//! two turns in a row in which fewer than 20,000 replies come per second, more than a tenth of its connections wait for
+//! late replies, its connections are not full, or it should not have been tried.
 //!
-//! *Problem:* All is learnt from replies, and no others come once large answers, or late ones, hold all connections of a narrow
-//! setting: then requests would wait until these have ended, which may take minutes, where the usual connections have
-//! room. *Decision:* A narrow setting is left when requests wait and no reply has come for one second, and is not tried again
-//! for five minutes. *Cost:* The endpoint has a timer of one second while requests wait for a narrow setting.
+//! *Problem:* All is learnt from replies, and no others come once large answers, or late ones, hold all connections of
+//! a narrow setting: then requests would wait until these have ended, which may take minutes, where the usual
+//! connections have room. *Decision:* A narrow setting is left when requests wait and no reply has come for one second,
+//! and is not tried again for five minutes. *Cost:* The endpoint has a timer of one second while requests wait for a
+//! narrow setting.
 
 mod sample;
 mod setting;
