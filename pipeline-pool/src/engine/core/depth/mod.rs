@@ -161,8 +161,7 @@ pub(crate) struct DepthControl {
     turns_without_need: u32,
     /// When the last replies came, or requests began to wait, if that was later.
     silent_since: Option<Instant>,
-    /// No narrow setting is tried before this instant, as one has cost callers much, or was left for the
-    /// usual one.
+    /// No narrow setting is tried before then, as one has cost callers much or was left for the usual one.
     narrow_not_before: Option<Instant>,
     slow_after: Duration,
     started: bool,
