@@ -166,7 +166,7 @@ macro_rules! settings {
         /// length is known. Defaults to 64 KiB, at least 4 KiB. All connections of the pool share buffers of this
         /// size, and the pool keeps up to 16 that are not in use (1 MiB by default). A connection has one only while
         /// it reads or holds a part of a reply. One that has received a large body keeps up to two buffers of
-        /// up to four times this size until it has been idle for a second. A reply that you keep, keeps its whole buffer in memory.
+        /// up to four times this size until it has been idle for a second. A reply that is kept keeps its whole buffer in memory.
         pub fn read_buffer(mut self, bytes: usize) -> Self {
             self.config.read_buffer = bytes.max(4 * 1024);
             self

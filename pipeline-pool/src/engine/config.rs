@@ -14,7 +14,7 @@ pub(crate) struct Config {
     /// So many of them are opened as they are wanted. Further ones are where it is learnt that callers
     /// wait behind late replies without them.
     pub(crate) usual_connections: usize,
-    /// So many are enough where it is learnt that fewer serve callers faster.
+    /// The most connections where a narrow setting is in use.
     pub(crate) narrow_connections: usize,
     pub(crate) max_total: usize,
     pub(crate) max_opening: usize,
@@ -68,8 +68,8 @@ impl Default for Config {
     }
 }
 
-/// How many connections a narrow setting has where so many are usual: an eighth, on which what is under
-/// way fits into a second cache, and eight at least, as fewer would not keep both sides busy.
+/// How many connections a narrow setting has where so many are usual: an eighth, as what is under way
+/// on them fits into a processor's second cache, and eight at least, as fewer would not keep both sides busy.
 pub(crate) const fn narrow(usual: usize) -> usize {
     let narrow = usual / 8;
     if narrow < 8 { 8 } else { narrow }

@@ -191,8 +191,8 @@ impl<P: Protocol> Scheduler<P> {
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) is to be called if no connection reports
-    /// before: the next of those who wait has waited too long, a pause is over, or few connections have
-    /// served nobody for too long.
+    /// before: the next of those who wait has waited too long, a pause is over, or a narrow setting
+    /// has brought no reply for a second.
     pub(crate) fn poll_timeout(&self, now: Instant) -> Option<Instant> {
         if self.queue.is_empty() {
             return None;
@@ -202,8 +202,8 @@ impl<P: Protocol> Scheduler<P> {
         times.into_iter().flatten().min()
     }
 
-    /// Has those told who have waited too long, and leaves few connections that serve nobody while others wait. Whether
-    /// there are connections to open then has to be asked.
+    /// Has those told who have waited too long, and leaves a narrow setting that brings no reply while requests wait. It has
+    /// to be asked afterwards whether a connection is to be opened.
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
         let is_over = self.depth.narrow_until().is_some_and(|at| at <= now);
         if is_over && !self.queue.is_empty() {

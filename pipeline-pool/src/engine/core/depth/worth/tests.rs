@@ -10,6 +10,14 @@ mod leaving;
 const STEP: Duration = Duration::from_millis(2);
 const USUAL: usize = 64;
 const NARROW: usize = 8;
+const NARROW_LOAD: Load = Load {
+    connections: NARROW,
+    opening: 0,
+    stuck: 0,
+    waiting: 0,
+    can_widen: false,
+    narrow: NARROW,
+};
 
 /// Callers of a quick server, who cost their processor 1.5 us each and 22 us for each read and write.
 struct Server {
@@ -188,6 +196,17 @@ fn few_are_tried_only_where_that_can_help_and_costs_little() {
     assert!(!narrowed(|s| s.latency = 0.2), "10,000 per second");
 }
 
+/// So many replies, each a millisecond after its request was handed in.
+fn replies_of_a_ms(replies: u64) -> Sample {
+    Sample {
+        replies,
+        heard: replies,
+        latency: Duration::from_millis(replies),
+        response: Duration::from_millis(replies),
+        ..Sample::default()
+    }
+}
+
 /// What callers got in a tenth of a second in which so many requests were under way on average, of so
 /// many replies per second, one in a thousand of them slow as often as that.
 fn seen(in_flight: u32, rate: u64, slow: u64) -> Window {
@@ -314,9 +333,8 @@ fn few_are_needed_where_many_replies_come_and_all_connections_are_full() {
         let mut control = DepthControl::new(32, false);
         control.setting = Setting::new(32, 1).with(Width::Narrow);
         let load = Load {
-            connections: NARROW,
             narrow,
-            ..Load::default()
+            ..NARROW_LOAD
         };
         for turns in 1..=2 {
             control.count_turns_without_need(&seen(in_flight, rate, 0), load);
@@ -367,11 +385,7 @@ fn depth_and_packing_are_left_alone_while_connections_are_few() {
     for pack in [1, 32] {
         let mut control = DepthControl::new(32, false);
         control.setting = Setting::new(32, pack).with(Width::Narrow);
-        let load = Load {
-            connections: NARROW,
-            narrow: NARROW,
-            ..Load::default()
-        };
+        let load = NARROW_LOAD;
         control.choose(&seen(256, 300_000, 0), load, Instant::now());
         let usual = Setting::new(32, pack);
         assert!(matches!(control.stage, Stage::Trying(t) if t.setting == usual));
@@ -383,28 +397,12 @@ fn both_widths_have_a_turn_and_the_usual_one_begins_when_its_connections_are_ope
     let (mut now, ms) = (Instant::now(), Duration::from_millis);
     let mut control = DepthControl::new(32, false);
     control.setting = Setting::new(32, 32).with(Width::Narrow);
-    let load = Load {
-        connections: NARROW,
-        narrow: NARROW,
-        ..Load::default()
-    };
+    let load = NARROW_LOAD;
     control.choose(&seen(256, 300_000, 0), load, now);
-    let sample = Sample {
-        replies: 1_000,
-        heard: 1_000,
-        latency: ms(1_000),
-        response: ms(1_000),
-        ..Sample::default()
-    };
+    let sample = replies_of_a_ms(1_000);
     // Between two looks some replies come, since callers have not paused.
     let between = |control: &mut DepthControl, now: Instant, load, passed: Range<u64>| {
-        let sample = Sample {
-            replies: 1,
-            heard: 1,
-            latency: ms(1),
-            response: ms(1),
-            ..Sample::default()
-        };
+        let sample = replies_of_a_ms(1);
         for at in passed.step_by(10).skip(1) {
             control.observe(&sample, load, now + ms(at));
         }

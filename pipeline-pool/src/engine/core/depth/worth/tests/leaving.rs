@@ -2,15 +2,6 @@
 
 use super::*;
 
-const NARROW_LOAD: Load = Load {
-    connections: NARROW,
-    opening: 0,
-    stuck: 0,
-    waiting: 0,
-    can_widen: false,
-    narrow: NARROW,
-};
-
 /// A control that rests with few connections, at most until this instant, whose callers waited so many us.
 fn resting(until: Instant, early: Instant, us: u32) -> DepthControl {
     let mut control = DepthControl::new(32, false);
@@ -208,14 +199,7 @@ fn few_are_not_tried_for_longer_because_a_connection_is_being_opened() {
             Width::Narrow => 40,
             _ => 20,
         };
-        let sample = Sample {
-            replies,
-            heard: replies,
-            latency: ms(replies),
-            response: ms(replies),
-            ..Sample::default()
-        };
-        control.observe(&sample, load, now + ms(passed));
+        control.observe(&replies_of_a_ms(replies), load, now + ms(passed));
         if passed == 350 || passed == 550 {
             assert_eq!(control.setting().width, Width::Narrow, "{passed}");
             assert_eq!(control.trials(), 0, "{passed}");
